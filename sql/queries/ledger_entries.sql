@@ -1,0 +1,80 @@
+-- Charges and deposits, each with its entry: the accounts are locked in key order,
+-- each account's entries are taken in the order asked while the balance lasts, and
+-- the balance moves by the sum of those that were inserted. One that does not fit,
+-- or whose id is taken, is left out of the answer: a fresh read tells which.
+-- Closes: charges at once take more than the balance
+-- Closes: a repeated charge is taken twice
+-- Closes: two flushes lock their accounts crosswise
+-- Closes: two flushes enter the same ids crosswise
+-- name: CreateLedgerEntries :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @account_ids::uuid[],
+        (@kinds::text[])::entry_kind[],
+        @amounts_cents::bigint[],
+        @notes::text[],
+        @actor_ids::uuid[],
+        @request_digests::bytea[]
+    ) WITH ORDINALITY AS a (
+        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord)
+), locked AS MATERIALIZED (
+    SELECT c.tenant_id, c.id, c.balance_cents
+    FROM accounts AS c
+    WHERE (c.tenant_id, c.id) IN (SELECT a.tenant_id, a.account_id FROM asked AS a)
+    ORDER BY c.tenant_id, c.id
+    FOR NO KEY UPDATE OF c
+), spent AS (
+    SELECT
+        a.*,
+        l.balance_cents AS first_balance,
+        CASE a.kind WHEN 'charge' THEN -a.amount_cents ELSE a.amount_cents END AS delta_cents,
+        spend_in_order(
+            l.balance_cents,
+            CASE a.kind WHEN 'charge' THEN -a.amount_cents ELSE a.amount_cents END
+        ) OVER (PARTITION BY a.tenant_id, a.account_id ORDER BY a.ord) AS balance_after
+    FROM asked AS a
+    JOIN locked AS l ON l.tenant_id = a.tenant_id AND l.id = a.account_id
+    -- Those known to be repeats must not use up what is left; the key decides.
+    WHERE NOT EXISTS (
+        SELECT FROM ledger_entries AS e WHERE e.tenant_id = a.tenant_id AND e.id = a.id)
+), fitting AS (
+    SELECT
+        s.*,
+        lag(s.balance_after, 1, s.first_balance)
+            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
+    FROM spent AS s
+), entered AS (
+    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest)
+    SELECT f.tenant_id, f.id, f.account_id, f.kind, f.amount_cents, nullif(f.note, ''), f.actor_id, f.request_digest
+    FROM fitting AS f
+    WHERE f.balance_after - f.balance_before = f.delta_cents
+    ORDER BY f.tenant_id, f.id
+    ON CONFLICT (tenant_id, id) DO NOTHING
+    RETURNING *
+), moved AS (
+    UPDATE accounts AS c
+    SET balance_cents = l.balance_cents + s.delta_cents,
+        balance_version = c.balance_version + 1
+    FROM locked AS l
+    JOIN (
+        SELECT e.tenant_id, e.account_id, sum(e.delta_cents)::bigint AS delta_cents
+        FROM entered AS e
+        GROUP BY e.tenant_id, e.account_id
+    ) AS s ON s.tenant_id = l.tenant_id AND s.account_id = l.id
+    WHERE c.tenant_id = l.tenant_id AND c.id = l.id
+)
+SELECT sqlc.embed(ledger_entries) FROM entered AS ledger_entries;
+
+-- name: GetLedgerEntry :one
+SELECT * FROM ledger_entries WHERE tenant_id = @tenant_id AND id = @id;
+
+-- name: ListLedgerEntries :many
+SELECT * FROM ledger_entries
+WHERE tenant_id = @tenant_id
+    AND account_id = @account_id
+    AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
+ORDER BY created_at DESC, id DESC
+LIMIT @max_rows::int;

@@ -1,0 +1,47 @@
+-- A pickup's events, for who may see the pickup.
+-- name: ListPickupEvents :many
+SELECT e.*
+FROM pickup_events AS e
+JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+WHERE e.tenant_id = @tenant_id
+    AND e.pickup_id = @pickup_id
+    AND e.version > @after_version::bigint
+    AND CASE @viewer_role::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+        WHEN 'driver' THEN p.driver_id = @viewer_driver_id::uuid
+        ELSE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    END
+ORDER BY e.version
+LIMIT @max_rows::int;
+
+-- How far the stream can be told: every transaction below this id has ended. What is
+-- younger may still get a predecessor, since neither a transaction's id nor a number
+-- says when it commits.
+-- name: GetStreamHorizon :one
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid;
+
+-- What happened after one place in the stream and before a horizon, for one viewer.
+-- A driver is told of what is given to them and what is taken away.
+-- name: StreamPickupEvents :many
+SELECT e.*
+FROM pickup_events AS e
+JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+WHERE e.tenant_id = @tenant_id
+    AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
+    AND e.xid < (@horizon::text)::xid8
+    AND CASE @viewer_role::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'hub' THEN e.after BETWEEN 'COLLECTED' AND 'DELIVERED'
+        WHEN 'driver' THEN e.driver_id = @viewer_driver_id::uuid
+        ELSE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    END
+ORDER BY e.xid, e.seq
+LIMIT @max_rows::int;
+

@@ -1,0 +1,587 @@
+-- Pickups as drafts, all of them or none: where one names a facility that its
+-- requester does not see, an account that is not there, or an id that belongs to
+-- another request, none is inserted, and a fresh read tells which. Those that were
+-- inserted by an earlier try of the same request are left as they are. Absent values
+-- are the zero of their type: '', NaN, the year 1.
+-- Closes: a retried request makes a second pickup
+-- Closes: a batch is half made
+-- Closes: two batches insert the same ids crosswise
+-- name: CreatePickups :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @viewer_ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @facility_ids::uuid[],
+        @account_ids::uuid[],
+        @prices_cents::bigint[],
+        @pickup_addresses::text[],
+        @pickup_latitudes::float8[],
+        @pickup_longitudes::float8[],
+        @dropoff_addresses::text[],
+        @window_starts::timestamptz[],
+        @window_ends::timestamptz[],
+        @notes::text[],
+        @request_digests::bytea[]
+    ) WITH ORDINALITY AS a (
+        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, price_cents,
+        pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
+        note, request_digest, ord)
+), known AS (
+    SELECT p.tenant_id, p.id, p.request_digest
+    FROM asked AS a
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+), acceptable AS (
+    SELECT a.ord
+    FROM asked AS a
+    JOIN facilities AS f ON f.tenant_id = a.tenant_id AND f.id = a.facility_id
+    JOIN accounts AS c ON c.tenant_id = a.tenant_id AND c.id = a.account_id
+    LEFT JOIN known AS k ON k.tenant_id = a.tenant_id AND k.id = a.id
+    WHERE (k.id IS NULL OR k.request_digest = a.request_digest)
+        AND (a.viewer_role = 'dispatcher' OR EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+)
+INSERT INTO pickups (
+    tenant_id, id, requested_by, facility_id, account_id, price_cents,
+    pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
+    note, request_digest)
+SELECT
+    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id, a.price_cents,
+    a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
+    nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
+    nullif(a.note, ''), a.request_digest
+FROM asked AS a
+WHERE (SELECT count(*) FROM acceptable) = (SELECT count(*) FROM asked)
+    AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
+ORDER BY a.tenant_id, a.id
+RETURNING *;
+
+-- What became of the pickups asked for, in the order asked: the row where there is
+-- one, and what a new one could name. Read afresh after a create that fell short.
+-- name: ExplainCreatePickups :many
+SELECT
+    (a.ord - 1)::int AS item,
+    (p.id IS NOT NULL)::boolean AS known,
+    coalesce(p.request_digest = a.request_digest, false)::boolean AS same_request,
+    (f.id IS NOT NULL)::boolean AS facility_found,
+    (c.id IS NOT NULL)::boolean AS account_found
+FROM unnest(@ids::uuid[], @facility_ids::uuid[], @account_ids::uuid[], @request_digests::bytea[])
+    WITH ORDINALITY AS a (id, facility_id, account_id, request_digest, ord)
+LEFT JOIN pickups AS p ON p.tenant_id = @tenant_id AND p.id = a.id
+LEFT JOIN facilities AS f ON f.tenant_id = @tenant_id AND f.id = a.facility_id
+    AND (@viewer_role::user_role = 'dispatcher' OR EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id))
+LEFT JOIN accounts AS c ON c.tenant_id = @tenant_id AND c.id = a.account_id
+ORDER BY a.ord;
+
+-- Pickups by key, each for its viewer: one that they may not see is one that is
+-- not there.
+-- name: GetPickups :many
+SELECT p.*
+FROM unnest(
+    @tenant_ids::uuid[],
+    @ids::uuid[],
+    @viewer_ids::uuid[],
+    (@viewer_roles::text[])::user_role[],
+    @viewer_driver_ids::uuid[]
+) AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id)
+JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+WHERE CASE a.viewer_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+        WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
+        ELSE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
+    END;
+
+-- name: ListPickups :many
+SELECT p.*
+FROM pickups AS p
+WHERE p.tenant_id = @tenant_id
+    AND CASE @viewer_role::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+        WHEN 'driver' THEN p.driver_id = @viewer_driver_id::uuid
+        ELSE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    END
+    AND (sqlc.narg('status')::pickup_status IS NULL OR p.status = sqlc.narg('status'))
+    AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
+    AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
+    AND p.created_at >= @created_from::timestamptz
+    AND p.created_at < @created_to::timestamptz
+    AND (p.created_at, p.id) < (@before_created_at::timestamptz, @before_id::uuid)
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT @max_rows::int;
+
+-- name: ListTransitions :many
+SELECT transition, before::text[] AS before, after, roles::text[] AS roles, has_driver
+FROM pickup_transitions
+ORDER BY transition
+LIMIT 100;
+
+-- Charges what each pickup costs and submits it, in the order asked while each
+-- account's balance lasts. Effects hang on the rows that moved: a charge's entry,
+-- the new balance, the event.
+-- Closes: two callers submit one pickup
+-- Closes: a submit and a cancel at once leave a wrong balance
+-- Closes: submits at once take more than the balance
+-- Closes: a submit pays a price that its caller has not seen
+-- Closes: two flushes lock their rows crosswise
+-- name: SubmitPickups :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @viewer_ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @viewer_driver_ids::uuid[],
+        @versions::bigint[],
+        @idempotency_keys::text[],
+        @request_digests::bytea[],
+        @event_ids::uuid[],
+        @entry_ids::uuid[]
+    ) WITH ORDINALITY AS a (
+        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
+        request_digest, event_id, entry_id, ord)
+), locked AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id
+    FROM asked AS a
+    JOIN pickup_transitions AS t ON t.transition = 'submit' AND a.viewer_role = ANY (t.roles)
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+    WHERE p.status = ANY (t.before)
+        AND (a.version = 0 OR p.version = a.version)
+        AND CASE a.viewer_role
+            WHEN 'admin' THEN true
+            WHEN 'dispatcher' THEN true
+            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
+            ELSE EXISTS (
+                SELECT FROM facility_viewers AS v
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
+        END
+        -- Known to be a repeat: leave it out early; the unique index decides.
+        AND NOT EXISTS (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
+    ORDER BY p.tenant_id, p.id
+    FOR NO KEY UPDATE OF p
+), purses AS MATERIALIZED (
+    SELECT c.tenant_id, c.id, c.balance_cents
+    FROM accounts AS c
+    WHERE (c.tenant_id, c.id) IN (SELECT l.tenant_id, l.account_id FROM locked AS l)
+    ORDER BY c.tenant_id, c.id
+    FOR NO KEY UPDATE OF c
+), spent AS (
+    SELECT
+        l.*,
+        u.balance_cents AS first_balance,
+        spend_in_order(u.balance_cents, -l.price_cents)
+            OVER (PARTITION BY l.tenant_id, l.account_id ORDER BY l.ord) AS balance_after
+    FROM locked AS l
+    JOIN purses AS u ON u.tenant_id = l.tenant_id AND u.id = l.account_id
+), paying AS (
+    SELECT
+        s.*,
+        lag(s.balance_after, 1, s.first_balance)
+            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
+    FROM spent AS s
+), moved AS (
+    UPDATE pickups AS p
+    SET status = y.after,
+        previous_status = p.status,
+        charged_cents = p.price_cents,
+        version = p.version + 1,
+        updated_at = now()
+    FROM paying AS y
+    WHERE p.tenant_id = y.tenant_id
+        AND p.id = y.id
+        AND y.balance_before - y.balance_after = y.price_cents
+    RETURNING p.*
+), entered AS (
+    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
+    SELECT m.tenant_id, l.entry_id, m.account_id, 'charge', m.charged_cents, m.id, l.viewer_id, l.request_digest
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+    WHERE m.charged_cents > 0
+), charged AS (
+    UPDATE accounts AS c
+    SET balance_cents = u.balance_cents - s.charged_cents,
+        balance_version = c.balance_version + 1
+    FROM purses AS u
+    JOIN (
+        SELECT m.tenant_id, m.account_id, sum(m.charged_cents)::bigint AS charged_cents
+        FROM moved AS m
+        WHERE m.charged_cents > 0
+        GROUP BY m.tenant_id, m.account_id
+    ) AS s ON s.tenant_id = u.tenant_id AND s.account_id = u.id
+    WHERE c.tenant_id = u.tenant_id AND c.id = u.id
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
+        idempotency_key, request_digest)
+    SELECT
+        m.tenant_id, l.event_id, m.id, m.version, 'submit', l.viewer_id, m.previous_status, m.status, m.driver_id,
+        nullif(l.idempotency_key, ''), l.request_digest
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+)
+SELECT sqlc.embed(pickups) FROM moved AS pickups;
+
+-- Gives each pickup the driver named for it. The driver's slot is locked after the
+-- pickup and must be free; only_one_assigned_driver stands behind it.
+-- Closes: two dispatchers assign one driver
+-- Closes: two dispatchers assign one pickup
+-- Closes: a late duplicate assigns a pickup again after its release
+-- Closes: two flushes lock their rows crosswise
+-- name: AssignPickups :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @viewer_ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @viewer_driver_ids::uuid[],
+        @versions::bigint[],
+        @idempotency_keys::text[],
+        @request_digests::bytea[],
+        @event_ids::uuid[],
+        @driver_ids::uuid[]
+    ) AS a (
+        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
+        request_digest, event_id, driver_id)
+), locked AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, a.driver_id, t.after,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id
+    FROM asked AS a
+    JOIN pickup_transitions AS t ON t.transition = 'assign' AND a.viewer_role = ANY (t.roles)
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+    WHERE p.status = ANY (t.before)
+        AND (a.version = 0 OR p.version = a.version)
+        AND CASE a.viewer_role
+            WHEN 'admin' THEN true
+            WHEN 'dispatcher' THEN true
+            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
+            ELSE EXISTS (
+                SELECT FROM facility_viewers AS v
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
+        END
+        -- Known to be a repeat: leave it out early; the unique index decides.
+        AND NOT EXISTS (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
+    ORDER BY p.tenant_id, p.id
+    FOR NO KEY UPDATE OF p
+), slots AS MATERIALIZED (
+    SELECT s.tenant_id, s.driver_id
+    FROM driver_slots AS s
+    WHERE (s.tenant_id, s.driver_id) IN (SELECT l.tenant_id, l.driver_id FROM locked AS l)
+        AND s.pickup_id IS NULL
+    ORDER BY s.tenant_id, s.driver_id
+    FOR UPDATE OF s
+), moved AS (
+    UPDATE pickups AS p
+    SET status = l.after,
+        previous_status = p.status,
+        driver_id = l.driver_id,
+        version = p.version + 1,
+        updated_at = now()
+    FROM locked AS l
+    JOIN slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
+    WHERE p.tenant_id = l.tenant_id AND p.id = l.id
+    RETURNING p.*
+), taken AS (
+    UPDATE driver_slots AS s
+    SET pickup_id = m.id
+    FROM moved AS m
+    WHERE s.tenant_id = m.tenant_id AND s.driver_id = m.driver_id
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
+        idempotency_key, request_digest)
+    SELECT
+        m.tenant_id, l.event_id, m.id, m.version, 'assign', l.viewer_id, m.previous_status, m.status, m.driver_id,
+        nullif(l.idempotency_key, ''), l.request_digest
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+)
+SELECT sqlc.embed(pickups) FROM moved AS pickups;
+
+-- Gives one pickup the nearest driver who is free, on duty and whose place is
+-- known, by great-circle distance. Slots that others are taking are skipped, so
+-- that two at once get two drivers. Never combined: a statement does not skip its
+-- own locks, and would take one driver twice.
+-- Closes: two pickups get the same nearest driver
+-- Closes: two dispatchers dispatch one pickup
+-- Closes: a late duplicate dispatches a pickup again after its release
+-- Closes: a driver is passed over while their location moves
+-- name: DispatchPickup :many
+WITH locked AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, t.after,
+        coalesce(p.pickup_latitude, f.latitude) AS latitude,
+        coalesce(p.pickup_longitude, f.longitude) AS longitude
+    FROM pickups AS p
+    JOIN facilities AS f ON f.tenant_id = p.tenant_id AND f.id = p.facility_id
+    JOIN pickup_transitions AS t ON t.transition = 'dispatch' AND @viewer_role::user_role = ANY (t.roles)
+    WHERE p.tenant_id = @tenant_id
+        AND p.id = @id
+        AND p.status = ANY (t.before)
+        AND (@version::bigint = 0 OR p.version = @version)
+        AND NOT EXISTS (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = @idempotency_key::text)
+    FOR NO KEY UPDATE OF p
+), nearest AS MATERIALIZED (
+    SELECT s.tenant_id, s.driver_id
+    FROM locked AS l
+    JOIN driver_slots AS s ON s.tenant_id = l.tenant_id
+    JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.id = s.driver_id
+    WHERE s.pickup_id IS NULL
+        AND d.on_duty
+        AND d.located_at IS NOT NULL
+    ORDER BY
+        -- The haversine: monotonic in the distance, exact also where it is short.
+        sin(radians(d.latitude - l.latitude) / 2) ^ 2
+            + cos(radians(l.latitude)) * cos(radians(d.latitude)) * sin(radians(d.longitude - l.longitude) / 2) ^ 2,
+        d.id
+    LIMIT 1
+    FOR UPDATE OF s SKIP LOCKED
+), moved AS (
+    UPDATE pickups AS p
+    SET status = l.after,
+        previous_status = p.status,
+        driver_id = n.driver_id,
+        version = p.version + 1,
+        updated_at = now()
+    FROM locked AS l
+    JOIN nearest AS n ON n.tenant_id = l.tenant_id
+    WHERE p.tenant_id = l.tenant_id AND p.id = l.id
+    RETURNING p.*
+), taken AS (
+    UPDATE driver_slots AS s
+    SET pickup_id = m.id
+    FROM moved AS m
+    WHERE s.tenant_id = m.tenant_id AND s.driver_id = m.driver_id
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
+        idempotency_key, request_digest)
+    SELECT
+        m.tenant_id, @event_id::uuid, m.id, m.version, 'dispatch', @viewer_id::uuid, m.previous_status, m.status, m.driver_id,
+        nullif(@idempotency_key::text, ''), @request_digest::bytea
+    FROM moved AS m
+)
+SELECT sqlc.embed(pickups) FROM moved AS pickups;
+
+-- Every other transition: release, cancel, collect, receive, pack, ship, deliver.
+-- The dictionary says from where, to where, by whom, and whether the driver stays.
+-- A slot is freed where the driver was assigned; what was charged is refunded where
+-- the pickup is canceled, in an amount that the moved row itself carries.
+-- Closes: two callers cancel one pickup
+-- Closes: a step of the road is skipped
+-- Closes: a driver collects what was given to another
+-- Closes: a refund misses the charge that it waited for
+-- Closes: a cancel misses the driver that it waited for
+-- Closes: a late duplicate moves a later round
+-- Closes: two flushes lock their rows crosswise
+-- name: MovePickups :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @viewer_ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @viewer_driver_ids::uuid[],
+        (@transitions::text[])::transition_name[],
+        @versions::bigint[],
+        @idempotency_keys::text[],
+        @request_digests::bytea[],
+        @event_ids::uuid[],
+        @entry_ids::uuid[],
+        @reasons::text[]
+    ) AS a (
+        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key,
+        request_digest, event_id, entry_id, reason)
+), locked AS MATERIALIZED (
+    SELECT
+        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.reason
+    FROM asked AS a
+    JOIN pickup_transitions AS t ON t.transition = a.transition AND a.viewer_role = ANY (t.roles)
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+    WHERE p.status = ANY (t.before)
+        AND (a.version = 0 OR p.version = a.version)
+        AND CASE a.viewer_role
+            WHEN 'admin' THEN true
+            WHEN 'dispatcher' THEN true
+            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
+            ELSE EXISTS (
+                SELECT FROM facility_viewers AS v
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
+        END
+        -- Known to be a repeat: leave it out early; the unique index decides.
+        AND NOT EXISTS (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
+    ORDER BY p.tenant_id, p.id
+    FOR NO KEY UPDATE OF p
+), slots AS MATERIALIZED (
+    -- By the driver of the locked row alone: a pickup_id tested here would be tested
+    -- in the snapshot too, and miss a slot taken by the assign that this waited for.
+    SELECT s.tenant_id, s.driver_id, s.pickup_id
+    FROM driver_slots AS s
+    JOIN locked AS l ON l.tenant_id = s.tenant_id AND l.driver_id = s.driver_id
+    WHERE l.status = 'ASSIGNED'
+    ORDER BY s.tenant_id, s.driver_id
+    FOR UPDATE OF s
+), moved AS (
+    UPDATE pickups AS p
+    SET status = l.after,
+        previous_status = p.status,
+        driver_id = CASE WHEN l.has_driver THEN p.driver_id END,
+        refunded_cents = CASE WHEN l.after = 'CANCELED' THEN p.charged_cents ELSE p.refunded_cents END,
+        charged_cents = CASE WHEN l.after = 'CANCELED' THEN 0 ELSE p.charged_cents END,
+        cancel_reason = nullif(l.reason, ''),
+        version = p.version + 1,
+        updated_at = now()
+    FROM locked AS l
+    WHERE p.tenant_id = l.tenant_id AND p.id = l.id
+    RETURNING p.*
+), freed AS (
+    UPDATE driver_slots AS s
+    SET pickup_id = NULL
+    FROM slots AS f
+    JOIN moved AS m ON m.tenant_id = f.tenant_id AND m.id = f.pickup_id
+    WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
+), purses AS MATERIALIZED (
+    SELECT c.tenant_id, c.id, c.balance_cents
+    FROM accounts AS c
+    WHERE (c.tenant_id, c.id) IN (
+        SELECT m.tenant_id, m.account_id FROM moved AS m WHERE m.refunded_cents > 0)
+    ORDER BY c.tenant_id, c.id
+    FOR NO KEY UPDATE OF c
+), entered AS (
+    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
+    SELECT m.tenant_id, l.entry_id, m.account_id, 'refund', m.refunded_cents, m.id, l.viewer_id, l.request_digest
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+    WHERE m.refunded_cents > 0
+), refunded AS (
+    UPDATE accounts AS c
+    SET balance_cents = u.balance_cents + s.refunded_cents,
+        balance_version = c.balance_version + 1
+    FROM purses AS u
+    JOIN (
+        SELECT m.tenant_id, m.account_id, sum(m.refunded_cents)::bigint AS refunded_cents
+        FROM moved AS m
+        GROUP BY m.tenant_id, m.account_id
+    ) AS s ON s.tenant_id = u.tenant_id AND s.account_id = u.id
+    WHERE c.tenant_id = u.tenant_id AND c.id = u.id
+), event AS (
+    INSERT INTO pickup_events (
+        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
+        idempotency_key, request_digest)
+    SELECT
+        m.tenant_id, l.event_id, m.id, m.version, l.transition, l.viewer_id, m.previous_status, m.status, l.driver_id,
+        nullif(l.idempotency_key, ''), l.request_digest
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+)
+SELECT sqlc.embed(pickups) FROM moved AS pickups;
+
+-- Why a transition did not move a pickup, as things stand now: read afresh, after
+-- the fact, and they may have moved again. The event is the one that used this
+-- Idempotency-Key before. No row: there is no such pickup for this viewer.
+-- name: ExplainTransition :one
+SELECT
+    sqlc.embed(p),
+    (@viewer_role = ANY (t.roles))::boolean AS role_may,
+    (p.status = ANY (t.before))::boolean AS legal_now,
+    (c.balance_cents >= p.price_cents)::boolean AS affordable_now,
+    ARRAY(
+        SELECT n.transition::text
+        FROM pickup_transitions AS n
+        WHERE p.status = ANY (n.before) AND @viewer_role::user_role = ANY (n.roles)
+        ORDER BY n.transition
+    )::text[] AS allowed,
+    (e.id IS NOT NULL)::boolean AS key_used,
+    coalesce(e.transition = t.transition AND e.request_digest = @request_digest::bytea, false)::boolean AS same_request
+FROM pickups AS p
+JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
+JOIN pickup_transitions AS t ON t.transition = @transition::transition_name
+LEFT JOIN pickup_events AS e
+    ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = @idempotency_key::text
+WHERE p.tenant_id = @tenant_id
+    AND p.id = @id
+    AND CASE @viewer_role::user_role
+        WHEN 'admin' THEN true
+        WHEN 'dispatcher' THEN true
+        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
+        WHEN 'driver' THEN p.driver_id = @viewer_driver_id::uuid
+        ELSE EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    END;
+
+-- Why a driver was not given: not there, or busy with another pickup now.
+-- name: ExplainDriver :one
+SELECT (s.pickup_id IS NOT NULL)::boolean AS busy
+FROM driver_slots AS s
+WHERE s.tenant_id = @tenant_id AND s.driver_id = @driver_id;
+
+-- Whether dispatch would find a driver now.
+-- name: HasFreeDriver :one
+SELECT EXISTS (
+    SELECT FROM driver_slots AS s
+    JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.id = s.driver_id
+    WHERE s.tenant_id = @tenant_id
+        AND s.pickup_id IS NULL
+        AND d.on_duty
+        AND d.located_at IS NOT NULL
+);
+
+-- Closes: an edit clobbers another that it has not seen
+-- Closes: a pickup is edited after it was submitted
+-- name: EditPickup :one
+UPDATE pickups AS p
+SET facility_id = coalesce(sqlc.narg('facility_id'), p.facility_id),
+    account_id = coalesce(sqlc.narg('account_id'), p.account_id),
+    price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
+    pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
+    pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
+    pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude') ELSE p.pickup_longitude END,
+    dropoff_address = coalesce(sqlc.narg('dropoff_address'), p.dropoff_address),
+    window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END,
+    window_end = CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END,
+    note = CASE WHEN @set_note::boolean THEN sqlc.narg('note') ELSE p.note END,
+    version = p.version + 1,
+    updated_at = now()
+WHERE p.tenant_id = @tenant_id
+    AND p.id = @id
+    AND p.version = @version
+    AND p.status = 'DRAFT'
+    AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    -- A facility that the editor does not see is one that is not there.
+    AND (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))
+RETURNING p.*;

@@ -1,0 +1,17 @@
+-- A tenant with its flags, both at their first setting. Run by the owner alone:
+-- the application's role may not make tenants.
+-- Closes: two operators take one slug
+-- name: CreateTenant :one
+WITH tenant AS (
+    INSERT INTO tenants (id, slug, name)
+    VALUES (@id::uuid, @slug::text, @name::text)
+    RETURNING *
+), switches AS (
+    INSERT INTO flags (tenant_id, name, enabled)
+    SELECT tenant.id, switch.name, switch.enabled
+    FROM tenant, (VALUES ('pickup_texts', true), ('auto_dispatch', false)) AS switch (name, enabled)
+)
+SELECT sqlc.embed(tenants) FROM tenant AS tenants;
+
+-- name: GetTenantBySlug :one
+SELECT * FROM tenants WHERE slug = @slug;
