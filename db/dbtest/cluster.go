@@ -1,0 +1,102 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"waybill/db/localpg"
+)
+
+// openTimeout includes downloading PostgreSQL where there is none.
+const openTimeout = 5 * time.Minute
+
+// cluster is the server that a test binary's databases are on.
+type cluster struct {
+	login
+	server   *localpg.Server // nil with DATABASE_URL
+	admin    *pgxpool.Pool   // creates and drops databases
+	template string
+	stock    *stock
+
+	mu     sync.Mutex
+	keeper bool // a failed test's database is to stay
+}
+
+// suite opens the cluster at the first use, and closes it at the end of Run.
+type suite struct {
+	running bool
+	once    sync.Once
+	cluster *cluster
+	err     error
+}
+
+var shared suite
+
+func (s *suite) open() (*cluster, error) {
+	if !s.running {
+		return nil, errors.New("the package's TestMain must be: os.Exit(dbtest.Run(m))")
+	}
+	s.once.Do(func() { s.cluster, s.err = openCluster() })
+	return s.cluster, s.err
+}
+
+func (s *suite) close() error {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.close()
+}
+
+func openCluster() (c *cluster, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	c = &cluster{}
+	if err := c.connect(ctx, os.Getenv("DATABASE_URL")); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	if err := c.makeTemplate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("template: %w", err), c.close())
+	}
+	c.stock = newStock(c)
+	return c, nil
+}
+
+func (c *cluster) connect(ctx context.Context, databaseURL string) (err error) {
+	if databaseURL != "" {
+		c.login, err = external(databaseURL)
+	} else {
+		c.server, err = localpg.Start(ctx, localpg.Options{Settings: map[string]string{"timezone": timeZone}})
+		c.login = local{c.server}
+	}
+	if err != nil {
+		return err
+	}
+	c.admin, err = pgxpool.New(ctx, c.adminURL())
+	return err
+}
+
+func (c *cluster) close() error {
+	if c.stock != nil {
+		c.stock.close()
+	}
+	if c.admin != nil {
+		c.admin.Close()
+	}
+	if c.server == nil {
+		return nil
+	}
+	return c.server.Stop()
+}
+
+// lasts says whether the server, or its folder, outlives this process.
+func (c *cluster) lasts() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.server == nil || c.keeper
+}

@@ -1,0 +1,89 @@
+// Package dbtest gives each test a database of its own, migrated and empty.
+//
+// A package's tests share one throwaway PostgreSQL, started at the first use, or
+// the server of DATABASE_URL, whose login must be allowed to create databases.
+// The migrations run once; each test gets a clone of their result, made ahead
+// while others run:
+//
+//	func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+//
+//	func TestSomething(t *testing.T) {
+//		t.Parallel()
+//		d := dbtest.New(t)
+//		d.App().Exec(…)
+//	}
+//
+// The database of a failed test is kept, and the test's log says how to open it.
+package dbtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Check looks for what must never be, whatever a test did. owner is a pool of
+// the test's database.
+type Check func(ctx context.Context, owner *pgxpool.Pool) error
+
+// checkTimeout limits each check: it may wait for a lock that the test left behind.
+const checkTimeout = 30 * time.Second
+
+// Run runs the tests and then stops the server, if any test started one. It
+// returns the exit code.
+func Run(m *testing.M) int {
+	shared.running = true
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, "dbtest:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// New gives the test a new database. When the test ends, the checks run, unless
+// it has failed already; then the database is dropped, or kept if it failed.
+//
+// It ends the test if no database can be had.
+func New(t testing.TB, checks ...Check) *DB {
+	t.Helper()
+	c, err := shared.open()
+	if err != nil {
+		t.Fatalf("dbtest: %v", err)
+	}
+	name, err := c.stock.take()
+	if err != nil {
+		t.Fatalf("dbtest: %v", err)
+	}
+	d := newDB(t, c, name)
+	t.Cleanup(func() { d.finish(checks) })
+	return d
+}
+
+func (d *DB) finish(checks []Check) {
+	d.t.Helper()
+	if !d.t.Failed() {
+		d.check(checks)
+	}
+	d.closePools()
+	if d.t.Failed() {
+		d.t.Log(d.cluster.keep(d.name))
+		return
+	}
+	d.cluster.stock.drop(d.name)
+}
+
+func (d *DB) check(checks []Check) {
+	d.t.Helper()
+	for _, check := range checks {
+		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		if err := check(ctx, d.Owner()); err != nil {
+			d.t.Errorf("dbtest: after the test: %v", err)
+		}
+		cancel()
+	}
+}

@@ -1,0 +1,91 @@
+package dbtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+// ahead is how many clones wait in the channel; one more is in the maker's hand.
+const ahead = 2
+
+// stock makes databases before they are asked for, and drops used ones, both
+// beside the tests.
+type stock struct {
+	cluster *cluster
+	fresh   chan clone
+	stop    chan struct{}
+	made    sync.WaitGroup // the maker
+
+	dropping sync.Mutex // one at a time: each ends with a checkpoint
+	dropped  sync.WaitGroup
+}
+
+type clone struct {
+	name string
+	err  error
+}
+
+func newStock(c *cluster) *stock {
+	s := &stock{cluster: c, fresh: make(chan clone, ahead), stop: make(chan struct{})}
+	s.made.Go(s.make)
+	return s
+}
+
+// make is the only one to clone in this process: two at once are no faster.
+func (s *stock) make() {
+	run := strings.ToLower(rand.Text()[:8])
+	for n := 1; ; n++ {
+		c := s.clone(fmt.Sprintf("waybill_test_%s_%d", run, n))
+		select {
+		case s.fresh <- c:
+		case <-s.stop:
+			s.discard(c)
+			return
+		}
+	}
+}
+
+// clone copies the template's files: a third less time than by the log, the default.
+func (s *stock) clone(name string) clone {
+	_, err := s.cluster.admin.Exec(context.Background(), fmt.Sprintf(
+		"CREATE DATABASE %s TEMPLATE %s OWNER %s STRATEGY file_copy", name, s.cluster.template, s.cluster.owner()))
+	return clone{name, err}
+}
+
+func (s *stock) take() (name string, err error) {
+	c := <-s.fresh
+	return c.name, c.err
+}
+
+// drop returns at once; close waits for it.
+func (s *stock) drop(name string) {
+	s.dropped.Go(func() {
+		s.dropping.Lock()
+		defer s.dropping.Unlock()
+		_, err := s.cluster.admin.Exec(context.Background(), fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name))
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "dbtest: the database %s stays: %v\n", name, err)
+		}
+	})
+}
+
+// close drops what nobody took.
+func (s *stock) close() {
+	close(s.stop)
+	s.made.Wait()
+	close(s.fresh)
+	for c := range s.fresh {
+		s.discard(c)
+	}
+	s.dropped.Wait()
+}
+
+func (s *stock) discard(c clone) {
+	if c.err == nil && s.cluster.lasts() {
+		s.drop(c.name)
+	}
+}

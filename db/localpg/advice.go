@@ -1,0 +1,39 @@
+package localpg
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// nothingFound is the error for a machine without a PostgreSQL: all that can be done about it.
+func nothingFound(seen []string, fetching error) error {
+	old := ""
+	if len(seen) > 0 {
+		old = " (there is " + strings.Join(seen, ", ") + ")"
+	}
+	return fmt.Errorf(`no PostgreSQL %d or later found%s, and fetching one failed: %w
+Do one of these:
+  - %s
+  - set WAYBILL_PG_BIN to the folder that holds the programs postgres and initdb
+  - set DATABASE_URL to a server that runs already`, oldest, old, fetching, installing(runtime.GOOS))
+}
+
+func installing(system string) string {
+	switch system {
+	case "darwin":
+		return "brew install postgresql@17"
+	case "freebsd", "openbsd", "netbsd":
+		return "install PostgreSQL's server package"
+	default:
+		return "apt-get install postgresql (or your system's package of the PostgreSQL server)"
+	}
+}
+
+// otherMajor is the error for data that the programs found cannot read.
+func otherMajor(major int, seen []string) error {
+	return fmt.Errorf(`the data was made by PostgreSQL %d, but found only %s
+Do one of these:
+  - install PostgreSQL %d, or set WAYBILL_PG_BIN to the folder of its programs
+  - move the data folder away, to start with an empty one`, major, strings.Join(seen, ", "), major)
+}

@@ -1,0 +1,101 @@
+package localpg
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// settingsFile is written anew at each start. It is included at the end of
+// postgresql.conf, so that changes made by hand there stay.
+const settingsFile = "waybill.conf"
+
+func include(conf string) error {
+	f, err := os.OpenFile(conf, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(f, "\ninclude '%s'\n", settingsFile); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// listenAt settles the port and the passwords.
+func (s *Server) listenAt(o Options) (err error) {
+	s.port = 5432 // without TCP it is part of the socket's name, nothing more
+	if !o.TCP {
+		return nil
+	}
+	if s.port = o.Port; s.port == 0 {
+		if s.port, err = freePort(); err != nil {
+			return err
+		}
+	}
+	s.passwords, err = s.folder.passwords()
+	return err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+func (s *Server) settings(o Options) map[string]string {
+	all := map[string]string{
+		"unix_socket_directories": s.folder.socket,
+		"unix_socket_permissions": "0700",
+		"listen_addresses":        "",
+		"port":                    strconv.Itoa(s.port),
+		"password_encryption":     "scram-sha-256",
+		"max_connections":         "200",
+	}
+	if o.TCP {
+		all["listen_addresses"] = "127.0.0.1"
+	}
+	if !o.Durable {
+		maps.Copy(all, map[string]string{
+			"fsync":              "off",
+			"synchronous_commit": "off",
+			"full_page_writes":   "off",
+			"max_connections":    "300",
+			"shared_buffers":     "128MB",
+			"max_wal_size":       "256MB", // the folder may be in memory
+		})
+	}
+	maps.Copy(all, o.Settings)
+	return all
+}
+
+// Whoever gets into the socket's private folder may be any role; over TCP a password is needed.
+const hostBased = `local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+`
+
+// configure writes the files that PostgreSQL reads at its start.
+func (f *folder) configure(settings map[string]string, as *account) error {
+	var conf strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&conf, "%s = '%s'\n", name, strings.ReplaceAll(settings[name], "'", "''"))
+	}
+	if err := f.write(settingsFile, conf.String(), as); err != nil {
+		return err
+	}
+	return f.write("pg_hba.conf", hostBased, as)
+}
+
+func (f *folder) write(name, text string, as *account) error {
+	path := filepath.Join(f.data(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return as.own(path, 0o600)
+}

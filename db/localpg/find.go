@@ -1,0 +1,125 @@
+package localpg
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// oldest is the first major version that has all that the migrations use.
+const oldest = 15
+
+// programs are the programs of one PostgreSQL.
+type programs struct {
+	dir   string
+	major int
+}
+
+func (p programs) path(name string) string { return filepath.Join(p.dir, name) }
+
+// search looks for programs. Tests put their own functions in.
+type search struct {
+	folders func() []string                           // the candidates, best first
+	fetch   func(ctx context.Context) (string, error) // downloads, and returns the folder
+	account *account                                  // who must be able to run them
+}
+
+func newSearch(as *account) search {
+	return search{folders: installedFolders, fetch: download{repository: mavenCentral}.fetch, account: as}
+}
+
+// programs finds a PostgreSQL of the given major version, or with 0 the first of
+// a version that will do.
+func (s search) programs(ctx context.Context, major int) (programs, error) {
+	var seen []string
+	for _, dir := range s.folders() {
+		p, err := s.inspect(ctx, dir)
+		if err != nil {
+			continue
+		}
+		if p.major == major || major == 0 && p.major >= oldest {
+			return p, nil
+		}
+		seen = append(seen, fmt.Sprintf("%d in %s", p.major, dir))
+	}
+	if major != 0 && len(seen) > 0 {
+		return programs{}, otherMajor(major, seen)
+	}
+	return s.download(ctx, major, seen)
+}
+
+func (s search) download(ctx context.Context, major int, seen []string) (programs, error) {
+	dir, err := s.fetch(ctx)
+	if err != nil {
+		return programs{}, nothingFound(seen, err)
+	}
+	p, err := s.inspect(ctx, dir)
+	if err != nil {
+		return programs{}, nothingFound(seen, err)
+	}
+	if major != 0 && p.major != major {
+		return programs{}, otherMajor(major, []string{fmt.Sprintf("%d in %s", p.major, dir)})
+	}
+	return p, nil
+}
+
+var versionNumber = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// inspect asks the programs in a folder for their version, as the user who is to run them.
+func (s search) inspect(ctx context.Context, dir string) (programs, error) {
+	p := programs{dir: dir}
+	if _, err := os.Stat(p.path("initdb")); err != nil {
+		return p, err
+	}
+	cmd := exec.CommandContext(ctx, p.path("postgres"), "--version")
+	cmd.Dir = "/"
+	s.account.runs(cmd)
+	out, err := cmd.Output()
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", cmd, err)
+	}
+	found := versionNumber.FindSubmatch(out)
+	if found == nil {
+		return p, fmt.Errorf("%s: no version in %q", cmd, out)
+	}
+	p.major, err = strconv.Atoi(string(found[1]))
+	return p, err
+}
+
+// installedFolders lists where PostgreSQL's programs may be. WAYBILL_PG_BIN, if
+// set, is the only one: who sets it wants no other.
+func installedFolders() []string {
+	if dir := os.Getenv("WAYBILL_PG_BIN"); dir != "" {
+		return []string{dir}
+	}
+	var dirs []string
+	if path, err := exec.LookPath("postgres"); err == nil {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+		dirs = append(dirs, strings.TrimSpace(string(out)))
+	}
+	dirs = append(dirs, newestFirst("/usr/lib/postgresql/*/bin")...)
+	dirs = append(dirs, newestFirst("/opt/homebrew/opt/postgresql@*/bin")...)
+	return append(dirs, newestFirst("/usr/local/opt/postgresql@*/bin")...)
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+func newestFirst(pattern string) []string {
+	dirs, _ := filepath.Glob(pattern)
+	slices.SortFunc(dirs, func(a, b string) int { return cmp.Compare(majorIn(b), majorIn(a)) })
+	return dirs
+}
+
+func majorIn(path string) int {
+	n, _ := strconv.Atoi(number.FindString(path))
+	return n
+}

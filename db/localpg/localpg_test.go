@@ -1,0 +1,142 @@
+package localpg
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestStartAnswersAndStopRemoves(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	s := startIn(t, Options{Settings: map[string]string{"timezone": "Asia/Kathmandu"}})
+	t.Logf("a throwaway server takes %v", time.Since(begin))
+	for role, want := range map[string]string{Superuser: "on", Owner: "off", App: "off"} {
+		if got := query(t, s.URL(role, Database), "SELECT current_setting('is_superuser')"); got != want {
+			t.Errorf("is_superuser of %s = %s, want %s", role, got, want)
+		}
+	}
+	for setting, want := range map[string]string{
+		"fsync": "off", "timezone": "Asia/Kathmandu", "server_encoding": "UTF8", "listen_addresses": "",
+	} {
+		if got := query(t, s.URL(App, Database), "SELECT current_setting('"+setting+"')"); got != want {
+			t.Errorf("%s = %q, want %q", setting, got, want)
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if _, err := os.Stat(s.Dir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary folder is still there: %v", err)
+	}
+}
+
+func TestOwnerOwnsTheDatabaseAndMayBecomeTheApp(t *testing.T) {
+	t.Parallel()
+	s := startIn(t, Options{})
+	execute(t, s.URL(Owner, Database), `
+		CREATE TABLE secrets (id int);
+		CREATE EXTENSION btree_gist;
+		ALTER ROLE waybill_app SET statement_timeout = '10s';
+		SET ROLE waybill_app`)
+	const canRead = "SELECT has_table_privilege('secrets', 'SELECT')::text"
+	if got := query(t, s.URL(App, Database), canRead); got != "false" {
+		t.Errorf("the app reads what nobody granted")
+	}
+}
+
+func TestTwoServersRunSideBySide(t *testing.T) {
+	t.Parallel()
+	a, b := startIn(t, Options{TCP: true}), startIn(t, Options{TCP: true})
+	if a.Dir() == b.Dir() || a.port == b.port {
+		t.Fatalf("both in %s, port %d", a.Dir(), a.port)
+	}
+	execute(t, a.URL(Owner, Database), "CREATE TABLE only_in_a (id int)")
+	if got := query(t, b.URL(Owner, Database), "SELECT coalesce(to_regclass('only_in_a')::text, 'none')"); got != "none" {
+		t.Error("b sees the table of a")
+	}
+}
+
+func TestDurableKeepsPostgresDefaults(t *testing.T) {
+	t.Parallel()
+	s := startIn(t, Options{Durable: true})
+	for setting, want := range map[string]string{
+		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "200",
+	} {
+		if got := query(t, s.URL(App, Database), "SELECT current_setting('"+setting+"')"); got != want {
+			t.Errorf("%s = %q, want %q", setting, got, want)
+		}
+	}
+}
+
+func TestTCPWantsThePassword(t *testing.T) {
+	t.Parallel()
+	s := startIn(t, Options{TCP: true})
+	url := s.URL(App, Database)
+	if got := query(t, url, "SELECT current_user || inet_server_addr()"); got != "waybill_app127.0.0.1/32" {
+		t.Errorf("got %s through %s", got, url)
+	}
+	wrong := strings.Replace(url, s.passwords[App], "guess", 1)
+	if err := tryConnect(t, wrong); err == nil {
+		t.Error("a wrong password gets in")
+	}
+	info, err := os.Stat(filepath.Join(s.Dir(), "passwords.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the password file: %v, %v", info, err)
+	}
+}
+
+func TestLogAlsoGoesToTheWriter(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := startIn(t, Options{Log: &log})
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "ready to accept connections") {
+		t.Errorf("the log is %q", log.String())
+	}
+}
+
+func TestStartFailsWithTheEndOfTheLog(t *testing.T) {
+	t.Parallel()
+	_, err := Start(t.Context(), Options{Settings: map[string]string{"shared_buffers": "many"}})
+	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "shared_buffers"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDoneTellsThatTheServerDied(t *testing.T) {
+	t.Parallel()
+	s := startIn(t, Options{})
+	if err := s.process.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("Done is not closed")
+	}
+}
+
+func TestLongFolderGetsAShortSocket(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(keptDir(t), strings.Repeat("long", 30))
+	if os.Chmod(filepath.Dir(dir), 0o755) != nil {
+		t.Fatal("chmod")
+	}
+	s := startIn(t, Options{Dir: dir})
+	query(t, s.URL(App, Database), "SELECT 'it answers'")
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(s.folder.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket's folder is still there: %v", err)
+	}
+}

@@ -1,0 +1,93 @@
+package localpg
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// startTimeout includes the recovery after a crash.
+const startTimeout = time.Minute
+
+// process is a running program, watched by a goroutine.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended; err is set then
+	err  error
+}
+
+// spawn starts a program that ends when this process does.
+func spawn(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		release, err := startGuarded(cmd)
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			release()
+			close(p.done)
+		}
+	}()
+	return p, <-started
+}
+
+// run starts the server and waits until it accepts connections.
+func (s *Server) run(ctx context.Context, log io.Writer) error {
+	if err := s.openLog(); err != nil {
+		return err
+	}
+	cmd := exec.Command(s.programs.path("postgres"), "-D", s.folder.data())
+	cmd.Dir, cmd.Env = s.folder.path, environment()
+	cmd.Stderr = s.log // no pipe where none is needed: the server can write after this process's end
+	if log != nil {
+		cmd.Stderr = io.MultiWriter(s.log, log)
+		cmd.WaitDelay = time.Second
+	}
+	s.account.runs(cmd)
+	p, err := spawn(cmd)
+	if err != nil {
+		return err
+	}
+	s.process = p
+	return s.awaitReady(ctx)
+}
+
+func (s *Server) openLog() (err error) {
+	if s.log, err = os.Create(s.folder.log()); err != nil {
+		return err
+	}
+	return s.account.own(s.log.Name(), 0o600)
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		// A postmaster.pid left by a crash says ready too, but has another pid.
+		if p, ok := s.folder.postmaster(); ok && p.ready && p.pid == s.process.cmd.Process.Pid {
+			return nil
+		}
+		select {
+		case <-time.After(3 * time.Millisecond):
+		case <-s.process.done:
+			return fmt.Errorf("PostgreSQL ended at its start: %w\n%s", s.process.err, s.logTail())
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL did not get ready: %w\n%s", ctx.Err(), s.logTail())
+		}
+	}
+}
+
+// logTail is the end of the server's log.
+func (s *Server) logTail() string {
+	text, err := os.ReadFile(s.folder.log())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
