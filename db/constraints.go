@@ -1,0 +1,105 @@
+package db
+
+// violation is what the refusal of a constraint means to the caller.
+type violation struct {
+	code  Code
+	field string
+}
+
+// violations maps every constraint in the catalog; a test holds the two against
+// each other. A primary key is met only by a race of two requests with one id.
+var violations = map[string]violation{
+	"tenants_pkey":       {IDReused, "id"},
+	"tenants_slug_key":   {SlugTaken, "slug"},
+	"tenants_slug_check": {ValidationFailed, "slug"},
+	"tenants_name_check": {ValidationFailed, "name"},
+
+	"flags_pkey":        {IDReused, "name"},
+	"flags_tenant_fkey": {NotFound, ""},
+	"flags_name_check":  {NotFound, ""},
+
+	"users_pkey":        {IDReused, "id"},
+	"users_tenant_fkey": {NotFound, ""},
+	"users_email_key":   {EmailTaken, "email"},
+	"users_email_check": {ValidationFailed, "email"},
+	"users_name_check":  {ValidationFailed, "name"},
+
+	"phone_numbers_pkey":         {IDReused, "id"},
+	"phone_numbers_user_fkey":    {UserNotFound, ""}, // the path names the user
+	"phone_numbers_number_key":   {PhoneNumberTaken, "number"},
+	"phone_numbers_number_check": {ValidationFailed, "number"},
+
+	"sessions_pkey":             {Internal, ""}, // 256 random bits, twice
+	"sessions_user_fkey":        {Unauthenticated, ""},
+	"sessions_token_hash_check": {Internal, ""},
+
+	"facilities_pkey":            {IDReused, "id"},
+	"facilities_tenant_fkey":     {NotFound, ""},
+	"facilities_name_check":      {ValidationFailed, "name"},
+	"facilities_address_check":   {ValidationFailed, "address"},
+	"facilities_latitude_check":  {ValidationFailed, "latitude"},
+	"facilities_longitude_check": {ValidationFailed, "longitude"},
+
+	"groups_pkey":                    {IDReused, "id"},
+	"groups_tenant_fkey":             {NotFound, ""},
+	"groups_name_check":              {ValidationFailed, "name"},
+	"group_members_pkey":             {IDReused, ""},
+	"group_members_group_fkey":       {NotFound, ""}, // the path names both
+	"group_members_user_fkey":        {UserNotFound, ""},
+	"group_facilities_pkey":          {IDReused, ""},
+	"group_facilities_group_fkey":    {NotFound, ""},
+	"group_facilities_facility_fkey": {FacilityNotFound, ""},
+
+	"accounts_pkey":                {IDReused, "id"},
+	"accounts_tenant_fkey":         {NotFound, ""},
+	"accounts_name_check":          {ValidationFailed, "name"},
+	"accounts_currency_check":      {ValidationFailed, "currency"},
+	"accounts_balance_check":       {InsufficientFunds, ""},
+	"accounts_balance_limit_check": {BalanceTooLarge, ""},
+
+	"ledger_entries_pkey":         {IDReused, "id"},
+	"ledger_entries_account_fkey": {NotFound, ""}, // the path names the account
+	"ledger_entries_pickup_fkey":  {NotFound, ""},
+	"ledger_entries_amount_check": {ValidationFailed, "amount_cents"},
+	"ledger_entries_note_check":   {ValidationFailed, "note"},
+
+	"drivers_pkey":             {IDReused, "id"},
+	"drivers_tenant_fkey":      {NotFound, ""},
+	"drivers_user_fkey":        {UserNotFound, "user_id"},
+	"drivers_user_key":         {DriverUserTaken, "user_id"},
+	"drivers_name_check":       {ValidationFailed, "name"},
+	"drivers_latitude_check":   {ValidationFailed, "latitude"},
+	"drivers_longitude_check":  {ValidationFailed, "longitude"},
+	"drivers_location_check":   {ValidationFailed, "longitude"},
+	"driver_slots_pkey":        {Internal, ""},
+	"driver_slots_driver_fkey": {DriverNotFound, "driver_id"},
+	"driver_slots_pickup_fkey": {NotFound, ""},
+	"driver_slots_pickup_key":  {IllegalTransition, ""},
+
+	"pickup_transitions_pkey":       {Internal, ""},
+	"pickups_pkey":                  {IDReused, "id"},
+	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
+	"pickups_account_fkey":          {AccountNotFound, "account_id"},
+	"pickups_driver_fkey":           {DriverNotFound, "driver_id"},
+	"only_one_assigned_driver":      {DriverBusy, "driver_id"},
+	"pickups_transition_check":      {IllegalTransition, ""}, // raised by the trigger
+	"pickups_driver_check":          {IllegalTransition, ""},
+	"pickups_charged_check":         {IllegalTransition, ""},
+	"pickups_refunded_check":        {IllegalTransition, ""},
+	"pickups_cancel_reason_check":   {ValidationFailed, "reason"},
+	"pickups_price_check":           {ValidationFailed, "price_cents"},
+	"pickups_pickup_address_check":  {ValidationFailed, "pickup_address"},
+	"pickups_dropoff_address_check": {ValidationFailed, "dropoff_address"},
+	"pickups_latitude_check":        {ValidationFailed, "pickup_latitude"},
+	"pickups_longitude_check":       {ValidationFailed, "pickup_longitude"},
+	"pickups_point_check":           {ValidationFailed, "pickup_longitude"},
+	"pickups_window_check":          {ValidationFailed, "window_end"},
+	"pickups_note_check":            {ValidationFailed, "note"},
+
+	"pickup_events_pkey":                  {IDReused, "id"},
+	"pickup_events_pickup_fkey":           {NotFound, ""},
+	"pickup_events_version_key":           {IllegalTransition, ""},
+	"pickup_events_stream_key":            {Internal, ""},
+	"pickup_events_idempotency_key":       {IdempotencyKeyReused, ""},
+	"pickup_events_idempotency_key_check": {ValidationFailed, "Idempotency-Key"},
+}

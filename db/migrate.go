@@ -1,0 +1,79 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	files "waybill/sql"
+)
+
+// Migrator moves the schema up and down. It connects as the schema's owner; the
+// application's role may not change it.
+type Migrator struct {
+	*goose.Provider
+	conn *sql.DB
+}
+
+// NewMigrator opens the database at ownerURL for migrations. Two migrators at
+// once do not collide: each takes the same advisory lock, one after the other.
+func NewMigrator(ownerURL string) (*Migrator, error) {
+	config, err := pgx.ParseConfig(ownerURL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+	}
+	folder, err := fs.Sub(files.Migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	// Asks for the lock once a second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return nil, err
+	}
+	conn := stdlib.OpenDB(*config)
+	provider, err := goose.NewProvider(goose.DialectPostgres, conn, folder, goose.WithSessionLocker(locker))
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &Migrator{provider, conn}, nil
+}
+
+// Close gives the connections back.
+func (m *Migrator) Close() error { return m.conn.Close() }
+
+// Migrate brings the database at ownerURL to the newest schema.
+func Migrate(ctx context.Context, ownerURL string) error {
+	m, err := NewMigrator(ownerURL)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	_, err = m.Up(ctx)
+	return err
+}
+
+// CheckSchema tells whether the database at url has the schema that this program
+// needs, and if it does not, what to run.
+func CheckSchema(ctx context.Context, url string) error {
+	m, err := NewMigrator(url)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	have, want, err := m.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the schema's version (run as its owner: waybill migrate up): %w", err)
+	}
+	if have < want {
+		return fmt.Errorf("the schema is at version %d, this program needs %d: run as its owner: waybill migrate up", have, want)
+	}
+	return nil
+}

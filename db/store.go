@@ -1,0 +1,179 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// AppRole is the database role that everything but the migrations runs as: neither
+// the owner of the schema nor a superuser.
+const AppRole = "waybill_app"
+
+// Config says how to reach the database. Its zero times are sensible ones, each
+// shorter than the one outside it.
+type Config struct {
+	URL              string
+	MaxConns         int32         // 0: 16
+	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
+	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
+	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
+}
+
+// Store is the database as the application sees it: the generated queries, each
+// taking a connection for as long as it runs, and a few methods that say what a
+// lost write means.
+type Store struct {
+	*Queries
+	pool *pgxpool.Pool
+}
+
+// Open connects as the application's role. It fails if the database cannot be
+// reached, or if the connection would be an owner's or a superuser's all the same.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	config, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+	}
+	config.MaxConns = cmp.Or(c.MaxConns, 16)
+	config.MinIdleConns = min(2, config.MaxConns)
+	config.PingTimeout = time.Second
+	settings := config.ConnConfig.RuntimeParams
+	settings["role"] = AppRole
+	settings["default_transaction_isolation"] = "read committed"
+	settings["statement_timeout"] = milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second))
+	settings["lock_timeout"] = milliseconds(cmp.Or(c.LockTimeout, 3*time.Second))
+	// An open transaction holds back the event stream.
+	settings["idle_in_transaction_session_timeout"] = milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second))
+	settings["timezone"] = "UTC"
+	if settings["application_name"] == "" {
+		settings["application_name"] = "waybill"
+	}
+	// A caller who goes away cancels the query on the server; the connection lives on.
+	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, withoutPassword(err)
+	}
+	return &Store{New(patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}), pool}, nil
+}
+
+// Close waits for the running queries and closes the connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping asks whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// Stat tells how the connections are used, for the metrics.
+func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
+
+// patient runs each query on a connection of its own, for which it waits no longer
+// than acquire: a full pool is an answer (Overloaded), not a place to queue.
+type patient struct {
+	pool    *pgxpool.Pool
+	acquire time.Duration
+}
+
+func (p patient) conn(ctx context.Context) (*pgxpool.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, p.acquire)
+	defer cancel()
+	conn, err := p.pool.Acquire(limited)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil, &Error{Code: Overloaded, cause: err}
+	}
+	return conn, err
+}
+
+func (p patient) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	conn, err := p.conn(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	defer conn.Release()
+	return conn.Exec(ctx, sql, args...)
+}
+
+func (p patient) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	conn, err := p.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, sql, args...)
+	if err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return &releasing{rows, conn}, nil
+}
+
+func (p patient) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := p.Query(ctx, sql, args...)
+	return oneRow{rows, err}
+}
+
+// releasing gives the connection back when the rows are closed.
+type releasing struct {
+	pgx.Rows
+	conn *pgxpool.Conn
+}
+
+func (r *releasing) Close() {
+	r.Rows.Close()
+	if r.conn != nil {
+		r.conn.Release()
+		r.conn = nil
+	}
+}
+
+type oneRow struct {
+	rows pgx.Rows
+	err  error
+}
+
+func (r oneRow) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return pgx.ErrNoRows
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	// A row reaches the client before the commit: only the closed result is an answer.
+	r.rows.Close()
+	return r.rows.Err()
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%d", d.Milliseconds()) }
+
+// withoutPassword drops the connection string that a parse or connect error repeats.
+func withoutPassword(err error) error {
+	var parse *pgconn.ParseConfigError
+	if errors.As(err, &parse) {
+		return errors.New("is not a PostgreSQL connection string")
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
