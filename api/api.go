@@ -1,0 +1,203 @@
+// Package api is the HTTP face of package db, described by an OpenAPI document from
+// which clients are generated. Its handlers translate: input in, one call, output out.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/db"
+)
+
+// Version is the document's.
+const Version = "0.1.0"
+
+// Options are what a server may be told. Its zero values are sensible ones.
+type Options struct {
+	Log            *slog.Logger  // nil: none
+	Observe        Observer      // nil: none
+	Lifetimes      db.Lifetimes  // of sessions
+	PasswordCost   int           // bcrypt's; 0: 10
+	HandlerTimeout time.Duration // of a whole request; 0: 10 s
+	StreamPoll     time.Duration // how often the event stream looks; 0: 100 ms
+	// Undeclared is told of a code that an operation answered and its document does
+	// not declare: tests fail on it.
+	Undeclared func(operation string, code db.Code)
+}
+
+// server holds what the handlers share.
+type server struct {
+	huma           huma.API
+	store          *db.Store
+	log            *slog.Logger
+	lifetimes      db.Lifetimes
+	passwords      *passwords
+	handlerTimeout time.Duration
+	streamPoll     time.Duration
+	undeclared     func(string, db.Code)
+	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
+	stopping       chan struct{}
+}
+
+// API serves HTTP.
+type API struct {
+	http.Handler
+	server *server
+}
+
+// Drain makes /readyz say no and ends the event streams, for a server about to stop.
+// Call it once.
+func (a *API) Drain() { close(a.server.stopping) }
+
+// New makes the API over a store. Without one (nil) it serves nothing but its document.
+func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
+	a := newServer(store, o)
+	if err := a.readDictionary(ctx); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	a.huma = humago.New(mux, config())
+	a.registerAll()
+	a.serveDocuments(mux)
+	observe := o.Observe
+	if observe == nil {
+		observe = func(string, int, string, time.Duration) {}
+	}
+	return &API{observed(a.log, observe, unknownPaths(mux)), a}, nil
+}
+
+func newServer(store *db.Store, o Options) *server {
+	a := &server{
+		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
+		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}),
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.handlerTimeout == 0 {
+		a.handlerTimeout = 10 * time.Second
+	}
+	if a.streamPoll == 0 {
+		a.streamPoll = 100 * time.Millisecond
+	}
+	if a.undeclared == nil {
+		a.undeclared = func(string, db.Code) {}
+	}
+	cost := o.PasswordCost
+	if cost == 0 {
+		cost = bcrypt.DefaultCost
+	}
+	a.passwords = newPasswords(cost)
+	return a
+}
+
+func config() huma.Config {
+	c := huma.DefaultConfig("Waybill", Version)
+	c.CreateHooks = nil
+	c.SchemasPath, c.OpenAPIPath, c.DocsPath = "", "", ""
+	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
+	c.RejectUnknownQueryParameters = true
+	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
+		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id and " +
+		"transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. Errors are one problem with a stable code."
+	c.Info.Contact = &huma.Contact{Name: "Waybill", URL: "/docs"}
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: "/"}}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", Description: "The token that login answers"},
+	}
+	c.Tags = tags()
+	return c
+}
+
+func init() { huma.DefaultArrayNullable = false }
+
+// tags are the document's chapters, in the order in which a newcomer needs them.
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "sessions", Description: "Logging in and out"},
+		{Name: "pickups", Description: "The pickups, their transitions and their events"},
+		{Name: "drivers", Description: "Drivers, their duty and where they are"},
+		{Name: "accounts", Description: "Balances, charges and deposits"},
+		{Name: "facilities", Description: "Clinics and labs"},
+		{Name: "groups", Description: "Who sees which facility"},
+		{Name: "users", Description: "Staff and their phone numbers"},
+		{Name: "flags", Description: "Switches of the tenant"},
+		{Name: "service", Description: "The server itself"},
+	}
+}
+
+func (a *server) registerAll() {
+	a.registerSessions()
+	a.registerUsers()
+	a.registerPhoneNumbers()
+	a.registerFacilities()
+	a.registerGroups()
+	a.registerFlags()
+	a.registerAccounts()
+	a.registerDrivers()
+	a.registerPickups()
+	a.registerTransitions()
+	a.registerPickupEvents()
+	a.registerService()
+}
+
+// Document gives the OpenAPI document, 3.1 or 3.0, as indented JSON.
+func (a *API) Document(version string) ([]byte, error) {
+	if version == "3.0" {
+		raw, err := a.server.huma.OpenAPI().Downgrade()
+		if err != nil {
+			return nil, err
+		}
+		var document any
+		if err := json.Unmarshal(raw, &document); err != nil {
+			return nil, err
+		}
+		return json.MarshalIndent(document, "", "  ")
+	}
+	return json.MarshalIndent(a.server.huma.OpenAPI(), "", "  ")
+}
+
+// DocumentYAML gives the OpenAPI document 3.1 as YAML: the snapshot in the repository.
+func (a *API) DocumentYAML() ([]byte, error) { return a.server.huma.OpenAPI().YAML() }
+
+// unknownPaths answers what no operation has, which http.ServeMux answers as plain text.
+func unknownPaths(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refused := &headersOnly{header: http.Header{}}
+		handler.ServeHTTP(refused, r)
+		switch {
+		case refused.status == http.StatusMethodNotAllowed:
+			allowed := refused.header.Get("Allow")
+			w.Header().Set("Allow", allowed)
+			serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.ReplaceAll(allowed, ", HEAD", "")+"."))
+		case refused.status >= 300 && refused.status < 400:
+			handler.ServeHTTP(w, r)
+		default:
+			serveProblem(r.Context(), w, problem(db.NotFound, "", "There is no such path."))
+		}
+	})
+}
+
+// headersOnly keeps the status and headers of an answer, to make another of them.
+type headersOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headersOnly) Header() http.Header         { return h.header }
+func (h *headersOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (h *headersOnly) WriteHeader(status int)      { h.status = status }

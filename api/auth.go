@@ -1,0 +1,65 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/db"
+)
+
+type viewerKey struct{}
+
+// session is what a request carries of its own: the token, to end it, and the viewer.
+type session struct {
+	token  db.Token
+	viewer db.Viewer
+}
+
+func viewerOf(ctx context.Context) db.Viewer {
+	s, _ := ctx.Value(viewerKey{}).(session)
+	return s.viewer
+}
+
+func tokenOf(ctx context.Context) db.Token {
+	s, _ := ctx.Value(viewerKey{}).(session)
+	return s.token
+}
+
+// authorize lets through who has a good session, checked in the database on every
+// request, and one of the roles. It runs before anything of the request is read.
+func (a *server) authorize(op operation) func(huma.Context, func(huma.Context)) {
+	roles := op.roles
+	if op.transition != "" {
+		roles = a.dictionary[op.transition]
+	}
+	return func(ctx huma.Context, next func(huma.Context)) {
+		token, ok := bearer(ctx.Header("Authorization"))
+		if !ok {
+			writeProblem(ctx, problem(db.Unauthenticated, "", "The request has no bearer token."))
+			return
+		}
+		viewer, err := a.store.Authenticate(ctx.Context(), token, a.lifetimes.Idle)
+		if err != nil {
+			writeProblem(ctx, problemOf(err))
+			return
+		}
+		known := requestOf(ctx.Context())
+		known.tenant, known.user = viewer.TenantID, viewer.UserID
+		if !slices.Contains(roles, viewer.Role) {
+			writeProblem(ctx, problem(db.Forbidden, "", ""))
+			return
+		}
+		next(huma.WithValue(ctx, viewerKey{}, session{token, viewer}))
+	}
+}
+
+func bearer(header string) (db.Token, bool) {
+	scheme, token, found := strings.Cut(header, " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", false
+	}
+	return db.Token(strings.TrimSpace(token)), true
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+func (a *server) registerDrivers() {
+	movers := []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleDriver}
+	register(a, operation{
+		id: "create-driver", method: http.MethodPost, path: "/v1/drivers", tag: "drivers", status: http.StatusCreated,
+		summary: "Create a driver", about: "Off duty, unless on_duty says otherwise.", roles: adminDispatch,
+		codes: []db.Code{db.UserNotFound, db.DriverUserTaken, db.IDReused}, also: []int{http.StatusOK},
+	}, a.createDriver)
+	register(a, operation{
+		id: "list-drivers", method: http.MethodGet, path: "/v1/drivers", tag: "drivers",
+		summary: "List the drivers", about: "A driver sees themselves.", roles: everyRole,
+	}, a.listDrivers)
+	register(a, operation{
+		id: "get-driver", method: http.MethodGet, path: "/v1/drivers/{driver_id}", tag: "drivers",
+		summary: "Get a driver", about: "A driver sees themselves.", roles: everyRole,
+		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+	}, a.getDriver)
+	register(a, operation{
+		id: "edit-driver", method: http.MethodPatch, path: "/v1/drivers/{driver_id}", tag: "drivers",
+		summary: "Edit a driver", about: "Drivers change their own duty alone.", roles: movers,
+		codes: []db.Code{db.NotFound, db.UserNotFound, db.DriverUserTaken, db.StaleVersion, preconditionRequired, db.Forbidden},
+	}, a.editDriver)
+	register(a, operation{
+		id: "locate-driver", method: http.MethodPut, path: "/v1/drivers/{driver_id}/location", tag: "drivers",
+		summary: "Tell where a driver is", about: "The newest observation wins, in whatever order they come: an older one answers applied: false.",
+		roles: movers, codes: []db.Code{db.NotFound},
+	}, a.locateDriver)
+}
+
+// NewDriver asks for a driver.
+type NewDriver struct {
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	Name      string     `json:"name" minLength:"1" maxLength:"200" example:"Grace"`
+	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The login of this driver"`
+	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch may choose them"`
+	Latitude  *float64   `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
+	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
+}
+
+type createDriverInput struct{ Body NewDriver }
+
+func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriverInput) (*Created[db.Driver], error) {
+	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-driver", in.Body)
+	made, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
+		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
+		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
+	})
+	row, replayed, err := created(made.Driver, err, d, func() (db.Driver, []byte, error) {
+		known, err := a.driver(ctx, v, id)
+		return known, known.RequestDigest, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return createdRow(&row, "/v1/drivers/"+row.ID.String(), driverTag(row), replayed), nil
+}
+
+func driverTag(row db.Driver) string { return etag(row.Version, row.LocationVersion) }
+
+func (a *server) driver(ctx context.Context, v db.Viewer, id uuid.UUID) (db.Driver, error) {
+	return a.store.GetDriver(ctx, db.GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+}
+
+func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Driver], error) {
+	rows, err := a.store.ListDrivers(ctx, db.ListDriversParams{
+		TenantID: v.TenantID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(d db.Driver) string { return keysetCursor(d.CreatedAt, d.ID) }), nil
+}
+
+// DriverPath names a driver.
+type DriverPath struct {
+	DriverID uuid.UUID `path:"driver_id" format:"uuid"`
+}
+
+type getDriverInput struct {
+	DriverPath
+	IfNoneMatch
+}
+
+func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput) (*Row[db.Driver], error) {
+	row, err := a.driver(ctx, v, in.DriverID)
+	if err != nil {
+		return nil, err
+	}
+	tag := driverTag(row)
+	return &Row[db.Driver]{tag, &row}, in.shown(tag)
+}
+
+// DriverEdit has what is to change; what is left out stays.
+type DriverEdit struct {
+	Name      *string              `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" doc:"The login of this driver; null takes it away"`
+	OnDuty    *bool                `json:"on_duty,omitempty"`
+	Latitude  *float64             `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
+	Longitude *float64             `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
+}
+
+type editDriverInput struct {
+	DriverPath
+	IfMatch
+	Body DriverEdit
+}
+
+func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInput) (*Row[db.Driver], error) {
+	b := in.Body
+	if v.Role == db.UserRoleDriver && (b.Name != nil || b.UserID.Sent || b.Latitude != nil) {
+		return nil, problem(db.Forbidden, "", "Drivers change their own duty here, and their place by locate-driver.")
+	}
+	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
+		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty, Latitude: b.Latitude, Longitude: b.Longitude,
+	})
+	if err := edited(err, func() error {
+		_, err := a.driver(ctx, v, in.DriverID)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return &Row[db.Driver]{driverTag(row), &row}, nil
+}
+
+// Location is one observation of a driver.
+type Location struct {
+	Latitude  float64   `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
+	Longitude float64   `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
+	LocatedAt time.Time `json:"located_at" doc:"When they were seen there; at most a minute ahead of the server's clock"`
+}
+
+type locateDriverInput struct {
+	DriverPath
+	Body Location
+}
+
+// Located tells whether an observation was the newest.
+type Located struct {
+	Applied bool      `json:"applied" doc:"False, if a newer observation is known"`
+	Driver  db.Driver `json:"driver"`
+}
+
+type locatedOutput struct {
+	ETag string `header:"ETag"`
+	Body *Located
+}
+
+// ahead is how far a client's clock may be: a time far in the future would win over
+// every later observation.
+const ahead = time.Minute
+
+func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriverInput) (*locatedOutput, error) {
+	if time.Until(in.Body.LocatedAt) > ahead {
+		return nil, problem(db.ValidationFailed, "located_at", "located_at is in the future.")
+	}
+	row, err := a.store.LocateDriver(ctx, db.LocateDriverParams{
+		TenantID: v.TenantID, ID: in.DriverID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, LocatedAt: in.Body.LocatedAt,
+	})
+	applied := err == nil
+	if errors.Is(err, pgx.ErrNoRows) {
+		row, err = a.driver(ctx, v, in.DriverID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &locatedOutput{driverTag(row), &Located{applied, row}}, nil
+}

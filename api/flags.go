@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"waybill/db"
+)
+
+func (a *server) registerFlags() {
+	register(a, operation{
+		id: "list-flags", method: http.MethodGet, path: "/v1/flags", tag: "flags",
+		summary: "List the flags", about: "In the order of their names.", roles: admin,
+	}, a.listFlags)
+	register(a, operation{
+		id: "get-flag", method: http.MethodGet, path: "/v1/flags/{name}", tag: "flags",
+		summary: "Get a flag", roles: admin, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+	}, a.getFlag)
+	register(a, operation{
+		id: "set-flag", method: http.MethodPut, path: "/v1/flags/{name}", tag: "flags",
+		summary: "Switch a flag", roles: admin, codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired},
+	}, a.setFlag)
+}
+
+func (a *server) listFlags(ctx context.Context, v db.Viewer, in *Paging) (*ListOf[db.Flag], error) {
+	rows, err := a.store.ListFlags(ctx, db.ListFlagsParams{TenantID: v.TenantID, AfterName: in.Cursor, MaxRows: in.more()})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(f db.Flag) string { return f.Name }), nil
+}
+
+// FlagPath names a flag.
+type FlagPath struct {
+	Name string `path:"name" maxLength:"100" example:"pickup_texts"`
+}
+
+type getFlagInput struct {
+	FlagPath
+	IfNoneMatch
+}
+
+func (a *server) getFlag(ctx context.Context, v db.Viewer, in *getFlagInput) (*Row[db.Flag], error) {
+	row, err := a.store.GetFlag(ctx, db.GetFlagParams{TenantID: v.TenantID, Name: in.Name})
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(row.Version)
+	return &Row[db.Flag]{tag, &row}, in.shown(tag)
+}
+
+// FlagSetting is what a flag is to be.
+type FlagSetting struct {
+	Enabled bool `json:"enabled"`
+}
+
+type setFlagInput struct {
+	FlagPath
+	IfMatch
+	Body FlagSetting
+}
+
+func (a *server) setFlag(ctx context.Context, v db.Viewer, in *setFlagInput) (*Row[db.Flag], error) {
+	row, err := a.store.SetFlag(ctx, db.SetFlagParams{
+		TenantID: v.TenantID, Name: in.Name, Version: in.version, Enabled: in.Body.Enabled,
+	})
+	if err := edited(err, func() error {
+		_, err := a.store.GetFlag(ctx, db.GetFlagParams{TenantID: v.TenantID, Name: in.Name})
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return &Row[db.Flag]{etag(row.Version), &row}, nil
+}

@@ -1,0 +1,229 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+func (a *server) registerGroups() {
+	register(a, operation{
+		id: "create-group", method: http.MethodPost, path: "/v1/groups", tag: "groups", status: http.StatusCreated,
+		summary: "Create a group", about: "Members of a group see its facilities.", roles: admin,
+		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
+	}, a.createGroup)
+	register(a, operation{
+		id: "list-groups", method: http.MethodGet, path: "/v1/groups", tag: "groups",
+		summary: "List the groups", roles: admin,
+	}, a.listGroups)
+	register(a, operation{
+		id: "get-group", method: http.MethodGet, path: "/v1/groups/{group_id}", tag: "groups",
+		summary: "Get a group", roles: admin, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+	}, a.getGroup)
+	register(a, operation{
+		id: "edit-group", method: http.MethodPatch, path: "/v1/groups/{group_id}", tag: "groups",
+		summary: "Edit a group", roles: admin, codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired},
+	}, a.editGroup)
+	a.registerGroupMembers()
+	a.registerGroupFacilities()
+}
+
+func (a *server) registerGroupMembers() {
+	const path = "/v1/groups/{group_id}/members"
+	register(a, operation{
+		id: "list-group-members", method: http.MethodGet, path: path, tag: "groups",
+		summary: "List the members of a group", about: "In the order of their ids.", roles: admin, codes: []db.Code{db.NotFound},
+	}, a.listGroupMembers)
+	register(a, operation{
+		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}", tag: "groups", status: http.StatusNoContent,
+		summary: "Add a member", about: "Effective on their next request. Once more, it changes nothing.", roles: admin,
+		missing: []db.Code{db.NotFound, db.UserNotFound},
+	}, a.addGroupMember)
+	register(a, operation{
+		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}", tag: "groups", status: http.StatusNoContent,
+		summary: "Remove a member", about: "Effective on their next request.", roles: admin, codes: []db.Code{db.NotFound},
+	}, a.removeGroupMember)
+}
+
+func (a *server) registerGroupFacilities() {
+	const path = "/v1/groups/{group_id}/facilities"
+	register(a, operation{
+		id: "list-group-facilities", method: http.MethodGet, path: path, tag: "groups",
+		summary: "List the facilities of a group", about: "In the order of their ids.", roles: admin, codes: []db.Code{db.NotFound},
+	}, a.listGroupFacilities)
+	register(a, operation{
+		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}", tag: "groups", status: http.StatusNoContent,
+		summary: "Add a facility to a group", about: "Its members see it from their next request on. Once more, it changes nothing.", roles: admin,
+		missing: []db.Code{db.NotFound, db.FacilityNotFound},
+	}, a.addGroupFacility)
+	register(a, operation{
+		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}", tag: "groups", status: http.StatusNoContent,
+		summary: "Remove a facility from a group", about: "Effective on the members' next request.", roles: admin, codes: []db.Code{db.NotFound},
+	}, a.removeGroupFacility)
+}
+
+// NewGroup asks for a group.
+type NewGroup struct {
+	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	Name string     `json:"name" minLength:"1" maxLength:"200" example:"Mission staff"`
+}
+
+type createGroupInput struct{ Body NewGroup }
+
+func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupInput) (*Created[db.Group], error) {
+	id, d := idOr(in.Body.ID), digest(v, "create-group", in.Body)
+	row, err := a.store.CreateGroup(ctx, db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
+	row, replayed, err := created(row, err, d, func() (db.Group, []byte, error) {
+		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
+		return known, known.RequestDigest, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return createdRow(&row, "/v1/groups/"+row.ID.String(), etag(row.Version), replayed), nil
+}
+
+func (a *server) listGroups(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Group], error) {
+	rows, err := a.store.ListGroups(ctx, db.ListGroupsParams{
+		TenantID: v.TenantID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(g db.Group) string { return keysetCursor(g.CreatedAt, g.ID) }), nil
+}
+
+// GroupPath names a group.
+type GroupPath struct {
+	GroupID uuid.UUID `path:"group_id" format:"uuid"`
+}
+
+type getGroupInput struct {
+	GroupPath
+	IfNoneMatch
+}
+
+func (a *server) group(ctx context.Context, v db.Viewer, id uuid.UUID) (db.Group, error) {
+	return a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
+}
+
+func (a *server) getGroup(ctx context.Context, v db.Viewer, in *getGroupInput) (*Row[db.Group], error) {
+	row, err := a.group(ctx, v, in.GroupID)
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(row.Version)
+	return &Row[db.Group]{tag, &row}, in.shown(tag)
+}
+
+// GroupEdit has what is to change; what is left out stays.
+type GroupEdit struct {
+	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
+}
+
+type editGroupInput struct {
+	GroupPath
+	IfMatch
+	Body GroupEdit
+}
+
+func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput) (*Row[db.Group], error) {
+	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
+		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
+	})
+	if err := edited(err, func() error {
+		_, err := a.group(ctx, v, in.GroupID)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return &Row[db.Group]{etag(row.Version), &row}, nil
+}
+
+// ByID is the paging of rows by an id alone, in its order.
+type ByID struct {
+	Paging
+
+	after uuid.UUID
+}
+
+// Resolve implements huma.Resolver.
+func (p *ByID) Resolve(huma.Context) []error {
+	if p.Cursor == "" {
+		return nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err != nil || len(raw) != len(p.after) {
+		return []error{badCursor()}
+	}
+	copy(p.after[:], raw)
+	return nil
+}
+
+func idCursor(id uuid.UUID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+type listInGroupInput struct {
+	GroupPath
+	ByID
+}
+
+func (a *server) listGroupMembers(ctx context.Context, v db.Viewer, in *listInGroupInput) (*ListOf[db.GroupMember], error) {
+	if _, err := a.group(ctx, v, in.GroupID); err != nil {
+		return nil, err
+	}
+	rows, err := a.store.ListGroupMembers(ctx, db.ListGroupMembersParams{
+		TenantID: v.TenantID, GroupID: in.GroupID, AfterUserID: in.after, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(m db.GroupMember) string { return idCursor(m.UserID) }), nil
+}
+
+func (a *server) listGroupFacilities(ctx context.Context, v db.Viewer, in *listInGroupInput) (*ListOf[db.GroupFacility], error) {
+	if _, err := a.group(ctx, v, in.GroupID); err != nil {
+		return nil, err
+	}
+	rows, err := a.store.ListGroupFacilities(ctx, db.ListGroupFacilitiesParams{
+		TenantID: v.TenantID, GroupID: in.GroupID, AfterFacilityID: in.after, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(f db.GroupFacility) string { return idCursor(f.FacilityID) }), nil
+}
+
+type groupMemberPath struct {
+	GroupPath
+	UserPath
+}
+
+func (a *server) addGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
+	_, err := a.store.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
+	return nil, err
+}
+
+func (a *server) removeGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
+	n, err := a.store.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
+	return nil, gone(n, err)
+}
+
+type groupFacilityPath struct {
+	GroupPath
+	FacilityPath
+}
+
+func (a *server) addGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
+	_, err := a.store.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
+	return nil, err
+}
+
+func (a *server) removeGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
+	n, err := a.store.RemoveGroupFacility(ctx, db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
+	return nil, gone(n, err)
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/db"
+)
+
+// operation is one of the document: who may call it, and how it can be refused.
+type operation struct {
+	id      string // kebab-case and stable: clients' function names come from it
+	method  string
+	path    string
+	tag     string
+	summary string
+	about   string
+	status  int // of success; 0: 200
+	// Who may call it. None is refused at start: there is no operation without a rule.
+	roles      []db.UserRole
+	transition db.TransitionName // in place of roles: whom the dictionary names
+	anyone     bool              // without a session
+	// codes it can answer, beyond those that any operation can; missing are those of
+	// them that say that what the path names is not there: 404, whatever the code.
+	codes   []db.Code
+	missing []db.Code
+	maxBody int64 // 0: 1 MiB
+	long    bool  // streams: no time limit
+	// answers that are no error, beyond the first: replays, 304.
+	also []int
+}
+
+var (
+	admin         = []db.UserRole{db.UserRoleAdmin}
+	everyRole     = db.AllUserRoleValues()
+	adminDispatch = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
+)
+
+// register adds an operation whose handler needs no viewer.
+func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, a.describe(op, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		return out, a.refusal(ctx, op, err)
+	})
+}
+
+// register adds an operation whose handler is told who calls.
+func register[I, O any](a *server, op operation, handler func(context.Context, db.Viewer, *I) (*O, error)) {
+	registerOpen(a, op, func(ctx context.Context, in *I) (*O, error) {
+		return handler(ctx, viewerOf(ctx), in)
+	})
+}
+
+// refusal turns a handler's error into its problem, and holds it against the document.
+func (a *server) refusal(ctx context.Context, op operation, err error) error {
+	if err == nil || isNotModified(err) {
+		return err
+	}
+	p := problemOf(err)
+	if p.Field == "" && slices.Contains(op.missing, p.Code) {
+		p.Status = http.StatusNotFound
+	}
+	if !slices.Contains(op.allCodes(true), p.Code) {
+		a.log.ErrorContext(ctx, "undeclared code", "operation", op.id, "code", p.Code)
+		a.undeclared(op.id, p.Code)
+	}
+	p.RequestID = requestOf(ctx).id
+	requestOf(ctx).refuse(p)
+	return p
+}
+
+// describe makes the document's entry, with its guards.
+func (a *server) describe(op operation, input reflect.Type) huma.Operation {
+	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
+		panic(fmt.Sprintf("operation %s has no security rule, or several", op.id))
+	}
+	_, hasBody := input.FieldByName("Body")
+	_, hasRawBody := input.FieldByName("RawBody")
+	described := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
+		Summary: op.summary, Description: op.about, DefaultStatus: op.status, MaxBodyBytes: op.maxBody,
+		Responses: a.responses(op, hasBody || hasRawBody),
+	}
+	described.Middlewares = huma.Middlewares{a.named(op)}
+	if !op.anyone {
+		described.Security = []map[string][]string{{"bearer": {}}}
+		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
+		described.Middlewares = append(described.Middlewares, a.authorize(op))
+	}
+	described.Middlewares = append(described.Middlewares, strictQuery)
+	if !hasBody && !hasRawBody {
+		described.Middlewares = append(described.Middlewares, refuseBody)
+	}
+	return described
+}
+
+// named puts the operation's name into what is known of the request, and its time
+// limit on it.
+func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		requestOf(ctx.Context()).operation = op.id
+		if op.long {
+			next(ctx)
+			return
+		}
+		limited, cancel := context.WithTimeout(ctx.Context(), a.handlerTimeout)
+		defer cancel()
+		next(huma.WithContext(ctx, limited))
+	}
+}
+
+// allCodes lists each code that the operation can answer.
+func (op operation) allCodes(body bool) []db.Code {
+	codes := slices.Concat(op.codes, op.missing, everyCode)
+	if body {
+		codes = append(codes, bodyCodes...)
+	} else {
+		codes = append(codes, unknownField, unreadableBody)
+	}
+	if !op.anyone {
+		codes = append(codes, db.Unauthenticated)
+		if len(op.roles) < len(everyRole) || op.transition != "" {
+			codes = append(codes, db.Forbidden)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// responses declares the refusals, each status with the codes that it can bear, so
+// that a generated client can switch on them.
+func (a *server) responses(op operation, body bool) map[string]*huma.Response {
+	byStatus := map[int][]any{}
+	for _, code := range op.allCodes(body) {
+		status := meanings[code].status
+		if slices.Contains(op.missing, code) {
+			status = http.StatusNotFound
+		}
+		byStatus[status] = append(byStatus[status], string(code))
+	}
+	out := map[string]*huma.Response{}
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	for status, codes := range byStatus {
+		out[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
+				AllOf: []*huma.Schema{schema, {
+					Type:       huma.TypeObject,
+					Properties: map[string]*huma.Schema{"code": {Type: huma.TypeString, Enum: codes}},
+				}},
+			}}},
+		}
+	}
+	for _, status := range op.also {
+		out[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status)}
+	}
+	return out
+}
+
+// whoMay says it in the document. Whom a transition is for stands in the dictionary.
+func (a *server) whoMay(op operation) string {
+	if op.transition != "" {
+		return "Roles: see list-pickup-transitions."
+	}
+	names := make([]string, len(op.roles))
+	for i, r := range op.roles {
+		names[i] = string(r)
+	}
+	return "Roles: " + strings.Join(names, ", ") + "."
+}
+
+func oneOf(rules ...bool) bool {
+	n := 0
+	for _, r := range rules {
+		if r {
+			n++
+		}
+	}
+	return n == 1
+}

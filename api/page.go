@@ -1,0 +1,81 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// Page is one part of a list, newest first unless its operation says otherwise. No
+// count is offered: it would read the whole.
+type Page[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor for the next part; absent at the end"`
+}
+
+// ListOf is the answer with one part of a list.
+type ListOf[T any] struct {
+	Body *Page[T]
+}
+
+// Paging is what every list takes.
+type Paging struct {
+	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
+	Cursor string `query:"cursor" doc:"The next_cursor of the part before"`
+}
+
+// Keyset is the paging of rows by (created_at, id), newest first.
+type Keyset struct {
+	Paging
+
+	before   time.Time
+	beforeID uuid.UUID
+}
+
+// beyond sorts after every row there is.
+var beyond = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// Resolve implements huma.Resolver.
+func (k *Keyset) Resolve(huma.Context) []error {
+	k.before, k.beforeID = beyond, uuid.Max
+	if k.Cursor == "" {
+		return nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(k.Cursor)
+	if err != nil || len(raw) != 8+len(k.beforeID) {
+		return []error{badCursor()}
+	}
+	k.before = time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
+	copy(k.beforeID[:], raw[8:])
+	if k.before.After(beyond) || k.before.Year() < 1 {
+		return []error{badCursor()}
+	}
+	return nil
+}
+
+// more asks for one row beyond the page, which tells whether there is a next one.
+func (p Paging) more() int32 { return p.Limit + 1 }
+
+// pageOf cuts the row beyond the page and makes the cursor from the last one in it.
+func pageOf[T any](limit int32, rows []T, cursor func(T) string) *ListOf[T] {
+	page := &Page[T]{Items: rows}
+	if len(rows) > int(limit) {
+		page.Items = rows[:limit]
+		page.NextCursor = cursor(rows[limit-1])
+	}
+	return &ListOf[T]{page}
+}
+
+func keysetCursor(created time.Time, id uuid.UUID) string {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(created.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(raw, id[:]...))
+}
+
+func badCursor() *Problem {
+	return problem(db.ValidationFailed, "cursor", "The cursor is not one of this list.")
+}

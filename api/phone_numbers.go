@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+func (a *server) registerPhoneNumbers() {
+	adminOrStaff := []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff}
+	register(a, operation{
+		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers", tag: "users", status: http.StatusCreated,
+		summary: "Add a phone number", about: "Staff add their own, admins anybody's.", roles: adminOrStaff,
+		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound}, also: []int{http.StatusOK},
+	}, a.addPhoneNumber)
+	register(a, operation{
+		id: "list-phone-numbers", method: http.MethodGet, path: "/v1/users/{user_id}/phone-numbers", tag: "users",
+		summary: "List a user's phone numbers", about: "Admins and dispatchers see everybody's, the others their own.", roles: everyRole,
+		missing: []db.Code{db.UserNotFound},
+	}, a.listPhoneNumbers)
+	register(a, operation{
+		id: "remove-phone-number", method: http.MethodDelete, path: "/v1/users/{user_id}/phone-numbers/{phone_number_id}", tag: "users",
+		status:  http.StatusNoContent,
+		summary: "Remove a phone number", roles: adminOrStaff, codes: []db.Code{db.NotFound},
+	}, a.removePhoneNumber)
+}
+
+// NewPhoneNumber asks for a phone number of a user.
+type NewPhoneNumber struct {
+	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	Number string     `json:"number" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
+}
+
+type addPhoneNumberInput struct {
+	UserPath
+	Body NewPhoneNumber
+}
+
+func (a *server) addPhoneNumber(ctx context.Context, v db.Viewer, in *addPhoneNumberInput) (*Created[db.PhoneNumber], error) {
+	if hidden(v, in.UserID) {
+		return nil, problem(db.UserNotFound, "", "")
+	}
+	id := idOr(in.Body.ID)
+	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
+	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
+		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: in.Body.Number, RequestDigest: d,
+	})
+	row, replayed, err := created(row, err, d, func() (db.PhoneNumber, []byte, error) {
+		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})
+		return known, known.RequestDigest, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/users/" + row.UserID.String() + "/phone-numbers"
+	return createdRow(&row, location, etag(1), replayed), nil
+}
+
+// hidden: of the users, staff see themselves.
+func hidden(v db.Viewer, userID uuid.UUID) bool {
+	return v.Role == db.UserRoleStaff && userID != v.UserID
+}
+
+type listPhoneNumbersInput struct {
+	UserPath
+	Keyset
+}
+
+func (a *server) listPhoneNumbers(ctx context.Context, v db.Viewer, in *listPhoneNumbersInput) (*ListOf[db.PhoneNumber], error) {
+	if _, err := a.store.GetUser(ctx, a.userParams(v, in.UserID)); err != nil {
+		return nil, missing(err, db.UserNotFound)
+	}
+	rows, err := a.store.ListPhoneNumbers(ctx, db.ListPhoneNumbersParams{
+		TenantID: v.TenantID, UserID: in.UserID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(n db.PhoneNumber) string { return keysetCursor(n.CreatedAt, n.ID) }), nil
+}
+
+type removePhoneNumberInput struct {
+	UserPath
+	PhoneNumberID uuid.UUID `path:"phone_number_id" format:"uuid"`
+}
+
+func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removePhoneNumberInput) (*struct{}, error) {
+	if hidden(v, in.UserID) {
+		return nil, problem(db.NotFound, "", "")
+	}
+	n, err := a.store.DeletePhoneNumber(ctx, db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
+	return nil, gone(n, err)
+}

@@ -1,0 +1,229 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+func (a *server) registerPickups() {
+	makers := []db.UserRole{db.UserRoleStaff, db.UserRoleDispatcher}
+	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.NotFound}
+	register(a, operation{
+		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
+		summary: "Create a pickup", about: "As a DRAFT. Staff create for the facilities that they see.", roles: makers,
+		codes: makeCodes, also: []int{http.StatusOK},
+	}, a.createPickup)
+	register(a, operation{
+		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch", tag: "pickups", status: http.StatusCreated,
+		summary: "Create up to 1,000 pickups", about: "All of them or none, in one statement; answered in the order asked.", roles: makers,
+		codes: makeCodes, also: []int{http.StatusOK}, maxBody: 4 << 20,
+	}, a.createPickups)
+	register(a, operation{
+		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",
+		summary: "List the pickups that you see", about: "Newest first.", roles: everyRole,
+	}, a.listPickups)
+	register(a, operation{
+		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
+		summary: "Get a pickup",
+		about: "Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, " +
+			"the hub those from COLLECTED on.",
+		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+	}, a.getPickup)
+	register(a, operation{
+		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
+		summary: "Edit a pickup", about: "In DRAFT alone.", roles: []db.UserRole{db.UserRoleStaff},
+		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.NotEditable, db.StaleVersion, preconditionRequired},
+	}, a.editPickup)
+}
+
+// NewPickup asks for a pickup.
+type NewPickup struct {
+	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
+	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
+	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
+	PickupAddress   string     `json:"pickup_address" minLength:"1" maxLength:"500" example:"2401 Mission St, San Francisco"`
+	DropoffAddress  string     `json:"dropoff_address" minLength:"1" maxLength:"500" example:"1 Lab Way, South San Francisco"`
+	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
+	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
+	WindowStart     *time.Time `json:"window_start,omitempty" doc:"The earliest time to come"`
+	WindowEnd       *time.Time `json:"window_end,omitempty" doc:"The latest time to come"`
+	Note            string     `json:"note,omitempty" minLength:"1" maxLength:"2000"`
+}
+
+func (n NewPickup) draft(v db.Viewer) db.Draft {
+	return db.Draft{
+		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PriceCents: n.PriceCents,
+		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
+		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart, WindowEnd: n.WindowEnd, Note: n.Note,
+		Digest: digest(v, "create-pickup", n),
+	}
+}
+
+type createPickupInput struct{ Body NewPickup }
+
+func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[db.Pickup], error) {
+	rows, made, err := a.store.CreateDrafts(ctx, v, []db.Draft{in.Body.draft(v)})
+	if err != nil {
+		return nil, err
+	}
+	return createdRow(&rows[0], "/v1/pickups/"+rows[0].ID.String(), etag(rows[0].Version), made == 0), nil
+}
+
+// NewPickups asks for several pickups, all or none.
+type NewPickups struct {
+	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
+}
+
+type createPickupsInput struct{ Body NewPickups }
+
+// Pickups are those of a batch, in the order asked.
+type Pickups struct {
+	Items []db.Pickup `json:"items"`
+}
+
+type pickupsOutput struct {
+	Status   int
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier try of the same batch made all of them"`
+	Body     *Pickups
+}
+
+func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPickupsInput) (*pickupsOutput, error) {
+	drafts := make([]db.Draft, len(in.Body.Items))
+	seen := map[uuid.UUID]bool{}
+	for i, item := range in.Body.Items {
+		drafts[i] = item.draft(v)
+		if seen[drafts[i].ID] {
+			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
+		}
+		seen[drafts[i].ID] = true
+	}
+	rows, made, err := a.store.CreateDrafts(ctx, v, drafts)
+	if err != nil {
+		return nil, err
+	}
+	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{rows}}
+	if made == 0 {
+		out.Status, out.Replayed = http.StatusOK, "true"
+	}
+	return out, nil
+}
+
+type listPickupsInput struct {
+	Keyset
+	Status      db.PickupStatus `query:"status" doc:"Only those in this status"`
+	FacilityID  uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
+	DriverID    uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
+	CreatedFrom time.Time       `query:"created_from" doc:"Only those created then or later"`
+	CreatedTo   time.Time       `query:"created_to" doc:"Only those created before"`
+}
+
+func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[db.Pickup], error) {
+	to := in.CreatedTo
+	if to.IsZero() {
+		to = beyond
+	}
+	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
+		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
+		CreatedFrom: in.CreatedFrom, CreatedTo: to,
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(p db.Pickup) string { return keysetCursor(p.CreatedAt, p.ID) }), nil
+}
+
+// given is what a query parameter was set to, or nil.
+func given[T comparable](value T) *T {
+	var zero T
+	if value == zero {
+		return nil
+	}
+	return &value
+}
+
+// PickupPath names a pickup.
+type PickupPath struct {
+	PickupID uuid.UUID `path:"pickup_id" format:"uuid"`
+}
+
+type getPickupInput struct {
+	PickupPath
+	IfNoneMatch
+}
+
+func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput) (*Row[db.Pickup], error) {
+	row, err := a.store.GetOne(ctx, v, in.PickupID)
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(row.Version)
+	return &Row[db.Pickup]{tag, &row}, in.shown(tag)
+}
+
+// PickupEdit has what is to change; what is left out stays, and null clears.
+type PickupEdit struct {
+	FacilityID      *uuid.UUID           `json:"facility_id,omitempty" format:"uuid"`
+	AccountID       *uuid.UUID           `json:"account_id,omitempty" format:"uuid"`
+	PriceCents      *int64               `json:"price_cents,omitempty" minimum:"0" maximum:"9007199254740991"`
+	PickupAddress   *string              `json:"pickup_address,omitempty" minLength:"1" maxLength:"500"`
+	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" maxLength:"500"`
+	PickupLatitude  Clearable[float64]   `json:"pickup_latitude,omitzero" minimum:"-90" maximum:"90"`
+	PickupLongitude Clearable[float64]   `json:"pickup_longitude,omitzero" minimum:"-180" maximum:"180"`
+	WindowStart     Clearable[time.Time] `json:"window_start,omitzero"`
+	WindowEnd       Clearable[time.Time] `json:"window_end,omitzero"`
+	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" maxLength:"2000"`
+}
+
+type editPickupInput struct {
+	PickupPath
+	IfMatch
+	Body PickupEdit
+}
+
+func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[db.Pickup], error) {
+	b := in.Body
+	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
+		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
+		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
+		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
+		SetPickupLatitude: b.PickupLatitude.Sent, PickupLatitude: b.PickupLatitude.Value,
+		SetPickupLongitude: b.PickupLongitude.Sent, PickupLongitude: b.PickupLongitude.Value,
+		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value,
+		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value,
+		SetNote: b.Note.Sent, Note: b.Note.Value,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, a.explainEditPickup(ctx, v, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Row[db.Pickup]{etag(row.Version), &row}, nil
+}
+
+// explainEditPickup says why an edit matched no row, from a fresh read.
+func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPickupInput) error {
+	now, err := a.store.GetOne(ctx, v, in.PickupID)
+	switch {
+	case err != nil:
+		return err
+	case now.Version != in.version:
+		return problem(db.StaleVersion, "If-Match", "")
+	case now.Status != db.PickupStatusDRAFT:
+		refused := problem(db.NotEditable, "", "")
+		refused.CurrentStatus = now.Status
+		return refused
+	}
+	return problem(db.FacilityNotFound, "facility_id", "")
+}

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/db"
+)
+
+// Problem is the one error of a response (RFC 9457). Code is what a client switches
+// on; Detail is for people. It never repeats what was submitted, nor what the
+// database said.
+type Problem struct {
+	Type          string              `json:"type" format:"uri-reference" doc:"Where the code is explained" example:"/errors/driver_busy"`
+	Title         string              `json:"title" doc:"The code in words"`
+	Status        int                 `json:"status" doc:"The HTTP status" example:"409"`
+	Code          db.Code             `json:"code" doc:"Stable; what a client switches on" example:"driver_busy"`
+	Detail        string              `json:"detail" doc:"One sentence on this very request"`
+	Field         string              `json:"field,omitempty" doc:"The parameter, header or member of the body that was refused" example:"items[7].account_id"`
+	CurrentStatus db.PickupStatus     `json:"current_status,omitempty" doc:"The status as read after the refusal; it may have moved again"`
+	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that the caller may make from current_status"`
+	RequestID     string              `json:"request_id" doc:"What to quote when asking about this request"`
+
+	retryAfter time.Duration
+	cause      error
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return string(p.Code) }
+
+// Unwrap gives what only a log may know.
+func (p *Problem) Unwrap() error { return p.cause }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		seconds := max(1, int64((p.retryAfter+time.Second-1)/time.Second))
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	return h
+}
+
+// problem makes the answer for a code, with a sentence of its own or the code's.
+func problem(code db.Code, field, detail string) *Problem {
+	m, ok := meanings[code]
+	if !ok {
+		code, m = db.Internal, meanings[db.Internal]
+	}
+	return &Problem{
+		Type: "/errors/" + string(code), Title: m.title, Status: m.status, Code: code,
+		Detail: cmp.Or(detail, m.detail), Field: field,
+	}
+}
+
+// problemOf turns any error of a handler into its one answer.
+func problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	e := db.Explain(err)
+	p = problem(e.Code, e.Field, "")
+	p.cause = err
+	if e.Code == db.IllegalTransition && e.Status != "" {
+		p.CurrentStatus = e.Status
+		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.", e.Status)
+		for _, name := range e.Allowed {
+			p.Allowed = append(p.Allowed, db.TransitionName(name))
+		}
+	}
+	return p
+}
+
+// problemOfRequest turns what huma found wrong with a request into one problem: one of
+// our own if a resolver gave it, else the first of huma's, without the value it echoes.
+func problemOfRequest(status int, message string, errs []error) *Problem {
+	var own *Problem
+	for _, err := range errs {
+		if errors.As(err, &own) {
+			return own
+		}
+	}
+	for _, err := range errs {
+		var d *huma.ErrorDetail
+		if errors.As(err, &d) {
+			return problemOfDetail(status, d)
+		}
+	}
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return problem(bodyTooLarge, "", "")
+	case http.StatusUnsupportedMediaType:
+		return problem(unsupportedMediaType, "Content-Type", "")
+	case http.StatusRequestTimeout:
+		return problem(requestTimeout, "", "")
+	case http.StatusBadRequest:
+		return problem(unreadableBody, "", "The body is required.")
+	case http.StatusUnprocessableEntity:
+		return problem(db.ValidationFailed, "", "")
+	}
+	if message == "cannot read request body" {
+		return problem(unreadableBody, "", "The body ended before it was whole.")
+	}
+	p := problem(db.Internal, "", "")
+	p.cause = errors.Join(errs...)
+	return p
+}
+
+func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
+	where, field, _ := strings.Cut(d.Location, ".")
+	switch {
+	case status == http.StatusUnsupportedMediaType:
+		return problem(unsupportedMediaType, "Content-Type", "")
+	case status == http.StatusBadRequest:
+		return problem(unreadableBody, "", "")
+	case d.Message == "unknown query parameter":
+		return problem(unknownParameter, field, "")
+	case d.Message == "unexpected property":
+		return problem(unknownField, field, "")
+	case field == "":
+		field = where
+	}
+	return problem(db.ValidationFailed, field, sentence(field, d.Message))
+}
+
+// sentence makes one of a validator's message, which begins in lower case: "limit:
+// expected number <= 200."
+func sentence(field, message string) string {
+	if i := strings.IndexByte(message, '\n'); i >= 0 {
+		message = message[:i]
+	}
+	if rest, found := strings.CutPrefix(message, "invalid "); found {
+		// What follows a colon there is the parser's own text, which may echo the value.
+		kind, _, _ := strings.Cut(rest, ":")
+		message = "invalid " + kind
+	}
+	return fmt.Sprintf("%s: %s.", field, message)
+}
+
+func init() {
+	// huma has one place for the errors that it makes itself; it is global.
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return problemOfRequest(status, message, errs)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		p := problemOfRequest(status, message, errs)
+		describe(ctx, p)
+		return p
+	}
+}
+
+// describe completes a problem with what its request knows, headers included.
+func describe(ctx huma.Context, p *Problem) {
+	p.RequestID = requestOf(ctx.Context()).id
+	requestOf(ctx.Context()).refuse(p)
+	for name, values := range p.GetHeaders() {
+		for _, v := range values {
+			ctx.SetHeader(name, v)
+		}
+	}
+}
+
+// writeProblem answers a request that does not reach its handler.
+func writeProblem(ctx huma.Context, p *Problem) {
+	describe(ctx, p)
+	ctx.SetHeader("Content-Type", p.ContentType(""))
+	ctx.SetStatus(p.Status)
+	json.NewEncoder(ctx.BodyWriter()).Encode(p)
+}
+
+// serveProblem answers a request outside huma: an unknown path, a panic.
+func serveProblem(ctx context.Context, w http.ResponseWriter, p *Problem) {
+	p.RequestID = requestOf(ctx).id
+	requestOf(ctx).refuse(p)
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(p)
+}

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"html/template"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"waybill/db"
+)
+
+func (a *server) registerService() {
+	registerOpen(a, operation{
+		id: "livez", method: http.MethodGet, path: "/livez", tag: "service", anyone: true,
+		summary: "Is the process alive", about: "Never asks the database.",
+	}, a.livez)
+	registerOpen(a, operation{
+		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
+		summary: "Can the server take requests", about: "Asks the database; says no while the server drains.",
+	}, a.readyz)
+	registerOpen(a, operation{
+		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true,
+		summary: "What an error code means", about: "A page for people.", codes: []db.Code{db.NotFound},
+	}, a.getError)
+}
+
+// Health is the answer of a probe.
+type Health struct {
+	Status string `json:"status" enum:"ok"`
+}
+
+type healthOutput struct{ Body *Health }
+
+func (a *server) livez(context.Context, *struct{}) (*healthOutput, error) {
+	return &healthOutput{&Health{"ok"}}, nil
+}
+
+func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	select {
+	case <-a.stopping:
+		return nil, problem(db.Unavailable, "", "The server is stopping.")
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		p := problem(db.Unavailable, "", "")
+		p.cause = err
+		return nil, p
+	}
+	return &healthOutput{&Health{"ok"}}, nil
+}
+
+//go:embed error.html
+var errorHTML string
+
+var errorPage = template.Must(template.New("error").Parse(errorHTML))
+
+type errorPath struct {
+	Code string `path:"code" maxLength:"100" example:"driver_busy"`
+}
+
+type pageOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte `contentType:"text/html"`
+}
+
+func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error) {
+	m, ok := meanings[db.Code(in.Code)]
+	if !ok {
+		return nil, problem(db.NotFound, "", "There is no such code.")
+	}
+	var page bytes.Buffer
+	err := errorPage.Execute(&page, map[string]any{
+		"Code": in.Code, "Status": m.status, "StatusText": http.StatusText(m.status), "Title": m.title,
+		"Detail": m.detail, "Advice": m.advice, "Codes": slices.Sorted(maps.Keys(meanings)),
+	})
+	return &pageOutput{"text/html; charset=utf-8", page.Bytes()}, err
+}

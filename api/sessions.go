@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+func (a *server) registerSessions() {
+	registerOpen(a, operation{
+		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
+		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
+		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited},
+	}, a.login)
+	register(a, operation{
+		id: "get-session", method: http.MethodGet, path: "/v1/session", tag: "sessions",
+		summary: "Who am I", roles: everyRole,
+	}, a.getSession)
+	register(a, operation{
+		id: "logout", method: http.MethodDelete, path: "/v1/session", tag: "sessions", status: http.StatusNoContent,
+		summary: "Log out", about: "Revokes the session, at once and everywhere.", roles: everyRole,
+	}, a.logout)
+}
+
+// Credentials are what a login takes.
+type Credentials struct {
+	Tenant   string `json:"tenant" minLength:"1" maxLength:"63" doc:"The tenant's slug" example:"demo"`
+	Email    string `json:"email" minLength:"1" maxLength:"254" doc:"In whatever case" example:"dispatcher@demo.example"`
+	Password string `json:"password" minLength:"1" maxLength:"200"`
+}
+
+// Login is an opened session. The token is shown this once.
+type Login struct {
+	Token     string    `json:"token" doc:"Send it as: Authorization: Bearer <token>"`
+	ExpiresAt time.Time `json:"expires_at" doc:"When it ends at the latest; unused, it ends earlier"`
+	User      db.User   `json:"user"`
+}
+
+type loginInput struct{ Body Credentials }
+
+type loginOutput struct{ Body *Login }
+
+func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
+	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, err
+	}
+	user, err := a.verify(ctx, tenant.ID, in.Body.Email, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	token, opened, err := a.store.OpenSession(ctx, tenant.ID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
+	if err != nil {
+		return nil, err
+	}
+	return &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}, nil
+}
+
+// verify finds the user whose password this is. The attempt is counted before the
+// password is looked at, in a slot of its own: parallel guesses are all counted, and
+// as many good logins as come at once do not look like failures. Who does not exist
+// costs the same time.
+func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string) (db.CountLoginAttemptRow, error) {
+	var none db.CountLoginAttemptRow
+	leave, err := a.passwords.slot(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer leave()
+	user, err := a.store.CountLoginAttempt(ctx, db.CountLoginAttemptParams{TenantID: tenantID, Email: email})
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return none, err
+	}
+	if err != nil {
+		if wait := a.loginWait(ctx, tenantID, email); wait > 0 {
+			limited := problem(db.RateLimited, "", "")
+			limited.retryAfter = wait
+			return none, limited
+		}
+	}
+	if !a.passwords.compare(user.PasswordHash, password) {
+		return none, problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
+	}
+	return user, nil
+}
+
+// loginWait tells how long a user has to wait for the next try, from a fresh read.
+func (a *server) loginWait(ctx context.Context, tenantID uuid.UUID, email string) time.Duration {
+	wait, err := a.store.GetLoginWait(ctx, db.GetLoginWaitParams{TenantID: tenantID, Email: email})
+	if err != nil {
+		return 0
+	}
+	return wait
+}
+
+// Session is who calls. Its size is bounded: what the user may see is looked up by
+// the operations that show it.
+type Session struct {
+	User      db.User   `json:"user"`
+	TenantID  uuid.UUID `json:"tenant_id" format:"uuid"`
+	DriverID  uuid.UUID `json:"driver_id,omitzero" format:"uuid" doc:"The driver whose login this is"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+type sessionOutput struct{ Body *Session }
+
+func (a *server) getSession(ctx context.Context, v db.Viewer, _ *struct{}) (*sessionOutput, error) {
+	user, err := a.store.GetUser(ctx, db.GetUserParams{TenantID: v.TenantID, ID: v.UserID, ViewerID: v.UserID, ViewerRole: v.Role})
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOutput{&Session{user, v.TenantID, v.DriverID, v.ExpiresAt}}, nil
+}
+
+func (a *server) logout(ctx context.Context, _ db.Viewer, _ *struct{}) (*struct{}, error) {
+	return nil, a.store.CloseSession(ctx, tokenOf(ctx))
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// readDictionary learns from the database who may make which transition.
+func (a *server) readDictionary(ctx context.Context) error {
+	a.dictionary = map[db.TransitionName][]db.UserRole{}
+	if a.store == nil {
+		return nil
+	}
+	rows, err := a.store.ListTransitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for _, role := range r.Roles {
+			a.dictionary[r.Transition] = append(a.dictionary[r.Transition], db.UserRole(role))
+		}
+	}
+	return nil
+}
+
+func (a *server) registerTransitions() {
+	register(a, operation{
+		id: "list-pickup-transitions", method: http.MethodGet, path: "/v1/pickup-transitions", tag: "pickups",
+		summary: "List the transitions", about: "The dictionary: from which statuses each starts, where it ends, and who may make it.", roles: everyRole,
+	}, a.listTransitions)
+	plain := func(name db.TransitionName, summary, about string, codes ...db.Code) {
+		register(a, transition(name, summary, about, codes...), a.plainTransition(name))
+	}
+	plain(db.TransitionNameSubmit, "Submit a pickup", "Charges the account. DRAFT to SUBMITTED.", db.InsufficientFunds)
+	register(a, transition(db.TransitionNameAssign, "Assign a driver",
+		"The driver named, on duty or not. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
+	plain(db.TransitionNameDispatch, "Dispatch the nearest free driver",
+		"One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.", db.NoDriverFree)
+	plain(db.TransitionNameRelease, "Release the driver",
+		"ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.")
+	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",
+		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED."), a.cancelPickup)
+	plain(db.TransitionNameCollect, "Collect a pickup", "By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
+	plain(db.TransitionNameReceive, "Receive a pickup", "At the hub. COLLECTED to RECEIVED.")
+	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")
+	plain(db.TransitionNameShip, "Ship a pickup", "From the hub. PACKED to SHIPPED.")
+	plain(db.TransitionNameDeliver, "Deliver a pickup", "SHIPPED to DELIVERED.")
+}
+
+func transition(name db.TransitionName, summary, about string, codes ...db.Code) operation {
+	return operation{
+		id: string(name) + "-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/" + string(name), tag: "pickups",
+		summary: summary, about: about, transition: name,
+		codes: append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.Forbidden),
+	}
+}
+
+// TransitionInput is what every transition takes.
+type TransitionInput struct {
+	PickupPath
+	OptionalIfMatch
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing"`
+}
+
+type transitionOutput struct {
+	ETag     string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier request with this Idempotency-Key made the transition"`
+	Body     *db.Pickup
+}
+
+// move makes one transition. body is what the request asked for besides.
+func (a *server) move(ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any) (*transitionOutput, error) {
+	t.PickupID, t.Version, t.Key = in.PickupID, in.version, in.Key
+	t.Digest = digest(v, string(t.Name), body)
+	pickup, replayed, err := a.store.MoveOne(ctx, v, t)
+	if err != nil {
+		return nil, err
+	}
+	out := &transitionOutput{ETag: etag(pickup.Version), Body: &pickup}
+	if replayed {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+func (a *server) plainTransition(name db.TransitionName) func(context.Context, db.Viewer, *TransitionInput) (*transitionOutput, error) {
+	return func(ctx context.Context, v db.Viewer, in *TransitionInput) (*transitionOutput, error) {
+		return a.move(ctx, v, in, db.Transition{Name: name}, nil)
+	}
+}
+
+// Assignment names the driver.
+type Assignment struct {
+	DriverID uuid.UUID `json:"driver_id" format:"uuid"`
+}
+
+type assignInput struct {
+	TransitionInput
+	Body Assignment
+}
+
+func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput) (*transitionOutput, error) {
+	return a.move(ctx, v, &in.TransitionInput, db.Transition{Name: db.TransitionNameAssign, DriverID: in.Body.DriverID}, in.Body)
+}
+
+// Cancellation may say why.
+type Cancellation struct {
+	Reason string `json:"reason,omitempty" minLength:"1" maxLength:"500"`
+}
+
+type cancelInput struct {
+	TransitionInput
+	Body *Cancellation `required:"false"`
+}
+
+func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput) (*transitionOutput, error) {
+	var asked Cancellation
+	if in.Body != nil {
+		asked = *in.Body
+	}
+	return a.move(ctx, v, &in.TransitionInput, db.Transition{Name: db.TransitionNameCancel, Reason: asked.Reason}, asked)
+}
+
+// TransitionRule is one line of the dictionary.
+type TransitionRule struct {
+	Transition db.TransitionName `json:"transition"`
+	Before     []db.PickupStatus `json:"before" doc:"Where it starts"`
+	After      db.PickupStatus   `json:"after" doc:"Where it ends"`
+	Roles      []db.UserRole     `json:"roles" doc:"Who may make it"`
+	HasDriver  bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
+}
+
+func (a *server) listTransitions(ctx context.Context, _ db.Viewer, _ *struct{}) (*ListOf[TransitionRule], error) {
+	rows, err := a.store.ListTransitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := &Page[TransitionRule]{Items: make([]TransitionRule, len(rows))}
+	for i, r := range rows {
+		page.Items[i] = TransitionRule{r.Transition, as[db.PickupStatus](r.Before), r.After, as[db.UserRole](r.Roles), r.HasDriver}
+	}
+	return &ListOf[TransitionRule]{page}, nil
+}
+
+func as[T ~string](names []string) []T {
+	out := make([]T, len(names))
+	for i, n := range names {
+		out[i] = T(n)
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+func (a *server) registerUsers() {
+	register(a, operation{
+		id: "create-user", method: http.MethodPost, path: "/v1/users", tag: "users", status: http.StatusCreated,
+		summary: "Create a user", roles: admin,
+		codes: []db.Code{db.EmailTaken, db.IDReused}, also: []int{http.StatusOK},
+	}, a.createUser)
+	register(a, operation{
+		id: "list-users", method: http.MethodGet, path: "/v1/users", tag: "users",
+		summary: "List the users", roles: adminDispatch,
+	}, a.listUsers)
+	register(a, operation{
+		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
+		summary: "Get a user", about: "Admins and dispatchers see every user, the others themselves.", roles: everyRole,
+		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+	}, a.getUser)
+	register(a, operation{
+		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
+		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
+		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
+		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden},
+	}, a.editUser)
+	register(a, operation{
+		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
+		summary: "Change a password",
+		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. " +
+			"current_password is always the caller's.",
+		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, db.StaleVersion},
+	}, a.changePassword)
+	register(a, operation{
+		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
+		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing.",
+		roles: admin, codes: []db.Code{db.NotFound},
+	}, a.deactivateUser)
+}
+
+// NewUser asks for a user.
+type NewUser struct {
+	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
+	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
+	Name     string      `json:"name" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
+	Role     db.UserRole `json:"role"`
+}
+
+type createUserInput struct{ Body NewUser }
+
+func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInput) (*Created[db.User], error) {
+	b := in.Body
+	id := idOr(b.ID)
+	hash, err := a.passwords.hash(ctx, b.Password)
+	if err != nil {
+		return nil, err
+	}
+	// The password stays out of the digest, which is fast to try: a repeat is held
+	// against the stored hash.
+	asked := b
+	asked.Password = ""
+	d := digest(v, "create-user", asked)
+	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
+		TenantID: v.TenantID, ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+	})
+	row, replayed, err := created(row, err, d, func() (db.User, []byte, error) {
+		known, err := a.store.GetUser(ctx, a.userParams(v, id))
+		if err != nil {
+			return known, nil, err
+		}
+		same, err := a.passwords.matches(ctx, known.PasswordHash, b.Password)
+		if known.PasswordEpoch == 1 && !same {
+			return known, nil, err
+		}
+		return known, known.RequestDigest, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return createdRow(&row, "/v1/users/"+row.ID.String(), etag(row.Version), replayed), nil
+}
+
+func (a *server) userParams(v db.Viewer, id uuid.UUID) db.GetUserParams {
+	return db.GetUserParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
+}
+
+func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.User], error) {
+	rows, err := a.store.ListUsers(ctx, db.ListUsersParams{
+		TenantID: v.TenantID, ViewerRole: v.Role, ViewerID: v.UserID,
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(in.Limit, rows, func(u db.User) string { return keysetCursor(u.CreatedAt, u.ID) }), nil
+}
+
+// UserPath names a user.
+type UserPath struct {
+	UserID uuid.UUID `path:"user_id" format:"uuid"`
+}
+
+type getUserInput struct {
+	UserPath
+	IfNoneMatch
+}
+
+func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*Row[db.User], error) {
+	row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(row.Version)
+	return &Row[db.User]{tag, &row}, in.shown(tag)
+}
+
+// UserEdit has what is to change; what is left out stays.
+type UserEdit struct {
+	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
+	Name  *string      `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
+}
+
+type editUserInput struct {
+	UserPath
+	IfMatch
+	Body UserEdit
+}
+
+func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
+	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
+		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
+	}
+	row, err := a.store.EditUser(ctx, db.EditUserParams{
+		TenantID: v.TenantID, ID: in.UserID, Version: in.version, ViewerRole: v.Role, ViewerID: v.UserID,
+		Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
+	})
+	if err := edited(err, func() error {
+		_, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return &Row[db.User]{etag(row.Version), &row}, nil
+}
+
+// PasswordChange asks for a new password.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's own"`
+	NewPassword     string `json:"new_password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
+}
+
+type changePasswordInput struct {
+	UserPath
+	Body PasswordChange
+}
+
+func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePasswordInput) (*Row[db.User], error) {
+	if in.UserID != v.UserID && v.Role != db.UserRoleAdmin {
+		return nil, problem(db.NotFound, "", "")
+	}
+	target, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.verifySelf(ctx, v, in.Body.CurrentPassword); err != nil {
+		return nil, err
+	}
+	hash, err := a.passwords.hash(ctx, in.Body.NewPassword)
+	if err != nil {
+		return nil, err
+	}
+	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
+		TenantID: v.TenantID, ID: in.UserID, PasswordHash: target.PasswordHash, NewPasswordHash: hash,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, problem(db.StaleVersion, "current_password", "The password was changed by somebody else, or the user deactivated.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Row[db.User]{etag(row.Version), &row}, nil
+}
+
+// verifySelf asks the caller for their password, counted like a login.
+func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) error {
+	self, err := a.store.GetUser(ctx, a.userParams(v, v.UserID))
+	if err != nil {
+		return err
+	}
+	user, err := a.verify(ctx, v.TenantID, self.Email, password)
+	var p *Problem
+	if errors.As(err, &p) && p.Code == db.Unauthenticated {
+		return problem(db.ValidationFailed, "current_password", "This is not your password.")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
+		TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,
+	})
+	return err
+}
+
+func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
+	row, err := a.store.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
+	user := row.User
+	if errors.Is(err, pgx.ErrNoRows) {
+		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Row[db.User]{etag(user.Version), &user}, nil
+}
