@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/db"
+)
+
+const (
+	demoSlug     = "demo"
+	demoPassword = "waybill-demo"
+)
+
+// demo is the tenant that dev loads.
+type demo struct {
+	tenantID uuid.UUID
+	users    []db.User // one of each role
+}
+
+// demoID names a row of the demo tenant, the same at each start: loading it again
+// completes what a killed one left.
+func demoID(name string) uuid.UUID {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("waybill:demo:"+name))
+}
+
+// demoDigest stands for the requests that were not made.
+var demoDigest = []byte("demo")
+
+// loadDemo makes the demo tenant, or finds it: a user of each role, a facility that
+// staff, dispatcher and hub see through a group, accounts with money, and drivers on
+// duty, the driver user one of them.
+func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return demo{}, err
+	}
+	defer conn.Close(ctx)
+	l := &demoLoader{ctx: ctx, q: db.New(conn)}
+	l.tenant()
+	l.usersOfEachRole(cost)
+	l.places()
+	l.accounts()
+	l.drivers()
+	return l.made, l.err
+}
+
+// demoLoader keeps the first error; after it, nothing more is done.
+type demoLoader struct {
+	ctx  context.Context
+	q    *db.Queries
+	made demo
+	err  error
+}
+
+// do runs one create. A row that is there already is as good.
+func (l *demoLoader) do(create func() error) {
+	if l.err != nil {
+		return
+	}
+	if err := create(); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		l.err = err
+	}
+}
+
+func (l *demoLoader) tenant() {
+	l.do(func() error {
+		tenant, err := l.q.GetTenantBySlug(l.ctx, demoSlug)
+		if errors.Is(err, pgx.ErrNoRows) {
+			row, err := l.q.CreateTenant(l.ctx, db.CreateTenantParams{ID: demoID("tenant"), Slug: demoSlug, Name: "Demo Couriers"})
+			l.made.tenantID = row.Tenant.ID
+			return err
+		}
+		l.made.tenantID = tenant.ID
+		return err
+	})
+}
+
+func (l *demoLoader) usersOfEachRole(cost int) {
+	var hash []byte
+	l.do(func() (err error) {
+		hash, err = bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
+		return err
+	})
+	for i, role := range db.AllUserRoleValues() {
+		id := demoID("user " + string(role))
+		l.do(func() error {
+			_, err := l.q.CreateUser(l.ctx, db.CreateUserParams{
+				TenantID: l.made.tenantID, ID: id, Email: string(role) + "@demo.example", Name: "Demo " + string(role), Role: role,
+				PasswordHash: string(hash), RequestDigest: demoDigest,
+			})
+			return err
+		})
+		l.do(func() error {
+			_, err := l.q.CreatePhoneNumber(l.ctx, db.CreatePhoneNumberParams{
+				TenantID: l.made.tenantID, ID: demoID("phone " + string(role)), UserID: id,
+				Number: "+1415555010" + string(rune('0'+i)), RequestDigest: demoDigest,
+			})
+			return err
+		})
+		l.do(func() error {
+			user, err := l.q.GetUser(l.ctx, db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
+			l.made.users = append(l.made.users, user)
+			return err
+		})
+	}
+}
+
+func (l *demoLoader) places() {
+	tenant, facility, group := l.made.tenantID, demoID("facility"), demoID("group")
+	l.do(func() error {
+		_, err := l.q.CreateFacility(l.ctx, db.CreateFacilityParams{
+			TenantID: tenant, ID: facility, Name: "Mission Clinic", Address: "2401 Mission St, San Francisco",
+			Latitude: 37.7583, Longitude: -122.4186, RequestDigest: demoDigest,
+		})
+		return err
+	})
+	l.do(func() error {
+		_, err := l.q.CreateGroup(l.ctx, db.CreateGroupParams{TenantID: tenant, ID: group, Name: "Mission", RequestDigest: demoDigest})
+		return err
+	})
+	l.do(func() error {
+		_, err := l.q.AddGroupFacility(l.ctx, db.AddGroupFacilityParams{TenantID: tenant, GroupID: group, FacilityID: facility})
+		return err
+	})
+	for _, role := range []string{"dispatcher", "staff", "hub"} {
+		l.do(func() error {
+			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: group, UserID: demoID("user " + role)})
+			return err
+		})
+	}
+}
+
+func (l *demoLoader) accounts() {
+	for _, name := range []string{"Mission Clinic", "Research Lab"} {
+		id := demoID("account " + name)
+		l.do(func() error {
+			_, err := l.q.CreateAccount(l.ctx, db.CreateAccountParams{
+				TenantID: l.made.tenantID, ID: id, Name: name, Currency: "USD", RequestDigest: demoDigest,
+			})
+			return err
+		})
+		l.do(func() error {
+			_, err := l.q.CreateLedgerEntries(l.ctx, db.CreateLedgerEntriesParams{
+				TenantIds: []uuid.UUID{l.made.tenantID}, Ids: []uuid.UUID{demoID("deposit " + name)}, AccountIds: []uuid.UUID{id},
+				Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{1_000_000_00}, Notes: []string{"Opening deposit"},
+				ActorIds: []uuid.UUID{demoID("user admin")}, RequestDigests: [][]byte{demoDigest},
+			})
+			return err
+		})
+	}
+}
+
+func (l *demoLoader) drivers() {
+	login := demoID("user driver")
+	for _, d := range []struct {
+		name                string
+		user                *uuid.UUID
+		latitude, longitude float64
+	}{
+		{"Demo driver", &login, 37.7599, -122.4148},
+		{"Grace", nil, 37.7793, -122.4193},
+		{"Joan", nil, 37.8044, -122.2712},
+	} {
+		l.do(func() error {
+			_, err := l.q.CreateDriver(l.ctx, db.CreateDriverParams{
+				TenantID: l.made.tenantID, ID: demoID("driver " + d.name), UserID: d.user, Name: d.name, OnDuty: true,
+				Latitude: &d.latitude, Longitude: &d.longitude, RequestDigest: demoDigest,
+			})
+			return err
+		})
+	}
+}

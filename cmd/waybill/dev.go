@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+	"waybill/db/localpg"
+)
+
+func runDev(ctx context.Context, args []string, out io.Writer) error {
+	var s settings
+	flags := flag.NewFlagSet("waybill dev", flag.ContinueOnError)
+	env := s.register(flags, "127.0.0.1:8080", "")
+	env.text(&s.store.URL, "database-url", "DATABASE_URL", "", "use this database, as its owner, in place of one of its own")
+	data := flags.String("data", "", "folder of the database's data (default: in the user's cache folder)")
+	readyFile := flags.String("ready-file", "", "write the URLs and a session of each role to this file, once it serves")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := errors.Join(env.err, s.check()); err != nil {
+		return err
+	}
+	s.adminAddr = cmp.Or(s.adminAddr, "127.0.0.1:0")
+	ctx = untilParentEnds(ctx)
+	owner, stop, err := devDatabase(ctx, &s, *data)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return dev(ctx, s, owner, *readyFile, out)
+}
+
+// devDatabase gives the owner's URL of the database to use, and sets the
+// application's; stop ends the server, if it is one of ours.
+func devDatabase(ctx context.Context, s *settings, data string) (owner string, stop func() error, err error) {
+	if s.store.URL != "" {
+		return s.store.URL, func() error { return nil }, nil
+	}
+	if data == "" {
+		if data, err = localpg.DefaultDir(); err != nil {
+			return "", nil, err
+		}
+	}
+	server, err := localpg.Start(ctx, localpg.Options{Dir: data, TCP: true, Durable: true})
+	if err != nil {
+		return "", nil, err
+	}
+	s.store.URL = server.URL(localpg.App, localpg.Database)
+	return server.URL(localpg.Owner, localpg.Database), server.Stop, nil
+}
+
+func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer) error {
+	if err := db.Migrate(ctx, owner); err != nil {
+		return fmt.Errorf("cannot migrate: %w", err)
+	}
+	demo, err := loadDemo(ctx, owner, s.api.PasswordCost)
+	if err != nil {
+		return fmt.Errorf("cannot load the demo tenant: %w", err)
+	}
+	running, err := open(ctx, s)
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { served <- running.serve(serving) }()
+	if err := announce(ctx, running, demo, owner, readyFile, out); err != nil {
+		stop()
+		return errors.Join(err, <-served)
+	}
+	return <-served
+}
+
+// ready is what the ready file holds.
+type ready struct {
+	URL         string      `json:"url"`
+	AdminURL    string      `json:"admin_url"`
+	DatabaseURL string      `json:"database_url"`
+	Tenant      string      `json:"tenant"`
+	TenantID    uuid.UUID   `json:"tenant_id"`
+	Users       []readyUser `json:"users"`
+}
+
+type readyUser struct {
+	Email    string      `json:"email"`
+	Password string      `json:"password"`
+	Role     db.UserRole `json:"role"`
+	Token    db.Token    `json:"token"`
+}
+
+func announce(ctx context.Context, running *server, demo demo, owner, readyFile string, out io.Writer) error {
+	r := ready{running.url(), running.adminURL(), owner, demoSlug, demo.tenantID, nil}
+	for _, u := range demo.users {
+		token, _, err := running.store.OpenSession(ctx, demo.tenantID, u.ID, u.PasswordHash, 30*24*time.Hour)
+		if err != nil {
+			return err
+		}
+		r.Users = append(r.Users, readyUser{u.Email, demoPassword, u.Role, token})
+	}
+	fmt.Fprintf(out, `
+Waybill serves %[1]s
+  documentation   %[1]s/docs
+  OpenAPI         %[1]s/openapi.json
+  metrics         %[2]s/metrics
+  database        %[3]s
+
+Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
+`, r.URL, r.AdminURL, r.DatabaseURL, r.Tenant, demoPassword)
+	for _, u := range r.Users {
+		fmt.Fprintf(out, "  %-11s %s\n", u.Role, u.Email)
+	}
+	fmt.Fprintf(out, `
+  curl -s %s/v1/sessions -H 'Content-Type: application/json' \
+    -d '{"tenant":"%s","email":"%s","password":"%s"}'
+
+Ctrl-C stops it; the data is kept for the next time.
+`, r.URL, r.Tenant, r.Users[1].Email, demoPassword)
+	if readyFile == "" {
+		return nil
+	}
+	return writeWhole(readyFile, r)
+}
+
+// writeWhole writes the file under another name and renames it: who waits for it
+// never reads half of it.
+func writeWhole(name string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}

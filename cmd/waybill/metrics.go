@@ -1,0 +1,73 @@
+package main
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// metrics are pulled from the admin port: whoever collects them can fail without
+// the server noticing.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	refusals *prometheus.CounterVec
+}
+
+func newMetrics(store *db.Store) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "waybill_request_seconds", Help: "How long requests took, by operation and status.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}, []string{"operation", "status"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
+		}, []string{"operation", "code"}),
+	}
+	labels := prometheus.Labels{"release": api.Version, "host": hostname()}
+	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(
+		m.requests, m.refusals,
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		// With the scheduler's latency: how long a goroutine that could run had to wait.
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(
+			collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/sched/latencies:seconds`)})),
+		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
+		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
+		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
+		pool("waited_total", "Acquires that had to wait.", func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
+	)
+	return m
+}
+
+func pool(name, help string, read func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
+}
+
+func (m *metrics) observe(operation string, status int, code string, took time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+	if code != "" {
+		m.refusals.WithLabelValues(operation, code).Inc()
+	}
+}
+
+// handler serves the metrics and the profiles.
+func (m *metrics) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/pressly/goose/v3"
+
+	"waybill/db"
+)
+
+func runMigrate(ctx context.Context, args []string, out io.Writer) error {
+	var url string
+	flags := flag.NewFlagSet("waybill migrate up|down|status|version", flag.ContinueOnError)
+	env := &environment{flags: flags}
+	env.text(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	var verb string
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		verb, args = args[0], args[1:]
+	}
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	verbs := map[string]func(context.Context, *db.Migrator, io.Writer) error{
+		"up": migrateUp, "down": migrateDown, "status": migrateStatus, "version": migrateVersion,
+	}
+	do, ok := verbs[verb]
+	if !ok {
+		return errors.New("migrate takes one of: up, down, status, version")
+	}
+	if url == "" {
+		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")
+	}
+	m, err := db.NewMigrator(url)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return do(ctx, m, out)
+}
+
+func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
+	results, err := m.Up(ctx)
+	for _, r := range results {
+		fmt.Fprintln(out, r)
+	}
+	if err == nil && len(results) == 0 {
+		fmt.Fprintln(out, "nothing to do")
+	}
+	return err
+}
+
+// migrateDown takes back one migration.
+func migrateDown(ctx context.Context, m *db.Migrator, out io.Writer) error {
+	result, err := m.Down(ctx)
+	if errors.Is(err, goose.ErrNoNextVersion) {
+		fmt.Fprintln(out, "nothing to take back")
+		return nil
+	}
+	if err == nil {
+		fmt.Fprintln(out, result)
+	}
+	return err
+}
+
+func migrateStatus(ctx context.Context, m *db.Migrator, out io.Writer) error {
+	rows, err := m.Status(ctx)
+	for _, r := range rows {
+		when := ""
+		if r.State == goose.StateApplied {
+			when = r.AppliedAt.UTC().Format("2006-01-02 15:04:05Z")
+		}
+		fmt.Fprintf(out, "%-8s  %-20s  %s\n", r.State, when, r.Source.Path)
+	}
+	return err
+}
+
+func migrateVersion(ctx context.Context, m *db.Migrator, out io.Writer) error {
+	version, err := m.GetDBVersion(ctx)
+	if err == nil {
+		fmt.Fprintln(out, version)
+	}
+	return err
+}

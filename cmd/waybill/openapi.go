@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"waybill/api"
+)
+
+func runOpenAPI(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("waybill openapi", flag.ContinueOnError)
+	format := flags.String("format", "yaml", "yaml (3.1, the snapshot's), json (3.1), or json-3.0")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	a, err := api.New(ctx, nil, api.Options{})
+	if err != nil {
+		return err
+	}
+	var text []byte
+	switch *format {
+	case "yaml":
+		text, err = a.DocumentYAML()
+	case "json":
+		text, err = a.Document("3.1")
+	case "json-3.0":
+		text, err = a.Document("3.0")
+	default:
+		return fmt.Errorf("--format is none of yaml, json, json-3.0")
+	}
+	if err == nil {
+		_, err = out.Write(text)
+	}
+	return err
+}

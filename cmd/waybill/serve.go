@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+func runServe(ctx context.Context, args []string, out io.Writer) error {
+	start := time.Now()
+	var s settings
+	flags := flag.NewFlagSet("waybill serve", flag.ContinueOnError)
+	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090")
+	env.text(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := errors.Join(env.err, s.check()); err != nil {
+		return err
+	}
+	if s.store.URL == "" {
+		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
+	}
+	if err := db.CheckSchema(ctx, s.store.URL); err != nil {
+		return err
+	}
+	running, err := open(ctx, s)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "serving %s, ready in %d ms\n", running.url(), time.Since(start).Milliseconds())
+	return running.serve(ctx)
+}
+
+// server is one that listens.
+type server struct {
+	settings
+	log              *slog.Logger
+	store            *db.Store
+	api              *api.API
+	listener, admins net.Listener
+}
+
+// open connects to the database and listens.
+func open(ctx context.Context, s settings) (_ *server, err error) {
+	r := &server{settings: s, log: s.logger()}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.store, err = db.Open(ctx, s.store); err != nil {
+		return nil, fmt.Errorf("cannot use the database: %w", err)
+	}
+	metrics := newMetrics(r.store)
+	options := s.api
+	options.Log, options.Observe = r.log, metrics.observe
+	if r.api, err = api.New(ctx, r.store, options); err != nil {
+		return nil, err
+	}
+	if r.listener, err = net.Listen("tcp", s.addr); err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	if s.adminAddr == "" {
+		return r, nil
+	}
+	if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
+		return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
+	}
+	go http.Serve(r.admins, metrics.handler()) // ends when the listener closes
+	return r, nil
+}
+
+func (r *server) url() string { return "http://" + r.listener.Addr().String() }
+
+func (r *server) adminURL() string {
+	if r.admins == nil {
+		return ""
+	}
+	return "http://" + r.admins.Addr().String()
+}
+
+// serve answers until ctx ends, then stops in order: readyz says no and the streams
+// end, the load balancer has its time to notice, the running requests finish, the
+// connections close.
+func (r *server) serve(ctx context.Context) error {
+	defer r.close()
+	sweep, stopSweeping := context.WithCancel(ctx)
+	defer stopSweeping()
+	go r.sweepSessions(sweep)
+	httpServer := &http.Server{
+		Handler:           r.api,
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- httpServer.Serve(r.listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	r.log.Info("stopping")
+	r.api.Drain()
+	time.Sleep(r.drain)
+	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
+	defer cancel()
+	if err := httpServer.Shutdown(limited); err != nil {
+		r.log.Error("requests were still running at the end", "error", err)
+		return httpServer.Close()
+	}
+	r.log.Info("stopped")
+	return nil
+}
+
+func (r *server) close() {
+	for _, l := range []net.Listener{r.listener, r.admins} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if r.store != nil {
+		r.store.Close()
+	}
+}
+
+// sweepSessions forgets expired sessions, a thousand at a time.
+func (r *server) sweepSessions(ctx context.Context) {
+	const atOnce = 1000
+	for {
+		n, err := r.store.DeleteExpiredSessions(ctx, atOnce)
+		if err != nil && ctx.Err() == nil {
+			r.log.Warn("expired sessions were not swept", "error", db.Explain(err))
+		}
+		wait := 10 * time.Minute
+		if n == atOnce {
+			wait = time.Second
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// hostname labels the metrics.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}

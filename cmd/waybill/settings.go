@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// settings are those of a server: a flag each, with an environment variable as its
+// default.
+type settings struct {
+	addr, adminAddr string
+	log, level      string
+	store           db.Config
+	api             api.Options
+	drain, shutdown time.Duration
+	replica         string
+}
+
+// register adds the flags. The environment is read here: what it gets wrong is
+// remembered, and said by check.
+func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string) *environment {
+	env := &environment{flags: flags}
+	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
+	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
+	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
+	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
+	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most")
+	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
+	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
+	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
+	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
+	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
+	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
+	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", 0, "how long to go on serving after readyz says no, for the load balancer to notice")
+	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests may take at a stop")
+	flags.IntVar(&s.api.PasswordCost, "bcrypt-cost", bcrypt.DefaultCost, "cost of a password's hash")
+	return env
+}
+
+// check says what is wrong with the settings, if anything, in one sentence.
+func (s *settings) check() error {
+	switch {
+	case s.addr == "":
+		return errors.New("--addr (WAYBILL_ADDR) is empty: give host:port, as in 127.0.0.1:8080")
+	case s.log != "text" && s.log != "json":
+		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
+	case s.store.MaxConns < 1:
+		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
+	case s.api.PasswordCost < bcrypt.MinCost || s.api.PasswordCost > 16:
+		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
+		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
+	case s.drain < 0 || s.shutdown <= 0:
+		return errors.New("--drain must not be negative, --shutdown-timeout must be positive")
+	}
+	// Each limit is shorter than the one outside it, so that the innermost, which
+	// knows best what happened, is the one that answers.
+	if !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
+		s.store.LockTimeout < s.store.StatementTimeout && s.store.StatementTimeout < s.api.HandlerTimeout) {
+		return errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
+	}
+	return new(slog.Level).UnmarshalText([]byte(s.level))
+}
+
+func (s *settings) logger() *slog.Logger {
+	var level slog.Level
+	level.UnmarshalText([]byte(s.level)) // check has seen it
+	options := &slog.HandlerOptions{Level: level}
+	if s.log == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// environment gives flags their defaults, and keeps the first variable that cannot
+// be read.
+type environment struct {
+	flags *flag.FlagSet
+	err   error
+}
+
+func (e *environment) text(into *string, name, variable, otherwise, usage string) {
+	if v, ok := os.LookupEnv(variable); ok {
+		otherwise = v
+	}
+	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
+}
+
+func (e *environment) duration(into *time.Duration, name, variable string, otherwise time.Duration, usage string) {
+	if v, ok := os.LookupEnv(variable); ok {
+		d, err := time.ParseDuration(v)
+		e.fail(variable, "a duration, as in 250ms or 5s", err)
+		otherwise = d
+	}
+	e.flags.DurationVar(into, name, otherwise, usage+" ("+variable+")")
+}
+
+func (e *environment) number(into *int32, name, variable string, otherwise int32, usage string) {
+	if v, ok := os.LookupEnv(variable); ok {
+		n, err := strconv.ParseInt(v, 10, 32)
+		e.fail(variable, "a number", err)
+		otherwise = int32(n)
+	}
+	*into = otherwise
+	e.flags.Func(name, fmt.Sprintf("%s (%s) (default %d)", usage, variable, otherwise), func(text string) error {
+		n, err := strconv.ParseInt(text, 10, 32)
+		*into = int32(n)
+		return err
+	})
+}
+
+func (e *environment) fail(variable, wanted string, err error) {
+	if err != nil && e.err == nil {
+		e.err = fmt.Errorf("%s is not %s", variable, wanted)
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/db"
+)
+
+// runTenant makes a tenant and its first admin, who makes everything else over HTTP.
+func runTenant(ctx context.Context, args []string, out io.Writer) error {
+	var url string
+	flags := flag.NewFlagSet("waybill tenant", flag.ContinueOnError)
+	env := &environment{flags: flags}
+	env.text(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
+	name := flags.String("name", "", "the tenant's name")
+	email := flags.String("admin-email", "", "email address of its first admin, whose password is read from standard input")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if url == "" || *slug == "" || *name == "" || *email == "" {
+		return errors.New("tenant needs --slug, --name, --admin-email, and a database: set DATABASE_URL or --database-url")
+	}
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	password := strings.TrimRight(line, "\r\n")
+	if len(password) < 8 || len(password) > 72 {
+		return errors.Join(errors.New("the password on standard input has fewer than 8 characters or more than 72 bytes"), ignoreEOF(err))
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	if err != nil {
+		return err
+	}
+	return createTenant(ctx, url, *slug, *name, *email, string(hash), out)
+}
+
+func createTenant(ctx context.Context, url, slug, name, email, hash string, out io.Writer) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	// The tenant and its admin, or neither.
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
+		if err != nil {
+			return db.Explain(err)
+		}
+		_, err = q.CreateUser(ctx, db.CreateUserParams{
+			TenantID: made.Tenant.ID, ID: uuid.Must(uuid.NewV7()), Email: email, Name: email, Role: db.UserRoleAdmin,
+			PasswordHash: hash, RequestDigest: []byte("waybill tenant"),
+		})
+		if err != nil {
+			return db.Explain(err)
+		}
+		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
+		return err
+	})
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
