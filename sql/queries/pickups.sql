@@ -177,24 +177,22 @@ WITH asked AS (
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
-), purses AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
-    FROM accounts AS c
-    WHERE (c.tenant_id, c.id) IN (SELECT l.tenant_id, l.account_id FROM locked AS l)
-    ORDER BY c.tenant_id, c.id
+), funded AS MATERIALIZED (
+    SELECT l.*, c.balance_cents
+    FROM locked AS l
+    JOIN accounts AS c ON c.tenant_id = l.tenant_id AND c.id = l.account_id
+    ORDER BY c.tenant_id, c.id, l.ord
     FOR NO KEY UPDATE OF c
 ), spent AS (
     SELECT
-        l.*,
-        u.balance_cents AS first_balance,
-        spend_in_order(u.balance_cents, -l.price_cents)
-            OVER (PARTITION BY l.tenant_id, l.account_id ORDER BY l.ord) AS balance_after
-    FROM locked AS l
-    JOIN purses AS u ON u.tenant_id = l.tenant_id AND u.id = l.account_id
+        f.*,
+        spend_in_order(f.balance_cents, -f.price_cents)
+            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
+    FROM funded AS f
 ), paying AS (
     SELECT
         s.*,
-        lag(s.balance_after, 1, s.first_balance)
+        lag(s.balance_after, 1, s.balance_cents)
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
 ), moved AS (
@@ -209,33 +207,36 @@ WITH asked AS (
         AND p.id = y.id
         AND y.balance_before - y.balance_after = y.price_cents
     RETURNING p.*
+), won AS MATERIALIZED (
+    SELECT
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents,
+        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id
+    FROM moved AS m
+    JOIN funded AS f ON f.tenant_id = m.tenant_id AND f.id = m.id
 ), entered AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT m.tenant_id, l.entry_id, m.account_id, 'charge', m.charged_cents, m.id, l.viewer_id, l.request_digest
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
-    WHERE m.charged_cents > 0
+    SELECT w.tenant_id, w.entry_id, w.account_id, 'charge', w.charged_cents, w.id, w.viewer_id, w.request_digest
+    FROM won AS w
+    WHERE w.charged_cents > 0
 ), charged AS (
     UPDATE accounts AS c
-    SET balance_cents = u.balance_cents - s.charged_cents,
+    SET balance_cents = s.balance_cents - s.charged_cents,
         balance_version = c.balance_version + 1
-    FROM purses AS u
-    JOIN (
-        SELECT m.tenant_id, m.account_id, sum(m.charged_cents)::bigint AS charged_cents
-        FROM moved AS m
-        WHERE m.charged_cents > 0
-        GROUP BY m.tenant_id, m.account_id
-    ) AS s ON s.tenant_id = u.tenant_id AND s.account_id = u.id
-    WHERE c.tenant_id = u.tenant_id AND c.id = u.id
+    FROM (
+        SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.charged_cents)::bigint AS charged_cents
+        FROM won AS w
+        WHERE w.charged_cents > 0
+        GROUP BY w.tenant_id, w.account_id, w.balance_cents
+    ) AS s
+    WHERE c.tenant_id = s.tenant_id AND c.id = s.account_id
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        m.tenant_id, l.event_id, m.id, m.version, 'submit', l.viewer_id, m.previous_status, m.status, m.driver_id,
-        nullif(l.idempotency_key, ''), l.request_digest
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+        w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
+        nullif(w.idempotency_key, ''), w.request_digest
+    FROM won AS w
 )
 SELECT sqlc.embed(pickups) FROM moved AS pickups;
 
@@ -286,38 +287,42 @@ WITH asked AS (
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
-), slots AS MATERIALIZED (
-    SELECT s.tenant_id, s.driver_id
-    FROM driver_slots AS s
-    WHERE (s.tenant_id, s.driver_id) IN (SELECT l.tenant_id, l.driver_id FROM locked AS l)
-        AND s.pickup_id IS NULL
+), free AS MATERIALIZED (
+    SELECT l.*
+    FROM locked AS l
+    JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
+    WHERE s.pickup_id IS NULL
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
 ), moved AS (
     UPDATE pickups AS p
-    SET status = l.after,
+    SET status = f.after,
         previous_status = p.status,
-        driver_id = l.driver_id,
+        driver_id = f.driver_id,
         version = p.version + 1,
         updated_at = now()
-    FROM locked AS l
-    JOIN slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
-    WHERE p.tenant_id = l.tenant_id AND p.id = l.id
+    FROM free AS f
+    WHERE p.tenant_id = f.tenant_id AND p.id = f.id
     RETURNING p.*
+), won AS MATERIALIZED (
+    SELECT
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id,
+        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
     UPDATE driver_slots AS s
-    SET pickup_id = m.id
-    FROM moved AS m
-    WHERE s.tenant_id = m.tenant_id AND s.driver_id = m.driver_id
+    SET pickup_id = w.id
+    FROM won AS w
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.driver_id
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        m.tenant_id, l.event_id, m.id, m.version, 'assign', l.viewer_id, m.previous_status, m.status, m.driver_id,
-        nullif(l.idempotency_key, ''), l.request_digest
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+        w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
+        nullif(w.idempotency_key, ''), w.request_digest
+    FROM won AS w
 )
 SELECT sqlc.embed(pickups) FROM moved AS pickups;
 
@@ -464,45 +469,48 @@ WITH asked AS (
     FROM locked AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
     RETURNING p.*
+), won AS MATERIALIZED (
+    SELECT
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents,
+        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), freed AS (
     UPDATE driver_slots AS s
     SET pickup_id = NULL
     FROM slots AS f
-    JOIN moved AS m ON m.tenant_id = f.tenant_id AND m.id = f.pickup_id
+    JOIN won AS w ON w.tenant_id = f.tenant_id AND w.id = f.pickup_id
     WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
-), purses AS MATERIALIZED (
-    SELECT c.tenant_id, c.id, c.balance_cents
-    FROM accounts AS c
-    WHERE (c.tenant_id, c.id) IN (
-        SELECT m.tenant_id, m.account_id FROM moved AS m WHERE m.refunded_cents > 0)
+), repaid AS MATERIALIZED (
+    SELECT w.tenant_id, w.account_id, w.refunded_cents, c.balance_cents
+    FROM won AS w
+    JOIN accounts AS c ON c.tenant_id = w.tenant_id AND c.id = w.account_id
+    WHERE w.refunded_cents > 0
     ORDER BY c.tenant_id, c.id
     FOR NO KEY UPDATE OF c
 ), entered AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT m.tenant_id, l.entry_id, m.account_id, 'refund', m.refunded_cents, m.id, l.viewer_id, l.request_digest
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
-    WHERE m.refunded_cents > 0
+    SELECT w.tenant_id, w.entry_id, w.account_id, 'refund', w.refunded_cents, w.id, w.viewer_id, w.request_digest
+    FROM won AS w
+    WHERE w.refunded_cents > 0
 ), refunded AS (
     UPDATE accounts AS c
-    SET balance_cents = u.balance_cents + s.refunded_cents,
+    SET balance_cents = s.balance_cents + s.refunded_cents,
         balance_version = c.balance_version + 1
-    FROM purses AS u
-    JOIN (
-        SELECT m.tenant_id, m.account_id, sum(m.refunded_cents)::bigint AS refunded_cents
-        FROM moved AS m
-        GROUP BY m.tenant_id, m.account_id
-    ) AS s ON s.tenant_id = u.tenant_id AND s.account_id = u.id
-    WHERE c.tenant_id = u.tenant_id AND c.id = u.id
+    FROM (
+        SELECT r.tenant_id, r.account_id, r.balance_cents, sum(r.refunded_cents)::bigint AS refunded_cents
+        FROM repaid AS r
+        GROUP BY r.tenant_id, r.account_id, r.balance_cents
+    ) AS s
+    WHERE c.tenant_id = s.tenant_id AND c.id = s.account_id
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        m.tenant_id, l.event_id, m.id, m.version, l.transition, l.viewer_id, m.previous_status, m.status, l.driver_id,
-        nullif(l.idempotency_key, ''), l.request_digest
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+        w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
+        nullif(w.idempotency_key, ''), w.request_digest
+    FROM won AS w
 )
 SELECT sqlc.embed(pickups) FROM moved AS pickups;
 
