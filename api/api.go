@@ -108,8 +108,8 @@ func config() huma.Config {
 	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
 		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id and " +
 		"transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. Errors are one problem with a stable code."
-	c.Info.Contact = &huma.Contact{Name: "Waybill", URL: "/docs"}
-	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.Info.Contact = &huma.Contact{Name: "Waybill"}
+	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "The token that login answers"},
@@ -148,17 +148,14 @@ func (a *server) registerAll() {
 	a.registerTransitions()
 	a.registerPickupEvents()
 	a.registerService()
+	forgetPatternDescriptions(a.huma.OpenAPI())
 }
 
 // Document gives the OpenAPI document, 3.1 or 3.0, as indented JSON.
 func (a *API) Document(version string) ([]byte, error) {
 	if version == "3.0" {
-		raw, err := a.server.huma.OpenAPI().Downgrade()
+		document, err := downgrade(a.server.huma.OpenAPI())
 		if err != nil {
-			return nil, err
-		}
-		var document any
-		if err := json.Unmarshal(raw, &document); err != nil {
 			return nil, err
 		}
 		return json.MarshalIndent(document, "", "  ")

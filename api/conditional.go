@@ -127,8 +127,8 @@ func (m IfNoneMatch) shown(tag string) error {
 
 // Row is the answer with one row.
 type Row[T any] struct {
-	ETag   string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
-	Body   *T
+	ETag string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
+	Body *T
 }
 
 // edited tells what became of an edit that compared a version: where it matched no

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	swgui "github.com/swaggest/swgui/v5emb"
 )
 
@@ -14,7 +15,11 @@ func (a *server) serveDocuments(mux *http.ServeMux) {
 	if err != nil {
 		panic(err) // made of our own types
 	}
-	downgraded, err := a.huma.OpenAPI().Downgrade()
+	older, err := downgrade(a.huma.OpenAPI())
+	if err != nil {
+		panic(err)
+	}
+	downgraded, err := json.Marshal(older)
 	if err != nil {
 		panic(err)
 	}
@@ -30,4 +35,37 @@ func document(text []byte) http.Handler {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		w.Write(text)
 	})
+}
+
+// downgrade gives the document as OpenAPI 3.0: huma's own downgrade, and what it leaves.
+func downgrade(o *huma.OpenAPI) (any, error) {
+	raw, err := o.Downgrade()
+	if err != nil {
+		return nil, err
+	}
+	var document any
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return nil, err
+	}
+	forget31(document)
+	return document, nil
+}
+
+// forget31 takes out what 3.0 does not know: dependentRequired, and words beside a $ref.
+func forget31(value any) {
+	switch v := value.(type) {
+	case []any:
+		for _, member := range v {
+			forget31(member)
+		}
+	case map[string]any:
+		delete(v, "dependentRequired")
+		if ref, ok := v["$ref"]; ok && len(v) > 1 {
+			delete(v, "$ref")
+			v["allOf"] = []any{map[string]any{"$ref": ref}}
+		}
+		for _, member := range v {
+			forget31(member)
+		}
+	}
 }

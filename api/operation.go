@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,6 +32,8 @@ type operation struct {
 	missing []db.Code
 	maxBody int64 // 0: 1 MiB
 	long    bool  // streams: no time limit
+	// of the answer, if it is not JSON
+	mediaType string
 	// answers that are no error, beyond the first: replays, 304.
 	also []int
 }
@@ -49,6 +50,7 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 		out, err := handler(ctx, in)
 		return out, a.refusal(ctx, op, err)
 	})
+	a.complete(op)
 }
 
 // register adds an operation whose handler is told who calls.
@@ -86,7 +88,11 @@ func (a *server) describe(op operation, input reflect.Type) huma.Operation {
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: op.status, MaxBodyBytes: op.maxBody,
-		Responses: a.responses(op, hasBody || hasRawBody),
+		Responses: a.refusals(op, hasBody || hasRawBody),
+		Security:  []map[string][]string{{}}, // anyone
+	}
+	if op.mediaType != "" {
+		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	}
 	described.Middlewares = huma.Middlewares{a.named(op)}
 	if !op.anyone {
@@ -134,46 +140,12 @@ func (op operation) allCodes(body bool) []db.Code {
 	return slices.Compact(codes)
 }
 
-// responses declares the refusals, each status with the codes that it can bear, so
-// that a generated client can switch on them.
-func (a *server) responses(op operation, body bool) map[string]*huma.Response {
-	byStatus := map[int][]any{}
-	for _, code := range op.allCodes(body) {
-		status := meanings[code].status
-		if slices.Contains(op.missing, code) {
-			status = http.StatusNotFound
-		}
-		byStatus[status] = append(byStatus[status], string(code))
-	}
-	out := map[string]*huma.Response{}
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
-	for status, codes := range byStatus {
-		out[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
-				AllOf: []*huma.Schema{schema, {
-					Type:       huma.TypeObject,
-					Properties: map[string]*huma.Schema{"code": {Type: huma.TypeString, Enum: codes}},
-				}},
-			}}},
-		}
-	}
-	for _, status := range op.also {
-		out[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status)}
-	}
-	return out
-}
-
 // whoMay says it in the document. Whom a transition is for stands in the dictionary.
 func (a *server) whoMay(op operation) string {
 	if op.transition != "" {
 		return "Roles: see list-pickup-transitions."
 	}
-	names := make([]string, len(op.roles))
-	for i, r := range op.roles {
-		names[i] = string(r)
-	}
-	return "Roles: " + strings.Join(names, ", ") + "."
+	return "Roles: " + strings.Join(names(op.roles), ", ") + "."
 }
 
 func oneOf(rules ...bool) bool {

@@ -22,7 +22,7 @@ func (a *server) registerPickupEvents() {
 		summary: "List the events of a pickup", about: "Oldest first.", roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listPickupEvents)
 	register(a, operation{
-		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups", long: true,
+		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups", long: true, mediaType: "text/event-stream",
 		summary: "Follow the pickups that you see",
 		about: "Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of " +
 			"list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.",

@@ -107,6 +107,10 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 		seen[drafts[i].ID] = true
 	}
 	rows, made, err := a.store.CreateDrafts(ctx, v, drafts)
+	var refused *db.Error
+	if errors.As(err, &refused) && refused.Field != "" {
+		refused.Field = fmt.Sprintf("items[%d].%s", refused.Item, refused.Field)
+	}
 	if err != nil {
 		return nil, err
 	}

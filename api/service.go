@@ -23,7 +23,7 @@ func (a *server) registerService() {
 		summary: "Can the server take requests", about: "Asks the database; says no while the server drains.",
 	}, a.readyz)
 	registerOpen(a, operation{
-		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true,
+		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true, mediaType: "text/html",
 		summary: "What an error code means", about: "A page for people.", codes: []db.Code{db.NotFound},
 	}, a.getError)
 }

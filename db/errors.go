@@ -50,6 +50,7 @@ const (
 type Error struct {
 	Code  Code
 	Field string // the field of the request that names what was refused, or ""
+	Item  int    // for one of several drafts: which, in the order asked, from 0
 
 	// For a lost transition: the status seen by a fresh read, which may have moved
 	// again, and the transitions that the caller could make from it.

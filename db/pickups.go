@@ -3,12 +3,13 @@ package db
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // attempts bounds how often a write that lost, and by a fresh read would win now, is
@@ -183,7 +184,8 @@ type Draft struct {
 
 // CreateDrafts makes pickups, all or none, and gives them in the order asked. created
 // counts the new ones; the others were made by an earlier try of the same request.
-// Refused with IDReused, FacilityNotFound or AccountNotFound, the Field naming the item.
+// Refused with IDReused, FacilityNotFound, AccountNotFound or ValidationFailed, the
+// Error's Item saying which.
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
 	for range attempts {
 		rows, err := s.CreatePickups(ctx, createParams(v, drafts))
@@ -193,7 +195,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 		// An id met by a request that came at the same time is explained like one
 		// that was there before.
 		if err != nil && !violates(err, "pickups_pkey") {
-			return nil, 0, Explain(err)
+			return nil, 0, refusedDraft(drafts, err)
 		}
 		replayed, err := s.explainDrafts(ctx, v, drafts)
 		if err != nil {
@@ -219,24 +221,37 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 		return 0, Explain(err)
 	}
 	for _, i := range items {
-		field := func(name string) string {
-			if len(drafts) == 1 {
-				return name
-			}
-			return fmt.Sprintf("items[%d].%s", i.Item, name)
-		}
-		switch {
+		switch item := int(i.Item); {
 		case i.Known && i.SameRequest:
 			known++
 		case i.Known:
-			return 0, refuse(IDReused, field("id"))
+			return 0, &Error{Code: IDReused, Field: "id", Item: item}
 		case !i.FacilityFound:
-			return 0, refuse(FacilityNotFound, field("facility_id"))
+			return 0, &Error{Code: FacilityNotFound, Field: "facility_id", Item: item}
 		case !i.AccountFound:
-			return 0, refuse(AccountNotFound, field("account_id"))
+			return 0, &Error{Code: AccountNotFound, Field: "account_id", Item: item}
 		}
 	}
 	return known, nil
+}
+
+var uuids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// refusedDraft finds the draft that a CHECK refused. PostgreSQL names the row, not
+// the item: its detail, which goes nowhere else, begins with the row's two keys.
+func refusedDraft(drafts []Draft, err error) error {
+	refused := Explain(err)
+	var server *pgconn.PgError
+	if refused.Code != ValidationFailed || !errors.As(err, &server) {
+		return refused
+	}
+	keys := uuids.FindAllString(server.Detail, 2)
+	for i, d := range drafts {
+		if len(keys) == 2 && keys[1] == d.ID.String() {
+			refused.Item = i
+		}
+	}
+	return refused
 }
 
 func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pickup, error) {

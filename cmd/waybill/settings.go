@@ -23,7 +23,6 @@ type settings struct {
 	store           db.Config
 	api             api.Options
 	drain, shutdown time.Duration
-	replica         string
 }
 
 // register adds the flags. The environment is read here: what it gets wrong is

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/db"
+)
+
+// What the document says beyond what huma reads off the types. It is written for
+// those who generate clients: types that many operations share have one name.
+
+// refusals declares a response for each status that an operation can refuse with,
+// and the codes that it can bear there: a generated client can switch on them.
+func (a *server) refusals(op operation, body bool) map[string]*huma.Response {
+	byStatus := map[int][]db.Code{}
+	for _, code := range op.allCodes(body) {
+		status := meanings[code].status
+		if slices.Contains(op.missing, code) {
+			status = http.StatusNotFound
+		}
+		byStatus[status] = append(byStatus[status], code)
+	}
+	out := map[string]*huma.Response{}
+	for status, codes := range byStatus {
+		out[strconv.Itoa(status)] = a.refusalOf(status, codes)
+	}
+	return out
+}
+
+// refusalOf refers to the component for a set of codes, such as DriverBusyOrIllegalTransition.
+func (a *server) refusalOf(status int, codes []db.Code) *huma.Response {
+	name := refusalName(codes)
+	components := a.huma.OpenAPI().Components
+	if components.Responses == nil {
+		components.Responses = map[string]*huma.Response{}
+	}
+	if components.Responses[name] == nil {
+		components.Responses[name] = refusal(components.Schemas, status, codes)
+	}
+	return &huma.Response{Ref: "#/components/responses/" + name}
+}
+
+// invalid are the codes of what is wrong with a request whatever it asks for.
+var invalid = []db.Code{unknownField, unknownParameter, db.ValidationFailed}
+
+func refusalName(codes []db.Code) string {
+	var parts []string
+	for _, code := range codes {
+		if !slices.Contains(invalid, code) {
+			parts = append(parts, pascal(string(code)))
+		}
+	}
+	if len(parts) < len(codes) {
+		parts = append(parts, "Invalid")
+	}
+	return strings.Join(parts, "Or")
+}
+
+func pascal(snake string) string {
+	var out strings.Builder
+	for word := range strings.SplitSeq(snake, "_") {
+		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return out.String()
+}
+
+func refusal(schemas huma.Registry, status int, codes []db.Code) *huma.Response {
+	r := &huma.Response{
+		Description: fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(names(codes), ", ")),
+		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
+			AllOf: []*huma.Schema{problemSchema(schemas), {
+				Type:       huma.TypeObject,
+				Properties: map[string]*huma.Schema{"code": enum(codes)},
+			}},
+		}}},
+	}
+	example := &Problem{Status: status}
+	for name := range example.GetHeaders() {
+		about := map[string]string{
+			"Retry-After": "Seconds to wait before the next try", "Www-Authenticate": "Bearer",
+		}[name]
+		r.Headers = map[string]*huma.Header{name: {Description: about, Schema: &huma.Schema{Type: huma.TypeString}}}
+	}
+	return r
+}
+
+// problemSchema refers to the component Problem, whose code is one of the component ErrorCode.
+func problemSchema(schemas huma.Registry) *huma.Schema {
+	problem := schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	if schemas.Map()["ErrorCode"] == nil {
+		codes := make([]db.Code, 0, len(meanings))
+		for code := range meanings {
+			codes = append(codes, code)
+		}
+		slices.Sort(codes)
+		schemas.Map()["ErrorCode"] = enum(codes)
+		schemas.Map()["ErrorCode"].Description = "What went wrong; /errors/{code} explains each"
+		schemas.Map()["Problem"].Properties["code"] = &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
+	}
+	return problem
+}
+
+func enum(codes []db.Code) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, code := range codes {
+		s.Enum = append(s.Enum, string(code))
+	}
+	return s
+}
+
+// names are enum values as text.
+func names[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// complete adds to an operation of the document what huma does not know: that the
+// answers with another status have the same body, and which preconditions are required.
+func (a *server) complete(op operation) {
+	declared := a.declared(op)
+	first := declared.Responses[strconv.Itoa(declared.DefaultStatus)]
+	delete(first.Headers, "Content-Type")
+	for name, header := range first.Headers {
+		header.Description, header.Schema.Description = header.Schema.Description, ""
+		first.Headers[name] = header
+	}
+	for _, status := range op.also {
+		answer := *first
+		answer.Description = http.StatusText(status)
+		if status == http.StatusNotModified {
+			answer.Content = nil
+		}
+		declared.Responses[strconv.Itoa(status)] = &answer
+	}
+	for _, p := range declared.Parameters {
+		if p.Schema.Description == p.Description {
+			p.Schema.Description = ""
+		}
+		if p.Name == "If-Match" && slices.Contains(op.codes, preconditionRequired) {
+			p.Required = true // not to huma: the answer without it is 428, not 422
+		}
+	}
+}
+
+func (a *server) declared(op operation) *huma.Operation {
+	item := a.huma.OpenAPI().Paths[op.path]
+	return map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+		http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+	}[op.method]
+}
+
+// forgetPatternDescriptions removes huma's own keyword, which its messages have been
+// made of by now, from the document.
+func forgetPatternDescriptions(o *huma.OpenAPI) {
+	for _, component := range o.Components.Schemas.Map() {
+		for _, s := range component.Properties {
+			s.PatternDescription = ""
+		}
+	}
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				p.Schema.PatternDescription = ""
+			}
+		}
+	}
+}
