@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"regexp"
 	"time"
 
@@ -15,6 +16,16 @@ import (
 // attempts bounds how often a write that lost, and by a fresh read would win now, is
 // tried again before the caller is told to come back.
 const attempts = 5
+
+// pause lets whoever holds what an attempt missed get done, a little longer before
+// each next one, and not in step with others who wait for the same.
+func pause(ctx context.Context, attempt int) {
+	longest := 2 * time.Millisecond << attempt
+	select {
+	case <-ctx.Done():
+	case <-time.After(longest/2 + rand.N(longest/2)):
+	}
+}
 
 // Transition asks for one move of one pickup.
 type Transition struct {
@@ -32,7 +43,10 @@ type Transition struct {
 // refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pickup, replayed bool, err error) {
-	for range attempts {
+	for attempt := range attempts {
+		if attempt > 0 {
+			pause(ctx, attempt)
+		}
 		moved, err := s.move(ctx, v, t)
 		if err == nil && len(moved) == 1 {
 			return moved[0], false, nil
@@ -63,12 +77,12 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	switch {
 	case err != nil:
 		return Pickup{}, false, Explain(err)
+	case !now.RoleMay:
+		return Pickup{}, false, refuse(Forbidden, "")
 	case now.SameRequest:
 		return now.Pickup, true, nil
 	case now.KeyUsed:
 		return Pickup{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
-	case !now.RoleMay:
-		return Pickup{}, false, refuse(Forbidden, "")
 	case t.Version != 0 && t.Version != now.Pickup.Version:
 		return Pickup{}, false, refuse(StaleVersion, "If-Match")
 	case !now.LegalNow:
@@ -189,27 +203,28 @@ type Draft struct {
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
 	for range attempts {
 		rows, err := s.CreatePickups(ctx, createParams(v, drafts))
+		created += len(rows)
 		if err == nil && len(rows) == len(drafts) {
-			return inOrder(drafts, rows), len(rows), nil
+			return inOrder(drafts, rows), created, nil
 		}
 		// An id met by a request that came at the same time is explained like one
 		// that was there before.
 		if err != nil && !violates(err, "pickups_pkey") {
 			return nil, 0, refusedDraft(drafts, err)
 		}
-		replayed, err := s.explainDrafts(ctx, v, drafts)
+		known, err := s.explainDrafts(ctx, v, drafts)
 		if err != nil {
 			return nil, 0, err
 		}
-		if replayed == len(drafts)-len(rows) {
-			known, err := s.getDrafts(ctx, v, drafts)
-			return known, len(rows), err
+		if known == len(drafts) {
+			pickups, err := s.getDrafts(ctx, v, drafts)
+			return pickups, created, err
 		}
 	}
 	return nil, 0, refuse(Overloaded, "")
 }
 
-// explainDrafts counts the pickups that an earlier try made, or names the first item
+// explainDrafts counts the pickups that are there, or names the first item
 // that keeps all of them from being made.
 func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (known int, err error) {
 	p := createParams(v, drafts)

@@ -54,6 +54,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	// An open transaction holds back the event stream.
 	settings["idle_in_transaction_session_timeout"] = milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second))
 	settings["timezone"] = "UTC"
+	settings["jit"] = "off" // for statements of milliseconds, compiling costs more than it saves
 	if settings["application_name"] == "" {
 		settings["application_name"] = "waybill"
 	}

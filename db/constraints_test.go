@@ -1,0 +1,203 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"waybill/db"
+)
+
+// constraintsOf lists the catalog's, with the unique indexes that are none, and what
+// the triggers' functions raise.
+func constraintsOf(ctx context.Context, owner *pgxpool.Pool) []string {
+	return must(pgx.CollectRows(must(owner.Query(ctx, `
+		SELECT conname FROM pg_constraint
+		WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'p', 'f', 'x')
+			AND conrelid <> 'goose_db_version'::regclass
+		UNION
+		SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid
+		WHERE indisunique AND relnamespace = 'public'::regnamespace AND indrelid <> 'goose_db_version'::regclass
+		UNION
+		SELECT (regexp_matches(prosrc, 'CONSTRAINT = ''(\w+)''', 'g'))[1] FROM pg_proc
+		WHERE pronamespace = 'public'::regnamespace
+		ORDER BY 1`)), pgx.RowTo[string]))
+}
+
+func TestEveryConstraintHasACode(t *testing.T) {
+	t.Parallel()
+	catalog := constraintsOf(t.Context(), open(t).owner)
+	codes := db.ConstraintCodes()
+	for _, name := range catalog {
+		if _, ok := codes[name]; !ok {
+			t.Errorf("without a code: %s", name)
+		}
+	}
+	for name := range codes {
+		if !slices.Contains(catalog, name) {
+			t.Errorf("in no catalog: %s", name)
+		}
+	}
+}
+
+// breaches are statements that break one constraint each, as the owner. In them $w
+// is a world's tenant, and the other names its rows; $new is an id of nothing.
+var breaches = map[string]string{
+	"tenants_pkey":       "INSERT INTO tenants (id, slug, name) VALUES ($w, 'another', 'T')",
+	"tenants_slug_key":   "INSERT INTO tenants (id, slug, name) SELECT $new, slug, 'T' FROM tenants WHERE id = $w",
+	"tenants_slug_check": "UPDATE tenants SET slug = 'Not a slug' WHERE id = $w",
+	"tenants_name_check": "UPDATE tenants SET name = ' ' WHERE id = $w",
+
+	"flags_pkey":        "INSERT INTO flags (tenant_id, name, enabled) VALUES ($w, 'pickup_texts', true)",
+	"flags_tenant_fkey": "INSERT INTO flags (tenant_id, name, enabled) VALUES ($new, 'pickup_texts', true)",
+	"flags_name_check":  "INSERT INTO flags (tenant_id, name, enabled) VALUES ($w, 'other', true)",
+
+	"users_pkey":        "UPDATE users SET id = $staff WHERE id = $hub",
+	"users_tenant_fkey": "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, 'epoch', 1, '', now() FROM users WHERE id = $staff",
+	"users_email_key":   "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE id = $hub",
+	"users_email_check": "UPDATE users SET email = 'nobody' WHERE id = $staff",
+	"users_name_check":  "UPDATE users SET name = '' WHERE id = $staff",
+
+	"phone_numbers_pkey":         "INSERT INTO phone_numbers VALUES ($w, $phone, $staff, '+14155550188', '', now())",
+	"phone_numbers_user_fkey":    "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
+	"phone_numbers_number_key":   "INSERT INTO phone_numbers VALUES ($w, $new, $hub, '+14155550123', '', now())",
+	"phone_numbers_number_check": "INSERT INTO phone_numbers VALUES ($w, $new, $hub, '555', '', now())",
+
+	"sessions_pkey":             "INSERT INTO sessions SELECT * FROM sessions WHERE tenant_id = $w",
+	"sessions_user_fkey":        "UPDATE sessions SET user_id = $new WHERE tenant_id = $w",
+	"sessions_token_hash_check": `UPDATE sessions SET token_hash = '\x00' WHERE tenant_id = $w`,
+
+	"facilities_pkey":            "UPDATE facilities SET id = $hidden WHERE id = $facility",
+	"facilities_tenant_fkey":     "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
+	"facilities_name_check":      "UPDATE facilities SET name = repeat('x', 201) WHERE id = $facility",
+	"facilities_address_check":   "UPDATE facilities SET address = '' WHERE id = $facility",
+	"facilities_latitude_check":  "UPDATE facilities SET latitude = 'NaN' WHERE id = $facility",
+	"facilities_longitude_check": "UPDATE facilities SET longitude = 181 WHERE id = $facility",
+
+	"groups_pkey":                    "INSERT INTO groups SELECT * FROM groups WHERE tenant_id = $w",
+	"groups_tenant_fkey":             "INSERT INTO groups VALUES ($new, $new, 'G', 1, '', now())",
+	"groups_name_check":              "UPDATE groups SET name = '' WHERE tenant_id = $w",
+	"group_members_pkey":             "INSERT INTO group_members SELECT * FROM group_members WHERE tenant_id = $w",
+	"group_members_group_fkey":       "INSERT INTO group_members VALUES ($w, $new, $staff)",
+	"group_members_user_fkey":        "UPDATE group_members SET user_id = $new WHERE user_id = $staff",
+	"group_facilities_pkey":          "INSERT INTO group_facilities SELECT * FROM group_facilities WHERE tenant_id = $w",
+	"group_facilities_group_fkey":    "INSERT INTO group_facilities VALUES ($w, $new, $facility)",
+	"group_facilities_facility_fkey": "UPDATE group_facilities SET facility_id = $new WHERE facility_id = $facility",
+
+	"accounts_pkey":                "INSERT INTO accounts SELECT * FROM accounts WHERE id = $account",
+	"accounts_tenant_fkey":         "INSERT INTO accounts VALUES ($new, $new, 'A', 'USD', 0, 0, 1, '', now())",
+	"accounts_name_check":          "UPDATE accounts SET name = '' WHERE id = $account",
+	"accounts_currency_check":      "UPDATE accounts SET currency = 'usd' WHERE id = $account",
+	"accounts_balance_check":       "UPDATE accounts SET balance_cents = -1 WHERE id = $account",
+	"accounts_balance_limit_check": "UPDATE accounts SET balance_cents = 9007199254740992 WHERE id = $account",
+
+	"ledger_entries_pkey":         "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) SELECT tenant_id, id, account_id, kind, 1, actor_id, '' FROM ledger_entries WHERE account_id = $account LIMIT 1",
+	"ledger_entries_account_fkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) VALUES ($w, $new, $new, 'charge', 1, $w, '')",
+	"ledger_entries_pickup_fkey":  "UPDATE ledger_entries SET pickup_id = $new WHERE account_id = $account",
+	"ledger_entries_amount_check": "UPDATE ledger_entries SET amount_cents = 0 WHERE account_id = $account",
+	"ledger_entries_note_check":   "UPDATE ledger_entries SET note = repeat('x', 501) WHERE account_id = $account",
+
+	"drivers_pkey":             "UPDATE drivers SET id = $other WHERE id = $driver",
+	"drivers_tenant_fkey":      "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($new, $new, 'D', '')",
+	"drivers_user_fkey":        "UPDATE drivers SET user_id = $new WHERE id = $driver",
+	"drivers_user_key":         "UPDATE drivers SET user_id = (SELECT user_id FROM drivers WHERE id = $other) WHERE id = $driver",
+	"drivers_name_check":       "UPDATE drivers SET name = '' WHERE id = $driver",
+	"drivers_latitude_check":   "UPDATE drivers SET latitude = 91 WHERE id = $driver",
+	"drivers_longitude_check":  "UPDATE drivers SET longitude = 'NaN' WHERE id = $driver",
+	"drivers_location_check":   "UPDATE drivers SET longitude = NULL WHERE id = $driver",
+	"driver_slots_pkey":        "INSERT INTO driver_slots VALUES ($w, $driver, NULL)",
+	"driver_slots_driver_fkey": "INSERT INTO driver_slots VALUES ($w, $new, NULL)",
+	"driver_slots_pickup_fkey": "UPDATE driver_slots SET pickup_id = $new WHERE driver_id = $other",
+	"driver_slots_pickup_key":  "UPDATE driver_slots SET pickup_id = $pickup WHERE driver_id = $other",
+
+	"pickup_transitions_pkey":       "INSERT INTO pickup_transitions SELECT * FROM pickup_transitions LIMIT 1",
+	"pickups_pkey":                  "UPDATE pickups SET id = $pickup WHERE id = $draft",
+	"pickups_facility_fkey":         "UPDATE pickups SET facility_id = $new WHERE id = $draft",
+	"pickups_account_fkey":          "UPDATE pickups SET account_id = $new WHERE id = $draft",
+	"pickups_driver_fkey":           "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', driver_id = $new WHERE id = $submitted",
+	"only_one_assigned_driver":      "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', driver_id = $driver WHERE id = $submitted",
+	"pickups_transition_check":      "UPDATE pickups SET status = 'DELIVERED', previous_status = 'DRAFT' WHERE id = $draft",
+	"pickups_driver_check":          "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED' WHERE id = $submitted",
+	"pickups_charged_check":         "UPDATE pickups SET charged_cents = 1 WHERE id = $draft",
+	"pickups_refunded_check":        "UPDATE pickups SET refunded_cents = 1 WHERE id = $draft",
+	"pickups_cancel_reason_check":   "UPDATE pickups SET cancel_reason = 'why' WHERE id = $draft",
+	"pickups_price_check":           "UPDATE pickups SET price_cents = -1 WHERE id = $draft",
+	"pickups_pickup_address_check":  "UPDATE pickups SET pickup_address = '' WHERE id = $draft",
+	"pickups_dropoff_address_check": "UPDATE pickups SET dropoff_address = ' ' WHERE id = $draft",
+	"pickups_latitude_check":        "UPDATE pickups SET pickup_latitude = -91, pickup_longitude = 0 WHERE id = $draft",
+	"pickups_longitude_check":       "UPDATE pickups SET pickup_latitude = 0, pickup_longitude = -181 WHERE id = $draft",
+	"pickups_point_check":           "UPDATE pickups SET pickup_latitude = 1 WHERE id = $draft",
+	"pickups_window_check":          "UPDATE pickups SET window_start = now(), window_end = now() WHERE id = $draft",
+	"pickups_note_check":            "UPDATE pickups SET note = repeat('x', 2001) WHERE id = $draft",
+
+	"pickup_events_pkey":                  "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest) SELECT tenant_id, id, pickup_id, 99, transition, actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
+	"pickup_events_pickup_fkey":           "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
+	"pickup_events_version_key":           "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
+	"pickup_events_stream_key":            "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest, xid, seq) OVERRIDING SYSTEM VALUE SELECT tenant_id, $new, pickup_id, 99, transition, actor_id, before, after, '', xid, seq FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
+	"pickup_events_idempotency_key":       "UPDATE pickup_events SET idempotency_key = 'k' WHERE pickup_id = $pickup",
+	"pickup_events_idempotency_key_check": "UPDATE pickup_events SET idempotency_key = '' WHERE pickup_id = $pickup",
+}
+
+func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	driver, other, phone := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), newID()
+	w.must(addNumber(ctx, w.as, w.staff, phone, "+14155550123"))
+	must(openSession(ctx, w.as, w.staff, "old hash"))
+	ids := map[string]uuid.UUID{
+		"$w": w.tenant, "$new": newID(), "$staff": w.staff.UserID, "$hub": w.hub.UserID, "$phone": phone,
+		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account, "$driver": driver.DriverID, "$other": other.DriverID,
+		"$pickup": w.assigned(ctx, driver), "$draft": w.pickup(ctx), "$submitted": w.submitted(ctx),
+	}
+	var pairs []string
+	// $draft before $driver, and so on: none is another's beginning.
+	for _, name := range slices.Sorted(maps.Keys(ids)) {
+		pairs = append(pairs, name, "'"+ids[name].String()+"'::uuid")
+	}
+	named := strings.NewReplacer(pairs...)
+	codes := db.ConstraintCodes()
+	for name := range codes {
+		if _, ok := breaches[name]; !ok {
+			t.Errorf("never broken: %s", name)
+		}
+	}
+	for name, statement := range breaches {
+		err := breach(ctx, d.owner, named.Replace(statement))
+		var server *pgconn.PgError
+		if !errors.As(err, &server) || server.ConstraintName != name {
+			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		explained := db.Explain(err)
+		if explained.Code != codes[name] || strings.Contains(explained.Error(), server.Message) {
+			t.Errorf("%s: explained as %v", name, explained)
+		}
+	}
+}
+
+// breach runs the statement and undoes it.
+func breach(ctx context.Context, owner *pgxpool.Pool, statement string) error {
+	tx := must(owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	_, err := tx.Exec(ctx, statement)
+	return err
+}
+
+func TestAMissingValueNamesItsColumn(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	err := breach(t.Context(), d.owner, "INSERT INTO tenants (id, slug) VALUES (gen_random_uuid(), 'x')")
+	if e := db.Explain(err); e.Code != db.ValidationFailed || e.Field != "name" {
+		t.Errorf("got %v of %q", e, e.Field)
+	}
+}

@@ -1,0 +1,181 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+var dispatchRaces = []check{
+	{"DispatchPickup", "two pickups get the same nearest driver", func(ctx context.Context, w *world) error {
+		w.drivers(ctx, w.callers+2)
+		pickups := make([]uuid.UUID, w.callers+2)
+		for i := range pickups {
+			pickups[i] = w.submitted(ctx)
+		}
+		if err := w.passes(ctx, w.dispatching(ctx, pickups[0]), w.dispatching(ctx, pickups[1])); err != nil {
+			return err
+		}
+		errs := together(w.callers, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
+		if err := first(errs...); err != nil {
+			return err
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(DISTINCT driver_id) FROM pickups WHERE tenant_id = $1", w.tenant); n != len(pickups) {
+			return fmt.Errorf("%d pickups have %d drivers", len(pickups), n)
+		}
+		return nil
+	}},
+	{"DispatchPickup", "two dispatchers dispatch one pickup", func(ctx context.Context, w *world) error {
+		w.drivers(ctx, 4)
+		one, other := w.submitted(ctx), w.submitted(ctx)
+		return first(
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameDispatch, one), w.moving(ctx, db.TransitionNameDispatch, one)),
+			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }), db.IllegalTransition))
+	}},
+	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release", func(ctx context.Context, w *world) error {
+		w.drivers(ctx, 2)
+		id, key := w.submitted(ctx), withKey("once")
+		version := w.row(ctx, id).Version
+		w.must(w.moving(ctx, db.TransitionNameDispatch, id, key)(w.as))
+		w.must(w.moving(ctx, db.TransitionNameRelease, id)(w.as))
+		rows, err := w.DispatchPickup(ctx, db.DispatchPickupParams{
+			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
+			IdempotencyKey: "once", RequestDigest: digest("other"), EventID: newID(),
+		})
+		if err != nil || len(rows) != 0 {
+			return fmt.Errorf("moved %d, %w", len(rows), err)
+		}
+		return first(
+			w.moving(ctx, db.TransitionNameDispatch, id, key)(w.Store),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED),
+			refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Store), db.StaleVersion))
+	}},
+	{"DispatchPickup", "a driver is passed over while their location moves", func(ctx context.Context, w *world) error {
+		driver, id := w.driver(ctx, 1, 1), w.submitted(ctx)
+		return w.passes(ctx,
+			func(s *db.Store) error { return locate(ctx, s, driver, driver, 2, time.Now().Add(time.Minute)) },
+			w.dispatching(ctx, id))
+	}},
+}
+
+var dispatchRules = []check{
+	{"DispatchPickup", "who may not dispatches", func(ctx context.Context, w *world) error {
+		w.drivers(ctx, 1)
+		id := w.submitted(ctx)
+		return first(
+			refused(move(ctx, w.Store, w.staff, db.TransitionNameDispatch, id), db.Forbidden),
+			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Store), db.IllegalTransition),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED))
+	}},
+	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen", func(ctx context.Context, w *world) error {
+		none := func() error {
+			return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Store), db.NoDriverFree)
+		}
+		busy, off, nowhere := w.driver(ctx, 37.77, -122.42), w.driver(ctx, 37.77, -122.42), w.driver(ctx, 37.77, -122.42)
+		set := func(d db.Viewer, set string) {
+			must(w.owner.Exec(ctx, "UPDATE drivers SET "+set+" WHERE tenant_id = $1 AND id = $2", w.tenant, d.DriverID))
+		}
+		w.must(assign(ctx, w.as, w.dispatcher, w.submitted(ctx), busy))
+		set(off, "on_duty = false")
+		set(nowhere, "latitude = NULL, longitude = NULL, located_at = NULL")
+		if err := none(); err != nil {
+			return err
+		}
+		far := w.driver(ctx, -37, 60)
+		return first(w.chooses(ctx, far, w.submitted(ctx)), none())
+	}},
+	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
+		at := func(latitude, longitude float64) func(*db.Draft) {
+			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
+		}
+		// Made from far to near, so that no order but the distance's brings them right.
+		far, mid, near := w.driver(ctx, 38.5, -122.42), w.driver(ctx, 37.9, -122.42), w.driver(ctx, 37.78, -122.42)
+		if err := first(
+			w.chooses(ctx, near, w.submitted(ctx)), // a pickup without a point: its facility's
+			w.chooses(ctx, mid, w.submitted(ctx)),
+			w.chooses(ctx, far, w.submitted(ctx)),
+		); err != nil {
+			return err
+		}
+		// Across the antimeridian 0.2 degrees are nearer than 3 on this side.
+		this, across := w.driver(ctx, 0, 176.9), w.driver(ctx, 0, -179.9)
+		if err := first(w.chooses(ctx, across, w.submitted(ctx, at(0, 179.9))), w.chooses(ctx, this, w.submitted(ctx, at(0, 179.9)))); err != nil {
+			return err
+		}
+		// In the north, ten degrees east are nearer than two south.
+		south, east := w.driver(ctx, 78, 0), w.driver(ctx, 80, 10)
+		return first(w.chooses(ctx, east, w.submitted(ctx, at(80, 0))), w.chooses(ctx, south, w.submitted(ctx, at(80, 0))))
+	}},
+}
+
+// dispatching sends the statement once: what another try would win is lost.
+func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
+	return func(s *db.Store) error {
+		rows, err := s.DispatchPickup(ctx, db.DispatchPickupParams{
+			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
+			RequestDigest: digest("dispatch"), EventID: newID(),
+		})
+		if err == nil && len(rows) != 1 {
+			err = errors.New("no driver was found")
+		}
+		return err
+	}
+}
+
+func (w *world) chooses(ctx context.Context, driver db.Viewer, id uuid.UUID) error {
+	if err := w.moving(ctx, db.TransitionNameDispatch, id)(w.Store); err != nil {
+		return err
+	}
+	if got := w.row(ctx, id).DriverID; *got != driver.DriverID {
+		return errors.New("another driver was chosen")
+	}
+	return nil
+}
+
+func TestOfMoreDispatchesThanDriversTheLastGetsNone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for range 3 {
+		w := d.world(ctx)
+		w.drivers(ctx, 32)
+		pickups := make([]uuid.UUID, 33)
+		for i := range pickups {
+			pickups[i] = w.submitted(ctx)
+		}
+		errs := together(33, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i])(w.Store) })
+		if err := someWin(32, errs, db.NoDriverFree); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The last free driver is being taken: who comes then hears what became of it.
+func TestDispatchWaitsForWhoIsTakingTheLastDriver(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for name, end := range map[string]struct {
+		ending
+		want db.Code
+	}{"commit": {commit, db.NoDriverFree}, "rollback": {rollback, ""}} {
+		w := d.world(ctx)
+		w.drivers(ctx, 1)
+		one, other := w.submitted(ctx), w.submitted(ctx)
+		tx := must(w.pool.Begin(ctx))
+		w.must(w.dispatching(ctx, one)(w.over(tx)))
+		got := make(chan error)
+		go func() { got <- w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }()
+		time.Sleep(20 * time.Millisecond) // as long as a statement takes on a bad day
+		w.must(end.ending(ctx, tx))
+		if err := <-got; code(err) != end.want {
+			t.Errorf("%s: got %v, want %q", name, err, end.want)
+		}
+	}
+}

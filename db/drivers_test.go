@@ -1,0 +1,91 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+var driverRaces = []check{
+	{"CreateDriver", "a retried request makes a second driver", func(ctx context.Context, w *world) error {
+		id := newID()
+		return w.createdOnce(ctx, func(s *db.Store) error { return w.createDriver(ctx, s, id, w.staff) })
+	}},
+	{"CreateDriver", "two drivers share one login", func(ctx context.Context, w *world) error {
+		return first(
+			w.loses(ctx, db.DriverUserTaken,
+				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) },
+				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) }),
+			oneWins(together(w.callers, func(int) error { return w.createDriver(ctx, w.Store, newID(), w.hub) }), db.DriverUserTaken))
+	}},
+	{"EditDriver", clobbered, func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+			return editDriver(ctx, s, w.dispatcher, driver, name, version)
+		})
+	}},
+	{"LocateDriver", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
+		driver, base := w.driver(ctx, 1, 1), time.Now()
+		at := func(seconds int) act {
+			return func(s *db.Store) error {
+				return locate(ctx, s, driver, driver, float64(seconds), base.Add(time.Duration(seconds)*time.Second))
+			}
+		}
+		if err := first(w.loses(ctx, db.NotFound, at(3), at(2)), w.loses(ctx, db.NotFound, at(4), at(4)), w.wins(ctx, commit, at(5), at(6))); err != nil {
+			return err
+		}
+		together(w.callers, func(i int) error { return at(10 + (i*7)%w.callers)(w.Store) })
+		got := scan[float64](ctx, w.owner, "SELECT latitude FROM drivers WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID)
+		if want := float64(10 + w.callers - 1); got != want {
+			return fmt.Errorf("the driver is at %v, want %v", got, want)
+		}
+		return nil
+	}},
+}
+
+var driverRules = []check{
+	{"EditDriver", "a driver edits another", func(ctx context.Context, w *world) error {
+		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
+		return first(
+			refused(editDriver(ctx, w.Store, one, other, "mine", 1), db.NotFound),
+			editDriver(ctx, w.Store, one, one, "mine", 1))
+	}},
+	{"LocateDriver", "a driver moves another", func(ctx context.Context, w *world) error {
+		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
+		return first(
+			refused(locate(ctx, w.Store, one, other, 3, time.Now().Add(time.Minute)), db.NotFound),
+			locate(ctx, w.Store, w.dispatcher, other, 3, time.Now().Add(time.Minute)))
+	}},
+	{"LocateDriver", "a fleet under way fails no edit", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		w.must(locate(ctx, w.Store, driver, driver, 3, time.Now().Add(time.Minute)))
+		return editDriver(ctx, w.as, w.dispatcher, driver, "next", 1)
+	}},
+}
+
+func (w *world) createDriver(ctx context.Context, s *db.Store, id uuid.UUID, login db.Viewer) error {
+	_, err := s.CreateDriver(ctx, db.CreateDriverParams{
+		TenantID: w.tenant, ID: id, UserID: &login.UserID, Name: "Driver", RequestDigest: digest("driver"),
+	})
+	return err
+}
+
+func editDriver(ctx context.Context, s *db.Store, by, of db.Viewer, name string, version int64) error {
+	_, err := s.EditDriver(ctx, db.EditDriverParams{
+		TenantID: of.TenantID, ID: of.DriverID, Name: &name, Version: version,
+		ViewerRole: by.Role, ViewerDriverID: by.DriverID,
+	})
+	return err
+}
+
+func locate(ctx context.Context, s *db.Store, by, of db.Viewer, latitude float64, at time.Time) error {
+	_, err := s.LocateDriver(ctx, db.LocateDriverParams{
+		TenantID: of.TenantID, ID: of.DriverID, Latitude: latitude, Longitude: 1, LocatedAt: at,
+		ViewerRole: by.Role, ViewerDriverID: by.DriverID,
+	})
+	return err
+}

@@ -1,0 +1,30 @@
+package db
+
+import "github.com/jackc/pgx/v5/pgxpool"
+
+// What the tests, which are in package db_test because dbtest imports this one,
+// need of its inside.
+
+// StoreOver is a store whose statements go through q, which may rewrite them.
+func StoreOver(q DBTX) *Store { return &Store{Queries: New(q)} }
+
+// DBTX is where the store's statements go.
+func (s *Store) DBTX() DBTX { return s.db }
+
+// Pool is where the store takes its connections from.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// ConstraintCodes gives the code of each constraint that is mapped.
+func ConstraintCodes() map[string]Code {
+	codes := make(map[string]Code, len(violations))
+	for name, v := range violations {
+		codes[name] = v.code
+	}
+	return codes
+}
+
+// HashOf is what is stored of a token.
+func HashOf(t Token) []byte {
+	_, hash, _ := t.parse()
+	return hash
+}

@@ -1,0 +1,70 @@
+package db_test
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// Flushes in any order, over shared pickups, accounts and drivers: none is picked as
+// the victim of a deadlock, and none is refused for a driver who is busy. What they leave behind is for the invariants.
+func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	drivers := w.drivers(ctx, 12)
+	var accounts []uuid.UUID
+	for range 4 {
+		accounts = append(accounts, w.purse(ctx, 30_000))
+	}
+	pickups := make([]uuid.UUID, 400)
+	var drafts []db.Draft
+	for i := range pickups {
+		drafts = append(drafts, w.draft(paidBy(accounts[i%len(accounts)])))
+		pickups[i] = drafts[i].ID
+	}
+	w.must(created(ctx, w.as, w.staff, drafts))
+	end := time.Now().Add(time.Second)
+	var flushes, won atomic.Int64
+	for _, err := range together(16, func(caller int) error {
+		// Each works on a window that overlaps with others', and moves on.
+		for base := rand.IntN(len(pickups)); time.Now().Before(end); base += 3 {
+			n := 2 + rand.IntN(7)
+			var some []uuid.UUID
+			var by []db.Viewer
+			firstDriver := rand.IntN(len(drivers))
+			for i, j := range rand.Perm(12)[:n] {
+				some = append(some, pickups[(base+j)%len(pickups)])
+				by = append(by, drivers[(firstDriver+i)%len(drivers)])
+			}
+			name := []db.TransitionName{"submit", "assign", "release", "collect", "cancel", "assign", "submit"}[rand.IntN(7)]
+			moved, err := w.send(ctx, d.Store, name, some, by, nil)
+			if err != nil {
+				return err
+			}
+			flushes.Add(1)
+			won.Add(int64(moved))
+			if rand.IntN(4) == 0 {
+				e := []db.Entry{charge(accounts[rand.IntN(4)], 1+rand.Int64N(9)), deposit(accounts[rand.IntN(4)], 1+rand.Int64N(9))}
+				if _, err := enterAll(ctx, d.Store, w.admin, e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d flushes, %d transitions won", flushes.Load(), won.Load())
+	if won.Load() < 100 {
+		t.Error("too few to show anything")
+	}
+}

@@ -1,0 +1,85 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// invariants must hold whatever ran: each query counts the rows that break one.
+var invariants = []struct{ name, query string }{
+	{"a balance is the sum of its account's entries", `
+		SELECT count(*) FROM accounts AS c
+		WHERE balance_cents <> (
+			SELECT coalesce(sum(e.delta_cents), 0) FROM ledger_entries AS e
+			WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)
+			AND coalesce($1::uuid, c.tenant_id) = c.tenant_id`},
+	{"a slot holds the pickup that is assigned to its driver", `
+		SELECT count(*) FROM driver_slots AS s
+		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p
+			ON p.tenant_id = s.tenant_id AND p.driver_id = s.driver_id
+		WHERE s.pickup_id IS DISTINCT FROM p.id
+			AND coalesce($1::uuid, s.tenant_id, p.tenant_id) = coalesce(s.tenant_id, p.tenant_id)`},
+	{"a driver has a slot", `
+		SELECT count(*) FROM drivers AS d
+		WHERE NOT EXISTS (
+			SELECT FROM driver_slots AS s WHERE s.tenant_id = d.tenant_id AND s.driver_id = d.id)
+			AND coalesce($1::uuid, d.tenant_id) = d.tenant_id`},
+	{"a driver has one assigned pickup at most", `
+		SELECT count(*) FROM (
+			SELECT FROM pickups WHERE status = 'ASSIGNED' AND coalesce($1::uuid, tenant_id) = tenant_id
+			GROUP BY tenant_id, driver_id HAVING count(*) > 1) AS busy`},
+	{"an event begins where the one before ended, and the last ends where the pickup stands", `
+		SELECT count(*) FROM (
+			SELECT
+				p.status, p.version AS now, e.version, e.before, e.after,
+				lag(e.after, 1, 'DRAFT') OVER w AS left_at,
+				lead(e.version) OVER w AS next
+			FROM pickups AS p
+			LEFT JOIN pickup_events AS e ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id
+			WHERE coalesce($1::uuid, p.tenant_id) = p.tenant_id
+			WINDOW w AS (PARTITION BY p.tenant_id, p.id ORDER BY e.version)) AS chain
+		WHERE before <> left_at
+			OR next IS NULL AND (coalesce(after, 'DRAFT') <> status OR version > now)`},
+	{"an event is one that the dictionary declares", `
+		SELECT count(*) FROM pickup_events AS e
+		JOIN pickup_transitions AS t USING (transition)
+		WHERE (NOT e.before = ANY (t.before) OR e.after <> t.after)
+			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"a pickup is charged once, for what it says, and refunded once", `
+		SELECT count(*) FROM pickups AS p
+		LEFT JOIN LATERAL (
+			SELECT
+				count(*) FILTER (WHERE kind = 'charge') AS charges,
+				count(*) FILTER (WHERE kind = 'refund') AS refunds,
+				coalesce(sum(amount_cents) FILTER (WHERE kind = 'charge'), 0) AS charged,
+				coalesce(sum(amount_cents) FILTER (WHERE kind = 'refund'), 0) AS refunded
+			FROM ledger_entries AS e
+			WHERE e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.account_id = p.account_id) AS e ON true
+		WHERE (charges > 1 OR refunds > 1
+				OR charged <> charged_cents + refunded_cents OR refunded <> refunded_cents)
+			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
+}
+
+// checkInvariants is run after every test.
+func checkInvariants(ctx context.Context, owner *pgxpool.Pool) error {
+	return checkInvariantsOf(ctx, owner, nil)
+}
+
+// checkInvariantsOf looks at one tenant, or at all for nil.
+func checkInvariantsOf(ctx context.Context, owner *pgxpool.Pool, tenant *uuid.UUID) error {
+	var broken []error
+	for _, i := range invariants {
+		var rows int
+		if err := owner.QueryRow(ctx, i.query, tenant).Scan(&rows); err != nil {
+			return fmt.Errorf("%s: %w", i.name, err)
+		}
+		if rows > 0 {
+			broken = append(broken, fmt.Errorf("broken by %d rows: %s", rows, i.name))
+		}
+	}
+	return errors.Join(broken...)
+}

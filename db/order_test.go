@@ -1,0 +1,73 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// locksInOrder holds one of some rows, sends a flush that needs all of them, and
+// looks whether it waits with those below in its hands and none above; for each row
+// in turn. Flushes that lock in key order cannot wait for each other in a circle.
+func (w *world) locksInOrder(ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Store, order []uuid.UUID) error) error {
+	ids = slices.Clone(ids)
+	sortIDs(ids)
+	for _, plan := range plans {
+		for held := range ids {
+			order := slices.Clone(ids)
+			rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			free, err := w.freeBehind(ctx, table, key, ids, ids[held], plan, func(s *db.Store) error { return flush(s, order) })
+			if err != nil {
+				return err
+			}
+			if !slices.Equal(free, ids[held+1:]) {
+				return fmt.Errorf("of %s, waiting for number %d, it had left free %d", table, held, len(free))
+			}
+		}
+	}
+	return nil
+}
+
+// plans are settings that make PostgreSQL bring the rows another way: the order must
+// come from the statement, not from a plan that has it by luck.
+var plans = []string{
+	"SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off",
+	"SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off",
+}
+
+// freeBehind gives the rows that are free while the flush waits for the one held.
+func (w *world) freeBehind(ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act) (free []uuid.UUID, err error) {
+	rows := fmt.Sprintf("SELECT %s FROM %s WHERE tenant_id = $1 AND %[1]s = ANY ($2) ORDER BY %[1]s FOR UPDATE", key, table)
+	holder := must(w.owner.Begin(ctx))
+	defer holder.Rollback(context.WithoutCancel(ctx))
+	must(holder.Exec(ctx, rows, w.tenant, []uuid.UUID{held}))
+
+	tx := must(w.pool.Begin(ctx)) // what the flush did is undone, for the next round
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	must(tx.Exec(ctx, plan+"; SET LOCAL jit = off")) // what is disabled counts as costly
+	pid, done := tx.Conn().PgConn().PID(), make(chan struct{})
+	go func() {
+		defer close(done)
+		err = flush(w.over(tx))
+	}()
+	waited := w.waits(ctx, pid, []uint32{holder.Conn().PgConn().PID()}, done)
+	if waited {
+		probe := must(w.owner.Begin(ctx))
+		defer probe.Rollback(context.WithoutCancel(ctx))
+		free = must(pgx.CollectRows(must(probe.Query(ctx, rows+" SKIP LOCKED", w.tenant, ids)), pgx.RowTo[uuid.UUID]))
+		w.must(probe.Rollback(ctx))
+	}
+	w.must(holder.Rollback(ctx))
+	<-done
+	if !waited && err == nil {
+		err = errors.New("the flush did not wait for the row")
+	}
+	return free, err
+}

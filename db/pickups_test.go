@@ -1,0 +1,535 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+var pickupRaces = []check{
+	{"CreatePickups", "a retried request makes a second pickup", func(ctx context.Context, w *world) error {
+		drafts := []db.Draft{w.draft(), w.draft(), w.draft()}
+		creating := func(s *db.Store) error { return created(ctx, s, w.staff, drafts) }
+		if err := w.wins(ctx, commit, creating, creating); err != nil {
+			return err
+		}
+		// Callers who ask in any order do not wait for each other in a circle.
+		drafts = []db.Draft{w.draft(), w.draft(), w.draft(), w.draft()}
+		return first(together(w.callers, func(i int) error {
+			mine := slices.Clone(drafts)
+			if i%2 == 0 {
+				slices.Reverse(mine)
+			}
+			return created(ctx, w.Store, w.staff, mine)
+		})...)
+	}},
+	{"CreatePickups", "a batch is half made", func(ctx context.Context, w *world) error {
+		known := w.draft()
+		w.must(created(ctx, w.as, w.staff, []db.Draft{known}))
+		for field, bad := range map[string]db.Draft{
+			"facility_id": w.draft(func(d *db.Draft) { d.FacilityID = newID() }),
+			"account_id":  w.draft(paidBy(newID())),
+			"id":          w.draft(func(d *db.Draft) { d.ID, d.Digest = known.ID, digest("other") }),
+			"price_cents": w.draft(costing(-1)),
+		} {
+			good := w.draft()
+			err := created(ctx, w.Store, w.staff, []db.Draft{good, bad})
+			var refusal *db.Error
+			if !errors.As(err, &refusal) || refusal.Field != field || refusal.Item != 1 {
+				return fmt.Errorf("got %v, want a refusal of item 1's %s", err, field)
+			}
+			if _, err := w.as.GetOne(ctx, w.staff, good.ID); code(err) != db.NotFound {
+				return fmt.Errorf("%s was refused, and its neighbour made", field)
+			}
+		}
+		hidden := w.draft(func(d *db.Draft) { d.FacilityID = w.hidden })
+		return first(
+			refused(created(ctx, w.Store, w.staff, []db.Draft{w.draft(), hidden}), db.FacilityNotFound),
+			created(ctx, w.Store, w.dispatcher, []db.Draft{w.draft(), hidden}),
+			created(ctx, w.Store, w.staff, []db.Draft{w.draft(), known}), // made by an earlier try
+		)
+	}},
+	{"CreatePickups", "two batches insert the same ids crosswise", func(ctx context.Context, w *world) error {
+		low, high := w.draft(), w.draft()
+		if slices.Compare(low.ID[:], high.ID[:]) > 0 {
+			low, high = high, low
+		}
+		waited, errs := w.behind(ctx, rollback,
+			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{low}) },
+			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{high, low}) },
+			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{high}) })
+		if !waited[0] || waited[1] {
+			return fmt.Errorf("waited: %v", waited)
+		}
+		return first(errs...)
+	}},
+	{"SubmitPickups", "two callers submit one pickup", func(ctx context.Context, w *world) error {
+		one, other := w.pickup(ctx), w.pickup(ctx)
+		return first(
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameSubmit, one)),
+			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store) }), db.IllegalTransition),
+			w.expectBalance(ctx, w.account, 1_000_000-2*500))
+	}},
+	{"SubmitPickups", "a submit and a cancel at once leave a wrong balance", func(ctx context.Context, w *world) error {
+		one, other := w.pickup(ctx), w.pickup(ctx)
+		return first(
+			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, other), w.moving(ctx, db.TransitionNameSubmit, other)),
+			w.expectBalance(ctx, w.account, 1_000_000))
+	}},
+	{"SubmitPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 100)
+		pickups := make([]uuid.UUID, max(w.callers, 4))
+		for i := range pickups {
+			pickups[i] = w.pickup(ctx, costing(60), paidBy(account))
+		}
+		submitting := func(i int) act { return w.moving(ctx, db.TransitionNameSubmit, pickups[i]) }
+		if err := first(
+			w.wins(ctx, rollback, submitting(0), submitting(1)),
+			w.loses(ctx, db.InsufficientFunds, w.charging(ctx, account, 20), submitting(2)),
+			w.wins(ctx, commit, w.depositing(ctx, account, 100), submitting(2)),
+			w.expectBalance(ctx, account, 60),
+		); err != nil {
+			return err
+		}
+		// Each of a flush sees the balance that the flush waited for.
+		other := w.purse(ctx, 10)
+		two := ids(w.pickup(ctx, costing(60), paidBy(other)), w.pickup(ctx, costing(50), paidBy(other)))
+		if err := first(
+			w.wins(ctx, commit, w.depositing(ctx, other, 100), func(s *db.Store) error {
+				return w.flush(ctx, s, db.TransitionNameSubmit, two, nil)
+			}),
+			w.expectBalance(ctx, other, 0),
+		); err != nil {
+			return err
+		}
+		w.must(w.depositing(ctx, account, 61)(w.as)) // enough for two of the rest
+		return first(
+			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Store) }), db.InsufficientFunds),
+			w.expectBalance(ctx, account, 1))
+	}},
+	{"SubmitPickups", "a submit pays a price that its caller has not seen", func(ctx context.Context, w *world) error {
+		id := w.pickup(ctx)
+		return first(
+			w.loses(ctx, db.StaleVersion,
+				func(s *db.Store) error { return editPickup(ctx, s, w.staff, id, 1, 900) },
+				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
+			w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Store))
+	}},
+	{"SubmitPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+		var pickups, accounts []uuid.UUID
+		for range 6 {
+			accounts = append(accounts, w.purse(ctx, 1000))
+		}
+		of := map[uuid.UUID]uuid.UUID{}
+		for _, account := range accounts {
+			id := w.pickup(ctx, paidBy(account))
+			pickups, of[account] = append(pickups, id), id
+		}
+		return first(
+			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Store, order []uuid.UUID) error {
+				return w.flush(ctx, s, db.TransitionNameSubmit, order, nil)
+			}),
+			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Store, order []uuid.UUID) error {
+				return w.flush(ctx, s, db.TransitionNameSubmit, values(of, order), nil)
+			}))
+	}},
+	{"AssignPickups", "two dispatchers assign one driver", func(ctx context.Context, w *world) error {
+		drivers := w.drivers(ctx, 4)
+		assigning := func(driver db.Viewer) act {
+			id := w.submitted(ctx)
+			return func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver) }
+		}
+		if err := first(
+			w.loses(ctx, db.DriverBusy, assigning(drivers[0]), assigning(drivers[0])),
+			w.wins(ctx, rollback, assigning(drivers[1]), assigning(drivers[1])),
+		); err != nil {
+			return err
+		}
+		// The loser costs the others of its flush nothing.
+		first, second, third := w.submitted(ctx), w.submitted(ctx), w.submitted(ctx)
+		if err := w.wins(ctx, commit,
+			func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameAssign, ids(first), drivers[2:3]) },
+			func(s *db.Store) error {
+				return w.flushOf(ctx, s, 1, db.TransitionNameAssign, ids(second, third), drivers[2:4])
+			},
+		); err != nil {
+			return err
+		}
+		last := w.driver(ctx, 1, 1)
+		all := make([]act, w.callers)
+		for i := range all {
+			all[i] = assigning(last)
+		}
+		return oneWins(together(len(all), func(i int) error { return all[i](w.Store) }), db.DriverBusy)
+	}},
+	{"AssignPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
+		drivers, one, other := w.drivers(ctx, w.callers), w.submitted(ctx), w.submitted(ctx)
+		return first(
+			w.loses(ctx, db.IllegalTransition,
+				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[0]) },
+				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[1]) }),
+			oneWins(together(w.callers-1, func(i int) error {
+				return assign(ctx, w.Store, w.dispatcher, other, drivers[i+1])
+			}), db.IllegalTransition))
+	}},
+	{"AssignPickups", "a late duplicate assigns a pickup again after its release", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		id := w.submitted(ctx)
+		version, key := w.row(ctx, id).Version, withKey("once")
+		w.must(assign(ctx, w.as, w.dispatcher, id, driver, ifMatch(version), key))
+		w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id))
+		if err := refused(assign(ctx, w.Store, w.dispatcher, id, driver, ifMatch(version)), db.StaleVersion); err != nil {
+			return err
+		}
+		// By its key it is a replay, and no error that would cost its flush the others.
+		other, free := w.submitted(ctx), w.driver(ctx, 1, 1)
+		return first(
+			refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
+			assign(ctx, w.Store, w.dispatcher, id, driver, key),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED),
+			w.flushOf(ctx, w.Store, 1, db.TransitionNameAssign, ids(id, other), []db.Viewer{driver, free}, "once", "other"))
+	}},
+	{"AssignPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+		drivers := w.drivers(ctx, 6)
+		var pickups, slots []uuid.UUID
+		of := map[uuid.UUID]uuid.UUID{}
+		byID := map[uuid.UUID]db.Viewer{}
+		for _, d := range drivers {
+			id := w.submitted(ctx)
+			pickups, slots = append(pickups, id), append(slots, d.DriverID)
+			of[d.DriverID], byID[d.DriverID] = id, d
+		}
+		assigning := func(s *db.Store, order []uuid.UUID) error {
+			return w.flush(ctx, s, db.TransitionNameAssign, values(of, order), values(byID, order))
+		}
+		return first(
+			w.locksInOrder(ctx, "driver_slots", "driver_id", slots, assigning),
+			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Store, order []uuid.UUID) error {
+				return w.flush(ctx, s, db.TransitionNameAssign, order, drivers)
+			}))
+	}},
+	{"MovePickups", "two callers cancel one pickup", func(ctx context.Context, w *world) error {
+		one, other := w.submitted(ctx), w.assigned(ctx, w.driver(ctx, 1, 1))
+		return first(
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one), w.moving(ctx, db.TransitionNameCancel, one)),
+			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameCancel, other)(w.Store) }), db.IllegalTransition),
+			w.expectBalance(ctx, w.account, 1_000_000))
+	}},
+	{"MovePickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
+		id := w.at(ctx, db.PickupStatusCOLLECTED)
+		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack, db.TransitionNameShip, db.TransitionNameDeliver}
+		step := func(name db.TransitionName) act {
+			return func(s *db.Store) error { return move(ctx, s, w.hub, name, id) }
+		}
+		if err := first(
+			refused(step(db.TransitionNameShip)(w.Store), db.IllegalTransition),
+			w.loses(ctx, db.IllegalTransition, step(db.TransitionNameReceive), step(db.TransitionNameReceive)),
+			w.wins(ctx, rollback, step(db.TransitionNamePack), step(db.TransitionNamePack)),
+		); err != nil {
+			return err
+		}
+		// Each step once, in order, whoever comes when; the invariants see the chain.
+		for w.row(ctx, id).Status != db.PickupStatusDELIVERED {
+			for _, err := range together(w.callers, func(i int) error { return step(road[i%len(road)])(w.Store) }) {
+				if err != nil {
+					if err := refused(err, db.IllegalTransition); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	}},
+	{"MovePickups", "a driver collects what was given to another", func(ctx context.Context, w *world) error {
+		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
+		id := w.assigned(ctx, one)
+		return first(
+			w.loses(ctx, db.NotFound,
+				func(s *db.Store) error {
+					return first(move(ctx, s, w.dispatcher, db.TransitionNameRelease, id), assign(ctx, s, w.dispatcher, id, other))
+				},
+				func(s *db.Store) error { return move(ctx, s, one, db.TransitionNameCollect, id) }),
+			w.expect(ctx, id, db.PickupStatusASSIGNED),
+			move(ctx, w.Store, other, db.TransitionNameCollect, id))
+	}},
+	{"MovePickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
+		one, other, third := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
+		return first(
+			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
+			w.wins(ctx, commit, w.charging(ctx, w.account, 7), w.moving(ctx, db.TransitionNameCancel, other)),
+			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameCancel, third), w.charging(ctx, w.account, 3)),
+			w.expectBalance(ctx, w.account, 1_000_000-10))
+	}},
+	{"MovePickups", "a cancel misses the driver that it waited for", func(ctx context.Context, w *world) error {
+		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
+		return first(
+			w.wins(ctx, commit,
+				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver) },
+				w.moving(ctx, db.TransitionNameCancel, id)),
+			// The slot is free again.
+			assign(ctx, w.as, w.dispatcher, w.submitted(ctx), driver))
+	}},
+	{"MovePickups", "a late duplicate moves a later round", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		id := w.assigned(ctx, driver)
+		version, key := w.row(ctx, id).Version, withKey("once")
+		w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id, key))
+		w.must(assign(ctx, w.as, w.dispatcher, id, driver))
+		other := w.assigned(ctx, w.driver(ctx, 1, 1))
+		return first(
+			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameRelease, id, ifMatch(version)), db.StaleVersion),
+			move(ctx, w.Store, w.dispatcher, db.TransitionNameRelease, id, key),
+			w.expect(ctx, id, db.PickupStatusASSIGNED),
+			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, id, key), db.IdempotencyKeyReused),
+			w.flushOf(ctx, w.Store, 1, db.TransitionNameRelease, ids(id, other), nil, "once", "other"))
+	}},
+	{"MovePickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+		drivers := w.drivers(ctx, 6)
+		var pickups, slots, accounts []uuid.UUID
+		bySlot, byAccount := map[uuid.UUID]uuid.UUID{}, map[uuid.UUID]uuid.UUID{}
+		for _, driver := range drivers {
+			account := w.purse(ctx, 1000)
+			id := w.assigned(ctx, driver, paidBy(account))
+			pickups, slots, accounts = append(pickups, id), append(slots, driver.DriverID), append(accounts, account)
+			bySlot[driver.DriverID], byAccount[account] = id, id
+		}
+		canceling := func(s *db.Store, order []uuid.UUID) error {
+			return w.flush(ctx, s, db.TransitionNameCancel, order, nil)
+		}
+		return first(
+			w.locksInOrder(ctx, "pickups", "id", pickups, canceling),
+			w.locksInOrder(ctx, "driver_slots", "driver_id", slots, func(s *db.Store, order []uuid.UUID) error {
+				return canceling(s, values(bySlot, order))
+			}),
+			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Store, order []uuid.UUID) error {
+				return canceling(s, values(byAccount, order))
+			}))
+	}},
+	{"EditPickup", clobbered, func(ctx context.Context, w *world) error {
+		id := w.pickup(ctx)
+		return w.editedOnce(ctx, func(s *db.Store, _ string, version int64) error {
+			return editPickup(ctx, s, w.staff, id, version, 700)
+		})
+	}},
+	{"EditPickup", "a pickup is edited after it was submitted", func(ctx context.Context, w *world) error {
+		id := w.pickup(ctx)
+		return first(
+			w.loses(ctx, db.NotFound, w.moving(ctx, db.TransitionNameSubmit, id), func(s *db.Store) error {
+				return editPickup(ctx, s, w.staff, id, 1, 700)
+			}),
+			// Also with the version that the submit left.
+			refused(editPickup(ctx, w.Store, w.staff, id, 2, 500), db.NotFound))
+	}},
+}
+
+var pickupRules = []check{
+	{"SubmitPickups", "who may not submits", func(ctx context.Context, w *world) error {
+		id := w.pickup(ctx)
+		return first(
+			refused(move(ctx, w.Store, w.stranger, db.TransitionNameSubmit, id), db.NotFound),
+			refused(move(ctx, w.Store, w.hub, db.TransitionNameSubmit, id), db.NotFound),
+			refused(move(ctx, w.Store, w.admin, db.TransitionNameSubmit, id), db.Forbidden),
+			w.expect(ctx, id, db.PickupStatusDRAFT),
+			move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id))
+	}},
+	{"SubmitPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 0)
+		id := w.pickup(ctx, costing(0), paidBy(account))
+		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store); err != nil {
+			return err
+		}
+		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
+			return errors.New("the balance counts a move")
+		}
+		return nil
+	}},
+	{"SubmitPickups", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 120)
+		var pickups []uuid.UUID
+		for _, cents := range []int64{100, 30, 15} {
+			pickups = append(pickups, w.pickup(ctx, costing(cents), paidBy(account)))
+		}
+		return first(
+			w.flushOf(ctx, w.Store, 2, db.TransitionNameSubmit, pickups, nil),
+			w.expect(ctx, pickups[1], db.PickupStatusDRAFT),
+			w.expectBalance(ctx, account, 5))
+	}},
+	{"AssignPickups", "who may not assigns", func(ctx context.Context, w *world) error {
+		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
+		return first(
+			refused(assign(ctx, w.Store, w.staff, id, driver), db.Forbidden),
+			refused(assign(ctx, w.Store, w.stranger, id, driver), db.NotFound),
+			refused(assign(ctx, w.Store, w.dispatcher, id, db.Viewer{DriverID: newID()}), db.DriverNotFound),
+			refused(assign(ctx, w.Store, w.dispatcher, w.pickup(ctx), driver), db.IllegalTransition),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED))
+	}},
+	{"MovePickups", "who may not moves", func(ctx context.Context, w *world) error {
+		id := w.assigned(ctx, w.driver(ctx, 1, 1))
+		return first(
+			refused(move(ctx, w.Store, w.staff, db.TransitionNameRelease, id), db.Forbidden),
+			refused(move(ctx, w.Store, w.stranger, db.TransitionNameCancel, id), db.NotFound),
+			refused(move(ctx, w.Store, w.hub, db.TransitionNameReceive, id), db.NotFound),
+			refused(move(ctx, w.Store, w.driver(ctx, 1, 1), db.TransitionNameCollect, id), db.NotFound),
+			w.expect(ctx, id, db.PickupStatusASSIGNED),
+			move(ctx, w.Store, w.admin, db.TransitionNameCancel, id))
+	}},
+	{"MovePickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 0)
+		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Store); err != nil {
+			return err
+		}
+		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
+			return errors.New("the balance counts a move")
+		}
+		return nil
+	}},
+	{"MovePickups", "a flush of cancels waits for accounts that it refunds nothing", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 10)
+		id := w.pickup(ctx, paidBy(account))
+		return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
+	}},
+	{"MovePickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		id := w.assigned(ctx, driver)
+		w.must(move(ctx, w.as, driver, db.TransitionNameCollect, id))
+		next := w.submitted(ctx)
+		return w.passes(ctx,
+			func(s *db.Store) error { return assign(ctx, s, w.dispatcher, next, driver) },
+			func(s *db.Store) error { return move(ctx, s, w.hub, db.TransitionNameReceive, id) })
+	}},
+	{"EditPickup", "who may not edits", func(ctx context.Context, w *world) error {
+		id := w.pickup(ctx)
+		moving := func(facility uuid.UUID) error {
+			_, err := w.EditPickup(ctx, db.EditPickupParams{
+				TenantID: w.tenant, ID: id, Version: 1, FacilityID: &facility, ViewerID: w.staff.UserID,
+			})
+			return err
+		}
+		return first(
+			refused(editPickup(ctx, w.Store, w.stranger, id, 1, 700), db.NotFound),
+			refused(moving(w.hidden), db.NotFound),
+			moving(w.facility))
+	}},
+}
+
+func (w *world) moving(ctx context.Context, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) act {
+	return func(s *db.Store) error { return move(ctx, s, w.dispatcher, name, id, edits...) }
+}
+
+func created(ctx context.Context, s *db.Store, v db.Viewer, drafts []db.Draft) error {
+	pickups, _, err := s.CreateDrafts(ctx, v, drafts)
+	if err != nil {
+		return err
+	}
+	for i, p := range pickups {
+		if p.ID != drafts[i].ID {
+			return errors.New("answered in another order")
+		}
+	}
+	return nil
+}
+
+func editPickup(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version, cents int64) error {
+	_, err := s.EditPickup(ctx, db.EditPickupParams{
+		TenantID: v.TenantID, ID: id, Version: version, PriceCents: &cents, ViewerID: v.UserID,
+	})
+	return err
+}
+
+func ids(all ...uuid.UUID) []uuid.UUID { return all }
+
+func values[K comparable, V any](of map[K]V, keys []K) []V {
+	out := make([]V, len(keys))
+	for i, k := range keys {
+		out[i] = of[k]
+	}
+	return out
+}
+
+// flush moves several pickups in one statement, all of which must win.
+func (w *world) flush(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer) error {
+	return w.flushOf(ctx, s, len(pickups), name, pickups, drivers)
+}
+
+// flushOf moves several pickups in one statement, of which some must win.
+func (w *world) flushOf(ctx context.Context, s *db.Store, winners int, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys ...string) error {
+	n, err := w.send(ctx, s, name, pickups, drivers, keys)
+	if err == nil && n != winners {
+		err = fmt.Errorf("of a flush of %d, %d won, want %d", len(pickups), n, winners)
+	}
+	return err
+}
+
+func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string) (won int, err error) {
+	n := len(pickups)
+	v := w.dispatcher
+	if keys == nil {
+		keys = make([]string, n)
+	}
+	tenants, viewers, roles, none := fill(n, v.TenantID), fill(n, v.UserID), fill(n, string(v.Role)), fill(n, uuid.Nil)
+	versions, digests := make([]int64, n), fill(n, digest("flush"))
+	events, entries := make([]uuid.UUID, n), make([]uuid.UUID, n)
+	driverIDs := make([]uuid.UUID, n)
+	for i := range n {
+		events[i], entries[i] = newID(), newID()
+		if drivers != nil {
+			driverIDs[i] = drivers[i].DriverID
+		}
+	}
+	switch name {
+	case db.TransitionNameSubmit:
+		rows, err := s.SubmitPickups(ctx, db.SubmitPickupsParams{
+			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
+			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, EntryIds: entries,
+		})
+		return len(rows), err
+	case db.TransitionNameAssign:
+		rows, err := s.AssignPickups(ctx, db.AssignPickupsParams{
+			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
+			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, DriverIds: driverIDs,
+		})
+		return len(rows), err
+	}
+	rows, err := s.MovePickups(ctx, db.MovePickupsParams{
+		TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
+		Transitions: fill(n, string(name)), Versions: versions, IdempotencyKeys: keys, RequestDigests: digests,
+		EventIds: events, EntryIds: entries, Reasons: make([]string, n),
+	})
+	return len(rows), err
+}
+
+func fill[T any](n int, v T) []T { return slices.Repeat([]T{v}, n) }
+
+// A submit and a cancel at once, two hundred times: no money is lost or made.
+func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	balance := int64(1_000_000)
+	for range 200 {
+		id := w.pickup(ctx)
+		names := []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameCancel}
+		errs := together(2, func(i int) error { return w.moving(ctx, names[i], id)(w.Store) })
+		p := w.row(ctx, id)
+		switch {
+		case errs[1] != nil: // a cancel is legal before the submit and after it
+			t.Fatal("the cancel: ", errs[1])
+		case p.Status != db.PickupStatusCANCELED:
+			t.Fatalf("the pickup is %s", p.Status)
+		case errs[0] == nil && (p.Version != 3 || p.RefundedCents != 500):
+			t.Fatalf("submitted and canceled: version %d, refunded %d", p.Version, p.RefundedCents)
+		case errs[0] != nil && (refused(errs[0], db.IllegalTransition) != nil || p.Version != 2):
+			t.Fatalf("canceled alone: version %d, %v", p.Version, errs[0])
+		}
+		if got := w.balance(ctx, w.account); got != balance {
+			t.Fatalf("the balance is %d, want %d", got, balance)
+		}
+	}
+}

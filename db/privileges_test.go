@@ -1,0 +1,60 @@
+package db_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+)
+
+func TestTheApplicationIsNeitherOwnerNorSuperuser(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	var role string
+	var super, createDB, createRole, owns bool
+	must(0, d.Pool().QueryRow(ctx, `SELECT r.rolname, rolsuper, rolcreatedb, rolcreaterole, EXISTS (
+			SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND pg_has_role(r.oid, c.relowner, 'USAGE'))
+		FROM pg_roles AS r WHERE rolname = current_user`).Scan(&role, &super, &createDB, &createRole, &owns))
+	if role != db.AppRole || super || createDB || createRole || owns {
+		t.Errorf("%s: superuser %v, createdb %v, createrole %v, owner %v", role, super, createDB, createRole, owns)
+	}
+}
+
+func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	for _, statement := range []string{
+		"CREATE TABLE mine (id int)",
+		"CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
+		"CREATE SCHEMA mine",
+		"ALTER TABLE pickups DISABLE TRIGGER ALL",
+		"ALTER TABLE pickups DROP CONSTRAINT pickups_driver_check",
+		"DROP TABLE pickup_events",
+		"DROP INDEX only_one_assigned_driver",
+		"TRUNCATE ledger_entries",
+		"CREATE INDEX ON accounts (name)",
+		"SET session_replication_role = replica",
+		"UPDATE ledger_entries SET amount_cents = 1",
+		"DELETE FROM ledger_entries",
+		"UPDATE pickup_events SET after = 'DELIVERED'",
+		"DELETE FROM pickup_events",
+		"UPDATE pickup_transitions SET roles = '{staff}'",
+		"INSERT INTO pickup_transitions SELECT * FROM pickup_transitions",
+		"DELETE FROM pickup_transitions",
+		"DELETE FROM pickups",
+		"DELETE FROM accounts",
+		"DELETE FROM users",
+		"INSERT INTO tenants (id, slug, name) VALUES (gen_random_uuid(), 'mine', 'Mine')",
+		"UPDATE tenants SET name = 'Mine'",
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, true)",
+	} {
+		_, err := d.Pool().Exec(t.Context(), statement)
+		var refusal *pgconn.PgError
+		if !errors.As(err, &refusal) || refusal.Code != "42501" {
+			t.Errorf("%s: got %v, want 42501", statement, err)
+		}
+	}
+}

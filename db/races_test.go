@@ -1,0 +1,134 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"waybill/sql"
+)
+
+// check is a property of one query. Its run gives an error that names what was
+// violated; the mutation test runs it on the query with a guard taken out.
+type check struct {
+	query string
+	name  string // of a race: the text of the query's "Closes:"
+	run   func(context.Context, *world) error
+}
+
+// races holds one for each "Closes:" in sql/queries.
+func races() []check {
+	return slices.Concat(
+		accountRaces, driverRaces, facilityRaces, flagRaces, groupRaces, ledgerEntryRaces,
+		phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
+}
+
+// rules hold the guards that no race is about: who may, and what a neighbour in the
+// same statement must not notice.
+func rules() []check {
+	return slices.Concat(driverRules, ledgerEntryRules, pickupRules, dispatchRules, sessionRules, userRules)
+}
+
+// try runs the check; what fails outside of what is tried is a panic.
+func (c check) try(ctx context.Context, w *world) (err error) {
+	if err := c.run(ctx, w); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// run gives each check a tenant of its own, in one database, several times over.
+func run(t *testing.T, checks []check, rounds int) {
+	t.Helper()
+	t.Parallel()
+	d := open(t)
+	byQuery := map[string][]check{}
+	for _, c := range checks {
+		byQuery[c.query] = append(byQuery[c.query], c)
+	}
+	for _, query := range slices.Sorted(maps.Keys(byQuery)) {
+		t.Run(query, func(t *testing.T) {
+			for _, c := range byQuery[query] {
+				t.Run(c.name, func(t *testing.T) {
+					for range rounds {
+						if err := c.try(t.Context(), d.world(t.Context())); err != nil {
+							t.Fatal(err)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestRaces(t *testing.T) { run(t, races(), 3) }
+
+func TestRules(t *testing.T) { run(t, rules(), 1) }
+
+// closes reads the races that the queries' comments say they close, each with the
+// query's name before it.
+func closes(t *testing.T) (all []string) {
+	t.Helper()
+	line := regexp.MustCompile(`^-- (Closes|name): (.*)$`)
+	paths, err := fs.Glob(sql.Queries, "queries/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := sql.Queries.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var open []string
+		for l := range strings.Lines(string(text)) {
+			switch m := line.FindStringSubmatch(strings.TrimSpace(l)); {
+			case m == nil:
+			case m[1] == "Closes":
+				open = append(open, m[2])
+			default:
+				query, _, _ := strings.Cut(m[2], " ")
+				for _, race := range open {
+					all = append(all, query+": "+race)
+				}
+				open = nil
+			}
+		}
+	}
+	return all
+}
+
+func TestEveryRaceThatAQueryClosesIsRun(t *testing.T) {
+	t.Parallel()
+	var run []string
+	for _, r := range races() {
+		run = append(run, r.query+": "+r.name)
+	}
+	closed := closes(t)
+	for _, race := range closed {
+		if !slices.Contains(run, race) {
+			t.Errorf("closed by a comment and not run: %s", race)
+		}
+	}
+	for _, race := range run {
+		if !slices.Contains(closed, race) {
+			t.Errorf("run and in no comment: %s", race)
+		}
+	}
+}
+
+func TestEveryWriteHasARace(t *testing.T) {
+	t.Parallel()
+	closed := closes(t)
+	for query, text := range statements(t) {
+		if writes.MatchString(text) && !slices.ContainsFunc(closed, func(r string) bool {
+			return strings.HasPrefix(r, query+": ")
+		}) {
+			t.Errorf("%s writes and closes no race", query)
+		}
+	}
+}

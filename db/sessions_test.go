@@ -1,0 +1,210 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"waybill/db"
+)
+
+var sessionRaces = []check{
+	{"CreateSession", "a login outlives the password it verified", func(ctx context.Context, w *world) error {
+		if err := w.loses(ctx, db.Unauthenticated,
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "new hash") },
+			func(s *db.Store) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err },
+		); err != nil {
+			return err
+		}
+		var during db.Token
+		return first(
+			w.wins(ctx, commit,
+				func(s *db.Store) (err error) { during, err = openSession(ctx, s, w.staff, "new hash"); return err },
+				func(s *db.Store) error { return changePassword(ctx, s, w.staff, "new hash", "newer hash") }),
+			w.isOver(ctx, during))
+	}},
+	{"CreateSession", "a login outlives the deactivation of its user", func(ctx context.Context, w *world) error {
+		return w.loses(ctx, db.Unauthenticated,
+			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
+			func(s *db.Store) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err })
+	}},
+	{"TouchSession", "many requests of one session all write its last_seen_at", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
+		return w.countedOnce(func(s *db.Store) (int64, error) {
+			return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
+		})
+	}},
+	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		return w.countedOnce(func(s *db.Store) (int64, error) {
+			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
+		})
+	}},
+	// Sweeping crosses tenants: other races' tenants have no expired sessions.
+	{"DeleteExpiredSessions", "two sweepers delete one session", func(ctx context.Context, w *world) error {
+		good := must(openSession(ctx, w.as, w.staff, "old hash"))
+		for range 8 {
+			w.alter(ctx, must(openSession(ctx, w.as, w.staff, "old hash")), "expires_at = now() - interval '1 hour'")
+		}
+		sweep := func(s *db.Store) error { _, err := s.DeleteExpiredSessions(ctx, 2); return err }
+		if err := w.passes(ctx, sweep, sweep); err != nil {
+			return err
+		}
+		if err := w.counted(4, func(s *db.Store) (int64, error) { return s.DeleteExpiredSessions(ctx, 1) }); err != nil {
+			return err
+		}
+		_, err := w.as.Authenticate(ctx, good, time.Hour)
+		return err
+	}},
+}
+
+var sessionRules = []check{
+	{"GetSession", "a session that is over lets in", func(ctx context.Context, w *world) error {
+		for _, over := range []string{
+			"expires_at = now() - interval '1 second'",
+			"last_seen_at = now() - interval '61 minutes'",
+			"revoked_at = now()",
+			"password_epoch = 0",
+		} {
+			token := must(openSession(ctx, w.as, w.staff, "old hash"))
+			w.alter(ctx, token, over)
+			if err := w.isOver(ctx, token); err != nil {
+				return fmt.Errorf("%s: %w", over, err)
+			}
+		}
+		return nil
+	}},
+	{"GetSession", "a user deactivated by hand is let in", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", w.tenant, w.staff.UserID))
+		return w.isOver(ctx, token)
+	}},
+	{"CreateSession", "a login forgets the failures before it", func(ctx context.Context, w *world) error {
+		w.must(w.guess(ctx, w.as, w.staff))
+		must(openSession(ctx, w.Store, w.staff, "old hash"))
+		if n := w.failedLogins(ctx, w.staff); n != 0 {
+			return fmt.Errorf("%d failed logins", n)
+		}
+		return nil
+	}},
+}
+
+func openSession(ctx context.Context, s *db.Store, v db.Viewer, hash string) (db.Token, error) {
+	token, _, err := s.OpenSession(ctx, v.TenantID, v.UserID, hash, 24*time.Hour)
+	return token, err
+}
+
+func (w *world) alter(ctx context.Context, token db.Token, set string) {
+	must(w.owner.Exec(ctx, "UPDATE sessions SET "+set+" WHERE tenant_id = $1 AND token_hash = $2", w.tenant, db.HashOf(token)))
+}
+
+// isOver says whether the token is refused.
+func (w *world) isOver(ctx context.Context, token db.Token) error {
+	_, err := w.Authenticate(ctx, token, time.Hour)
+	return refused(err, db.Unauthenticated)
+}
+
+func TestAuthenticateRefusesWhatIsNoToken(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	w := d.world(t.Context())
+	good := must(openSession(t.Context(), w.as, w.staff, "old hash"))
+	foreign := must(openSession(t.Context(), w.as, d.world(t.Context()).staff, "old hash"))
+	for name, token := range map[string]db.Token{
+		"empty": "", "no base64": "%%%", "short": good[:20], "long": good + "AAAA", "padded": good + "=",
+		"spaced": " " + good, "changed": good[:len(good)-4] + "AAAA", "random": db.NewToken(w.tenant),
+		"of another tenant": foreign[:21] + good[21:], "nul": db.Token(strings.Repeat("\x00", len(good))),
+	} {
+		if _, err := w.Authenticate(t.Context(), token, time.Hour); code(err) != db.Unauthenticated {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	v, err := w.Authenticate(t.Context(), good, time.Hour)
+	if err != nil || v.UserID != w.staff.UserID || v.Role != w.staff.Role || v.TenantID != w.tenant {
+		t.Errorf("got %v, %v", v, err)
+	}
+}
+
+func TestAuthenticateNamesTheDriverOfTheLogin(t *testing.T) {
+	t.Parallel()
+	w := open(t).world(t.Context())
+	driver := w.driver(t.Context(), 0, 0)
+	v, err := w.Authenticate(t.Context(), must(openSession(t.Context(), w.as, driver, "old hash")), time.Hour)
+	if err != nil || v.DriverID != driver.DriverID {
+		t.Errorf("got driver %v, %v", v.DriverID, err)
+	}
+}
+
+func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	token := must(openSession(ctx, w.as, w.staff, "old hash"))
+	xmin := func() string {
+		return scan[string](ctx, w.owner, "SELECT xmin::text FROM sessions WHERE token_hash = $1", db.HashOf(token))
+	}
+	before := xmin()
+	must(w.Authenticate(ctx, token, time.Hour))
+	if xmin() != before {
+		t.Error("a read within the minute wrote")
+	}
+	w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
+	before = xmin()
+	must(w.Authenticate(ctx, token, time.Hour))
+	if xmin() == before {
+		t.Error("last_seen_at stayed")
+	}
+}
+
+// Luck for what the races do by plan: nobody is logged in after the end.
+func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for name, end := range map[string]func(*db.Store, db.Viewer) error{
+		"deactivate":      func(s *db.Store, v db.Viewer) error { return deactivate(ctx, s, v) },
+		"change password": func(s *db.Store, v db.Viewer) error { return changePassword(ctx, s, v, "old hash", "new hash") },
+	} {
+		for range 50 {
+			w := d.world(ctx)
+			tokens := make([]db.Token, 8)
+			errs := together(len(tokens)+1, func(i int) (err error) {
+				if i == len(tokens) {
+					return end(d.Store, w.staff)
+				}
+				tokens[i], err = openSession(ctx, d.Store, w.staff, "old hash")
+				return err
+			})
+			if err := errs[len(tokens)]; err != nil {
+				t.Fatal(name, err)
+			}
+			for i, token := range tokens {
+				if errs[i] == nil {
+					if err := w.isOver(ctx, token); err != nil {
+						t.Fatal(name, err)
+					}
+				} else if err := refused(errs[i], db.Unauthenticated); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+		}
+	}
+}
+
+func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	for failures, want := range map[int]string{2: "", 3: "00:00:01", 4: "00:00:02", 7: "00:00:16", 13: "00:15:00", 1000: "00:15:00"} {
+		must(w.owner.Exec(ctx, "UPDATE users SET failed_logins = $1, next_login_at = 'epoch' WHERE id = $2", failures, w.staff.UserID))
+		w.must(w.guess(ctx, w.Store, w.staff))
+		wait := scan[string](ctx, w.owner, `SELECT coalesce(date_trunc('second', nullif(next_login_at, 'epoch') - now() + interval '0.9 second')::text, '')
+			FROM users WHERE id = $1`, w.staff.UserID)
+		if wait != want {
+			t.Errorf("after %d failures the next login waits %q, want %q", failures, wait, want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package db_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"waybill/db"
+)
+
+func TestAFullPoolIsAnAnswerNotAQueue(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1})
+	held := must(s.Pool().Acquire(ctx))
+	begin := time.Now()
+	_, err := s.ListTransitions(ctx)
+	took := time.Since(begin)
+	held.Release()
+	if code(err) != db.Overloaded || took < 200*time.Millisecond || took > time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
+	if _, err := s.ListTransitions(ctx); err != nil {
+		t.Errorf("with the connection back: %v", err)
+	}
+}
+
+// Whoever goes away cancels their query on the server, and the connection lives on.
+func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1})
+	var before, after uint32
+	w.must(s.DBTX().QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&before))
+
+	holder := must(d.owner.Begin(ctx))
+	defer holder.Rollback(context.WithoutCancel(ctx))
+	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))
+	leaving, leave := context.WithCancel(ctx)
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		err = w.charging(leaving, w.account, 5)(s)
+	}()
+	if !w.waits(ctx, before, []uint32{holder.Conn().PgConn().PID()}, done) {
+		t.Fatal("the charge did not wait")
+	}
+	leave()
+	<-done
+	if code(err) != db.Timeout {
+		t.Errorf("got %v", err)
+	}
+	// The server has stopped waiting while the lock is still held.
+	for end := time.Now().Add(5 * time.Second); ; {
+		var waiting bool
+		w.must(d.owner.QueryRow(ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(before)).Scan(&waiting))
+		if !waiting {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the query runs on")
+		}
+	}
+	w.must(s.DBTX().QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&after))
+	if before != after {
+		t.Error("the connection was lost")
+	}
+	if w.balance(ctx, w.account) != 1_000_000 {
+		t.Error("the charge was taken")
+	}
+}
+
+func TestALongWaitForALockIsOverloadedAndALongStatementATimeout(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	holder := must(d.owner.Begin(ctx))
+	defer holder.Rollback(context.WithoutCancel(ctx))
+	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))
+	s := openStore(t, db.Config{URL: d.AppURL, LockTimeout: 50 * time.Millisecond})
+	if err := w.charging(ctx, w.account, 5)(s); code(err) != db.Overloaded {
+		t.Errorf("lock timeout: %v", err)
+	}
+	s = openStore(t, db.Config{URL: d.AppURL, StatementTimeout: 50 * time.Millisecond})
+	if err := w.charging(ctx, w.account, 5)(s); code(err) != db.Timeout {
+		t.Errorf("statement timeout: %v", err)
+	}
+}
+
+func TestOpenRefusesWhatItCannotReach(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"postgres://nobody:secret@127.0.0.1:1/none?connect_timeout=1", "postgres://u:secret@%zz"} {
+		_, err := db.Open(t.Context(), db.Config{URL: url})
+		if err == nil {
+			t.Fatal("opened")
+		}
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("it tells the password: %v", err)
+		}
+	}
+}

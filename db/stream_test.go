@@ -1,0 +1,180 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// follower reads the stream as a client does: on from the last place it was told of.
+type follower struct {
+	w    *world
+	by   db.Viewer
+	xid  uint64
+	seq  int64
+	seen []uuid.UUID // the pickups of the events, in their order
+}
+
+func (f *follower) read(ctx context.Context) {
+	horizon := must(f.w.GetStreamHorizon(ctx))
+	rows := must(f.w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon,
+		ViewerRole: f.by.Role, ViewerID: f.by.UserID, ViewerDriverID: f.by.DriverID, MaxRows: 10,
+	}))
+	for _, r := range rows {
+		f.xid, f.seq, f.seen = r.Xid, r.Seq, append(f.seen, r.PickupID)
+	}
+}
+
+// catchUp reads until so many events were seen: the horizon is the cluster's, and
+// other tests' transactions hold it back.
+func (f *follower) catchUp(ctx context.Context, n int) error {
+	for end := time.Now().Add(10 * time.Second); len(f.seen) < n; {
+		if time.Now().After(end) {
+			return fmt.Errorf("saw %d events of %d", len(f.seen), n)
+		}
+		f.read(ctx)
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// A transaction takes its id, or its event's number, and commits after one that came
+// later: whoever reads in between misses nothing.
+func TestTheStreamMissesNoLateCommitter(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	takeXID := func(tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_current_xact_id()")) }
+	for name, early := range map[string]func(w *world, tx pgx.Tx, id uuid.UUID) (late func()){
+		"id first, number last": func(w *world, tx pgx.Tx, id uuid.UUID) func() {
+			takeXID(tx)
+			return func() { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
+		},
+		"id and number first": func(w *world, tx pgx.Tx, id uuid.UUID) func() {
+			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := d.world(ctx)
+			account := w.purse(ctx, 10_000) // so that the two do not wait for each other
+			slow, fast := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
+			f := &follower{w: w, by: w.staff}
+			tx := must(w.pool.Begin(ctx))
+			defer tx.Rollback(context.WithoutCancel(ctx))
+			late := early(w, tx, slow)
+			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Store))
+			f.read(ctx)
+			late()
+			f.read(ctx)
+			if len(f.seen) > 0 {
+				t.Error("an event was told before its predecessor had ended")
+			}
+			w.must(tx.Commit(ctx))
+			if err := f.catchUp(ctx, 2); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(f.seen, []uuid.UUID{slow, fast}) {
+				t.Error("another order")
+			}
+		})
+	}
+}
+
+// A number can be lower under a higher id: taken in the order of the numbers alone,
+// under a horizon of ids, it would be skipped.
+func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	account := w.purse(ctx, 10_000)
+	one, other := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
+	f := &follower{w: w, by: w.staff}
+	low, high := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
+	defer low.Rollback(context.WithoutCancel(ctx))
+	defer high.Rollback(context.WithoutCancel(ctx))
+	must(low.Exec(ctx, "SELECT pg_current_xact_id()"))
+	w.must(w.moving(ctx, db.TransitionNameSubmit, other)(w.over(high))) // high id, low number
+	w.must(w.moving(ctx, db.TransitionNameSubmit, one)(w.over(low)))    // low id, high number
+	w.must(low.Commit(ctx))
+	f.read(ctx) // may see low's: nothing older runs, and high is beyond
+	w.must(high.Commit(ctx))
+	if err := f.catchUp(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.seen, []uuid.UUID{one, other}) {
+		t.Error("another order")
+	}
+}
+
+func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	pickups := make([]uuid.UUID, 64)
+	for i := range pickups {
+		pickups[i] = w.pickup(ctx)
+	}
+	f := &follower{w: w, by: w.staff}
+	var writers sync.WaitGroup
+	writers.Go(func() {
+		for _, err := range together(8, func(i int) error {
+			for _, id := range pickups[i*8 : i*8+8] {
+				if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store); err != nil {
+					return err
+				}
+				time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
+			}
+			return nil
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	err := f.catchUp(ctx, len(pickups))
+	writers.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.read(ctx)
+	seen := slices.Clone(f.seen)
+	sortIDs(seen)
+	sortIDs(pickups)
+	if !slices.Equal(seen, pickups) {
+		t.Errorf("%d events of %d pickups", len(f.seen), len(pickups))
+	}
+}
+
+// Each viewer is told of what is theirs; a driver also of what is taken from them.
+func TestTheStreamTellsEachViewerWhatTheyMaySee(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	driver, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
+	id := w.assigned(ctx, driver)                                       // submit, assign
+	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id)) // taken from driver
+	w.must(assign(ctx, w.as, w.dispatcher, id, other))                  // given to other
+	w.must(move(ctx, w.as, other, db.TransitionNameCollect, id))        // of other
+	w.must(move(ctx, w.as, w.hub, db.TransitionNameReceive, id))        // of other, too
+	for name, want := range map[*db.Viewer]int{&w.admin: 6, &w.dispatcher: 6, &w.staff: 6, &w.stranger: 0, &w.hub: 2, &driver: 2, &other: 3} {
+		f := &follower{w: w, by: *name}
+		if err := f.catchUp(ctx, want); err != nil {
+			t.Errorf("%s: %v", name.Role, err)
+		}
+		if f.read(ctx); len(f.seen) != want {
+			t.Errorf("%s: saw %d, want %d", name.Role, len(f.seen), want)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"waybill/db"
+)
+
+// The dictionary as the design has it: what a transition leads from and to.
+var dictionary = map[db.TransitionName]struct {
+	before []db.PickupStatus
+	after  db.PickupStatus
+}{
+	"submit":   {[]db.PickupStatus{"DRAFT"}, "SUBMITTED"},
+	"assign":   {[]db.PickupStatus{"SUBMITTED"}, "ASSIGNED"},
+	"dispatch": {[]db.PickupStatus{"SUBMITTED"}, "ASSIGNED"},
+	"release":  {[]db.PickupStatus{"ASSIGNED"}, "SUBMITTED"},
+	"cancel":   {[]db.PickupStatus{"DRAFT", "SUBMITTED", "ASSIGNED"}, "CANCELED"},
+	"collect":  {[]db.PickupStatus{"ASSIGNED"}, "COLLECTED"},
+	"receive":  {[]db.PickupStatus{"COLLECTED"}, "RECEIVED"},
+	"pack":     {[]db.PickupStatus{"RECEIVED"}, "PACKED"},
+	"ship":     {[]db.PickupStatus{"PACKED"}, "SHIPPED"},
+	"deliver":  {[]db.PickupStatus{"SHIPPED"}, "DELIVERED"},
+}
+
+func declared(from, to db.PickupStatus) bool {
+	for _, t := range dictionary {
+		if slices.Contains(t.before, from) && t.after == to {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheDictionaryIsTheDesigns(t *testing.T) {
+	t.Parallel()
+	rows := must(open(t).ListTransitions(t.Context()))
+	if len(rows) != len(dictionary) || len(rows) != len(db.AllTransitionNameValues()) {
+		t.Errorf("%d rows", len(rows))
+	}
+	for _, r := range rows {
+		var before []string
+		for _, b := range dictionary[r.Transition].before {
+			before = append(before, string(b))
+		}
+		if !slices.Equal(r.Before, before) || r.After != dictionary[r.Transition].after {
+			t.Errorf("%s is %v to %s", r.Transition, r.Before, r.After)
+		}
+	}
+}
+
+// As somebody in psql would: whoever they are, only what is declared.
+func TestNoPairOfStatusesButTheDeclaredIsAccepted(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	spare := w.driver(ctx, 1, 1)
+	for _, from := range db.AllPickupStatusValues() {
+		id := w.at(ctx, from)
+		for _, to := range db.AllPickupStatusValues() {
+			for _, previous := range []*db.PickupStatus{&from, &to, nil} {
+				if from == to && previous == nil && from == db.PickupStatusDRAFT {
+					continue // changes nothing
+				}
+				err := w.setStatus(ctx, id, to, previous, spare)
+				legal := declared(from, to) && previous == &from
+				switch {
+				case legal && err != nil:
+					t.Errorf("%s to %s was refused: %v", from, to, err)
+				case !legal && code(err) != db.IllegalTransition:
+					t.Errorf("%s to %s, previously %v, gave %v", from, to, previous, err)
+				}
+			}
+		}
+	}
+}
+
+// setStatus updates as the owner, with columns that suit the status, and undoes it.
+func (w *world) setStatus(ctx context.Context, pickup any, to db.PickupStatus, previous *db.PickupStatus, spare db.Viewer) error {
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	_, err := tx.Exec(ctx, `UPDATE pickups SET
+			status = $3::pickup_status, previous_status = $4,
+			charged_cents = CASE WHEN $3::pickup_status IN ('DRAFT', 'CANCELED') THEN 0 ELSE price_cents END,
+			driver_id = CASE WHEN $3::pickup_status BETWEEN 'ASSIGNED' AND 'DELIVERED' THEN coalesce(driver_id, $5) END,
+			refunded_cents = 0, cancel_reason = NULL
+		WHERE tenant_id = $1 AND id = $2`, w.tenant, pickup, to, previous, spare.DriverID)
+	return err
+}
+
+func TestAPickupBeginsAsADraft(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	driver := w.driver(ctx, 1, 1)
+	for _, status := range db.AllPickupStatusValues() {
+		tx := must(w.owner.Begin(ctx))
+		_, err := tx.Exec(ctx, `INSERT INTO pickups (
+				tenant_id, id, status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents,
+				pickup_address, dropoff_address, request_digest)
+			VALUES ($1, $2, $3::pickup_status, $4, $5, $2,
+				CASE WHEN $3::pickup_status BETWEEN 'ASSIGNED' AND 'DELIVERED' THEN $6::uuid END, 1,
+				CASE WHEN $3::pickup_status IN ('DRAFT', 'CANCELED') THEN 0 ELSE 1 END, 'a', 'b', '\x00')`,
+			w.tenant, newID(), status, w.facility, w.account, driver.DriverID)
+		w.must(tx.Rollback(ctx))
+		want := db.IllegalTransition
+		if status == db.PickupStatusDRAFT {
+			want = ""
+		}
+		if code(err) != want {
+			t.Errorf("%s: got %v", status, err)
+		}
+	}
+}
+
+func TestADriverChangesWithTheStatusAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	other := w.driver(ctx, 1, 1)
+	set := func(id any, set string, args ...any) error {
+		_, err := w.owner.Exec(ctx, "UPDATE pickups SET "+set+" WHERE tenant_id = $1 AND id = $2", append([]any{w.tenant, id}, args...)...)
+		return err
+	}
+	for _, status := range db.AllPickupStatusValues() {
+		if err := set(w.at(ctx, status), "driver_id = $3", other.DriverID); code(err) != db.IllegalTransition {
+			t.Errorf("%s: another driver: %v", status, err)
+		}
+	}
+	assigned := w.at(ctx, db.PickupStatusASSIGNED)
+	if err := set(assigned, "status = 'COLLECTED', previous_status = 'ASSIGNED', driver_id = $3", other.DriverID); code(err) != db.IllegalTransition {
+		t.Errorf("collected by another driver: %v", err)
+	}
+	if err := set(assigned, "previous_status = 'DRAFT'"); code(err) != db.IllegalTransition {
+		t.Errorf("another past: %v", err)
+	}
+	if err := set(assigned, "note = 'x', version = version + 1"); err != nil {
+		t.Errorf("a note: %v", err)
+	}
+	// Nor does the trigger sleep where others do.
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	var always bool
+	w.must(tx.QueryRow(ctx, "SELECT bool_and(tgenabled = 'A') FROM pg_trigger WHERE tgrelid = 'pickups'::regclass AND NOT tgisinternal").Scan(&always))
+	if !always {
+		t.Error("a trigger is not ENABLE ALWAYS")
+	}
+}
+
+// Every transition from every status: it moves, or says where the pickup stands
+// and what is possible from there.
+func TestEveryTransitionIsTriedFromEveryStatus(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	may := map[db.TransitionName]db.Viewer{
+		"receive": w.hub, "pack": w.hub, "ship": w.hub, "deliver": w.hub,
+	}
+	for _, from := range db.AllPickupStatusValues() {
+		id := w.at(ctx, from) // a refused transition leaves it as it is
+		for name, entry := range dictionary {
+			viewer, ok := may[name]
+			if !ok {
+				viewer = w.dispatcher
+			}
+			if slices.Contains(entry.before, from) {
+				id := w.at(ctx, from)
+				driver := w.driver(ctx, 37.77, -122.42)
+				p, replayed, err := w.MoveOne(ctx, viewer, db.Transition{
+					Name: name, PickupID: id, Digest: digest("x"), DriverID: driver.DriverID,
+				})
+				if err != nil || replayed || p.Status != entry.after {
+					t.Errorf("%s from %s: %s, %v", name, from, p.Status, err)
+				}
+				continue
+			}
+			_, _, err := w.MoveOne(ctx, viewer, db.Transition{Name: name, PickupID: id, Digest: digest("x"), DriverID: newID()})
+			if viewer.Role == db.UserRoleHub && !hubSees(from) {
+				if code(err) != db.NotFound {
+					t.Errorf("%s from %s by the hub: %v", name, from, err)
+				}
+				continue
+			}
+			var refusal *db.Error
+			if !errors.As(err, &refusal) || refusal.Code != db.IllegalTransition || refusal.Status != from ||
+				!slices.Equal(refusal.Allowed, allowed(from, viewer.Role)) {
+				t.Errorf("%s from %s: %v, allowed %v", name, from, err, refusal)
+			}
+		}
+	}
+}
+
+func hubSees(s db.PickupStatus) bool {
+	return slices.Contains([]db.PickupStatus{"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"}, s)
+}
+
+// allowed are the transitions of a role from a status, in the dictionary's order.
+func allowed(from db.PickupStatus, role db.UserRole) []string {
+	hub := []db.TransitionName{"receive", "pack", "ship", "deliver"}
+	out := []string{}
+	for _, name := range db.AllTransitionNameValues() {
+		if slices.Contains(dictionary[name].before, from) && slices.Contains(hub, name) == (role == db.UserRoleHub) {
+			out = append(out, string(name))
+		}
+	}
+	return out
+}
