@@ -79,7 +79,7 @@ func problemOf(err error) *Problem {
 	}
 	e := db.Explain(err)
 	p = problem(e.Code, e.Field, "")
-	p.cause = err
+	p.cause = e // the server's own error may hold what was stored
 	if e.Code == db.IllegalTransition && e.Status != "" {
 		p.CurrentStatus = e.Status
 		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.", e.Status)
@@ -126,7 +126,19 @@ func problemOfRequest(status int, message string, errs []error) *Problem {
 }
 
 func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
+	if p, ok := badBodyIn(d.Message); ok {
+		return p
+	}
 	where, field, _ := strings.Cut(d.Location, ".")
+	if name, found := strings.CutPrefix(d.Message, "expected required property "); found {
+		name, _, _ = strings.Cut(name, " ")
+		return problem(db.ValidationFailed, member(field, name), member(field, name)+" is required.")
+	}
+	if name, found := strings.CutPrefix(d.Message, "expected property "); found {
+		name, other, _ := strings.Cut(name, " to be present when ")
+		other, _, _ = strings.Cut(other, " ")
+		return problem(db.ValidationFailed, member(field, name), fmt.Sprintf("%s is required beside %s.", member(field, name), other))
+	}
 	switch {
 	case status == http.StatusUnsupportedMediaType:
 		return problem(unsupportedMediaType, "Content-Type", "")
@@ -141,6 +153,9 @@ func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
 	}
 	return problem(db.ValidationFailed, field, sentence(field, d.Message))
 }
+
+// member names a member of what the field is, "" being the whole body.
+func member(field, name string) string { return strings.TrimPrefix(field+"."+name, ".") }
 
 // sentence makes one of a validator's message, which begins in lower case: "limit:
 // expected number <= 200."

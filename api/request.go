@@ -92,7 +92,10 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 // the tenant's own staff.
 func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *request, status int, took time.Duration) {
 	level := slog.LevelInfo
-	if status >= 500 {
+	switch {
+	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
+		level = slog.LevelWarn
+	case status >= 500:
 		level = slog.LevelError
 	}
 	if !log.Enabled(ctx, level) {

@@ -35,7 +35,7 @@ var demoDigest = []byte("demo")
 // staff, dispatcher and hub see through a group, accounts with money, and drivers on
 // duty, the driver user one of them.
 func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
-	conn, err := pgx.Connect(ctx, ownerURL)
+	conn, err := connect(ctx, ownerURL)
 	if err != nil {
 		return demo{}, err
 	}

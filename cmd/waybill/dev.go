@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,51 +19,79 @@ import (
 
 func runDev(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
-	flags := flag.NewFlagSet("waybill dev", flag.ContinueOnError)
-	env := s.register(flags, "127.0.0.1:8080", "")
-	env.text(&s.store.URL, "database-url", "DATABASE_URL", "", "use this database, as its owner, in place of one of its own")
+	flags := newFlags("dev", out)
+	env := s.register(flags, "127.0.0.1:8080", "", 0)
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "use this database, as its owner, in place of one of its own")
 	data := flags.String("data", "", "folder of the database's data (default: in the user's cache folder)")
 	readyFile := flags.String("ready-file", "", "write the URLs and a session of each role to this file, once it serves")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	if err := errors.Join(env.err, s.check()); err != nil {
+	if err := cmp.Or(env.err, s.check()); err != nil {
 		return err
 	}
 	s.adminAddr = cmp.Or(s.adminAddr, "127.0.0.1:0")
+	if err := forget(*readyFile); err != nil {
+		return err
+	}
 	ctx = untilParentEnds(ctx)
-	owner, stop, err := devDatabase(ctx, &s, *data)
+	owner, server, err := devDatabase(ctx, &s, *data)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	return dev(ctx, s, owner, *readyFile, out)
+	if server == nil {
+		return dev(ctx, s, owner, *readyFile, out)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		<-server.Done()
+		cancel(errDatabaseEnded)
+	}()
+	err = dev(ctx, s, owner, *readyFile, out)
+	if errors.Is(context.Cause(ctx), errDatabaseEnded) {
+		err = errDatabaseEnded
+	}
+	return errors.Join(err, server.Stop())
 }
 
-// devDatabase gives the owner's URL of the database to use, and sets the
-// application's; stop ends the server, if it is one of ours.
-func devDatabase(ctx context.Context, s *settings, data string) (owner string, stop func() error, err error) {
+// errDatabaseEnded: somebody else ended it.
+var errDatabaseEnded = errors.New("the database ended; see its log, in the folder of the data")
+
+// forget removes the ready file of an earlier run: who waits for it waits for this one.
+func forget(readyFile string) error {
+	if readyFile == "" {
+		return nil
+	}
+	if err := os.Remove(readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// devDatabase gives the owner's URL of the database to use, sets the application's, and
+// starts the server, unless there is one.
+func devDatabase(ctx context.Context, s *settings, data string) (owner string, server *localpg.Server, err error) {
 	if s.store.URL != "" {
-		return s.store.URL, func() error { return nil }, nil
+		return s.store.URL, nil, nil
 	}
 	if data == "" {
 		if data, err = localpg.DefaultDir(); err != nil {
 			return "", nil, err
 		}
 	}
-	server, err := localpg.Start(ctx, localpg.Options{Dir: data, TCP: true, Durable: true})
+	server, err = localpg.Start(ctx, localpg.Options{Dir: data, TCP: true, Durable: true})
 	if err != nil {
 		return "", nil, err
 	}
 	s.store.URL = server.URL(localpg.App, localpg.Database)
-	return server.URL(localpg.Owner, localpg.Database), server.Stop, nil
+	return server.URL(localpg.Owner, localpg.Database), server, nil
 }
 
 func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer) error {
 	if err := db.Migrate(ctx, owner); err != nil {
 		return fmt.Errorf("cannot migrate: %w", err)
 	}
-	demo, err := loadDemo(ctx, owner, s.api.PasswordCost)
+	demo, err := loadDemo(ctx, owner, int(s.passwordCost))
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant: %w", err)
 	}

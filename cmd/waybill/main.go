@@ -33,8 +33,11 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks for an orderly end; a second one gets the default: the end.
+	context.AfterFunc(ctx, stop)
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, flag.ErrHelp): // asked for, and given
+	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "waybill:", err)
@@ -44,7 +47,11 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		return help(out, len(args) > 0)
+		help(out)
+		if len(args) == 0 {
+			return errUsage
+		}
+		return nil
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -54,25 +61,49 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("there is no command %q; see: waybill help", args[0])
 }
 
-func help(out io.Writer, asked bool) error {
+// errUsage: no command was given, and help instead.
+var errUsage = errors.New("no command")
+
+func help(out io.Writer) {
 	fmt.Fprintln(out, "Usage: waybill <command> [flags]")
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  %-8s  %s\n", c.name, c.summary)
 	}
 	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. A flag that has an environment variable says so.")
-	if !asked {
-		return flag.ErrHelp
-	}
-	return nil
 }
 
-// parse reads the flags; words left over are a mistake.
+// newFlags makes the flags of a command, whose help goes to out.
+func newFlags(name string, out io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
+	flags.Usage = func() {
+		flags.SetOutput(out)
+		fmt.Fprintf(out, "Usage: %s [flags]\n", flags.Name())
+		for _, c := range commands() {
+			if c.name == name {
+				fmt.Fprintf(out, "  %s\n", c.summary)
+			}
+		}
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// parse reads the flags; words left over are a mistake. What is wrong is said once, by
+// main: package flag would say it too, with all of the help.
 func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
+	usage := flags.Usage
+	flags.Usage = func() {}
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		usage()
 		return err
 	}
+	if err != nil {
+		return fmt.Errorf("%w; see: %s -h", err, flags.Name())
+	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unexpected %q", flags.Name(), flags.Arg(0))
+		return fmt.Errorf("%s: unexpected %q; see: %[1]s -h", flags.Name(), flags.Arg(0))
 	}
 	return nil
 }

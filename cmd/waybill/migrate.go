@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 
@@ -14,9 +13,9 @@ import (
 
 func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	var url string
-	flags := flag.NewFlagSet("waybill migrate up|down|status|version", flag.ContinueOnError)
+	flags := newFlags("migrate", out)
 	env := &environment{flags: flags}
-	env.text(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
 	var verb string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		verb, args = args[0], args[1:]

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 
@@ -10,7 +9,7 @@ import (
 )
 
 func runOpenAPI(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("waybill openapi", flag.ContinueOnError)
+	flags := newFlags("openapi", out)
 	format := flags.String("format", "yaml", "yaml (3.1, the snapshot's), json (3.1), or json-3.0")
 	if err := parse(flags, args); err != nil {
 		return err

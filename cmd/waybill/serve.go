@@ -1,16 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/api"
 	"waybill/db"
@@ -19,20 +24,17 @@ import (
 func runServe(ctx context.Context, args []string, out io.Writer) error {
 	start := time.Now()
 	var s settings
-	flags := flag.NewFlagSet("waybill serve", flag.ContinueOnError)
-	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090")
-	env.text(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	flags := newFlags("serve", out)
+	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second)
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	if err := errors.Join(env.err, s.check()); err != nil {
+	if err := cmp.Or(env.err, s.check()); err != nil {
 		return err
 	}
 	if s.store.URL == "" {
 		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
-	}
-	if err := db.CheckSchema(ctx, s.store.URL); err != nil {
-		return err
 	}
 	running, err := open(ctx, s)
 	if err != nil {
@@ -59,13 +61,11 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 			r.close()
 		}
 	}()
-	if r.store, err = db.Open(ctx, s.store); err != nil {
-		return nil, fmt.Errorf("cannot use the database: %w", err)
+	if r.store, err = openStore(ctx, s.store); err != nil {
+		return nil, err
 	}
 	metrics := newMetrics(r.store)
-	options := s.api
-	options.Log, options.Observe = r.log, metrics.observe
-	if r.api, err = api.New(ctx, r.store, options); err != nil {
+	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
 	if r.listener, err = net.Listen("tcp", s.addr); err != nil {
@@ -77,8 +77,27 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
 		return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
 	}
-	go http.Serve(r.admins, metrics.handler()) // ends when the listener closes
+	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: r.errorLog()}
+	go admin.Serve(r.admins) // ends when the listener closes
 	return r, nil
+}
+
+// openStore connects, and makes sure that the schema is one that this program knows.
+func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
+	store, err := db.Open(ctx, c)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "22023" { // there is no such role
+		return nil, errors.New("the database has no schema: run as its owner: waybill migrate up")
+	}
+	if err != nil {
+		// pgx tells of each address that it tried on a line of its own.
+		return nil, fmt.Errorf("cannot use the database: %s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	if err := db.CheckSchema(ctx, c.URL); err != nil {
+		store.Close()
+		return nil, err
+	}
+	return store, nil
 }
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
@@ -98,13 +117,14 @@ func (r *server) serve(ctx context.Context) error {
 	sweep, stopSweeping := context.WithCancel(ctx)
 	defer stopSweeping()
 	go r.sweepSessions(sweep)
+	var draining atomic.Bool
 	httpServer := &http.Server{
-		Handler:           r.api,
-		ReadHeaderTimeout: 5 * time.Second,
+		Handler:           lastRequests(&draining, r.api),
+		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
+		ErrorLog:          r.errorLog(),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- httpServer.Serve(r.listener) }()
@@ -114,17 +134,34 @@ func (r *server) serve(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	r.log.Info("stopping")
+	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {
-		r.log.Error("requests were still running at the end", "error", err)
-		return httpServer.Close()
+		return errors.Join(errors.New("requests were still running at the end"), httpServer.Close())
 	}
 	r.log.Info("stopped")
 	return nil
 }
+
+// headerTimeout is how long a client may take to say what it wants.
+const headerTimeout = 5 * time.Second
+
+// lastRequests tells clients of a draining server that each answer is the last on its
+// connection: one that is closed while a request is under way loses it.
+func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// errorLog takes what package http has to say.
+func (r *server) errorLog() *log.Logger { return slog.NewLogLogger(r.log.Handler(), slog.LevelWarn) }
 
 func (r *server) close() {
 	for _, l := range []net.Listener{r.listener, r.admins} {

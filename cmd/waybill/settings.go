@@ -22,12 +22,13 @@ type settings struct {
 	log, level      string
 	store           db.Config
 	api             api.Options
+	passwordCost    int32
 	drain, shutdown time.Duration
 }
 
 // register adds the flags. The environment is read here: what it gets wrong is
 // remembered, and said by check.
-func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string) *environment {
+func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain time.Duration) *environment {
 	env := &environment{flags: flags}
 	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
 	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
@@ -40,9 +41,9 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string) *enviro
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
-	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", 0, "how long to go on serving after readyz says no, for the load balancer to notice")
+	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
 	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests may take at a stop")
-	flags.IntVar(&s.api.PasswordCost, "bcrypt-cost", bcrypt.DefaultCost, "cost of a password's hash")
+	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
 	return env
 }
 
@@ -55,8 +56,8 @@ func (s *settings) check() error {
 		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
 	case s.store.MaxConns < 1:
 		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
-	case s.api.PasswordCost < bcrypt.MinCost || s.api.PasswordCost > 16:
-		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+	case s.passwordCost < int32(bcrypt.MinCost) || s.passwordCost > 16:
+		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
 	case s.drain < 0 || s.shutdown <= 0:
@@ -68,7 +69,17 @@ func (s *settings) check() error {
 		s.store.LockTimeout < s.store.StatementTimeout && s.store.StatementTimeout < s.api.HandlerTimeout) {
 		return errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
 	}
-	return new(slog.Level).UnmarshalText([]byte(s.level))
+	if new(slog.Level).UnmarshalText([]byte(s.level)) != nil {
+		return errors.New("--log-level (WAYBILL_LOG_LEVEL) is none of debug, info, warn, error")
+	}
+	return nil
+}
+
+// apiOptions are what package api takes.
+func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
+	o := s.api
+	o.Log, o.Observe, o.PasswordCost = log, observe, int(s.passwordCost)
+	return o
 }
 
 func (s *settings) logger() *slog.Logger {
@@ -95,6 +106,12 @@ func (e *environment) text(into *string, name, variable, otherwise, usage string
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
+// secret is a text that -h must not show: what the environment says holds a password.
+func (e *environment) secret(into *string, name, variable, otherwise, usage string) {
+	e.text(into, name, variable, otherwise, usage)
+	e.flags.Lookup(name).DefValue = otherwise
+}
+
 func (e *environment) duration(into *time.Duration, name, variable string, otherwise time.Duration, usage string) {
 	if v, ok := os.LookupEnv(variable); ok {
 		d, err := time.ParseDuration(v)
@@ -114,7 +131,10 @@ func (e *environment) number(into *int32, name, variable string, otherwise int32
 	e.flags.Func(name, fmt.Sprintf("%s (%s) (default %d)", usage, variable, otherwise), func(text string) error {
 		n, err := strconv.ParseInt(text, 10, 32)
 		*into = int32(n)
-		return err
+		if err != nil {
+			return errors.New("not a number")
+		}
+		return nil
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,9 +19,9 @@ import (
 // runTenant makes a tenant and its first admin, who makes everything else over HTTP.
 func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	var url string
-	flags := flag.NewFlagSet("waybill tenant", flag.ContinueOnError)
+	flags := newFlags("tenant", out)
 	env := &environment{flags: flags}
-	env.text(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
 	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
 	name := flags.String("name", "", "the tenant's name")
 	email := flags.String("admin-email", "", "email address of its first admin, whose password is read from standard input")
@@ -45,7 +44,7 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func createTenant(ctx context.Context, url, slug, name, email, hash string, out io.Writer) error {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -67,6 +66,16 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
 		return err
 	})
+}
+
+// connect opens one connection. pgx would repeat a URL that it cannot read, password
+// and all.
+func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("database URL: is not a PostgreSQL connection string")
+	}
+	return pgx.ConnectConfig(ctx, config)
 }
 
 func ignoreEOF(err error) error {

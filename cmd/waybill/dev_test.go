@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+// developing is a "waybill dev" that is ready.
+type developing struct {
+	*program
+	ready
+}
+
+// startDev starts one that keeps its data in the folder.
+func startDev(t testing.TB, data string, env []string, args ...string) *developing {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ready.json")
+	// That of an earlier run: who waits for the file does not want this one.
+	if err := os.WriteFile(file, []byte(`{"url": "http://192.0.2.1"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startDevBy(t, nil, data, file, env, args...)
+}
+
+// startDevBy has it started by another program.
+func startDevBy(t testing.TB, by []string, data, file string, env []string, args ...string) *developing {
+	t.Helper()
+	args = append([]string{os.Args[0], "dev", "--addr", "127.0.0.1:0", "--data", data, "--ready-file", file, "--bcrypt-cost", "4", "--log-level", "warn"}, args...)
+	args = append(by, args...)
+	d := &developing{program: launch(t, exec.Command(args[0], args[1:]...), nil, env)}
+	eventually(t, "dev is ready", func() bool {
+		select {
+		case <-d.done:
+			t.Fatalf("dev ended: %s", d.errors.String())
+		default:
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || strings.Contains(string(text), "192.0.2.1") {
+			return false
+		}
+		// Whenever it is there, it is whole.
+		if err := json.Unmarshal(text, &d.ready); err != nil {
+			t.Fatalf("a part of the ready file: %s", text)
+		}
+		return true
+	})
+	return d
+}
+
+// folder is one that PostgreSQL's user can enter, where the tests are root's.
+func folder(t testing.TB) string {
+	t.Helper()
+	path, err := os.MkdirTemp("", "waybill-dev-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(path) })
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(path, "data")
+}
+
+// answers tells whether the database does.
+func (d *developing) answers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.DatabaseURL)
+	if err != nil {
+		return false
+	}
+	defer conn.Close(ctx)
+	return conn.Ping(ctx) == nil
+}
+
+func (d *developing) token(role db.UserRole) string {
+	for _, u := range d.Users {
+		if u.Role == role {
+			return string(u.Token)
+		}
+	}
+	return ""
+}
+
+// Two of them side by side, each killed or stopped in some way, none of which leaves
+// a database behind or loses what was written.
+func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
+	var both sync.WaitGroup
+	one, other := folder(t), folder(t)
+	var a, b *developing
+	both.Go(func() { a = startDev(t, one, nil) })
+	both.Go(func() { b = startDev(t, other, nil) })
+	both.Wait()
+	if a == nil || b == nil {
+		t.FailNow()
+	}
+	if a.URL == b.URL || a.DatabaseURL == b.DatabaseURL || a.AdminURL == b.AdminURL {
+		t.Errorf("they share a port: %s %s", a.URL, b.URL)
+	}
+	code, _, complaint := ended(t, "", nil, "dev", "--addr", "127.0.0.1:0", "--data", one)
+	if code != 1 {
+		t.Errorf("a second one on the same data: exit code %d", code)
+	}
+	has(t, complaint, one, "in use")
+
+	body := `{"id":"0190a0a0-0000-7000-8000-000000000001","name":"Kept","currency":"USD"}`
+	if status, answer := text(t, "POST", a.URL+"/v1/accounts", a.token(db.UserRoleAdmin), body); status != 201 {
+		t.Fatalf("create: %d %s", status, answer)
+	}
+	for _, way := range []func(*developing){
+		func(d *developing) { d.kill() },
+		func(d *developing) { d.stop(syscall.SIGINT) },
+	} {
+		way(a)
+		eventually(t, "the database ends too", func() bool { return !a.answers() })
+		before := a
+		a = startDev(t, one, nil)
+		if status, _ := text(t, "POST", a.URL+"/v1/accounts", a.token(db.UserRoleAdmin), body); status != 200 {
+			t.Errorf("what was made before is made again: %d", status)
+		}
+		// So does a session of before.
+		if status, _ := text(t, "GET", a.URL+"/v1/session", before.token(db.UserRoleHub), ""); status != 200 {
+			t.Errorf("a session of before: %d", status)
+		}
+	}
+	if !b.answers() {
+		t.Error("the other one's database is gone")
+	}
+	b.stop(syscall.SIGTERM)
+	if b.answers() {
+		t.Error("dev ended before its database")
+	}
+
+	// A database that ends by itself is said, not waited for.
+	pid, err := os.ReadFile(filepath.Join(one, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var postmaster int
+	if err := json.Unmarshal([]byte(strings.SplitN(string(pid), "\n", 2)[0]), &postmaster); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(postmaster, syscall.SIGINT)
+	if code := a.wait(); code != 1 {
+		t.Errorf("exit code %d after its database ended", code)
+	}
+	has(t, a.errors.String(), "the database ended")
+}
+
+// "go run" passes no signal on when it is killed: dev notices that it is gone.
+func TestDevEndsWithTheGoRunThatStartedIt(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/comm"); err != nil {
+		t.Skip("needs /proc")
+	}
+	d := dbtest.New(t)
+	dir := t.TempDir()
+	gorun := filepath.Join(dir, "go")
+	if err := os.WriteFile(gorun, []byte("#!/bin/sh\n\"$@\" &\nwait\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
+	dev.cmd.Process.Kill()
+	eventually(t, "nobody serves", func() bool {
+		response, err := http.Get(dev.URL + "/livez")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err != nil
+	})
+}
+
+func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t, invariants)
+	data := filepath.Join(t.TempDir(), "unused")
+	dev := startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL})
+	if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder for data was made: %v", err)
+	}
+	if dev.DatabaseURL != d.OwnerURL {
+		t.Errorf("database_url: %s", dev.DatabaseURL)
+	}
+	dev.hasDemo(t)
+	dev.announces(t)
+	dev.stop(syscall.SIGTERM)
+	if err := d.Owner().Ping(t.Context()); err != nil {
+		t.Errorf("the database: %v", err)
+	}
+	// Loading the demo again finds it, and completes it.
+	if _, err := d.Owner().Exec(t.Context(), `DELETE FROM phone_numbers`); err != nil {
+		t.Fatal(err)
+	}
+	startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL}).hasDemo(t)
+}
+
+// announces looks at what dev prints.
+func (d *developing) announces(t *testing.T) {
+	t.Helper()
+	eventually(t, "dev has said all", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") })
+	has(t, d.out.String(), d.URL+"/docs", d.URL+"/openapi.json", d.AdminURL+"/metrics", d.DatabaseURL, demoPassword, "admin@demo.example")
+	for _, path := range []string{d.URL + "/docs", d.URL + "/openapi.json", d.AdminURL + "/metrics", d.URL + "/readyz"} {
+		if status, _ := text(t, "GET", path, "", ""); status != 200 {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+}
+
+// hasDemo looks for what the demo tenant must have, as its users see it.
+func (d *developing) hasDemo(t *testing.T) {
+	t.Helper()
+	if d.URL == "" || d.AdminURL == "" || d.DatabaseURL == "" || d.Tenant != demoSlug || len(d.Users) != len(db.AllUserRoleValues()) {
+		t.Errorf("the ready file is not complete: %+v", d.ready)
+	}
+	ids := map[db.UserRole]string{}
+	for _, u := range d.Users {
+		var session struct {
+			User     struct{ ID, Email, Role string }
+			TenantID string `json:"tenant_id"`
+			DriverID string `json:"driver_id"`
+		}
+		d.read(t, u.Role, "/v1/session", &session)
+		if session.User.Role != string(u.Role) || session.User.Email != u.Email || session.TenantID != d.TenantID.String() {
+			t.Errorf("the session of %s: %+v", u.Role, session)
+		}
+		if (session.DriverID != "") != (u.Role == db.UserRoleDriver) {
+			t.Errorf("the driver of %s: %q", u.Role, session.DriverID)
+		}
+		ids[u.Role] = session.User.ID
+		login, _ := json.Marshal(map[string]string{"tenant": d.Tenant, "email": u.Email, "password": u.Password})
+		if status, body := text(t, "POST", d.URL+"/v1/sessions", "", string(login)); status != 201 {
+			t.Errorf("login as %s: %d %s", u.Role, status, body)
+		}
+	}
+	for _, role := range []db.UserRole{db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub} {
+		if n := d.count(t, db.UserRoleAdmin, "/v1/users/"+ids[role]+"/phone-numbers"); n == 0 {
+			t.Errorf("%s has no phone number", role)
+		}
+		if n := d.count(t, role, "/v1/facilities"); n == 0 {
+			t.Errorf("%s sees no facility", role)
+		}
+	}
+	var accounts struct {
+		Items []struct {
+			BalanceCents int64 `json:"balance_cents"`
+		}
+	}
+	d.read(t, db.UserRoleStaff, "/v1/accounts", &accounts)
+	if len(accounts.Items) == 0 || accounts.Items[0].BalanceCents <= 0 {
+		t.Errorf("accounts: %+v", accounts)
+	}
+	var drivers struct {
+		Items []struct {
+			Latitude, Longitude *float64
+			OnDuty              bool `json:"on_duty"`
+		}
+	}
+	d.read(t, db.UserRoleDispatcher, "/v1/drivers", &drivers)
+	for _, driver := range drivers.Items {
+		if driver.Latitude == nil || driver.Longitude == nil || !driver.OnDuty {
+			t.Errorf("a driver without a place, or off duty: %+v", driver)
+		}
+	}
+	if len(drivers.Items) < 2 || d.count(t, db.UserRoleDriver, "/v1/drivers") != 1 {
+		t.Errorf("drivers: %+v", drivers)
+	}
+}
+
+func (d *developing) read(t *testing.T, role db.UserRole, path string, into any) {
+	t.Helper()
+	status, body := text(t, "GET", d.URL+path, d.token(role), "")
+	if err := json.Unmarshal([]byte(body), into); status != 200 || err != nil {
+		t.Errorf("%s as %s: %d %s", path, role, status, body)
+	}
+}
+
+func (d *developing) count(t *testing.T, role db.UserRole, path string) int {
+	t.Helper()
+	var page struct{ Items []json.RawMessage }
+	d.read(t, role, path, &page)
+	return len(page.Items)
+}

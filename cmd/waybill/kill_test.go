@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// sender is one of many callers of a server that is killed again and again. It sends
+// each request until it has an answer, always with the same id or key.
+type sender struct {
+	*killing
+	client *http.Client
+	driver uuid.UUID
+
+	pickups  []uuid.UUID
+	statuses []string // of each pickup, as acknowledged last
+	moves    []move
+	charges  []uuid.UUID
+}
+
+type move struct {
+	pickup    uuid.UUID
+	name, key string
+}
+
+// killing is what they share.
+type killing struct {
+	*town
+	t   *testing.T
+	url string
+
+	mu sync.Mutex
+	up chan struct{} // closed while the server is up
+
+	over                   atomic.Bool
+	cut, replayed, answers atomic.Int64
+}
+
+const (
+	killPrice  = 300
+	killCharge = 70
+)
+
+// send gives the answer's body, once there is one.
+func (s *sender) send(method, path string, role db.UserRole, body any, headers ...string) []byte {
+	var text []byte
+	if body != nil {
+		text, _ = json.Marshal(body)
+	}
+	for s.t.Context().Err() == nil {
+		ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+		status, replayed, answer, err := s.once(ctx, method, path, role, string(text), headers)
+		cancel()
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			s.awaitServer()
+		case err != nil:
+			s.cut.Add(1)
+			s.awaitServer()
+		case status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+			time.Sleep(time.Millisecond)
+		case status == http.StatusOK || status == http.StatusCreated:
+			s.answers.Add(1)
+			if replayed {
+				s.replayed.Add(1)
+			}
+			return answer
+		default:
+			s.t.Errorf("%s %s: %d %s", method, path, status, answer)
+			return nil
+		}
+	}
+	return nil
+}
+
+// awaitServer waits until the next server is up, or looks again soon.
+func (k *killing) awaitServer() {
+	k.mu.Lock()
+	up := k.up
+	k.mu.Unlock()
+	select {
+	case <-up:
+		time.Sleep(time.Millisecond) // it may be the one that was just killed
+	case <-time.After(time.Second):
+	}
+}
+
+func (k *killing) is(up bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if up {
+		close(k.up)
+	} else {
+		k.up = make(chan struct{})
+	}
+}
+
+func (s *sender) once(ctx context.Context, method, path string, role db.UserRole, body string, headers []string) (int, bool, []byte, error) {
+	response, err := call(ctx, s.client, method, s.url+path, s.tokens[role], body, headers...)
+	if err != nil {
+		return 0, false, nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body) // an answer cut in the middle is none
+	return response.StatusCode, response.Header.Get("Idempotency-Replayed") == "true", answer, err
+}
+
+// live makes pickups and moves them, until it is over.
+func (s *sender) live() {
+	for !s.over.Load() && !s.t.Failed() {
+		s.create()
+		switch rand.IntN(4) {
+		case 0:
+			s.move("submit")
+			s.charge()
+		case 1:
+			s.move("submit", "cancel")
+		case 2:
+			s.move("submit", "assign", "release", "cancel")
+		case 3:
+			s.move("submit", "assign", "collect")
+		}
+	}
+}
+
+func (s *sender) create() {
+	id := newID()
+	s.send("POST", "/v1/pickups", db.UserRoleDispatcher, map[string]any{
+		"id": id, "facility_id": demoID("facility"), "account_id": demoID("account Research Lab"), "price_cents": killPrice,
+		"pickup_address": "here", "dropoff_address": "there",
+	})
+	s.pickups, s.statuses = append(s.pickups, id), append(s.statuses, "DRAFT")
+}
+
+func (s *sender) move(names ...string) {
+	last := len(s.pickups) - 1
+	for _, name := range names {
+		m := move{s.pickups[last], name, uuid.NewString()}
+		var body any
+		if name == "assign" {
+			body = map[string]any{"driver_id": s.driver}
+		}
+		answer := s.send("POST", "/v1/pickups/"+m.pickup.String()+"/"+name, db.UserRoleDispatcher, body, "Idempotency-Key", m.key)
+		var p db.Pickup
+		if answer == nil || json.Unmarshal(answer, &p) != nil {
+			return
+		}
+		s.moves, s.statuses[last] = append(s.moves, m), string(p.Status)
+	}
+}
+
+func (s *sender) charge() {
+	id := newID()
+	s.send("POST", "/v1/accounts/"+demoID("account Research Lab").String()+"/charges", db.UserRoleAdmin,
+		map[string]any{"id": id, "amount_cents": killCharge})
+	s.charges = append(s.charges, id)
+}
+
+// The server is killed at fifty random moments. What it acknowledged has happened,
+// once; what it did not acknowledge is sent again with the same id or key, and has
+// happened once too. Nothing is half done.
+func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	const callers = 32
+	kills := 50
+	if underRace {
+		kills = 12
+	}
+	k := &killing{t: t, town: newTown(t), up: make(chan struct{})}
+	address := freeAddress(t)
+	k.url = "http://" + address
+	senders := k.senders(callers)
+	opening := k.balance()
+
+	var lives sync.WaitGroup
+	for _, s := range senders {
+		lives.Go(s.live)
+	}
+	for range kills {
+		s := serve(t, k.db.AppURL, "--addr", address)
+		k.is(true)
+		k.awaitAnswer()
+		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
+		k.is(false)
+		s.kill()
+	}
+	last := serve(t, k.db.AppURL, "--addr", address)
+	k.is(true)
+	k.over.Store(true)
+	lives.Wait()
+	last.stop(syscall.SIGTERM)
+	k.awaitQuiet()
+	k.account(senders, opening)
+}
+
+// awaitAnswer waits for the first answer of a server: new ones are busy connecting.
+func (k *killing) awaitAnswer() {
+	before := k.answers.Load()
+	for end := time.Now().Add(300 * time.Millisecond); k.answers.Load() == before && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (k *killing) senders(n int) []*sender {
+	var all []*sender
+	for i := range n {
+		driver := newID()
+		_, err := k.store.CreateDriver(k.t.Context(), db.CreateDriverParams{
+			TenantID: k.tenantID, ID: driver, Name: fmt.Sprintf("driver %d", i), RequestDigest: demoDigest,
+		})
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		client := &http.Client{Transport: &http.Transport{}}
+		k.t.Cleanup(client.CloseIdleConnections)
+		all = append(all, &sender{killing: k, client: client, driver: driver})
+	}
+	return all
+}
+
+// awaitQuiet waits until the statements of killed servers have ended too.
+func (k *killing) awaitQuiet() {
+	eventually(k.t, "no statement runs", func() bool {
+		return k.count(`SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`) == 0
+	})
+}
+
+func (k *killing) count(query string, args ...any) (n int64) {
+	k.t.Helper()
+	if err := k.db.Owner().QueryRow(context.Background(), query, args...).Scan(&n); err != nil {
+		k.t.Fatal(err)
+	}
+	return n
+}
+
+func (k *killing) balance() int64 {
+	return k.count(`SELECT balance_cents FROM accounts WHERE id = $1`, demoID("account Research Lab"))
+}
+
+// account compares what was acknowledged with what is there, both ways.
+func (k *killing) account(senders []*sender, opening int64) {
+	var all sender
+	names := map[string]int64{}
+	for _, s := range senders {
+		all.pickups, all.statuses = append(all.pickups, s.pickups...), append(all.statuses, s.statuses...)
+		all.moves, all.charges = append(all.moves, s.moves...), append(all.charges, s.charges...)
+	}
+	var ids []uuid.UUID
+	var keys []string
+	for _, m := range all.moves {
+		names[m.name]++
+		ids, keys = append(ids, m.pickup), append(keys, m.name+" "+m.key)
+	}
+	for what, got := range map[string]int64{
+		"pickups as acknowledged": int64(len(all.pickups)) - k.count(`
+			SELECT count(*) FROM pickups JOIN unnest($1::uuid[], $2::text[]) AS a (id, status) USING (id)
+			WHERE pickups.status::text = a.status`, all.pickups, all.statuses),
+		"pickups in all": int64(len(all.pickups)) - k.count(`SELECT count(*) FROM pickups`),
+		"transitions as acknowledged": int64(len(all.moves)) - k.count(`
+			SELECT count(*) FROM pickup_events AS e JOIN unnest($1::uuid[], $2::text[]) AS a (id, key)
+			ON e.pickup_id = a.id AND e.transition || ' ' || e.idempotency_key = a.key`, ids, keys),
+		"transitions in all": int64(len(all.moves)) - k.count(`SELECT count(*) FROM pickup_events`),
+		"charges as acknowledged": int64(len(all.charges)) - k.count(`
+			SELECT count(*) FROM ledger_entries WHERE id = ANY ($1) AND kind = 'charge' AND amount_cents = $2`, all.charges, killCharge),
+		"charges in all": int64(len(all.charges)) - k.count(`
+			SELECT count(*) FROM ledger_entries WHERE kind = 'charge' AND pickup_id IS NULL`),
+		"cents": opening - k.balance() - (names["submit"]-names["cancel"])*killPrice - int64(len(all.charges))*killCharge,
+	} {
+		if got != 0 {
+			k.t.Errorf("%s: %d between what was acknowledged and what is there", what, got)
+		}
+	}
+	if k.cut.Load() == 0 || k.replayed.Load() == 0 {
+		k.t.Errorf("%d requests cut, %d found done by then: this tested nothing", k.cut.Load(), k.replayed.Load())
+	}
+	k.t.Logf("%d acknowledged, %d tries cut, %d found done when sent again; %s",
+		k.answers.Load(), k.cut.Load(), k.replayed.Load(), fmt.Sprint(names))
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+// asProgram makes the test binary be the program: what is tested is another process,
+// which can be killed.
+const asProgram = "WAYBILL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(dbtest.Run(m))
+}
+
+// output collects what a process writes, readable while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// raceOptions for the program, should it have been built with the race detector: what
+// it finds is a failure, and it need not sleep a second at each exit.
+const raceOptions = "GORACE=atexit_sleep_ms=0 exitcode=66"
+
+// program is a running waybill.
+type program struct {
+	t           testing.TB
+	cmd         *exec.Cmd
+	out, errors output
+	done        chan struct{}
+}
+
+// start runs waybill with these variables of its own, and none of ours.
+func start(t testing.TB, env []string, args ...string) *program {
+	return startWith(t, nil, env, args...)
+}
+
+func startWith(t testing.TB, in io.Reader, env []string, args ...string) *program {
+	t.Helper()
+	return launch(t, exec.Command(os.Args[0], args...), in, env)
+}
+
+func launch(t testing.TB, cmd *exec.Cmd, in io.Reader, env []string) *program {
+	t.Helper()
+	p := &program{t: t, cmd: cmd, done: make(chan struct{})}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "WAYBILL_") && !strings.HasPrefix(v, "DATABASE_URL=") {
+			p.cmd.Env = append(p.cmd.Env, v)
+		}
+	}
+	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions), env...)
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, &p.out, &p.errors
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("waybill %s wrote:\n%s%s", strings.Join(cmd.Args[1:], " "), p.out.String(), p.errors.String())
+		}
+	})
+	return p
+}
+
+// wait waits for the end, and gives the exit code.
+func (p *program) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(60 * time.Second):
+		p.t.Fatalf("waybill does not end; it wrote:\n%s%s", p.out.String(), p.errors.String())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *program) signal(s os.Signal) { p.cmd.Process.Signal(s) }
+
+// kill ends it as a crash would.
+func (p *program) kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+// stop asks for an orderly end, and expects one.
+func (p *program) stop(s syscall.Signal) {
+	p.t.Helper()
+	p.signal(s)
+	if code := p.wait(); code != 0 {
+		p.t.Errorf("exit code %d after %v", code, s)
+	}
+}
+
+// ended runs waybill to its end.
+func ended(t testing.TB, in string, env []string, args ...string) (code int, out, errors string) {
+	t.Helper()
+	p := startWith(t, strings.NewReader(in), env, args...)
+	code = p.wait()
+	return code, p.out.String(), p.errors.String()
+}
+
+// eventually waits for something to be true.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// serving is a "waybill serve" that is ready.
+type serving struct {
+	*program
+	url   string
+	ready int // milliseconds, as it says itself
+}
+
+// serve starts one on a free port, without an admin port, unless args say otherwise.
+func serve(t testing.TB, database string, args ...string) serving {
+	t.Helper()
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--bcrypt-cost", "4", "--drain", "0", "--log-level", "warn"}, args...)
+	s := serving{program: start(t, []string{"DATABASE_URL=" + database}, args...)}
+	s.await()
+	return s
+}
+
+func (s *serving) await() {
+	s.t.Helper()
+	eventually(s.t, "serve is ready", func() bool {
+		select {
+		case <-s.done:
+			s.t.Fatalf("serve ended: %s", s.errors.String())
+		default:
+		}
+		n, _ := fmt.Sscanf(strings.ReplaceAll(s.out.String(), ",", ""), "serving %s ready in %d ms", &s.url, &s.ready)
+		return n == 2
+	})
+}
+
+// town is the demo tenant of a database, with a session of each role.
+type town struct {
+	demo
+	db     *dbtest.DB
+	store  *db.Store
+	tokens map[db.UserRole]string
+}
+
+func newTown(t testing.TB) *town {
+	t.Helper()
+	d := dbtest.New(t, invariants)
+	made, err := loadDemo(t.Context(), d.OwnerURL, bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	w := &town{made, d, store, map[db.UserRole]string{}}
+	for _, u := range made.users {
+		token, _, err := store.OpenSession(t.Context(), made.tenantID, u.ID, u.PasswordHash, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.tokens[u.Role] = string(token)
+	}
+	return w
+}
+
+// inProcess serves the town from this process.
+func (w *town) inProcess(t testing.TB) *httptest.Server {
+	t.Helper()
+	a, err := api.New(t.Context(), w.store, api.Options{PasswordCost: bcrypt.MinCost})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(a)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// call makes one request, with a body of JSON if it is not empty.
+func call(ctx context.Context, client *http.Client, method, url, token, body string, headers ...string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body == "" {
+		request.Body, request.ContentLength = nil, 0
+	} else {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return client.Do(request)
+}
+
+// text makes a request and reads the answer.
+func text(t testing.TB, method, url, token, body string, headers ...string) (status int, answer string) {
+	t.Helper()
+	response, err := call(t.Context(), http.DefaultClient, method, url, token, body, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(read)
+}
+
+// freeAddress is one that nobody listens at.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func has(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in: %s", part, text)
+		}
+	}
+}
+
+func hasNot(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			t.Errorf("%q is in: %s", part, text)
+		}
+	}
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

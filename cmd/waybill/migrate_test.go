@@ -1,0 +1,90 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"waybill/db/dbtest"
+)
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	url := emptyDatabase(t, dbtest.New(t))
+	migrate := func(verb string) string {
+		t.Helper()
+		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + url}, "migrate", verb)
+		if code != 0 {
+			t.Fatalf("migrate %s: exit code %d: %s", verb, code, errors)
+		}
+		return out
+	}
+	if got := migrate("version"); got != "0\n" {
+		t.Errorf("version of an empty database: %s", got)
+	}
+	has(t, migrate("status"), "pending", "00001_app_role.sql")
+	first := migrate("up")
+	has(t, first, "OK", "00001_app_role.sql")
+	steps := strings.Count(first, "\n")
+	newest := migrate("version")
+	hasNot(t, migrate("status"), "pending")
+	if got := migrate("up"); got != "nothing to do\n" {
+		t.Errorf("up again: %s", got)
+	}
+	// All the way down, a step at a time, and up again: each can be taken back.
+	for range steps {
+		has(t, migrate("down"), "OK")
+	}
+	if got := migrate("down"); got != "nothing to take back\n" {
+		t.Errorf("down from nothing: %s", got)
+	}
+	if again := migrate("up"); strings.Count(again, "\n") != steps || migrate("version") != newest {
+		t.Errorf("up after down: %s", again)
+	}
+}
+
+// Two deployments start at once, and each migrates first.
+func TestTwoMigrateUpAtOnce(t *testing.T) {
+	t.Parallel()
+	url := emptyDatabase(t, dbtest.New(t))
+	env := []string{"DATABASE_URL=" + url}
+	both := []*program{start(t, env, "migrate", "up"), start(t, env, "migrate", "up")}
+	made := 0
+	for _, p := range both {
+		if code := p.wait(); code != 0 {
+			t.Errorf("exit code %d: %s", code, p.errors.String())
+		}
+		if strings.Contains(p.out.String(), "00001_app_role.sql") {
+			made++
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d of two made the first migration", made)
+	}
+	if _, out, _ := ended(t, "", env, "migrate", "up"); out != "nothing to do\n" {
+		t.Errorf("then: %s", out)
+	}
+}
+
+func TestMigrateRefuses(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	for _, c := range []struct {
+		args []string
+		env  string
+		says string
+	}{
+		{[]string{"migrate"}, d.OwnerURL, "up, down, status, version"},
+		{[]string{"migrate", "sideways"}, d.OwnerURL, "up, down, status, version"},
+		{[]string{"migrate", "up"}, "", "needs a database"},
+		{[]string{"migrate", "up", "twice"}, d.OwnerURL, `unexpected "twice"`},
+		{[]string{"migrate", "up"}, "postgres://u:pa%zz:hunter2@h:bad/db", "is not a PostgreSQL connection string"},
+		{[]string{"migrate", "down"}, d.AppURL, "must be owner"},
+	} {
+		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + c.env}, c.args...)
+		if code != 1 {
+			t.Errorf("%v: exit code %d", c.args, code)
+		}
+		has(t, errors, c.says)
+		hasNot(t, errors, "hunter2", "pa%zz")
+	}
+}

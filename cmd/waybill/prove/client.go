@@ -1,0 +1,238 @@
+package prove
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// client speaks HTTP to the server, over as many connections as there are callers.
+type client struct {
+	http *http.Client
+	base string
+	busy atomic.Int64 // answers "too busy", after which the request was sent again
+}
+
+func newClient(base string, callers int) *client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, callers
+	return &client{http: &http.Client{Transport: transport, Timeout: 30 * time.Second}, base: strings.TrimSuffix(base, "/")}
+}
+
+// user is a session of the server's.
+type user struct {
+	*client
+	id    string
+	email string
+	token string
+}
+
+// answer is what came back.
+type answer struct {
+	status   int
+	code     string // of a refusal
+	etag     string
+	replayed bool
+	body     []byte
+	err      error // none came back
+}
+
+func (a answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
+
+// outcome names the answer for a count: its code, or its status.
+func (a answer) outcome() string {
+	switch {
+	case a.err != nil:
+		return "no answer"
+	case a.code != "":
+		return a.code
+	}
+	return strconv.Itoa(a.status)
+}
+
+// into reads the body of a good answer.
+func (a answer) into(value any) error {
+	switch {
+	case a.err != nil:
+		return a.err
+	case !a.ok():
+		return fmt.Errorf("the server answered %d %s", a.status, a.code)
+	}
+	if err := json.Unmarshal(a.body, value); err != nil {
+		return fmt.Errorf("the server's answer is not what its document says: %w", err)
+	}
+	return nil
+}
+
+// header is one of a request.
+type header struct{ name, value string }
+
+func ifMatch(etag string) header { return header{"If-Match", etag} }
+func key(value string) header    { return header{"Idempotency-Key", value} }
+
+// tooBusy is how often a request that the server had no room for is sent again:
+// nothing was done, and the answer says so.
+const tooBusy = 20
+
+func (u user) do(ctx context.Context, method, path string, body any, headers ...header) answer {
+	for n := 1; ; n++ {
+		a := u.once(ctx, method, path, body, headers)
+		if a.code != "overloaded" || n == tooBusy {
+			return a
+		}
+		u.busy.Add(1)
+		select {
+		case <-ctx.Done():
+			return answer{err: ctx.Err()}
+		case <-time.After(time.Duration(n) * 20 * time.Millisecond):
+		}
+	}
+}
+
+func (u user) once(ctx context.Context, method, path string, body any, headers []header) answer {
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return answer{err: err}
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, u.base+path, content)
+	if err != nil {
+		return answer{err: err}
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if u.token != "" {
+		request.Header.Set("Authorization", "Bearer "+u.token)
+	}
+	for _, h := range headers {
+		request.Header.Set(h.name, h.value)
+	}
+	return read(u.http.Do(request))
+}
+
+func read(response *http.Response, err error) answer {
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	a := answer{
+		status: response.StatusCode, etag: response.Header.Get("ETag"),
+		replayed: response.Header.Get("Idempotency-Replayed") == "true",
+	}
+	if a.body, a.err = io.ReadAll(io.LimitReader(response.Body, 16<<20)); a.err != nil || a.status < 400 {
+		return a
+	}
+	var problem struct{ Code string }
+	if json.Unmarshal(a.body, &problem) != nil || problem.Code == "" {
+		problem.Code = strconv.Itoa(a.status)
+	}
+	a.code = problem.Code
+	return a
+}
+
+func (u user) get(ctx context.Context, path string) answer {
+	return u.do(ctx, http.MethodGet, path, nil)
+}
+
+func (u user) post(ctx context.Context, path string, body any, headers ...header) answer {
+	return u.do(ctx, http.MethodPost, path, body, headers...)
+}
+
+func (u user) patch(ctx context.Context, path, etag string, body any) answer {
+	return u.do(ctx, http.MethodPatch, path, body, ifMatch(etag))
+}
+
+// create makes a row and reads it.
+func create[T any](ctx context.Context, u user, path string, body any) (row T, err error) {
+	err = u.post(ctx, path, body).into(&row)
+	if err != nil {
+		err = fmt.Errorf("POST %s: %w", path, err)
+	}
+	return row, err
+}
+
+// page is one of a list.
+type page[T any] struct {
+	Items []T `json:"items"`
+}
+
+// list reads a short list whole.
+func list[T any](ctx context.Context, u user, path string) ([]T, error) {
+	var p page[T]
+	err := u.get(ctx, path+"?limit=200").into(&p)
+	return p.Items, err
+}
+
+// atOnce calls n times at the same time, as nearly as can be.
+func atOnce(n int, call func(i int) answer) answers {
+	got := make(answers, n)
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			<-start
+			got[i] = call(i)
+		})
+	}
+	close(start)
+	all.Wait()
+	return got
+}
+
+// answers came back from callers at once.
+type answers []answer
+
+func (as answers) won() (n int) {
+	for _, a := range as {
+		if a.ok() {
+			n++
+		}
+	}
+	return n
+}
+
+func (as answers) replayed() (n int) {
+	for _, a := range as {
+		if a.ok() && a.replayed {
+			n++
+		}
+	}
+	return n
+}
+
+// with counts the refusals by one of these codes.
+func (as answers) with(codes ...string) (n int) {
+	for _, a := range as {
+		if slices.Contains(codes, a.outcome()) {
+			n++
+		}
+	}
+	return n
+}
+
+// String counts the outcomes: "1 x 200, 31 x illegal_transition".
+func (as answers) String() string {
+	counts := map[string]int{}
+	for _, a := range as {
+		counts[a.outcome()]++
+	}
+	var parts []string
+	for _, outcome := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d x %s", counts[outcome], outcome))
+	}
+	return strings.Join(parts, ", ")
+}

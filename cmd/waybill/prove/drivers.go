@@ -1,0 +1,72 @@
+package prove
+
+func driverStories() []story {
+	return []story{
+		{"one-driver",
+			"Two pickups were given one driver, each by a dispatcher who saw them free.",
+			"Many pickups, one driver, all assigned at once: one gets them, the others hear driver_busy.",
+			oneDriver},
+		{"nearest-driver",
+			"Two pickups, submitted within a second, were both routed to the same nearest driver.",
+			"Two pickups in one place dispatched at once, then many: as many drivers. And one pickup by many callers: one driver.",
+			nearestDriver},
+	}
+}
+
+func oneDriver(t *trial) {
+	driver := t.driver()
+	for range t.Rounds {
+		ids := t.submitted(t.Callers)
+		got := atOnce(len(ids), func(i int) answer { return t.take(t.ctx, "assign", ids[i], driver) })
+		same(t, "pickups that got the driver", got.won(), 1)
+		same(t, "pickups refused with driver_busy", got.with("driver_busy"), len(ids)-1)
+		assigned := 0
+		for i, id := range ids {
+			p := t.look(id)
+			if p.Status == "ASSIGNED" {
+				assigned++
+				t.expect(got[i].ok(), "a pickup is assigned whose caller was refused")
+			}
+			t.expect((p.DriverID != nil) == (p.Status == "ASSIGNED"), "a pickup that is %s, and its driver, do not agree", p.Status)
+		}
+		same(t, "pickups assigned", assigned, 1)
+		t.each(ids, func(id string) { t.take(t.ctx, "cancel", id, "") })
+	}
+	t.figures("%d pickups x %d rounds: 1 got the driver each time, %d driver_busy", t.Callers, t.Rounds, t.Callers-1)
+}
+
+func nearestDriver(t *trial) {
+	drivers := t.onDuty(max(2, t.Callers))
+	for range t.Rounds {
+		t.dispatchAll(2)
+		t.dispatchAll(len(drivers))
+		t.dispatchOne()
+	}
+	t.figures("%d rounds: 2 pickups got 2 drivers, %d got %d; and of %d callers for one pickup, 1 won",
+		t.Rounds, len(drivers), len(drivers), t.Callers)
+}
+
+// dispatchAll dispatches pickups in one place at once. Other drivers of the tenant may
+// be chosen too, if nearer ones are being taken: what counts is that none comes twice.
+func (t *trial) dispatchAll(n int) {
+	ids := t.submitted(n)
+	got := atOnce(n, func(i int) answer { return t.take(t.ctx, "dispatch", ids[i], "") })
+	t.expect(got.won() == n, "%d pickups and as many free drivers: %v", n, got)
+	taken := map[string]bool{}
+	for _, id := range ids {
+		if p := t.look(id); p.DriverID != nil {
+			t.expect(!taken[*p.DriverID], "one driver on two pickups")
+			taken[*p.DriverID] = true
+		}
+	}
+	same(t, "drivers taken", len(taken), n)
+	t.each(ids, func(id string) { t.take(t.ctx, "cancel", id, "") })
+}
+
+func (t *trial) dispatchOne() {
+	id := t.submitted(1)[0]
+	got := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "dispatch", id, "") })
+	same(t, "callers who dispatched one pickup", got.won(), 1)
+	same(t, "the others, refused with illegal_transition", got.with("illegal_transition"), t.Callers-1)
+	t.must("cancel", id, "")
+}

@@ -1,0 +1,232 @@
+package prove
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	randv2 "math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// world is what the stories happen to, made anew by each run: users of the roles that
+// they need, a facility, an account. A run leaves other rows of the tenant alone, and
+// no driver of its own on duty.
+type world struct {
+	*client
+	Options
+	admin, dispatcher, hub user
+	account                string
+	facility               string
+	tag                    string // in the names of what is made
+	latitude, longitude    float64
+	count                  atomic.Int64
+
+	crew    []string // drivers on duty
+	pickups []string
+}
+
+func newWorld(ctx context.Context, o Options) (*world, error) {
+	w := &world{
+		client: newClient(o.URL, o.Callers), Options: o, tag: strings.ToLower(rand.Text()[:10]),
+		// Somewhere in the South Pacific: drivers and pickups of a run are near to
+		// each other and far from anybody else's.
+		latitude: -20 - 30*randv2.Float64(), longitude: -150 + 30*randv2.Float64(),
+	}
+	if err := w.enter(ctx); err != nil {
+		return nil, fmt.Errorf("cannot log in at %s: %w", w.base, err)
+	}
+	if err := w.furnish(ctx); err != nil {
+		w.leave()
+		return nil, fmt.Errorf("cannot make what the stories need: %w", err)
+	}
+	return w, nil
+}
+
+// enter becomes the admin.
+func (w *world) enter(ctx context.Context) (err error) {
+	w.admin = user{client: w.client, token: w.Token}
+	if w.Token == "" {
+		w.admin, err = w.login(ctx, w.Tenant, w.Email, w.Password)
+		if err != nil {
+			return err
+		}
+	}
+	var session struct {
+		User struct{ ID, Role string } `json:"user"`
+	}
+	if err := w.admin.get(ctx, "/v1/session").into(&session); err != nil {
+		return err
+	}
+	if session.User.Role != "admin" {
+		return errors.New("the login is not an admin's")
+	}
+	w.admin.id = session.User.ID
+	return nil
+}
+
+func (w *world) login(ctx context.Context, tenant, email, password string) (user, error) {
+	var opened struct {
+		Token string
+		User  struct{ ID string }
+	}
+	err := user{client: w.client}.post(ctx, "/v1/sessions",
+		map[string]string{"tenant": tenant, "email": email, "password": password}).into(&opened)
+	return user{w.client, opened.User.ID, email, opened.Token}, err
+}
+
+func (w *world) furnish(ctx context.Context) (err error) {
+	for role, into := range map[string]*user{"dispatcher": &w.dispatcher, "hub": &w.hub} {
+		if *into, err = w.colleague(ctx, role); err != nil {
+			return err
+		}
+	}
+	facility, err := create[row](ctx, w.admin, "/v1/facilities", map[string]any{
+		"name": w.name("facility"), "address": "South Pacific", "latitude": w.latitude, "longitude": w.longitude,
+	})
+	if err != nil {
+		return err
+	}
+	w.facility = facility.ID
+	w.account, err = w.newAccount(ctx, 1_000_000_000_00)
+	return err
+}
+
+// row is what every create answers.
+type row struct {
+	ID string `json:"id"`
+}
+
+// name is one that no other row has.
+func (w *world) name(what string) string {
+	return fmt.Sprintf("prove %s %s %d", w.tag, what, w.count.Add(1))
+}
+
+// address is an email address that no other user has.
+func (w *world) address(who string) string {
+	return fmt.Sprintf("prove-%s-%s-%d@waybill.example", w.tag, who, w.count.Add(1))
+}
+
+func (w *world) newUser(email, role string) map[string]any {
+	return map[string]any{"email": email, "password": rand.Text(), "name": w.name(role), "role": role}
+}
+
+// colleague makes a user of the role and logs in as them.
+func (w *world) colleague(ctx context.Context, role string) (user, error) {
+	asked := w.newUser(w.address(role), role)
+	if _, err := create[row](ctx, w.admin, "/v1/users", asked); err != nil {
+		return user{}, err
+	}
+	return w.login(ctx, w.Tenant, asked["email"].(string), asked["password"].(string))
+}
+
+func (w *world) newAccount(ctx context.Context, cents int64) (string, error) {
+	account, err := create[row](ctx, w.admin, "/v1/accounts", map[string]any{"name": w.name("account"), "currency": "USD"})
+	if err != nil {
+		return "", err
+	}
+	_, err = create[row](ctx, w.admin, "/v1/accounts/"+account.ID+"/deposits", entry{uuid.NewString(), cents})
+	return account.ID, err
+}
+
+type entry struct {
+	ID          string `json:"id"`
+	AmountCents int64  `json:"amount_cents"`
+}
+
+// newDriver makes a driver in the world's place.
+func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
+	driver, err := create[row](ctx, w.admin, "/v1/drivers", map[string]any{
+		"name": w.name("driver"), "on_duty": onDuty, "latitude": w.latitude, "longitude": w.longitude,
+	})
+	return driver.ID, err
+}
+
+// crewOf gives n drivers who are on duty, made once.
+func (w *world) crewOf(ctx context.Context, n int) ([]string, error) {
+	for len(w.crew) < n {
+		driver, err := w.newDriver(ctx, true)
+		if err != nil {
+			return nil, err
+		}
+		w.crew = append(w.crew, driver)
+	}
+	return w.crew[:n], nil
+}
+
+const priceCents = 25_00
+
+// newPickups makes drafts, in batches.
+func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error) {
+	const most = 1000
+	for n > 0 {
+		items := make([]map[string]any, min(n, most))
+		for i := range items {
+			items[i] = map[string]any{
+				"facility_id": w.facility, "account_id": w.account, "price_cents": priceCents,
+				"pickup_address": "South Pacific", "dropoff_address": "Point Nemo",
+			}
+		}
+		made, err := create[page[row]](ctx, w.dispatcher, "/v1/pickups/batch", map[string]any{"items": items})
+		if err != nil {
+			return nil, err
+		}
+		if len(made.Items) != len(items) {
+			return nil, fmt.Errorf("a batch of %d pickups was answered with %d", len(items), len(made.Items))
+		}
+		for _, p := range made.Items {
+			ids = append(ids, p.ID)
+		}
+		n -= len(items)
+	}
+	w.pickups = append(w.pickups, ids...)
+	return ids, nil
+}
+
+// leave cancels what can be, takes the drivers off duty and the users away. It tries
+// each once: what fails stays, and does no harm.
+func (w *world) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	w.each(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
+	w.each(w.crew, func(id string) { w.offDuty(ctx, id) })
+	for _, u := range []user{w.dispatcher, w.hub} {
+		if u.id != "" {
+			w.admin.post(ctx, "/v1/users/"+u.id+"/deactivate", nil)
+		}
+	}
+	if w.Token == "" && w.admin.token != "" {
+		w.admin.do(ctx, http.MethodDelete, "/v1/session", nil)
+	}
+	w.http.CloseIdleConnections()
+}
+
+func (w *world) offDuty(ctx context.Context, driver string) {
+	path := "/v1/drivers/" + driver
+	w.admin.patch(ctx, path, w.admin.get(ctx, path).etag, map[string]bool{"on_duty": false})
+}
+
+// each does something to all of them, as many at once as there are callers.
+func (w *world) each(ids []string, do func(id string)) {
+	work := make(chan string)
+	var all sync.WaitGroup
+	for range min(len(ids), cmp.Or(w.Callers, 1)) {
+		all.Go(func() {
+			for id := range work {
+				do(id)
+			}
+		})
+	}
+	for _, id := range ids {
+		work <- id
+	}
+	close(work)
+	all.Wait()
+}

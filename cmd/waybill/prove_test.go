@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"waybill/cmd/waybill/prove"
+	"waybill/db"
+)
+
+func (w *town) options(url string) prove.Options {
+	return prove.Options{URL: url, Token: w.tokens[db.UserRoleAdmin], Tenant: demoSlug, Callers: 8, Rounds: 2, Attempts: 200}
+}
+
+func TestEveryStoryHolds(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := w.inProcess(t)
+	told := 0
+	err := prove.Run(t.Context(), w.options(s.URL), func(r prove.Result) {
+		told++
+		if !r.Held {
+			t.Errorf("%s did not hold: %s", r.Story, r.Figure)
+		}
+		if r.Figure == "" {
+			t.Errorf("%s has no figure", r.Story)
+		}
+	})
+	if err != nil || told != len(prove.Names()) {
+		t.Errorf("%d of %d stories were told: %v", told, len(prove.Names()), err)
+	}
+	// What was made is out of the way: no driver of prove's on duty, no pickup of
+	// theirs that waits, no user who can log in.
+	for what, query := range map[string]string{
+		"drivers on duty": `SELECT count(*) FROM drivers WHERE on_duty AND name LIKE 'prove %'`,
+		"pickups":         `SELECT count(*) FROM pickups WHERE status IN ('DRAFT', 'SUBMITTED', 'ASSIGNED')`,
+		"users":           `SELECT count(*) FROM users WHERE active AND email ILIKE 'prove-%'`,
+		"phone numbers":   `SELECT count(*) FROM phone_numbers WHERE number LIKE '+1555%'`,
+		"accounts":        `SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM accounts WHERE name LIKE 'prove %'`,
+	} {
+		var n int
+		if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
+			t.Errorf("left behind, %s: %d %v", what, n, err)
+		}
+	}
+}
+
+// lie is what stands between prove and a good server: it changes a request, or its
+// answer.
+type lie struct {
+	name     string
+	request  func(*http.Request)
+	response func(*http.Response)
+	caught   []string // by these stories at least
+}
+
+var balance = regexp.MustCompile(`"balance_cents":5500\b`)
+
+func lies() []lie {
+	transition := regexp.MustCompile(`^/v1/pickups/[^/]+/(submit|assign|dispatch|receive|pack|ship|deliver|cancel|release|collect)$`)
+	body := func(r *http.Response, change func([]byte) []byte) {
+		text, _ := io.ReadAll(r.Body)
+		r.Body.Close()
+		text = change(text)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+		r.Header.Del("Content-Length")
+	}
+	yes := func(status int) func(*http.Response) {
+		return func(r *http.Response) {
+			if r.StatusCode == status {
+				r.StatusCode, r.Status = http.StatusOK, "200 OK"
+			}
+		}
+	}
+	return []lie{
+		{"says yes to what is refused by state", nil, yes(http.StatusConflict), []string{
+			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
+			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
+		}},
+		{"says yes to what is refused by version", nil, yes(http.StatusPreconditionFailed), []string{"late-duplicate", "clobbered-edit"}},
+		{"says yes about who is not there", nil, yes(http.StatusNotFound), []string{"unknown-user"}},
+		{"drops every Idempotency-Key", func(r *http.Request) { r.Header.Del("Idempotency-Key") }, nil,
+			[]string{"duplicates-with-key", "late-duplicate"}},
+		{"drops the If-Match of a transition", func(r *http.Request) {
+			if transition.MatchString(r.URL.Path) {
+				r.Header.Del("If-Match")
+			}
+		}, nil, []string{"late-duplicate"}},
+		{"loses an update of a balance", nil, func(r *http.Response) {
+			body(r, func(text []byte) []byte { return balance.ReplaceAll(text, []byte(`"balance_cents":7000`)) })
+		}, []string{"charges-at-once"}},
+		{"takes a repeated charge for a new one", nil, func(r *http.Response) {
+			if strings.HasSuffix(r.Request.URL.Path, "/charges") {
+				r.Header.Del("Idempotency-Replayed")
+			}
+		}, []string{"repeated-charge"}},
+		{"forgets events", nil, func(r *http.Response) {
+			if strings.HasSuffix(r.Request.URL.Path, "/events") {
+				body(r, func([]byte) []byte { return []byte(`{"items":[]}`) })
+			}
+		}, []string{"duplicates-with-key", "submit-against-cancel", "skipped-steps", "resubmission"}},
+		{"gives every pickup one driver", nil, func(r *http.Response) {
+			if strings.HasPrefix(r.Request.URL.Path, "/v1/pickups/") {
+				driver := regexp.MustCompile(`"driver_id":"[^"]+"`)
+				body(r, func(text []byte) []byte {
+					return driver.ReplaceAll(text, []byte(`"driver_id":"01900000-0000-7000-8000-000000000000"`))
+				})
+			}
+		}, []string{"nearest-driver", "duplicates-with-key", "duplicates-without-key"}},
+		{"forgets an address", func(r *http.Request) {
+			if r.Method == http.MethodPatch {
+				text, _ := io.ReadAll(r.Body)
+				text = bytes.ReplaceAll(text, []byte(`-moved-`), []byte(`-stayed-`))
+				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+			}
+		}, nil, []string{"email-and-phone"}},
+	}
+}
+
+// told puts the lie in front of the server.
+func (l lie) told(t *testing.T, to string) string {
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			if l.request != nil {
+				l.request(r.Out)
+			}
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if l.response != nil {
+				l.response(r)
+			}
+			return nil
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+	}
+	s := httptest.NewServer(proxy)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// A proof that finds nothing wrong with anything proves nothing.
+func TestProveCatchesLies(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := w.inProcess(t)
+	var caught []string
+	for _, l := range lies() {
+		caught = append(caught, l.caught...)
+		t.Run(l.name, func(t *testing.T) {
+			o := w.options(l.told(t, s.URL))
+			o.Stories, o.Rounds = l.caught, 1
+			err := prove.Run(t.Context(), o, func(r prove.Result) {
+				if r.Held {
+					t.Errorf("the story %s held: %s", r.Story, r.Figure)
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, name := range prove.Names() {
+		if !slices.Contains(caught, name) {
+			t.Errorf("no lie is caught by the story %s", name)
+		}
+	}
+}
+
+// readyFile writes one as dev does.
+func (w *town) readyFile(t testing.TB, url string) string {
+	t.Helper()
+	r := ready{URL: url, Tenant: demoSlug, TenantID: w.tenantID}
+	for _, u := range w.users {
+		r.Users = append(r.Users, readyUser{u.Email, demoPassword, u.Role, db.Token(w.tokens[u.Role])})
+	}
+	name := filepath.Join(t.TempDir(), "ready.json")
+	if err := writeWhole(name, r); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestProveExits(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := w.inProcess(t)
+	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20", "--story", "attempts,one-driver,unknown-user"}
+	t.Run("0 when all held, with a table", func(t *testing.T) {
+		code, out, _ := ended(t, "", nil, append(few, "--url", s.URL)...)
+		if code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, out, "TOLD", "TRIED", "HELD", "yes: 1 of 20 won", "3 of 3 stories held", s.URL)
+		hasNot(t, out, "NO")
+	})
+	t.Run("1 when one did not, in lines of JSON", func(t *testing.T) {
+		liar := lies()[0].told(t, s.URL)
+		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, liar))...)
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "not every story held")
+		var held []bool
+		decoder := json.NewDecoder(strings.NewReader(out))
+		for decoder.More() {
+			var r prove.Result
+			if err := decoder.Decode(&r); err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, r.Held)
+		}
+		if !slices.Equal(held, []bool{false, false, true}) {
+			t.Errorf("held: %v", held)
+		}
+	})
+	t.Run("1 with a server that says yes to everything", func(t *testing.T) {
+		yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
+		defer yes.Close()
+		code, out, errors := ended(t, "", []string{"WAYBILL_URL=" + yes.URL}, "prove")
+		if code != 1 || out != "" {
+			t.Errorf("exit code %d, %s", code, out)
+		}
+		has(t, errors, "cannot log in at "+yes.URL)
+	})
+	t.Run("1 without a server", func(t *testing.T) {
+		code, _, errors := ended(t, "", nil, "prove", "--url", "http://"+freeAddress(t))
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "connection refused")
+	})
+	t.Run("1 with a wrong password, which is not shown", func(t *testing.T) {
+		code, _, errors := ended(t, "", []string{"WAYBILL_PASSWORD=not-this-one"}, "prove", "--url", s.URL)
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "unauthenticated")
+		hasNot(t, errors, "not-this-one")
+	})
+	t.Run("1 with a story that is not there", func(t *testing.T) {
+		code, _, errors := ended(t, "", nil, "prove", "--story", "once-upon-a-time")
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "once-upon-a-time", "resubmission")
+	})
+	t.Run("1 with half a ready file", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "ready.json")
+		os.WriteFile(name, []byte(`{"url": "http`), 0o600)
+		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 || !strings.Contains(errors, "not a file that dev writes") {
+			t.Errorf("exit code %d: %s", code, errors)
+		}
+	})
+}

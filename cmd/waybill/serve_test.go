@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+// Each start that cannot succeed says why in one line, and what to do, without the
+// password that it was given.
+func TestServeRefuses(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	behind := emptyDatabase(t, d)
+	for _, verb := range []string{"up", "down"} {
+		if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + behind}, "migrate", verb); code != 0 {
+			t.Fatal(errors)
+		}
+	}
+	good := "DATABASE_URL=" + d.AppURL
+	for name, c := range map[string]struct {
+		env  []string
+		args []string
+		says []string
+	}{
+		"no database":           {nil, nil, []string{"serve needs a database", "DATABASE_URL", "waybill dev"}},
+		"a DSN that is none":    {[]string{"DATABASE_URL=postgres://u:pa%zz:hunter2@h:bad/db"}, nil, []string{"is not a PostgreSQL connection string"}},
+		"a database not there":  {[]string{"DATABASE_URL=postgres://u:hunter2@" + freeAddress(t) + "/db"}, nil, []string{"cannot use the database", "connection refused"}},
+		"a wrong password":      {[]string{"DATABASE_URL=" + withPassword(t, d.AppURL)}, nil, []string{"cannot use the database"}},
+		"an empty database":     {[]string{"DATABASE_URL=" + emptyDatabase(t, d)}, nil, []string{"waybill migrate up"}},
+		"a schema too old":      {[]string{"DATABASE_URL=" + behind}, nil, []string{"the schema is at version", "this program needs", "waybill migrate up"}},
+		"a port in use":         {[]string{good}, []string{"--addr", taken.Addr().String()}, []string{"cannot listen", taken.Addr().String(), "in use"}},
+		"an admin port in use":  {[]string{good}, []string{"--admin-addr", taken.Addr().String()}, []string{"cannot listen for the admin port"}},
+		"an address that is no": {[]string{good}, []string{"--addr", "nowhere"}, []string{"cannot listen", "nowhere"}},
+		"an empty address":      {[]string{good, "WAYBILL_ADDR="}, []string{}, []string{"--addr (WAYBILL_ADDR) is empty"}},
+		"an unknown flag":       {[]string{good}, []string{"--port", "80"}, []string{"-port", "waybill serve -h"}},
+		"a word too many":       {[]string{good}, []string{"now"}, []string{`unexpected "now"`}},
+		"a time that is none":   {[]string{good}, []string{"--drain", "soon"}, []string{"-drain"}},
+		"a variable not a time": {[]string{good, "WAYBILL_LOCK_TIMEOUT=soon"}, nil, []string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
+		"a variable no number":  {[]string{good, "WAYBILL_MAX_CONNS=many"}, nil, []string{"WAYBILL_MAX_CONNS is not a number"}},
+		"a flag no number":      {[]string{good}, []string{"--max-conns", "many"}, []string{"-max-conns", "not a number"}},
+		"no connections":        {[]string{good}, []string{"--max-conns", "0"}, []string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
+		"limits inside out":     {[]string{good}, []string{"--lock-timeout", "6s"}, []string{"time limits must grow from inside out"}},
+		"an unknown level":      {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil, []string{"--log-level (WAYBILL_LOG_LEVEL)"}},
+		"an unknown log":        {[]string{good}, []string{"--log", "xml"}, []string{"--log (WAYBILL_LOG) is neither text nor json"}},
+		"a cost too high":       {[]string{good, "WAYBILL_BCRYPT_COST=31"}, nil, []string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", ""}
+			if slices.Contains(c.env, "WAYBILL_ADDR=") {
+				args = []string{"serve"}
+			}
+			code, out, errors := ended(t, "", c.env, append(args, c.args...)...)
+			if code != 1 || out != "" || strings.Count(errors, "\n") != 1 {
+				t.Errorf("exit code %d, wrote:\n%s%s", code, out, errors)
+			}
+			has(t, errors, append(c.says, "waybill: ")...)
+			hasNot(t, errors, "hunter2", "pa%zz")
+		})
+	}
+}
+
+func withPassword(t testing.TB, address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("nobody_of_this_name", "hunter2")
+	return u.String()
+}
+
+// emptyDatabase is one without a schema, on the test's server.
+func emptyDatabase(t testing.TB, d *dbtest.DB) (ownerURL string) {
+	t.Helper()
+	name := "waybill_empty_" + strings.ToLower(rand.Text()[:8])
+	if _, err := d.Owner().Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Owner().Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(d.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
+		code, out, errors := ended(t, "", nil, args...)
+		if code != 0 || errors != "" {
+			t.Errorf("%v: exit code %d, %s", args, code, errors)
+		}
+		for _, c := range commands() {
+			has(t, out, c.name, c.summary)
+		}
+	}
+	if code, _, _ := ended(t, "", nil); code != 2 {
+		t.Errorf("without a command: exit code %d", code)
+	}
+	if code, _, errors := ended(t, "", nil, "sevre"); code != 1 || !strings.Contains(errors, `"sevre"`) {
+		t.Errorf("exit code %d: %s", code, errors)
+	}
+	for _, c := range commands() {
+		// The environment's secrets are not shown.
+		code, out, errors := ended(t, "", []string{"DATABASE_URL=postgres://u:hunter2@h/db", "WAYBILL_PASSWORD=hunter3"}, c.name, "-h")
+		if code != 0 || errors != "" {
+			t.Errorf("%s -h: exit code %d, %s", c.name, code, errors)
+		}
+		has(t, out, "Usage: waybill "+c.name)
+		hasNot(t, out, "hunter")
+	}
+}
+
+// Boots in milliseconds: the figure is printed, by serve itself too.
+func TestServeIsReadySoon(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	var took []int
+	for range 5 {
+		s := serve(t, w.db.AppURL)
+		took = append(took, s.ready)
+		if status, body := text(t, "GET", s.url+"/readyz", "", ""); status != 200 {
+			t.Errorf("readyz: %d %s", status, body)
+		}
+		s.stop(syscall.SIGTERM)
+	}
+	slices.Sort(took)
+	t.Logf("ready in %v ms, the median in %d", took, took[2])
+	if took[2] > 2000 {
+		t.Errorf("the median of five starts is %d ms", took[2])
+	}
+}
+
+func TestAdminPort(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	admin := freeAddress(t)
+	s := serve(t, w.db.AppURL, "--admin-addr", admin)
+	text(t, "GET", s.url+"/v1/session", w.tokens[db.UserRoleHub], "")
+	text(t, "GET", s.url+"/v1/session", "", "")
+	text(t, "GET", s.url+"/v1/nothing", "", "")
+	status, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
+	if status != 200 {
+		t.Errorf("metrics: %d", status)
+	}
+	has(t, metrics,
+		`waybill_request_seconds_count{`, `operation="get-session"`, `status="200"`, `status="401"`,
+		`waybill_refusals_total{code="unauthenticated"`, `release="`, `host="`,
+		"waybill_pool_max", "waybill_pool_acquired", "waybill_pool_waited_total",
+		"go_sched_latencies_seconds_bucket", "go_goroutines", "process_resident_memory_bytes")
+	hasNot(t, metrics, w.tenantID.String(), "nothing")
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline"} {
+		if status, _ := text(t, "GET", "http://"+admin+path, "", ""); status != 200 {
+			t.Errorf("%s: %d", path, status)
+		}
+		// Not where everybody can ask.
+		if status, _ := text(t, "GET", s.url+path, "", ""); status != 404 {
+			t.Errorf("%s on the public port: %d", path, status)
+		}
+	}
+	if status, _ := text(t, "GET", s.url+"/metrics", "", ""); status != 404 {
+		t.Errorf("metrics on the public port: %d", status)
+	}
+}
+
+// The log tells what was asked and how it ended, never what was sent or stored.
+func TestLogHoldsNoContent(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := serve(t, w.db.AppURL, "--log-level", "debug", "--log", "json")
+	secret := "Zaphod Beeblebrox"
+	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]
+	id := newID()
+	status, _ := text(t, "POST", s.url+"/v1/pickups", dispatcher, fmt.Sprintf(
+		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s","dropoff_address":"%[4]s","note":"%[4]s"}`,
+		id, demoID("facility"), demoID("account Research Lab"), secret))
+	if status != 201 {
+		t.Errorf("create: %d", status)
+	}
+	text(t, "POST", s.url+"/v1/pickups/"+id.String()+"/cancel", dispatcher, fmt.Sprintf(`{"reason":"%s"}`, secret))
+	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"staff@demo.example","password":"%[1]s","name":"%[1]s","role":"staff"}`, secret))
+	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"x","password":"%[1]s","name":"%[1]s","role":"%[1]s"}`, secret))
+	text(t, "POST", s.url+"/v1/users", admin, secret)
+	text(t, "POST", s.url+"/v1/sessions", "", fmt.Sprintf(`{"tenant":"demo","email":"%[1]s","password":"%[1]s"}`, secret))
+	text(t, "GET", s.url+"/v1/pickups?note="+url.QueryEscape(secret), dispatcher, "")
+	text(t, "GET", s.url+"/v1/"+url.PathEscape(secret), dispatcher, "", "X-Request-Id", secret)
+	s.stop(syscall.SIGTERM)
+	log := s.errors.String()
+	has(t, log, `"operation":"create-pickup"`, `"operation":"cancel-pickup"`, `"code":"email_taken"`, `"code":"unauthenticated"`,
+		`"status":201`, `"request_id":`, w.tenantID.String())
+	hasNot(t, log, secret, "Beeblebrox", dispatcher, admin, "demo.example", "$2a$")
+}
