@@ -118,7 +118,12 @@ func config() huma.Config {
 	return c
 }
 
-func init() { huma.DefaultArrayNullable = false }
+func init() {
+	huma.DefaultArrayNullable = false
+	// Go's own decoder ignores the case of names: what huma let through in another
+	// one would overwrite what it has checked.
+	huma.ValidateStrictCasing = true
+}
 
 // tags are the document's chapters, in the order in which a newcomer needs them.
 func tags() []*huma.Tag {

@@ -42,7 +42,7 @@ func (a *server) refusalOf(status int, codes []db.Code) *huma.Response {
 		components.Responses = map[string]*huma.Response{}
 	}
 	if components.Responses[name] == nil {
-		components.Responses[name] = refusal(components.Schemas, status, codes)
+		components.Responses[name] = refusal(components.Schemas, name+"Problem", status, codes)
 	}
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
@@ -71,24 +71,29 @@ func pascal(snake string) string {
 	return out.String()
 }
 
-func refusal(schemas huma.Registry, status int, codes []db.Code) *huma.Response {
+// refusal is a response whose body is a Problem with one of the codes, as a schema of that name.
+func refusal(schemas huma.Registry, name string, status int, codes []db.Code) *huma.Response {
+	schemas.Map()[name] = &huma.Schema{AllOf: []*huma.Schema{problemSchema(schemas), {
+		Type:       huma.TypeObject,
+		Properties: map[string]*huma.Schema{"code": enum(codes)},
+	}}}
 	r := &huma.Response{
 		Description: fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(names(codes), ", ")),
-		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{
-			AllOf: []*huma.Schema{problemSchema(schemas), {
-				Type:       huma.TypeObject,
-				Properties: map[string]*huma.Schema{"code": enum(codes)},
-			}},
-		}}},
+		Content: map[string]*huma.MediaType{"application/problem+json": {
+			Schema: &huma.Schema{Ref: "#/components/schemas/" + name},
+		}},
 	}
-	example := &Problem{Status: status}
-	for name := range example.GetHeaders() {
-		about := map[string]string{
-			"Retry-After": "Seconds to wait before the next try", "Www-Authenticate": "Bearer",
-		}[name]
-		r.Headers = map[string]*huma.Header{name: {Description: about, Schema: &huma.Schema{Type: huma.TypeString}}}
+	switch status {
+	case http.StatusUnauthorized:
+		r.Headers = header("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		r.Headers = header("Retry-After", "Seconds to wait before the next try")
 	}
 	return r
+}
+
+func header(name, about string) map[string]*huma.Header {
+	return map[string]*huma.Header{name: {Description: about, Required: true, Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
 // problemSchema refers to the component Problem, whose code is one of the component ErrorCode.
@@ -132,7 +137,7 @@ func (a *server) complete(op operation) {
 	delete(first.Headers, "Content-Type")
 	for name, header := range first.Headers {
 		header.Description, header.Schema.Description = header.Schema.Description, ""
-		first.Headers[name] = header
+		header.Required = name != "Idempotency-Replayed"
 	}
 	for _, status := range op.also {
 		answer := *first

@@ -1,0 +1,248 @@
+package client_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/google/uuid"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/api/client"
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+
+const password = "a long password"
+
+// serve starts the real server on a database with a tenant and its admin, as
+// "waybill tenant" makes them, and gives its URL.
+func serve(t *testing.T) string {
+	t.Helper()
+	d := dbtest.New(t)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	check(t, err)
+	owner := db.New(d.Owner())
+	tenant, err := owner.CreateTenant(t.Context(), db.CreateTenantParams{ID: uuid.New(), Slug: "clinic", Name: "Clinic"})
+	check(t, err)
+	_, err = owner.CreateUser(t.Context(), db.CreateUserParams{
+		TenantID: tenant.Tenant.ID, ID: uuid.New(), Email: "admin@clinic.example", Name: "Ada", Role: db.UserRoleAdmin,
+		PasswordHash: string(hash), RequestDigest: []byte("test"),
+	})
+	check(t, err)
+	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
+	check(t, err)
+	t.Cleanup(store.Close)
+	handler, err := api.New(t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	check(t, err)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func login(t *testing.T, url, email string) *client.ClientWithResponses {
+	t.Helper()
+	anyone, err := client.NewClientWithResponses(url)
+	check(t, err)
+	res, err := anyone.LoginWithResponse(t.Context(), client.Credentials{Tenant: "clinic", Email: email, Password: password})
+	check(t, err)
+	refused(t, res.ApplicationProblemJSONDefault)
+	c, err := client.NewClientWithResponses(url, client.WithToken(res.JSON201.Token))
+	check(t, err)
+	return c
+}
+
+// world is what an admin has made.
+type world struct {
+	admin, dispatcher, hub    *client.ClientWithResponses
+	facility, account, driver uuid.UUID
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	ctx, url := t.Context(), serve(t)
+	w := world{admin: login(t, url, "admin@clinic.example")}
+	for _, role := range []client.UserRole{client.UserRoleDispatcher, client.UserRoleHub} {
+		res, err := w.admin.CreateUserWithResponse(ctx, client.NewUser{
+			Email: emailOf(role), Password: password, Name: string(role), Role: role,
+		})
+		check(t, err)
+		refused(t, res.ApplicationProblemJSONDefault)
+	}
+	w.dispatcher, w.hub = login(t, url, emailOf(client.UserRoleDispatcher)), login(t, url, emailOf(client.UserRoleHub))
+
+	facility, err := w.admin.CreateFacilityWithResponse(ctx, client.NewFacility{
+		Name: "Mission Clinic", Address: "2401 Mission St", Latitude: 37.7583, Longitude: -122.4186,
+	})
+	check(t, err)
+	refused(t, facility.ApplicationProblemJSONDefault)
+	account, err := w.admin.CreateAccountWithResponse(ctx, client.NewAccount{Name: "Mission Clinic", Currency: "USD"})
+	check(t, err)
+	refused(t, account.ApplicationProblemJSONDefault)
+	driver, err := w.admin.CreateDriverWithResponse(ctx, client.NewDriver{
+		Name: "Grace", OnDuty: new(true), Latitude: new(37.7599), Longitude: new(-122.4148),
+	})
+	check(t, err)
+	refused(t, driver.ApplicationProblemJSONDefault)
+	w.facility, w.account, w.driver = facility.JSON201.ID, account.JSON201.ID, driver.JSON201.ID
+	return w
+}
+
+func emailOf(role client.UserRole) string { return string(role) + "@clinic.example" }
+
+func (w world) newPickup() client.NewPickup {
+	return client.NewPickup{
+		ID: new(uuid.New()), FacilityID: w.facility, AccountID: w.account, PriceCents: 3000,
+		PickupAddress: "2401 Mission St", DropoffAddress: "1 Lab Way",
+	}
+}
+
+func (w world) create(t *testing.T, p client.NewPickup) client.Pickup {
+	t.Helper()
+	res, err := w.dispatcher.CreatePickupWithResponse(t.Context(), p)
+	check(t, err)
+	refused(t, res.ApplicationProblemJSONDefault)
+	return *res.JSON201
+}
+
+func (w world) deposit(t *testing.T, cents int64) {
+	t.Helper()
+	res, err := w.admin.DepositToAccountWithResponse(t.Context(), w.account, client.NewEntry{ID: uuid.New(), AmountCents: cents})
+	check(t, err)
+	refused(t, res.ApplicationProblemJSONDefault)
+}
+
+func TestClientTakesAPickupThroughItsLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.deposit(t, 10_000)
+	ctx, id := t.Context(), w.create(t, w.newPickup()).ID
+
+	submitted, err := w.dispatcher.SubmitPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, submitted.JSON200, submitted.ApplicationProblemJSONDefault, client.PickupStatusSUBMITTED)
+	dispatched, err := w.dispatcher.DispatchPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, dispatched.JSON200, dispatched.ApplicationProblemJSONDefault, client.PickupStatusASSIGNED)
+	if got, err := dispatched.JSON200.DriverID.Get(); err != nil || got != w.driver {
+		t.Errorf("dispatched to %v (%v), want %v", got, err, w.driver)
+	}
+	collected, err := w.dispatcher.CollectPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, collected.JSON200, collected.ApplicationProblemJSONDefault, client.PickupStatusCOLLECTED)
+	received, err := w.hub.ReceivePickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, received.JSON200, received.ApplicationProblemJSONDefault, client.PickupStatusRECEIVED)
+	packed, err := w.hub.PackPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, packed.JSON200, packed.ApplicationProblemJSONDefault, client.PickupStatusPACKED)
+	shipped, err := w.hub.ShipPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, shipped.JSON200, shipped.ApplicationProblemJSONDefault, client.PickupStatusSHIPPED)
+	delivered, err := w.hub.DeliverPickupWithResponse(ctx, id, nil)
+	check(t, err)
+	reached(t, delivered.JSON200, delivered.ApplicationProblemJSONDefault, client.PickupStatusDELIVERED)
+
+	events, err := w.dispatcher.ListPickupEventsWithResponse(ctx, id, nil)
+	check(t, err)
+	refused(t, events.ApplicationProblemJSONDefault)
+	var at client.PickupStatus = client.PickupStatusDRAFT
+	for _, e := range events.JSON200.Items {
+		if e.Before != at {
+			t.Errorf("%s starts at %s, want %s", e.Transition, e.Before, at)
+		}
+		at = e.After
+	}
+	if n := len(events.JSON200.Items); n != 7 || at != client.PickupStatusDELIVERED {
+		t.Errorf("%d events that end at %s, want 7 that end at DELIVERED", n, at)
+	}
+}
+
+func TestClientSwitchesOnTheCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	res, err := w.dispatcher.SubmitPickupWithResponse(t.Context(), w.create(t, w.newPickup()).ID, nil)
+	check(t, err)
+	p := res.ApplicationProblemJSONDefault
+	if p == nil {
+		t.Fatal("submitted with no money")
+	}
+	switch p.Code {
+	case client.ErrorCodeInsufficientFunds:
+	default:
+		t.Errorf("refused with %v, want %s", p, client.ErrorCodeInsufficientFunds)
+	}
+	if res.StatusCode() != http.StatusConflict || p.RequestID == "" {
+		t.Errorf("status %d, problem %+v", res.StatusCode(), p)
+	}
+}
+
+func TestClientLearnsThatItsETagIsStale(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	read, err := w.admin.GetAccountWithResponse(ctx, w.account, nil)
+	check(t, err)
+	refused(t, read.ApplicationProblemJSONDefault)
+	seen := &client.EditAccountParams{IfMatch: read.Headers200.ETag}
+	first, err := w.admin.EditAccountWithResponse(ctx, w.account, seen, client.AccountEdit{Name: new("Mission")})
+	check(t, err)
+	refused(t, first.ApplicationProblemJSONDefault)
+	second, err := w.admin.EditAccountWithResponse(ctx, w.account, seen, client.AccountEdit{Name: new("Bay")})
+	check(t, err)
+	if p := second.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeStaleVersion || second.StatusCode() != http.StatusPreconditionFailed {
+		t.Errorf("status %d, %v; want 412 stale_version", second.StatusCode(), p)
+	}
+}
+
+func TestClientSendsARequestAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.deposit(t, 10_000)
+	ctx, asked := t.Context(), w.newPickup()
+	made := w.create(t, asked)
+	again, err := w.dispatcher.CreatePickupWithResponse(ctx, asked)
+	check(t, err)
+	refused(t, again.ApplicationProblemJSONDefault)
+	if again.JSON200 == nil || again.JSON200.ID != made.ID || again.Headers200.IdempotencyReplayed == nil {
+		t.Errorf("created again: status %d, headers %+v", again.StatusCode(), again.Headers200)
+	}
+	keyed := &client.SubmitPickupParams{IdempotencyKey: new("submit-1")}
+	for range 2 {
+		res, err := w.dispatcher.SubmitPickupWithResponse(ctx, made.ID, keyed)
+		check(t, err)
+		reached(t, res.JSON200, res.ApplicationProblemJSONDefault, client.PickupStatusSUBMITTED)
+	}
+	account, err := w.admin.GetAccountWithResponse(ctx, w.account, nil)
+	check(t, err)
+	refused(t, account.ApplicationProblemJSONDefault)
+	if got := account.JSON200.BalanceCents; got != 7_000 {
+		t.Errorf("the balance is %d, want 7000: submit charged once", got)
+	}
+}
+
+func reached(t *testing.T, pickup *client.Pickup, p *client.Problem, want client.PickupStatus) {
+	t.Helper()
+	refused(t, p)
+	if pickup.Status != want {
+		t.Fatalf("the pickup is %s, want %s", pickup.Status, want)
+	}
+}
+
+func refused(t *testing.T, p *client.Problem) {
+	t.Helper()
+	if p != nil {
+		t.Fatalf("refused: %v", p)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

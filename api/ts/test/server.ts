@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What "waybill dev" writes when it serves. */
+export type Ready = {
+  url: string;
+  tenant: string;
+  users: { email: string; password: string; role: string; token: string }[];
+};
+
+export type Server = Ready & { stop: () => Promise<void> };
+
+/** Starts the real server on a database of its own, with the demo tenant. */
+export async function start(): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), "waybill-ts-"));
+  await chmod(folder, 0o755); // PostgreSQL may run as another user
+  const readyFile = join(folder, "ready.json");
+  const env: NodeJS.ProcessEnv = { ...process.env, WAYBILL_LOG_LEVEL: "warn" };
+  delete env["DATABASE_URL"]; // the demo tenant is not for that one
+  const child = spawn(
+    "go",
+    ["run", "./cmd/waybill", "dev", "--addr", "127.0.0.1:0", "--data", join(folder, "data"), "--ready-file", readyFile],
+    // The group gets the signal: "go run" does not pass it on.
+    { cwd: join(import.meta.dirname, "../../../.."), env, detached: true, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  const stop = async () => {
+    if (child.exitCode === null && child.pid !== undefined) {
+      const ended = once(child, "exit");
+      process.kill(-child.pid, "SIGINT");
+      await ended;
+    }
+    await rm(folder, { recursive: true });
+  };
+  try {
+    return { ...(await ready(readyFile, child)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function ready(file: string, child: ChildProcess): Promise<Ready> {
+  while (child.exitCode === null) {
+    try {
+      return JSON.parse(await readFile(file, "utf8"));
+    } catch {
+      await sleep(100); // the file is renamed into place whole
+    }
+  }
+  throw new Error(`waybill dev ended with ${child.exitCode}`);
+}
