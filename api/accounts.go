@@ -55,8 +55,8 @@ func (a *server) registerEntries(readers []db.UserRole) {
 
 // NewAccount asks for an account.
 type NewAccount struct {
-	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Name     string     `json:"name" minLength:"1" maxLength:"200" example:"Mission Clinic"`
+	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	Name     string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Currency string     `json:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code" example:"USD"`
 }
 
@@ -92,7 +92,7 @@ func (a *server) listAccounts(ctx context.Context, v db.Viewer, in *Keyset) (*Li
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(c db.Account) string { return keysetCursor(c.CreatedAt, c.ID) }), nil
+	return pageOf(in.Limit, rows, func(c db.Account) string { return in.after(c.CreatedAt, c.ID) }), nil
 }
 
 // AccountPath names an account.
@@ -116,7 +116,7 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 
 // AccountEdit has what is to change; what is left out stays.
 type AccountEdit struct {
-	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
 type editAccountInput struct {
@@ -140,9 +140,9 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 
 // NewEntry asks for a charge or a deposit.
 type NewEntry struct {
-	ID          uuid.UUID `json:"id" format:"uuid" doc:"The caller's choice: sent again, nothing is booked twice"`
+	ID          uuid.UUID `json:"id" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice: sent again, nothing is booked twice"`
 	AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"9007199254740991" example:"3000"`
-	Note        string    `json:"note,omitempty" minLength:"1" maxLength:"500"`
+	Note        string    `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }
 
 type enterInput struct {
@@ -178,7 +178,7 @@ func (a *server) listEntries(ctx context.Context, v db.Viewer, in *listEntriesIn
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(e db.LedgerEntry) string { return keysetCursor(e.CreatedAt, e.ID) }), nil
+	return pageOf(in.Limit, rows, func(e db.LedgerEntry) string { return in.after(e.CreatedAt, e.ID) }), nil
 }
 
 type entryPath struct {

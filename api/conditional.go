@@ -33,7 +33,7 @@ func versionIn(tag string) int64 {
 	inner, closed := strings.CutSuffix(inner, `"`)
 	number, _, _ := strings.Cut(inner, "-")
 	version, err := strconv.ParseInt(number, 10, 64)
-	if !quoted || !closed || err != nil || version < 1 {
+	if !quoted || !closed || err != nil || version < 1 || strconv.FormatInt(version, 10) != number {
 		return noVersion
 	}
 	return version

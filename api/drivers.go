@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -42,8 +43,8 @@ func (a *server) registerDrivers() {
 
 // NewDriver asks for a driver.
 type NewDriver struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Name      string     `json:"name" minLength:"1" maxLength:"200" example:"Grace"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
 	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The login of this driver"`
 	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch may choose them"`
 	Latitude  *float64   `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
@@ -82,7 +83,7 @@ func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*Lis
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(d db.Driver) string { return keysetCursor(d.CreatedAt, d.ID) }), nil
+	return pageOf(in.Limit, rows, func(d db.Driver) string { return in.after(d.CreatedAt, d.ID) }), nil
 }
 
 // DriverPath names a driver.
@@ -106,7 +107,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 
 // DriverEdit has what is to change; what is left out stays.
 type DriverEdit struct {
-	Name      *string              `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Name      *string              `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" doc:"The login of this driver; null takes it away"`
 	OnDuty    *bool                `json:"on_duty,omitempty"`
 	Latitude  *float64             `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
@@ -142,6 +143,11 @@ type Location struct {
 	Latitude  float64   `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
 	Longitude float64   `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
 	LocatedAt time.Time `json:"located_at" doc:"When they were seen there; at most a minute ahead of the server's clock"`
+}
+
+// Resolve implements huma.ResolverWithPath.
+func (l Location) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	return outOfTime(at, "located_at", &l.LocatedAt)
 }
 
 type locateDriverInput struct {

@@ -31,9 +31,9 @@ func (a *server) registerFacilities() {
 
 // NewFacility asks for a facility.
 type NewFacility struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Name      string     `json:"name" minLength:"1" maxLength:"200" example:"Mission Clinic"`
-	Address   string     `json:"address" minLength:"1" maxLength:"500" example:"2401 Mission St, San Francisco"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
+	Address   string     `json:"address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	Latitude  float64    `json:"latitude" minimum:"-90" maximum:"90" example:"37.7583"`
 	Longitude float64    `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4186"`
 }
@@ -67,7 +67,7 @@ func (a *server) listFacilities(ctx context.Context, v db.Viewer, in *Keyset) (*
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(f db.Facility) string { return keysetCursor(f.CreatedAt, f.ID) }), nil
+	return pageOf(in.Limit, rows, func(f db.Facility) string { return in.after(f.CreatedAt, f.ID) }), nil
 }
 
 // FacilityPath names a facility.
@@ -91,8 +91,8 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 
 // FacilityEdit has what is to change; what is left out stays.
 type FacilityEdit struct {
-	Name      *string  `json:"name,omitempty" minLength:"1" maxLength:"200"`
-	Address   *string  `json:"address,omitempty" minLength:"1" maxLength:"500"`
+	Name      *string  `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
+	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"waybill/db"
 )
 
@@ -22,12 +24,26 @@ func (a *server) registerFlags() {
 	}, a.setFlag)
 }
 
-func (a *server) listFlags(ctx context.Context, v db.Viewer, in *Paging) (*ListOf[db.Flag], error) {
-	rows, err := a.store.ListFlags(ctx, db.ListFlagsParams{TenantID: v.TenantID, AfterName: in.Cursor, MaxRows: in.more()})
+// ByName is the paging of rows by their name.
+type ByName struct {
+	Paging
+
+	after string
+}
+
+// Resolve implements huma.Resolver.
+func (p *ByName) Resolve(ctx huma.Context) []error {
+	var err error
+	p.after, err = p.open(ctx)
+	return asErrors(err)
+}
+
+func (a *server) listFlags(ctx context.Context, v db.Viewer, in *ByName) (*ListOf[db.Flag], error) {
+	rows, err := a.store.ListFlags(ctx, db.ListFlagsParams{TenantID: v.TenantID, AfterName: in.after, MaxRows: in.more()})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(f db.Flag) string { return f.Name }), nil
+	return pageOf(in.Limit, rows, func(f db.Flag) string { return in.cursor(f.Name) }), nil
 }
 
 // FlagPath names a flag.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -69,8 +68,8 @@ func (a *server) registerGroupFacilities() {
 
 // NewGroup asks for a group.
 type NewGroup struct {
-	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Name string     `json:"name" minLength:"1" maxLength:"200" example:"Mission staff"`
+	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	Name string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission staff"`
 }
 
 type createGroupInput struct{ Body NewGroup }
@@ -95,7 +94,7 @@ func (a *server) listGroups(ctx context.Context, v db.Viewer, in *Keyset) (*List
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(g db.Group) string { return keysetCursor(g.CreatedAt, g.ID) }), nil
+	return pageOf(in.Limit, rows, func(g db.Group) string { return in.after(g.CreatedAt, g.ID) }), nil
 }
 
 // GroupPath names a group.
@@ -123,7 +122,7 @@ func (a *server) getGroup(ctx context.Context, v db.Viewer, in *getGroupInput) (
 
 // GroupEdit has what is to change; what is left out stays.
 type GroupEdit struct {
-	Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
 type editGroupInput struct {
@@ -153,19 +152,14 @@ type ByID struct {
 }
 
 // Resolve implements huma.Resolver.
-func (p *ByID) Resolve(huma.Context) []error {
-	if p.Cursor == "" {
-		return nil
+func (p *ByID) Resolve(ctx huma.Context) []error {
+	place, err := p.open(ctx)
+	if err == nil && place != "" && len(place) != len(p.after) {
+		err = badCursor()
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-	if err != nil || len(raw) != len(p.after) {
-		return []error{badCursor()}
-	}
-	copy(p.after[:], raw)
-	return nil
+	copy(p.after[:], place)
+	return asErrors(err)
 }
-
-func idCursor(id uuid.UUID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 type listInGroupInput struct {
 	GroupPath
@@ -182,7 +176,7 @@ func (a *server) listGroupMembers(ctx context.Context, v db.Viewer, in *listInGr
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(m db.GroupMember) string { return idCursor(m.UserID) }), nil
+	return pageOf(in.Limit, rows, func(m db.GroupMember) string { return in.cursor(string(m.UserID[:])) }), nil
 }
 
 func (a *server) listGroupFacilities(ctx context.Context, v db.Viewer, in *listInGroupInput) (*ListOf[db.GroupFacility], error) {
@@ -195,7 +189,7 @@ func (a *server) listGroupFacilities(ctx context.Context, v db.Viewer, in *listI
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(f db.GroupFacility) string { return idCursor(f.FacilityID) }), nil
+	return pageOf(in.Limit, rows, func(f db.GroupFacility) string { return in.cursor(string(f.FacilityID[:])) }), nil
 }
 
 type groupMemberPath struct {

@@ -26,6 +26,11 @@ func (c Clearable[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.Valu
 // IsZero makes omitzero leave out what was not sent.
 func (c Clearable[T]) IsZero() bool { return !c.Sent }
 
+func (Clearable[T]) clears() {}
+
+// clearing is a member that null clears.
+type clearing interface{ clears() }
+
 // Schema is that of a nullable T.
 func (c Clearable[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")

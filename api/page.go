@@ -1,8 +1,11 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,6 +30,30 @@ type ListOf[T any] struct {
 type Paging struct {
 	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Cursor string `query:"cursor" doc:"The next_cursor of the part before"`
+
+	list []byte // names the list, in its cursors
+}
+
+// open gives the place that the cursor names, "" for the beginning. A cursor is of
+// one list: that of another one would skip rows in silence.
+func (p *Paging) open(ctx huma.Context) (place string, err error) {
+	u := ctx.URL()
+	sum := sha256.Sum256([]byte(u.Path))
+	p.list = sum[:4]
+	if p.Cursor == "" {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(p.Cursor)
+	place, found := strings.CutPrefix(string(raw), string(p.list))
+	if err != nil || !found || place == "" {
+		return "", badCursor()
+	}
+	return place, nil
+}
+
+// cursor is one that open gives the place of.
+func (p Paging) cursor(place string) string {
+	return base64.RawURLEncoding.EncodeToString(append(slices.Clip(p.list), place...))
 }
 
 // Keyset is the paging of rows by (created_at, id), newest first.
@@ -41,17 +68,17 @@ type Keyset struct {
 var beyond = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Resolve implements huma.Resolver.
-func (k *Keyset) Resolve(huma.Context) []error {
+func (k *Keyset) Resolve(ctx huma.Context) []error {
 	k.before, k.beforeID = beyond, uuid.Max
-	if k.Cursor == "" {
-		return nil
+	place, err := k.open(ctx)
+	if err != nil || place == "" {
+		return asErrors(err)
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(k.Cursor)
-	if err != nil || len(raw) != 8+len(k.beforeID) {
+	if len(place) != 8+len(k.beforeID) {
 		return []error{badCursor()}
 	}
-	k.before = time.UnixMicro(int64(binary.BigEndian.Uint64(raw))).UTC()
-	copy(k.beforeID[:], raw[8:])
+	k.before = time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(place)))).UTC()
+	copy(k.beforeID[:], place[8:])
 	if k.before.After(beyond) || k.before.Year() < 1 {
 		return []error{badCursor()}
 	}
@@ -71,9 +98,8 @@ func pageOf[T any](limit int32, rows []T, cursor func(T) string) *ListOf[T] {
 	return &ListOf[T]{page}
 }
 
-func keysetCursor(created time.Time, id uuid.UUID) string {
-	raw := binary.BigEndian.AppendUint64(nil, uint64(created.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(raw, id[:]...))
+func (k Keyset) after(created time.Time, id uuid.UUID) string {
+	return k.cursor(string(append(binary.BigEndian.AppendUint64(nil, uint64(created.UnixMicro())), id[:]...)))
 }
 
 func badCursor() *Problem {

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,15 +37,12 @@ type listPickupEventsInput struct {
 }
 
 // Resolve implements huma.Resolver.
-func (in *listPickupEventsInput) Resolve(huma.Context) []error {
-	if in.Cursor == "" {
-		return nil
+func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
+	place, err := in.open(ctx)
+	if err != nil || place == "" {
+		return asErrors(err)
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(in.Cursor)
-	if err == nil {
-		in.after, err = strconv.ParseInt(string(raw), 10, 64)
-	}
-	if err != nil {
+	if in.after, err = strconv.ParseInt(place, 10, 64); err != nil {
 		return []error{badCursor()}
 	}
 	return nil
@@ -64,7 +60,7 @@ func (a *server) listPickupEvents(ctx context.Context, v db.Viewer, in *listPick
 		return nil, err
 	}
 	return pageOf(in.Limit, rows, func(e db.PickupEvent) string {
-		return base64.RawURLEncoding.EncodeToString(strconv.AppendInt(nil, e.Version, 10))
+		return in.cursor(strconv.FormatInt(e.Version, 10))
 	}), nil
 }
 

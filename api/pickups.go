@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -46,17 +47,22 @@ func (a *server) registerPickups() {
 
 // NewPickup asks for a pickup.
 type NewPickup struct {
-	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
 	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
 	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
-	PickupAddress   string     `json:"pickup_address" minLength:"1" maxLength:"500" example:"2401 Mission St, San Francisco"`
-	DropoffAddress  string     `json:"dropoff_address" minLength:"1" maxLength:"500" example:"1 Lab Way, South San Francisco"`
+	PickupAddress   string     `json:"pickup_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
+	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
 	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
 	WindowStart     *time.Time `json:"window_start,omitempty" doc:"The earliest time to come"`
 	WindowEnd       *time.Time `json:"window_end,omitempty" doc:"The latest time to come"`
-	Note            string     `json:"note,omitempty" minLength:"1" maxLength:"2000"`
+	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
+}
+
+// Resolve implements huma.ResolverWithPath.
+func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	return append(outOfTime(at, "window_start", n.WindowStart), outOfTime(at, "window_end", n.WindowEnd)...)
 }
 
 func (n NewPickup) draft(v db.Viewer) db.Draft {
@@ -124,8 +130,8 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 type listPickupsInput struct {
 	Keyset
 	Status      db.PickupStatus `query:"status" doc:"Only those in this status"`
-	FacilityID  uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
-	DriverID    uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
+	FacilityID  uuid.UUID       `query:"facility_id" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"Only those of this facility"`
+	DriverID    uuid.UUID       `query:"driver_id" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"Only those of this driver"`
 	CreatedFrom time.Time       `query:"created_from" doc:"Only those created then or later"`
 	CreatedTo   time.Time       `query:"created_to" doc:"Only those created before"`
 }
@@ -144,7 +150,7 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(p db.Pickup) string { return keysetCursor(p.CreatedAt, p.ID) }), nil
+	return pageOf(in.Limit, rows, func(p db.Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
 }
 
 // given is what a query parameter was set to, or nil.
@@ -180,13 +186,18 @@ type PickupEdit struct {
 	FacilityID      *uuid.UUID           `json:"facility_id,omitempty" format:"uuid"`
 	AccountID       *uuid.UUID           `json:"account_id,omitempty" format:"uuid"`
 	PriceCents      *int64               `json:"price_cents,omitempty" minimum:"0" maximum:"9007199254740991"`
-	PickupAddress   *string              `json:"pickup_address,omitempty" minLength:"1" maxLength:"500"`
-	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" maxLength:"500"`
+	PickupAddress   *string              `json:"pickup_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
+	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	PickupLatitude  Clearable[float64]   `json:"pickup_latitude,omitzero" minimum:"-90" maximum:"90"`
 	PickupLongitude Clearable[float64]   `json:"pickup_longitude,omitzero" minimum:"-180" maximum:"180"`
 	WindowStart     Clearable[time.Time] `json:"window_start,omitzero"`
 	WindowEnd       Clearable[time.Time] `json:"window_end,omitzero"`
-	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" maxLength:"2000"`
+	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
+}
+
+// Resolve implements huma.ResolverWithPath.
+func (e PickupEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	return append(outOfTime(at, "window_start", e.WindowStart.Value), outOfTime(at, "window_end", e.WindowEnd.Value)...)
 }
 
 type editPickupInput struct {

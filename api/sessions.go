@@ -51,52 +51,61 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
-	user, err := a.verify(ctx, tenant.ID, in.Body.Email, in.Body.Password)
+	var out *loginOutput
+	err = a.verify(ctx, tenant.ID, in.Body.Email, in.Body.Password, func(user db.CountLoginAttemptRow) error {
+		token, opened, err := a.store.OpenSession(ctx, tenant.ID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
+		out = &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	token, opened, err := a.store.OpenSession(ctx, tenant.ID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
-	if err != nil {
-		return nil, err
-	}
-	return &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}, nil
+	return out, nil
 }
 
-// verify finds the user whose password this is. The attempt is counted before the
-// password is looked at, in a slot of its own: parallel guesses are all counted, and
+// verify finds the user whose password this is, for then, which sets the count of
+// attempts back. The attempt is counted before the password is looked at: parallel
+// guesses are all counted. One user's are taken one after the other, then included:
 // as many good logins as come at once do not look like failures. Who does not exist
 // costs the same time.
-func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string) (db.CountLoginAttemptRow, error) {
-	var none db.CountLoginAttemptRow
-	leave, err := a.passwords.slot(ctx)
+func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string, then func(db.CountLoginAttemptRow) error) error {
+	leave, err := a.passwords.slotOf(ctx, tenantID, email)
 	if err != nil {
-		return none, err
+		return err
 	}
 	defer leave()
-	user, err := a.store.CountLoginAttempt(ctx, db.CountLoginAttemptParams{TenantID: tenantID, Email: email})
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return none, err
-	}
+	user, err := a.countAttempt(ctx, tenantID, email)
 	if err != nil {
-		if wait := a.loginWait(ctx, tenantID, email); wait > 0 {
-			limited := problem(db.RateLimited, "", "")
-			limited.retryAfter = wait
-			return none, limited
-		}
+		return err
 	}
 	if !a.passwords.compare(user.PasswordHash, password) {
-		return none, problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
+		return problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
 	}
-	return user, nil
+	return then(user)
 }
 
-// loginWait tells how long a user has to wait for the next try, from a fresh read.
-func (a *server) loginWait(ctx context.Context, tenantID uuid.UUID, email string) time.Duration {
-	wait, err := a.store.GetLoginWait(ctx, db.GetLoginWaitParams{TenantID: tenantID, Email: email})
-	if err != nil {
-		return 0
+// countAttempt gives the user whose try was counted, none if there is no such user, or
+// RateLimited if they have to wait. Where by a fresh read they need not wait any more,
+// since a login succeeded meanwhile, it is counted after all.
+func (a *server) countAttempt(ctx context.Context, tenantID uuid.UUID, email string) (db.CountLoginAttemptRow, error) {
+	limited := problem(db.RateLimited, "", "")
+	for range 2 {
+		user, err := a.store.CountLoginAttempt(ctx, db.CountLoginAttemptParams{TenantID: tenantID, Email: email})
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return user, err
+		}
+		wait, err := a.store.GetLoginWait(ctx, db.GetLoginWaitParams{TenantID: tenantID, Email: email})
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return user, nil
+		case err != nil:
+			return user, err
+		case wait > 0:
+			limited.retryAfter = wait
+			return user, limited
+		}
 	}
-	return wait
+	return db.CountLoginAttemptRow{}, limited
 }
 
 // Session is who calls. Its size is bounded: what the user may see is looked up by

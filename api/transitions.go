@@ -109,7 +109,7 @@ func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput)
 
 // Cancellation may say why.
 type Cancellation struct {
-	Reason string `json:"reason,omitempty" minLength:"1" maxLength:"500"`
+	Reason string `json:"reason,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }
 
 type cancelInput struct {

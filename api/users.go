@@ -48,10 +48,10 @@ func (a *server) registerUsers() {
 
 // NewUser asks for a user.
 type NewUser struct {
-	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
 	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
 	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
-	Name     string      `json:"name" minLength:"1" maxLength:"200" example:"Ada Lovelace"`
+	Name     string      `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
 	Role     db.UserRole `json:"role"`
 }
 
@@ -60,7 +60,7 @@ type createUserInput struct{ Body NewUser }
 func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInput) (*Created[db.User], error) {
 	b := in.Body
 	id := idOr(b.ID)
-	hash, err := a.passwords.hash(ctx, b.Password)
+	hash, err := a.passwords.hash(ctx, "password", b.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListO
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(u db.User) string { return keysetCursor(u.CreatedAt, u.ID) }), nil
+	return pageOf(in.Limit, rows, func(u db.User) string { return in.after(u.CreatedAt, u.ID) }), nil
 }
 
 // UserPath names a user.
@@ -126,7 +126,7 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 // UserEdit has what is to change; what is left out stays.
 type UserEdit struct {
 	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
-	Name  *string      `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Name  *string      `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
 }
 
@@ -175,7 +175,7 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	if err := a.verifySelf(ctx, v, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	hash, err := a.passwords.hash(ctx, in.Body.NewPassword)
+	hash, err := a.passwords.hash(ctx, "new_password", in.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -197,17 +197,16 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 	if err != nil {
 		return err
 	}
-	user, err := a.verify(ctx, v.TenantID, self.Email, password)
+	err = a.verify(ctx, v.TenantID, self.Email, password, func(user db.CountLoginAttemptRow) error {
+		_, err := a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
+			TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,
+		})
+		return err
+	})
 	var p *Problem
 	if errors.As(err, &p) && p.Code == db.Unauthenticated {
 		return problem(db.ValidationFailed, "current_password", "This is not your password.")
 	}
-	if err != nil {
-		return err
-	}
-	_, err = a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
-		TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,
-	})
 	return err
 }
 

@@ -80,7 +80,8 @@ func TestConnectionsBearTheTestsNameAndAnOddTimeZone(t *testing.T) {
 func TestPoolSizes(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
-	if d.App() != d.App() || d.Owner() != d.Owner() || d.App().Config().MaxConns != 4 {
+	app, owner := d.App(), d.Owner()
+	if d.App() != app || d.Owner() != owner || app.Config().MaxConns != 4 {
 		t.Error("App and Owner are one pool of 4 each")
 	}
 	if got := d.AppPool(20).Config().MaxConns; got != 20 {

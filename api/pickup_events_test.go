@@ -1,0 +1,378 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// stream is an open event stream, over a real connection.
+type stream struct {
+	t      testing.TB
+	body   *http.Response
+	lines  *bufio.Scanner
+	cancel context.CancelFunc
+	last   string // the id of the last event
+}
+
+type event struct {
+	id, name string
+	data     object
+}
+
+func (s *server) listen() string {
+	server := httptest.NewServer(s.api)
+	s.t.Cleanup(server.Close)
+	return server.URL
+}
+
+func follow(t testing.TB, url string, as *user, last string) *stream {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	r, _ := http.NewRequestWithContext(ctx, "GET", url+"/v1/pickups/stream", nil)
+	r.Header.Set("Authorization", "Bearer "+as.token)
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("stream: %d %s", response.StatusCode, response.Header.Get("Content-Type"))
+	}
+	st := &stream{t, response, bufio.NewScanner(response.Body), cancel, last}
+	if e, ok := st.next(); !ok || e.name != "" || e.id == "" {
+		t.Fatalf("the stream begins with %v", e)
+	}
+	return st
+}
+
+// next gives the next event; not ok at the end of the stream.
+func (st *stream) next() (e event, ok bool) {
+	for st.lines.Scan() {
+		name, value, _ := strings.Cut(st.lines.Text(), ": ")
+		switch name {
+		case "id":
+			e.id = value
+		case "event":
+			e.name = value
+		case "data":
+			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
+				st.t.Error(err)
+			}
+		case "":
+			if e.id != "" {
+				st.last = e.id
+				return e, true
+			}
+		}
+	}
+	return e, false
+}
+
+// transition gives the next event that is one of a transition.
+func (st *stream) transition() event {
+	st.t.Helper()
+	for {
+		e, ok := st.next()
+		if !ok {
+			st.t.Fatal("the stream ended")
+		}
+		if e.name != "" {
+			return e
+		}
+	}
+}
+
+func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	url := s.listen()
+	from := follow(t, url, s.dispatcher, "")
+	from.cancel()
+
+	const callers, rounds = 16, 4
+	var done sync.WaitGroup
+	for range callers {
+		done.Go(func() {
+			path := s.pickup()
+			s.do(s.staff, "POST", path+"/submit", nil).want(200)
+			driver := s.newDriver(s.tenant)
+			for range rounds {
+				s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": driver}).want(200)
+				s.do(s.dispatcher, "POST", path+"/release", nil).want(200)
+			}
+		})
+	}
+	const want = callers * (1 + 2*rounds)
+	seen := map[string]int{}
+	versions := map[string]float64{} // of each pickup, the last told
+	random := rand.New(rand.NewPCG(1, 2))
+	last := from.last
+	for len(seen) < want {
+		st := follow(t, url, s.dispatcher, last)
+		for range 1 + random.IntN(20) {
+			if len(seen) == want {
+				break
+			}
+			e := st.transition()
+			id, pickup, version := e.data["id"].(string), e.data["pickup_id"].(string), e.data["version"].(float64)
+			if seen[id]++; seen[id] > 1 {
+				t.Errorf("event %s is told twice", e.id)
+			}
+			if version <= versions[pickup] {
+				t.Errorf("pickup %s: version %v after %v", pickup, version, versions[pickup])
+			}
+			versions[pickup] = version
+			last = e.id
+		}
+		st.cancel()
+	}
+	done.Wait()
+	if n := scan[int](s, "SELECT count(*) FROM pickup_events"); n != want {
+		t.Errorf("%d events in the table, %d told", n, want)
+	}
+}
+
+// An event whose transaction ends late comes in its place, and nothing before it that
+// belongs after.
+func TestStreamWaitsForLateCommitters(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	url := s.listen()
+	early, late := s.pickup(), s.pickup()
+	st := follow(t, url, s.dispatcher, "")
+	tx, err := s.base.Owner().Begin(t.Context())
+	s.must(err)
+	defer tx.Rollback(t.Context())
+	_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
+	s.must(err)
+	s.do(s.staff, "POST", late+"/submit", nil).want(200) // younger than tx, and committed before it
+	told := make(chan event, 2)
+	go func() {
+		for range 2 {
+			e, _ := st.next()
+			for e.name == "" && e.id != "" {
+				e, _ = st.next()
+			}
+			told <- e
+		}
+	}()
+	select {
+	case e := <-told:
+		t.Fatalf("told %v while an older transaction runs", e)
+	case <-time.After(100 * time.Millisecond):
+	}
+	_, err = tx.Exec(t.Context(), `UPDATE pickups SET status = 'CANCELED', previous_status = status, version = 2 WHERE id = $1`, strings.TrimPrefix(early, "/v1/pickups/"))
+	s.must(err)
+	_, err = tx.Exec(t.Context(), `
+		INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+		VALUES ($1, $2, $3, 2, 'cancel', $4, 'DRAFT', 'CANCELED', '\x00')`,
+		s.tenant.id, newID(), strings.TrimPrefix(early, "/v1/pickups/"), s.staff.id)
+	s.must(err)
+	s.must(tx.Commit(t.Context()))
+	if first, second := <-told, <-told; first.name != "cancel" || second.name != "submit" {
+		t.Errorf("told %v, then %v", first, second)
+	}
+}
+
+func TestStreamShowsEachRoleItsOwn(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	url := s.listen()
+	streams := map[*user]*stream{}
+	for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.stranger, s.tenant.driver, s.rival, s.hub, s.foreign.dispatcher} {
+		streams[as] = follow(t, url, as, "")
+	}
+	s.pickupIn(s.foreign, db.PickupStatusSUBMITTED, s.foreign.facility, uuid.Nil)
+	s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.hidden, uuid.Nil)
+	id := s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.driverID)
+	s.do(s.dispatcher, "POST", "/v1/pickups/"+id.String()+"/release", nil).want(200)
+	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
+	for as, want := range map[*user]string{
+		s.admin: "submit submit assign release submit assign collect", s.dispatcher: "submit submit assign release submit assign collect",
+		s.staff: "submit assign release", s.stranger: "",
+		s.tenant.driver: "assign release", s.rival: "assign collect", s.hub: "collect", s.foreign.dispatcher: "submit",
+	} {
+		names := []string{}
+		for range strings.Fields(want) {
+			names = append(names, streams[as].transition().name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s is told %s, want %s", as.role, got, want)
+		}
+	}
+	// Nothing more comes: all of them end with what they were told.
+	time.Sleep(30 * time.Millisecond)
+	s.api.Drain()
+	for as, st := range streams {
+		for e, ok := st.next(); ok; e, ok = st.next() {
+			if e.name != "" {
+				t.Errorf("%s is told of %v too", as.role, e)
+			}
+		}
+	}
+}
+
+func TestStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	st := follow(t, s.listen(), s.staff, "")
+	s.do(s.staff, "DELETE", "/v1/session", nil).want(204)
+	begin := time.Now()
+	for _, ok := st.next(); ok; _, ok = st.next() {
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the stream ended after %v", took)
+	}
+}
+
+func TestStreamRefusesWhatIsNotItsOwn(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, id := range []string{"x", "1", "1-", "-1", "1-2-3", "01-2", "1-02", "+1-2", "1-2 ", " 1-2", "1 - 2", "99999999999999999999-1", "1-99999999999999999999",
+		"18446744073709551615-1", "9999999999-1", "1-9223372036854775808", "1-2;DROP TABLE users", strings.Repeat("9", 5000)} {
+		a := s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", id).want(422)
+		if a.str("field") != "Last-Event-ID" || len(id) > 10 && strings.Contains(string(a.body), id) {
+			t.Errorf("%q: got %s", id, a)
+		}
+	}
+}
+
+func TestEventsOfAPickupArePaged(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.pickup()
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	for range 4 {
+		s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": s.driverID}).want(200)
+		s.do(s.dispatcher, "POST", path+"/release", nil).want(200)
+	}
+	all := s.do(s.staff, "GET", path+"/events", nil).ids()
+	if got := s.pages(s.staff, path+"/events", 2, nil); !slices.Equal(got, all) || len(all) != 9 {
+		t.Errorf("paged %v, want %v", got, all)
+	}
+}
+
+// pages reads a list to its end, and gives the ids; between is called after each part.
+func (s *server) pages(as *user, path string, limit int, between func()) []string {
+	s.t.Helper()
+	var ids []string
+	for cursor := ""; ; {
+		a := s.do(as, "GET", fmt.Sprintf("%s?limit=%d%s", path, limit, cursor), nil).want(200)
+		got := a.ids()
+		ids = append(ids, got...)
+		next := a.str("next_cursor")
+		if next == "" {
+			if _, present := a.object()["next_cursor"]; present {
+				s.t.Errorf("%s: an empty next_cursor", path)
+			}
+			return ids
+		}
+		if len(got) != limit {
+			s.t.Errorf("%s: a part of %d with a next one", path, len(got))
+		}
+		cursor = "&cursor=" + next
+		if between != nil {
+			between()
+		}
+	}
+}
+
+func TestListsHaveNoGapWhileOthersInsert(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var want []string
+	for range 5 {
+		got := s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": s.batch(50)}).want(201)
+		want = append(want, got.ids()...)
+	}
+	// Many rows of one moment: the id decides.
+	s.exec("UPDATE pickups SET created_at = date_trunc('second', created_at) - interval '1 minute'")
+	got := s.pages(s.staff, "/v1/pickups", 7, func() { s.pickup() })
+	slices.Sort(want)
+	sorted := slices.Clone(got)
+	slices.Sort(sorted)
+	if !slices.Equal(sorted, want) {
+		t.Errorf("read %d rows, want %d", len(got), len(want))
+	}
+	// Exactly full parts, and one beyond.
+	s.exec("UPDATE pickups SET facility_id = $1", s.hidden)
+	for range 4 {
+		s.pickup()
+	}
+	for _, limit := range []int{1, 2, 4, 5, 200} {
+		if n := len(s.pages(s.staff, "/v1/pickups", limit, nil)); n != 4 {
+			t.Errorf("limit %d: %d rows, want 4", limit, n)
+		}
+	}
+	if n := len(s.do(s.admin, "GET", "/v1/pickups", nil).ids()); n != 50 {
+		t.Errorf("%d rows without a limit, want 50", n)
+	}
+}
+
+func TestEveryListIsPaged(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for i := range 5 {
+		id := newID()
+		u := s.newUser(s.tenant, db.UserRoleStaff)
+		s.newPhone(s.tenant, s.staff.id.String())
+		s.newDriver(s.tenant)
+		s.pickup()
+		s.do(s.admin, "POST", "/v1/facilities", object{"id": id, "name": "F", "address": "A", "latitude": 1, "longitude": i}).want(201)
+		s.do(s.admin, "POST", "/v1/groups", object{"name": "G"}).want(201)
+		s.do(s.admin, "POST", "/v1/accounts", object{"name": "A", "currency": "USD"}).want(201)
+		s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 1}).want(201)
+		s.do(s.admin, "PUT", "/v1/groups/"+s.group.String()+"/members/"+u.id.String(), nil).want(204)
+		s.do(s.admin, "PUT", "/v1/groups/"+s.group.String()+"/facilities/"+id.String(), nil).want(204)
+	}
+	cursors := map[string]string{}
+	lists := []string{"/v1/users", "/v1/users/" + s.staff.id.String() + "/phone-numbers", "/v1/facilities", "/v1/groups", "/v1/flags", "/v1/accounts",
+		"/v1/groups/" + s.group.String() + "/members", "/v1/groups/" + s.group.String() + "/facilities",
+		"/v1/accounts/" + s.account.String() + "/entries", "/v1/drivers", "/v1/pickups"}
+	for _, path := range lists {
+		whole := s.do(s.admin, "GET", path, nil).want(200)
+		n := 0
+		for cursor := "?limit=1"; cursor != ""; n++ {
+			a := s.do(s.admin, "GET", path+cursor, nil).want(200)
+			if got, want := fmt.Sprint(a.items()[0]), fmt.Sprint(whole.items()[n]); got != want {
+				t.Errorf("%s, part %d: %s, want %s", path, n, got, want)
+			}
+			if cursor = ""; a.str("next_cursor") != "" {
+				cursor = "?limit=1&cursor=" + a.str("next_cursor")
+				cursors[path] = a.str("next_cursor")
+			}
+		}
+		if n != len(whole.items()) || n < 2 {
+			t.Errorf("%s: %d parts, %d rows", path, n, len(whole.items()))
+		}
+	}
+	for _, path := range lists {
+		for other, cursor := range cursors {
+			if other != path {
+				s.do(s.admin, "GET", path+"?cursor="+cursor, nil).refused(422, "validation_failed", "cursor")
+			}
+		}
+		own := cursors[path]
+		for _, bad := range []string{"x", "AAAA", "%00", own[:4], "A" + own, own + "=", strings.ToUpper(own) + "a", strings.Repeat("A", 4000)} {
+			s.do(s.admin, "GET", path+"?cursor="+bad, nil).refused(422, "validation_failed", "cursor")
+		}
+	}
+}

@@ -1,0 +1,331 @@
+package api_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// roomy lets many callers at once have connections of their own.
+func roomy(c *db.Config, _ *api.Options) { c.MaxConns, c.AcquireTimeout = 20, 5*time.Second }
+
+func TestCreatedPickupIsADraftOfItsRequester(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	full := with(s.newPickup(), object{
+		"id": newID(), "pickup_latitude": 37.5, "pickup_longitude": -122.5, "note": "Ring twice",
+		"window_start": "2030-01-02T03:04:05+02:00", "window_end": "2030-01-02T06:00:00.123456Z",
+	})
+	a := s.do(s.staff, "POST", "/v1/pickups", full).fresh(201)
+	o := a.object()
+	for name, want := range full {
+		if !strings.HasPrefix(name, "window") && fmt.Sprint(o[name]) != fmt.Sprint(want) {
+			t.Errorf("%s is %v, want %v", name, o[name], want)
+		}
+	}
+	if o["status"] != "DRAFT" || o["requested_by"] != s.staff.id.String() || o["version"] != 1.0 {
+		t.Errorf("got %s", a)
+	}
+	for name, want := range map[string]string{"window_start": "2030-01-02T01:04:05Z", "window_end": "2030-01-02T06:00:00.123456Z"} {
+		got, err := time.Parse(time.RFC3339Nano, a.str(name))
+		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%s is %v (%v), want %s", name, got, err, want)
+		}
+	}
+	if got := s.do(s.staff, "GET", a.header.Get("Location"), nil).want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
+		t.Errorf("Location leads to %s", got)
+	}
+}
+
+func TestCreateRepeatedIsOnePickup(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	body := with(s.newPickup(), object{"id": newID()})
+	create := func(as *user, body object) *answer { return s.do(as, "POST", "/v1/pickups", body) }
+	first := create(s.staff, body).fresh(201)
+	create(s.staff, body).replayed()
+	create(s.staff, with(body, object{"note": "other"})).refused(409, "id_reused", "id")
+	create(s.dispatcher, body).refused(409, "id_reused", "id")
+	path := first.header.Get("Location")
+	s.do(s.staff, "PATCH", path, object{"note": "edited"}, "If-Match", first.etag()).want(200)
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	if again := create(s.staff, body).replayed(); again.str("status") != "SUBMITTED" || again.str("note") != "edited" {
+		t.Errorf("the repeat shows %s", again)
+	}
+	create(s.staff, with(body, object{"note": "edited"})).refused(409, "id_reused")
+	answers := atOnce(16, func(int) *answer {
+		return create(s.staff, with(body, object{"id": "01890000-0000-7000-8000-000000000001"}))
+	})
+	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 15 {
+		t.Errorf("at once: %v", got)
+	}
+}
+
+func TestCreateNamesWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, c := range []struct {
+		as      *user
+		changes object
+		code    string
+		field   string
+	}{
+		{s.staff, object{"facility_id": newID()}, "facility_not_found", "facility_id"},
+		{s.staff, object{"facility_id": s.hidden}, "facility_not_found", "facility_id"},
+		{s.dispatcher, object{"facility_id": s.foreign.facility}, "facility_not_found", "facility_id"},
+		{s.staff, object{"account_id": newID()}, "account_not_found", "account_id"},
+		{s.staff, object{"account_id": s.foreign.account}, "account_not_found", "account_id"},
+		{s.staff, object{"price_cents": -1}, "validation_failed", "price_cents"},
+		{s.staff, object{"price_cents": 9007199254740992}, "validation_failed", "price_cents"},
+		{s.staff, object{"pickup_address": "   "}, "validation_failed", "pickup_address"},
+		{s.staff, object{"dropoff_address": "\t\n"}, "validation_failed", "dropoff_address"},
+		{s.staff, object{"note": " "}, "validation_failed", "note"},
+		{s.staff, object{"note": ""}, "validation_failed", "note"},
+		{s.staff, object{"pickup_address": strings.Repeat("ä", 501)}, "validation_failed", "pickup_address"},
+		{s.staff, object{"pickup_latitude": 1.0}, "validation_failed", "pickup_longitude"},
+		{s.staff, object{"pickup_longitude": 1.0}, "validation_failed", "pickup_latitude"},
+		{s.staff, object{"pickup_latitude": 90.1, "pickup_longitude": 1}, "validation_failed", "pickup_latitude"},
+		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-01T00:00:00Z"}, "validation_failed", "window_end"},
+		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-02T00:00:00Z"}, "validation_failed", "window_end"},
+		{s.staff, object{"window_start": "0001-01-01T00:00:00Z"}, "validation_failed", "window_start"},
+		{s.staff, object{"window_end": "0001-01-01T00:00:00Z"}, "validation_failed", "window_end"},
+		{s.staff, object{"window_end": "9999-12-31T23:59:59-14:00"}, "validation_failed", "window_end"},
+		{s.staff, object{"window_start": "0000-01-01T00:00:00+14:00"}, "validation_failed", "window_start"},
+	} {
+		body := with(s.newPickup(), c.changes)
+		a := s.do(c.as, "POST", "/v1/pickups", body)
+		if a.status != 422 || a.str("code") != c.code {
+			t.Errorf("%v: got %s, want %s", c.changes, a, c.code)
+		} else if field := a.str("field"); field != c.field {
+			t.Errorf("%v: field %q, want %q", c.changes, field, c.field)
+		}
+		batch := s.do(c.as, "POST", "/v1/pickups/batch", object{"items": []object{s.newPickup(), s.newPickup(), body}})
+		if batch.status != 422 || batch.str("code") != c.code || batch.str("field") != "items[2]."+c.field {
+			t.Errorf("in a batch, %v: got %s", c.changes, batch)
+		}
+		one := s.do(c.as, "POST", "/v1/pickups/batch", object{"items": []object{body}})
+		if one.status != 422 || one.str("field") != "items[0]."+c.field {
+			t.Errorf("alone in a batch, %v: got %s", c.changes, one)
+		}
+	}
+	if n := scan[int](s, "SELECT count(*) FROM pickups"); n != 0 {
+		t.Errorf("%d pickups were made", n)
+	}
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"pickup_address": strings.Repeat("ä", 500)})).want(201)
+}
+
+func (t *tenant) batch(n int) []object {
+	items := make([]object, n)
+	for i := range items {
+		items[i] = with(t.newPickup(), object{"id": uuid.New(), "note": fmt.Sprint("item ", i)})
+	}
+	return items
+}
+
+func TestBatchAnswersInTheOrderAsked(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	items := s.batch(1000)
+	send := func(items []object) *answer {
+		return s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items})
+	}
+	check := func(a *answer) {
+		t.Helper()
+		got := a.items()
+		if len(got) != len(items) {
+			t.Fatalf("%d items", len(got))
+		}
+		for i := range items {
+			if got[i]["note"] != items[i]["note"] || got[i]["id"] != items[i]["id"].(uuid.UUID).String() {
+				t.Fatalf("item %d is %v", i, got[i])
+			}
+		}
+	}
+	check(send(items).fresh(201))
+	check(send(items).replayed())
+	slices.Reverse(items)
+	check(send(items).replayed())
+	items = append(items[:10:10], s.batch(5)...)
+	check(send(items).fresh(201)) // some are known, some new
+	check(send(items).replayed())
+	s.do(s.staff, "POST", "/v1/pickups", items[0]).replayed()
+	send(s.batch(1001)).refused(422, "validation_failed", "items")
+	send(nil).refused(422, "validation_failed", "items")
+	send([]object{}).refused(422, "validation_failed", "items")
+}
+
+func TestBatchIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	send := func(items []object) *answer {
+		return s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items})
+	}
+	items := s.batch(10)
+	items[7]["account_id"] = newID()
+	send(items).refused(422, "account_not_found", "items[7].account_id")
+	items[7]["account_id"] = s.account
+	items[3]["facility_id"] = s.hidden
+	send(items).refused(422, "facility_not_found", "items[3].facility_id")
+	items[3]["facility_id"] = s.facility
+	items[9]["id"] = items[2]["id"]
+	send(items).refused(422, "validation_failed", "items[9].id")
+	items[9]["id"] = newID()
+	used := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"id": items[5]["id"]})).want(201)
+	send(items).refused(409, "id_reused", "items[5].id")
+	items[4] = with(items[4], object{"price_cents": nil})
+	send(items).refused(422, "validation_failed", "items[4].price_cents")
+	items[4] = with(items[4], object{"price_cents": 5, "extra": 1})
+	send(items).refused(422, "unknown_field", "items[4].extra")
+	if ids := s.do(s.staff, "GET", "/v1/pickups", nil).ids(); len(ids) != 1 || ids[0] != used.str("id") {
+		t.Errorf("pickups: %v", ids)
+	}
+}
+
+func TestBatchesAtOnceMakeEachPickupOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	items := s.batch(20)
+	answers := atOnce(8, func(i int) *answer {
+		mine := slices.Clone(items)
+		if i%2 == 1 {
+			slices.Reverse(mine)
+		}
+		return s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": mine})
+	})
+	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
+		t.Errorf("got %v", got)
+	}
+	if n := scan[int](s, "SELECT count(*) FROM pickups"); n != 20 {
+		t.Errorf("%d pickups, want 20", n)
+	}
+}
+
+func TestEditChangesWhatIsSentAlone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	full := with(s.newPickup(), object{
+		"pickup_latitude": 37.5, "pickup_longitude": -122.5, "note": "Ring twice",
+		"window_start": "2030-01-02T03:00:00Z", "window_end": "2030-01-02T06:00:00Z",
+	})
+	made := s.do(s.staff, "POST", "/v1/pickups", full).want(201)
+	path, tag := made.header.Get("Location"), made.etag()
+	edit := func(body any) *answer { return s.do(s.staff, "PATCH", path, body, "If-Match", tag) }
+	now := made.object()
+	for _, c := range []struct {
+		body string
+		want object
+	}{
+		{`{}`, object{}},
+		{`{"note": null}`, object{"note": nil}},
+		{`{"note": "Knock"}`, object{"note": "Knock"}},
+		{`{"pickup_latitude": null, "pickup_longitude": null}`, object{"pickup_latitude": nil, "pickup_longitude": nil}},
+		{`{"pickup_latitude": 1.5, "pickup_longitude": 2.5}`, object{"pickup_latitude": 1.5, "pickup_longitude": 2.5}},
+		{`{"window_start": null}`, object{"window_start": nil}},
+		{`{"window_end": null, "price_cents": 7}`, object{"window_end": nil, "price_cents": 7.0}},
+		{`{"pickup_address": "3 New St"}`, object{"pickup_address": "3 New St"}},
+	} {
+		a := edit(c.body).want(200)
+		for name, v := range c.want {
+			now[name] = v
+		}
+		got := a.object()
+		for name, v := range now {
+			if name != "version" && name != "updated_at" && got[name] != v {
+				t.Errorf("after %s, %s is %v, want %v", c.body, name, got[name], v)
+			}
+		}
+		if a.etag() == tag {
+			t.Errorf("%s left the ETag as it was", c.body)
+		}
+		tag = a.etag()
+	}
+	for body, want := range map[string][2]string{
+		`{"pickup_latitude": null}`:                     {"validation_failed", "pickup_longitude"},
+		`{"pickup_longitude": null}`:                    {"validation_failed", "pickup_longitude"},
+		`{"pickup_latitude": 91}`:                       {"validation_failed", "pickup_latitude"},
+		`{"price_cents": null}`:                         {"validation_failed", "price_cents"},
+		`{"pickup_address": null}`:                      {"validation_failed", "pickup_address"},
+		`{"pickup_address": "  "}`:                      {"validation_failed", "pickup_address"},
+		`{"facility_id": null}`:                         {"validation_failed", "facility_id"},
+		`{"note": ""}`:                                  {"validation_failed", "note"},
+		`{"note": "  "}`:                                {"validation_failed", "note"},
+		`{"window_end": "0001-01-01T00:00:00Z"}`:        {"validation_failed", "window_end"},
+		`{"window_end": "9999-12-31T23:59:59-14:00"}`:   {"validation_failed", "window_end"},
+		`{"window_start": "0000-01-01T00:00:00+14:00"}`: {"validation_failed", "window_start"},
+		`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {"validation_failed", "window_end"},
+		`{"facility_id": "` + s.hidden.String() + `"}`:                                {"facility_not_found", "facility_id"},
+		`{"facility_id": "` + newID().String() + `"}`:                                 {"facility_not_found", "facility_id"},
+		`{"account_id": "` + s.foreign.account.String() + `"}`:                        {"account_not_found", "account_id"},
+		`{"status": "SUBMITTED"}`:                                                     {"unknown_field", "status"},
+		`{"driver_id": null}`:                                                         {"unknown_field", "driver_id"},
+	} {
+		a := edit(body)
+		if a.status != 422 || a.str("code") != want[0] || a.str("field") != want[1] {
+			t.Errorf("%s: got %s, want %v", body, a, want)
+		}
+	}
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	tag = s.do(s.staff, "GET", path, nil).etag()
+	if a := edit(`{"note": "late"}`).refused(409, "not_editable"); a.str("current_status") != "SUBMITTED" {
+		t.Errorf("got %s", a)
+	}
+}
+
+func TestListPickupsFilters(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	draft := s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.facility, uuid.Nil).String()
+	hidden := s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.hidden, uuid.Nil).String()
+	collected := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID).String()
+	s.exec("UPDATE pickups SET created_at = '2024-01-01T00:00:00Z' WHERE id = $1", draft)
+	s.exec("UPDATE pickups SET created_at = '2024-02-01T00:00:00Z' WHERE id = $1", hidden)
+	for query, want := range map[string][]string{
+		"":                                   {collected, hidden, draft},
+		"status=DRAFT":                       {hidden, draft},
+		"status=CANCELED":                    {},
+		"facility_id=" + s.facility.String(): {collected, draft},
+		"driver_id=" + s.driverID.String():   {collected},
+		"driver_id=" + newID().String():      {},
+		"created_from=2024-01-01T00:00:00Z&created_to=2024-02-01T00:00:00Z":                             {draft},
+		"created_from=2024-01-01T00:00:00.000001Z&created_to=2024-02-01T00:00:00.000001Z":               {hidden},
+		"created_from=" + url.QueryEscape("2024-02-01T05:00:00+05:00"):                                  {collected, hidden},
+		"created_to=2023-01-01T00:00:00Z":                                                               {},
+		"status=DRAFT&facility_id=" + s.hidden.String() + "&created_from=2024-01-15T00:00:00Z&limit=10": {hidden},
+	} {
+		got := s.do(s.admin, "GET", "/v1/pickups?"+query, nil).want(200).ids()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s lists %v, want %v", query, got, want)
+		}
+	}
+	for query, field := range map[string]string{
+		"status=draft": "status", "status=": "status", "facility_id=1": "facility_id", "driver_id=" + uuid.Nil.String(): "driver_id",
+		"created_from=yesterday": "created_from", "created_from=2024-02-30T00:00:00Z": "created_from", "created_to=2024-01-01": "created_to",
+		"created_from=2024-01-01T00:00:00+05:00": "created_from", // the plus is a space
+	} {
+		s.do(s.admin, "GET", "/v1/pickups?"+query, nil).refused(422, "validation_failed", field)
+	}
+}
+
+func TestPickupNotModified(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.pickup()
+	tag := s.do(s.staff, "GET", path, nil).etag()
+	for _, have := range []string{tag, "W/" + tag, `"9", ` + tag, "*", `"x",W/` + tag + ` , "y"`} {
+		a := s.do(s.staff, "GET", path, nil, "If-None-Match", have).want(304)
+		if a.etag() != tag || len(a.body) > 0 {
+			t.Errorf("304 has ETag %s and body %q", a.etag(), a.body)
+		}
+	}
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	s.do(s.staff, "GET", path, nil, "If-None-Match", tag).want(200)
+	s.do(s.stranger, "GET", path, nil, "If-None-Match", "*").refused(404, "not_found")
+}

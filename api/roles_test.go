@@ -1,0 +1,435 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// rights says who may do what: a letter for each of admin, dispatcher, staff, driver
+// and hub. A: on every row of the tenant. O: on those that are theirs to see, the
+// others being not there. -: not at all. on is what the path names.
+type rights struct {
+	who string
+	on  string
+}
+
+var table = map[string]rights{
+	"login": {"public", ""}, "livez": {"public", ""}, "readyz": {"public", ""}, "get-error": {"public", ""},
+	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
+
+	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
+	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"}, "remove-phone-number": {"A-O--", "phone"},
+
+	"create-facility": {"A----", ""}, "list-facilities": {"AAAAA", ""}, "get-facility": {"AAOOO", "facility"},
+	"edit-facility": {"A----", "facility"},
+
+	"create-group": {"A----", ""}, "list-groups": {"A----", ""}, "get-group": {"A----", "group"}, "edit-group": {"A----", "group"},
+	"list-group-members": {"A----", "group"}, "add-group-member": {"A----", "member"}, "remove-group-member": {"A----", "member"},
+	"list-group-facilities": {"A----", "group"}, "add-group-facility": {"A----", "shown"}, "remove-group-facility": {"A----", "shown"},
+
+	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
+
+	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAA--", "account"},
+	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"}, "deposit-to-account": {"A----", "account"},
+	"list-entries": {"AAA--", "account"}, "get-entry": {"AAA--", "entry"},
+
+	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
+	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
+
+	"create-pickup": {"-AA--", ""}, "create-pickups": {"-AA--", ""},
+	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
+	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""}, "stream-pickups": {"AAAAA", ""},
+	"submit-pickup": {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
+	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
+	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
+	"deliver-pickup": {"---OO", "pickup"},
+}
+
+// begins is where a pickup stands for an operation on it.
+var begins = map[string]db.PickupStatus{
+	"edit-pickup": db.PickupStatusDRAFT, "submit-pickup": db.PickupStatusDRAFT, "cancel-pickup": db.PickupStatusSUBMITTED,
+	"assign-pickup": db.PickupStatusSUBMITTED, "dispatch-pickup": db.PickupStatusSUBMITTED, "release-pickup": db.PickupStatusASSIGNED,
+	"collect-pickup": db.PickupStatusASSIGNED, "receive-pickup": db.PickupStatusCOLLECTED, "pack-pickup": db.PickupStatusRECEIVED,
+	"ship-pickup": db.PickupStatusPACKED, "deliver-pickup": db.PickupStatusSHIPPED,
+	"get-pickup": db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
+}
+
+var roles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub}
+
+func (t *tenant) as(role db.UserRole) *user {
+	return map[db.UserRole]*user{
+		db.UserRoleAdmin: t.admin, db.UserRoleDispatcher: t.dispatcher, db.UserRoleStaff: t.staff,
+		db.UserRoleDriver: t.driver, db.UserRoleHub: t.hub,
+	}[role]
+}
+
+// may tells whether the table lets the role do the operation at all.
+func (r rights) may(role db.UserRole) byte {
+	if r.who == "public" {
+		return 'A'
+	}
+	return r.who[slices.Index(roles, role)]
+}
+
+// someone who may do the operation.
+func (t *tenant) whoMay(operation string) *user {
+	for _, role := range roles {
+		if table[operation].may(role) != '-' {
+			return t.as(role)
+		}
+	}
+	return nil
+}
+
+// Every operation, by every role, on what is theirs, on what they may not see, and
+// on another tenant's: a role that may not is 403, what may not be seen is 404,
+// exactly like what is not there.
+func TestRolesMayWhatTheTableSays(t *testing.T) {
+	t.Parallel()
+	for id := range table {
+		if theDocument().operation(id) == nil {
+			t.Errorf("the table has %s, the document has not", id)
+		}
+	}
+	for _, op := range theDocument().operations {
+		if table[op.id].who == "" {
+			t.Errorf("%s stands in no line of the table: say who may", op.id)
+		}
+	}
+	for _, role := range roles {
+		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			for _, op := range theDocument().operations {
+				if table[op.id].who != "public" && op.id != "stream-pickups" && op.id != "logout" {
+					s.tryRole(op, role)
+				}
+			}
+			s.do(s.as(role), "DELETE", "/v1/session", nil).want(204)
+			s.do(s.as(role), "GET", "/v1/session", nil).refused(401, "unauthenticated")
+		})
+	}
+}
+
+func (s *server) tryRole(op *described, role db.UserRole) {
+	s.t.Helper()
+	right, as := table[op.id], s.as(role)
+	try := func(which string, t *tenant) *answer {
+		c := s.call(op, role, which, t)
+		return s.do(as, op.method, c.path, c.body, c.headers...)
+	}
+	expect := func(which string, a *answer, want int) {
+		if a.status != want && !(want == 200 && a.status < 300) {
+			s.t.Errorf("%s by %s on %s: got %s, want %d", op.id, role, which, a, want)
+		}
+	}
+	whiches := []string{"own", "other", "foreign", "absent"}
+	if right.on == "" {
+		whiches = whiches[:1]
+	}
+	for _, which := range whiches {
+		t := s.tenant
+		if which == "foreign" {
+			t = s.foreign
+		}
+		a := try(which, t)
+		switch {
+		case right.may(role) == '-':
+			expect(which, a, 403)
+		case which == "own", which == "other" && right.may(role) == 'A':
+			expect(which, a, 200)
+			if op.id == "change-password" { // the session is over: as it was
+				s.exec("UPDATE users SET password_epoch = 1, password_hash = $1", passwordHash())
+			}
+		default:
+			expect(which, a, 404)
+			if absent := try("absent", t); !bytes.Equal(withoutID(a), withoutID(absent)) || fmt.Sprint(shape(a)) != fmt.Sprint(shape(absent)) {
+				s.t.Errorf("%s by %s: what is %s answers %s, what is not there %s", op.id, role, which, a, absent)
+			}
+		}
+	}
+}
+
+// withoutID is a problem without its request_id.
+func withoutID(a *answer) []byte {
+	o := a.object()
+	delete(o, "request_id")
+	text, _ := json.Marshal(o)
+	return text
+}
+
+// shape is what the headers tell.
+func shape(a *answer) []string {
+	var names []string
+	for name := range a.header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// call is a request that is all right, apart perhaps from who sends it and what it names.
+type call struct {
+	path    string
+	body    any
+	headers []string
+}
+
+// call makes a request for the operation on what is the role's own, on other rows of
+// the tenant that are not, on another tenant's, or on what is absent.
+func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
+	s.t.Helper()
+	c := call{body: s.bodyFor(op, t)}
+	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account", "entry", "driver", "pickup"}, table[op.id].on) {
+		s.t.Fatalf("%s: on what?", op.id)
+	}
+	ids := map[string]string{
+		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(), "phone_number_id": t.phone.String(),
+		"facility_id": t.facility.String(), "group_id": t.group.String(), "account_id": t.account.String(),
+		"entry_id": t.entry.String(), "driver_id": t.driverID.String(),
+	}
+	if which == "other" {
+		ids["user_id"], ids["facility_id"], ids["driver_id"] = t.stranger.id.String(), t.hidden.String(), t.rivalID.String()
+	}
+	switch on := table[op.id].on; {
+	case which == "absent":
+		for name := range ids {
+			ids[name] = newID().String()
+		}
+		ids["name"] = "absent"
+	case on == "flag" && which == "foreign":
+		ids["name"] = "absent" // a flag has its name alone
+	case on == "phone":
+		owner := ids["user_id"]
+		ids["phone_number_id"] = s.newPhone(t, owner)
+	case on == "member" && op.method == "DELETE":
+		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, ids["user_id"])
+	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // who sees everything anyhow
+		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, ids["facility_id"])
+	case on == "pickup":
+		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
+	case op.id == "get-facility" && role == db.UserRoleDriver && which == "own":
+		s.pickupIn(t, db.PickupStatusCOLLECTED, t.facility, t.driverID)
+	case op.id == "change-password" || op.id == "deactivate-user":
+		if which == "own" && role == db.UserRoleAdmin || op.id == "deactivate-user" && which == "own" {
+			ids["user_id"] = s.newUser(t, db.UserRoleHub).id.String() // not to end this very session
+		}
+	}
+	if which == "absent" && table[op.id].on == "pickup" {
+		ids["pickup_id"] = newID().String()
+	}
+	if op.id == "edit-driver" && role == db.UserRoleDriver {
+		c.body = object{"on_duty": true}
+	}
+	c.path = op.path
+	for name, id := range ids {
+		c.path = strings.ReplaceAll(c.path, "{"+name+"}", id)
+	}
+	for _, p := range op.parameters {
+		if p["name"] == "If-Match" && p["required"] == true {
+			c.headers = []string{"If-Match", s.currentTag(op, c.path, t)}
+		}
+	}
+	return c
+}
+
+// currentTag is the ETag of what the path names, for who sees everything.
+func (s *server) currentTag(op *described, path string, t *tenant) string {
+	w := httptest.NewRecorder()
+	s.api.ServeHTTP(w, request(s.t, t.admin, http.MethodGet, path, nil))
+	if tag := w.Header().Get("ETag"); tag != "" {
+		return tag
+	}
+	return `"1"`
+}
+
+// pickupFor makes one where the operation begins: seen by the role, or not.
+func (s *server) pickupFor(op *described, role db.UserRole, which string, t *tenant) uuid.UUID {
+	s.t.Helper()
+	status, ok := begins[op.id]
+	if !ok {
+		s.t.Fatalf("%s: where does it begin?", op.id)
+	}
+	facility, driver := t.facility, uuid.Nil
+	if op.id != "assign-pickup" && op.id != "dispatch-pickup" {
+		driver = t.driverID
+	}
+	if which == "other" {
+		facility, driver = t.hidden, uuid.Nil
+		if role == db.UserRoleHub {
+			status = db.PickupStatusASSIGNED
+		}
+	}
+	return s.pickupIn(t, status, facility, driver)
+}
+
+func (s *server) newPhone(t *tenant, userID string) string {
+	id := newID()
+	s.exec(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\x00')`,
+		t.id, id, userID, phoneNumber())
+	return id.String()
+}
+
+// bodyFor is a body that the operation takes, nil for none.
+func (s *server) bodyFor(op *described, t *tenant) any {
+	id := newID()
+	switch op.id {
+	case "login":
+		return object{"tenant": t.slug, "email": t.staff.email, "password": password}
+	case "create-user":
+		return object{"id": id, "email": id.String() + "@example.com", "password": password, "name": "Ada", "role": "staff"}
+	case "edit-user", "edit-facility", "edit-group", "edit-account", "edit-driver":
+		return object{"name": "Another name"}
+	case "change-password":
+		return object{"current_password": password, "new_password": password + "!"}
+	case "add-phone-number":
+		return object{"number": phoneNumber()}
+	case "create-facility":
+		return object{"id": id, "name": "Clinic", "address": "1 Main St", "latitude": 37.7, "longitude": -122.4}
+	case "create-group", "create-driver":
+		return object{"id": id, "name": "A name"}
+	case "create-account":
+		return object{"id": id, "name": "Account", "currency": "USD"}
+	case "charge-account", "deposit-to-account":
+		return object{"id": id, "amount_cents": 5}
+	case "set-flag":
+		return object{"enabled": true}
+	case "locate-driver":
+		return object{"latitude": 37.7, "longitude": -122.4, "located_at": "2024-05-06T07:08:09Z"}
+	case "create-pickup":
+		return with(t.newPickup(), object{"id": id})
+	case "create-pickups":
+		return object{"items": []object{with(t.newPickup(), object{"id": id})}}
+	case "edit-pickup":
+		return object{"price_cents": 4000}
+	case "assign-pickup":
+		return object{"driver_id": s.newDriver(t)}
+	case "cancel-pickup":
+		return object{"reason": "No longer needed"}
+	}
+	if op.body != nil {
+		s.t.Fatalf("%s: what body?", op.id)
+	}
+	return nil
+}
+
+// phoneNumber is a new one.
+func phoneNumber() string {
+	id := uuid.New()
+	return fmt.Sprintf("+1%d", 1_000_000_000+(uint64(id[0])<<24|uint64(id[1])<<16|uint64(id[2])<<8|uint64(id[3]))%8_999_999_999)
+}
+
+func TestWithoutATokenNothingIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	good := s.admin.token
+	for _, op := range theDocument().operations {
+		if op.public {
+			continue
+		}
+		path := s.call(op, db.UserRoleAdmin, "absent", s.tenant).path
+		for _, header := range []string{"", "Bearer", "Bearer ", "Basic " + good, good, "Bearer x" + good, "Bearer " + good[:len(good)-1],
+			"Bearer " + good[:len(good)-4] + "AAAA", "Bearer " + string(db.NewToken(s.tenant.id)), "Bearer " + good + " " + good} {
+			s.do(nil, op.method, path, nil, "Authorization", header).refused(401, "unauthenticated")
+		}
+	}
+	s.do(nil, "GET", "/v1/session", nil, "Authorization", "bearer "+good).want(200)
+}
+
+func TestListsShowEachRoleItsOwn(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	theirs := s.pickupIn(s.foreign, db.PickupStatusCOLLECTED, s.foreign.facility, s.foreign.driverID)
+	draft := s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.facility, uuid.Nil).String()
+	concealed := s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.hidden, uuid.Nil).String()
+	mine := s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.driverID).String()
+	delivered := s.pickupIn(s.tenant, db.PickupStatusDELIVERED, s.facility, s.rivalID).String()
+	others := s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.rivalID).String()
+	canceled := s.pickupIn(s.tenant, db.PickupStatusCANCELED, s.facility, uuid.Nil).String()
+	all := []string{draft, concealed, mine, others, delivered, canceled}
+	for _, c := range []struct {
+		as   *user
+		path string
+		want []string
+	}{
+		{s.admin, "/v1/pickups", all}, {s.dispatcher, "/v1/pickups", all},
+		{s.staff, "/v1/pickups", []string{draft, others, delivered, canceled}},
+		{s.stranger, "/v1/pickups", nil},
+		{s.tenant.driver, "/v1/pickups", []string{mine}},
+		{s.rival, "/v1/pickups", []string{others, delivered}},
+		{s.hub, "/v1/pickups", []string{mine, delivered}},
+		{s.foreign.admin, "/v1/pickups", []string{theirs.String()}},
+		{s.admin, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},
+		{s.dispatcher, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},
+		{s.staff, "/v1/facilities", []string{s.facility.String()}}, {s.hub, "/v1/facilities", []string{s.facility.String()}},
+		{s.stranger, "/v1/facilities", nil}, {s.tenant.driver, "/v1/facilities", []string{s.hidden.String()}},
+		{s.tenant.driver, "/v1/drivers", []string{s.driverID.String()}}, {s.staff, "/v1/drivers", []string{s.driverID.String(), s.rivalID.String()}},
+		{s.foreign.dispatcher, "/v1/accounts", []string{s.foreign.account.String()}},
+		{s.foreign.admin, "/v1/groups", []string{s.foreign.group.String()}},
+	} {
+		got := s.do(c.as, "GET", c.path, nil).want(200).ids()
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s lists %s as %v, want %v", c.as.role, c.path, got, c.want)
+		}
+	}
+	if n := len(s.do(s.dispatcher, "GET", "/v1/users", nil).want(200).items()); n != 7 {
+		t.Errorf("%d users, want the tenant's 7", n)
+	}
+}
+
+// A driver without a login is nobody's: not that of a driver user without a driver.
+func TestUnlinkedDriverUserSeesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.do(s.admin, "POST", "/v1/drivers", object{"id": uuid.Nil, "name": "Nobody"}).refused(422, "validation_failed", "id")
+	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, uuid.Nil)
+	unlinked := s.newUser(s.tenant, db.UserRoleDriver)
+	for _, path := range []string{"/v1/pickups", "/v1/drivers", "/v1/facilities"} {
+		if ids := s.do(unlinked, "GET", path, nil).want(200).ids(); len(ids) > 0 {
+			t.Errorf("%s shows %v", path, ids)
+		}
+	}
+	if s.do(unlinked, "GET", "/v1/session", nil).want(200).str("driver_id") != "" {
+		t.Error("the session has a driver")
+	}
+}
+
+func TestDriversChangeTheirDutyAlone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := "/v1/drivers/" + s.driverID.String()
+	tag := s.do(s.tenant.driver, "GET", path, nil).want(200).etag()
+	for _, body := range []object{{"name": "Me"}, {"user_id": nil}, {"user_id": s.staff.id}, {"latitude": 1.0, "longitude": 1.0}} {
+		raw, _ := json.Marshal(body)
+		s.do(s.tenant.driver, "PATCH", path, raw, "If-Match", tag).refused(403, "forbidden")
+	}
+	s.do(s.tenant.driver, "PATCH", path, object{"on_duty": false}, "If-Match", tag).want(200)
+	s.do(s.dispatcher, "PATCH", path, object{"name": "Renamed"}, "If-Match", tag).refused(412, "stale_version")
+}
+
+func TestNobodyButAdminsSetARole(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, as := range []*user{s.staff, s.tenant.driver, s.hub} {
+		path := "/v1/users/" + as.id.String()
+		tag := s.do(as, "GET", path, nil).want(200).etag()
+		s.do(as, "PATCH", path, object{"role": "admin"}, "If-Match", tag).refused(403, "forbidden")
+		s.do(as, "PATCH", path, object{"name": "Me"}, "If-Match", tag).want(200)
+	}
+	path := "/v1/users/" + s.staff.id.String()
+	s.do(s.admin, "PATCH", path, object{"role": "dispatcher"}, "If-Match", s.do(s.admin, "GET", path, nil).etag()).want(200)
+	s.do(s.staff, "GET", "/v1/users", nil).want(200) // a dispatcher from this request on
+}

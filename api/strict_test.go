@@ -1,0 +1,274 @@
+package api_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// secret is what no answer may repeat.
+const secret = "xyzzy-secret-value"
+
+// tries are requests that are wrong in one way each.
+func (s *server) tries(op *described, c call) map[string]call {
+	out := map[string]call{}
+	add := func(name string, change func(*call)) {
+		n := call{c.path, c.body, slices.Clone(c.headers)}
+		change(&n)
+		out[name] = n
+	}
+	query := func(q string) func(*call) { return func(n *call) { n.path += "?" + q } }
+	add("unknown parameter", query("unknown="+secret))
+	add("unknown parameter without value", query("unknown"))
+	add("malformed query", query("a=%zz"))
+	add("semicolon", query("a;b"))
+	for _, p := range op.parameters {
+		name, in := p["name"].(string), p["in"].(string)
+		switch in {
+		case "query":
+			add(name+" empty", query(name+"="))
+			add(name+" without =", query(name))
+			add(name+" twice", query(name+"=1&"+name+"=1"))
+			add(name+" NUL", query(name+"=%00"))
+			add(name+" no UTF-8", query(name+"=%ff"))
+			add(name+" garbage", query(name+"="+secret))
+			if name == "limit" {
+				for _, v := range []string{"0", "-1", "201", "1000000000", "99999999999999999999", "1.0", "1e1", "0x10", "+5", "%205", "5%20", "NaN"} {
+					add("limit "+v, query("limit="+v))
+				}
+			}
+		case "path":
+			schema := theDocument().resolve(p["schema"].(object))
+			values := []string{"%00", "%ff", secret, strings.Repeat("x", 300), "..%2f..%2fetc", "%20", "null"}
+			if schema["format"] == "uuid" {
+				values = append(values, "0", "00000000-0000-0000-0000-00000000000g", "%7B"+newID().String()+"%7D", "urn:uuid:"+newID().String(),
+					strings.ReplaceAll(newID().String(), "-", ""), newID().String()+"%00")
+			}
+			for _, v := range values {
+				add(name+" is "+v, func(n *call) {
+					n.path = strings.Replace(pathWith(op, n.path, name, v), "//", "/", 1)
+				})
+			}
+		}
+	}
+	if op.body == nil {
+		for name, body := range map[string]string{
+			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`, "null": `null`, "two": `{}{}`,
+			"late": strings.Repeat(" ", 100) + `{"a":1}`, "large": strings.Repeat("x", 100_000), "no UTF-8": "\xff",
+		} {
+			add("body: "+name, func(n *call) { n.body = body })
+		}
+		return out
+	}
+	raw := func(name, text string) { add("body: "+name, func(n *call) { n.body = text }) }
+	good, _ := json.Marshal(c.body)
+	if op.bodyRequired {
+		add("no body", func(n *call) { n.body = nil })
+		raw("empty", "")
+	}
+	raw("blank", "   ")
+	raw("null", "null")
+	raw("array", "[]")
+	raw("string", `"`+secret+`"`)
+	raw("number", "1")
+	raw("text", secret)
+	raw("truncated", string(good[:len(good)-1]))
+	raw("trailing", string(good)+secret)
+	raw("two", string(good)+string(good))
+	raw("trailing comma", string(good[:len(good)-1])+",}")
+	raw("no UTF-8", string(good[:len(good)-1])+",\"x\":\"\xff\xfe\"}")
+	raw("BOM", "\xef\xbb\xbf"+string(good))
+	raw("UTF-16", "{\x00}\x00")
+	raw("deep", strings.Repeat(`{"a":`, 20000)+"1"+strings.Repeat("}", 20000))
+	raw("deep arrays", strings.Repeat("[", 50000))
+	limit := 1 << 20
+	if op.id == "create-pickups" {
+		limit = 4 << 20
+	}
+	raw("huge", `{"a":"`+strings.Repeat("x", limit)+`"}`)
+	raw("huge number", `{"a":1e999}`)
+	raw("NaN", `{"a":NaN}`)
+	raw("comment", "{/* */}")
+	raw("single quotes", "{'a':1}")
+	add("wrong media type", func(n *call) { n.headers = append(n.headers, "Content-Type", "text/plain") })
+	add("form", func(n *call) { n.headers = append(n.headers, "Content-Type", "application/x-www-form-urlencoded") })
+	add("nonsense media type", func(n *call) { n.headers = append(n.headers, "Content-Type", secret) })
+	add("gzip", func(n *call) { n.body = "\x1f\x8b\x08\x00"; n.headers = append(n.headers, "Content-Encoding", "gzip") })
+	s.memberTries(op, c, add)
+	return out
+}
+
+// memberTries are bodies with one member that is wrong.
+func (s *server) memberTries(op *described, c call, add func(string, func(*call))) {
+	body, ok := c.body.(object)
+	if !ok {
+		return
+	}
+	set := func(name, what string, value any) {
+		add("body: "+name+" is "+what, func(n *call) {
+			changed := with(body, nil)
+			changed[name] = value
+			n.body = changed
+		})
+	}
+	set("unknown_"+secret[:5], "unknown", secret)
+	set("", "an empty name", 1)
+	set("__proto__", "unknown", object{})
+	schema := theDocument().resolve(op.body)
+	required, _ := schema["required"].([]any)
+	for name, p := range schema["properties"].(object) {
+		member := theDocument().resolve(p.(object))
+		types := typesOf(member)
+		if !slices.Contains(types, "null") {
+			set(name, "null", nil)
+		}
+		set(name, "another type", map[bool]any{true: 12345, false: secret}[slices.Contains(types, "string")])
+		set(name, "an object", object{"a": secret})
+		set(name, "nested arrays", []any{[]any{secret}})
+		set(strings.ToUpper(name), "in capitals", secret)
+		if slices.Contains(required, any(name)) {
+			add("body: no "+name, func(n *call) { n.body = with(body, object{name: nil}) })
+		}
+		switch {
+		case slices.Contains(types, "string"):
+			set(name, "NUL", "a\x00b")
+			set(name, "empty", "")
+			set(name, "too long", strings.Repeat(secret, 1000))
+			if member["format"] == nil && op.id != "login" && !strings.Contains(name, "password") {
+				set(name, "blank", " \t\n ")
+			}
+			if member["format"] == "date-time" {
+				for _, v := range []string{"2024-02-30T00:00:00Z", "2024-01-01", "24:00", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
+					"2024-01-01T25:00:00Z", "2024-01-01 00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2024-01-01T00:00:00", "1700000000"} {
+					set(name, v, v)
+				}
+			}
+			if member["format"] == "uuid" {
+				for _, v := range []string{"1", newID().String() + "0", newID().String()[1:], " " + newID().String()} {
+					set(name, v, v)
+				}
+			}
+		case slices.Contains(types, "integer"):
+			for _, v := range []string{"1e3", "1.0", "1.5", "9007199254740993", "9007199254740992", "-1", "18446744073709551616", "1e400", `"1"`, "true", "1E400", "-0.5"} {
+				set(name, v, json.RawMessage(v))
+			}
+		case slices.Contains(types, "number"):
+			for _, v := range []string{"1e999", "-1e999", `"NaN"`, `"1"`, "1000", "-1000", "true"} {
+				set(name, v, json.RawMessage(v))
+			}
+		}
+	}
+}
+
+// pathWith is the path with another value for one of its parameters.
+func pathWith(op *described, path, name, value string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range strings.Split(op.path, "/") {
+		if part == "{"+name+"}" {
+			parts[i] = value
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// Each operation of the document refuses what is wrong, with one problem that says so
+// and does not repeat it.
+func TestWhatIsWrongIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	n := 0
+	for _, op := range theDocument().operations {
+		as := s.whoMay(op.id)
+		which := "own"
+		if op.id == "logout" || op.id == "deactivate-user" || op.id == "change-password" {
+			which = "absent"
+		}
+		c := s.call(op, as.role, which, s.tenant)
+		for name, try := range s.tries(op, c) {
+			n++
+			if text, ok := try.body.(object); ok {
+				raw, err := marshalRaw(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				try.body = raw
+			}
+			a := s.do(as, op.method, try.path, try.body, try.headers...)
+			if a.status < 400 || a.status >= 500 {
+				t.Errorf("%s, %s: got %s", op.id, name, a)
+			} else if a.status == 401 || a.status == 403 {
+				t.Errorf("%s, %s: refused for another reason: %s", op.id, name, a)
+			}
+			if strings.Contains(string(a.body), secret) {
+				t.Errorf("%s, %s: repeats what was sent: %s", op.id, name, a)
+			}
+		}
+	}
+	t.Logf("%d requests, each wrong in one way", n)
+}
+
+// marshalRaw is json.Marshal for bodies that hold numbers as no encoder writes them.
+func marshalRaw(o object) (string, error) {
+	parts := []string{}
+	for name, value := range o {
+		text, err := json.Marshal(value)
+		if raw, ok := value.(json.RawMessage); ok {
+			text, err = raw, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		key, _ := json.Marshal(name)
+		parts = append(parts, string(key)+":"+string(text))
+	}
+	return "{" + strings.Join(parts, ",") + "}", nil
+}
+
+func TestWhatIsRightIsTaken(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	group := func(headers ...string) *answer {
+		return s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, headers...)
+	}
+	for _, kind := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8"} {
+		group("Content-Type", kind).want(201)
+	}
+	s.do(s.admin, "POST", "/v1/groups", " \n{\"name\" : \"\\u00e4 \\\\u0000 \U0001F600\"}\n ").want(201)
+	s.do(s.admin, "GET", "/v1/groups?limit=200", nil).want(200)
+	s.do(s.admin, "GET", "/v1/groups", `{}`).want(200) // many clients send one
+	s.do(s.admin, "HEAD", "/v1/groups", nil).want(200)
+	s.do(s.staff, "POST", s.pickup()+"/submit", " {} ").want(200)
+	s.do(s.staff, "POST", s.pickup()+"/cancel", nil).want(200)
+	s.do(s.staff, "POST", s.pickup()+"/cancel", `{}`).want(200)
+	id := newID()
+	s.do(s.admin, "POST", "/v1/groups", object{"id": strings.ToUpper(id.String()), "name": "B"}).want(201)
+	s.do(s.admin, "GET", "/v1/groups/"+strings.ToUpper(id.String()), nil).want(200)
+}
+
+func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	large := func(n int) string { return `{"name":"` + strings.Repeat("x", n) + `"}` }
+	s.do(s.admin, "POST", "/v1/groups", large(1<<20)).refused(413, "body_too_large")
+	s.do(s.admin, "POST", "/v1/groups", large(1<<19)).refused(422, "validation_failed", "name")
+	items := s.batch(1000)
+	for i := range items {
+		items[i]["note"] = strings.Repeat("n", 1500)
+	}
+	s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).want(201)
+	for i := range items {
+		items[i]["note"] = strings.Repeat("\U0001F600", 2000)
+	}
+	s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(413, "body_too_large")
+}
+
+func TestRequestIDIsTheCallersIfPlain(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for id, kept := range map[string]bool{"abc-123_x.Y": true, "short": false, "with space": false, "<script>x": false, strings.Repeat("a", 65): false} {
+		if got := s.do(nil, "GET", "/livez", nil, "X-Request-Id", id).header.Get("X-Request-Id"); (got == id) != kept || got == "" {
+			t.Errorf("%q is answered with %q", id, got)
+		}
+	}
+}
