@@ -57,6 +57,9 @@ var violations = map[string]violation{
 	"accounts_balance_check":       {InsufficientFunds, ""},
 	"accounts_balance_limit_check": {BalanceTooLarge, ""},
 
+	"account_keys_pkey":         {Internal, ""}, // made with the account, by a trigger
+	"account_keys_account_fkey": {Internal, ""},
+
 	"ledger_entries_pkey":         {IDReused, "id"},
 	"ledger_entries_account_fkey": {NotFound, ""}, // the path names the account
 	"ledger_entries_pickup_fkey":  {NotFound, ""},
@@ -67,6 +70,7 @@ var violations = map[string]violation{
 	"drivers_tenant_fkey":      {NotFound, ""},
 	"drivers_user_fkey":        {UserNotFound, "user_id"},
 	"drivers_user_key":         {DriverUserTaken, "user_id"},
+	"drivers_id_check":         {ValidationFailed, "id"},
 	"drivers_name_check":       {ValidationFailed, "name"},
 	"drivers_latitude_check":   {ValidationFailed, "latitude"},
 	"drivers_longitude_check":  {ValidationFailed, "longitude"},

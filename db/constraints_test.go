@@ -99,6 +99,9 @@ var breaches = map[string]string{
 	"accounts_balance_check":       "UPDATE accounts SET balance_cents = -1 WHERE id = $account",
 	"accounts_balance_limit_check": "UPDATE accounts SET balance_cents = 9007199254740992 WHERE id = $account",
 
+	"account_keys_pkey":         "INSERT INTO account_keys VALUES ($w, $account)",
+	"account_keys_account_fkey": "INSERT INTO account_keys VALUES ($w, $new)",
+
 	"ledger_entries_pkey":         "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) SELECT tenant_id, id, account_id, kind, 1, actor_id, '' FROM ledger_entries WHERE account_id = $account LIMIT 1",
 	"ledger_entries_account_fkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) VALUES ($w, $new, $new, 'charge', 1, $w, '')",
 	"ledger_entries_pickup_fkey":  "UPDATE ledger_entries SET pickup_id = $new WHERE account_id = $account",
@@ -109,12 +112,13 @@ var breaches = map[string]string{
 	"drivers_tenant_fkey":      "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($new, $new, 'D', '')",
 	"drivers_user_fkey":        "UPDATE drivers SET user_id = $new WHERE id = $driver",
 	"drivers_user_key":         "UPDATE drivers SET user_id = (SELECT user_id FROM drivers WHERE id = $other) WHERE id = $driver",
+	"drivers_id_check":         "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($w, '00000000-0000-0000-0000-000000000000', 'D', '')",
 	"drivers_name_check":       "UPDATE drivers SET name = '' WHERE id = $driver",
 	"drivers_latitude_check":   "UPDATE drivers SET latitude = 91 WHERE id = $driver",
 	"drivers_longitude_check":  "UPDATE drivers SET longitude = 'NaN' WHERE id = $driver",
 	"drivers_location_check":   "UPDATE drivers SET longitude = NULL WHERE id = $driver",
-	"driver_slots_pkey":        "INSERT INTO driver_slots VALUES ($w, $driver, NULL)",
-	"driver_slots_driver_fkey": "INSERT INTO driver_slots VALUES ($w, $new, NULL)",
+	"driver_slots_pkey":        "INSERT INTO driver_slots VALUES ($w, $driver, NULL, true)",
+	"driver_slots_driver_fkey": "INSERT INTO driver_slots VALUES ($w, $new, NULL, true)",
 	"driver_slots_pickup_fkey": "UPDATE driver_slots SET pickup_id = $new WHERE driver_id = $other",
 	"driver_slots_pickup_key":  "UPDATE driver_slots SET pickup_id = $pickup WHERE driver_id = $other",
 

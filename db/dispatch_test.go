@@ -62,6 +62,18 @@ var dispatchRaces = []check{
 			func(s *db.Store) error { return locate(ctx, s, driver, driver, 2, time.Now().Add(time.Minute)) },
 			w.dispatching(ctx, id))
 	}},
+	{"DispatchPickup", "a driver is dispatched who has gone off duty", func(ctx context.Context, w *world) error {
+		leaving, other, id := w.driver(ctx, 37.77, -122.42), w.driver(ctx, -37, 60), w.submitted(ctx)
+		w.must(setDuty(ctx, w.as, other, false))
+		waited, errs := w.behind(ctx, rollback,
+			func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, other) },
+			func(s *db.Store) error { return move(ctx, s, w.dispatcher, db.TransitionNameDispatch, id) },
+			func(s *db.Store) error { return setDuty(ctx, s, leaving, false) })
+		if !waited[0] || waited[1] {
+			return fmt.Errorf("the dispatch waited: %t, the driver waited: %t", waited[0], waited[1])
+		}
+		return first(errs[1], refused(errs[0], db.NoDriverFree))
+	}},
 }
 
 var dispatchRules = []check{

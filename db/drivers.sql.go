@@ -13,41 +13,31 @@ import (
 )
 
 const createDriver = `-- name: CreateDriver :one
-WITH driver AS (
-    INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
-    VALUES (
-        $1::uuid, $2::uuid, $3::uuid, $4::text, $5::boolean,
-        $6::float8, $7::float8,
-        CASE WHEN $6::float8 IS NOT NULL THEN now() END,
-        $8::bytea)
-    ON CONFLICT (tenant_id, id) DO NOTHING
-    RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at
-), slot AS (
-    INSERT INTO driver_slots (tenant_id, driver_id)
-    SELECT tenant_id, id FROM driver
-)
-SELECT drivers.tenant_id, drivers.id, drivers.user_id, drivers.name, drivers.on_duty, drivers.latitude, drivers.longitude, drivers.located_at, drivers.location_version, drivers.version, drivers.request_digest, drivers.created_at FROM driver AS drivers
+INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
+VALUES (
+    $1, $2, $3, $4, $5,
+    $6, $7,
+    CASE WHEN $6::float8 IS NOT NULL THEN now() END,
+    $8)
+ON CONFLICT (tenant_id, id) DO NOTHING
+RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at
 `
 
 type CreateDriverParams struct {
-	TenantID      uuid.UUID  `format:"uuid" json:"tenant_id"`
+	TenantID      uuid.UUID  `format:"uuid" json:"-"`
 	ID            uuid.UUID  `format:"uuid" json:"id"`
-	UserID        *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
+	UserID        *uuid.UUID `doc:"The login of this driver" format:"uuid" json:"user_id" nullable:"true"`
 	Name          string     `json:"name"`
-	OnDuty        bool       `json:"on_duty"`
+	OnDuty        bool       `doc:"Whether dispatch may choose them" json:"on_duty"`
 	Latitude      *float64   `json:"latitude"`
 	Longitude     *float64   `json:"longitude"`
-	RequestDigest []byte     `json:"request_digest"`
+	RequestDigest []byte     `json:"-"`
 }
 
-type CreateDriverRow struct {
-	Driver Driver `json:"driver"`
-}
-
-// A driver with an empty slot.
+// A driver; an empty slot comes with them (drivers_keep_slot).
 // Closes: a retried request makes a second driver
 // Closes: two drivers share one login
-func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (CreateDriverRow, error) {
+func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (Driver, error) {
 	row := q.db.QueryRow(ctx, createDriver,
 		arg.TenantID,
 		arg.ID,
@@ -58,38 +48,50 @@ func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (Cre
 		arg.Longitude,
 		arg.RequestDigest,
 	)
-	var i CreateDriverRow
+	var i Driver
 	err := row.Scan(
-		&i.Driver.TenantID,
-		&i.Driver.ID,
-		&i.Driver.UserID,
-		&i.Driver.Name,
-		&i.Driver.OnDuty,
-		&i.Driver.Latitude,
-		&i.Driver.Longitude,
-		&i.Driver.LocatedAt,
-		&i.Driver.LocationVersion,
-		&i.Driver.Version,
-		&i.Driver.RequestDigest,
-		&i.Driver.CreatedAt,
+		&i.TenantID,
+		&i.ID,
+		&i.UserID,
+		&i.Name,
+		&i.OnDuty,
+		&i.Latitude,
+		&i.Longitude,
+		&i.LocatedAt,
+		&i.LocationVersion,
+		&i.Version,
+		&i.RequestDigest,
+		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const editDriver = `-- name: EditDriver :one
-UPDATE drivers
-SET name = coalesce($1, name),
-    user_id = CASE WHEN $2::boolean THEN $3::uuid ELSE user_id END,
-    on_duty = coalesce($4, on_duty),
-    latitude = coalesce($5, latitude),
-    longitude = coalesce($6, longitude),
-    located_at = CASE WHEN $5::float8 IS NULL THEN located_at ELSE now() END,
-    version = version + 1
-WHERE tenant_id = $7
-    AND id = $8
-    AND version = $9
-    AND ($10::user_role <> 'driver' OR id = $11::uuid)
-RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at
+WITH slot AS MATERIALIZED (
+    -- The slot, which follows the duty, before the driver: the order of dispatch.
+    SELECT s.tenant_id, s.driver_id
+    FROM driver_slots AS s
+    WHERE s.tenant_id = $10 AND s.driver_id = $11
+    FOR NO KEY UPDATE OF s
+)
+UPDATE drivers AS d
+SET name = coalesce($1, d.name),
+    user_id = CASE WHEN $2::boolean THEN $3::uuid ELSE d.user_id END,
+    on_duty = coalesce($4, d.on_duty),
+    latitude = coalesce($5, d.latitude),
+    longitude = coalesce($6, d.longitude),
+    -- Never back: an observation that is older than this one comes too late.
+    located_at = CASE
+        WHEN $5::float8 IS NULL THEN d.located_at
+        ELSE greatest(d.located_at, clock_timestamp())
+    END,
+    version = d.version + 1
+FROM slot AS s
+WHERE d.tenant_id = s.tenant_id
+    AND d.id = s.driver_id
+    AND d.version = $7
+    AND ($8::user_role <> 'driver' OR d.id = $9::uuid)
+RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at
 `
 
 type EditDriverParams struct {
@@ -99,11 +101,11 @@ type EditDriverParams struct {
 	OnDuty         *bool      `doc:"Whether dispatch may choose them" json:"on_duty"`
 	Latitude       *float64   `json:"latitude"`
 	Longitude      *float64   `json:"longitude"`
-	TenantID       uuid.UUID  `format:"uuid" json:"-"`
-	ID             uuid.UUID  `format:"uuid" json:"id"`
 	Version        int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
 	ViewerRole     UserRole   `json:"viewer_role"`
 	ViewerDriverID uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
+	TenantID       uuid.UUID  `format:"uuid" json:"-"`
+	ID             uuid.UUID  `format:"uuid" json:"id"`
 }
 
 // Closes: an edit clobbers another that it has not seen
@@ -115,11 +117,11 @@ func (q *Queries) EditDriver(ctx context.Context, arg EditDriverParams) (Driver,
 		arg.OnDuty,
 		arg.Latitude,
 		arg.Longitude,
-		arg.TenantID,
-		arg.ID,
 		arg.Version,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
+		arg.TenantID,
+		arg.ID,
 	)
 	var i Driver
 	err := row.Scan(

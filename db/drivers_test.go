@@ -54,6 +54,17 @@ var driverRules = []check{
 			refused(editDriver(ctx, w.Store, one, other, "mine", 1), db.NotFound),
 			editDriver(ctx, w.Store, one, one, "mine", 1))
 	}},
+	{"EditDriver", "an edit moves the time of a location back", func(ctx context.Context, w *world) error {
+		driver, ahead, place := w.driver(ctx, 1, 1), time.Now().Add(30*time.Second), 5.0
+		w.must(locate(ctx, w.as, driver, driver, 3, ahead))
+		row, err := w.EditDriver(ctx, db.EditDriverParams{
+			TenantID: w.tenant, ID: driver.DriverID, Version: 1, ViewerRole: w.dispatcher.Role, Latitude: &place, Longitude: &place,
+		})
+		if err == nil && (*row.Latitude != place || row.LocatedAt.Before(ahead.Truncate(time.Microsecond))) {
+			err = fmt.Errorf("at %v since %v", *row.Latitude, row.LocatedAt)
+		}
+		return err
+	}},
 	{"LocateDriver", "a driver moves another", func(ctx context.Context, w *world) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		return first(
@@ -78,6 +89,14 @@ func editDriver(ctx context.Context, s *db.Store, by, of db.Viewer, name string,
 	_, err := s.EditDriver(ctx, db.EditDriverParams{
 		TenantID: of.TenantID, ID: of.DriverID, Name: &name, Version: version,
 		ViewerRole: by.Role, ViewerDriverID: by.DriverID,
+	})
+	return err
+}
+
+func setDuty(ctx context.Context, s *db.Store, driver db.Viewer, onDuty bool) error {
+	_, err := s.EditDriver(ctx, db.EditDriverParams{
+		TenantID: driver.TenantID, ID: driver.DriverID, OnDuty: &onDuty, Version: 1,
+		ViewerRole: driver.Role, ViewerDriverID: driver.DriverID,
 	})
 	return err
 }

@@ -24,7 +24,6 @@ const (
 	EmailTaken           Code = "email_taken"
 	FacilityNotFound     Code = "facility_not_found"
 	Forbidden            Code = "forbidden"
-	GroupNotFound        Code = "group_not_found"
 	IDReused             Code = "id_reused"
 	IdempotencyKeyReused Code = "idempotency_key_reused"
 	IllegalTransition    Code = "illegal_transition"

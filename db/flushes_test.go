@@ -68,3 +68,40 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 		t.Error("too few to show anything")
 	}
 }
+
+// A new pickup holds what its foreign keys name while others charge the same account.
+// Were that the account's own row, a charge that has locked the newest version of it
+// and updates from the one in its snapshot could queue behind whoever waits for it.
+func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	account := w.purse(ctx, 1_000_000)
+	end := time.Now().Add(time.Second)
+	var rounds atomic.Int64
+	for _, err := range together(16, func(int) error {
+		for time.Now().Before(end) {
+			draft := w.draft(paidBy(account), costing(1))
+			if err := created(ctx, w.as, w.staff, []db.Draft{draft}); err != nil {
+				return err
+			}
+			if err := move(ctx, d.Store, w.staff, "submit", draft.ID); err != nil {
+				return err
+			}
+			if err := move(ctx, d.Store, w.staff, "cancel", draft.ID); err != nil {
+				return err
+			}
+			rounds.Add(1)
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d rounds", rounds.Load())
+	if rounds.Load() < 50 {
+		t.Error("too few to show anything")
+	}
+}

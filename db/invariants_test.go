@@ -23,6 +23,10 @@ var invariants = []struct{ name, query string }{
 			ON p.tenant_id = s.tenant_id AND p.driver_id = s.driver_id
 		WHERE s.pickup_id IS DISTINCT FROM p.id
 			AND coalesce($1::uuid, s.tenant_id, p.tenant_id) = coalesce(s.tenant_id, p.tenant_id)`},
+	{"a slot knows whether its driver is on duty", `
+		SELECT count(*) FROM driver_slots AS s
+		JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.id = s.driver_id
+		WHERE s.on_duty <> d.on_duty AND coalesce($1::uuid, s.tenant_id) = s.tenant_id`},
 	{"a driver has a slot", `
 		SELECT count(*) FROM drivers AS d
 		WHERE NOT EXISTS (

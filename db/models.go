@@ -313,6 +313,11 @@ type Account struct {
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
 }
 
+type AccountKey struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`
@@ -332,6 +337,7 @@ type DriverSlot struct {
 	TenantID uuid.UUID  `format:"uuid" json:"-"`
 	DriverID uuid.UUID  `format:"uuid" json:"driver_id"`
 	PickupID *uuid.UUID `format:"uuid" json:"pickup_id" nullable:"true"`
+	OnDuty   bool       `json:"on_duty"`
 }
 
 type Facility struct {

@@ -237,12 +237,12 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 	}
 	for _, i := range items {
 		switch item := int(i.Item); {
+		case !i.FacilityFound: // also where they no longer see the one of an earlier try
+			return 0, &Error{Code: FacilityNotFound, Field: "facility_id", Item: item}
 		case i.Known && i.SameRequest:
 			known++
 		case i.Known:
 			return 0, &Error{Code: IDReused, Field: "id", Item: item}
-		case !i.FacilityFound:
-			return 0, &Error{Code: FacilityNotFound, Field: "facility_id", Item: item}
 		case !i.AccountFound:
 			return 0, &Error{Code: AccountNotFound, Field: "account_id", Item: item}
 		}

@@ -334,7 +334,7 @@ WITH locked AS MATERIALIZED (
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id
     JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.id = s.driver_id
     WHERE s.pickup_id IS NULL
-        AND d.on_duty
+        AND s.on_duty
         AND d.located_at IS NOT NULL
     ORDER BY
         -- The haversine: monotonic in the distance, exact also where it is short.
@@ -391,6 +391,7 @@ type DispatchPickupRow struct {
 // that two at once get two drivers. Never combined: a statement does not skip its
 // own locks, and would take one driver twice.
 // Closes: two pickups get the same nearest driver
+// Closes: a driver is dispatched who has gone off duty
 // Closes: two dispatchers dispatch one pickup
 // Closes: a late duplicate dispatches a pickup again after its release
 // Closes: a driver is passed over while their location moves
@@ -830,7 +831,7 @@ SELECT EXISTS (
     JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.id = s.driver_id
     WHERE s.tenant_id = $1
         AND s.pickup_id IS NULL
-        AND d.on_duty
+        AND s.on_duty
         AND d.located_at IS NOT NULL
 )
 `

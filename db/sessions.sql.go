@@ -21,6 +21,13 @@ WITH verified AS (
         AND active
         AND password_hash = $3::text
     RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+), swept AS (
+    -- Theirs that nobody can use any more: the table does not grow with the logins.
+    DELETE FROM sessions AS s
+    USING verified AS v
+    WHERE s.tenant_id = v.tenant_id
+        AND s.user_id = v.id
+        AND s.expires_at < now()
 ), opened AS (
     INSERT INTO sessions (tenant_id, token_hash, user_id, password_epoch, expires_at)
     SELECT tenant_id, $4::bytea, id, password_epoch, now() + $5::interval
@@ -75,29 +82,6 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (C
 		&i.ExpiresAt,
 	)
 	return i, err
-}
-
-const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
-DELETE FROM sessions AS s
-USING (
-    SELECT e.tenant_id, e.token_hash
-    FROM sessions AS e
-    WHERE e.expires_at < now()
-    ORDER BY e.tenant_id, e.token_hash
-    LIMIT $1::int
-    FOR UPDATE OF e SKIP LOCKED
-) AS expired
-WHERE s.tenant_id = expired.tenant_id AND s.token_hash = expired.token_hash
-`
-
-// Forgets sessions that nobody can use any more, some at a time.
-// Closes: two sweepers delete one session
-func (q *Queries) DeleteExpiredSessions(ctx context.Context, maxRows int32) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteExpiredSessions, maxRows)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const getSession = `-- name: GetSession :one

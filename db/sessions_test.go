@@ -43,22 +43,6 @@ var sessionRaces = []check{
 			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
 		})
 	}},
-	// Sweeping crosses tenants: other races' tenants have no expired sessions.
-	{"DeleteExpiredSessions", "two sweepers delete one session", func(ctx context.Context, w *world) error {
-		good := must(openSession(ctx, w.as, w.staff, "old hash"))
-		for range 8 {
-			w.alter(ctx, must(openSession(ctx, w.as, w.staff, "old hash")), "expires_at = now() - interval '1 hour'")
-		}
-		sweep := func(s *db.Store) error { _, err := s.DeleteExpiredSessions(ctx, 2); return err }
-		if err := w.passes(ctx, sweep, sweep); err != nil {
-			return err
-		}
-		if err := w.counted(4, func(s *db.Store) (int64, error) { return s.DeleteExpiredSessions(ctx, 1) }); err != nil {
-			return err
-		}
-		_, err := w.as.Authenticate(ctx, good, time.Hour)
-		return err
-	}},
 }
 
 var sessionRules = []check{
@@ -81,6 +65,19 @@ var sessionRules = []check{
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", w.tenant, w.staff.UserID))
 		return w.isOver(ctx, token)
+	}},
+	{"CreateSession", "a login forgets the user's sessions that are over, and no other", func(ctx context.Context, w *world) error {
+		good, over := must(openSession(ctx, w.as, w.staff, "old hash")), must(openSession(ctx, w.as, w.staff, "old hash"))
+		others := must(openSession(ctx, w.as, w.hub, "old hash"))
+		for _, token := range []db.Token{over, others} {
+			w.alter(ctx, token, "expires_at = now() - interval '1 second'")
+		}
+		must(openSession(ctx, w.Store, w.staff, "old hash"))
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM sessions WHERE tenant_id = $1", w.tenant); n != 3 {
+			return fmt.Errorf("%d sessions are left, want the good one, the new one and the other user's", n)
+		}
+		_, err := w.Authenticate(ctx, good, time.Hour)
+		return err
 	}},
 	{"CreateSession", "a login forgets the failures before it", func(ctx context.Context, w *world) error {
 		w.must(w.guess(ctx, w.as, w.staff))

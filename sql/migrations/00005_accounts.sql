@@ -24,6 +24,33 @@ CREATE TABLE accounts (
 
 CREATE INDEX accounts_created_idx ON accounts (tenant_id, created_at, id);
 
+-- What foreign keys refer to: a row an account, that never changes. Referring to the
+-- account itself, each new pickup would hold the row whose balance moves. The charge
+-- that has locked its newest version, and updates from the version in its snapshot,
+-- then queues behind whoever waits for that very charge: a deadlock.
+CREATE TABLE account_keys (
+    tenant_id uuid NOT NULL,
+    id        uuid NOT NULL,
+    CONSTRAINT account_keys_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT account_keys_account_fkey FOREIGN KEY (tenant_id, id) REFERENCES accounts
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION accounts_add_key() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO account_keys (tenant_id, id) VALUES (NEW.tenant_id, NEW.id);
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+
+CREATE TRIGGER accounts_add_key AFTER INSERT ON accounts
+    FOR EACH ROW EXECUTE FUNCTION accounts_add_key();
+ALTER TABLE accounts ENABLE ALWAYS TRIGGER accounts_add_key;
+
 -- Spends in order while the money lasts: over charges and deposits of one account,
 -- as a window, it gives the balance after each, leaving out those that do not fit.
 CREATE FUNCTION spend_in_order_step(state bigint, balance_cents bigint, delta_cents bigint) RETURNS bigint
@@ -58,7 +85,7 @@ CREATE TABLE ledger_entries (
     request_digest bytea       NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT ledger_entries_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT ledger_entries_account_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES accounts,
+    CONSTRAINT ledger_entries_account_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES account_keys,
     CONSTRAINT ledger_entries_amount_check CHECK (amount_cents BETWEEN 1 AND 9007199254740991),
     CONSTRAINT ledger_entries_note_check CHECK (char_length(note) <= 500)
 );
@@ -66,6 +93,7 @@ CREATE TABLE ledger_entries (
 CREATE INDEX ledger_entries_account_idx ON ledger_entries (tenant_id, account_id, created_at, id);
 
 GRANT SELECT, INSERT, UPDATE ON accounts TO waybill_app;
+GRANT INSERT ON account_keys TO waybill_app;
 GRANT SELECT, INSERT ON ledger_entries TO waybill_app;
 
 -- +goose Down
@@ -73,4 +101,6 @@ DROP TABLE ledger_entries;
 DROP TYPE entry_kind;
 DROP AGGREGATE spend_in_order(bigint, bigint);
 DROP FUNCTION spend_in_order_step;
+DROP TABLE account_keys;
 DROP TABLE accounts;
+DROP FUNCTION accounts_add_key;

@@ -61,7 +61,7 @@ CREATE TABLE pickups (
     updated_at       timestamptz      NOT NULL DEFAULT now(),
     CONSTRAINT pickups_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT pickups_facility_fkey FOREIGN KEY (tenant_id, facility_id) REFERENCES facilities,
-    CONSTRAINT pickups_account_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES accounts,
+    CONSTRAINT pickups_account_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES account_keys,
     CONSTRAINT pickups_driver_fkey FOREIGN KEY (tenant_id, driver_id) REFERENCES drivers,
     CONSTRAINT pickups_driver_check CHECK (
         (driver_id IS NOT NULL) =

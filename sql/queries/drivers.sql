@@ -1,21 +1,15 @@
--- A driver with an empty slot.
+-- A driver; an empty slot comes with them (drivers_keep_slot).
 -- Closes: a retried request makes a second driver
 -- Closes: two drivers share one login
 -- name: CreateDriver :one
-WITH driver AS (
-    INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
-    VALUES (
-        @tenant_id::uuid, @id::uuid, sqlc.narg('user_id')::uuid, @name::text, @on_duty::boolean,
-        sqlc.narg('latitude')::float8, sqlc.narg('longitude')::float8,
-        CASE WHEN sqlc.narg('latitude')::float8 IS NOT NULL THEN now() END,
-        @request_digest::bytea)
-    ON CONFLICT (tenant_id, id) DO NOTHING
-    RETURNING *
-), slot AS (
-    INSERT INTO driver_slots (tenant_id, driver_id)
-    SELECT tenant_id, id FROM driver
-)
-SELECT sqlc.embed(drivers) FROM driver AS drivers;
+INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
+VALUES (
+    @tenant_id, @id, sqlc.narg('user_id'), @name, @on_duty,
+    sqlc.narg('latitude'), sqlc.narg('longitude'),
+    CASE WHEN sqlc.narg('latitude')::float8 IS NOT NULL THEN now() END,
+    @request_digest)
+ON CONFLICT (tenant_id, id) DO NOTHING
+RETURNING *;
 
 -- name: GetDriver :one
 SELECT * FROM drivers
@@ -33,19 +27,31 @@ LIMIT @max_rows::int;
 
 -- Closes: an edit clobbers another that it has not seen
 -- name: EditDriver :one
-UPDATE drivers
-SET name = coalesce(sqlc.narg('name'), name),
-    user_id = CASE WHEN @set_user_id::boolean THEN sqlc.narg('user_id')::uuid ELSE user_id END,
-    on_duty = coalesce(sqlc.narg('on_duty'), on_duty),
-    latitude = coalesce(sqlc.narg('latitude'), latitude),
-    longitude = coalesce(sqlc.narg('longitude'), longitude),
-    located_at = CASE WHEN sqlc.narg('latitude')::float8 IS NULL THEN located_at ELSE now() END,
-    version = version + 1
-WHERE tenant_id = @tenant_id
-    AND id = @id
-    AND version = @version
-    AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid)
-RETURNING *;
+WITH slot AS MATERIALIZED (
+    -- The slot, which follows the duty, before the driver: the order of dispatch.
+    SELECT s.tenant_id, s.driver_id
+    FROM driver_slots AS s
+    WHERE s.tenant_id = @tenant_id AND s.driver_id = @id
+    FOR NO KEY UPDATE OF s
+)
+UPDATE drivers AS d
+SET name = coalesce(sqlc.narg('name'), d.name),
+    user_id = CASE WHEN @set_user_id::boolean THEN sqlc.narg('user_id')::uuid ELSE d.user_id END,
+    on_duty = coalesce(sqlc.narg('on_duty'), d.on_duty),
+    latitude = coalesce(sqlc.narg('latitude'), d.latitude),
+    longitude = coalesce(sqlc.narg('longitude'), d.longitude),
+    -- Never back: an observation that is older than this one comes too late.
+    located_at = CASE
+        WHEN sqlc.narg('latitude')::float8 IS NULL THEN d.located_at
+        ELSE greatest(d.located_at, clock_timestamp())
+    END,
+    version = d.version + 1
+FROM slot AS s
+WHERE d.tenant_id = s.tenant_id
+    AND d.id = s.driver_id
+    AND d.version = @version
+    AND (@viewer_role::user_role <> 'driver' OR d.id = @viewer_driver_id::uuid)
+RETURNING d.*;
 
 -- The newest observation wins, in whatever order they come. Nothing that edits
 -- compare moves: a fleet under way does not fail every edit.

@@ -12,6 +12,13 @@ WITH verified AS (
         AND active
         AND password_hash = @password_hash::text
     RETURNING *
+), swept AS (
+    -- Theirs that nobody can use any more: the table does not grow with the logins.
+    DELETE FROM sessions AS s
+    USING verified AS v
+    WHERE s.tenant_id = v.tenant_id
+        AND s.user_id = v.id
+        AND s.expires_at < now()
 ), opened AS (
     INSERT INTO sessions (tenant_id, token_hash, user_id, password_epoch, expires_at)
     SELECT tenant_id, @token_hash::bytea, id, password_epoch, now() + @lifetime::interval
@@ -61,17 +68,3 @@ SET revoked_at = now()
 WHERE tenant_id = @tenant_id
     AND token_hash = @token_hash
     AND revoked_at IS NULL;
-
--- Forgets sessions that nobody can use any more, some at a time.
--- Closes: two sweepers delete one session
--- name: DeleteExpiredSessions :execrows
-DELETE FROM sessions AS s
-USING (
-    SELECT e.tenant_id, e.token_hash
-    FROM sessions AS e
-    WHERE e.expires_at < now()
-    ORDER BY e.tenant_id, e.token_hash
-    LIMIT @max_rows::int
-    FOR UPDATE OF e SKIP LOCKED
-) AS expired
-WHERE s.tenant_id = expired.tenant_id AND s.token_hash = expired.token_hash;
