@@ -1,0 +1,59 @@
+// Package baseline lets an old project begin with what it has: findings that a
+// file lists are not reported, new ones are.
+package baseline
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"waybill/cmd/sqlguard/rules"
+)
+
+const header = "# Findings that were there when sqlguard was adopted. Take lines out, add none.\n"
+
+// line stands for a finding: no position, so that it stays the same when others
+// move, and as often as the finding is there.
+func line(f rules.Finding) string {
+	return fmt.Sprintf("%s\t%s\t%s\t%s", f.Rule.ID, f.Query.File.Name, f.Query.Name, f.Table)
+}
+
+// Write writes a baseline of the findings.
+func Write(path string, found []rules.Finding) error {
+	var lines []string
+	for _, f := range found {
+		lines = append(lines, line(f)+"\n")
+	}
+	slices.Sort(lines)
+	return os.WriteFile(path, []byte(header+strings.Join(lines, "")), 0o644)
+}
+
+// Apply leaves out the findings that the file lists. It returns the lines of the
+// file that no finding needs any more.
+func Apply(path string, found []rules.Finding) (left []rules.Finding, gone []string, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := map[string]int{}
+	for l := range strings.Lines(string(text)) {
+		if l = strings.TrimRight(l, "\r\n"); l != "" && !strings.HasPrefix(l, "#") {
+			known[l]++
+		}
+	}
+	for _, f := range found {
+		if known[line(f)] > 0 {
+			known[line(f)]--
+			continue
+		}
+		left = append(left, f)
+	}
+	for l, n := range known {
+		for range n {
+			gone = append(gone, l)
+		}
+	}
+	slices.Sort(gone)
+	return left, gone, nil
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"waybill/cmd/sqlguard/rules"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// guard runs the command and gives its status and what it prints.
+func guard(args ...string) (status int, out, problems string) {
+	var o, p bytes.Buffer
+	status = run(args, &o, &p)
+	return status, o.String(), p.String()
+}
+
+func TestWaybillHasNoFinding(t *testing.T) {
+	t.Parallel()
+	status, out, problems := guard("--config", "waybill.yaml", "../..")
+	if status != clean || !strings.Contains(out, "no findings") {
+		t.Errorf("status %d\n%s%s", status, out, problems)
+	}
+	queries, err := filepath.Glob("../../sql/queries/*.sql")
+	if err != nil || len(queries) == 0 {
+		t.Fatal("no queries", err)
+	}
+	for _, path := range queries {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("@write")) {
+			t.Errorf("%s has a waiver", path)
+		}
+	}
+}
+
+func TestKennels(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"text.txt":     {"testdata/kennels"},
+		"colour.txt":   {"--color", "always", "testdata/kennels"},
+		"json.json":    {"--format", "json", "testdata/kennels"},
+		"sarif.json":   {"--format", "sarif", "testdata/kennels/sqlc.yaml"},
+		"github.txt":   {"--format", "github", "testdata/kennels"},
+		"verdicts.tsv": {"--verdicts", "testdata/kennels"},
+	} {
+		status, out, problems := guard(args...)
+		if want := map[bool]int{true: clean, false: found}[name == "verdicts.tsv"]; status != want || problems != "" {
+			t.Errorf("%s: status %d, want %d; %s", name, status, want, problems)
+		}
+		golden(t, "testdata/golden/"+name, out)
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test -update writes it anew):\n%s", path, got)
+	}
+}
+
+func TestMachineFormatsAreJSON(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"json", "sarif"} {
+		_, out, _ := guard("--format", format, "testdata/kennels")
+		if !json.Valid([]byte(out)) {
+			t.Errorf("%s is not JSON", format)
+		}
+	}
+}
+
+// write makes a small project of a schema and queries.
+func write(t *testing.T, schema, queries string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"sqlc.yaml":   "version: '2'\nsql: [{engine: postgresql, schema: schema.sql, queries: queries.sql}]\n",
+		"schema.sql":  schema,
+		"queries.sql": queries,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const dogs = "CREATE TABLE dogs (id bigint PRIMARY KEY, name text);\n"
+
+func TestUnparsableQueryIsStatusTwoAndTheRestIsJudged(t *testing.T) {
+	t.Parallel()
+	dir := write(t, dogs, "-- name: Broken :exec\nUPDATE dogs\nSET WHERE id = @id;\n\n-- name: Rename :exec\nUPDATE dogs SET name = @name WHERE id = @id;\n")
+	for _, args := range [][]string{{dir}, {"--verdicts", dir}} {
+		status, out, problems := guard(args...)
+		if status != unreadable || !strings.Contains(problems, "queries.sql:3:5: Broken: syntax error") || !strings.Contains(out, "blind") {
+			t.Errorf("%q: status %d\n%s%s", args, status, out, problems)
+		}
+	}
+}
+
+func TestUnparsableSchemaIsStatusTwo(t *testing.T) {
+	t.Parallel()
+	status, _, problems := guard(write(t, dogs+"CREATE TABEL x ();\n", "-- name: One :one\nSELECT 1;\n"))
+	if status != unreadable || !strings.Contains(problems, "schema.sql:2:8:") {
+		t.Errorf("status %d\n%s", status, problems)
+	}
+}
+
+func TestWrongUseIsStatusTwo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"nowhere"}, {"--format", "xml", "testdata/kennels"}, {"--write-baseline", "testdata/kennels"}, {"a", "b"},
+		{"--nonsense"}, {"--explain", "no-rule"}, {"--config", "nowhere", "testdata/kennels"},
+	} {
+		if status, _, problems := guard(args...); status != unreadable || problems == "" {
+			t.Errorf("%q: status %d, %q", args, status, problems)
+		}
+	}
+}
+
+func TestNotesAloneDoNotFail(t *testing.T) {
+	t.Parallel()
+	dir := write(t, dogs, "-- name: Many :execrows\nUPDATE dogs SET name = name || '!' WHERE id = ANY (@ids::bigint[]);\n")
+	if status, out, _ := guard(dir); status != clean || !strings.Contains(out, "1 note in 1 query") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+func TestBaselineHoldsBackWhatWasThere(t *testing.T) {
+	t.Parallel()
+	rename := "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id;\n"
+	dir := write(t, dogs, rename)
+	file := filepath.Join(dir, "baseline.tsv")
+	if status, out, problems := guard("--baseline", file, "--write-baseline", dir); status != clean {
+		t.Fatalf("status %d\n%s%s", status, out, problems)
+	}
+	if status, out, _ := guard("--baseline", file, dir); status != clean || !strings.Contains(out, "1 more in the baseline") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	moved := "\n\n" + rename + strings.ReplaceAll(rename, "Rename", "RenameToo")
+	if err := os.WriteFile(filepath.Join(dir, "queries.sql"), []byte(moved), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, _ := guard("--baseline", file, dir); status != found || !strings.Contains(out, "1 error in 2 queries") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "queries.sql"), []byte("-- name: One :one\nSELECT 1;\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := guard("--baseline", file, dir); !strings.Contains(out, "no longer needed in the baseline: blind-overwrite queries.sql Rename dogs") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
+func TestSettingsChangeSeverities(t *testing.T) {
+	t.Parallel()
+	dir := write(t, dogs, "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id;\n")
+	config := filepath.Join(dir, "sqlguard.yaml")
+	for text, want := range map[string]int{
+		"rules: {blind-overwrite: off}\n": clean, "rules: {blind-overwrite: note}\n": clean, "": found,
+		"rules: {no-rule: off}\n": unreadable, "rules: {blind-overwrite: loud}\n": unreadable, "unknown: 1\n": unreadable,
+	} {
+		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if status, out, problems := guard(dir); status != want {
+			t.Errorf("%q: status %d, want %d\n%s%s", text, status, want, out, problems)
+		}
+	}
+}
+
+func TestExplainPrintsThePage(t *testing.T) {
+	t.Parallel()
+	if status, out, _ := guard("--explain", "stale-test"); status != clean || !strings.HasPrefix(out, "# stale-test\n") {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+func TestReadmeListsEveryRuleAndVerdict(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rules.All {
+		if !bytes.Contains(readme, []byte("| `"+r.ID+"` | "+string(r.Severity))) {
+			t.Errorf("the README lacks %s (%s)", r.ID, r.Severity)
+		}
+	}
+}

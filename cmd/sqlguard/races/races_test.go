@@ -1,0 +1,52 @@
+package races_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"waybill/cmd/sqlguard/races"
+	"waybill/cmd/sqlguard/rules"
+	"waybill/db/dbtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+
+// TestPagesTellTheTruth plays each page's race as it is lost, and as the page's
+// rewrite closes it, in a schema that hides the database's own tables.
+func TestPagesTellTheTruth(t *testing.T) {
+	t.Parallel()
+	for _, r := range rules.All {
+		for _, kind := range []string{"race lost", "race closed"} {
+			t.Run(r.ID+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				perform(t, r.Block("race setup"), r.Block(kind))
+			})
+		}
+	}
+}
+
+func perform(t *testing.T, setup, race string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	d := dbtest.New(t)
+	if _, err := d.Owner().Exec(ctx, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{setup, race} {
+		lines, err := races.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(lines) == 0 {
+			t.Fatal("nothing to play")
+		}
+		p := &play{t, ctx, d.Owner(), map[string]*session{}}
+		p.run(lines)
+		if text == setup { // its connection goes back
+			p.sessions["setup"].conn.Close(ctx)
+		}
+	}
+}

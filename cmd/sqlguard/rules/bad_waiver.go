@@ -1,0 +1,131 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"waybill/cmd/sqlguard/project"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/verdict"
+)
+
+var badWaiver = &Rule{
+	ID: "bad-waiver", Severity: Error,
+	Summary: "An exception without a reason, with an unknown query, or that is no longer needed.",
+}
+
+// waiver is a "-- @write blind reason="…" locked-by=Query" in a query's comments.
+type waiver struct {
+	verdict  string
+	reason   string
+	lockedBy string
+	offset   int
+	used     bool
+}
+
+var (
+	waiverLine = regexp.MustCompile(`^@write\b\s*(.*)$`)
+	waiverPart = regexp.MustCompile(`([a-z-]+)=(?:"([^"]*)"|(\S+))|(\S+)`)
+)
+
+// waivers are those of a query.
+func waivers(q *verdict.Query) []*waiver {
+	var all []*waiver
+	for _, c := range q.Comments {
+		for line := range strings.Lines(c.Text) {
+			if m := waiverLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+				all = append(all, parseWaiver(m[1], c, q.Offset))
+			}
+		}
+	}
+	return all
+}
+
+func parseWaiver(text string, c project.Comment, base int) *waiver {
+	w := &waiver{offset: c.Offset - base}
+	for _, m := range waiverPart.FindAllStringSubmatch(text, -1) {
+		switch m[1] {
+		case "reason":
+			w.reason = strings.TrimSpace(m[2] + m[3])
+		case "locked-by":
+			w.lockedBy = m[2] + m[3]
+		case "":
+			if w.verdict == "" {
+				w.verdict = m[4]
+			}
+		}
+	}
+	return w
+}
+
+// covers reports whether the waiver speaks of a write with that verdict: "blind"
+// also of an upsert-blind one, "unbounded" also of delete-unbounded.
+func (w *waiver) covers(v verdict.Verdict) bool {
+	name := string(v)
+	return name == w.verdict || strings.TrimPrefix(name, "upsert-") == w.verdict || strings.TrimPrefix(name, "delete-") == w.verdict
+}
+
+// waived leaves out the findings about writes that a good waiver covers, and adds
+// those about waivers that are not good.
+func (c *check) waived(found []Finding) []Finding {
+	all := waivers(c.query)
+	var good []*waiver
+	for _, w := range all {
+		if problem := c.problem(w); problem != "" {
+			c.at(w.offset, "", problem).Offset = w.offset
+			continue
+		}
+		good = append(good, w)
+	}
+	kept := slices.DeleteFunc(found, func(f Finding) bool {
+		for _, w := range good {
+			if f.Write != nil && w.covers(f.Write.Verdict) {
+				w.used = true
+				return true
+			}
+		}
+		return false
+	})
+	for _, w := range good {
+		if !w.used {
+			c.at(w.offset, "", "Nothing is found that @write "+w.verdict+" would have to allow: take it out.").Offset = w.offset
+		}
+	}
+	return append(kept, c.found...)
+}
+
+// problem is what is wrong with a waiver by itself.
+func (c *check) problem(w *waiver) string {
+	switch {
+	case w.verdict == "":
+		return "@write names no verdict: @write blind reason=\"…\"."
+	case w.reason == "":
+		return "@write " + w.verdict + " gives no reason: who makes sure that no two write at once?"
+	case w.lockedBy == "":
+		return ""
+	case c.known[w.lockedBy] == nil:
+		return "locked-by=" + w.lockedBy + ": there is no such query."
+	case !locks(c.known[w.lockedBy], c.query):
+		return "locked-by=" + w.lockedBy + ": that query locks no row of what is written here."
+	}
+	return ""
+}
+
+// locks reports whether one query locks rows of a table that another writes.
+func locks(locker, writer *verdict.Query) bool {
+	for _, w := range writer.Writes {
+		for _, s := range locker.Statements {
+			if slices.ContainsFunc(s.Blocks, func(b *reading.Block) bool { return holds(b, w) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func holds(b *reading.Block, w *verdict.Write) bool {
+	return slices.ContainsFunc(b.Relations, func(r *reading.Relation) bool {
+		return r.Table == w.Target.Table && (r.Locked || r.Written)
+	})
+}

@@ -1,0 +1,17 @@
+package rules
+
+var blindOverwrite = &Rule{
+	ID: "blind-overwrite", Severity: Error,
+	Summary: "A write replaces columns without testing what was there.",
+	check:   checkBlindOverwrite,
+}
+
+func checkBlindOverwrite(c *check) {
+	for _, w := range c.query.Writes {
+		if cause(w) == c.rule.ID {
+			set := overwritten(w)
+			c.overwrite(w, columns(w.Table(), set)+" "+areOverwritten(set)+"; "+found(w)+".",
+				"Two callers that run "+c.query.Name+" at once both succeed, and one of the two is lost.")
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package rules
+
+import (
+	"slices"
+
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
+)
+
+var missingScope = &Rule{
+	ID: "missing-scope", Severity: Error,
+	Summary: "A table with a tenant column is read or written without it (off until the columns are named).",
+	check:   checkMissingScope,
+}
+
+func checkMissingScope(c *check) {
+	viewer := c.namesViewer()
+	for _, s := range c.query.Statements {
+		for _, b := range s.Blocks {
+			if b.View || b.Upsert {
+				continue
+			}
+			c.tenants(s, b)
+			for _, r := range b.Relations {
+				if !viewer && r.Table != nil && !r.Written && slices.Contains(c.options.Viewed, r.Table.String()) {
+					c.at(r.Location, r.Table.String(), r.Table.String()+" is read, and no parameter names who reads it ("+list(c.options.Viewer)+").")
+				}
+			}
+		}
+	}
+}
+
+// tenants reports each relation of a block whose tenant nothing determines.
+func (c *check) tenants(s *reading.Statement, b *reading.Block) {
+	for _, column := range c.options.Tenant {
+		known := determined(s, b, column)
+		for _, r := range b.Relations {
+			if r.CTE || r.Table == nil || known.column(r, column) {
+				continue
+			}
+			if r.Written && c.inserts(b, r, column) {
+				continue
+			}
+			c.at(r.Location, r.Table.String(), r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
+				"One missing condition shows, or changes, what belongs to another customer.",
+			).Try = "… AND " + r.Name + "." + column + " = @" + column
+		}
+	}
+}
+
+// inserts reports whether b is an INSERT that names the tenant.
+func (c *check) inserts(b *reading.Block, r *reading.Relation, column string) bool {
+	insert := b.Node.GetInsertStmt()
+	if insert == nil || len(insert.GetCols()) == 0 {
+		return insert != nil
+	}
+	return slices.ContainsFunc(insert.GetCols(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == column })
+}
+
+// place is a column of a relation.
+type place struct {
+	relation *reading.Relation
+	column   string
+}
+
+// values are the places whose value a block's conditions determine.
+type values map[place]bool
+
+// column reports whether a relation's column is determined, or not there at all.
+func (v values) column(r *reading.Relation, column string) bool {
+	from := r.Column(column)
+	if r.Block == nil && r.Table.Column(column) == nil {
+		return true
+	}
+	return !slices.ContainsFunc(from, func(f reading.Source) bool { return f.Relation != nil && !v[place{f.Relation, f.Column}] })
+}
+
+// tables are the relations, and those that the views among them show.
+func tables(relations []*reading.Relation) []*reading.Relation {
+	var all []*reading.Relation
+	for _, r := range relations {
+		all = append(all, r)
+		if r.Block != nil && r.Table != nil {
+			all = append(all, tables(r.Block.Relations)...)
+		}
+	}
+	return all
+}
+
+// determined follows equalities, from parameters and from what other blocks gave,
+// until they say nothing new.
+func determined(s *reading.Statement, b *reading.Block, tenant string) values {
+	v := values{}
+	inside := tables(b.Relations)
+	pairs := equalities(b)
+	for again := true; again; {
+		again = false
+		for _, p := range pairs {
+			again = v.learn(s, b, inside, p[0], p[1]) || v.learn(s, b, inside, p[1], p[0]) || again
+		}
+		for _, r := range b.Relations {
+			again = v.found(r, tenant) || again
+		}
+	}
+	return v
+}
+
+// learn: a column that equals something determined is determined.
+func (v values) learn(s *reading.Statement, b *reading.Block, inside []*reading.Relation, column, value *pg.Node) bool {
+	ref := syntax.Bare(column).GetColumnRef()
+	if ref == nil {
+		return false
+	}
+	from := s.Direct(column, b)
+	if len(from) != 1 || from[0].Relation == nil || v[place{from[0].Relation, from[0].Column}] {
+		return false
+	}
+	for _, f := range s.Direct(value, b) {
+		if f.Relation != nil && slices.Contains(inside, f.Relation) && !v[place{f.Relation, f.Column}] {
+			return false
+		}
+	}
+	v[place{from[0].Relation, from[0].Column}] = true
+	return true
+}
+
+// found: where a whole key of a row is determined, so is the rest of the row. A row
+// that has a tenant must name it all the same.
+func (v values) found(r *reading.Relation, tenant string) bool {
+	if r.Block != nil || r.Table == nil || r.Table.Column(tenant) != nil {
+		return false
+	}
+	again := false
+	for _, k := range r.Table.Keys {
+		if !k.Covered(func(c string) bool { return v[place{r, c}] }) {
+			continue
+		}
+		for _, c := range r.Table.Columns {
+			again = again || !v[place{r, c.Name}]
+			v[place{r, c.Name}] = true
+		}
+	}
+	return again
+}
+
+// equalities are the pairs that a block's conditions hold equal, also in rows.
+func equalities(b *reading.Block) [][2]*pg.Node {
+	var pairs [][2]*pg.Node
+	for _, c := range b.Conditions {
+		if link := c.Node.GetSubLink(); link != nil && link.GetSubLinkType() == pg.SubLinkType_ANY_SUBLINK {
+			for _, left := range items(link.GetTestexpr()) {
+				pairs = append(pairs, [2]*pg.Node{left, nil})
+			}
+		}
+		e := c.Node.GetAExpr()
+		if syntax.Operator(c.Node) != "=" || e.GetLexpr() == nil {
+			continue
+		}
+		left, right := items(e.GetLexpr()), items(e.GetRexpr())
+		for i := range left {
+			value := e.GetRexpr()
+			if len(left) == len(right) {
+				value = right[i]
+			}
+			pairs = append(pairs, [2]*pg.Node{left[i], value})
+		}
+	}
+	return pairs
+}
+
+func items(n *pg.Node) []*pg.Node {
+	if row := syntax.Bare(n).GetRowExpr(); row != nil {
+		return row.GetArgs()
+	}
+	return []*pg.Node{n}
+}
+
+// namesViewer reports whether a query has one of the viewer's parameters.
+func (c *check) namesViewer() bool {
+	_, params := sqltext.Number(c.query.Text)
+	for _, name := range params {
+		if slices.Contains(c.options.Viewer, name) {
+			return true
+		}
+	}
+	found := false
+	for _, s := range c.query.Statements {
+		syntax.Walk(s.Root.Node, func(n *pg.Node) bool {
+			_, name := syntax.Macro(n)
+			found = found || slices.Contains(c.options.Viewer, name)
+			return !found
+		})
+	}
+	return found
+}

@@ -1,0 +1,18 @@
+package rules
+
+import "waybill/cmd/sqlguard/verdict"
+
+var noopGuard = &Rule{
+	ID: "noop-guard", Severity: Error,
+	Summary: "IS DISTINCT FROM the value being written only skips writes that change nothing.",
+	check:   checkNoopGuard,
+}
+
+func checkNoopGuard(c *check) {
+	for _, w := range c.query.Writes {
+		if cause(w) == c.rule.ID {
+			c.overwrite(w, columns(w.Table(), names(w.Of(verdict.Noop)))+" is compared with the very value that is written: that skips a write without effect, and guards nothing.",
+				"Whatever another caller wrote in the meantime is overwritten.")
+		}
+	}
+}

@@ -1,0 +1,130 @@
+// Package rules finds what the verdicts of a project's writes, and its reads, say
+// of races that lose data. Each rule has a file, and a page that explains it.
+package rules
+
+import (
+	"cmp"
+	"slices"
+
+	"waybill/cmd/sqlguard/verdict"
+)
+
+// Severity is how much a finding matters.
+type Severity string
+
+const (
+	Off     Severity = "off"
+	Note    Severity = "note"    // worth knowing; does not fail a run
+	Warning Severity = "warning" // most likely wrong
+	Error   Severity = "error"   // loses data when two come at once
+)
+
+// Rule is one kind of finding.
+type Rule struct {
+	ID       string
+	Severity Severity // the worst that it reports
+	Summary  string
+	check    func(*check)
+}
+
+// All are the rules, in the order in which the README lists them.
+var All = []*Rule{
+	blindOverwrite, staleTest, noopGuard, tautologyGuard, optionalGuard, livenessOverwrite,
+	unguardedTransition, unboundedWrite, cursorCanMoveBack, silentLoss, sameStatementExplanation,
+	unorderedLocks, writtenTwice, untargetedDoNothing, unboundedRead, missingScope, badWaiver,
+}
+
+// ByID is the rule of that name, or nil.
+func ByID(id string) *Rule {
+	for _, r := range All {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// Finding is one place where a rule has something to say.
+type Finding struct {
+	Rule     *Rule
+	Severity Severity
+	Query    *verdict.Query
+	Write    *verdict.Write // nil where it is not about one
+	Table    string
+	Offset   int // in the query's text
+	Lines    []string
+	Try      string
+}
+
+// Options are what a project tells the rules about itself.
+type Options struct {
+	Tenant     []string // the columns that name a row's tenant
+	Viewed     []string // the tables whose reads must name a viewer
+	Viewer     []string // the parameters that do
+	Severities map[string]Severity
+}
+
+// check is a rule at work on one query.
+type check struct {
+	rule    *Rule
+	db      *verdict.Database
+	query   *verdict.Query
+	options *Options
+	known   map[string]*verdict.Query
+	found   []Finding
+}
+
+// at reports a finding of the rule's own severity, unless changed by its caller.
+func (c *check) at(offset int, table string, lines ...string) *Finding {
+	c.found = append(c.found, Finding{
+		Rule: c.rule, Severity: c.rule.Severity, Query: c.query, Table: table, Offset: max(offset, 0), Lines: lines,
+	})
+	return &c.found[len(c.found)-1]
+}
+
+// on reports a finding about a write.
+func (c *check) on(w *verdict.Write, lines ...string) *Finding {
+	f := c.at(w.Location, w.Table(), lines...)
+	f.Write = w
+	if w.Function != "" { // another text; point at the query
+		f.Offset = start(c.query)
+		f.Lines = append(f.Lines, "The write is in the function "+w.Function+".")
+	}
+	return f
+}
+
+// Check applies all rules to a database, then the waivers that its queries hold.
+func Check(db *verdict.Database, o *Options) []Finding {
+	known := map[string]*verdict.Query{}
+	for _, q := range db.Queries {
+		known[q.Name] = q
+	}
+	var all []Finding
+	for _, q := range db.Queries {
+		var found []Finding
+		for _, r := range All {
+			c := &check{rule: r, db: db, query: q, options: o, known: known}
+			if r.check != nil {
+				r.check(c)
+			}
+			found = append(found, c.found...)
+		}
+		c := &check{rule: badWaiver, db: db, query: q, options: o, known: known}
+		all = append(all, c.waived(found)...)
+	}
+	return settle(all, o)
+}
+
+// settle applies the project's own severities, and orders.
+func settle(all []Finding, o *Options) []Finding {
+	for i := range all {
+		if s, ok := o.Severities[all[i].Rule.ID]; ok {
+			all[i].Severity = s
+		}
+	}
+	all = slices.DeleteFunc(all, func(f Finding) bool { return f.Severity == Off })
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Query.File.Path, b.Query.File.Path), cmp.Compare(a.Query.Offset+a.Offset, b.Query.Offset+b.Offset))
+	})
+	return all
+}

@@ -1,0 +1,24 @@
+package rules
+
+import "waybill/cmd/sqlguard/verdict"
+
+var tautologyGuard = &Rule{
+	ID: "tautology-guard", Severity: Error,
+	Summary: "A condition that is always true, like version = version.",
+	check:   checkTautologyGuard,
+}
+
+func checkTautologyGuard(c *check) {
+	for _, w := range c.query.Writes {
+		tests := columnTautologies(w)
+		if len(tests) == 0 || w.Verdict == verdict.Unbounded || w.Verdict == verdict.DeleteUnbounded {
+			continue
+		}
+		f := c.on(w, "The test of "+columns(w.Table(), names(tests))+" is true for every row.",
+			"Perhaps a parameter was meant: @name needs a space before it, and not the column's own name alone.")
+		f.Offset = max(tests[0].Offset, f.Offset)
+		if !w.Verdict.Overwrites() {
+			f.Severity = Warning
+		}
+	}
+}

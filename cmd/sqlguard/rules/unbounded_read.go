@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"slices"
+
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/sqlguard/catalog"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/syntax"
+)
+
+var unboundedRead = &Rule{
+	ID: "unbounded-read", Severity: Warning,
+	Summary: "A :many query without LIMIT, or a key that bounds it, loads a table however large it has become.",
+	check:   checkUnboundedRead,
+}
+
+func checkUnboundedRead(c *check) {
+	if c.query.Command != ":many" {
+		return
+	}
+	for _, s := range c.query.Statements {
+		b := s.Root
+		sel := b.Node.GetSelectStmt()
+		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || c.bounded(s, b) {
+			continue
+		}
+		t := b.Relations[0].Table
+		f := c.at(max(b.Relations[0].Location, 0), t.String(), "All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
+			"What is a page today is the whole table in a year, in the memory of the program.")
+		f.Try = "… ORDER BY its key LIMIT @max_rows, from where the last page ended"
+		if filtered(s, b) {
+			f.Severity = Note
+		}
+	}
+}
+
+// oneRow reports whether a SELECT only adds up.
+func oneRow(s *pg.SelectStmt) bool {
+	if len(s.GetGroupClause()) > 0 {
+		return false
+	}
+	for _, n := range s.GetTargetList() {
+		f := syntax.Bare(n.GetResTarget().GetVal()).GetFuncCall()
+		if _, name := syntax.Function(f); f.GetOver() == nil && slices.Contains([]string{"count", "sum", "min", "max", "avg", "array_agg", "json_agg", "jsonb_agg", "string_agg", "bool_or", "bool_and"}, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// bounded reports whether one of the relations bounds the result: it is made of
+// parameters, or is a CTE or subselect (which says itself what it reads), or a key
+// of it is asked for.
+func (c *check) bounded(s *reading.Statement, b *reading.Block) bool {
+	for _, r := range b.Relations {
+		if r.Table == nil || r.CTE {
+			return true
+		}
+		for _, cond := range b.Conditions {
+			if !cond.Outer && c.asksForKey(s, b, r, cond.Node) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asksForKey reports whether a condition names a value of a column that a key, a
+// foreign key or an index begins with; a tenant bounds nothing.
+func (c *check) asksForKey(s *reading.Statement, b *reading.Block, r *reading.Relation, n *pg.Node) bool {
+	e := n.GetAExpr()
+	if syntax.Operator(n) != "=" || e == nil && n.GetSubLink() == nil {
+		return false
+	}
+	own, given := false, n.GetSubLink() != nil
+	for _, from := range s.Direct(n, b) {
+		switch {
+		case from.Origin == reading.FromParam:
+			given = true
+		case from.Relation == r && c.findsRows(r.Table, from.Column):
+			own = true
+		case from.Relation != nil && !slices.Contains(b.Relations, from.Relation):
+			given = true
+		}
+	}
+	return own && given
+}
+
+func (c *check) findsRows(t *catalog.Table, column string) bool {
+	if slices.Contains(c.options.Tenant, column) {
+		return false
+	}
+	foreign := slices.ContainsFunc(t.Foreign, func(f *catalog.ForeignKey) bool { return slices.Contains(f.Columns, column) })
+	return foreign || t.KeyColumn(column) || slices.Contains(t.Indexed, column) || !t.Known()
+}
+
+// filtered reports whether any parameter chooses among the rows.
+func filtered(s *reading.Statement, b *reading.Block) bool {
+	return slices.ContainsFunc(b.Conditions, func(cond reading.Condition) bool {
+		return slices.ContainsFunc(s.Direct(cond.Node, b), func(from reading.Source) bool { return from.Origin == reading.FromParam })
+	})
+}

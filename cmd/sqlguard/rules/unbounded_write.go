@@ -1,0 +1,20 @@
+package rules
+
+import "waybill/cmd/sqlguard/verdict"
+
+var unboundedWrite = &Rule{
+	ID: "unbounded-write", Severity: Error,
+	Summary: "An UPDATE or DELETE of every row of a table.",
+	check:   checkUnboundedWrite,
+}
+
+func checkUnboundedWrite(c *check) {
+	for _, w := range c.query.Writes {
+		switch w.Verdict {
+		case verdict.Unbounded:
+			c.on(w, "No condition is on "+w.Table()+": every row is updated.")
+		case verdict.DeleteUnbounded:
+			c.on(w, "No condition is on "+w.Table()+": every row is deleted.").Severity = Warning
+		}
+	}
+}

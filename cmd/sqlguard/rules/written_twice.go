@@ -1,0 +1,33 @@
+package rules
+
+import (
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/verdict"
+)
+
+var writtenTwice = &Rule{
+	ID: "written-twice", Severity: Error,
+	Summary: "Two parts of a statement write the same table: of one row, only one of them is done.",
+	check:   checkWrittenTwice,
+}
+
+func checkWrittenTwice(c *check) {
+	for i, w := range c.query.Writes {
+		for _, other := range c.query.Writes[:i] {
+			if w.Statement != other.Statement || w.Target.Table != other.Target.Table || w.Node == other.Node || w.Function != "" {
+				continue
+			}
+			f := c.on(w, w.Table()+" is written by two parts of the statement.",
+				"Both see the same snapshot: where they mean the same row, one of the two is dropped in silence.")
+			f.Try = "one UPDATE of the table, from the sum of what both would do"
+			if byKey(w) && byKey(other) { // most likely two different rows
+				f.Severity = Warning
+			}
+			break
+		}
+	}
+}
+
+func byKey(w *verdict.Write) bool {
+	return len(w.Keys) > 0 && !several(w) && w.Op != reading.Upsert
+}

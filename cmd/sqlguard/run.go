@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"waybill/cmd/sqlguard/baseline"
+	"waybill/cmd/sqlguard/project"
+	"waybill/cmd/sqlguard/report"
+	"waybill/cmd/sqlguard/rules"
+	"waybill/cmd/sqlguard/verdict"
+)
+
+// run does what the command line asks for. What can be judged is judged, also
+// where something else could not be read.
+func (c *command) run() int {
+	if c.path == "" {
+		return unreadable
+	}
+	p, err := project.Load(c.path)
+	if err != nil {
+		return c.fail(err)
+	}
+	s, err := readSettings(c.config, filepath.Dir(p.Config))
+	if err != nil {
+		return c.fail(err)
+	}
+	r := &report.Report{LeftOut: p.LeftOut}
+	status := clean
+	for _, d := range p.Databases {
+		judged, errs := verdict.Judge(d, verdict.Options{Scopes: s.TenantColumns})
+		for _, err := range errs {
+			status = c.fail(err)
+		}
+		r.Databases = append(r.Databases, judged)
+		r.Findings = append(r.Findings, rules.Check(judged, s.options())...)
+	}
+	if c.verdicts {
+		report.Verdicts(c.out, r.Databases)
+		return status
+	}
+	return max(status, c.report(r))
+}
+
+// report holds the findings against the baseline, and prints them.
+func (c *command) report(r *report.Report) int {
+	if c.writeBaseline {
+		if err := baseline.Write(c.baseline, r.Findings); err != nil {
+			return c.fail(err)
+		}
+		fmt.Fprintf(c.out, "%d findings written to %s\n", len(r.Findings), c.baseline)
+		return clean
+	}
+	if c.baseline != "" {
+		left, gone, err := baseline.Apply(c.baseline, r.Findings)
+		if err != nil {
+			return c.fail(err)
+		}
+		r.Baseline, r.Findings, r.Gone = len(r.Findings)-len(left), left, gone
+	}
+	if err := report.Formats[c.format](c.out, r, c.colours()); err != nil {
+		return c.fail(err)
+	}
+	if r.Fails() {
+		return found
+	}
+	return clean
+}
+
+func (c *command) fail(err error) int {
+	fmt.Fprintln(c.problems, "sqlguard:", err)
+	return unreadable
+}

@@ -1,0 +1,53 @@
+// Package syntax is PostgreSQL's own grammar and a few ways to look at its trees.
+// Every function accepts nil nodes.
+package syntax
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	pg "github.com/sqlc-dev/oliphant"
+	"github.com/sqlc-dev/oliphant/parser"
+)
+
+// Error is what the grammar does not accept, and at which byte.
+type Error struct {
+	Offset  int
+	Message string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s (at byte %d)", e.Message, e.Offset) }
+
+// Parse gives the statements of text.
+func Parse(text string) ([]*pg.Node, error) {
+	if !utf8.ValidString(text) {
+		return nil, &Error{Message: "not valid UTF-8"}
+	}
+	tree, err := pg.Parse(text)
+	if err != nil {
+		return nil, located(err, text)
+	}
+	var statements []*pg.Node
+	for _, raw := range tree.GetStmts() {
+		if raw.GetStmt() != nil {
+			statements = append(statements, raw.GetStmt())
+		}
+	}
+	return statements, nil
+}
+
+// located turns the parser's position, a character from 1, into a byte.
+func located(err error, text string) *Error {
+	var parse *parser.Error
+	if !errors.As(err, &parse) {
+		return &Error{Message: err.Error()}
+	}
+	characters := 0
+	for offset := range text {
+		if characters++; characters >= parse.Cursorpos {
+			return &Error{Offset: offset, Message: parse.Message}
+		}
+	}
+	return &Error{Offset: len(text), Message: parse.Message}
+}

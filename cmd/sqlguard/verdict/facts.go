@@ -1,0 +1,71 @@
+package verdict
+
+import (
+	"slices"
+
+	"waybill/cmd/sqlguard/catalog"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/syntax"
+)
+
+// Facts is what all queries of a project together say of its columns.
+type Facts struct {
+	catalog *catalog.Catalog
+	set     map[*catalog.Table]map[string][]Setting
+	trigger map[*catalog.Table][]string
+	bodies  map[*catalog.Function]body
+	scopes  []string
+}
+
+// Setting is one place where the project sets a column.
+type Setting struct {
+	Query *Query
+	Value string // the key of the expression
+	Fixed bool   // it is the same each time
+}
+
+func newFacts(c *catalog.Catalog, scopes []string) *Facts {
+	f := &Facts{catalog: c, set: map[*catalog.Table]map[string][]Setting{}, trigger: map[*catalog.Table][]string{},
+		bodies: map[*catalog.Function]body{}, scopes: scopes}
+	for _, t := range c.Tables() {
+		f.trigger[t] = c.SetByTriggers(t)
+	}
+	return f
+}
+
+// learn notes what a write sets. Setting a column to its own value, or the column
+// of a conflict to what it has, changes nothing.
+func (f *Facts) learn(q *Query, w *reading.Write) {
+	for _, a := range w.Assigned {
+		if touches(w, a) {
+			continue
+		}
+		columns := f.set[w.Target.Table]
+		if columns == nil {
+			columns = map[string][]Setting{}
+			f.set[w.Target.Table] = columns
+		}
+		columns[a.Column] = append(columns[a.Column], Setting{q, syntax.Key(a.Value), len(a.From) == 0})
+	}
+}
+
+func touches(w *reading.Write, a reading.Assignment) bool {
+	ref := syntax.Bare(a.Value).GetColumnRef()
+	return ref != nil && len(a.From) == 1 && a.From[0].Relation == w.Target && a.From[0].Column == a.Column
+}
+
+// Settings are the places where the project sets a column.
+func (f *Facts) Settings(t *catalog.Table, column string) []Setting { return f.set[t][column] }
+
+// Mutable reports whether anything in the project changes the column of a row
+// that is there, or what it is computed from.
+func (f *Facts) Mutable(t *catalog.Table, column string) bool {
+	if slices.Contains(f.scopes, column) {
+		return false
+	}
+	return slices.ContainsFunc(t.Base(column), func(base string) bool {
+		return len(f.set[t][base]) > 0 || slices.Contains(f.triggers(t), base)
+	})
+}
+
+func (f *Facts) triggers(t *catalog.Table) []string { return f.trigger[t] }

@@ -1,0 +1,125 @@
+package verdict
+
+import (
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/sqlguard/catalog"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/syntax"
+)
+
+// judge weighs one write.
+type judge struct {
+	facts     *Facts
+	statement *reading.Statement
+	write     *reading.Write
+	target    *reading.Relation
+	table     *catalog.Table
+
+	written map[string]bool     // columns whose value the write changes
+	values  map[string][]string // the keys of what a column is set to
+	whose   subject             // whose columns are asked for
+	tested  map[string]bool     // the subject's columns that any condition names
+	asked   map[question]map[string]bool
+}
+
+// subject is what stands for the target's rows: these themselves, or what a SELECT
+// saw of them.
+type subject uint8
+
+const (
+	ownRows subject = iota
+	lockedRows
+	staleRows
+)
+
+// question is which of a subject's columns some conditions name.
+type question struct {
+	whose subject
+	first *pg.Node // of the conditions
+}
+
+func (j *judge) subject(s reading.Source) bool {
+	switch j.whose {
+	case lockedRows:
+		return j.locked(s)
+	case staleRows:
+		return j.stale(s)
+	}
+	return j.own(s)
+}
+
+func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
+	j := &judge{facts: f, statement: s, write: w, target: w.Target, table: w.Target.Table, asked: map[question]map[string]bool{}}
+	out := &Write{Write: w, Statement: s, Columns: j.columns()}
+	j.writes(out.Columns)
+	out.Tests = j.tests()
+	out.Keys = j.keys()
+	out.Kind = strongest(out.Guards())
+	out.Verdict = j.verdict(out)
+	return out
+}
+
+// writes notes which columns change, and to what.
+func (j *judge) writes(columns []Column) {
+	j.written, j.values = map[string]bool{}, map[string][]string{}
+	for _, c := range columns {
+		if c.Class == Touch {
+			continue
+		}
+		j.written[c.Column] = true
+		if c.Value != nil {
+			j.values[c.Column] = j.valueKeys(c)
+		}
+	}
+	if j.write.Op != reading.Delete {
+		for _, c := range j.facts.triggers(j.table) {
+			j.written[c] = true
+		}
+	}
+}
+
+// valueKeys are the expressions that stand for what a column is set to: its own,
+// of a patch the caller's part, of EXCLUDED.c what was to be inserted.
+func (j *judge) valueKeys(c Column) []string {
+	keys := []string{syntax.Key(c.Value)}
+	value := syntax.Bare(c.Value)
+	if args := value.GetCoalesceExpr().GetArgs(); len(args) > 0 {
+		keys = append(keys, syntax.Key(args[0]))
+	}
+	if names := syntax.Names(value.GetColumnRef().GetFields()); len(names) == 2 && names[0] == "excluded" {
+		if key, ok := j.write.Inserted[names[1]]; ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// own: the row that is written, as PostgreSQL finds it once it holds its lock.
+func (j *judge) own(s reading.Source) bool {
+	return s.Origin == reading.FromColumn && s.Relation == j.target
+}
+
+// locked: a row of the table that a SELECT of the statement locked before.
+func (j *judge) locked(s reading.Source) bool {
+	return j.elsewhere(s) && s.Relation.Locked
+}
+
+// stale: a row of the table as the statement's snapshot has it.
+func (j *judge) stale(s reading.Source) bool {
+	return j.elsewhere(s) && !s.Relation.Locked && !s.Relation.Written
+}
+
+func (j *judge) elsewhere(s reading.Source) bool {
+	return s.Origin == reading.FromColumn && s.Relation != j.target && s.Relation.Table == j.table
+}
+
+// current: the row's state as it is now. What another part of the statement wrote
+// and returned is current too.
+func (j *judge) current(s reading.Source) bool {
+	return j.own(s) || j.locked(s) || j.elsewhere(s) && s.Relation.Written
+}
+
+func (j *judge) sources(n *pg.Node) []reading.Source {
+	return j.statement.Sources(n, j.write.Block)
+}

@@ -1,0 +1,201 @@
+package verdict
+
+import (
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/syntax"
+)
+
+// tests judges the write's own conditions, in their order, and then those of what
+// feeds it.
+func (j *judge) tests() []Test {
+	var all []Test
+	for _, c := range j.write.Conditions {
+		all = append(all, j.condition(c))
+	}
+	var feeds []*reading.Block
+	for _, r := range j.write.Block.Relations {
+		if r != j.target && r.Block != nil {
+			feeds = append(feeds, r.Block)
+		}
+	}
+	all = append(all, j.upstream(feeds)...)
+	j.ask(ownRows, j.write.Conditions)
+	return all
+}
+
+// ask turns to the columns of a subject, as the conditions name them.
+func (j *judge) ask(whose subject, conditions []reading.Condition) {
+	j.whose, j.tested = whose, map[string]bool{}
+	if len(conditions) == 0 {
+		return
+	}
+	q := question{whose, conditions[0].Node}
+	if known := j.asked[q]; known != nil {
+		j.tested = known
+		return
+	}
+	for _, c := range conditions {
+		for _, from := range j.statement.Direct(c.Node, c.Block) {
+			if j.subject(from) && !c.Outer {
+				j.tested[from.Column] = true
+			}
+		}
+	}
+	j.asked[q] = j.tested
+}
+
+// condition judges a condition of the write itself: on the target, or else on what
+// a locking SELECT or a mere reading one saw of it.
+func (j *judge) condition(c reading.Condition) Test {
+	if c.Outer {
+		return Test{Source: c, Offset: -1}
+	}
+	j.ask(ownRows, j.write.Conditions)
+	t := j.node(c.Node, c.Block, false)
+	if t.Class != Guard && t.Class != Stale && t.Class != Noop {
+		if seen := j.seen(c, j.write.Conditions); seen.Class > Irrelevant {
+			t = seen
+		}
+	}
+	t.Source = c
+	t.Offset = syntax.Start(c.Node)
+	return t
+}
+
+// seen judges a condition on the table's rows as a SELECT saw them: a guard if it
+// locked them, else stale.
+func (j *judge) seen(c reading.Condition, among []reading.Condition) Test {
+	if c.Outer {
+		return Test{}
+	}
+	j.ask(lockedRows, among)
+	if t := j.node(c.Node, c.Block, false); t.Class == Guard {
+		t.Kind = Lock
+		return t
+	}
+	j.ask(staleRows, among)
+	if t := j.node(c.Node, c.Block, false); t.Class == Guard {
+		t.Class, t.Kind = Stale, ""
+		return t
+	}
+	return Test{}
+}
+
+// upstream judges the conditions of the blocks and of all that feed them.
+func (j *judge) upstream(blocks []*reading.Block) []Test {
+	whose, tested := j.whose, j.tested
+	defer func() { j.whose, j.tested = whose, tested }()
+	var all []Test
+	for _, b := range reading.Upstream(blocks...) {
+		for _, c := range b.Conditions {
+			if t := j.seen(c, b.Conditions); t.Class > Irrelevant {
+				t.Source = c
+				t.Offset = syntax.Start(c.Node)
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// node judges a condition, or its negation.
+func (j *judge) node(n *pg.Node, b *reading.Block, not bool) Test {
+	n = syntax.Bare(n)
+	switch x := n.GetNode().(type) {
+	case *pg.Node_BoolExpr:
+		return j.boolean(x.BoolExpr, b, not)
+	case *pg.Node_CaseExpr:
+		return j.caseTest(x.CaseExpr, b, not)
+	case *pg.Node_CurrentOfExpr:
+		return Test{Class: Identity}
+	}
+	return j.leaf(n, b, not)
+}
+
+func (j *judge) boolean(e *pg.BoolExpr, b *reading.Block, not bool) Test {
+	if e.GetBoolop() == pg.BoolExprType_NOT_EXPR {
+		if len(e.GetArgs()) == 0 {
+			return Test{}
+		}
+		return j.node(e.GetArgs()[0], b, !not)
+	}
+	var parts []Test
+	for _, arg := range e.GetArgs() {
+		if !isConstant(arg, not) { // OR false, AND true
+			parts = append(parts, j.node(arg, b, not))
+		}
+	}
+	if (e.GetBoolop() == pg.BoolExprType_AND_EXPR) != not {
+		return both(parts)
+	}
+	return either(parts)
+}
+
+// both is what several conditions are worth together: the best of them.
+func both(parts []Test) Test {
+	best := Test{}
+	for _, t := range parts {
+		if t.Class > best.Class || t.Class == Guard && strongest([]Test{t, best}) == t.Kind {
+			best = t
+		}
+	}
+	return best
+}
+
+// either is what alternatives are worth: the least of them. Where one of them says
+// nothing of the target, it switches the others off.
+func either(parts []Test) Test {
+	if len(parts) == 0 {
+		return Test{}
+	}
+	least, most := parts[0], parts[0]
+	var columns []string
+	for _, t := range parts {
+		columns = append(columns, t.Columns...)
+		if t.Class < least.Class {
+			least = t
+		}
+		if t.Class > most.Class {
+			most = t
+		}
+	}
+	t := Test{Class: least.Class, Columns: columns, Lost: least.Lost}
+	switch {
+	case least.Class == Guard:
+		t.Kind = strongest(parts)
+	case least.Class <= Tautology && most.Class > Tautology:
+		t.Class, t.Lost = Optional, most.Class == Guard || most.Lost
+	}
+	return t
+}
+
+// caseTest judges CASE … END as a condition: on the row's own state by that, else
+// by its branches.
+func (j *judge) caseTest(c *pg.CaseExpr, b *reading.Block, not bool) Test {
+	asked := []*pg.Node{c.GetArg()}
+	branches := []*pg.Node{c.GetDefresult()}
+	for _, n := range c.GetArgs() {
+		asked = append(asked, n.GetCaseWhen().GetExpr())
+		branches = append(branches, n.GetCaseWhen().GetResult())
+	}
+	for _, n := range asked {
+		if t := j.leaf(n, b, false); t.Class == Guard {
+			return t
+		}
+	}
+	var parts []Test
+	for _, n := range branches {
+		if n != nil && !isConstant(n, not) {
+			parts = append(parts, j.node(n, b, not))
+		}
+	}
+	return either(parts)
+}
+
+// isConstant reports whether n is the constant true, or false.
+func isConstant(n *pg.Node, value bool) bool {
+	c := syntax.Bare(n).GetAConst()
+	return c.GetBoolval() != nil && c.GetBoolval().GetBoolval() == value
+}
