@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -80,34 +81,69 @@ func (l *demoLoader) tenant() {
 	})
 }
 
+// usersOfEachRole makes a user of each role, or finds them. They are the tenant's own to
+// change: one that has another role or password by now, or is not active any more, stays
+// as it is, and a further one with a number takes its place.
 func (l *demoLoader) usersOfEachRole(cost int) {
-	var hash []byte
-	l.do(func() (err error) {
-		hash, err = bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
-		return err
-	})
+	hash, err := bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
+	l.do(func() error { return err })
 	for i, role := range db.AllUserRoleValues() {
-		id := demoID("user " + string(role))
-		l.do(func() error {
-			_, err := l.q.CreateUser(l.ctx, db.CreateUserParams{
-				TenantID: l.made.tenantID, ID: id, Email: string(role) + "@demo.example", Name: "Demo " + string(role), Role: role,
-				PasswordHash: string(hash), RequestDigest: demoDigest,
-			})
-			return err
-		})
+		name := string(role)
+		for n := 1; l.err == nil && !l.user(role, name, string(hash)); n++ {
+			name = fmt.Sprintf("%s%d", role, n+1)
+			i += len(db.AllUserRoleValues()) // another phone number
+		}
 		l.do(func() error {
 			_, err := l.q.CreatePhoneNumber(l.ctx, db.CreatePhoneNumberParams{
-				TenantID: l.made.tenantID, ID: demoID("phone " + string(role)), UserID: id,
-				Number: "+1415555010" + string(rune('0'+i)), RequestDigest: demoDigest,
+				TenantID: l.made.tenantID, ID: demoID("phone " + name), UserID: l.userID(role),
+				Number: fmt.Sprintf("+14155550%d", 100+i%100), RequestDigest: demoDigest, // numbers that nobody has
 			})
-			return err
-		})
-		l.do(func() error {
-			user, err := l.q.GetUser(l.ctx, db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
-			l.made.users = append(l.made.users, user)
-			return err
+			return unless(db.PhoneNumberTaken, err)
 		})
 	}
+}
+
+// user makes the user of this name, or finds them, and tells whether they can be used
+// as the one of the role.
+func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
+	id := demoID("user " + name)
+	l.do(func() error {
+		_, err := l.q.CreateUser(l.ctx, db.CreateUserParams{
+			TenantID: l.made.tenantID, ID: id, Email: name + "@demo.example", Name: "Demo " + name, Role: role,
+			PasswordHash: hash, RequestDigest: demoDigest,
+		})
+		return unless(db.EmailTaken, err) // by a user of another id, who is not of the demo
+	})
+	l.do(func() error {
+		user, err := l.q.GetUser(l.ctx, db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
+		if err != nil {
+			return err
+		}
+		usable = user.Active && user.Role == role && bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(demoPassword)) == nil
+		if usable {
+			l.made.users = append(l.made.users, user)
+		}
+		return nil
+	})
+	return usable
+}
+
+// unless forgets an error of this code.
+func unless(code db.Code, err error) error {
+	if err != nil && db.Explain(err).Code == code {
+		return nil
+	}
+	return err
+}
+
+// userID is the demo user of a role.
+func (l *demoLoader) userID(role db.UserRole) uuid.UUID {
+	for _, u := range l.made.users {
+		if u.Role == role {
+			return u.ID
+		}
+	}
+	return uuid.Nil
 }
 
 func (l *demoLoader) places() {
@@ -127,9 +163,9 @@ func (l *demoLoader) places() {
 		_, err := l.q.AddGroupFacility(l.ctx, db.AddGroupFacilityParams{TenantID: tenant, GroupID: group, FacilityID: facility})
 		return err
 	})
-	for _, role := range []string{"dispatcher", "staff", "hub"} {
+	for _, role := range []db.UserRole{db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub} {
 		l.do(func() error {
-			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: group, UserID: demoID("user " + role)})
+			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: group, UserID: l.userID(role)})
 			return err
 		})
 	}
@@ -148,7 +184,7 @@ func (l *demoLoader) accounts() {
 			_, err := l.q.CreateLedgerEntries(l.ctx, db.CreateLedgerEntriesParams{
 				TenantIds: []uuid.UUID{l.made.tenantID}, Ids: []uuid.UUID{demoID("deposit " + name)}, AccountIds: []uuid.UUID{id},
 				Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{1_000_000_00}, Notes: []string{"Opening deposit"},
-				ActorIds: []uuid.UUID{demoID("user admin")}, RequestDigests: [][]byte{demoDigest},
+				ActorIds: []uuid.UUID{l.userID(db.UserRoleAdmin)}, RequestDigests: [][]byte{demoDigest},
 			})
 			return err
 		})
@@ -156,22 +192,22 @@ func (l *demoLoader) accounts() {
 }
 
 func (l *demoLoader) drivers() {
-	login := demoID("user driver")
+	login := l.userID(db.UserRoleDriver)
 	for _, d := range []struct {
-		name                string
+		key, name           string
 		user                *uuid.UUID
 		latitude, longitude float64
 	}{
-		{"Demo driver", &login, 37.7599, -122.4148},
-		{"Grace", nil, 37.7793, -122.4193},
-		{"Joan", nil, 37.8044, -122.2712},
+		{"of " + login.String(), "Demo driver", &login, 37.7599, -122.4148},
+		{"Grace", "Grace", nil, 37.7793, -122.4193},
+		{"Joan", "Joan", nil, 37.8044, -122.2712},
 	} {
 		l.do(func() error {
 			_, err := l.q.CreateDriver(l.ctx, db.CreateDriverParams{
-				TenantID: l.made.tenantID, ID: demoID("driver " + d.name), UserID: d.user, Name: d.name, OnDuty: true,
+				TenantID: l.made.tenantID, ID: demoID("driver " + d.key), UserID: d.user, Name: d.name, OnDuty: true,
 				Latitude: &d.latitude, Longitude: &d.longitude, RequestDigest: demoDigest,
 			})
-			return err
+			return unless(db.DriverUserTaken, err) // by a driver who was linked with the login since
 		})
 	}
 }

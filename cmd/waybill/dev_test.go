@@ -210,6 +210,51 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL}).hasDemo(t)
 }
 
+// The demo users are the tenant's to change: whatever was done to them, the next start
+// offers one of each role who can log in.
+func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	env := []string{"DATABASE_URL=" + d.OwnerURL}
+	dev := startDev(t, t.TempDir(), env)
+	do := func(want int, role db.UserRole, method, path, body string, headers ...string) {
+		t.Helper()
+		if status, answer := text(t, method, dev.URL+path, dev.token(role), body, headers...); status != want {
+			t.Fatalf("%s %s: %d %s", method, path, status, answer)
+		}
+	}
+	user := func(name string) string { return "/v1/users/" + demoID("user "+name).String() }
+	const admin = db.UserRoleAdmin
+	// Somebody has the address of the hub user's successor, and the dispatcher's number.
+	do(201, admin, "POST", "/v1/users", `{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example","name":"H","password":"something else","role":"hub"}`)
+	do(204, admin, "DELETE", user("dispatcher")+"/phone-numbers/"+demoID("phone dispatcher").String(), "")
+	do(201, admin, "POST", "/v1/users/0190a0a0-0000-7000-8000-000000000001/phone-numbers", `{"number":"+14155550101"}`)
+	do(200, admin, "POST", user("hub")+"/deactivate", "")
+	do(200, admin, "PATCH", user("dispatcher"), `{"role":"staff"}`, "If-Match", `"1"`)
+	do(200, admin, "PATCH", user("staff"), `{"email":"other@demo.example"}`, "If-Match", `"1"`)
+	do(200, db.UserRoleDriver, "PUT", user("driver")+"/password", `{"current_password":"waybill-demo","new_password":"something else"}`)
+	do(200, admin, "PATCH", user("admin"), `{"role":"hub"}`, "If-Match", `"1"`)
+	dev.stop(syscall.SIGTERM)
+
+	want := map[db.UserRole]string{"admin": "admin2@", "dispatcher": "dispatcher2@", "staff": "other@", "driver": "driver2@", "hub": "hub3@"}
+	for range 2 { // the second start finds what the first has made
+		dev = startDev(t, t.TempDir(), env)
+		dev.hasDemo(t)
+		for _, u := range dev.Users {
+			if u.Email != want[u.Role]+"demo.example" {
+				t.Errorf("%s: %s", u.Role, u.Email)
+			}
+		}
+		dev.stop(syscall.SIGTERM)
+	}
+
+	// A number that is taken does not keep dev from starting.
+	if _, err := d.Owner().Exec(t.Context(), `UPDATE phone_numbers SET id = gen_random_uuid(), user_id = $1`, demoID("user hub")); err != nil {
+		t.Fatal(err)
+	}
+	startDev(t, t.TempDir(), env).stop(syscall.SIGTERM)
+}
+
 // announces looks at what dev prints.
 func (d *developing) announces(t *testing.T) {
 	t.Helper()

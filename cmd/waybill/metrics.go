@@ -27,14 +27,14 @@ func newMetrics(store *db.Store) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "waybill_request_seconds", Help: "How long requests took, by operation and status.",
+			Name: "waybill_request_seconds", Help: "How long requests took, by operation and status; without event streams.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"operation", "status"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
 		}, []string{"operation", "code"}),
 	}
-	labels := prometheus.Labels{"release": api.Version, "host": hostname()}
+	labels := prometheus.Labels{"service": "waybill", "release": api.Version, "host": hostname()}
 	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(
 		m.requests, m.refusals,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -44,7 +44,8 @@ func newMetrics(store *db.Store) *metrics {
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
 		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
-		pool("waited_total", "Acquires that had to wait.", func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total", Help: "Acquires that had to wait."},
+			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
 	)
 	return m
 }
@@ -53,8 +54,13 @@ func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
 }
 
+// streaming is the operation that takes as long as its client stays: no latency.
+const streaming = "stream-pickups"
+
 func (m *metrics) observe(operation string, status int, code string, took time.Duration) {
-	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+	if operation != streaming {
+		m.requests.WithLabelValues(operation, strconv.Itoa(status)).Observe(took.Seconds())
+	}
 	if code != "" {
 		m.refusals.WithLabelValues(operation, code).Inc()
 	}

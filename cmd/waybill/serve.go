@@ -77,7 +77,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
 		return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
 	}
-	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: r.errorLog()}
+	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, ErrorLog: r.errorLog()}
 	go admin.Serve(r.admins) // ends when the listener closes
 	return r, nil
 }
@@ -114,13 +114,11 @@ func (r *server) adminURL() string {
 // connections close.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
-	sweep, stopSweeping := context.WithCancel(ctx)
-	defer stopSweeping()
-	go r.sweepSessions(sweep)
 	var draining atomic.Bool
 	httpServer := &http.Server{
 		Handler:           lastRequests(&draining, r.api),
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -146,8 +144,18 @@ func (r *server) serve(ctx context.Context) error {
 	return nil
 }
 
-// headerTimeout is how long a client may take to say what it wants.
-const headerTimeout = 5 * time.Second
+const (
+	// headerTimeout is how long a client may take to say what it wants.
+	headerTimeout = 5 * time.Second
+	// readTimeout is how long it may take for that and the body together. It bounds
+	// bodies that no operation reads: package http reads on after the handler, before
+	// the answer is sent. One that an operation reads has 5 s from the end of the
+	// header, given by huma, which are over before. A handler or stream that runs longer
+	// is not cut: package http drops the limit once it has the whole request. It is
+	// shorter than --shutdown-timeout is by default: a body that never comes does not
+	// spoil an orderly end.
+	readTimeout = 10 * time.Second
+)
 
 // lastRequests tells clients of a draining server that each answer is the last on its
 // connection: one that is closed while a request is under way loses it.
@@ -171,26 +179,6 @@ func (r *server) close() {
 	}
 	if r.store != nil {
 		r.store.Close()
-	}
-}
-
-// sweepSessions forgets expired sessions, a thousand at a time.
-func (r *server) sweepSessions(ctx context.Context) {
-	const atOnce = 1000
-	for {
-		n, err := r.store.DeleteExpiredSessions(ctx, atOnce)
-		if err != nil && ctx.Err() == nil {
-			r.log.Warn("expired sessions were not swept", "error", db.Explain(err))
-		}
-		wait := 10 * time.Minute
-		if n == atOnce {
-			wait = time.Second
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
 	}
 }
 

@@ -156,6 +156,7 @@ func TestAdminPort(t *testing.T) {
 	text(t, "GET", s.url+"/v1/session", w.tokens[db.UserRoleHub], "")
 	text(t, "GET", s.url+"/v1/session", "", "")
 	text(t, "GET", s.url+"/v1/nothing", "", "")
+	text(t, "GET", s.url+"/v1/pickups/stream", "", "") // refused
 	status, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	if status != 200 {
 		t.Errorf("metrics: %d", status)
@@ -163,9 +164,15 @@ func TestAdminPort(t *testing.T) {
 	has(t, metrics,
 		`waybill_request_seconds_count{`, `operation="get-session"`, `status="200"`, `status="401"`,
 		`waybill_refusals_total{code="unauthenticated"`, `release="`, `host="`,
-		"waybill_pool_max", "waybill_pool_acquired", "waybill_pool_waited_total",
+		`service="waybill"`, "waybill_pool_max", "waybill_pool_acquired", "# TYPE waybill_pool_waited_total counter",
 		"go_sched_latencies_seconds_bucket", "go_goroutines", "process_resident_memory_bytes")
 	hasNot(t, metrics, w.tenantID.String(), "nothing")
+	for line := range strings.Lines(metrics) { // how long a stream was followed is no latency
+		if strings.Contains(line, `operation="stream-pickups"`) && !strings.HasPrefix(line, "waybill_refusals_total") {
+			t.Errorf("a stream's latency: %s", line)
+		}
+	}
+	has(t, metrics, `operation="stream-pickups"`)
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline"} {
 		if status, _ := text(t, "GET", "http://"+admin+path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,28 +29,8 @@ func TestStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	s := serve(t, w.db.AppURL, "--drain", "400ms")
-	admin := w.tokens[db.UserRoleAdmin]
-
 	// One request waits in the database, for a lock that ends after the drain.
-	lock, err := w.db.Owner().Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Rollback(context.Background())
-	if _, err := lock.Exec(t.Context(), `SELECT FROM accounts WHERE id = $1 FOR UPDATE`, demoID("account Research Lab")); err != nil {
-		t.Fatal(err)
-	}
-	waiting := make(chan int, 1)
-	go func() {
-		response, err := call(t.Context(), http.DefaultClient, "POST", s.url+w.charges("Research Lab"), admin, charge(newID()))
-		if err != nil {
-			t.Errorf("the request that was under way: %v", err)
-			waiting <- 0
-			return
-		}
-		response.Body.Close()
-		waiting <- response.StatusCode
-	}()
+	waiting, unlock := w.chargeThatWaits(t, s.url)
 	stream := w.follow(t, s.url)
 	taken, callers := w.hammer(t, s.url)
 	eventually(t, "some requests are under way", func() bool { return taken.Load() > 20 })
@@ -79,7 +60,7 @@ func TestStopLosesNoRequest(t *testing.T) {
 		t.Error("it ended before its last request")
 	default:
 	}
-	lock.Rollback(t.Context())
+	unlock()
 	if status := <-waiting; status != http.StatusCreated {
 		t.Errorf("the request that was under way: %d", status)
 	}
@@ -87,11 +68,112 @@ func TestStopLosesNoRequest(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	var entries int64
-	err = w.db.Owner().QueryRow(t.Context(), `SELECT count(*) FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'`,
+	err := w.db.Owner().QueryRow(t.Context(), `SELECT count(*) FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'`,
 		demoID("account Mission Clinic")).Scan(&entries)
 	if err != nil || entries != taken.Load() {
 		t.Errorf("%d charges were acknowledged, %d are there: %v", taken.Load(), entries, err)
 	}
+}
+
+// chargeThatWaits sends a request that waits in the database until it is unlocked. The
+// channel gives its status.
+func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unlock func()) {
+	t.Helper()
+	lock, err := w.db.Owner().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock = func() { lock.Rollback(context.Background()) }
+	t.Cleanup(unlock)
+	if _, err := lock.Exec(t.Context(), `SELECT FROM accounts WHERE id = $1 FOR UPDATE`, demoID("account Research Lab")); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int, 1)
+	go func() {
+		response, err := call(t.Context(), http.DefaultClient, "POST", url+w.charges("Research Lab"), w.tokens[db.UserRoleAdmin], charge(newID()))
+		if err != nil {
+			t.Errorf("the request that was under way: %v", err)
+			answered <- 0
+			return
+		}
+		response.Body.Close()
+		answered <- response.StatusCode
+	}()
+	return answered, unlock
+}
+
+// withoutItsBody asks for something, and never sends the body that it promised. The
+// channel gives the first line of the answer, if any, once the server has hung up.
+func withoutItsBody(t *testing.T, url, asked string) <-chan string {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: waybill\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n", asked)
+	hungUp := make(chan string, 1)
+	go func() {
+		answer, _ := io.ReadAll(conn)
+		line, _, _ := strings.Cut(string(answer), "\r\n")
+		hungUp <- line
+	}()
+	return hungUp
+}
+
+// A body that never comes holds a connection for readTimeout and no longer, whatever is
+// asked for. A request or stream that takes longer for a good reason is not cut.
+func TestBodyThatNeverComes(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	admin := freeAddress(t)
+	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
+	began := time.Now()
+	waiting, unlock := w.chargeThatWaits(t, s.url)
+	stream := w.follow(t, s.url)
+	for _, c := range []struct{ url, asked, answer string }{
+		{s.url, "GET /livez", "HTTP/1.1 4"}, // it looks whether a body comes
+		{s.url, "POST /nope", "HTTP/1.1 404 Not Found"},
+		{s.url, "POST /v1/sessions", "HTTP/1.1 408 Request Timeout"}, // huma's limit is the shorter one
+		{s.url, "POST /v1/accounts", "HTTP/1.1 401 Unauthorized"},
+		{s.url, "GET /v1/pickups/stream", "HTTP/1.1 401 Unauthorized"},
+		{admin, "GET /metrics", "HTTP/1.1 200 OK"},
+	} {
+		hungUp := withoutItsBody(t, c.url, c.asked)
+		defer func() {
+			if answer := <-hungUp; !strings.HasPrefix(answer, c.answer) {
+				t.Errorf("%s: %s", c.asked, answer)
+			}
+			if took := time.Since(began); took > readTimeout+5*time.Second {
+				t.Errorf("%s: after %v", c.asked, took)
+			}
+		}()
+	}
+	time.Sleep(readTimeout + time.Second)
+	select {
+	case err := <-stream:
+		t.Errorf("the stream ended: %v", err)
+	case status := <-waiting:
+		t.Errorf("the request that takes long: %d", status)
+	default:
+	}
+	unlock()
+	if status := <-waiting; status != http.StatusCreated {
+		t.Errorf("the request that takes long: %d", status)
+	}
+}
+
+// It does not spoil an orderly end either.
+func TestStopWithBodiesThatNeverCome(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	s := serve(t, w.db.AppURL)
+	for _, asked := range []string{"GET /livez", "POST /nope", "POST /v1/sessions"} {
+		withoutItsBody(t, s.url, asked)
+	}
+	time.Sleep(200 * time.Millisecond) // for the server to begin with them
+	s.stop(syscall.SIGTERM)
+	hasNot(t, s.errors.String(), "requests were still running at the end")
 }
 
 // hammer charges an account from many connections, each until the server says that it
