@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ type server struct {
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
+	streams        chan struct{} // a place for each open stream
 }
 
 // API serves HTTP.
@@ -77,7 +79,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}),
+		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -174,6 +176,10 @@ func (a *API) DocumentYAML() ([]byte, error) { return a.server.huma.OpenAPI().YA
 // unknownPaths answers what no operation has, which http.ServeMux answers as plain text.
 func unknownPaths(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isClean(r.URL.EscapedPath()) { // http.ServeMux would lead elsewhere
+			serveProblem(r.Context(), w, noSuchPath())
+			return
+		}
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
@@ -181,17 +187,21 @@ func unknownPaths(mux *http.ServeMux) http.Handler {
 		}
 		refused := &headersOnly{header: http.Header{}}
 		handler.ServeHTTP(refused, r)
-		switch {
-		case refused.status == http.StatusMethodNotAllowed:
-			allowed := refused.header.Get("Allow")
-			w.Header().Set("Allow", allowed)
-			serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.ReplaceAll(allowed, ", HEAD", "")+"."))
-		case refused.status >= 300 && refused.status < 400:
-			handler.ServeHTTP(w, r)
-		default:
-			serveProblem(r.Context(), w, problem(db.NotFound, "", "There is no such path."))
+		if refused.status != http.StatusMethodNotAllowed {
+			serveProblem(r.Context(), w, noSuchPath())
+			return
 		}
+		allowed := refused.header.Get("Allow")
+		w.Header().Set("Allow", allowed)
+		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.ReplaceAll(allowed, ", HEAD", "")+"."))
 	})
+}
+
+func noSuchPath() *Problem { return problem(db.NotFound, "", "There is no such path.") }
+
+// isClean tells whether a path has nothing to take out: "//", "/./" or "/../".
+func isClean(escaped string) bool {
+	return path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped
 }
 
 // headersOnly keeps the status and headers of an answer, to make another of them.

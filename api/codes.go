@@ -10,6 +10,7 @@ import (
 const (
 	bodyTooLarge         db.Code = "body_too_large"
 	methodNotAllowed     db.Code = "method_not_allowed"
+	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	requestTimeout       db.Code = "request_timeout"
 	unknownField         db.Code = "unknown_field"
@@ -52,13 +53,10 @@ var meanings = map[db.Code]meaning{
 		"Addresses are unique in the tenant, whatever their case."},
 	db.FacilityNotFound: {422, "No such facility",
 		"The request names a facility that is not there.",
-		"Choose one that list-facilities shows. One that you may not see is one that is not there."},
+		"Choose one that list-facilities shows. One that you may not see is one that is not there. 422 where the body names it, 404 where the path does."},
 	db.Forbidden: {403, "Not allowed",
 		"Your role may not do this.",
 		"Ask an admin of the tenant."},
-	db.GroupNotFound: {422, "No such group",
-		"The request names a group that is not there.",
-		"Choose one that list-groups shows."},
 	db.IDReused: {409, "The id belongs to another request",
 		"The id was used for a request that differs from this one.",
 		"The same id with the same request is a safe retry. For a new request, take a new id."},
@@ -89,6 +87,9 @@ var meanings = map[db.Code]meaning{
 	db.Overloaded: {503, "Too busy",
 		"The server is too busy to take this request now.",
 		"Send it again after Retry-After seconds."},
+	passwordChanged: {409, "The password has changed",
+		"The password was changed by somebody else meanwhile, or the user deactivated.",
+		"Nothing was changed. Log in again, and see whether the change is still wanted."},
 	db.PhoneNumberTaken: {409, "The phone number is taken",
 		"Another user of the tenant has this phone number.",
 		"A number belongs to one user: remove it there first."},
@@ -130,13 +131,13 @@ var meanings = map[db.Code]meaning{
 		"Send application/json."},
 	db.UserNotFound: {422, "No such user",
 		"The request names a user that is not there.",
-		"Choose one that list-users shows."},
+		"Choose one that list-users shows. 422 where the body names the user, 404 where the path does."},
 	db.ValidationFailed: {422, "The request is not valid",
 		"Something in the request has a value that it may not have.",
 		"See field and detail."},
 }
 
-// writes are the codes that any operation with a body can answer.
+// bodyCodes are those that any operation with a body can answer.
 var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType, unknownField, requestTimeout, db.ValidationFailed}
 
 // everyCode can be answered by any operation at all.

@@ -16,11 +16,11 @@ import (
 // What the document says beyond what huma reads off the types. It is written for
 // those who generate clients: types that many operations share have one name.
 
-// refusals declares a response for each status that an operation can refuse with,
+// declaredRefusals declares a response for each status that an operation can refuse with,
 // and the codes that it can bear there: a generated client can switch on them.
-func (a *server) refusals(op operation, body bool) map[string]*huma.Response {
+func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	byStatus := map[int][]db.Code{}
-	for _, code := range op.allCodes(body) {
+	for _, code := range op.allCodes() {
 		status := meanings[code].status
 		if slices.Contains(op.missing, code) {
 			status = http.StatusNotFound
@@ -29,20 +29,20 @@ func (a *server) refusals(op operation, body bool) map[string]*huma.Response {
 	}
 	out := map[string]*huma.Response{}
 	for status, codes := range byStatus {
-		out[strconv.Itoa(status)] = a.refusalOf(status, codes)
+		out[strconv.Itoa(status)] = a.refusalComponent(status, codes)
 	}
 	return out
 }
 
-// refusalOf refers to the component for a set of codes, such as DriverBusyOrIllegalTransition.
-func (a *server) refusalOf(status int, codes []db.Code) *huma.Response {
+// refusalComponent refers to the component for a set of codes, such as DriverBusyOrIllegalTransition.
+func (a *server) refusalComponent(status int, codes []db.Code) *huma.Response {
 	name := refusalName(codes)
 	components := a.huma.OpenAPI().Components
 	if components.Responses == nil {
 		components.Responses = map[string]*huma.Response{}
 	}
 	if components.Responses[name] == nil {
-		components.Responses[name] = refusal(components.Schemas, name+"Problem", status, codes)
+		components.Responses[name] = refusalResponse(components.Schemas, name+"Problem", status, codes)
 	}
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
@@ -71,8 +71,8 @@ func pascal(snake string) string {
 	return out.String()
 }
 
-// refusal is a response whose body is a Problem with one of the codes, as a schema of that name.
-func refusal(schemas huma.Registry, name string, status int, codes []db.Code) *huma.Response {
+// refusalResponse is one whose body is a Problem with one of the codes, as a schema of that name.
+func refusalResponse(schemas huma.Registry, name string, status int, codes []db.Code) *huma.Response {
 	schemas.Map()[name] = &huma.Schema{AllOf: []*huma.Schema{problemSchema(schemas), {
 		Type:       huma.TypeObject,
 		Properties: map[string]*huma.Schema{"code": enum(codes)},

@@ -516,6 +516,11 @@ func TestEveryCodeOfTheDocumentHasAPage(t *testing.T) {
 			t.Errorf("the page of %s does not name it, or needs another host", code)
 		}
 	}
+	for _, code := range []string{"user_not_found", "facility_not_found"} { // in the body, in the path
+		if page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).body); !strings.Contains(page, "422 where") || !strings.Contains(page, "404 where") {
+			t.Errorf("the page of %s tells one of its statuses only", code)
+		}
+	}
 	s.do(nil, "GET", "/errors/none", nil).refused(404, "not_found")
 	s.do(nil, "GET", "/errors/%3Cscript%3E", nil).refused(404, "not_found")
 }

@@ -26,8 +26,38 @@ func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", document(current))
 	mux.Handle("GET /openapi-3.0.json", document(downgraded))
 	page := swgui.New("Waybill", "/openapi.json", "/docs/")
-	mux.Handle("GET /docs/", page)
+	mux.Handle("GET /docs/", missingAsProblem(page))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
+}
+
+// missingAsProblem answers a 404 of the handler's as all others.
+func missingAsProblem(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := &withoutMissing{ResponseWriter: w}
+		handler.ServeHTTP(answer, r)
+		if answer.missing {
+			serveProblem(r.Context(), w, noSuchPath())
+		}
+	})
+}
+
+// withoutMissing keeps a 404 back.
+type withoutMissing struct {
+	http.ResponseWriter
+	missing bool
+}
+
+func (w *withoutMissing) WriteHeader(status int) {
+	if w.missing = status == http.StatusNotFound; !w.missing {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *withoutMissing) Write(b []byte) (int, error) {
+	if w.missing {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 func document(text []byte) http.Handler {

@@ -43,7 +43,7 @@ func (a *server) registerDrivers() {
 
 // NewDriver asks for a driver.
 type NewDriver struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
 	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The login of this driver"`
 	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch may choose them"`
@@ -55,11 +55,11 @@ type createDriverInput struct{ Body NewDriver }
 
 func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriverInput) (*Created[db.Driver], error) {
 	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-driver", in.Body)
-	made, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
+	row, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
 		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})
-	row, replayed, err := created(made.Driver, err, d, func() (db.Driver, []byte, error) {
+	row, replayed, err := created(row, err, d, func() (db.Driver, []byte, error) {
 		known, err := a.driver(ctx, v, id)
 		return known, known.RequestDigest, err
 	})
@@ -108,7 +108,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 // DriverEdit has what is to change; what is left out stays.
 type DriverEdit struct {
 	Name      *string              `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" doc:"The login of this driver; null takes it away"`
+	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" format:"uuid" doc:"The login of this driver; null takes it away"`
 	OnDuty    *bool                `json:"on_duty,omitempty"`
 	Latitude  *float64             `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
 	Longitude *float64             `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
@@ -147,7 +147,7 @@ type Location struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (l Location) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return outOfTime(at, "located_at", &l.LocatedAt)
+	return outOfTime(inBody(at, "located_at"), &l.LocatedAt)
 }
 
 type locateDriverInput struct {

@@ -31,7 +31,7 @@ func (a *server) registerFacilities() {
 
 // NewFacility asks for a facility.
 type NewFacility struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Address   string     `json:"address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	Latitude  float64    `json:"latitude" minimum:"-90" maximum:"90" example:"37.7583"`

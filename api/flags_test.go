@@ -17,6 +17,9 @@ func TestFlagsAreSetByVersion(t *testing.T) {
 	}
 	set(`"1"`).refused(412, "stale_version", "If-Match")
 	s.do(s.admin, "GET", "/v1/flags/auto_dispatch", nil, "If-None-Match", `"2"`).want(304)
+	for _, name := range []string{"%00", "a%ff"} {
+		s.do(s.admin, "GET", "/v1/flags/"+name, nil).refused(422, "validation_failed", "name")
+	}
 	for _, name := range []string{"absent", "AUTO_DISPATCH", "%20"} {
 		s.do(s.admin, "GET", "/v1/flags/"+name, nil).refused(404, "not_found", "")
 		s.do(s.admin, "PUT", "/v1/flags/"+name, object{"enabled": true}, "If-Match", `"1"`).refused(404, "not_found", "")

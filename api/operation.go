@@ -34,6 +34,7 @@ type operation struct {
 	long    bool  // streams: no time limit
 	// of the answer, if it is not JSON
 	mediaType string
+	body      bool // whether it takes one: read off the type of its input
 	// answers that are no error, beyond the first: replays, 304.
 	also []int
 }
@@ -44,11 +45,12 @@ var (
 	adminDispatch = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
 )
 
-// register adds an operation whose handler needs no viewer.
+// registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
-	huma.Register(a.huma, a.describe(op, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
+	op.body = takesBody(reflect.TypeFor[I]())
+	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
-		return out, a.refusal(ctx, op, err)
+		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)
 }
@@ -60,8 +62,14 @@ func register[I, O any](a *server, op operation, handler func(context.Context, d
 	})
 }
 
-// refusal turns a handler's error into its problem, and holds it against the document.
-func (a *server) refusal(ctx context.Context, op operation, err error) error {
+func takesBody(input reflect.Type) bool {
+	_, parsed := input.FieldByName("Body")
+	_, raw := input.FieldByName("RawBody")
+	return parsed || raw
+}
+
+// problemFor turns a handler's error into the operation's answer.
+func problemFor(ctx context.Context, op operation, err error) error {
 	if err == nil || isNotModified(err) {
 		return err
 	}
@@ -69,26 +77,31 @@ func (a *server) refusal(ctx context.Context, op operation, err error) error {
 	if p.Field == "" && slices.Contains(op.missing, p.Code) {
 		p.Status = http.StatusNotFound
 	}
-	if !slices.Contains(op.allCodes(true), p.Code) {
-		a.log.ErrorContext(ctx, "undeclared code", "operation", op.id, "code", p.Code)
-		a.undeclared(op.id, p.Code)
-	}
 	p.RequestID = requestOf(ctx).id
 	requestOf(ctx).refuse(p)
 	return p
 }
 
-// describe makes the document's entry, with its guards.
-func (a *server) describe(op operation, input reflect.Type) huma.Operation {
+// againstDocument looks at each code that a request to the operation is answered with,
+// by its handler or by what stands before it.
+func (a *server) againstDocument(ctx context.Context, op operation) func(db.Code) {
+	return func(code db.Code) {
+		if !slices.Contains(op.allCodes(), code) {
+			a.log.ErrorContext(ctx, "undeclared code", "operation", op.id, "code", code)
+			a.undeclared(op.id, code)
+		}
+	}
+}
+
+// entry makes the document's entry, with its guards.
+func (a *server) entry(op operation) huma.Operation {
 	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
 		panic(fmt.Sprintf("operation %s has no security rule, or several", op.id))
 	}
-	_, hasBody := input.FieldByName("Body")
-	_, hasRawBody := input.FieldByName("RawBody")
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.about, DefaultStatus: op.status, MaxBodyBytes: op.maxBody,
-		Responses: a.refusals(op, hasBody || hasRawBody),
+		Responses: a.declaredRefusals(op),
 		Security:  []map[string][]string{{}}, // anyone
 	}
 	if op.mediaType != "" {
@@ -98,10 +111,12 @@ func (a *server) describe(op operation, input reflect.Type) huma.Operation {
 	if !op.anyone {
 		described.Security = []map[string][]string{{"bearer": {}}}
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
-		described.Middlewares = append(described.Middlewares, a.authorize(op))
+		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
-	described.Middlewares = append(described.Middlewares, strictQuery)
-	if !hasBody && !hasRawBody {
+	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
+	if op.body {
+		described.Middlewares = append(described.Middlewares, strictMediaType)
+	} else {
 		described.Middlewares = append(described.Middlewares, refuseBody)
 	}
 	return described
@@ -111,7 +126,8 @@ func (a *server) describe(op operation, input reflect.Type) huma.Operation {
 // limit on it.
 func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		requestOf(ctx.Context()).operation = op.id
+		known := requestOf(ctx.Context())
+		known.operation, known.declared = op.id, a.againstDocument(ctx.Context(), op)
 		if op.long {
 			next(ctx)
 			return
@@ -123,9 +139,9 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 }
 
 // allCodes lists each code that the operation can answer.
-func (op operation) allCodes(body bool) []db.Code {
+func (op operation) allCodes() []db.Code {
 	codes := slices.Concat(op.codes, op.missing, everyCode)
-	if body {
+	if op.body {
 		codes = append(codes, bodyCodes...)
 	} else {
 		codes = append(codes, unknownField, unreadableBody)

@@ -26,10 +26,10 @@ func (c Clearable[T]) MarshalJSON() ([]byte, error) { return json.Marshal(c.Valu
 // IsZero makes omitzero leave out what was not sent.
 func (c Clearable[T]) IsZero() bool { return !c.Sent }
 
-func (Clearable[T]) clears() {}
+func (Clearable[T]) clears() reflect.Type { return reflect.TypeFor[T]() }
 
-// clearing is a member that null clears.
-type clearing interface{ clears() }
+// clearing is a member that null clears, of some type else.
+type clearing interface{ clears() reflect.Type }
 
 // Schema is that of a nullable T.
 func (c Clearable[T]) Schema(r huma.Registry) *huma.Schema {

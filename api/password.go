@@ -21,7 +21,7 @@ type passwords struct {
 	slots chan struct{}
 	queue chan struct{}
 	// One of them is held while a user's password is verified: their next one waits.
-	users [64]sync.Mutex
+	users [64]chan struct{}
 	seed  maphash.Seed
 	// Compared against where there is no user, so that it takes the same time. Made in
 	// the background: it takes longer than all the rest of the start.
@@ -41,47 +41,64 @@ func newPasswords(cost int) *passwords {
 		return hash
 	})
 	go decoy()
-	return &passwords{
+	p := &passwords{
 		cost: cost, slots: make(chan struct{}, slots), queue: make(chan struct{}, 32*slots),
 		seed: maphash.MakeSeed(), decoy: decoy,
 	}
+	for i := range p.users {
+		p.users[i] = make(chan struct{}, 1)
+	}
+	return p
 }
 
-// slot waits for a place to hash, and gives the function that leaves it.
-func (p *passwords) slot(ctx context.Context) (leave func(), err error) {
+// enter takes a place in the queue, and gives the function that leaves it.
+func (p *passwords) enter() (leave func(), err error) {
 	select {
 	case p.queue <- struct{}{}:
+		return func() { <-p.queue }, nil
 	default:
 		busy := problem(db.Overloaded, "", "Too many logins at once.")
 		busy.retryAfter = 2 * time.Second
 		return nil, busy
 	}
+}
+
+// turn takes a place in the queue and waits until it is the user's next try. Who
+// waits, or asks the database meanwhile, has no slot: others can hash.
+func (p *passwords) turn(ctx context.Context, tenantID uuid.UUID, email string) (leave func(), err error) {
+	leaveQueue, err := p.enter()
+	if err != nil {
+		return nil, err
+	}
+	leaveTurn, err := hold(ctx, p.users[maphash.String(p.seed, tenantID.String()+strings.ToLower(email))%uint64(len(p.users))])
+	if err != nil {
+		leaveQueue()
+		return nil, err
+	}
+	return func() { leaveTurn(); leaveQueue() }, nil
+}
+
+// hold waits for a place in the channel, as long as the request is wanted.
+func hold(ctx context.Context, places chan struct{}) (leave func(), err error) {
 	select {
-	case p.slots <- struct{}{}:
-		return func() { <-p.slots; <-p.queue }, nil
+	case places <- struct{}{}:
+		return func() { <-places }, nil
 	case <-ctx.Done():
-		<-p.queue
 		return nil, ctx.Err()
 	}
 }
 
-// slotOf is a slot for one user alone.
-func (p *passwords) slotOf(ctx context.Context, tenantID uuid.UUID, email string) (leave func(), err error) {
-	leaveSlot, err := p.slot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	turn := &p.users[maphash.String(p.seed, tenantID.String()+strings.ToLower(email))%uint64(len(p.users))]
-	turn.Lock()
-	return func() { turn.Unlock(); leaveSlot() }, nil
-}
-
-// hash is bcrypt's, in a slot, of the password that the field holds.
+// hash is bcrypt's of the password that the field holds.
 func (p *passwords) hash(ctx context.Context, field, password string) (string, error) {
 	if len(password) > maxPassword {
 		return "", problem(db.ValidationFailed, field, "A password has at most 72 bytes.")
 	}
-	leave, err := p.slot(ctx)
+	leaveQueue, err := p.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leaveQueue()
+	leave, err := hold(ctx, p.slots)
 	if err != nil {
 		return "", err
 	}
@@ -90,22 +107,28 @@ func (p *passwords) hash(ctx context.Context, field, password string) (string, e
 	return string(hash), err
 }
 
-// matches is bcrypt's, in a slot.
+// matches is bcrypt's, for who is not in the queue.
 func (p *passwords) matches(ctx context.Context, hash, password string) (bool, error) {
-	leave, err := p.slot(ctx)
+	leaveQueue, err := p.enter()
 	if err != nil {
 		return false, err
 	}
-	defer leave()
-	return p.compare(hash, password), nil
+	defer leaveQueue()
+	return p.compare(ctx, hash, password)
 }
 
-// compare is bcrypt's, for who has a slot. An empty hash matches nothing, in the
+// compare is bcrypt's, for who is in the queue. An empty hash matches nothing, in the
 // time that any other takes.
-func (p *passwords) compare(hash, password string) bool {
+func (p *passwords) compare(ctx context.Context, hash, password string) (bool, error) {
 	against := []byte(hash)
 	if hash == "" {
 		against = p.decoy()
 	}
-	return bcrypt.CompareHashAndPassword(against, []byte(password)) == nil && hash != "" && len(password) <= maxPassword
+	leave, err := hold(ctx, p.slots)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	same := bcrypt.CompareHashAndPassword(against, []byte(password)) == nil
+	return same && hash != "" && len(password) <= maxPassword, nil
 }

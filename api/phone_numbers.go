@@ -30,7 +30,7 @@ func (a *server) registerPhoneNumbers() {
 
 // NewPhoneNumber asks for a phone number of a user.
 type NewPhoneNumber struct {
-	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Number string     `json:"number" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
 }
 

@@ -111,7 +111,13 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 	if from.xid > horizon {
 		return nil, notOfThisStream()
 	}
+	select {
+	case a.streams <- struct{}{}:
+	default:
+		return nil, problem(db.Overloaded, "", "Too many streams are open.")
+	}
 	return &streamOutput{"text/event-stream", "no-store", func(hc huma.Context) {
+		defer func() { <-a.streams }()
 		a.stream(hc, v, from)
 	}}, nil
 }
@@ -125,6 +131,8 @@ func (a *server) horizon(ctx context.Context) (uint64, error) {
 }
 
 const (
+	streamsAtOnce = 256 // in a process: each asks the database some times a second
+
 	streamPage  = 200              // events read at once
 	streamAlive = 15 * time.Second // between signs of life
 	streamAuth  = 2 * time.Second  // between looks at whether the session is still good

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/api"
 	"waybill/db"
 )
 
@@ -112,11 +113,20 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	for range callers {
 		done.Go(func() {
 			path := s.pickup()
-			s.do(s.staff, "POST", path+"/submit", nil).want(200)
+			move := func(as *user, transition string, body any) {
+				a := s.do(as, "POST", path+transition, body)
+				for a.status == 503 { // come back, as it says
+					a = s.do(as, "POST", path+transition, body)
+				}
+				if a.status != 200 {
+					t.Errorf("%s: %s", transition, a)
+				}
+			}
+			move(s.staff, "/submit", nil)
 			driver := s.newDriver(s.tenant)
 			for range rounds {
-				s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": driver}).want(200)
-				s.do(s.dispatcher, "POST", path+"/release", nil).want(200)
+				move(s.dispatcher, "/assign", object{"driver_id": driver})
+				move(s.dispatcher, "/release", nil)
 			}
 		})
 	}
@@ -241,6 +251,27 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("the stream ended after %v", took)
 	}
+}
+
+func TestStreamsAreSoManyAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.StreamPoll = time.Hour })
+	url := s.listen()
+	const enough = 256
+	open := make([]*stream, enough)
+	for i := range open {
+		open[i] = follow(t, url, s.hub, "")
+	}
+	s.do(s.hub, "GET", "/v1/pickups/stream", nil).refused(503, "overloaded")
+	open[0].cancel()
+	s.until("a place is free again", func() bool {
+		r := request(t, s.hub, "GET", "/v1/pickups/stream", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, r.WithContext(ctx))
+		return w.Code == 200
+	})
 }
 
 func TestStreamRefusesWhatIsNotItsOwn(t *testing.T) {

@@ -47,7 +47,7 @@ func (a *server) registerPickups() {
 
 // NewPickup asks for a pickup.
 type NewPickup struct {
-	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
 	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
@@ -62,7 +62,7 @@ type NewPickup struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return append(outOfTime(at, "window_start", n.WindowStart), outOfTime(at, "window_end", n.WindowEnd)...)
+	return append(outOfTime(inBody(at, "window_start"), n.WindowStart), outOfTime(inBody(at, "window_end"), n.WindowEnd)...)
 }
 
 func (n NewPickup) draft(v db.Viewer) db.Draft {
@@ -129,11 +129,26 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 
 type listPickupsInput struct {
 	Keyset
-	Status      db.PickupStatus `query:"status" doc:"Only those in this status"`
-	FacilityID  uuid.UUID       `query:"facility_id" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"Only those of this facility"`
-	DriverID    uuid.UUID       `query:"driver_id" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"Only those of this driver"`
-	CreatedFrom time.Time       `query:"created_from" doc:"Only those created then or later"`
-	CreatedTo   time.Time       `query:"created_to" doc:"Only those created before"`
+	Status     db.PickupStatus `query:"status" doc:"Only those in this status"`
+	FacilityID uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
+	DriverID   uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
+	CreatedRange
+}
+
+// CreatedRange is a range of the times of creation.
+type CreatedRange struct {
+	CreatedFrom time.Time `query:"created_from" doc:"Only those created then or later"`
+	CreatedTo   time.Time `query:"created_to" doc:"Only those created before"`
+}
+
+// Resolve implements huma.Resolver. What is left zero was not sent.
+func (c *CreatedRange) Resolve(ctx huma.Context) (errs []error) {
+	for name, t := range map[string]*time.Time{"created_from": &c.CreatedFrom, "created_to": &c.CreatedTo} {
+		if ctx.Query(name) != "" {
+			errs = append(errs, outOfTime(name, t)...)
+		}
+	}
+	return errs
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[db.Pickup], error) {
@@ -197,7 +212,7 @@ type PickupEdit struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (e PickupEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return append(outOfTime(at, "window_start", e.WindowStart.Value), outOfTime(at, "window_end", e.WindowEnd.Value)...)
+	return append(outOfTime(inBody(at, "window_start"), e.WindowStart.Value), outOfTime(inBody(at, "window_end"), e.WindowEnd.Value)...)
 }
 
 type editPickupInput struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // roomy lets many callers at once have connections of their own.
-func roomy(c *db.Config, _ *api.Options) { c.MaxConns, c.AcquireTimeout = 20, 5*time.Second }
+func roomy(c *db.Config, _ *api.Options) { c.MaxConns = 20 }
 
 func TestCreatedPickupIsADraftOfItsRequester(t *testing.T) {
 	t.Parallel()

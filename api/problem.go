@@ -79,6 +79,9 @@ func problemOf(err error) *Problem {
 	}
 	e := db.Explain(err)
 	p = problem(e.Code, e.Field, "")
+	if e.Code == db.ValidationFailed {
+		p.Detail = sentenceOn(e.Field)
+	}
 	p.cause = e // the server's own error may hold what was stored
 	if e.Code == db.IllegalTransition && e.Status != "" {
 		p.CurrentStatus = e.Status
@@ -90,10 +93,34 @@ func problemOf(err error) *Problem {
 	return p
 }
 
+// together are the fields that the database holds against another one.
+var together = map[string]string{
+	"window_end":       "window_end must be after window_start.",
+	"pickup_longitude": "pickup_latitude and pickup_longitude go together.",
+	"longitude":        "latitude and longitude go together.",
+}
+
+// sentenceOn says what is wrong with a field that a constraint refused, "" where it
+// is not known.
+func sentenceOn(field string) string {
+	if field == "" {
+		return meanings[db.ValidationFailed].detail
+	}
+	name := field[strings.LastIndexByte(field, '.')+1:]
+	return cmp.Or(together[name], field+" has a value that it may not have.")
+}
+
 // problemOfRequest turns what huma found wrong with a request into one problem: one of
 // our own if a resolver gave it, else the first of huma's, without the value it echoes.
 func problemOfRequest(status int, message string, errs []error) *Problem {
 	var own *Problem
+	for _, err := range errs { // before a resolver's, which has looked at nothing then
+		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
+			if p, ok := badBodyIn(d.Message); ok {
+				return p
+			}
+		}
+	}
 	for _, err := range errs {
 		if errors.As(err, &own) {
 			return own
@@ -126,9 +153,6 @@ func problemOfRequest(status int, message string, errs []error) *Problem {
 }
 
 func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
-	if p, ok := badBodyIn(d.Message); ok {
-		return p
-	}
 	where, field, _ := strings.Cut(d.Location, ".")
 	if name, found := strings.CutPrefix(d.Message, "expected required property "); found {
 		name, _, _ = strings.Cut(name, " ")
@@ -178,13 +202,13 @@ func init() {
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 		p := problemOfRequest(status, message, errs)
-		describe(ctx, p)
+		stamp(ctx, p)
 		return p
 	}
 }
 
-// describe completes a problem with what its request knows, headers included.
-func describe(ctx huma.Context, p *Problem) {
+// stamp completes a problem with what its request knows, headers included.
+func stamp(ctx huma.Context, p *Problem) {
 	p.RequestID = requestOf(ctx.Context()).id
 	requestOf(ctx.Context()).refuse(p)
 	for name, values := range p.GetHeaders() {
@@ -196,7 +220,7 @@ func describe(ctx huma.Context, p *Problem) {
 
 // writeProblem answers a request that does not reach its handler.
 func writeProblem(ctx huma.Context, p *Problem) {
-	describe(ctx, p)
+	stamp(ctx, p)
 	ctx.SetHeader("Content-Type", p.ContentType(""))
 	ctx.SetStatus(p.Status)
 	json.NewEncoder(ctx.BodyWriter()).Encode(p)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"waybill/db"
 )
 
 // request is what is known of a request while it is served, for its log line, its
@@ -19,11 +21,15 @@ type request struct {
 	user      uuid.UUID
 	code      string
 	cause     error
+	declared  func(db.Code) // holds a code against the document
 }
 
 func (r *request) refuse(p *Problem) {
 	r.code = string(p.Code)
 	r.cause = p.cause
+	if r.declared != nil {
+		r.declared(p.Code)
+	}
 }
 
 type requestKey struct{}

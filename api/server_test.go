@@ -74,8 +74,9 @@ var passwordHash = sync.OnceValue(func() string {
 func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
 	base := dbtest.New(t, checkBooks)
-	c := db.Config{URL: base.AppURL, MaxConns: 12}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	// A busy machine may take its time to connect: that is tried in failures_test.go.
+	c := db.Config{URL: base.AppURL, MaxConns: 12, AcquireTimeout: 5 * time.Second}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, StreamPoll: 5 * time.Millisecond, Undeclared: func(operation string, code db.Code) {
 		t.Errorf("%s answered %s, which the document does not declare", operation, code)
 	}}
@@ -137,7 +138,6 @@ func (s *server) newTenant() *tenant {
 	for _, d := range []struct{ id, user uuid.UUID }{{t.driverID, t.driver.id}, {t.rivalID, t.rival.id}} {
 		b.Queue(`INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
 			VALUES ($1, $2, $3, 'Driver', true, 37.76, -122.41, now() - interval '1 hour', '\x00')`, t.id, d.id, d.user)
-		b.Queue("INSERT INTO driver_slots (tenant_id, driver_id) VALUES ($1, $2)", t.id, d.id)
 	}
 	b.Queue(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest)
 		VALUES ($1, $2, $3, '+14155550100', '\x00')`, t.id, t.phone, t.staff.id)
@@ -215,10 +215,15 @@ type answer struct {
 // anything else is JSON. headers are names and values in turn.
 func (s *server) do(as *user, method, path string, body any, headers ...string) *answer {
 	s.t.Helper()
-	r := request(s.t, as, method, path, body, headers...)
+	return s.serve(request(s.t, as, method, path, body, headers...))
+}
+
+// serve answers a request, and holds the answer against the document.
+func (s *server) serve(r *http.Request) *answer {
+	s.t.Helper()
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, r)
-	a := &answer{s.t, method + " " + path, w.Code, w.Header(), w.Body.Bytes()}
+	a := &answer{s.t, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.Bytes()}
 	if err := theDocument().check(r, a); err != nil {
 		s.t.Errorf("%s: not as the document says: %v\n%s", a.request, err, a)
 	}

@@ -69,7 +69,7 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 // as many good logins as come at once do not look like failures. Who does not exist
 // costs the same time.
 func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string, then func(db.CountLoginAttemptRow) error) error {
-	leave, err := a.passwords.slotOf(ctx, tenantID, email)
+	leave, err := a.passwords.turn(ctx, tenantID, email)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,11 @@ func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password
 	if err != nil {
 		return err
 	}
-	if !a.passwords.compare(user.PasswordHash, password) {
+	same, err := a.passwords.compare(ctx, user.PasswordHash, password)
+	if err != nil {
+		return err
+	}
+	if !same {
 		return problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
 	}
 	return then(user)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,6 +113,46 @@ func TestGoodLoginsAtOnceAllSucceed(t *testing.T) {
 			t.Errorf("round %d: %v", round, got)
 		}
 	}
+}
+
+// Many tries for one user, of which the first hangs in the database, leave the slots
+// to the others.
+func TestTriesForOneUserDoNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	release := s.locked() // the row of staff
+	var tries sync.WaitGroup
+	for range max(16, runtime.GOMAXPROCS(0)) { // no fewer than there are slots
+		tries.Go(func() { s.login(s.staff.email, password) })
+	}
+	s.until("a try hangs", func() bool { return s.waiting() > 0 })
+	// Of three others, one may share the turn of staff, which is one of 64.
+	others := make(chan int, 3)
+	for _, u := range []*user{s.hub, s.tenant.driver, s.rival} {
+		tries.Go(func() { others <- s.login(u.email, password).status })
+	}
+	if status := <-others; status != 201 {
+		t.Errorf("another user's login answers %d", status)
+	}
+	if s.waiting() == 0 {
+		t.Error("no try hung any more: this proves nothing")
+	}
+	release()
+	tries.Wait()
+}
+
+func TestPasswordChangedMeanwhileIsAConflict(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	release := s.lockedRow(s.admin) // the check of their password hangs
+	done := make(chan *answer, 1)
+	go func() {
+		done <- s.do(s.admin, "PUT", "/v1/users/"+s.hub.id.String()+"/password", object{"current_password": password, "new_password": "another horse"})
+	}()
+	s.until("the check hangs", func() bool { return s.waiting() == 1 })
+	s.exec("UPDATE users SET password_hash = '$2a$04$another' WHERE id = $1", s.hub.id)
+	release()
+	(<-done).refused(409, "password_changed", "")
 }
 
 func TestSessionsExpire(t *testing.T) {

@@ -3,139 +3,141 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
-	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
 
 	"waybill/db"
 )
 
-// strictJSON is encoding/json that refuses what PostgreSQL cannot store or Go would
-// mend in silence: bytes that are no UTF-8, and U+0000.
-var strictJSON = huma.Format{
-	Marshal: huma.DefaultJSONFormat.Marshal,
-	Unmarshal: func(data []byte, into any) error {
-		if !utf8.Valid(data) {
-			return badBody{unreadableBody, "", "The body is not valid UTF-8."}
-		}
-		if bytes.Contains(data, []byte(`\u0000`)) && hasNUL(data) {
-			return badBody{db.ValidationFailed, "", "The body holds the character U+0000, which cannot be stored."}
-		}
-		err := json.Unmarshal(data, into)
-		var syntax *json.SyntaxError
-		var kind *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &syntax):
-			return badBody{unreadableBody, "", fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)}
-		case errors.As(err, &kind) && kind.Field == "":
-			return badBody{db.ValidationFailed, "", "The body holds a number that is too large."}
-		case errors.As(err, &kind):
-			return badBody{db.ValidationFailed, kind.Field, fmt.Sprintf("%s: expected %s.", kind.Field, kindName(kind))}
-		case err == nil && bytes.Contains(data, []byte("null")):
-			if field := nullIn(data, reflect.TypeOf(into)); field != "" {
-				return badBody{db.ValidationFailed, field, field + ": null is no value here: leave it out."}
-			}
-		}
-		return err
-	},
-}
-
-// badBody is what is wrong with a body. huma keeps no more of it than its text, from
-// which problemOfDetail takes it again.
-type badBody struct {
-	code          db.Code
-	field, detail string
-}
-
-func (b badBody) Error() string {
-	return strings.Join([]string{string(b.code), b.field, b.detail}, "\x1f")
-}
-
-// badBodyIn gives what badBody said.
-func badBodyIn(message string) (*Problem, bool) {
-	parts := strings.Split(message, "\x1f")
-	if len(parts) != 3 {
-		return nil, false
-	}
-	return problem(db.Code(parts[0]), parts[1], parts[2]), true
-}
-
-// nullIn finds a member that is null where only an edit that can clear it may be: to
-// Go it would look like one that was left out.
-func nullIn(data []byte, into reflect.Type) string {
-	var body any
-	if into = into.Elem(); into.Kind() == reflect.Interface || json.Unmarshal(data, &body) != nil {
-		return ""
-	}
-	return nullAt(body, into, "")
-}
-
-func nullAt(value any, t reflect.Type, at string) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch v := value.(type) {
-	case []any:
-		for i, item := range v {
-			if field := nullAt(item, t.Elem(), fmt.Sprintf("%s[%d]", at, i)); field != "" {
-				return field
-			}
-		}
-	case map[string]any:
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			member, sent := v[name]
-			field := strings.TrimPrefix(at+"."+name, ".")
-			switch {
-			case sent && member == nil && !t.Field(i).Type.Implements(reflect.TypeFor[clearing]()):
-				return field
-			case sent:
-				if field := nullAt(member, t.Field(i).Type, field); field != "" {
-					return field
-				}
-			}
-		}
-	}
-	return ""
-}
-
-// hasNUL tells an escape of U+0000 from an escaped backslash before "u0000".
-func hasNUL(data []byte) bool {
-	for i := 0; i+5 < len(data); i++ {
-		if data[i] != '\\' {
-			continue
-		}
-		if bytes.HasPrefix(data[i:], []byte(`\u0000`)) {
-			return true
-		}
-		i++ // the escaped character
-	}
-	return false
-}
-
-func kindName(err *json.UnmarshalTypeError) string {
-	if name := err.Type.Kind().String(); name == "int64" || name == "int32" || name == "int" {
-		return "an integer, written without fraction or exponent"
-	}
-	return "a value of another type"
-}
-
 // outOfTime refuses a time that cannot be told again: in some time zone, the year has
 // more or less than four digits. The year 1, Go's zero, would look like no time.
-func outOfTime(at *huma.PathBuffer, name string, t *time.Time) []error {
+func outOfTime(field string, t *time.Time) []error {
 	if t == nil || t.Year() >= 1900 && t.Year() <= 9998 {
 		return nil
 	}
-	field := strings.TrimPrefix(at.With(name), "body.")
-	return []error{problem(db.ValidationFailed, field, field+": expected a time between the years 1900 and 9998.")}
+	return []error{problem(db.ValidationFailed, field, field+": expected an RFC 3339 time between the years 1900 and 9998.")}
+}
+
+// inBody is the name of a member that a resolver of the body looks at.
+func inBody(at *huma.PathBuffer, name string) string {
+	return strings.TrimPrefix(at.With(name), "body.")
+}
+
+// isID tells whether text is an id in the one form that is taken: that of the answers,
+// in either case. The nil UUID names nothing; to Go it looks like none.
+func isID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && len(text) == 36 && id != uuid.Nil
+}
+
+const noID = "expected a UUID of 36 characters, other than the nil one"
+
+// isText tells whether the database can take it.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+// strictPath refuses what no row can be named by.
+func strictPath(ctx huma.Context, next func(huma.Context)) {
+	for _, p := range ctx.Operation().Parameters {
+		if p.In == "path" && !isText(ctx.Param(p.Name)) {
+			writeProblem(ctx, problem(db.ValidationFailed, p.Name, "The path is not valid text."))
+			return
+		}
+	}
+	next(ctx)
+}
+
+// strictIDs refuses an id in the path or the query in another form than one.
+func strictIDs(ctx huma.Context, next func(huma.Context)) {
+	for _, p := range ctx.Operation().Parameters {
+		value := ""
+		switch p.In {
+		case "path":
+			value = ctx.Param(p.Name)
+		case "query":
+			value = ctx.Query(p.Name)
+		}
+		if p.Schema.Format == "uuid" && value != "" && !isID(value) {
+			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+noID+"."))
+			return
+		}
+	}
+	next(ctx)
+}
+
+// strictHeaders refuses a header of the operation that is given twice, of which Go
+// would see the first alone, or empty, which would look like none.
+func strictHeaders(ctx huma.Context, next func(huma.Context)) {
+	for _, p := range ctx.Operation().Parameters {
+		if p.In != "header" {
+			continue
+		}
+		if odd := oddHeader(ctx, p.Name); odd != nil {
+			writeProblem(ctx, odd)
+			return
+		}
+	}
+	next(ctx)
+}
+
+// strictAuthorization does it for the header that is looked at before all others. An
+// empty one is no token: 401.
+func strictAuthorization(ctx huma.Context, next func(huma.Context)) {
+	const name = "Authorization"
+	if odd := oddHeader(ctx, name); odd != nil && ctx.Header(name) != "" {
+		writeProblem(ctx, odd)
+		return
+	}
+	next(ctx)
+}
+
+func oddHeader(ctx huma.Context, name string) *Problem {
+	r, _ := humago.Unwrap(ctx)
+	values := r.Header.Values(name)
+	if len(values) > 1 && name == "If-None-Match" { // a list, which may come in several lines
+		values = []string{strings.Join(values, ", ")}
+		r.Header.Set(name, values[0])
+	}
+	switch {
+	case len(values) > 1:
+		return problem(db.ValidationFailed, name, "The header is given more than once.")
+	case len(values) == 1 && strings.TrimSpace(values[0]) == "":
+		return problem(db.ValidationFailed, name, "The header has no value.")
+	}
+	return nil
+}
+
+// strictMediaType takes JSON in UTF-8 alone, however its name is written. Of no body,
+// it says nothing.
+func strictMediaType(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	given := r.Header.Values("Content-Type")
+	if r.ContentLength == 0 {
+		given = nil
+	}
+	if len(given) > 1 || len(given) == 1 && !isJSON(given[0]) {
+		writeProblem(ctx, problem(unsupportedMediaType, "Content-Type", ""))
+		return
+	}
+	if len(given) == 1 {
+		r.Header.Set("Content-Type", "application/json") // huma compares it as it is written
+	}
+	next(ctx)
+}
+
+func isJSON(mediaType string) bool {
+	name, parameters, err := mime.ParseMediaType(mediaType)
+	charset, given := parameters["charset"]
+	return err == nil && name == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
 // strictQuery refuses a query that is malformed, names a parameter twice, or names
@@ -156,7 +158,7 @@ func strictQuery(ctx huma.Context, next func(huma.Context)) {
 			writeProblem(ctx, problem(db.ValidationFailed, name, "The parameter is given more than once."))
 			return
 		}
-		if !utf8.ValidString(values[0]) || bytes.ContainsRune([]byte(values[0]), 0) {
+		if !isText(values[0]) {
 			writeProblem(ctx, problem(db.ValidationFailed, name, "The parameter is not valid text."))
 			return
 		}
@@ -171,12 +173,7 @@ func strictQuery(ctx huma.Context, next func(huma.Context)) {
 }
 
 func knows(op *huma.Operation, parameter string) bool {
-	for _, p := range op.Parameters {
-		if p.In == "query" && p.Name == parameter {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
 }
 
 // refuseBody guards the operations that take no body: an empty object is taken for

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -231,15 +232,23 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 	group := func(headers ...string) *answer {
 		return s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, headers...)
 	}
-	for _, kind := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8"} {
+	for _, kind := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON", `Application/Json; Charset="utf-8"`} {
 		group("Content-Type", kind).want(201)
 	}
+	for _, kind := range []string{"application/merge-patch+json", "application/problem+json", "application/json; charset=utf-16",
+		"application/json; charset=utf-8; charset=utf-16", "application/json; charset", "json", "application/jsonx", "application/*"} {
+		group("Content-Type", kind).refused(415, "unsupported_media_type", "Content-Type")
+	}
 	s.do(s.admin, "POST", "/v1/groups", " \n{\"name\" : \"\\u00e4 \\\\u0000 \U0001F600\"}\n ").want(201)
+	if name := s.do(s.admin, "POST", "/v1/groups", `{"name":"\ud83d\uDE00 \\ud800"}`).want(201).str("name"); name != "😀 \\ud800" {
+		t.Errorf("the name is %q", name)
+	}
 	s.do(s.admin, "GET", "/v1/groups?limit=200", nil).want(200)
 	s.do(s.admin, "GET", "/v1/groups", `{}`).want(200) // many clients send one
 	s.do(s.admin, "HEAD", "/v1/groups", nil).want(200)
 	s.do(s.staff, "POST", s.pickup()+"/submit", " {} ").want(200)
 	s.do(s.staff, "POST", s.pickup()+"/cancel", nil).want(200)
+	s.do(s.staff, "POST", s.pickup()+"/cancel", nil, "Content-Type", "text/plain").want(200) // some clients send one always
 	s.do(s.staff, "POST", s.pickup()+"/cancel", `{}`).want(200)
 	id := newID()
 	s.do(s.admin, "POST", "/v1/groups", object{"id": strings.ToUpper(id.String()), "name": "B"}).want(201)
@@ -269,6 +278,125 @@ func TestRequestIDIsTheCallersIfPlain(t *testing.T) {
 	for id, kept := range map[string]bool{"abc-123_x.Y": true, "short": false, "with space": false, "<script>x": false, strings.Repeat("a", 65): false} {
 		if got := s.do(nil, "GET", "/livez", nil, "X-Request-Id", id).header.Get("X-Request-Id"); (got == id) != kept || got == "" {
 			t.Errorf("%q is answered with %q", id, got)
+		}
+	}
+}
+
+func TestIDsHaveOneForm(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.facility.String()
+	plain := strings.ReplaceAll(id, "-", "")
+	nils := "00000000-0000-0000-0000-000000000000"
+	for _, odd := range []string{"{" + id + "}", "urn:uuid:" + id, plain, nils, "urn:uuid:" + nils, "{" + nils + "}", id[:35] + " ", "x" + id[1:]} {
+		escaped := url.PathEscape(odd)
+		s.do(s.admin, "GET", "/v1/facilities/"+escaped, nil).refused(422, "validation_failed", "facility_id")
+		s.do(s.admin, "GET", "/v1/pickups?facility_id="+url.QueryEscape(odd), nil).refused(422, "validation_failed", "facility_id")
+		s.do(s.admin, "POST", "/v1/groups", object{"id": odd, "name": "A"}).refused(422, "validation_failed", "id")
+		s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": odd})).refused(422, "validation_failed", "facility_id")
+		items := []object{s.newPickup(), with(s.newPickup(), object{"account_id": odd})}
+		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(422, "validation_failed", "items[1].account_id")
+		s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), object{"user_id": odd}, "If-Match", `"1"`).refused(422, "validation_failed", "user_id")
+	}
+	s.do(s.admin, "GET", "/v1/pickups?facility_id="+strings.ToUpper(id), nil).want(200)
+}
+
+func TestMemberGivenTwiceIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.do(s.admin, "POST", "/v1/groups", `{"name":"A","name":"B"}`).refused(422, "validation_failed", "name")
+	s.do(s.admin, "POST", "/v1/groups", `{"name":"A","n\u0061me":"B"}`).refused(422, "validation_failed", "name")
+	draft, err := marshalRaw(s.newPickup())
+	s.must(err)
+	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+`],"items":[`+draft+`]}`).refused(422, "validation_failed", "items")
+	twice := draft[:len(draft)-1] + `,"price_cents":1}`
+	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+","+twice+`]}`).refused(422, "validation_failed", "items[1].price_cents")
+	// A body that is not whole is told so, whatever a resolver makes of the nothing in it.
+	location := "/v1/drivers/" + s.driverID.String() + "/location"
+	s.do(s.admin, "PUT", location, `{"latitude":1`).refused(400, "unreadable_body", "")
+}
+
+func TestHalfASurrogatePairIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, text := range []string{`\ud800`, `\uDBFFx`, `\udc00`, `\ude00\ud83d`, `\ud83d\ud83d`, `\ud83d\\ude00`, `\\\ud800`, `a\ud800\u0041`} {
+		s.do(s.admin, "POST", "/v1/groups", `{"name":"`+text+`"}`).refused(422, "validation_failed", "")
+	}
+}
+
+func TestHeaderGivenTwiceOrEmptyIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	pickup := s.pickup()
+	for _, c := range []struct {
+		as                        *user
+		method, path, name, value string
+	}{
+		{s.staff, "POST", pickup + "/submit", "Idempotency-Key", "k1"},
+		{s.staff, "POST", pickup + "/submit", "If-Match", `"1"`},
+		{s.admin, "GET", "/v1/pickups/stream", "Last-Event-ID", "1-1"},
+		{s.admin, "GET", "/v1/groups", "Authorization", "Bearer " + s.admin.token},
+	} {
+		r := request(t, c.as, c.method, c.path, nil, c.name, c.value)
+		r.Header.Add(c.name, c.value)
+		s.serve(r).refused(422, "validation_failed", c.name)
+		if c.name != "Authorization" { // an empty one is no token
+			s.do(c.as, c.method, c.path, nil, c.name, " ").refused(422, "validation_failed", c.name)
+		}
+	}
+	tag := s.do(s.staff, "GET", pickup, nil).want(200).etag()
+	r := request(t, s.staff, "GET", pickup, nil, "If-None-Match", `"99"`)
+	r.Header.Add("If-None-Match", tag) // a list may come in several lines
+	s.serve(r).want(304)
+	s.do(s.staff, "GET", pickup, nil, "If-None-Match", "").refused(422, "validation_failed", "If-None-Match")
+}
+
+func TestTimesOfTheQueryAreHeldAgainstTheSameRange(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, name := range []string{"created_from", "created_to"} {
+		for _, value := range []string{"0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "9999-01-01T00:00:00Z", "yesterday"} {
+			s.do(s.admin, "GET", "/v1/pickups?"+name+"="+value, nil).refused(422, "validation_failed", name)
+		}
+		s.do(s.admin, "GET", "/v1/pickups?"+name+"=2024-01-01T00:00:00Z", nil).want(200)
+	}
+}
+
+func TestRefusedFieldHasItsSentence(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	pickup := s.pickup()
+	edit := func(body object) *answer { return s.do(s.staff, "PATCH", pickup, body, "If-Match", `"1"`) }
+	window := func(from, to string) object { return object{"window_start": from, "window_end": to} }
+	const early, late = "2030-01-01T00:00:00Z", "2030-01-01T01:00:00Z"
+	for _, c := range []struct {
+		answer          *answer
+		field, sentence string
+	}{
+		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude go together."},
+		{edit(window(late, early)), "window_end", "window_end must be after window_start."},
+		{s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), window(early, early))), "window_end", "window_end must be after window_start."},
+		{s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": []object{s.newPickup(), with(s.newPickup(), window(late, early))}}),
+			"items[1].window_end", "window_end must be after window_start."},
+	} {
+		if c.answer.refused(422, "validation_failed", c.field).str("detail") != c.sentence {
+			t.Errorf("%s: %s", c.answer.request, c.answer)
+		}
+	}
+	edit(window(early, late)).want(200)
+}
+
+func TestUncleanPathIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, path := range []string{"/v1//pickups", "/v1/../v1/pickups", "/v1/./pickups", "//v1/pickups", "/v1/pickups//", "/docs/../livez", "/docs/nothing"} {
+		for _, method := range []string{"GET", "POST"} {
+			r := request(t, s.admin, method, "/", nil)
+			r.URL.Path = path
+			a := s.serve(r)
+			if path != "/docs/nothing" || method == "GET" {
+				a.refused(404, "not_found", "")
+			}
 		}
 	}
 }

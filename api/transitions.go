@@ -43,7 +43,7 @@ func (a *server) registerTransitions() {
 	plain(db.TransitionNameRelease, "Release the driver",
 		"ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.")
 	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",
-		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED."), a.cancelPickup)
+		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge), a.cancelPickup)
 	plain(db.TransitionNameCollect, "Collect a pickup", "By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
 	plain(db.TransitionNameReceive, "Receive a pickup", "At the hub. COLLECTED to RECEIVED.")
 	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")

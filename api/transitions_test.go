@@ -243,7 +243,7 @@ func TestTransitionsAreRefusedForTheirReasons(t *testing.T) {
 
 	path := s.pickup()
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
-	for _, absent := range []uuid.UUID{newID(), uuid.Nil, s.foreign.driverID} {
+	for _, absent := range []uuid.UUID{newID(), s.foreign.driverID} {
 		s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": absent}).refused(422, "driver_not_found", "driver_id")
 	}
 	s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.driverID)
@@ -259,6 +259,21 @@ func TestTransitionsAreRefusedForTheirReasons(t *testing.T) {
 }
 
 // Two dispatches at once get two drivers.
+func TestCancelIntoAFullAccountIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.pickup()
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	room := (1<<53 - 1) - (1_000_000 - 3000)
+	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/deposits", object{"id": newID(), "amount_cents": room}).want(201)
+	s.do(s.staff, "POST", path+"/cancel", nil).refused(409, "balance_too_large")
+	if status := s.do(s.staff, "GET", path, nil).want(200).str("status"); status != "SUBMITTED" {
+		t.Errorf("the pickup is %s", status)
+	}
+	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 3000}).want(201)
+	s.do(s.staff, "POST", path+"/cancel", nil).want(200)
+}
+
 func TestDispatchesAtOnceGetDriversOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -37,7 +37,7 @@ func (a *server) registerUsers() {
 		summary: "Change a password",
 		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. " +
 			"current_password is always the caller's.",
-		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, db.StaleVersion},
+		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
@@ -48,7 +48,7 @@ func (a *server) registerUsers() {
 
 // NewUser asks for a user.
 type NewUser struct {
-	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" pattern:"[1-9a-fA-F]" patternDescription:"a UUID other than the nil one" doc:"The caller's choice, to make a retry safe"`
+	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
 	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
 	Name     string      `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
@@ -183,7 +183,7 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 		TenantID: v.TenantID, ID: in.UserID, PasswordHash: target.PasswordHash, NewPasswordHash: hash,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, problem(db.StaleVersion, "current_password", "The password was changed by somebody else, or the user deactivated.")
+		return nil, problem(passwordChanged, "", "")
 	}
 	if err != nil {
 		return nil, err

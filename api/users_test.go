@@ -95,7 +95,7 @@ func TestEditsNeedTheVersionSeen(t *testing.T) {
 		edit := func(headers ...string) *answer { return s.do(s.admin, method, path, body, headers...) }
 		seen := s.do(s.admin, "GET", path, nil).want(200)
 		edit().refused(428, "precondition_required", "If-Match")
-		edit("If-Match", "").refused(428, "precondition_required", "If-Match")
+		edit("If-Match", "").refused(422, "validation_failed", "If-Match")
 		edit("If-Match", "*").refused(428, "precondition_required", "If-Match")
 		edit("If-Match", `"1", "2"`).refused(422, "validation_failed", "If-Match")
 		for _, tag := range []string{`"99"`, `1`, `"one"`, `W/` + seen.etag(), `""`, `"-1"`, `"1`, `"01"`, "\x22" + strings.Repeat("9", 400) + "\x22"} {

@@ -51,7 +51,6 @@ const (
 	ErrorCodeEmailTaken           ErrorCode = "email_taken"
 	ErrorCodeFacilityNotFound     ErrorCode = "facility_not_found"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
-	ErrorCodeGroupNotFound        ErrorCode = "group_not_found"
 	ErrorCodeIDReused             ErrorCode = "id_reused"
 	ErrorCodeIdempotencyKeyReused ErrorCode = "idempotency_key_reused"
 	ErrorCodeIllegalTransition    ErrorCode = "illegal_transition"
@@ -62,6 +61,7 @@ const (
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
+	ErrorCodePasswordChanged      ErrorCode = "password_changed"
 	ErrorCodePhoneNumberTaken     ErrorCode = "phone_number_taken"
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
@@ -100,8 +100,6 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeForbidden:
 		return true
-	case ErrorCodeGroupNotFound:
-		return true
 	case ErrorCodeIDReused:
 		return true
 	case ErrorCodeIdempotencyKeyReused:
@@ -121,6 +119,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotFound:
 		return true
 	case ErrorCodeOverloaded:
+		return true
+	case ErrorCodePasswordChanged:
 		return true
 	case ErrorCodePhoneNumberTaken:
 		return true
@@ -362,7 +362,7 @@ type DriverEdit struct {
 	OnDuty    *bool    `json:"on_duty,omitempty"`
 
 	// UserID The login of this driver; null takes it away
-	UserID nullable.Nullable[string] `json:"user_id,omitempty"`
+	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
 }
 
 // EntryKind Which way an entry moved the balance

@@ -1123,6 +1123,10 @@ export interface components {
             /** @enum {string} */
             code?: "balance_too_large" | "id_reused";
         };
+        BalanceTooLargeOrIllegalTransitionProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "balance_too_large" | "illegal_transition";
+        };
         BodyTooLargeProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "body_too_large";
@@ -1186,7 +1190,10 @@ export interface components {
             longitude?: number;
             name?: string;
             on_duty?: boolean;
-            /** @description The login of this driver; null takes it away */
+            /**
+             * Format: uuid
+             * @description The login of this driver; null takes it away
+             */
             user_id?: string | null;
         };
         DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
@@ -1218,7 +1225,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "facility_not_found" | "forbidden" | "group_not_found" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "phone_number_taken" | "precondition_required" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "phone_number_taken" | "precondition_required" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         Facility: {
             address: string;
             /**
@@ -1649,6 +1656,10 @@ export interface components {
             /** @description At least 8 characters, at most 72 bytes */
             new_password: string;
         };
+        PasswordChangedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "password_changed";
+        };
         PhoneNumber: {
             /**
              * Format: date-time
@@ -1942,6 +1953,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["BalanceTooLargeOrIdReusedProblem"];
             };
         };
+        /** @description Conflict: balance_too_large, illegal_transition */
+        BalanceTooLargeOrIllegalTransition: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BalanceTooLargeOrIllegalTransitionProblem"];
+            };
+        };
         /** @description Request Entity Too Large: body_too_large */
         BodyTooLarge: {
             headers: {
@@ -2140,6 +2160,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["OverloadedOrUnavailableProblem"];
+            };
+        };
+        /** @description Conflict: password_changed */
+        PasswordChanged: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["PasswordChangedProblem"];
             };
         };
         /** @description Precondition Required: precondition_required */
@@ -3930,7 +3959,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["IllegalTransition"];
+            409: components["responses"]["BalanceTooLargeOrIllegalTransition"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -4624,7 +4653,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            412: components["responses"]["StaleVersion"];
+            409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
