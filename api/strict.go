@@ -34,13 +34,20 @@ func inBody(at *huma.PathBuffer, name string) string {
 }
 
 // isID tells whether text is an id in the one form that is taken: that of the answers,
-// in either case. The nil UUID names nothing; to Go it looks like none.
+// in either case.
 func isID(text string) bool {
-	id, err := uuid.Parse(text)
-	return err == nil && len(text) == 36 && id != uuid.Nil
+	_, err := uuid.Parse(text)
+	return err == nil && len(text) == 36
 }
 
-const noID = "expected a UUID of 36 characters, other than the nil one"
+// isNil tells whether an id is the nil UUID. It names nothing, so that what it refers
+// to is not there; chosen for a new row, or as a filter, Go would take it for none.
+func isNil(id string) bool { return id == uuid.Nil.String() }
+
+const (
+	noID = "expected a UUID of 36 characters"
+	anID = "expected a UUID other than the nil one"
+)
 
 // isText tells whether the database can take it.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
@@ -68,6 +75,10 @@ func strictIDs(ctx huma.Context, next func(huma.Context)) {
 		}
 		if p.Schema.Format == "uuid" && value != "" && !isID(value) {
 			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+noID+"."))
+			return
+		}
+		if p.Schema.Format == "uuid" && p.In == "query" && isNil(value) {
+			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+anID+"."))
 			return
 		}
 	}

@@ -43,7 +43,7 @@ var strictJSON = huma.Format{
 		}
 		if t := reflect.TypeOf(into).Elem(); t.Kind() != reflect.Interface { // err, if any, is of a member's own
 			body := walk{json.NewDecoder(bytes.NewReader(data))}
-			if wrong := body.value(t); wrong != nil {
+			if wrong := body.value("", t); wrong != nil {
 				return badBody{db.ValidationFailed, wrong.field, wrong.sentence()}
 			}
 		}
@@ -95,9 +95,9 @@ func (m *misfit) sentence() string {
 	return m.field + ": " + m.what + "."
 }
 
-// value looks at the next value, of which t is the type, or nil for a member that is
-// unknown: huma has refused that one.
-func (w walk) value(t reflect.Type) *misfit {
+// value looks at the next value, of the member name, of which t is the type, or nil for
+// a member that is unknown: huma has refused that one.
+func (w walk) value(name string, t reflect.Type) *misfit {
 	token, err := w.Token()
 	if err != nil {
 		return &misfit{"", "expected JSON"} // never: Go has taken it
@@ -111,6 +111,9 @@ func (w walk) value(t reflect.Type) *misfit {
 	case string:
 		if t == reflect.TypeFor[uuid.UUID]() && !isID(v) {
 			return &misfit{"", noID}
+		}
+		if t == reflect.TypeFor[uuid.UUID]() && name == "id" && isNil(v) {
+			return &misfit{"", anID}
 		}
 	case json.Delim:
 		if v == '[' {
@@ -126,7 +129,7 @@ func (w walk) array(t reflect.Type) *misfit {
 		t = t.Elem()
 	}
 	for i := 0; w.More(); i++ {
-		if wrong := w.value(t); wrong != nil {
+		if wrong := w.value("", t); wrong != nil {
 			return wrong.within(fmt.Sprintf("[%d]", i))
 		}
 	}
@@ -145,7 +148,7 @@ func (w walk) object(t reflect.Type) *misfit {
 			return &misfit{name, "the member is given more than once"}
 		}
 		seen[name] = true
-		if wrong := w.value(members[name]); wrong != nil {
+		if wrong := w.value(name, members[name]); wrong != nil {
 			return wrong.within(name)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // secret is what no answer may repeat.
@@ -288,7 +290,7 @@ func TestIDsHaveOneForm(t *testing.T) {
 	id := s.facility.String()
 	plain := strings.ReplaceAll(id, "-", "")
 	nils := "00000000-0000-0000-0000-000000000000"
-	for _, odd := range []string{"{" + id + "}", "urn:uuid:" + id, plain, nils, "urn:uuid:" + nils, "{" + nils + "}", id[:35] + " ", "x" + id[1:]} {
+	for _, odd := range []string{"{" + id + "}", "urn:uuid:" + id, plain, "urn:uuid:" + nils, "{" + nils + "}", id[:35] + " ", "x" + id[1:]} {
 		escaped := url.PathEscape(odd)
 		s.do(s.admin, "GET", "/v1/facilities/"+escaped, nil).refused(422, "validation_failed", "facility_id")
 		s.do(s.admin, "GET", "/v1/pickups?facility_id="+url.QueryEscape(odd), nil).refused(422, "validation_failed", "facility_id")
@@ -299,6 +301,18 @@ func TestIDsHaveOneForm(t *testing.T) {
 		s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), object{"user_id": odd}, "If-Match", `"1"`).refused(422, "validation_failed", "user_id")
 	}
 	s.do(s.admin, "GET", "/v1/pickups?facility_id="+strings.ToUpper(id), nil).want(200)
+}
+
+func TestNilIDNamesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	nils := uuid.Nil.String()
+	s.do(s.admin, "GET", "/v1/facilities/"+nils, nil).refused(404, "not_found", "")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": nils})).refused(422, "facility_not_found", "facility_id")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"account_id": nils})).refused(422, "account_not_found", "account_id")
+	s.do(s.admin, "POST", "/v1/drivers", object{"name": "A", "user_id": nils}).refused(422, "user_not_found", "user_id")
+	s.do(s.admin, "POST", "/v1/groups", object{"id": nils, "name": "A"}).refused(422, "validation_failed", "id")
+	s.do(s.admin, "GET", "/v1/pickups?facility_id="+nils, nil).refused(422, "validation_failed", "facility_id")
 }
 
 func TestMemberGivenTwiceIsRefused(t *testing.T) {
