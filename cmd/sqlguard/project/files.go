@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// byteOrderMark is what some editors begin a file with; it is no part of the SQL.
+const byteOrderMark = "\ufeff"
+
 // readFiles reads the files that paths name, each a file, a folder or a pattern, as
 // sqlc takes them: of a folder its own *.sql files, without those that go down.
 func readFiles(root string, paths []string) ([]*File, error) {
@@ -22,7 +25,7 @@ func readFiles(root string, paths []string) ([]*File, error) {
 			if err != nil {
 				return nil, err
 			}
-			f := NewFile(filepath.ToSlash(name), string(text))
+			f := NewFile(filepath.ToSlash(name), strings.TrimPrefix(string(text), byteOrderMark))
 			if inside, err := filepath.Rel(root, name); err == nil {
 				f.Name = filepath.ToSlash(inside)
 			}

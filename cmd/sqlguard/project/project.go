@@ -127,8 +127,12 @@ func (p *Project) add(databases map[string]*Database, e entry) error {
 	if err != nil {
 		return err
 	}
+	before := len(d.Queries)
 	for _, f := range files {
 		d.Queries = append(d.Queries, Queries(f)...)
+	}
+	if len(d.Queries) == before { // as sqlc has it: a wrong path must not pass for a clean project
+		return &Error{Path: p.Config, Message: "no queries in " + strings.Join(e.queries, ", ")}
 	}
 	return nil
 }

@@ -99,6 +99,7 @@ func TestLoadRefusesWhatIsNotThere(t *testing.T) {
 		"no config":  {"x": ""},
 		"no schema":  {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, queries: q.sql}\n"},
 		"no queries": {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: nowhere}\n", "s.sql": ""},
+		"no SQL":     {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: q}\n", "s.sql": "", "q/README": ""},
 		"no entry":   {"sqlc.yaml": "version: '2'\n"},
 		"not YAML":   {"sqlc.yaml": "\t:"},
 	} {
@@ -107,6 +108,18 @@ func TestLoadRefusesWhatIsNotThere(t *testing.T) {
 		if !errors.As(err, &problem) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+func TestLoadLeavesOutByteOrderMarks(t *testing.T) {
+	t.Parallel()
+	p := load(t, map[string]string{
+		"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: q.sql}\n",
+		"s.sql":     "\ufeffCREATE TABLE t ();", "q.sql": "\ufeff" + strings.ReplaceAll(oneQuery, "\n", "\r\n"),
+	})
+	d := p.Databases[0]
+	if len(d.Queries) != 1 || d.Queries[0].Name != "GetKennel" || !strings.HasPrefix(d.Schema[0].Text, "CREATE") {
+		t.Errorf("got %+v", d)
 	}
 }
 

@@ -3,7 +3,6 @@ package reading
 import (
 	pg "github.com/sqlc-dev/oliphant"
 
-	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/syntax"
 )
 
@@ -24,11 +23,11 @@ func (r *reader) inserts(b *Block, s *pg.InsertStmt) {
 // upserts reads DO UPDATE in a block of its own: EXCLUDED is known only there.
 func (r *reader) upserts(b *Block, s *pg.InsertStmt, target *Relation, rows *Block) {
 	clause := s.GetOnConflictClause()
-	w := &Write{Op: Upsert, Block: b, Target: target, Conflict: conflictColumns(target.Table, clause.GetInfer())}
+	w := &Write{Op: Upsert, Block: b, Target: target, Conflict: conflictColumns(target, clause.GetInfer())}
 	do := r.open(b.Node, b.scope)
 	do.reading, do.Upsert = false, true
 	inserted := r.inserted(target, s, rows, w)
-	do.Relations = []*Relation{target, {Name: "excluded", Table: target.Table, inserted: inserted}}
+	do.Relations = []*Relation{target, {Name: "excluded", Table: target.Table, shows: target.shows, inserted: inserted}}
 	w.Assigned = r.assignments(do, clause.GetTargetList())
 	r.where(do, clause.GetWhereClause(), false)
 	w.Conditions = do.Conditions
@@ -38,20 +37,20 @@ func (r *reader) upserts(b *Block, s *pg.InsertStmt, target *Relation, rows *Blo
 	r.out.Blocks = append(r.out.Blocks, do)
 }
 
-func conflictColumns(t *catalog.Table, infer *pg.InferClause) []string {
+func conflictColumns(target *Relation, infer *pg.InferClause) []string {
 	var columns []string
-	if key := t.Constraint(infer.GetConname()); key != nil {
+	if key := target.Table.Constraint(infer.GetConname()); key != nil {
 		return key.Columns
 	}
 	for _, n := range infer.GetIndexElems() {
 		e := n.GetIndexElem()
 		if e.GetName() != "" {
-			columns = append(columns, e.GetName())
+			columns = append(columns, target.shown(e.GetName()))
 			continue
 		}
 		syntax.Walk(e.GetExpr(), func(n *pg.Node) bool {
 			if ref := n.GetColumnRef(); ref != nil {
-				columns = append(columns, syntax.Last(ref.GetFields()))
+				columns = append(columns, target.shown(syntax.Last(ref.GetFields())))
 			}
 			return true
 		})
@@ -67,14 +66,19 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 	for _, c := range target.Table.Columns {
 		from[c.Name] = r.sources(c.Default, nil)
 	}
-	for i, column := range insertColumns(target.Table, s) {
+	for i, column := range insertColumns(target, s) {
+		name := column // as the statement has it
+		column = target.shown(name)
 		from[column] = []Source{{Origin: FromElsewhere}}
 		if rows != nil && i < len(rows.Outputs) {
 			from[column] = rows.Outputs[i].From
 		}
 		if value := single(s, i); value != nil {
-			w.Inserted[column] = syntax.Key(value)
+			w.Inserted[name] = syntax.Key(value)
 		}
+	}
+	if readAgain(target, w.Conflict, from) {
+		w.Again = rows
 	}
 	for _, column := range w.Conflict {
 		from[column] = []Source{{Relation: target, Column: column}}
@@ -82,7 +86,19 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 	return from
 }
 
-func insertColumns(t *catalog.Table, s *pg.InsertStmt) []string {
+// readAgain reports whether the rows of the conflict are ones that the statement read
+// before: each column of the conflict is inserted as it was read.
+func readAgain(target *Relation, conflict []string, from map[string][]Source) bool {
+	for _, column := range conflict {
+		f := from[column]
+		if len(f) != 1 || f[0].Relation == nil || f[0].Relation.Table != target.Table || f[0].Column != column {
+			return false
+		}
+	}
+	return len(conflict) > 0
+}
+
+func insertColumns(target *Relation, s *pg.InsertStmt) []string {
 	var columns []string
 	for _, n := range s.GetCols() {
 		columns = append(columns, n.GetResTarget().GetName())
@@ -90,8 +106,8 @@ func insertColumns(t *catalog.Table, s *pg.InsertStmt) []string {
 	if len(columns) > 0 {
 		return columns
 	}
-	for _, c := range t.Columns {
-		columns = append(columns, c.Name)
+	for _, o := range target.outputs() {
+		columns = append(columns, o.Name)
 	}
 	return columns
 }

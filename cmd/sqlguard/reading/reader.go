@@ -196,6 +196,10 @@ func (r *Relation) outputs() []Output {
 		for _, o := range r.Block.Outputs {
 			names = append(names, o.Name)
 		}
+	case r.shows != nil:
+		for _, o := range r.shows.Outputs {
+			names = append(names, o.Name)
+		}
 	case r.function:
 		names = r.columns
 	case r.Table.Known():

@@ -60,6 +60,8 @@ type Relation struct {
 	Written  bool // the target of a write, whose lock holds its rows
 	Location int
 
+	shows    *Block              // of a written view: its query, read as of the table's own rows
+	stands   *Relation           // in such a query: the written relation that it stands for
 	columns  []string            // an alias's own names for the columns
 	feeds    []Source            // of a function: what its arguments come from
 	inserted map[string][]Source // of EXCLUDED
@@ -95,6 +97,7 @@ type Write struct {
 	Conditions []Condition       // on the row that is written
 	Inserted   map[string]string // of an upsert: the key of the expression inserted in each column
 	Clause     int               // of a MERGE, from 1
+	Again      *Block            // of an upsert: the SELECT that read the very rows of the conflict, if one did
 }
 
 // Op is what a write does to the rows it finds.

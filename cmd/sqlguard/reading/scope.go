@@ -112,6 +112,8 @@ func (r *Relation) has(column string) knowledge {
 		return yes
 	case r.Block != nil:
 		return r.Block.has(column, len(r.columns))
+	case r.shows != nil:
+		return r.shows.has(column, 0)
 	case r.function:
 		if len(r.columns) > 0 {
 			return no
@@ -157,11 +159,14 @@ func (r *Relation) column(column string) []Source {
 	if i := slices.Index(r.columns, column); i >= 0 && i < len(r.Table.Columns) {
 		column = r.Table.Columns[i].Name
 	}
-	return []Source{{Relation: r, Column: column}}
+	if from := r.showing(column); from != nil {
+		return from
+	}
+	return []Source{{Relation: r.itself(), Column: column}}
 }
 
 func (r *Relation) insertedColumn(column string) []Source {
-	if from, ok := r.inserted[column]; ok {
+	if from, ok := r.inserted[r.shown(column)]; ok {
 		return from
 	}
 	return []Source{{Origin: FromElsewhere}}
@@ -199,5 +204,5 @@ func (r *Relation) row() []Source {
 	case r.function:
 		return r.feeds
 	}
-	return []Source{{Relation: r}}
+	return []Source{{Relation: r.itself()}}
 }

@@ -18,6 +18,7 @@ func (r *reader) target(b *Block, v *pg.RangeVar) *Relation {
 	}
 	rel := &Relation{Table: t, Written: true, Location: int(v.GetLocation())}
 	r.add(b, rel, shown, v.GetAlias())
+	r.through(b, v, rel)
 	return rel
 }
 
@@ -54,7 +55,7 @@ func (r *reader) assignments(b *Block, list []*pg.Node) []Assignment {
 	var all []Assignment
 	for _, n := range list {
 		t := n.GetResTarget()
-		a := Assignment{Column: t.GetName(), Value: t.GetVal(), Part: len(t.GetIndirection()) > 0, Location: int(t.GetLocation())}
+		a := Assignment{Column: b.Relations[0].shown(t.GetName()), Value: t.GetVal(), Part: len(t.GetIndirection()) > 0, Location: int(t.GetLocation())}
 		if multi := t.GetVal().GetMultiAssignRef(); multi != nil {
 			r.oneOfSeveral(b, &a, multi)
 		} else {

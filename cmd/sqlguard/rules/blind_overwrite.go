@@ -1,5 +1,7 @@
 package rules
 
+import "cmp"
+
 var blindOverwrite = &Rule{
 	ID: "blind-overwrite", Severity: Error,
 	Summary: "A write replaces columns without testing what was there.",
@@ -11,7 +13,7 @@ func checkBlindOverwrite(c *check) {
 		if cause(w) == c.rule.ID {
 			set := overwritten(w)
 			c.overwrite(w, columns(w.Table(), set)+" "+areOverwritten(set)+"; "+found(w)+".",
-				"Two callers that run "+c.query.Name+" at once both succeed, and one of the two is lost.")
+				"Two callers that run "+cmp.Or(c.query.Name, "it")+" at once both succeed, and one of the two is lost.")
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 	for _, column := range c.options.Tenant {
 		known := determined(s, b, column)
 		for _, r := range b.Relations {
-			if r.CTE || r.Table == nil || known.column(r, column) {
+			if r.CTE || r.Table == nil || known.column(r, column) || sameRow(s, b, r, column) {
 				continue
 			}
 			if r.Written && c.inserts(b, r, column) {

@@ -22,7 +22,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (at byte %d)", e.Message
 // Parse gives the statements of text.
 func Parse(text string) ([]*pg.Node, error) {
 	if !utf8.ValidString(text) {
-		return nil, &Error{Message: "not valid UTF-8"}
+		return nil, &Error{Offset: invalid(text), Message: "not valid UTF-8"}
 	}
 	tree, err := pg.Parse(text)
 	if err != nil {
@@ -35,6 +35,16 @@ func Parse(text string) ([]*pg.Node, error) {
 		}
 	}
 	return statements, nil
+}
+
+// invalid is the first byte of text that is not UTF-8.
+func invalid(text string) int {
+	for i, c := range text {
+		if _, size := utf8.DecodeRuneInString(text[i:]); c == utf8.RuneError && size == 1 {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // located turns the parser's position, a character from 1, into a byte.

@@ -71,8 +71,11 @@ func parse(q *project.Query) ([]*pg.Node, error) {
 	if errors.As(err, &where) {
 		offset, message = where.Offset, where.Message
 	}
+	if q.Name != "" {
+		message = q.Name + ": " + message
+	}
 	line, column := q.Place(offset)
-	return nil, &project.Error{Path: q.File.Path, Line: line, Column: column, Message: q.Name + ": " + message}
+	return nil, &project.Error{Path: q.File.Path, Line: line, Column: column, Message: message}
 }
 
 // learn notes what all queries and all functions of the schema set.

@@ -20,7 +20,7 @@ func (j *judge) tests() []Test {
 			feeds = append(feeds, r.Block)
 		}
 	}
-	all = append(all, j.upstream(feeds)...)
+	all = append(all, j.upstream(append(feeds, j.write.Again))...)
 	j.ask(ownRows, j.write.Conditions)
 	return all
 }
@@ -60,8 +60,16 @@ func (j *judge) condition(c reading.Condition) Test {
 		}
 	}
 	t.Source = c
-	t.Offset = syntax.Start(c.Node)
+	t.Offset = offset(c)
 	return t
+}
+
+// offset is where a condition stands in the query; those of a view stand in the schema.
+func offset(c reading.Condition) int {
+	if c.Block.View {
+		return -1
+	}
+	return syntax.Start(c.Node)
 }
 
 // seen judges a condition on the table's rows as a SELECT saw them: a guard if it
@@ -92,7 +100,7 @@ func (j *judge) upstream(blocks []*reading.Block) []Test {
 		for _, c := range b.Conditions {
 			if t := j.seen(c, b.Conditions); t.Class > Irrelevant {
 				t.Source = c
-				t.Offset = syntax.Start(c.Node)
+				t.Offset = offset(c)
 				all = append(all, t)
 			}
 		}

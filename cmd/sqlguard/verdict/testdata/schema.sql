@@ -12,6 +12,8 @@ END $$;
 CREATE TRIGGER bump BEFORE UPDATE ON slots FOR EACH ROW EXECUTE FUNCTION bump();
 CREATE VIEW open_slots AS SELECT id, starts, holder AS who FROM slots WHERE holder IS NULL;
 CREATE VIEW all_slots AS SELECT * FROM slots;
+CREATE VIEW later_slots (slot, tries) AS SELECT s.id, s.revision FROM slots s;
+CREATE VIEW early AS SELECT o.id AS slot, o.who AS whose FROM open_slots o WHERE o.starts < 9;
 
 CREATE FUNCTION take(slot bigint, who text) RETURNS void LANGUAGE sql AS $$
     UPDATE slots SET holder = who WHERE id = slot AND holder IS NULL
@@ -95,3 +97,34 @@ UPDATE nowhere SET a = @a WHERE id = @id;
 -- name: UnknownGuarded :exec
 -- want: nowhere conditional cas
 UPDATE nowhere SET a = @a WHERE id = @id AND a = @old;
+
+-- name: ThroughViewRenamed :execrows
+-- want: slots conditional cas
+UPDATE open_slots SET who = @who WHERE id = @id AND who IS NULL;
+
+-- name: ThroughViewRelative :execrows
+-- want: slots relative
+UPDATE later_slots SET tries = tries + 1 WHERE slot = @slot;
+
+-- The view's own condition is tested on the row, as if the query had it.
+
+-- name: ThroughViewCondition :execrows
+-- want: slots conditional liveness
+UPDATE open_slots SET starts = @starts WHERE id = @id;
+
+-- name: ThroughViewOfView :execrows
+-- want: slots conditional cas
+UPDATE early AS e SET whose = @whose WHERE e.slot = @slot;
+
+-- name: ThroughViewDelete :execrows
+-- want: slots delete-conditional cas
+DELETE FROM early WHERE slot = @slot;
+
+-- name: ThroughViewUpsert :execrows
+-- want: slots upsert-blind
+INSERT INTO later_slots (slot, tries) VALUES (@slot, @tries) ON CONFLICT (slot) DO UPDATE SET tries = EXCLUDED.tries;
+
+-- name: ThroughViewUpsertGuarded :execrows
+-- want: slots upsert-conditional cas
+INSERT INTO later_slots (slot, tries) VALUES (@slot, @tries) ON CONFLICT (slot) DO UPDATE SET tries = EXCLUDED.tries
+WHERE later_slots.tries < EXCLUDED.tries;

@@ -124,3 +124,23 @@ ON CONFLICT (person_id) WHERE taken DO UPDATE SET row = EXCLUDED.row;
 -- want: prices upsert-blind
 WITH put AS (INSERT INTO prices (sku, cents) VALUES (@sku, @cents) ON CONFLICT (sku) DO UPDATE SET cents = EXCLUDED.cents RETURNING *)
 SELECT * FROM put;
+
+-- The rows of the conflict are those that a SELECT of the statement read.
+
+-- name: PutLocked :execrows
+-- want: prices upsert-conditional lock
+WITH held AS (SELECT sku, region FROM prices WHERE sku = @sku AND version = @version FOR UPDATE)
+INSERT INTO prices (sku, region, cents, version) SELECT sku, region, @cents, 1 FROM held
+ON CONFLICT (sku) DO UPDATE SET cents = EXCLUDED.cents;
+
+-- name: PutUnlocked :execrows
+-- want: prices upsert-blind
+WITH seen AS (SELECT sku, region FROM prices WHERE sku = @sku AND version = @version)
+INSERT INTO prices (sku, region, cents, version) SELECT sku, region, @cents, 1 FROM seen
+ON CONFLICT (sku) DO UPDATE SET cents = EXCLUDED.cents;
+
+-- name: PutBesideLocked :execrows
+-- want: prices upsert-blind
+WITH held AS (SELECT region FROM prices WHERE sku = @other AND version = @version FOR UPDATE)
+INSERT INTO prices (sku, region, cents, version) SELECT @sku, region, @cents, 1 FROM held
+ON CONFLICT (sku) DO UPDATE SET cents = EXCLUDED.cents;
