@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -65,7 +66,9 @@ func openUnchecked(t testing.TB) *database {
 
 func opened(t testing.TB, d *dbtest.DB) *database {
 	t.Helper()
-	return &database{openStore(t, db.Config{URL: d.AppURL, MaxConns: 40}), d.Owner(), d}
+	// Forty connections at once take a busy machine longer than a request would wait.
+	c := db.Config{URL: d.AppURL, MaxConns: 40, AcquireTimeout: 5 * time.Second}
+	return &database{openStore(t, c), d.Owner(), d}
 }
 
 func openStore(t testing.TB, c db.Config) *db.Store {

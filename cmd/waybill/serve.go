@@ -77,7 +77,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
 		return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
 	}
-	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, ErrorLog: r.errorLog()}
+	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
 	go admin.Serve(r.admins) // ends when the listener closes
 	return r, nil
 }
@@ -118,7 +118,7 @@ func (r *server) serve(ctx context.Context) error {
 	httpServer := &http.Server{
 		Handler:           lastRequests(&draining, r.api),
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
+		ReadTimeout:       r.readTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -144,18 +144,12 @@ func (r *server) serve(ctx context.Context) error {
 	return nil
 }
 
-const (
-	// headerTimeout is how long a client may take to say what it wants.
-	headerTimeout = 5 * time.Second
-	// readTimeout is how long it may take for that and the body together. It bounds
-	// bodies that no operation reads: package http reads on after the handler, before
-	// the answer is sent. One that an operation reads has 5 s from the end of the
-	// header, given by huma, which are over before. A handler or stream that runs longer
-	// is not cut: package http drops the limit once it has the whole request. It is
-	// shorter than --shutdown-timeout is by default: a body that never comes does not
-	// spoil an orderly end.
-	readTimeout = 10 * time.Second
-)
+// headerTimeout is how long a client may take to say what it wants. The body has until
+// --read-timeout: that bounds also the bodies that no operation reads, which package
+// http reads on after the handler, before the answer is sent. One that an operation
+// reads has 5 s, given by huma. A handler or stream that runs longer is not cut:
+// package http drops the limit once it has the whole request.
+const headerTimeout = 5 * time.Second
 
 // lastRequests tells clients of a draining server that each answer is the last on its
 // connection: one that is closed while a request is under way loses it.

@@ -23,6 +23,7 @@ type settings struct {
 	store           db.Config
 	api             api.Options
 	passwordCost    int32
+	readTimeout     time.Duration
 	drain, shutdown time.Duration
 }
 
@@ -41,6 +42,7 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
+	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second, "how long a client may take to send a request, its body included")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
 	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests may take at a stop")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
@@ -60,6 +62,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
+	case s.readTimeout <= 0:
+		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.drain < 0 || s.shutdown <= 0:
 		return errors.New("--drain must not be negative, --shutdown-timeout must be positive")
 	}

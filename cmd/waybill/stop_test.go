@@ -121,13 +121,16 @@ func withoutItsBody(t *testing.T, url, asked string) <-chan string {
 	return hungUp
 }
 
-// A body that never comes holds a connection for readTimeout and no longer, whatever is
-// asked for. A request or stream that takes longer for a good reason is not cut.
+// readTimeout is what these tests set, since they wait for it.
+const readTimeout = 2 * time.Second
+
+// A body that never comes holds a connection that long and no longer, whatever is asked
+// for. A request or stream that takes longer for a good reason is not cut.
 func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	admin := freeAddress(t)
-	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
+	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
 	began := time.Now()
 	waiting, unlock := w.chargeThatWaits(t, s.url)
 	stream := w.follow(t, s.url)
@@ -167,7 +170,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 func TestStopWithBodiesThatNeverCome(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	s := serve(t, w.db.AppURL)
+	s := serve(t, w.db.AppURL, "--read-timeout", readTimeout.String())
 	for _, asked := range []string{"GET /livez", "POST /nope", "POST /v1/sessions"} {
 		withoutItsBody(t, s.url, asked)
 	}
