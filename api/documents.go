@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	swgui "github.com/swaggest/swgui/v5emb"
@@ -11,20 +12,8 @@ import (
 // serveDocuments serves the OpenAPI document, and a page to read it with whose
 // scripts and styles are embedded: it needs no network but ours.
 func (a *server) serveDocuments(mux *http.ServeMux) {
-	current, err := json.Marshal(a.huma.OpenAPI())
-	if err != nil {
-		panic(err) // made of our own types
-	}
-	older, err := downgrade(a.huma.OpenAPI())
-	if err != nil {
-		panic(err)
-	}
-	downgraded, err := json.Marshal(older)
-	if err != nil {
-		panic(err)
-	}
-	mux.Handle("GET /openapi.json", document(current))
-	mux.Handle("GET /openapi-3.0.json", document(downgraded))
+	mux.Handle("GET /openapi.json", document(func() (any, error) { return a.huma.OpenAPI(), nil }))
+	mux.Handle("GET /openapi-3.0.json", document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
 	page := swgui.New("Waybill", "/openapi.json", "/docs/")
 	mux.Handle("GET /docs/", missingAsProblem(page))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
@@ -60,10 +49,23 @@ func (w *withoutMissing) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-func document(text []byte) http.Handler {
+// document is written when first asked for: at each start it would cost more than all
+// the rest.
+func document(content func() (any, error)) http.Handler {
+	text := sync.OnceValue(func() []byte {
+		value, err := content()
+		if err != nil {
+			panic(err) // made of our own types
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err)
+		}
+		return text
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(text)
+		w.Write(text())
 	})
 }
 

@@ -248,7 +248,7 @@ func TestLeavingAGroupTakesEffectOnTheNextRequest(t *testing.T) {
 // held against a limit: they are the machine's.
 func TestLoginStormLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
-	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.PasswordCost = 8 })
+	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.PasswordCost = stormCost })
 	s.exec("UPDATE users SET password_hash = $1", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy") // of another password
 	stop := make(chan struct{})
 	var storm sync.WaitGroup

@@ -1,0 +1,6 @@
+//go:build !race
+
+package api_test
+
+// stormCost is that of the passwords in a login storm.
+const stormCost = 8
