@@ -85,6 +85,7 @@ var violations = map[string]violation{
 	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
 	"pickups_account_fkey":          {AccountNotFound, "account_id"},
 	"pickups_driver_fkey":           {DriverNotFound, "driver_id"},
+	"pickups_patient_fkey":          {PatientNotFound, "patient_id"},
 	"only_one_assigned_driver":      {DriverBusy, "driver_id"},
 	"pickups_transition_check":      {IllegalTransition, ""}, // raised by the trigger
 	"pickups_driver_check":          {IllegalTransition, ""},
@@ -99,6 +100,31 @@ var violations = map[string]violation{
 	"pickups_point_check":           {ValidationFailed, "pickup_longitude"},
 	"pickups_window_check":          {ValidationFailed, "window_end"},
 	"pickups_note_check":            {ValidationFailed, "note"},
+
+	"patients_pkey":              {IDReused, "id"},
+	"patients_facility_fkey":     {FacilityNotFound, "facility_id"},
+	"patients_external_id_key":   {ExternalIDTaken, "external_id"},
+	"patients_external_id_check": {ValidationFailed, "external_id"},
+	"patients_given_name_check":  {ValidationFailed, "given_name"},
+	"patients_family_name_check": {ValidationFailed, "family_name"},
+	"patients_birth_date_check":  {ValidationFailed, "birth_date"},
+	"patients_phone_check":       {ValidationFailed, "phone"},
+
+	"patient_facilities_pkey":          {IDReused, ""},
+	"patient_facilities_patient_fkey":  {NotFound, ""}, // the path names both
+	"patient_facilities_facility_fkey": {FacilityNotFound, ""},
+	"patient_consents_pkey":            {Internal, ""}, // the statement makes the id
+	"phi_reads_pkey":                   {Internal, ""},
+
+	"appointments_pkey":               {Internal, ""},
+	"appointments_facility_fkey":      {NotFound, ""},   // the path names the facility
+	"appointments_patient_fkey":       {Internal, ""},   // in the same statement
+	"appointments_external_id_key":    {Overloaded, ""}, // feeds of one facility follow each other
+	"appointments_external_id_check":  {ValidationFailed, "external_id"},
+	"appointments_range_check":        {ValidationFailed, "ends_at"},
+	"appointment_feeds_pkey":          {Overloaded, ""},
+	"appointment_feeds_facility_fkey": {NotFound, ""},
+	"appointment_feed_records_pkey":   {Internal, ""},
 
 	"pickup_events_pkey":                  {IDReused, "id"},
 	"pickup_events_pickup_fkey":           {NotFound, ""},

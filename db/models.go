@@ -12,6 +12,73 @@ import (
 	"github.com/google/uuid"
 )
 
+type AppointmentStatus string
+
+const (
+	AppointmentStatusBOOKED    AppointmentStatus = "BOOKED"
+	AppointmentStatusARRIVED   AppointmentStatus = "ARRIVED"
+	AppointmentStatusFULFILLED AppointmentStatus = "FULFILLED"
+	AppointmentStatusNOSHOW    AppointmentStatus = "NO_SHOW"
+	AppointmentStatusCANCELED  AppointmentStatus = "CANCELED"
+)
+
+func (e *AppointmentStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = AppointmentStatus(s)
+	case string:
+		*e = AppointmentStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for AppointmentStatus: %T", src)
+	}
+	return nil
+}
+
+type NullAppointmentStatus struct {
+	AppointmentStatus AppointmentStatus `json:"appointment_status"`
+	Valid             bool              `json:"valid"` // Valid is true if AppointmentStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullAppointmentStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.AppointmentStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.AppointmentStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullAppointmentStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.AppointmentStatus), nil
+}
+
+func (e AppointmentStatus) Valid() bool {
+	switch e {
+	case AppointmentStatusBOOKED,
+		AppointmentStatusARRIVED,
+		AppointmentStatusFULFILLED,
+		AppointmentStatusNOSHOW,
+		AppointmentStatusCANCELED:
+		return true
+	}
+	return false
+}
+
+func AllAppointmentStatusValues() []AppointmentStatus {
+	return []AppointmentStatus{
+		AppointmentStatusBOOKED,
+		AppointmentStatusARRIVED,
+		AppointmentStatusFULFILLED,
+		AppointmentStatusNOSHOW,
+		AppointmentStatusCANCELED,
+	}
+}
+
 type EntryKind string
 
 const (
@@ -318,6 +385,42 @@ type AccountKey struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
+type Appointment struct {
+	TenantID   uuid.UUID         `format:"uuid" json:"-"`
+	ID         uuid.UUID         `format:"uuid" json:"id"`
+	FacilityID uuid.UUID         `format:"uuid" json:"facility_id"`
+	PatientID  uuid.UUID         `format:"uuid" json:"patient_id"`
+	ExternalID string            `json:"external_id"`
+	StartsAt   time.Time         `json:"starts_at"`
+	EndsAt     time.Time         `json:"ends_at"`
+	Status     AppointmentStatus `json:"status"`
+	CreatedAt  time.Time         `doc:"When it was created" json:"created_at"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+}
+
+type AppointmentFeed struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	AsOf       time.Time `json:"as_of"`
+}
+
+type AppointmentFeedRecord struct {
+	TenantID          uuid.UUID         `format:"uuid" json:"-"`
+	FeedID            uuid.UUID         `format:"uuid" json:"feed_id"`
+	Position          int32             `json:"position"`
+	ExternalID        string            `json:"external_id"`
+	PatientExternalID string            `json:"patient_external_id"`
+	NewPatientID      uuid.UUID         `format:"uuid" json:"new_patient_id"`
+	GivenName         string            `json:"given_name"`
+	FamilyName        string            `json:"family_name"`
+	BirthDate         Date              `json:"birth_date"`
+	Phone             *string           `json:"phone"`
+	StartsAt          time.Time         `json:"starts_at"`
+	EndsAt            time.Time         `json:"ends_at"`
+	Status            AppointmentStatus `json:"status"`
+	CreatedAt         time.Time         `doc:"When it was created" json:"created_at"`
+}
+
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`
@@ -403,6 +506,53 @@ type LedgerEntry struct {
 	CreatedAt     time.Time  `doc:"When it was created" json:"created_at"`
 }
 
+type Patient struct {
+	TenantID      uuid.UUID `format:"uuid" json:"-"`
+	ID            uuid.UUID `format:"uuid" json:"id"`
+	FacilityID    uuid.UUID `doc:"The facility whose records know them" format:"uuid" json:"facility_id"`
+	ExternalID    *string   `doc:"Their id in the records of the facility" json:"external_id"`
+	GivenName     string    `json:"given_name"`
+	FamilyName    string    `json:"family_name"`
+	BirthDate     Date      `json:"birth_date"`
+	Phone         *string   `doc:"E.164" example:"+14155550123" json:"phone"`
+	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	RequestDigest []byte    `json:"-"`
+	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+}
+
+type PatientConsent struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	ID         uuid.UUID `format:"uuid" json:"id"`
+	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	Allowed    bool      `doc:"False where an earlier consent was taken back" json:"allowed"`
+	ActorID    uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"actor_id"`
+	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
+}
+
+type PatientFacility struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
+}
+
+type PatientViewer struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	UserID     uuid.UUID `format:"uuid" json:"user_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
+}
+
+type PhiRead struct {
+	TenantID  uuid.UUID `format:"uuid" json:"-"`
+	ID        uuid.UUID `format:"uuid" json:"id"`
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	UserID    uuid.UUID `doc:"The user who read" format:"uuid" json:"user_id"`
+	Operation string    `doc:"The operation that showed the patient" example:"get-patient" json:"operation"`
+	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+}
+
 type PhoneNumber struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
@@ -436,6 +586,7 @@ type Pickup struct {
 	RequestDigest   []byte        `json:"-"`
 	CreatedAt       time.Time     `doc:"When it was created" json:"created_at"`
 	UpdatedAt       time.Time     `doc:"When it last changed" json:"updated_at"`
+	PatientID       *uuid.UUID    `doc:"Whom it is for; get-pickup-patient tells more to who may know" format:"uuid" json:"patient_id" nullable:"true"`
 }
 
 type PickupEvent struct {

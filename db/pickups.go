@@ -185,6 +185,7 @@ type Draft struct {
 	ID              uuid.UUID
 	FacilityID      uuid.UUID
 	AccountID       uuid.UUID
+	PatientID       *uuid.UUID
 	PriceCents      int64
 	PickupAddress   string
 	PickupLatitude  *float64
@@ -198,7 +199,7 @@ type Draft struct {
 
 // CreateDrafts makes pickups, all or none, and gives them in the order asked. created
 // counts the new ones; the others were made by an earlier try of the same request.
-// Refused with IDReused, FacilityNotFound, AccountNotFound or ValidationFailed, the
+// Refused with IDReused, FacilityNotFound, AccountNotFound, PatientNotFound or ValidationFailed, the
 // Error's Item saying which.
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
 	for range attempts {
@@ -230,7 +231,7 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 	p := createParams(v, drafts)
 	items, err := s.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
-		Ids: p.Ids, FacilityIds: p.FacilityIds, AccountIds: p.AccountIds, RequestDigests: p.RequestDigests,
+		Ids: p.Ids, FacilityIds: p.FacilityIds, AccountIds: p.AccountIds, PatientIds: p.PatientIds, RequestDigests: p.RequestDigests,
 	})
 	if err != nil {
 		return 0, Explain(err)
@@ -245,6 +246,8 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 			return 0, &Error{Code: IDReused, Field: "id", Item: item}
 		case !i.AccountFound:
 			return 0, &Error{Code: AccountNotFound, Field: "account_id", Item: item}
+		case !i.PatientFound:
+			return 0, &Error{Code: PatientNotFound, Field: "patient_id", Item: item}
 		}
 	}
 	return known, nil
@@ -316,6 +319,7 @@ func createParams(v Viewer, drafts []Draft) CreatePickupsParams {
 		p.Ids = append(p.Ids, d.ID)
 		p.FacilityIds = append(p.FacilityIds, d.FacilityID)
 		p.AccountIds = append(p.AccountIds, d.AccountID)
+		p.PatientIds = append(p.PatientIds, orNil(d.PatientID))
 		p.PricesCents = append(p.PricesCents, d.PriceCents)
 		p.PickupAddresses = append(p.PickupAddresses, d.PickupAddress)
 		p.PickupLatitudes = append(p.PickupLatitudes, orNaN(d.PickupLatitude))
@@ -350,6 +354,13 @@ func repeat[T any](value T, n int) []T {
 		out[i] = value
 	}
 	return out
+}
+
+func orNil(id *uuid.UUID) uuid.UUID {
+	if id == nil {
+		return uuid.Nil
+	}
+	return *id
 }
 
 func orNaN(f *float64) float64 {

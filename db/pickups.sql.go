@@ -69,7 +69,7 @@ WITH asked AS (
         updated_at = now()
     FROM free AS f
     WHERE p.tenant_id = f.tenant_id AND p.id = f.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id,
@@ -90,7 +90,7 @@ WITH asked AS (
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at FROM moved AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
 `
 
 type AssignPickupsParams struct {
@@ -160,6 +160,7 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 			&i.Pickup.RequestDigest,
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -173,7 +174,7 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 
 const createPickups = `-- name: CreatePickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, facility_id, account_id, price_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, request_digest, ord
+    SELECT tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, request_digest, ord
     FROM unnest(
         $1::uuid[],
         $2::uuid[],
@@ -181,17 +182,18 @@ WITH asked AS (
         ($4::text[])::user_role[],
         $5::uuid[],
         $6::uuid[],
-        $7::bigint[],
-        $8::text[],
-        $9::float8[],
+        $7::uuid[],
+        $8::bigint[],
+        $9::text[],
         $10::float8[],
-        $11::text[],
-        $12::timestamptz[],
+        $11::float8[],
+        $12::text[],
         $13::timestamptz[],
-        $14::text[],
-        $15::bytea[]
+        $14::timestamptz[],
+        $15::text[],
+        $16::bytea[]
     ) WITH ORDINALITY AS a (
-        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, price_cents,
+        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
         pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
         note, request_digest, ord)
 ), known AS (
@@ -208,13 +210,17 @@ WITH asked AS (
         AND (a.viewer_role = 'dispatcher' OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+        AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
 )
 INSERT INTO pickups (
-    tenant_id, id, requested_by, facility_id, account_id, price_cents,
+    tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
     pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
     note, request_digest)
 SELECT
-    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id, a.price_cents,
+    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
+    nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
     a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
     nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
     nullif(a.note, ''), a.request_digest
@@ -222,7 +228,7 @@ FROM asked AS a
 WHERE (SELECT count(*) FROM acceptable) = (SELECT count(*) FROM asked)
     AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
 ORDER BY a.tenant_id, a.id
-RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at
+RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
 `
 
 type CreatePickupsParams struct {
@@ -232,6 +238,7 @@ type CreatePickupsParams struct {
 	ViewerRoles      []string    `json:"viewer_roles"`
 	FacilityIds      []uuid.UUID `format:"uuid" json:"facility_ids"`
 	AccountIds       []uuid.UUID `format:"uuid" json:"account_ids"`
+	PatientIds       []uuid.UUID `format:"uuid" json:"patient_ids"`
 	PricesCents      []int64     `json:"prices_cents"`
 	PickupAddresses  []string    `json:"pickup_addresses"`
 	PickupLatitudes  []float64   `json:"pickup_latitudes"`
@@ -244,10 +251,10 @@ type CreatePickupsParams struct {
 }
 
 // Pickups as drafts, all of them or none: where one names a facility that its
-// requester does not see, an account that is not there, or an id that belongs to
+// requester does not see, or such a patient, an account that is not there, or an id that belongs to
 // another request, none is inserted, and a fresh read tells which. Those that were
 // inserted by an earlier try of the same request are left as they are. Absent values
-// are the zero of their type: ”, NaN, the year 1.
+// are the zero of their type: ”, NaN, the year 1, the nil uuid.
 // Closes: a retried request makes a second pickup
 // Closes: a batch is half made
 // Closes: two batches insert the same ids crosswise
@@ -259,6 +266,7 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 		arg.ViewerRoles,
 		arg.FacilityIds,
 		arg.AccountIds,
+		arg.PatientIds,
 		arg.PricesCents,
 		arg.PickupAddresses,
 		arg.PickupLatitudes,
@@ -300,6 +308,7 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -353,7 +362,7 @@ WITH locked AS MATERIALIZED (
     FROM locked AS l
     JOIN nearest AS n ON n.tenant_id = l.tenant_id
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), taken AS (
     UPDATE driver_slots AS s
     SET pickup_id = m.id
@@ -368,7 +377,7 @@ WITH locked AS MATERIALIZED (
         nullif($5::text, ''), $8::bytea
     FROM moved AS m
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at FROM moved AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
 `
 
 type DispatchPickupParams struct {
@@ -437,6 +446,7 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 			&i.Pickup.RequestDigest,
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -452,33 +462,39 @@ const editPickup = `-- name: EditPickup :one
 UPDATE pickups AS p
 SET facility_id = coalesce($1, p.facility_id),
     account_id = coalesce($2, p.account_id),
-    price_cents = coalesce($3, p.price_cents),
-    pickup_address = coalesce($4, p.pickup_address),
-    pickup_latitude = CASE WHEN $5::boolean THEN $6 ELSE p.pickup_latitude END,
-    pickup_longitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_longitude END,
-    dropoff_address = coalesce($9, p.dropoff_address),
-    window_start = CASE WHEN $10::boolean THEN $11::timestamptz ELSE p.window_start END,
-    window_end = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_end END,
-    note = CASE WHEN $14::boolean THEN $15 ELSE p.note END,
+    patient_id = CASE WHEN $3::boolean THEN $4 ELSE p.patient_id END,
+    price_cents = coalesce($5, p.price_cents),
+    pickup_address = coalesce($6, p.pickup_address),
+    pickup_latitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_latitude END,
+    pickup_longitude = CASE WHEN $9::boolean THEN $10 ELSE p.pickup_longitude END,
+    dropoff_address = coalesce($11, p.dropoff_address),
+    window_start = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END,
+    window_end = CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END,
+    note = CASE WHEN $16::boolean THEN $17 ELSE p.note END,
     version = p.version + 1,
     updated_at = now()
-WHERE p.tenant_id = $16
-    AND p.id = $17
-    AND p.version = $18
+WHERE p.tenant_id = $18
+    AND p.id = $19
+    AND p.version = $20
     AND p.status = 'DRAFT'
     AND EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $19)
-    -- A facility that the editor does not see is one that is not there.
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $21)
+    -- A facility or a patient that the editor does not see is one that is not there.
     AND ($1::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $1 AND v.user_id = $19))
-RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $1 AND v.user_id = $21))
+    AND ($4::uuid IS NULL OR EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $4 AND v.user_id = $21))
+RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 `
 
 type EditPickupParams struct {
 	FacilityID         *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
 	AccountID          *uuid.UUID `format:"uuid" json:"account_id" nullable:"true"`
+	SetPatientID       bool       `json:"set_patient_id"`
+	PatientID          *uuid.UUID `doc:"Whom it is for; get-pickup-patient tells more to who may know" format:"uuid" json:"patient_id" nullable:"true"`
 	PriceCents         *int64     `doc:"What submit charges" json:"price_cents" minimum:"0"`
 	PickupAddress      *string    `json:"pickup_address"`
 	SetPickupLatitude  bool       `json:"set_pickup_latitude"`
@@ -504,6 +520,8 @@ func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (Pickup,
 	row := q.db.QueryRow(ctx, editPickup,
 		arg.FacilityID,
 		arg.AccountID,
+		arg.SetPatientID,
+		arg.PatientID,
 		arg.PriceCents,
 		arg.PickupAddress,
 		arg.SetPickupLatitude,
@@ -547,6 +565,7 @@ func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (Pickup,
 		&i.RequestDigest,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PatientID,
 	)
 	return i, err
 }
@@ -557,26 +576,32 @@ SELECT
     (p.id IS NOT NULL)::boolean AS known,
     coalesce(p.request_digest = a.request_digest, false)::boolean AS same_request,
     (f.id IS NOT NULL)::boolean AS facility_found,
-    (c.id IS NOT NULL)::boolean AS account_found
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[])
-    WITH ORDINALITY AS a (id, facility_id, account_id, request_digest, ord)
-LEFT JOIN pickups AS p ON p.tenant_id = $5 AND p.id = a.id
-LEFT JOIN facilities AS f ON f.tenant_id = $5 AND f.id = a.facility_id
-    AND ($6::user_role = 'dispatcher' OR EXISTS (
+    (c.id IS NOT NULL)::boolean AS account_found,
+    (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = $1 AND v.patient_id = a.patient_id AND v.user_id = $2
+    ))::boolean AS patient_found
+FROM unnest(
+    $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bytea[]
+) WITH ORDINALITY AS a (id, facility_id, account_id, patient_id, request_digest, ord)
+LEFT JOIN pickups AS p ON p.tenant_id = $1 AND p.id = a.id
+LEFT JOIN facilities AS f ON f.tenant_id = $1 AND f.id = a.facility_id
+    AND ($8::user_role = 'dispatcher' OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $7))
-LEFT JOIN accounts AS c ON c.tenant_id = $5 AND c.id = a.account_id
+        WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $2))
+LEFT JOIN accounts AS c ON c.tenant_id = $1 AND c.id = a.account_id
 ORDER BY a.ord
 `
 
 type ExplainCreatePickupsParams struct {
+	TenantID       uuid.UUID   `format:"uuid" json:"-"`
+	ViewerID       uuid.UUID   `format:"uuid" json:"viewer_id"`
 	Ids            []uuid.UUID `format:"uuid" json:"ids"`
 	FacilityIds    []uuid.UUID `format:"uuid" json:"facility_ids"`
 	AccountIds     []uuid.UUID `format:"uuid" json:"account_ids"`
+	PatientIds     []uuid.UUID `format:"uuid" json:"patient_ids"`
 	RequestDigests [][]byte    `json:"request_digests"`
-	TenantID       uuid.UUID   `format:"uuid" json:"-"`
 	ViewerRole     UserRole    `json:"viewer_role"`
-	ViewerID       uuid.UUID   `format:"uuid" json:"viewer_id"`
 }
 
 type ExplainCreatePickupsRow struct {
@@ -585,19 +610,21 @@ type ExplainCreatePickupsRow struct {
 	SameRequest   bool  `json:"same_request"`
 	FacilityFound bool  `json:"facility_found"`
 	AccountFound  bool  `json:"account_found"`
+	PatientFound  bool  `json:"patient_found"`
 }
 
 // What became of the pickups asked for, in the order asked: the row where there is
 // one, and what a new one could name. Read afresh after a create that fell short.
 func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePickupsParams) ([]ExplainCreatePickupsRow, error) {
 	rows, err := q.db.Query(ctx, explainCreatePickups,
+		arg.TenantID,
+		arg.ViewerID,
 		arg.Ids,
 		arg.FacilityIds,
 		arg.AccountIds,
+		arg.PatientIds,
 		arg.RequestDigests,
-		arg.TenantID,
 		arg.ViewerRole,
-		arg.ViewerID,
 	)
 	if err != nil {
 		return nil, err
@@ -612,6 +639,7 @@ func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePic
 			&i.SameRequest,
 			&i.FacilityFound,
 			&i.AccountFound,
+			&i.PatientFound,
 		); err != nil {
 			return nil, err
 		}
@@ -644,7 +672,7 @@ func (q *Queries) ExplainDriver(ctx context.Context, arg ExplainDriverParams) (b
 
 const explainTransition = `-- name: ExplainTransition :one
 SELECT
-    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at,
+    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
     ($1 = ANY (t.roles))::boolean AS role_may,
     (p.status = ANY (t.before))::boolean AS legal_now,
     (c.balance_cents >= p.price_cents)::boolean AS affordable_now,
@@ -734,6 +762,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 		&i.Pickup.RequestDigest,
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
+		&i.Pickup.PatientID,
 		&i.RoleMay,
 		&i.LegalNow,
 		&i.AffordableNow,
@@ -745,7 +774,7 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 }
 
 const getPickups = `-- name: GetPickups :many
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 FROM unnest(
     $1::uuid[],
     $2::uuid[],
@@ -814,6 +843,7 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]Picku
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -845,7 +875,7 @@ func (q *Queries) HasFreeDriver(ctx context.Context, tenantID uuid.UUID) (bool, 
 }
 
 const listPickups = `-- name: ListPickups :many
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 FROM pickups AS p
 WHERE p.tenant_id = $1
     AND CASE $2::user_role
@@ -928,6 +958,7 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Pic
 			&i.RequestDigest,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -1044,7 +1075,7 @@ WITH asked AS (
         updated_at = now()
     FROM locked AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents,
@@ -1088,7 +1119,7 @@ WITH asked AS (
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at FROM moved AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
 `
 
 type MovePickupsParams struct {
@@ -1167,6 +1198,7 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 			&i.Pickup.RequestDigest,
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -1248,7 +1280,7 @@ WITH asked AS (
     WHERE p.tenant_id = y.tenant_id
         AND p.id = y.id
         AND y.balance_before - y.balance_after = y.price_cents
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents,
@@ -1280,7 +1312,7 @@ WITH asked AS (
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at FROM moved AS pickups
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
 `
 
 type SubmitPickupsParams struct {
@@ -1352,6 +1384,7 @@ func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([
 			&i.Pickup.RequestDigest,
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 		); err != nil {
 			return nil, err
 		}

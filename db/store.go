@@ -33,7 +33,8 @@ type Config struct {
 // lost write means.
 type Store struct {
 	*Queries
-	pool *pgxpool.Pool
+	patient patient
+	pool    *pgxpool.Pool
 }
 
 // Open connects as the application's role. It fails if the database cannot be
@@ -70,7 +71,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		pool.Close()
 		return nil, withoutPassword(err)
 	}
-	return &Store{New(patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}), pool}, nil
+	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
+	return &Store{New(p), p, pool}, nil
 }
 
 // Close waits for the running queries and closes the connections.
@@ -124,6 +126,15 @@ func (p patient) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 func (p patient) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := p.Query(ctx, sql, args...)
 	return oneRow{rows, err}
+}
+
+func (p patient) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	conn, err := p.conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Release()
+	return conn.CopyFrom(ctx, table, columns, rows)
 }
 
 // releasing gives the connection back when the rows are closed.

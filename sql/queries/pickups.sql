@@ -1,8 +1,8 @@
 -- Pickups as drafts, all of them or none: where one names a facility that its
--- requester does not see, an account that is not there, or an id that belongs to
+-- requester does not see, or such a patient, an account that is not there, or an id that belongs to
 -- another request, none is inserted, and a fresh read tells which. Those that were
 -- inserted by an earlier try of the same request are left as they are. Absent values
--- are the zero of their type: '', NaN, the year 1.
+-- are the zero of their type: '', NaN, the year 1, the nil uuid.
 -- Closes: a retried request makes a second pickup
 -- Closes: a batch is half made
 -- Closes: two batches insert the same ids crosswise
@@ -16,6 +16,7 @@ WITH asked AS (
         (@viewer_roles::text[])::user_role[],
         @facility_ids::uuid[],
         @account_ids::uuid[],
+        @patient_ids::uuid[],
         @prices_cents::bigint[],
         @pickup_addresses::text[],
         @pickup_latitudes::float8[],
@@ -26,7 +27,7 @@ WITH asked AS (
         @notes::text[],
         @request_digests::bytea[]
     ) WITH ORDINALITY AS a (
-        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, price_cents,
+        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
         pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
         note, request_digest, ord)
 ), known AS (
@@ -43,13 +44,17 @@ WITH asked AS (
         AND (a.viewer_role = 'dispatcher' OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = a.viewer_id))
+        AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
 )
 INSERT INTO pickups (
-    tenant_id, id, requested_by, facility_id, account_id, price_cents,
+    tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
     pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
     note, request_digest)
 SELECT
-    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id, a.price_cents,
+    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
+    nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
     a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
     nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
     nullif(a.note, ''), a.request_digest
@@ -67,9 +72,14 @@ SELECT
     (p.id IS NOT NULL)::boolean AS known,
     coalesce(p.request_digest = a.request_digest, false)::boolean AS same_request,
     (f.id IS NOT NULL)::boolean AS facility_found,
-    (c.id IS NOT NULL)::boolean AS account_found
-FROM unnest(@ids::uuid[], @facility_ids::uuid[], @account_ids::uuid[], @request_digests::bytea[])
-    WITH ORDINALITY AS a (id, facility_id, account_id, request_digest, ord)
+    (c.id IS NOT NULL)::boolean AS account_found,
+    (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = @tenant_id AND v.patient_id = a.patient_id AND v.user_id = @viewer_id
+    ))::boolean AS patient_found
+FROM unnest(
+    @ids::uuid[], @facility_ids::uuid[], @account_ids::uuid[], @patient_ids::uuid[], @request_digests::bytea[]
+) WITH ORDINALITY AS a (id, facility_id, account_id, patient_id, request_digest, ord)
 LEFT JOIN pickups AS p ON p.tenant_id = @tenant_id AND p.id = a.id
 LEFT JOIN facilities AS f ON f.tenant_id = @tenant_id AND f.id = a.facility_id
     AND (@viewer_role::user_role = 'dispatcher' OR EXISTS (
@@ -572,6 +582,7 @@ SELECT EXISTS (
 UPDATE pickups AS p
 SET facility_id = coalesce(sqlc.narg('facility_id'), p.facility_id),
     account_id = coalesce(sqlc.narg('account_id'), p.account_id),
+    patient_id = CASE WHEN @set_patient_id::boolean THEN sqlc.narg('patient_id') ELSE p.patient_id END,
     price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
     pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
     pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
@@ -589,8 +600,11 @@ WHERE p.tenant_id = @tenant_id
     AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-    -- A facility that the editor does not see is one that is not there.
+    -- A facility or a patient that the editor does not see is one that is not there.
     AND (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))
+    AND (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))
 RETURNING p.*;

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Date is a day of the calendar, in no time zone: "1990-05-17" in JSON.
+type Date struct{ day time.Time }
+
+// ParseDate reads a date of the form 1990-05-17, from 0001-01-01 to 9999-12-31.
+func ParseDate(text string) (Date, error) {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil || day.Year() < 1 {
+		return Date{}, fmt.Errorf("not a date of the form %s", time.DateOnly)
+	}
+	return Date{day}, nil
+}
+
+// String gives the form that ParseDate reads.
+func (d Date) String() string { return d.day.Format(time.DateOnly) }
+
+// MarshalJSON gives the form that ParseDate reads.
+func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON takes that form alone.
+func (d *Date) UnmarshalJSON(data []byte) error {
+	var text string
+	err := json.Unmarshal(data, &text)
+	if err == nil {
+		*d, err = ParseDate(text)
+	}
+	return err
+}
+
+// Schema is that of a full-date of RFC 3339.
+func (Date) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"}}
+	s.PrecomputeMessages()
+	return s
+}
+
+// ScanDate implements pgtype.DateScanner.
+func (d *Date) ScanDate(v pgtype.Date) error {
+	if !v.Valid || v.InfinityModifier != pgtype.Finite {
+		return fmt.Errorf("not a day of the calendar")
+	}
+	d.day = v.Time
+	return nil
+}
+
+// DateValue implements pgtype.DateValuer.
+func (d Date) DateValue() (pgtype.Date, error) {
+	return pgtype.Date{Time: d.day, Valid: true}, nil
+}

@@ -1,0 +1,95 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// As gives the queries with the row level security of one viewer: without it, the
+// tables that hold patient data show nothing and take nothing. Each statement goes in
+// one round trip with SetViewer and in one implicit transaction, with which the
+// setting ends, so that no later user of the connection inherits it.
+func (s *Store) As(v Viewer) *Queries { return New(viewing{s.patient, v}) }
+
+// viewing sends each statement behind the viewer's setting.
+type viewing struct {
+	patient patient
+	viewer  Viewer
+}
+
+func (q viewing) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	rows.Close()
+	return rows.CommandTag(), rows.Err()
+}
+
+func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	conn, err := q.patient.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(setViewer, q.viewer.TenantID, q.viewer.UserID)
+	batch.Queue(sql, args...)
+	results := conn.SendBatch(ctx, batch)
+	if _, err := results.Exec(); err != nil {
+		results.Close()
+		conn.Release()
+		return nil, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		results.Close()
+		conn.Release()
+		return nil, err
+	}
+	return &closing{rows, results, conn.Release, nil}, nil
+}
+
+func (q viewing) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := q.Query(ctx, sql, args...)
+	return oneRow{rows, err}
+}
+
+// CopyFrom has no viewer: PostgreSQL does not copy into a table with policies.
+func (q viewing) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	return q.patient.CopyFrom(ctx, table, columns, rows)
+}
+
+// closing ends the batch with its rows, and gives the connection back. The
+// transaction ends with the batch: only then are the rows an answer.
+type closing struct {
+	pgx.Rows
+	batch   pgx.BatchResults
+	release func()
+	err     error
+}
+
+func (c *closing) Close() {
+	c.Rows.Close()
+	if c.release != nil {
+		c.err = c.batch.Close()
+		c.release()
+		c.release = nil
+	}
+}
+
+func (c *closing) Next() bool {
+	if c.Rows.Next() {
+		return true
+	}
+	c.Close()
+	return false
+}
+
+func (c *closing) Err() error {
+	if err := c.Rows.Err(); err != nil {
+		return err
+	}
+	return c.err
+}

@@ -1,0 +1,39 @@
+-- What overlaps [from, to) at a facility, with whom it is. The longest appointment
+-- (appointments_range_check) bounds the start on both sides, so that a late window
+-- reads no more than an early one.
+-- name: ListAppointments :many
+WITH found AS MATERIALIZED (
+    SELECT a.*, p.given_name, p.family_name
+    FROM appointments AS a
+    JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id
+    WHERE a.tenant_id = @tenant_id
+        AND a.facility_id = @facility_id
+        AND a.starts_at > (@from_time::timestamptz) - interval '24 hours'
+        AND a.starts_at < @to_time::timestamptz
+        AND a.ends_at > @from_time
+        AND (a.starts_at, a.id) > (@after_starts_at::timestamptz, @after_id::uuid)
+        AND (sqlc.narg('status')::appointment_status IS NULL OR a.status = sqlc.narg('status'))
+        AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id)
+        AND EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
+    ORDER BY a.starts_at, a.id
+    LIMIT 1 + @max_rows::int
+), shown AS MATERIALIZED (
+    SELECT *
+    FROM found AS f
+    ORDER BY f.starts_at, f.id
+    LIMIT @max_rows
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id::uuid, 'list-appointments'
+    FROM shown AS s
+)
+SELECT
+    s.id, s.facility_id, s.patient_id, s.external_id, s.given_name, s.family_name,
+    s.starts_at, s.ends_at, s.status, s.created_at, s.updated_at,
+    ((SELECT count(*) FROM found) > @max_rows)::boolean AS more
+FROM shown AS s
+ORDER BY s.starts_at, s.id;

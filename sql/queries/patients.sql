@@ -1,0 +1,142 @@
+-- A patient of a facility that the viewer sees.
+-- Closes: a retried request makes a second patient
+-- Closes: two requests create patients of one external id
+-- name: CreatePatient :one
+WITH created AS (
+    INSERT INTO patients (
+        tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone, request_digest)
+    SELECT
+        v.tenant_id, @id::uuid, v.facility_id, sqlc.narg('external_id')::text, @given_name::text,
+        @family_name::text, @birth_date::date, sqlc.narg('phone')::text, @request_digest::bytea
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id
+    LIMIT 1
+    ON CONFLICT (tenant_id, id) DO NOTHING
+    RETURNING *
+), met AS (
+    INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+    SELECT c.tenant_id, c.id, c.facility_id
+    FROM created AS c
+)
+SELECT sqlc.embed(patients) FROM created AS patients;
+
+-- name: GetPatient :one
+WITH seen AS MATERIALIZED (
+    SELECT p.*
+    FROM patients AS p
+    WHERE p.tenant_id = @tenant_id
+        AND p.id = @id
+        AND EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.id, @viewer_id, @operation::text
+    FROM seen AS s
+)
+SELECT sqlc.embed(patients) FROM seen AS patients;
+
+-- Who a pickup is for. Staff, dispatchers and admins read it where they see the
+-- patient; the driver reads the name alone, until it is delivered.
+-- name: GetPickupPatient :one
+WITH seen AS MATERIALIZED (
+    SELECT p.tenant_id, p.id, p.given_name, p.family_name, p.birth_date, p.phone
+    FROM pickups AS k
+    JOIN patients AS p ON p.tenant_id = k.tenant_id AND p.id = k.patient_id
+    WHERE k.tenant_id = @tenant_id
+        AND k.id = @pickup_id
+        AND CASE @viewer_role::user_role
+            WHEN 'hub' THEN false
+            WHEN 'driver' THEN k.driver_id = @viewer_driver_id::uuid AND k.status <> 'DELIVERED'
+            ELSE EXISTS (
+                    SELECT FROM patient_viewers AS v
+                    WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
+                AND (@viewer_role <> 'staff' OR EXISTS (
+                    SELECT FROM facility_viewers AS v
+                    WHERE v.tenant_id = k.tenant_id AND v.facility_id = k.facility_id AND v.user_id = @viewer_id))
+        END
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.id, @viewer_id, 'get-pickup-patient'
+    FROM seen AS s
+)
+SELECT
+    s.id,
+    s.given_name,
+    s.family_name,
+    CASE WHEN @viewer_role <> 'driver' THEN s.birth_date END AS birth_date,
+    CASE WHEN @viewer_role <> 'driver' THEN s.phone END AS phone
+FROM seen AS s;
+
+-- The first patients of each facility that the viewer sees, merged: what it costs
+-- grows with those facilities and the page, not with the patients. Only what is
+-- shown is audited; whether there is more is all that is told of the next one.
+-- name: ListPatients :many
+WITH mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id
+        AND v.user_id = @viewer_id
+        AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
+), known AS MATERIALIZED (
+    SELECT DISTINCT k.patient_id
+    FROM mine AS m
+    CROSS JOIN LATERAL (
+        SELECT f.patient_id
+        FROM patient_facilities AS f
+        WHERE f.tenant_id = @tenant_id AND f.facility_id = m.facility_id AND f.patient_id > @after_id
+        ORDER BY f.patient_id
+        LIMIT 1 + @max_rows::int
+    ) AS k
+    ORDER BY k.patient_id
+    LIMIT 1 + @max_rows
+), shown AS MATERIALIZED (
+    SELECT p.*
+    FROM known AS k
+    JOIN patients AS p ON p.tenant_id = @tenant_id AND p.id = k.patient_id
+    ORDER BY p.id
+    LIMIT @max_rows
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.id, @viewer_id, 'list-patients'
+    FROM shown AS s
+)
+SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows)::boolean AS more
+FROM shown AS patients
+ORDER BY patients.id;
+
+-- Closes: an edit clobbers another that it has not seen
+-- Closes: two edits give patients one external id
+-- name: EditPatient :one
+WITH edited AS (
+    UPDATE patients AS p
+    SET external_id = CASE WHEN @set_external_id::boolean THEN sqlc.narg('external_id') ELSE p.external_id END,
+        given_name = coalesce(sqlc.narg('given_name'), p.given_name),
+        family_name = coalesce(sqlc.narg('family_name'), p.family_name),
+        birth_date = coalesce(sqlc.narg('birth_date'), p.birth_date),
+        phone = CASE WHEN @set_phone::boolean THEN sqlc.narg('phone') ELSE p.phone END,
+        version = p.version + 1
+    WHERE p.tenant_id = @tenant_id
+        AND p.id = @id
+        AND p.version = @version
+        AND EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
+    RETURNING p.*
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT e.tenant_id, e.id, @viewer_id, 'edit-patient'
+    FROM edited AS e
+)
+SELECT sqlc.embed(patients) FROM edited AS patients;
+
+-- Whether there is such a patient in the tenant: for who may know who read them, and
+-- not them.
+-- name: PatientExists :one
+SELECT patient_exists(@tenant_id, @id)::boolean;
+
+-- Whether the viewer sees the patient.
+-- name: SeesPatient :one
+SELECT EXISTS (
+    SELECT FROM patient_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);
