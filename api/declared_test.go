@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
 )
@@ -20,7 +21,7 @@ import (
 func TestUndeclaredCodesAreTold(t *testing.T) {
 	t.Parallel()
 	var told []db.Code
-	a := newServer(nil, Options{Undeclared: func(_ string, code db.Code) { told = append(told, code) }})
+	a := newServer(nil, Options{PasswordCost: bcrypt.MinCost, Undeclared: func(_ string, code db.Code) { told = append(told, code) }})
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, config())
 	answer := func(path string, code db.Code) {

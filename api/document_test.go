@@ -44,7 +44,7 @@ type described struct {
 }
 
 var theDocument = sync.OnceValue(func() *document {
-	a, err := api.New(context.Background(), nil, api.Options{})
+	a, err := api.New(context.Background(), nil, withoutStore)
 	if err != nil {
 		panic(err)
 	}
@@ -366,7 +366,7 @@ func bound(s object, name string, otherwise int) int {
 
 func TestSnapshotIsWhatTheCodeGives(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, api.Options{})
+	a, err := api.New(t.Context(), nil, withoutStore)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,7 +416,7 @@ func TestDocumentDescribesEveryOperation(t *testing.T) {
 
 func TestDocumentIsServedInBothVersions(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, api.Options{})
+	a, err := api.New(t.Context(), nil, withoutStore)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,7 +468,7 @@ var elsewhere = regexp.MustCompile(`(?:src|href|url)\s*[=(:]\s*["']?(?:https?:)?
 
 func TestDocsNeedNoOtherHost(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, api.Options{})
+	a, err := api.New(t.Context(), nil, withoutStore)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,10 @@ var passwordHash = sync.OnceValue(func() string {
 	return string(hash)
 })
 
+// withoutStore are for an API that nobody logs in to: each makes a hash at its start,
+// which takes the default cost most of a second under the race detector.
+var withoutStore = api.Options{PasswordCost: bcrypt.MinCost}
+
 // start gives the test its server; settings change how the store and the API are opened.
 func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
