@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -82,5 +83,36 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	few(t, 100, "one patient", custom, generic)
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
-	must(w.owner.Exec(ctx, "TRUNCATE phi_reads"))
+}
+
+// What a reader of 10,000 facilities, through 1,000 groups, reads of one patient or
+// pickup costs them no more.
+func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("a plan, of which the race detector learns nothing")
+	}
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	patient, pickup := w.patient(ctx), w.pickup(ctx)
+	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
+	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, w.tenant))
+	must(w.owner.Exec(ctx, "INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' FROM generate_series(1, 1000) AS n", w.tenant))
+	must(w.owner.Exec(ctx, "INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM generate_series(1, 1000) AS n", w.tenant, w.staff.UserID))
+	must(w.owner.Exec(ctx, `INSERT INTO group_facilities (tenant_id, group_id, facility_id)
+		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, w.tenant))
+	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
+	token := must(openSession(ctx, w.as, w.staff, "old hash"))
+
+	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSession", w.tenant, db.HashOf(token), time.Hour)
+	few(t, 50, "the session", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
+	few(t, 100, "one patient", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
+	few(t, 100, "a pickup's patient", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickups",
+		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"}, []uuid.UUID{uuid.Nil})
+	few(t, 100, "one pickup", custom, generic)
 }
