@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/localpg"
 )
 
 // Each start that cannot succeed says why in one line, and what to do, without the
@@ -184,6 +186,34 @@ func TestAdminPort(t *testing.T) {
 	}
 	if status, _ := text(t, "GET", s.url+"/metrics", "", ""); status != 404 {
 		t.Errorf("metrics on the public port: %d", status)
+	}
+}
+
+// Where the database's own log would hold values of rows, serve says so, once.
+func TestServeWarnsOfALogThatTells(t *testing.T) {
+	t.Parallel()
+	const warning = "would hold values"
+	if s := serve(t, newTown(t).db.AppURL); os.Getenv("DATABASE_URL") == "" {
+		s.stop(syscall.SIGTERM)
+		hasNot(t, s.errors.String(), warning)
+	}
+	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
+		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100", "log_min_duration_statement": "1000",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	if err := db.Migrate(t.Context(), server.URL(localpg.Owner, localpg.Database)); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, server.URL(localpg.App, localpg.Database))
+	s.stop(syscall.SIGTERM)
+	log := s.errors.String()
+	has(t, log, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
+		"setting=log_parameter_max_length_on_error set_it_to=0", "setting=log_parameter_max_length set_it_to=0")
+	if n := strings.Count(log, warning); n != 4 {
+		t.Errorf("%d warnings:\n%s", n, log)
 	}
 }
 
