@@ -149,6 +149,9 @@ func (r *server) serve(ctx context.Context) error {
 // hold. That log is the operator's: it is said once, and served all the same.
 func (r *server) lookAtLogSettings(ctx context.Context) {
 	telling, err := r.store.ListTellingLogSettings(ctx)
+	if ctx.Err() != nil { // stopped already
+		return
+	}
 	if err != nil {
 		r.log.Warn("cannot read how the database logs", "code", db.CodeOf(db.Explain(err)))
 		return
