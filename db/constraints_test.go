@@ -142,6 +142,32 @@ var breaches = map[string]string{
 	"pickups_window_check":          "UPDATE pickups SET window_start = now(), window_end = now() WHERE id = $draft",
 	"pickups_note_check":            "UPDATE pickups SET note = repeat('x', 2001) WHERE id = $draft",
 
+	"patients_pkey":              "INSERT INTO patients SELECT * FROM patients WHERE id = $patient",
+	"patients_facility_fkey":     "UPDATE patients SET facility_id = $new WHERE id = $patient",
+	"patients_external_id_key":   "INSERT INTO patients SELECT tenant_id, $new, facility_id, external_id, given_name, family_name, birth_date FROM patients WHERE id = $patient",
+	"patients_external_id_check": "UPDATE patients SET external_id = ' ' WHERE id = $patient",
+	"patients_given_name_check":  "UPDATE patients SET given_name = '' WHERE id = $patient",
+	"patients_family_name_check": "UPDATE patients SET family_name = repeat('x', 201) WHERE id = $patient",
+	"patients_birth_date_check":  "UPDATE patients SET birth_date = '1799-12-31' WHERE id = $patient",
+	"patients_phone_check":       "UPDATE patients SET phone = '555' WHERE id = $patient",
+
+	"patient_facilities_pkey":          "INSERT INTO patient_facilities VALUES ($w, $patient, $facility)",
+	"patient_facilities_patient_fkey":  "INSERT INTO patient_facilities VALUES ($w, $new, $facility)",
+	"patient_facilities_facility_fkey": "INSERT INTO patient_facilities VALUES ($w, $patient, $new)",
+	"patient_consents_pkey":            "INSERT INTO patient_consents VALUES ($w, $new, $patient, $facility, true, $staff), ($w, $new, $patient, $facility, true, $staff)",
+	"phi_reads_pkey":                   "INSERT INTO phi_reads VALUES ($w, $new, $patient, $staff, 'x'), ($w, $new, $patient, $staff, 'x')",
+	"pickups_patient_fkey":             "UPDATE pickups SET patient_id = $new WHERE id = $draft",
+
+	"appointments_pkey":               "INSERT INTO appointments VALUES ($w, $appointment, $facility, $patient, 'another', now(), now() + interval '1 hour', 'BOOKED')",
+	"appointments_facility_fkey":      "UPDATE appointments SET facility_id = $new WHERE id = $appointment",
+	"appointments_patient_fkey":       "UPDATE appointments SET patient_id = $new WHERE id = $appointment",
+	"appointments_external_id_key":    "INSERT INTO appointments SELECT tenant_id, $new, facility_id, patient_id, external_id, starts_at, ends_at, status FROM appointments WHERE id = $appointment",
+	"appointments_external_id_check":  "UPDATE appointments SET external_id = ' ' WHERE id = $appointment",
+	"appointments_range_check":        "UPDATE appointments SET ends_at = starts_at WHERE id = $appointment",
+	"appointment_feeds_pkey":          "INSERT INTO appointment_feeds VALUES ($w, $facility, now()), ($w, $facility, now())",
+	"appointment_feeds_facility_fkey": "INSERT INTO appointment_feeds VALUES ($w, $new, now())",
+	"appointment_feed_records_pkey":   "INSERT INTO appointment_feed_records SELECT $w, $new, 0, 'e', 'p', $new, 'g', 'f', '2000-01-01', NULL, now(), now(), 'BOOKED' FROM generate_series(1, 2)",
+
 	"pickup_events_pkey":                  "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest) SELECT tenant_id, id, pickup_id, 99, transition, actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
 	"pickup_events_pickup_fkey":           "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
 	"pickup_events_version_key":           "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
@@ -162,7 +188,10 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 		"$w": w.tenant, "$new": newID(), "$staff": w.staff.UserID, "$hub": w.hub.UserID, "$phone": phone,
 		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account, "$driver": driver.DriverID, "$other": other.DriverID,
 		"$pickup": w.assigned(ctx, driver), "$draft": w.pickup(ctx), "$submitted": w.submitted(ctx),
+		"$patient": w.patient(ctx), "$appointment": newID(),
 	}
+	must(d.owner.Exec(ctx, "UPDATE patients SET external_id = 'p' WHERE id = $1", ids["$patient"]))
+	w.appointment(ctx, ids["$appointment"], ids["$patient"], w.facility)
 	var pairs []string
 	// $draft before $driver, and so on: none is another's beginning.
 	for _, name := range slices.Sorted(maps.Keys(ids)) {

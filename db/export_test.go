@@ -1,15 +1,28 @@
 package db
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
 
 // What the tests, which are in package db_test because dbtest imports this one,
 // need of its inside.
 
-// StoreOver is a store whose statements go through q, which may rewrite them.
-func StoreOver(q DBTX) *Store { return &Store{Queries: New(q)} }
+// StoreOver is a store whose statements go to q: a store's, a connection or a
+// transaction. rewrite may change them on the way.
+func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
+	viewing := func(v Viewer) DBTX {
+		if p, ok := q.(patient); ok {
+			return rewrite(p.as(v))
+		}
+		return rewrite(viewing{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }, v})
+	}
+	return &Store{Queries: New(rewrite(q)), viewing: viewing}
+}
 
-// DBTX is where the store's statements go.
-func (s *Store) DBTX() DBTX { return s.db }
+// DBTX is where the statements go.
+func (q *Queries) DBTX() DBTX { return q.db }
 
 // Pool is where the store takes its connections from.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }

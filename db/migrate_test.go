@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -85,4 +87,76 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// beforePatients is the schema's version that knows no patients.
+const beforePatients = 8
+
+// What a tenant had before there were patients is there after the upgrade, and goes on.
+func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	at := map[db.PickupStatus]uuid.UUID{}
+	for _, status := range db.AllPickupStatusValues() {
+		at[status] = w.at(ctx, status)
+	}
+	token := must(openSession(ctx, w.as, w.staff, "old hash"))
+	m := must(db.NewMigrator(d.OwnerURL))
+	t.Cleanup(func() { m.Close() })
+	must(m.DownTo(ctx, beforePatients))
+	before := contents(ctx, d.owner)
+	if len(before["pickups"]) != len(at) || len(before["pickup_events"]) == 0 || len(before["patients"]) > 0 {
+		t.Fatalf("%d pickups, %d events, %d patients before", len(before["pickups"]), len(before["pickup_events"]), len(before["patients"]))
+	}
+	must(m.Up(ctx))
+	after := contents(ctx, d.owner)
+	for table, rows := range before {
+		if len(after[table]) != len(rows) {
+			t.Errorf("%s had %d rows, has %d", table, len(rows), len(after[table]))
+			continue
+		}
+		for i, row := range rows {
+			if !scan[bool](ctx, d.owner, "SELECT $1::jsonb @> $2::jsonb", after[table][i], row) {
+				t.Errorf("%s had %s, has %s", table, row, after[table][i])
+			}
+		}
+	}
+
+	// By a program that starts now.
+	w.as = openStore(t, db.Config{URL: d.AppURL, MaxConns: 4})
+	w.Store = w.as
+	must(w.Authenticate(ctx, token, time.Hour))
+	for _, step := range []struct {
+		at   db.PickupStatus
+		name db.TransitionName
+		by   db.Viewer
+	}{
+		{db.PickupStatusDRAFT, db.TransitionNameSubmit, w.staff},
+		{db.PickupStatusSUBMITTED, db.TransitionNameCancel, w.staff},
+		{db.PickupStatusASSIGNED, db.TransitionNameCollect, w.dispatcher},
+		{db.PickupStatusCOLLECTED, db.TransitionNameReceive, w.hub},
+		{db.PickupStatusRECEIVED, db.TransitionNamePack, w.hub},
+		{db.PickupStatusPACKED, db.TransitionNameShip, w.hub},
+		{db.PickupStatusSHIPPED, db.TransitionNameDeliver, w.hub},
+	} {
+		if err := move(ctx, w.as, step.by, step.name, at[step.at]); err != nil {
+			t.Errorf("%s from %s: %v", step.name, step.at, err)
+		}
+	}
+	id := w.patient(ctx)
+	pickup := w.pickup(ctx, func(draft *db.Draft) { draft.PatientID = &id })
+	w.must(w.getPickupPatient(ctx, w.as, w.staff, pickup))
+}
+
+// contents are the rows of all tables, each table's in the order of its rows' text.
+func contents(ctx context.Context, owner *pgxpool.Pool) map[string][]string {
+	out := map[string][]string{}
+	for _, table := range must(pgx.CollectRows(must(owner.Query(ctx, `SELECT relname FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'goose_db_version' AND relname NOT LIKE 'river\_%'`)), pgx.RowTo[string])) {
+		// New columns come last, and do not change the order of the key.
+		out[table] = must(pgx.CollectRows(must(owner.Query(ctx, "SELECT to_jsonb(t)::text FROM "+table+" AS t ORDER BY t")), pgx.RowTo[string]))
+	}
+	return out
 }

@@ -129,6 +129,7 @@ func guards(sql string) (parts []part) {
 					parts = append(parts, p)
 				}
 			}
+		case t.word == "ON" && !endsIn(tokens[i:], "NOTHING"): // CONFLICT … DO UPDATE, whose condition is one
 		case t.word == "ON": // CONFLICT … DO NOTHING
 			parts = append(parts, part{t.start, endOfWord(tokens[i:], "NOTHING"), false})
 		case t.word == "ORDER":
@@ -140,6 +141,12 @@ func guards(sql string) (parts []part) {
 		}
 	}
 	return parts
+}
+
+// endsIn tells whether the clause that tokens begin with, up to its DO, does that.
+func endsIn(tokens []sqlToken, word string) bool {
+	i := slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == "DO" })
+	return tokens[i+1].word == word
 }
 
 func endOfWord(tokens []sqlToken, word string) int {

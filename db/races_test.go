@@ -25,13 +25,13 @@ type check struct {
 func races() []check {
 	return slices.Concat(
 		accountRaces, driverRaces, facilityRaces, flagRaces, groupRaces, ledgerEntryRaces,
-		phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
+		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
 // rules hold the guards that no race is about: who may, and what a neighbour in the
 // same statement must not notice.
 func rules() []check {
-	return slices.Concat(driverRules, ledgerEntryRules, pickupRules, dispatchRules, sessionRules, userRules)
+	return slices.Concat(driverRules, ledgerEntryRules, patientRules, patientFacilityRules, pickupRules, dispatchRules, sessionRules, userRules)
 }
 
 // try runs the check; what fails outside of what is tried is a panic.
@@ -125,6 +125,8 @@ func TestEveryWriteHasARace(t *testing.T) {
 	t.Parallel()
 	closed := closes(t)
 	for query, text := range statements(t) {
+		// A read that records itself adds a row of its own: it races with nobody.
+		text = strings.ReplaceAll(text, "INSERT INTO phi_reads", "")
 		if writes.MatchString(text) && !slices.ContainsFunc(closed, func(r string) bool {
 			return strings.HasPrefix(r, query+": ")
 		}) {

@@ -33,7 +33,7 @@ type Config struct {
 // lost write means.
 type Store struct {
 	*Queries
-	patient patient
+	viewing func(Viewer) DBTX // where the statements of one viewer go
 	pool    *pgxpool.Pool
 }
 
@@ -72,7 +72,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, withoutPassword(err)
 	}
 	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
-	return &Store{New(p), p, pool}, nil
+	return &Store{New(p), p.as, pool}, nil
 }
 
 // Close waits for the running queries and closes the connections.

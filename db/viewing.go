@@ -11,12 +11,28 @@ import (
 // tables that hold patient data show nothing and take nothing. Each statement goes in
 // one round trip with SetViewer and in one implicit transaction, with which the
 // setting ends, so that no later user of the connection inherits it.
-func (s *Store) As(v Viewer) *Queries { return New(viewing{s.patient, v}) }
+func (s *Store) As(v Viewer) *Queries { return New(s.viewing(v)) }
 
 // viewing sends each statement behind the viewer's setting.
 type viewing struct {
-	patient patient
-	viewer  Viewer
+	DBTX   // without a viewer, for CopyFrom: PostgreSQL does not copy into a table with policies
+	take   func(context.Context) (batches, func(), error)
+	viewer Viewer
+}
+
+// batches takes several statements in one round trip.
+type batches interface {
+	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
+}
+
+func (p patient) as(v Viewer) DBTX {
+	return viewing{p, func(ctx context.Context) (batches, func(), error) {
+		conn, err := p.conn(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return conn, conn.Release, nil
+	}, v}
 }
 
 func (q viewing) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -29,7 +45,7 @@ func (q viewing) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comm
 }
 
 func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	conn, err := q.patient.conn(ctx)
+	conn, release, err := q.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,26 +55,21 @@ func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	results := conn.SendBatch(ctx, batch)
 	if _, err := results.Exec(); err != nil {
 		results.Close()
-		conn.Release()
+		release()
 		return nil, err
 	}
 	rows, err := results.Query()
 	if err != nil {
 		results.Close()
-		conn.Release()
+		release()
 		return nil, err
 	}
-	return &closing{rows, results, conn.Release, nil}, nil
+	return &closing{rows, results, release, nil}, nil
 }
 
 func (q viewing) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := q.Query(ctx, sql, args...)
 	return oneRow{rows, err}
-}
-
-// CopyFrom has no viewer: PostgreSQL does not copy into a table with policies.
-func (q viewing) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	return q.patient.CopyFrom(ctx, table, columns, rows)
 }
 
 // closing ends the batch with its rows, and gives the connection back. The

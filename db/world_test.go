@@ -134,10 +134,12 @@ func (w *world) on(m *mutant) *world {
 
 // over is a store over one connection or transaction, the mutant included.
 func (w *world) over(q db.DBTX) *db.Store {
-	if w.mutant != nil {
-		q = rewriting{q, w.mutant}
-	}
-	return db.StoreOver(q)
+	return db.StoreOver(q, func(q db.DBTX) db.DBTX {
+		if w.mutant == nil {
+			return q
+		}
+		return rewriting{q, w.mutant}
+	})
 }
 
 // purse makes an account with money.

@@ -5,8 +5,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/api"
@@ -159,6 +162,63 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	}
 	if n := len(events.JSON200.Items); n != 7 || at != client.PickupStatusDELIVERED {
 		t.Errorf("%d events that end at %s, want 7 that end at DELIVERED", n, at)
+	}
+}
+
+func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	born, err := time.Parse(time.DateOnly, "1990-05-17")
+	check(t, err)
+	asked := client.NewPatient{
+		ID: new(uuid.New()), FacilityID: w.facility, ExternalID: new("4711"), GivenName: "Ada", FamilyName: "Lovelace",
+		BirthDate: openapi_types.Date{Time: born}, Phone: new("+14155550123"),
+	}
+	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, asked)
+	check(t, err)
+	if p := unseen.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeFacilityNotFound {
+		t.Errorf("created for a facility that is not seen: %v", p)
+	}
+	group, err := w.admin.CreateGroupWithResponse(ctx, client.NewGroup{Name: "Mission"})
+	check(t, err)
+	refused(t, group.ApplicationProblemJSONDefault)
+	me, err := w.dispatcher.GetSessionWithResponse(ctx)
+	check(t, err)
+	refused(t, me.ApplicationProblemJSONDefault)
+	member, err := w.admin.AddGroupMemberWithResponse(ctx, group.JSON201.ID, me.JSON200.User.ID)
+	check(t, err)
+	refused(t, member.ApplicationProblemJSONDefault)
+	shown, err := w.admin.AddGroupFacilityWithResponse(ctx, group.JSON201.ID, w.facility)
+	check(t, err)
+	refused(t, shown.ApplicationProblemJSONDefault)
+
+	made, err := w.dispatcher.CreatePatientWithResponse(ctx, asked)
+	check(t, err)
+	refused(t, made.ApplicationProblemJSONDefault)
+	if got := made.JSON201.BirthDate; got != asked.BirthDate {
+		t.Errorf("born %v, want %v", got, asked.BirthDate)
+	}
+	pickup := w.newPickup()
+	pickup.PatientID = asked.ID
+	of, err := w.dispatcher.GetPickupPatientWithResponse(ctx, w.create(t, pickup).ID)
+	check(t, err)
+	refused(t, of.ApplicationProblemJSONDefault)
+	if of.JSON200.ID != *asked.ID || of.JSON200.GivenName != "Ada" {
+		t.Errorf("the pickup's patient is %+v", of.JSON200)
+	}
+	edited, err := w.dispatcher.EditPatientWithResponse(ctx, *asked.ID, &client.EditPatientParams{IfMatch: made.Headers201.ETag},
+		client.PatientEdit{Phone: nullable.NewNullNullable[string]()})
+	check(t, err)
+	refused(t, edited.ApplicationProblemJSONDefault)
+	if !edited.JSON200.Phone.IsNull() {
+		t.Errorf("the phone is %v", edited.JSON200.Phone)
+	}
+	reads, err := w.admin.ListPatientReadsWithResponse(ctx, *asked.ID, nil)
+	check(t, err)
+	refused(t, reads.ApplicationProblemJSONDefault)
+	if n := len(reads.JSON200.Items); n != 2 {
+		t.Errorf("%d reads, want the pickup's and the edit's", n)
 	}
 }
 

@@ -32,9 +32,9 @@ func demoID(name string) uuid.UUID {
 // demoDigest stands for the requests that were not made.
 var demoDigest = []byte("demo")
 
-// loadDemo makes the demo tenant, or finds it: a user of each role, a facility that
-// staff, dispatcher and hub see through a group, accounts with money, and drivers on
-// duty, the driver user one of them.
+// loadDemo makes the demo tenant, or finds it: a user of each role, a clinic that staff,
+// dispatcher and hub see through a group and one that of them the dispatcher alone sees,
+// patients of both, accounts with money, and drivers on duty, the driver user one of them.
 func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
 	conn, err := connect(ctx, ownerURL)
 	if err != nil {
@@ -44,7 +44,8 @@ func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
 	l := &demoLoader{ctx: ctx, q: db.New(conn)}
 	l.tenant()
 	l.usersOfEachRole(cost)
-	l.places()
+	l.clinics()
+	l.patients()
 	l.accounts()
 	l.drivers()
 	return l.made, l.err
@@ -146,29 +147,85 @@ func (l *demoLoader) userID(role db.UserRole) uuid.UUID {
 	return uuid.Nil
 }
 
-func (l *demoLoader) places() {
-	tenant, facility, group := l.made.tenantID, demoID("facility"), demoID("group")
+// clinic is a facility with a group of those who see it.
+type clinic struct {
+	facility, group uuid.UUID
+	seenBy          []db.UserRole
+	patients        []demoPatient
+}
+
+type demoPatient struct{ externalID, givenName, familyName, birthDate, phone string }
+
+var (
+	castro = clinic{demoID("facility Castro"), demoID("group Castro"), []db.UserRole{db.UserRoleDispatcher}, []demoPatient{
+		{"C-1", "Mary", "Anning", "1979-05-21", "+14155550191"},
+		{"C-2", "Emmy", "Noether", "1982-03-23", "+14155550192"},
+		{"C-3", "Max", "Born", "2012-12-11", ""},
+	}}
+	mission = clinic{demoID("facility"), demoID("group"), []db.UserRole{db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, []demoPatient{
+		{"1001", "Rosalind", "Franklin", "1990-07-25", "+14155550193"},
+		{"1002", "Srinivasa", "Ramanujan", "1987-12-22", "+14155550194"},
+		{"1003", "Lise", "Meitner", "1948-11-07", "+14155550195"},
+		{"1004", "Carl", "Gauss", "2019-04-30", ""},
+	}}
+)
+
+// clinics makes the one that most users see last: lists begin with it.
+func (l *demoLoader) clinics() {
+	l.clinic(castro, "Castro", db.CreateFacilityParams{
+		Name: "Castro Clinic", Address: "501 Castro St, San Francisco", Latitude: 37.7599, Longitude: -122.4350,
+	})
+	l.clinic(mission, "Mission", db.CreateFacilityParams{
+		Name: "Mission Clinic", Address: "2401 Mission St, San Francisco", Latitude: 37.7583, Longitude: -122.4186,
+	})
+}
+
+func (l *demoLoader) clinic(c clinic, group string, facility db.CreateFacilityParams) {
+	tenant := l.made.tenantID
+	facility.TenantID, facility.ID, facility.RequestDigest = tenant, c.facility, demoDigest
 	l.do(func() error {
-		_, err := l.q.CreateFacility(l.ctx, db.CreateFacilityParams{
-			TenantID: tenant, ID: facility, Name: "Mission Clinic", Address: "2401 Mission St, San Francisco",
-			Latitude: 37.7583, Longitude: -122.4186, RequestDigest: demoDigest,
-		})
+		_, err := l.q.CreateFacility(l.ctx, facility)
 		return err
 	})
 	l.do(func() error {
-		_, err := l.q.CreateGroup(l.ctx, db.CreateGroupParams{TenantID: tenant, ID: group, Name: "Mission", RequestDigest: demoDigest})
+		_, err := l.q.CreateGroup(l.ctx, db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: group, RequestDigest: demoDigest})
 		return err
 	})
 	l.do(func() error {
-		_, err := l.q.AddGroupFacility(l.ctx, db.AddGroupFacilityParams{TenantID: tenant, GroupID: group, FacilityID: facility})
+		_, err := l.q.AddGroupFacility(l.ctx, db.AddGroupFacilityParams{TenantID: tenant, GroupID: c.group, FacilityID: c.facility})
 		return err
 	})
-	for _, role := range []db.UserRole{db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub} {
+	for _, role := range c.seenBy {
 		l.do(func() error {
-			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: group, UserID: l.userID(role)})
+			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: l.userID(role)})
 			return err
 		})
 	}
+}
+
+// patients makes those of both clinics, by the dispatcher, who sees both.
+func (l *demoLoader) patients() {
+	for _, c := range []clinic{castro, mission} {
+		for _, p := range c.patients {
+			l.do(func() error { return l.patient(c, p) })
+		}
+	}
+}
+
+func (l *demoLoader) patient(c clinic, p demoPatient) error {
+	birth, err := db.ParseDate(p.birthDate)
+	if err != nil {
+		return err
+	}
+	var phone *string
+	if p.phone != "" {
+		phone = &p.phone
+	}
+	_, err = l.q.CreatePatient(l.ctx, db.CreatePatientParams{
+		TenantID: l.made.tenantID, ID: demoID("patient " + p.externalID), FacilityID: c.facility, ViewerID: l.userID(db.UserRoleDispatcher),
+		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName, BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
+	})
+	return unless(db.ExternalIDTaken, err) // by one whom a feed brought
 }
 
 func (l *demoLoader) accounts() {

@@ -301,6 +301,14 @@ func (d *developing) hasDemo(t *testing.T) {
 			t.Errorf("%s sees no facility", role)
 		}
 	}
+	// Two clinics: staff see the patients of one, the dispatcher those of both.
+	one, both := d.count(t, db.UserRoleStaff, "/v1/patients"), d.count(t, db.UserRoleDispatcher, "/v1/patients")
+	if one == 0 || both <= one || d.count(t, db.UserRoleStaff, "/v1/facilities") != 1 || d.count(t, db.UserRoleAdmin, "/v1/facilities") != 2 {
+		t.Errorf("staff see %d patients, the dispatcher %d", one, both)
+	}
+	if n := d.count(t, db.UserRoleDispatcher, "/v1/patients?facility_id="+demoID("facility").String()); n != one {
+		t.Errorf("the clinic that staff see has %d patients, of which they see %d", n, one)
+	}
 	var accounts struct {
 		Items []struct {
 			BalanceCents int64 `json:"balance_cents"`

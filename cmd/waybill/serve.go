@@ -114,6 +114,7 @@ func (r *server) adminURL() string {
 // connections close.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
+	r.lookAtLogSettings(ctx)
 	var draining atomic.Bool
 	httpServer := &http.Server{
 		Handler:           lastRequests(&draining, r.api),
@@ -142,6 +143,22 @@ func (r *server) serve(ctx context.Context) error {
 	}
 	r.log.Info("stopped")
 	return nil
+}
+
+// lookAtLogSettings warns where the database's own log would hold what patients' rows
+// hold. That log is the operator's: it is said once, and served all the same.
+func (r *server) lookAtLogSettings(ctx context.Context) {
+	telling, err := r.store.ListTellingLogSettings(ctx)
+	if ctx.Err() != nil { // stopped already
+		return
+	}
+	if err != nil {
+		r.log.Warn("cannot read how the database logs", "code", db.CodeOf(db.Explain(err)))
+		return
+	}
+	for _, setting := range telling {
+		r.log.Warn("the database's log would hold values of patients' rows", "setting", setting.Name, "set_it_to", setting.Wanted)
+	}
 }
 
 // headerTimeout is how long a client may take to say what it wants. The body has until

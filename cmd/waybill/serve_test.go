@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/localpg"
 )
 
 // Each start that cannot succeed says why in one line, and what to do, without the
@@ -187,6 +189,37 @@ func TestAdminPort(t *testing.T) {
 	}
 }
 
+// Where the database's own log would hold values of rows, serve says so, once.
+func TestServeWarnsOfALogThatTells(t *testing.T) {
+	t.Parallel()
+	const warning = "would hold values"
+	log := func(databaseURL string) string {
+		s := serve(t, databaseURL)
+		text(t, "GET", s.url+"/livez", "", "") // answered only when it has looked
+		s.stop(syscall.SIGTERM)
+		return s.errors.String()
+	}
+	if os.Getenv("DATABASE_URL") == "" {
+		hasNot(t, log(newTown(t).db.AppURL), warning)
+	}
+	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
+		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100", "log_min_duration_statement": "1000",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	if err := db.Migrate(t.Context(), server.URL(localpg.Owner, localpg.Database)); err != nil {
+		t.Fatal(err)
+	}
+	told := log(server.URL(localpg.App, localpg.Database))
+	has(t, told, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
+		"setting=log_parameter_max_length_on_error set_it_to=0", "setting=log_parameter_max_length set_it_to=0")
+	if n := strings.Count(told, warning); n != 4 {
+		t.Errorf("%d warnings:\n%s", n, told)
+	}
+}
+
 // The log tells what was asked and how it ended, never what was sent or stored.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
@@ -201,6 +234,14 @@ func TestLogHoldsNoContent(t *testing.T) {
 	if status != 201 {
 		t.Errorf("create: %d", status)
 	}
+	for range 2 { // the second one meets the external id
+		text(t, "POST", s.url+"/v1/patients", dispatcher, fmt.Sprintf(
+			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s","birth_date":"1931-07-13","phone":"+19998765432"}`,
+			demoID("facility"), secret))
+	}
+	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher, ""); status != 200 || !strings.Contains(body, secret) {
+		t.Errorf("patients: %d %s", status, body)
+	}
 	text(t, "POST", s.url+"/v1/pickups/"+id.String()+"/cancel", dispatcher, fmt.Sprintf(`{"reason":"%s"}`, secret))
 	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"staff@demo.example","password":"%[1]s","name":"%[1]s","role":"staff"}`, secret))
 	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"x","password":"%[1]s","name":"%[1]s","role":"%[1]s"}`, secret))
@@ -212,5 +253,6 @@ func TestLogHoldsNoContent(t *testing.T) {
 	log := s.errors.String()
 	has(t, log, `"operation":"create-pickup"`, `"operation":"cancel-pickup"`, `"code":"email_taken"`, `"code":"unauthenticated"`,
 		`"status":201`, `"request_id":`, w.tenantID.String())
-	hasNot(t, log, secret, "Beeblebrox", dispatcher, admin, "demo.example", "$2a$")
+	has(t, log, `"operation":"create-patient"`, `"code":"external_id_taken"`)
+	hasNot(t, log, secret, "Beeblebrox", "1931", "+1999", dispatcher, admin, "demo.example", "$2a$")
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestStartAnswersAndStopRemoves(t *testing.T) {
@@ -48,6 +50,38 @@ func TestOwnerOwnsTheDatabaseAndMayBecomeTheApp(t *testing.T) {
 	const canRead = "SELECT has_table_privilege('secrets', 'SELECT')::text"
 	if got := query(t, s.URL(App, Database), canRead); got != "false" {
 		t.Errorf("the app reads what nobody granted")
+	}
+}
+
+// What PostgreSQL says of a refused row has its values in the DETAIL.
+func TestLogHoldsNoValues(t *testing.T) {
+	t.Parallel()
+	s := startIn(t, Options{})
+	conn, err := pgx.Connect(t.Context(), s.URL(Owner, Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE people (name text CONSTRAINT one_name PRIMARY KEY CONSTRAINT short CHECK (length(name) < 10), born date NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, born := range []any{"1931-07-13", "1931-07-13", nil} {
+		conn.Exec(t.Context(), "INSERT INTO people VALUES ($1, $2)", "Quetzal", born)
+	}
+	conn.Exec(t.Context(), "INSERT INTO people VALUES ($1, now())", "Quetzalcoatl")
+	log, err := os.ReadFile(s.LogFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"one_name", "short", "not-null"} {
+		if !bytes.Contains(log, []byte(word)) {
+			t.Errorf("the log does not name %s: this proves nothing\n%s", word, log)
+		}
+	}
+	for _, value := range []string{"Quetzal", "1931"} {
+		if bytes.Contains(log, []byte(value)) {
+			t.Errorf("the log holds %s:\n%s", value, log)
+		}
 	}
 }
 

@@ -1,0 +1,101 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+var times = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
+
+// What is stored of a session, what a request carries of it, and what get-session answers
+// are as large for a user who sees 10,000 facilities as for one who sees none.
+func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	wide, narrow := s.newUser(s.tenant, db.UserRoleStaff), s.newUser(s.tenant, db.UserRoleStaff)
+	s.exec(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, s.tenant.id)
+	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' FROM generate_series(1, 1000) AS n", s.tenant.id)
+	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM generate_series(1, 1000) AS n", s.tenant.id, wide.id)
+	s.exec(`INSERT INTO group_facilities (tenant_id, group_id, facility_id)
+		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, s.tenant.id)
+
+	sizes := map[*user]string{}
+	for _, u := range []*user{wide, narrow} {
+		u.token = s.login(u.email, password).want(201).str("token")
+		answer := times.ReplaceAllString(string(s.do(u, "GET", "/v1/session", nil).want(200).body), `"time"`)
+		viewer, err := s.store.Authenticate(t.Context(), db.Token(u.token), time.Hour)
+		s.must(err)
+		viewer.ExpiresAt = time.Time{}
+		carried, err := json.Marshal(viewer)
+		s.must(err)
+		stored := scan[int](s, "SELECT max(pg_column_size(s)) FROM sessions AS s WHERE user_id = $1", u.id)
+		sizes[u] = fmt.Sprintf("%d bytes stored, %d carried, %d answered", stored, len(carried), len(answer))
+	}
+	t.Log(sizes[wide])
+	if sizes[wide] != sizes[narrow] {
+		t.Errorf("of 10,000 facilities: %s; of none: %s", sizes[wide], sizes[narrow])
+	}
+	id := s.do(wide, "GET", "/v1/facilities?limit=1", nil).want(200).ids()[0]
+	body := with(s.newPatient(), object{"facility_id": id})
+	path := s.do(wide, "POST", "/v1/patients", body).want(201).header.Get("Location")
+	for _, path := range []string{path, "/v1/session", "/v1/facilities/" + id, "/v1/patients?facility_id=" + id, "/v1/patients", "/v1/pickups", "/v1/facilities"} {
+		begin := time.Now()
+		s.do(wide, "GET", path, nil).want(200)
+		t.Logf("%v for %s", time.Since(begin), path)
+	}
+}
+
+// another is a further process on the server's database.
+func (s *server) another() *server {
+	s.t.Helper()
+	store, err := db.Open(s.t.Context(), db.Config{URL: s.base.AppURL, MaxConns: 4, AcquireTimeout: 5 * time.Second})
+	s.must(err)
+	s.t.Cleanup(store.Close)
+	a, err := api.New(s.t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	s.must(err)
+	other := *s
+	other.store, other.api = store, a
+	return &other
+}
+
+func TestEndOfARightIsTheNextRequestsOnEveryProcess(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	processes := []*server{s, s.another()}
+	path := s.patient()
+	on := func(as *user, path string, want int) {
+		t.Helper()
+		for _, p := range processes {
+			p.do(as, "GET", path, nil).want(want)
+		}
+	}
+	on(s.staff, path, 200)
+	member := "/v1/groups/" + s.group.String() + "/members/" + s.staff.id.String()
+	s.do(s.admin, "DELETE", member, nil).want(204)
+	on(s.staff, path, 404)
+	s.do(s.admin, "PUT", member, nil).want(204)
+	on(s.staff, path, 200)
+	shown := "/v1/groups/" + s.group.String() + "/facilities/" + s.facility.String()
+	s.do(s.admin, "DELETE", shown, nil).want(204)
+	on(s.staff, path, 404)
+	s.do(s.admin, "PUT", shown, nil).want(204)
+	s.do(s.staff, "DELETE", path+"/facilities/"+s.facility.String(), nil).want(204)
+	on(s.staff, path, 404)
+
+	on(s.stranger, "/v1/session", 200)
+	s.do(s.stranger, "DELETE", "/v1/session", nil).want(204)
+	on(s.stranger, "/v1/session", 401)
+	on(s.staff, "/v1/session", 200)
+	s.do(s.admin, "POST", "/v1/users/"+s.staff.id.String()+"/deactivate", nil).want(200)
+	on(s.staff, "/v1/session", 401)
+	on(s.staff, path, 401)
+}

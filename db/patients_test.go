@@ -1,0 +1,205 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+var patientRaces = []check{
+	{"CreatePatient", "a retried request makes a second patient", func(ctx context.Context, w *world) error {
+		id := newID()
+		return w.createdOnce(ctx, func(s *db.Store) error { return w.createPatient(ctx, s, w.staff, w.newPatient(id)) })
+	}},
+	{"CreatePatient", "two requests create patients of one external id", func(ctx context.Context, w *world) error {
+		create := func(externalID string) act {
+			return func(s *db.Store) error {
+				p := w.newPatient(newID())
+				p.ExternalID = &externalID
+				return w.createPatient(ctx, s, w.staff, p)
+			}
+		}
+		return first(
+			w.loses(ctx, db.ExternalIDTaken, create("one"), create("one")),
+			oneWins(together(w.callers, func(int) error { return create("two")(w.Store) }), db.ExternalIDTaken))
+	}},
+	{"EditPatient", clobbered, func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+			return w.editPatient(ctx, s, w.staff, id, version, func(p *db.EditPatientParams) { p.GivenName = &name })
+		})
+	}},
+	{"EditPatient", "two edits give patients one external id", func(ctx context.Context, w *world) error {
+		edit := func(externalID string) act {
+			id := w.patient(ctx)
+			return func(s *db.Store) error {
+				return w.editPatient(ctx, s, w.staff, id, 1, func(p *db.EditPatientParams) {
+					p.SetExternalID, p.ExternalID = true, &externalID
+				})
+			}
+		}
+		edits := make([]act, w.callers)
+		for i := range edits {
+			edits[i] = edit("two")
+		}
+		return first(
+			w.loses(ctx, db.ExternalIDTaken, edit("one"), edit("one")),
+			oneWins(together(w.callers, func(i int) error { return edits[i](w.Store) }), db.ExternalIDTaken))
+	}},
+}
+
+var patientRules = []check{
+	{"GetPatient", "a facility that is not allowed any more reads the patient", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		if err := w.getPatient(ctx, w.Store, w.staff, id); err != nil {
+			return err
+		}
+		w.disallow(ctx, id, w.facility)
+		return first(
+			refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
+			w.audited(ctx, id, 1))
+	}},
+	{"GetPatient", "the patient of another request is taken for the repeat's", func(ctx context.Context, w *world) error {
+		p := w.newPatient(newID())
+		w.must(w.createPatient(ctx, w.as, w.staff, p))
+		again := p
+		again.RequestDigest = digest("another")
+		_, _, other := w.CreateOnePatient(ctx, w.staff, again)
+		_, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+		if err == nil && !replayed {
+			err = fmt.Errorf("the repeat made another patient")
+		}
+		return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 1))
+	}},
+	{"EditPatient", "a facility that is not allowed any more edits the patient", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		w.disallow(ctx, id, w.facility)
+		name := "Quetzal"
+		return refused(w.editPatient(ctx, w.Store, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
+	}},
+	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
+		if err := w.getPickupPatient(ctx, w.Store, w.staff, pickup); err != nil {
+			return err
+		}
+		w.disallow(ctx, id, w.facility)
+		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 1))
+	}},
+	{"ListPatients", "a list is in the order of ids, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
+		w.shows(ctx, w.staff, w.hidden)
+		var all []uuid.UUID
+		for i := range 9 {
+			facility := []uuid.UUID{w.facility, w.hidden}[i%2]
+			p := w.newPatient(uuid.New()) // the key's order is not the order they come in
+			p.FacilityID = facility
+			w.must(w.createPatient(ctx, w.as, w.staff, p))
+			all = append(all, p.ID)
+			if i%3 == 0 { // seen in two ways
+				w.allow(ctx, p.ID, w.facility)
+			}
+		}
+		slices.SortFunc(all, compareIDs)
+		var got []uuid.UUID
+		for after, more := uuid.Nil, true; more && len(got) < 20; {
+			rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, AfterID: after, MaxRows: 2})
+			if err != nil {
+				return err
+			}
+			more = false
+			for _, r := range rows {
+				got, after, more = append(got, r.Patient.ID), r.Patient.ID, r.More
+			}
+		}
+		if !slices.Equal(got, all) {
+			return fmt.Errorf("listed %v, want %v", got, all)
+		}
+		for _, id := range all {
+			if err := w.audited(ctx, id, 1); err != nil {
+				return err
+			}
+		}
+		rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: &w.hidden, MaxRows: 100})
+		if err == nil && len(rows) != 4 {
+			err = fmt.Errorf("one facility lists %d patients, want 4", len(rows))
+		}
+		return err
+	}},
+}
+
+func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
+
+// newPatient asks for one of the world's facility.
+func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
+	birth, err := db.ParseDate("1931-07-13")
+	w.must(err)
+	return db.CreatePatientParams{
+		ID: id, FacilityID: w.facility, GivenName: "Quetzal", FamilyName: "Quetzal", BirthDate: birth, RequestDigest: digest("patient"),
+	}
+}
+
+// createPatient runs the statement alone: no row, if it lost.
+func (w *world) createPatient(ctx context.Context, s *db.Store, v db.Viewer, p db.CreatePatientParams) error {
+	p.TenantID, p.ViewerID = v.TenantID, v.UserID
+	_, err := s.As(v).CreatePatient(ctx, p)
+	return err
+}
+
+// patient makes one of the facility, without an external id.
+func (w *world) patient(ctx context.Context) uuid.UUID {
+	id := newID()
+	w.must(w.createPatient(ctx, w.as, w.staff, w.newPatient(id)))
+	return id
+}
+
+// appointment makes one of an hour, from now on.
+func (w *world) appointment(ctx context.Context, id, patient, facility uuid.UUID) {
+	must(w.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		VALUES ($1, $2::uuid, $3, $4, $2::text, now(), now() + interval '1 hour', 'BOOKED')`, w.tenant, id, facility, patient))
+}
+
+func (w *world) editPatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams)) error {
+	p := db.EditPatientParams{TenantID: v.TenantID, ID: id, Version: version, ViewerID: v.UserID}
+	edit(&p)
+	_, err := s.As(v).EditPatient(ctx, p)
+	return err
+}
+
+func (w *world) getPatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+	_, err := s.As(v).GetPatient(ctx, db.GetPatientParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, Operation: "get-patient"})
+	return err
+}
+
+func (w *world) getPickupPatient(ctx context.Context, s *db.Store, v db.Viewer, pickup uuid.UUID) error {
+	_, err := s.As(v).GetPickupPatient(ctx, db.GetPickupPatientParams{
+		TenantID: v.TenantID, PickupID: pickup, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+	})
+	return err
+}
+
+// audited says whether the patient was recorded as read this often.
+func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error {
+	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2", w.tenant, patient); n != want {
+		return fmt.Errorf("%d reads are recorded, want %d", n, want)
+	}
+	return nil
+}
+
+// shows has a group of their own show the facility to the viewer.
+func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
+	group := w.group(ctx)
+	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: v.UserID}))
+	must(w.as.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: facility}))
+}
+
+func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
+	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", w.tenant, patient, facility))
+}
+
+func (w *world) disallow(ctx context.Context, patient, facility uuid.UUID) {
+	must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3", w.tenant, patient, facility))
+}

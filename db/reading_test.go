@@ -1,0 +1,118 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// buffers runs a query of a name for the viewer, with its arguments in the order of its
+// numbers, and tells how many pages of the database it looked at, by a plan of its own
+// and by the one for all arguments.
+func buffers(ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query string, args ...any) (custom, generic int) {
+	t.Helper()
+	for mode, into := range map[string]*int{"force_custom_plan": &custom, "force_generic_plan": &generic} {
+		conn := must(s.Pool().Acquire(ctx))
+		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
+		var plan []byte
+		over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
+		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statements(t)[query], args...).Scan(&plan); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		must(conn.Exec(ctx, "RESET plan_cache_mode"))
+		conn.Release()
+		var read []struct {
+			Plan struct {
+				Hit  int `json:"Shared Hit Blocks"`
+				Read int `json:"Shared Read Blocks"`
+			}
+		}
+		if err := json.Unmarshal(plan, &read); err != nil {
+			t.Fatal(err)
+		}
+		*into = read[0].Plan.Hit + read[0].Plan.Read
+	}
+	return custom, generic
+}
+
+// few fails the test where a query looks at more pages.
+func few(t *testing.T, most int, what string, custom, generic int) {
+	t.Helper()
+	t.Logf("%s: %d pages, %d by the generic plan", what, custom, generic)
+	if custom > most || generic > most {
+		t.Errorf("%s: %d pages, %d by the generic plan; want %d at most", what, custom, generic, most)
+	}
+}
+
+// What a reader of few facilities costs does not grow with the patients of the others.
+func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("a plan, of which the race detector learns nothing")
+	}
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	const many = 100_000
+	must(w.owner.Exec(ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
+		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey, DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
+	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(0, 99) AS n`, w.tenant))
+	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13' FROM generate_series(1, $2::int) AS n`, w.tenant, many))
+	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, facility_id FROM patients"))
+	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
+	for _, n := range []string{"1", "2", "3"} {
+		w.shows(ctx, w.staff, scan[uuid.UUID](ctx, w.owner, "SELECT md5('f' || $1::text)::uuid", n))
+	}
+	pickup := w.pickup(ctx)
+	patient := scan[uuid.UUID](ctx, w.owner, "SELECT lpad('1', 32, '0')::uuid")
+	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
+
+	custom, generic := buffers(ctx, t, d.Store, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, uuid.Nil)
+	few(t, 1500, "a page of 50", custom, generic)
+	after := scan[uuid.UUID](ctx, w.owner, "SELECT lpad('90000', 32, '0')::uuid")
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, after)
+	few(t, 1500, "a late page of 50", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
+	few(t, 100, "one patient", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
+	few(t, 100, "a pickup's patient", custom, generic)
+}
+
+// What a reader of 10,000 facilities, through 1,000 groups, reads of one patient or
+// pickup costs them no more.
+func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("a plan, of which the race detector learns nothing")
+	}
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	patient, pickup := w.patient(ctx), w.pickup(ctx)
+	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
+	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, w.tenant))
+	must(w.owner.Exec(ctx, "INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' FROM generate_series(1, 1000) AS n", w.tenant))
+	must(w.owner.Exec(ctx, "INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM generate_series(1, 1000) AS n", w.tenant, w.staff.UserID))
+	must(w.owner.Exec(ctx, `INSERT INTO group_facilities (tenant_id, group_id, facility_id)
+		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, w.tenant))
+	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
+	token := must(openSession(ctx, w.as, w.staff, "old hash"))
+
+	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSession", w.tenant, db.HashOf(token), time.Hour)
+	few(t, 50, "the session", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
+	few(t, 100, "one patient", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
+	few(t, 100, "a pickup's patient", custom, generic)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickups",
+		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"}, []uuid.UUID{uuid.Nil})
+	few(t, 100, "one pickup", custom, generic)
+}

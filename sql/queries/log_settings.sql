@@ -1,0 +1,18 @@
+-- The settings by which the server's log would hold what rows and requests hold, each
+-- with what it should be: none, where all is well. A log in CSV or JSON has the DETAIL of
+-- errors, whatever their verbosity.
+-- name: ListTellingLogSettings :many
+SELECT s.name::text AS name, s.wanted::text AS wanted
+FROM (
+    VALUES
+        ('log_error_verbosity', 'terse', current_setting('log_error_verbosity') <> 'terse'),
+        ('log_destination', 'stderr or syslog', current_setting('log_destination') ~ 'csvlog|jsonlog'),
+        ('log_parameter_max_length_on_error', '0', current_setting('log_parameter_max_length_on_error') <> '0'),
+        ('log_parameter_max_length', '0', current_setting('log_parameter_max_length') <> '0'
+            AND (current_setting('log_statement') IN ('mod', 'all')
+                OR current_setting('log_min_duration_statement') <> '-1'
+                OR current_setting('log_min_duration_sample') <> '-1'))
+) AS s (name, wanted, is_telling)
+WHERE s.is_telling
+ORDER BY s.name
+LIMIT 10;
