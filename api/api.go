@@ -154,6 +154,7 @@ func (a *server) registerAll() {
 	a.registerPickups()
 	a.registerTransitions()
 	a.registerPickupEvents()
+	a.registerMessages()
 	a.registerService()
 	forgetPatternDescriptions(a.huma.OpenAPI())
 }

@@ -778,6 +778,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pickups/{pickup_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the texts of a pickup
+         * @description Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+         *
+         *     Roles: admin, dispatcher, staff, driver, hub.
+         */
+        get: operations["list-messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickups/{pickup_id}/pack": {
         parameters: {
             query?: never;
@@ -1425,6 +1447,39 @@ export interface components {
             token: string;
             user: components["schemas"]["User"];
         };
+        Message: {
+            /**
+             * @description Names no patient and no price
+             * @example Your driver is on the way!
+             */
+            body: string;
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            pickup_id: string;
+            /**
+             * @description Why it failed
+             * @example no_number
+             */
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When the gateway accepted it
+             */
+            sent_at: string | null;
+            status: components["schemas"]["MessageStatus"];
+            to: string | null;
+        };
+        /**
+         * @description What became of a text
+         * @enum {string}
+         */
+        MessageStatus: "QUEUED" | "SENT" | "FAILED";
         NewAccount: {
             /** @example USD */
             currency: string;
@@ -1622,6 +1677,11 @@ export interface components {
         };
         PageLedgerEntry: {
             items: components["schemas"]["LedgerEntry"][];
+            /** @description Pass it as cursor for the next part; absent at the end */
+            next_cursor?: string;
+        };
+        PageMessage: {
+            items: components["schemas"]["Message"][];
             /** @description Pass it as cursor for the next part; absent at the end */
             next_cursor?: string;
         };
@@ -4115,6 +4175,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagePickupEvent"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-messages": {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description The next_cursor of the part before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMessage"];
                 };
             };
             400: components["responses"]["UnreadableBody"];
