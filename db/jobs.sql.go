@@ -59,6 +59,37 @@ func (q *Queries) CountJobs(ctx context.Context) ([]CountJobsRow, error) {
 	return items, nil
 }
 
+const getJobTable = `-- name: GetJobTable :one
+SELECT
+    pg_stat_get_live_tuples(c.oid) AS live_rows,
+    pg_stat_get_dead_tuples(c.oid) AS dead_rows,
+    pg_relation_size(c.oid) AS table_bytes,
+    pg_indexes_size(c.oid) AS index_bytes
+FROM pg_class AS c
+WHERE c.oid = 'river_job'::regclass
+`
+
+type GetJobTableRow struct {
+	LiveRows   *int64 `json:"live_rows"`
+	DeadRows   *int64 `json:"dead_rows"`
+	TableBytes *int64 `json:"table_bytes"`
+	IndexBytes *int64 `json:"index_bytes"`
+}
+
+// The table that all jobs go through: how many dead rows it carries along, as far as
+// PostgreSQL knows, and how large it and its indexes are.
+func (q *Queries) GetJobTable(ctx context.Context) (GetJobTableRow, error) {
+	row := q.db.QueryRow(ctx, getJobTable)
+	var i GetJobTableRow
+	err := row.Scan(
+		&i.LiveRows,
+		&i.DeadRows,
+		&i.TableBytes,
+		&i.IndexBytes,
+	)
+	return i, err
+}
+
 const listTroubledJobs = `-- name: ListTroubledJobs :many
 SELECT
     id, kind, state::text AS state, args, attempt, max_attempts, created_at, scheduled_at,

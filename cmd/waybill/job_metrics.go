@@ -37,6 +37,7 @@ func (m *metrics) watchGateway(down func() bool) {
 type queueCollector struct {
 	store       *db.Store
 	depth, ages *prometheus.Desc
+	dead, bytes *prometheus.Desc
 }
 
 // queueTimeout is less than who collects would wait. A queue so long that counting it
@@ -49,6 +50,8 @@ func newQueueCollector(store *db.Store) queueCollector {
 		store,
 		prometheus.NewDesc("waybill_jobs", "Jobs that are not completed, by queue and state.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
 	}
 }
 
@@ -56,6 +59,8 @@ func newQueueCollector(store *db.Store) queueCollector {
 func (q queueCollector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- q.depth
 	descs <- q.ages
+	descs <- q.dead
+	descs <- q.bytes
 }
 
 // Collect implements prometheus.Collector.
@@ -69,5 +74,13 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 	for _, r := range rows {
 		collected <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(r.Jobs), r.Queue, r.State)
 		collected <- prometheus.MustNewConstMetric(q.ages, prometheus.GaugeValue, r.OldestSeconds, r.Queue, r.State)
+	}
+	table, err := q.store.GetJobTable(ctx)
+	if err != nil {
+		return
+	}
+	if table.DeadRows != nil && table.TableBytes != nil && table.IndexBytes != nil {
+		collected <- prometheus.MustNewConstMetric(q.dead, prometheus.GaugeValue, float64(*table.DeadRows))
+		collected <- prometheus.MustNewConstMetric(q.bytes, prometheus.GaugeValue, float64(*table.TableBytes+*table.IndexBytes))
 	}
 }

@@ -57,7 +57,8 @@ func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 	w.submit(t, s.url)
 	eventually(t, "the second text waits", func() bool {
 		_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
-		return strings.Contains(metrics, "waybill_jobs{") && strings.Contains(metrics, "waybill_jobs_oldest_seconds{")
+		return strings.Contains(metrics, "waybill_jobs{") && strings.Contains(metrics, "waybill_jobs_oldest_seconds{") &&
+			strings.Contains(metrics, "waybill_jobs_dead_rows{") && strings.Contains(metrics, "waybill_jobs_table_bytes{")
 	})
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	value := func(name, labels string) string {

@@ -27,3 +27,14 @@ WHERE (state IN ('cancelled', 'discarded', 'retryable', 'scheduled')
     AND id > @after_id
 ORDER BY id
 LIMIT @max_rows::int;
+
+-- The table that all jobs go through: how many dead rows it carries along, as far as
+-- PostgreSQL knows, and how large it and its indexes are.
+-- name: GetJobTable :one
+SELECT
+    pg_stat_get_live_tuples(c.oid) AS live_rows,
+    pg_stat_get_dead_tuples(c.oid) AS dead_rows,
+    pg_relation_size(c.oid) AS table_bytes,
+    pg_indexes_size(c.oid) AS index_bytes
+FROM pg_class AS c
+WHERE c.oid = 'river_job'::regclass;

@@ -59,22 +59,12 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 			Texts:      {MaxWorkers: o.Workers},
 			Dispatches: {MaxWorkers: max(1, o.Workers/4)},
 		},
-		Workers:              c.workers(),
-		Logger:               warnings(o.Log),
-		PollOnly:             true,
-		FetchPollInterval:    pollInterval,
-		FetchCooldown:        fetchCooldown,
-		JobTimeout:           jobTimeout,
-		RescueStuckJobsAfter: rescueAfter,
-		RetryPolicy:          retryPolicy{},
-		SoftStopTimeout:      cmp.Or(o.SoftStop, 15*time.Second),
-
-		CompletedJobRetentionPeriod: keepCompleted,
-		CancelledJobRetentionPeriod: keepFailed,
-		DiscardedJobRetentionPeriod: keepFailed,
-		// To reindex is the owner's, which the application's role is not.
-		ReindexerIndexNames: []string{},
+		Workers:         c.workers(),
+		Logger:          warnings(o.Log),
+		RetryPolicy:     retryPolicy{},
+		SoftStopTimeout: cmp.Or(o.SoftStop, 15*time.Second),
 	}
+	Tune(config)
 	clock := texts.WallClock
 	if o.Clock != nil {
 		clock = *o.Clock
@@ -86,6 +76,16 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 		return nil, err
 	}
 	return c, c.client.Start(context.WithoutCancel(ctx))
+}
+
+// Tune sets how River looks for jobs, how long they may take and how long they are kept.
+func Tune(c *river.Config) {
+	c.PollOnly, c.FetchPollInterval, c.FetchCooldown = true, pollInterval, fetchCooldown
+	c.JobTimeout, c.RescueStuckJobsAfter = jobTimeout, rescueAfter
+	c.CompletedJobRetentionPeriod = keepCompleted
+	c.CancelledJobRetentionPeriod, c.DiscardedJobRetentionPeriod = keepFailed, keepFailed
+	// To reindex is the owner's, which the application's role is not.
+	c.ReindexerIndexNames = []string{}
 }
 
 func (c *Crew) workers() *river.Workers {
