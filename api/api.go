@@ -158,6 +158,7 @@ func (a *server) registerAll() {
 	a.registerPatients()
 	a.registerPatientFacilities()
 	a.registerPHIReads()
+	a.registerMessages()
 	a.registerService()
 	forgetPatternDescriptions(a.huma.OpenAPI())
 }

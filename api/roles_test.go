@@ -50,6 +50,7 @@ var table = map[string]rights{
 	"create-pickup": {"-AA--", ""}, "create-pickups": {"-AA--", ""},
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""}, "stream-pickups": {"AAAAA", ""},
+	"list-messages": {"AAOOO", "pickup"},
 	"submit-pickup": {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
 	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
@@ -68,6 +69,7 @@ var begins = map[string]db.PickupStatus{
 	"ship-pickup": db.PickupStatusPACKED, "deliver-pickup": db.PickupStatusSHIPPED,
 	"get-pickup": db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient": db.PickupStatusCOLLECTED,
+	"list-messages":      db.PickupStatusCOLLECTED,
 }
 
 var roles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub}

@@ -25,6 +25,11 @@ func (EntryKind) Schema(r huma.Registry) *huma.Schema {
 	return enumSchema(r, "EntryKind", "Which way an entry moved the balance", AllEntryKindValues())
 }
 
+// Schema gives the component MessageStatus.
+func (MessageStatus) Schema(r huma.Registry) *huma.Schema {
+	return enumSchema(r, "MessageStatus", "What became of a text", AllMessageStatusValues())
+}
+
 func enumSchema[T ~string](r huma.Registry, name, description string, values []T) *huma.Schema {
 	if r.Map()[name] == nil {
 		s := &huma.Schema{Type: huma.TypeString, Description: description}

@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // What the tests, which are in package db_test because dbtest imports this one,
@@ -23,9 +21,6 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
 
 // DBTX is where the statements go.
 func (q *Queries) DBTX() DBTX { return q.db }
-
-// Pool is where the store takes its connections from.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // ConstraintCodes gives the code of each constraint that is mapped.
 func ConstraintCodes() map[string]Code {

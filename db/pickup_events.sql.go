@@ -11,6 +11,37 @@ import (
 	"github.com/google/uuid"
 )
 
+const getPickupEvent = `-- name: GetPickupEvent :one
+SELECT tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key, request_digest, created_at, xid, seq FROM pickup_events WHERE tenant_id = $1 AND id = $2
+`
+
+type GetPickupEventParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
+func (q *Queries) GetPickupEvent(ctx context.Context, arg GetPickupEventParams) (PickupEvent, error) {
+	row := q.db.QueryRow(ctx, getPickupEvent, arg.TenantID, arg.ID)
+	var i PickupEvent
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.PickupID,
+		&i.Version,
+		&i.Transition,
+		&i.ActorID,
+		&i.Before,
+		&i.After,
+		&i.DriverID,
+		&i.IdempotencyKey,
+		&i.RequestDigest,
+		&i.CreatedAt,
+		&i.Xid,
+		&i.Seq,
+	)
+	return i, err
+}
+
 const getStreamHorizon = `-- name: GetStreamHorizon :one
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid
 `

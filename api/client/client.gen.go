@@ -178,6 +178,27 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for MessageStatus.
+const (
+	MessageStatusFAILED MessageStatus = "FAILED"
+	MessageStatusQUEUED MessageStatus = "QUEUED"
+	MessageStatusSENT   MessageStatus = "SENT"
+)
+
+// Valid indicates whether the value is a known member of the MessageStatus enum.
+func (e MessageStatus) Valid() bool {
+	switch e {
+	case MessageStatusFAILED:
+		return true
+	case MessageStatusQUEUED:
+		return true
+	case MessageStatusSENT:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PickupStatus.
 const (
 	PickupStatusASSIGNED  PickupStatus = "ASSIGNED"
@@ -517,6 +538,34 @@ type Login struct {
 	User  User   `json:"user"`
 }
 
+// Message defines model for Message.
+type Message struct {
+	// Body Names no patient and no price
+	//
+	// Examples: Your driver is on the way!
+	Body string `json:"body"`
+
+	// CreatedAt When it was created
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+	PickupID  openapi_types.UUID `json:"pickup_id"`
+
+	// Reason Why it failed
+	//
+	// Examples: no_number
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// SentAt When the gateway accepted it
+	SentAt nullable.Nullable[time.Time] `json:"sent_at"`
+
+	// Status What became of a text
+	Status MessageStatus             `json:"status"`
+	To     nullable.Nullable[string] `json:"to"`
+}
+
+// MessageStatus What became of a text
+type MessageStatus string
+
 // NewAccount defines model for NewAccount.
 type NewAccount struct {
 	// Currency Examples: USD
@@ -737,6 +786,14 @@ type PageGroupMember struct {
 // PageLedgerEntry defines model for PageLedgerEntry.
 type PageLedgerEntry struct {
 	Items []LedgerEntry `json:"items"`
+
+	// NextCursor Pass it as cursor for the next part; absent at the end
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// PageMessage defines model for PageMessage.
+type PageMessage struct {
+	Items []Message `json:"items"`
 
 	// NextCursor Pass it as cursor for the next part; absent at the end
 	NextCursor *string `json:"next_cursor,omitempty"`
@@ -1378,6 +1435,15 @@ type DispatchPickupParams struct {
 
 // ListPickupEventsParams defines parameters for ListPickupEvents.
 type ListPickupEventsParams struct {
+	// Limit How many at most
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the part before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListMessagesParams defines parameters for ListMessages.
+type ListMessagesParams struct {
 	// Limit How many at most
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2298,6 +2364,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEvents(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMessages List the texts of a pickup
+	//
+	// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+	ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PackPickup Pack a pickup
 	//
@@ -3926,6 +4001,25 @@ func (c *Client) DispatchPickup(ctx context.Context, pickupID openapi_types.UUID
 // Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPickupEventsRequest(c.Server, pickupID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMessages List the texts of a pickup
+//
+// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+func (c *Client) ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessagesRequest(c.Server, pickupID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7305,6 +7399,79 @@ func NewListPickupEventsRequest(server string, pickupID openapi_types.UUID, para
 	return req, nil
 }
 
+// NewListMessagesRequest constructs an http.Request for the ListMessages method
+func NewListMessagesRequest(server string, pickupID openapi_types.UUID, params *ListMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pickup_id", pickupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pickups/%s/messages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPackPickupRequest constructs an http.Request for the PackPickup method
 func NewPackPickupRequest(server string, pickupID openapi_types.UUID, params *PackPickupParams) (*http.Request, error) {
 	var err error
@@ -8996,6 +9163,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEventsWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*ListPickupEventsResponse, error)
+
+	// ListMessagesWithResponse List the texts of a pickup
+	//
+	// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+	//
+	// Roles: admin, dispatcher, staff, driver, hub.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+	ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
 
 	// PackPickupWithResponse Pack a pickup
 	//
@@ -12202,6 +12380,54 @@ func (r ListPickupEventsResponse) ContentType() string {
 	return ""
 }
 
+type ListMessagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageMessage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMessagesResponse) GetJSON200() *PageMessage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMessagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMessagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMessagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMessagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PackPickupResponse200Headers the declared response headers of an HTTP 200 response for PackPickup
 type PackPickupResponse200Headers struct {
 	ETag                string
@@ -14376,6 +14602,23 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListPickupEventsResponse(rsp)
+}
+
+// ListMessagesWithResponse List the texts of a pickup
+//
+// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+//
+// Roles: admin, dispatcher, staff, driver, hub.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
+func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error) {
+	rsp, err := c.ListMessages(ctx, pickupID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMessagesResponse(rsp)
 }
 
 // PackPickupWithResponse Pack a pickup
@@ -17388,6 +17631,39 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PagePickupEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
+func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMessagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageMessage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -40,6 +40,20 @@ func invariants(ctx context.Context, owner *pgxpool.Pool) error {
 				LEFT JOIN pickup_events AS e ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id
 				WINDOW w AS (PARTITION BY p.tenant_id, p.id ORDER BY e.version)) AS chain
 			WHERE before <> left_at OR next IS NULL AND coalesce(after, 'DRAFT') <> status`,
+		"a text is of an event that owes one, and one with a number has one job": `
+			SELECT count(*) FROM messages AS m
+			JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			JOIN pickup_transitions AS t USING (transition)
+			WHERE m.body IS DISTINCT FROM t.text OR m.pickup_id <> e.pickup_id
+				OR (SELECT count(*) FROM river_job AS j
+					WHERE j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id))
+				<> CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END`,
+		"an event that owes a text has one": `
+			SELECT count(*) FROM pickup_events AS e
+			JOIN pickup_transitions AS t USING (transition)
+			JOIN flags AS f ON f.tenant_id = e.tenant_id AND f.name = 'pickup_texts' AND f.enabled AND f.version = 1
+			WHERE t.text IS NOT NULL
+				AND NOT EXISTS (SELECT FROM messages AS m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.id)`,
 	} {
 		var rows int
 		if err := owner.QueryRow(ctx, query).Scan(&rows); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 )
 
@@ -172,7 +173,8 @@ func (s *sender) charge() {
 
 // The server is killed at fifty random moments. What it acknowledged has happened,
 // once; what it did not acknowledge is sent again with the same id or key, and has
-// happened once too. Nothing is half done.
+// happened once too. Nothing is half done. Its workers are killed with it, and the
+// gateway's answers are lost now and then: each text that was owed takes effect once.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const callers = 32
@@ -183,6 +185,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 	k := &killing{t: t, town: newTown(t), up: make(chan struct{})}
 	address := freeAddress(t)
 	k.url = "http://" + address
+	gateway := fakegateway.Start(t)
+	gateway.Behave(func(id string, try int) fakegateway.Fault {
+		if try == 1 && id[len(id)-1] < '4' {
+			return fakegateway.LostClose
+		}
+		return fakegateway.Accept
+	})
+	flags := append([]string{"--addr", address, "--workers", "4"}, to(gateway)...)
 	senders := k.senders(callers)
 	opening := k.balance()
 
@@ -191,20 +201,50 @@ func TestKilledInTheMiddle(t *testing.T) {
 		lives.Go(s.live)
 	}
 	for range kills {
-		s := serve(t, k.db.AppURL, "--addr", address)
+		s := serve(t, k.db.AppURL, flags...)
 		k.is(true)
 		k.awaitAnswer()
 		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 		k.is(false)
 		s.kill()
 	}
-	last := serve(t, k.db.AppURL, "--addr", address)
+	k.aMinuteLater()
+	last := serve(t, k.db.AppURL, flags...)
 	k.is(true)
 	k.over.Store(true)
 	lives.Wait()
+	eventually(t, "no job is left", func() bool { return k.count(`SELECT count(*) FROM river_job WHERE state <> 'completed'`) == 0 })
 	last.stop(syscall.SIGTERM)
 	k.awaitQuiet()
 	k.account(senders, opening)
+	k.accountTexts(gateway)
+}
+
+// aMinuteLater is when the jobs of those who were killed run again, and another leads.
+func (k *killing) aMinuteLater() {
+	for _, statement := range []string{
+		"UPDATE river_job SET attempted_at = attempted_at - interval '1 minute' WHERE state = 'running'",
+		"UPDATE river_leader SET expires_at = expires_at - interval '1 minute'",
+	} {
+		if _, err := k.db.Owner().Exec(k.t.Context(), statement); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+}
+
+// accountTexts compares the texts with the transitions that owe them, and with what the
+// gateway took.
+func (k *killing) accountTexts(gateway *fakegateway.Gateway) {
+	owed := k.count(`SELECT count(*) FROM pickup_events WHERE transition IN ('submit', 'assign')`)
+	sent := k.count(`
+		SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+		WHERE e.transition IN ('submit', 'assign') AND m.status = 'SENT'`)
+	jobs := k.count(`SELECT count(DISTINCT args) FROM river_job`)
+	all := k.count(`SELECT count(*) FROM river_job`)
+	if taken := int64(len(gateway.Taken())); sent != owed || jobs != owed || all != owed || taken != owed {
+		k.t.Errorf("%d texts owed, %d sent, %d jobs for %d texts, %d took effect", owed, sent, all, jobs, taken)
+	}
+	k.t.Logf("%d texts, %d sent again by those who did not know", owed, gateway.Repeats())
 }
 
 // awaitAnswer waits for the first answer of a server: new ones are busy connecting.

@@ -23,6 +23,8 @@ func commands() []command {
 	return []command{
 		{"dev", "find or fetch PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
+		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
+		{"jobs", "list | retry ID | retry --all: show the jobs that failed or wait, run them again", runJobs},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
 		{"tenant", "create a tenant with its first admin", runTenant},
 		{"openapi", "print the OpenAPI document", runOpenAPI},

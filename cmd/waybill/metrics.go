@@ -21,9 +21,11 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
+	texts    *prometheus.CounterVec
+	runs     *prometheus.CounterVec
 }
 
-func newMetrics(store *db.Store) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -33,21 +35,41 @@ func newMetrics(store *db.Store) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
 		}, []string{"operation", "code"}),
+		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "waybill_texts_owed_total", Help: "Texts that transitions owed, by whether the tenant's flag pickup_texts let them through.",
+		}, []string{"pickup_texts"}),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (put off: a retry), failed (for good).",
+		}, []string{"kind", "outcome"}),
 	}
-	labels := prometheus.Labels{"service": "waybill", "release": api.Version, "host": hostname()}
-	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(
-		m.requests, m.refusals,
+	for _, flag := range []string{"on", "off"} { // there from the first, for rates
+		m.texts.WithLabelValues(flag)
+	}
+	m.register(
+		m.requests, m.refusals, m.texts, m.runs,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		// With the scheduler's latency: how long a goroutine that could run had to wait.
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(
 			collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/sched/latencies:seconds`)})),
+	)
+	return m
+}
+
+func (m *metrics) register(all ...prometheus.Collector) {
+	labels := prometheus.Labels{"service": "waybill", "release": api.Version, "host": hostname()}
+	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(all...)
+}
+
+// watch reads the store's connections, and the queues, whenever it is asked.
+func (m *metrics) watch(store *db.Store) {
+	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
 		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total", Help: "Acquires that had to wait."},
 			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
+		newQueueCollector(store),
 	)
-	return m
 }
 
 func pool(name, help string, read func() float64) prometheus.Collector {

@@ -25,7 +25,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	start := time.Now()
 	var s settings
 	flags := newFlags("serve", out)
-	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second)
+	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second, 0)
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -51,6 +51,7 @@ type server struct {
 	store            *db.Store
 	api              *api.API
 	listener, admins net.Listener
+	crew             *crew // nil without workers
 }
 
 // open connects to the database and listens.
@@ -61,24 +62,30 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 			r.close()
 		}
 	}()
+	metrics := newMetrics()
+	s.store.OnTexts = metrics.countTexts
 	if r.store, err = openStore(ctx, s.store); err != nil {
 		return nil, err
 	}
-	metrics := newMetrics(r.store)
+	metrics.watch(r.store)
 	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
 	if r.listener, err = net.Listen("tcp", s.addr); err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
-	if s.adminAddr == "" {
-		return r, nil
+	if s.adminAddr != "" {
+		if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
+			return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
+		}
+		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
+		go admin.Serve(r.admins) // ends when the listener closes
 	}
-	if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
-		return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
+	if s.workers > 0 {
+		if r.crew, err = startCrew(ctx, &s, r.log, metrics); err != nil {
+			return nil, err
+		}
 	}
-	admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
-	go admin.Serve(r.admins) // ends when the listener closes
 	return r, nil
 }
 
@@ -111,7 +118,7 @@ func (r *server) adminURL() string {
 
 // serve answers until ctx ends, then stops in order: readyz says no and the streams
 // end, the load balancer has its time to notice, the running requests finish, the
-// connections close.
+// connections close. The workers stop meanwhile.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
 	r.lookAtLogSettings(ctx)
@@ -129,20 +136,23 @@ func (r *server) serve(ctx context.Context) error {
 	go func() { failed <- httpServer.Serve(r.listener) }()
 	select {
 	case err := <-failed:
-		return err
+		return errors.Join(err, r.crew.stop())
 	case <-ctx.Done():
 	}
 	r.log.Info("stopping")
+	handedBack := make(chan error, 1)
+	go func() { handedBack <- r.crew.stop() }()
 	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {
-		return errors.Join(errors.New("requests were still running at the end"), httpServer.Close())
+		return errors.Join(errors.New("requests were still running at the end"), httpServer.Close(), <-handedBack)
 	}
+	err := <-handedBack
 	r.log.Info("stopped")
-	return nil
+	return err
 }
 
 // lookAtLogSettings warns where the database's own log would hold what patients' rows

@@ -25,27 +25,36 @@ type settings struct {
 	passwordCost    int32
 	readTimeout     time.Duration
 	drain, shutdown time.Duration
+	workerSettings
 }
 
 // register adds the flags. The environment is read here: what it gets wrong is
 // remembered, and said by check.
-func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain time.Duration) *environment {
-	env := &environment{flags: flags}
+func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32) *environment {
+	env := s.registerProcess(flags, adminAddr, workers)
 	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
-	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
-	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
-	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
-	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most")
-	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
-	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
-	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
 	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second, "how long a client may take to send a request, its body included")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
-	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests may take at a stop")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
+	return env
+}
+
+// registerProcess adds those of every process that stays: its log, its metrics, its
+// connections, its workers, its end.
+func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, workers int32) *environment {
+	env := &environment{flags: flags}
+	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
+	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
+	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
+	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most; the workers have as many again, at most")
+	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
+	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
+	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
+	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests and jobs may take at a stop")
+	s.workerSettings.register(env, workers)
 	return env
 }
 
@@ -54,29 +63,38 @@ func (s *settings) check() error {
 	switch {
 	case s.addr == "":
 		return errors.New("--addr (WAYBILL_ADDR) is empty: give host:port, as in 127.0.0.1:8080")
-	case s.log != "text" && s.log != "json":
-		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
-	case s.store.MaxConns < 1:
-		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
 	case s.passwordCost < int32(bcrypt.MinCost) || s.passwordCost > 16:
 		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
-	case s.drain < 0 || s.shutdown <= 0:
-		return errors.New("--drain must not be negative, --shutdown-timeout must be positive")
+	case s.drain < 0:
+		return errors.New("--drain must not be negative")
+	case s.store.StatementTimeout >= s.api.HandlerTimeout:
+		return errTimeLimits
 	}
-	// Each limit is shorter than the one outside it, so that the innermost, which
-	// knows best what happened, is the one that answers.
-	if !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
-		s.store.LockTimeout < s.store.StatementTimeout && s.store.StatementTimeout < s.api.HandlerTimeout) {
-		return errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
-	}
-	if new(slog.Level).UnmarshalText([]byte(s.level)) != nil {
+	return s.checkProcess()
+}
+
+// errTimeLimits: each limit is shorter than the one outside it, so that the innermost,
+// which knows best what happened, is the one that answers.
+var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
+
+func (s *settings) checkProcess() error {
+	switch {
+	case s.log != "text" && s.log != "json":
+		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
+	case s.store.MaxConns < 1:
+		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
+	case s.shutdown <= 0:
+		return errors.New("--shutdown-timeout must be positive")
+	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout && s.store.LockTimeout < s.store.StatementTimeout):
+		return errTimeLimits
+	case new(slog.Level).UnmarshalText([]byte(s.level)) != nil:
 		return errors.New("--log-level (WAYBILL_LOG_LEVEL) is none of debug, info, warn, error")
 	}
-	return nil
+	return s.workerSettings.check()
 }
 
 // apiOptions are what package api takes.

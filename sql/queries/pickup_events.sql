@@ -1,3 +1,6 @@
+-- name: GetPickupEvent :one
+SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
+
 -- A pickup's events, for who may see the pickup.
 -- name: ListPickupEvents :many
 SELECT e.*

@@ -1,0 +1,52 @@
+package api_test
+
+import (
+	"testing"
+
+	"waybill/db"
+)
+
+func TestTextsOfAPickupAreListed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	made := s.do(s.staff, "POST", "/v1/pickups", s.newPickup()).want(201)
+	path := "/v1/pickups/" + made.str("id")
+	list := func(u *user) []object { return s.do(u, "GET", path+"/messages", nil).want(200).items() }
+	if got := list(s.staff); len(got) != 0 {
+		t.Errorf("a draft has %d texts", len(got))
+	}
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": s.driverID}).want(200)
+	for u, sees := range map[*user]bool{s.staff: true, s.dispatcher: true, s.admin: true, s.driver: false} {
+		got := list(u)
+		if len(got) != 2 || got[0]["body"] != "Your driver is on the way!" || got[1]["body"] != "booked" {
+			t.Fatalf("%s gets %v", u.role, got)
+		}
+		for _, m := range got {
+			if m["status"] != "QUEUED" || m["pickup_id"] != made.str("id") || m["reason"] != nil || m["sent_at"] != nil {
+				t.Errorf("%s gets %v", u.role, m)
+			}
+			if (m["to"] == "+14155550100") != sees {
+				t.Errorf("%s gets the number %v", u.role, m["to"])
+			}
+		}
+	}
+	// Page by page they are the same.
+	first := s.do(s.staff, "GET", path+"/messages?limit=1", nil).want(200)
+	second := s.do(s.staff, "GET", path+"/messages?limit=1&cursor="+first.str("next_cursor"), nil).want(200)
+	if all := list(s.staff); len(second.items()) != 1 || first.items()[0]["id"] != all[0]["id"] || second.items()[0]["id"] != all[1]["id"] {
+		t.Error("the pages are not the list")
+	}
+	s.do(s.staff, "GET", path+"/messages?cursor=x", nil).refused(422, "validation_failed", "cursor")
+}
+
+func TestATextWithoutANumberHasFailed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.exec("DELETE FROM phone_numbers WHERE tenant_id = $1", s.id)
+	id := s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.facility, s.driverID)
+	got := s.do(s.dispatcher, "GET", "/v1/pickups/"+id.String()+"/messages", nil).want(200).items()
+	if len(got) != 1 || got[0]["status"] != "FAILED" || got[0]["reason"] != "no_number" || got[0]["to"] != nil {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"waybill/cmd/waybill/jobs"
+	"waybill/db"
+)
+
+// countTexts counts by the switch: how many texts the transitions owed, and how many of
+// those their tenants let through.
+func (m *metrics) countTexts(owed, enqueued int) {
+	m.texts.WithLabelValues("on").Add(float64(enqueued))
+	m.texts.WithLabelValues("off").Add(float64(owed - enqueued))
+}
+
+func (m *metrics) observeJob(kind string, o jobs.Outcome, _ string) {
+	m.runs.WithLabelValues(kind, string(o)).Inc()
+}
+
+func (m *metrics) watchGateway(down func() bool) {
+	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "waybill_gateway_down", Help: "1 while the workers of this process wait for the gateway to answer again.",
+	}, func() float64 {
+		if down() {
+			return 1
+		}
+		return 0
+	}))
+}
+
+// queueCollector reads the queues when it is asked. All processes tell the same: they
+// share the database.
+type queueCollector struct {
+	store       *db.Store
+	depth, ages *prometheus.Desc
+	dead, bytes *prometheus.Desc
+}
+
+// queueTimeout is less than who collects would wait. A queue so long that counting it
+// takes longer is told of by its absence.
+const queueTimeout = 3 * time.Second
+
+func newQueueCollector(store *db.Store) queueCollector {
+	labels := []string{"queue", "state"}
+	return queueCollector{
+		store,
+		prometheus.NewDesc("waybill_jobs", "Jobs that are not completed, by queue and state.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (q queueCollector) Describe(descs chan<- *prometheus.Desc) {
+	descs <- q.depth
+	descs <- q.ages
+	descs <- q.dead
+	descs <- q.bytes
+}
+
+// Collect implements prometheus.Collector.
+func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), queueTimeout)
+	defer cancel()
+	rows, err := q.store.CountJobs(ctx)
+	if err != nil {
+		return // the other metrics are told all the same
+	}
+	for _, r := range rows {
+		collected <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(r.Jobs), r.Queue, r.State)
+		collected <- prometheus.MustNewConstMetric(q.ages, prometheus.GaugeValue, r.OldestSeconds, r.Queue, r.State)
+	}
+	table, err := q.store.GetJobTable(ctx)
+	if err != nil {
+		return
+	}
+	if table.DeadRows != nil && table.TableBytes != nil && table.IndexBytes != nil {
+		collected <- prometheus.MustNewConstMetric(q.dead, prometheus.GaugeValue, float64(*table.DeadRows))
+		collected <- prometheus.MustNewConstMetric(q.bytes, prometheus.GaugeValue, float64(*table.TableBytes+*table.IndexBytes))
+	}
+}

@@ -1,0 +1,46 @@
+package jobs
+
+import (
+	"context"
+
+	"github.com/riverqueue/river"
+
+	"waybill/db"
+)
+
+type dispatcher struct {
+	river.WorkerDefaults[DispatchPickup]
+	crew *Crew
+}
+
+// Work implements river.Worker. It dispatches the pickup as a dispatcher would, in the
+// name of whoever submitted it, and only as it was submitted: by its version, a pickup
+// that somebody moved meanwhile is not touched, nor is one that an earlier run of this
+// job dispatched and a dispatcher released.
+func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) error {
+	c := w.crew
+	submitted, err := c.Store.GetPickupEvent(ctx, db.GetPickupEventParams{TenantID: job.Args.TenantID, ID: job.Args.EventID})
+	switch {
+	case err != nil && db.Explain(err).Code == db.NotFound:
+		c.Observe(job.Kind, Failed, "no_row")
+		return river.JobCancel(errNoRow)
+	case err != nil:
+		return c.again(job.JobRow, "database")
+	}
+	by := db.Viewer{TenantID: submitted.TenantID, UserID: submitted.ActorID, Role: db.UserRoleDispatcher}
+	_, _, err = c.Store.MoveOne(ctx, by, db.Transition{
+		Name: db.TransitionNameDispatch, PickupID: submitted.PickupID, Version: submitted.Version, Digest: submitted.ID[:],
+	})
+	if err == nil {
+		return c.done(job.Kind, Done, "")
+	}
+	switch code := db.CodeOf(err); code {
+	case db.StaleVersion, db.IllegalTransition:
+		return c.done(job.Kind, Done, "moved_meanwhile")
+	case db.NoDriverFree:
+		return c.again(job.JobRow, string(code))
+	default:
+		c.Log.Warn("dispatch", "code", code, "event", submitted.ID)
+		return c.again(job.JobRow, "database")
+	}
+}

@@ -1,0 +1,64 @@
+package jobs
+
+import (
+	"testing"
+	"time"
+
+	"waybill/cmd/waybill/texts"
+	"waybill/cmd/waybill/texts/fakegateway"
+)
+
+// River's leader looks for the jobs of the killed every half minute, and a leader that
+// was killed is another in twenty seconds at most.
+func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
+	t.Parallel()
+	const look, schedule, elect = 30 * time.Second, 5 * time.Second, 22 * time.Second
+	if worst := rescueAfter + look + schedule + elect + pauseAfter(0); worst > 2*time.Minute {
+		t.Errorf("it may take %v", worst)
+	}
+	if jobTimeout >= rescueAfter {
+		t.Error("a job that runs is taken for a killed one's")
+	}
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	c.submit(1)
+	// Begun by a worker that was killed at once, a little longer ago than jobs take.
+	c.exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now() - $1::interval", rescueAfter+time.Second)
+	// And what finished long ago.
+	c.exec(`INSERT INTO river_job (kind, queue, args, state, finalized_at)
+		SELECT kind, queue, '{}', 'completed', now() - $1::interval FROM river_job`, keepCompleted+time.Second)
+	c.work(c.gateway(fake))
+	c.eventually("the text is sent, and the finished job is gone", func() bool {
+		return c.count(countSent) == 1 && c.count("SELECT count(*) FROM river_job WHERE args = '{}'") == 0
+	})
+}
+
+func TestAnIdleWorkerStartsAJobSoon(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.work(texts.Log{Logger: quiet})
+	c.submit(1)
+	c.eventually("it is sent", func() bool { return c.count(countSent) == 1 })
+	var slowest time.Duration
+	for range 5 {
+		c.submit(1)
+		start := time.Now()
+		c.eventually("it is sent", func() bool { return c.count(countUnsent) == 0 })
+		slowest = max(slowest, time.Since(start))
+	}
+	if slowest > 5*time.Second { // a tenth of a second, on a machine that has nothing else to do
+		t.Errorf("it took %v", slowest)
+	}
+	t.Logf("the slowest of five took %v", slowest)
+}
+
+func TestPausesGrowToAMinute(t *testing.T) {
+	t.Parallel()
+	for n, longest := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 1_000_000: time.Minute} {
+		for range 100 {
+			if got := pauseAfter(n); got < longest/2 || got > longest {
+				t.Errorf("after %d: %v", n, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"waybill/cmd/waybill/texts"
+	"waybill/db"
+)
+
+// settleTimeout is for what must be written whatever happens to the job: the gateway
+// has answered.
+const settleTimeout = 5 * time.Second
+
+// errNoRow: a job of something that is not there. Nothing is deleted, so that somebody
+// made the job by hand.
+var errNoRow = errors.New("there is no such row")
+
+type textSender struct {
+	river.WorkerDefaults[SendText]
+	crew *Crew
+}
+
+// Work implements river.Worker. It sends a text that is still queued, and writes what
+// the gateway said. Killed in between, it sends it again: the gateway knows it by its id.
+func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
+	c := w.crew
+	m, err := c.Store.GetMessage(ctx, db.GetMessageParams{TenantID: job.Args.TenantID, ID: job.Args.MessageID})
+	switch {
+	case err != nil && db.Explain(err).Code == db.NotFound:
+		c.Observe(job.Kind, Failed, "no_row")
+		return river.JobCancel(errNoRow)
+	case err != nil:
+		return c.again(job.JobRow, "database")
+	case m.Status != db.MessageStatusQUEUED:
+		return c.done(job.Kind, Done, "settled_before")
+	}
+	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt})
+	if !asked || answer.Verdict == texts.Again {
+		return c.again(job.JobRow, answer.Reason)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	// No row: another run of this job was first, and its answer stands.
+	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
+	switch {
+	case err != nil:
+		return c.again(job.JobRow, "database")
+	case answer.Verdict == texts.Refused:
+		return c.done(job.Kind, Failed, answer.Reason)
+	}
+	return c.done(job.Kind, Done, "")
+}
+
+// send asks the gateway, unless it is down and stays so: then, asked is false.
+func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
+	waiting, cancel := c.untilStop(ctx)
+	defer cancel()
+	if !c.breaker.Enter(waiting, patience) {
+		return texts.Answer{Reason: "gateway_down"}, false
+	}
+	answered := false
+	defer func() {
+		if !answered { // also in a panic: whoever waits for this try would wait for ever
+			c.breaker.Left()
+		}
+	}()
+	wasDown := c.breaker.Open()
+	answer = c.Sender.Send(ctx, t)
+	answered = true
+	switch {
+	case ctx.Err() != nil: // cut off by a stop: that says nothing of the gateway
+		c.breaker.Left()
+	case answer.Verdict == texts.Again:
+		c.breaker.Failed()
+	default:
+		c.breaker.Succeeded()
+	}
+	if down := c.breaker.Open(); down != wasDown {
+		c.Log.Warn("gateway", "down", down, "reason", answer.Reason)
+	}
+	return answer, true
+}

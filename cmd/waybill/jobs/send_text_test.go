@@ -1,0 +1,246 @@
+package jobs
+
+import (
+	"context"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"waybill/cmd/waybill/texts"
+	"waybill/cmd/waybill/texts/fakegateway"
+)
+
+func TestTextsAreSentOrRefusedOnce(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	c.submit(20)
+	refused := uuid.UUID{}
+	c.must(c.owner.QueryRow(t.Context(), "SELECT id FROM messages LIMIT 1").Scan(&refused))
+	fake.Behave(func(id string, _ int) fakegateway.Fault {
+		if id == refused.String() {
+			return fakegateway.Refuse
+		}
+		return fakegateway.Accept
+	})
+	// Jobs that somebody made twice, and one of nothing.
+	c.exec("INSERT INTO river_job (kind, queue, args) SELECT kind, queue, args FROM river_job")
+	c.exec("INSERT INTO river_job (kind, queue, args) VALUES ('send_text', 'texts', jsonb_build_object('tenant_id', $1::uuid, 'message_id', $1::uuid))", c.account)
+	var mu sync.Mutex
+	seen := map[Outcome]int{}
+	c.work(c.gateway(fake), func(o *Options) {
+		o.Observe = func(_ string, outcome Outcome, _ string) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[outcome]++
+		}
+	})
+	c.eventually("all jobs are finished", func() bool { return c.count(countUnfinished) == 0 })
+	if n := c.count(countSent); n != 19 || len(fake.Taken()) != 19 {
+		t.Errorf("%d sent, the gateway took %d", n, len(fake.Taken()))
+	}
+	if n := c.count("SELECT count(*) FROM messages WHERE id = $1 AND status = 'FAILED' AND reason = 'refused_422_invalid_number'", refused); n != 1 {
+		t.Error("the refused one has not failed with its reason")
+	}
+	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" || text.Body != "booked" {
+		t.Errorf("got %v", text)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if seen[Failed] < 2 || seen[Done] != 39 || c.count(countLost) != 1 {
+		t.Errorf("seen %v, %d lost", seen, c.count(countLost))
+	}
+}
+
+// Every message meets faults, a few in a row, each of its own: the gateway's answer is
+// lost after it took the text, it is slow, it is not itself. Each takes effect once.
+func TestTextsTakeEffectOnceWhateverTheGatewayDoes(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	fake.Behave(func(id string, try int) fakegateway.Fault {
+		hash := fnv.New32()
+		hash.Write([]byte(id))
+		if faults := int(hash.Sum32()) % 4; try <= faults {
+			return fakegateway.Faults[(int(hash.Sum32())/4+try)%len(fakegateway.Faults)]
+		}
+		return fakegateway.Accept
+	})
+	c.submit(60)
+	c.work(c.gateway(fake), func(o *Options) { o.Clock, o.Workers = lapse(60), 8 })
+	c.schedule(60)
+	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 60 && c.count(countUnfinished) == 0 })
+	if len(fake.Taken()) != 60 || c.count(countLost) != 0 {
+		t.Errorf("%d effects, %d jobs lost", len(fake.Taken()), c.count(countLost))
+	}
+	if fake.Repeats() == 0 {
+		t.Error("no answer was lost: this tested nothing")
+	}
+	t.Logf("%d requests, %d of them repeats", fake.Requests(), fake.Repeats())
+}
+
+// schedule does what River's leader does every five seconds, as often by another clock.
+func (c *clinic) schedule(times int) {
+	clock, done := lapse(times), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(done)
+		executor := riverpgxv5.New(c.store.Pool()).GetExecutor()
+		for ctx.Err() == nil {
+			now := clock.Now()
+			executor.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: 10_000, Now: &now})
+			<-clock.After(5 * time.Second)
+		}
+	}()
+	c.t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// The gateway is down for an hour of a clock that runs fast. No text is lost, no job is
+// given up, and nobody else notices; when it is back, the texts go out at the pace of
+// the workers.
+func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
+	t.Parallel()
+	const times = 240 // an hour in fifteen seconds
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	down := true
+	var refused atomic.Int64
+	var mu sync.Mutex
+	real := c.gateway(fake)
+	sender := senderFunc(func(ctx context.Context, text texts.Text) texts.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		if down {
+			refused.Add(1)
+			return texts.Answer{Verdict: texts.Again, Reason: "unreachable"}
+		}
+		mu.Unlock()
+		defer mu.Lock()
+		return real.Send(ctx, text)
+	})
+	c.submit(100)
+	var held atomic.Int64
+	crew := c.work(sender, func(o *Options) {
+		o.Clock = lapse(times)
+		o.Observe = func(_ string, outcome Outcome, reason string) {
+			if outcome == Again {
+				held.Add(1)
+			}
+		}
+	})
+	c.schedule(times)
+	start, slowest := time.Now(), time.Duration(0)
+	for time.Since(start) < time.Hour/times {
+		began := time.Now()
+		c.submit(1)
+		slowest = max(slowest, time.Since(began))
+		time.Sleep(time.Hour / times / 50)
+	}
+	if !crew.GatewayDown() || len(fake.Taken()) != 0 || c.count(countSent) != 0 {
+		t.Error("the gateway was not down")
+	}
+	if n := refused.Load(); n > 400 {
+		t.Errorf("a gateway that is down got %d requests in an hour", n)
+	}
+	mu.Lock()
+	down = false
+	mu.Unlock()
+	back := time.Now()
+	owed := c.count("SELECT count(*) FROM messages")
+	c.eventually("all texts are sent", func() bool { return c.count(countSent) == owed && c.count(countUnfinished) == 0 })
+	drained := time.Since(back) * times
+	if lost := c.count(countLost); lost != 0 || len(fake.Taken()) != owed || fake.Repeats() != 0 {
+		t.Errorf("%d jobs lost, %d of %d texts took effect, %d repeats", lost, len(fake.Taken()), owed, fake.Repeats())
+	}
+	// By the fast clock, in which polls and statements take long: a real one is faster.
+	if drained > 10*time.Minute {
+		t.Errorf("it took %v to drain", drained)
+	}
+	if most := fake.MostAtOnce(); most > 4 {
+		t.Errorf("%d requests at once of 4 workers", most)
+	}
+	if n := c.count("SELECT max(attempt) FROM river_job"); n > 1 {
+		t.Errorf("%d attempts are used up", n)
+	}
+	t.Logf("%d texts; %d requests in the hour, %d runs put off; slowest submit %v; drained in %v", owed, refused.Load(), held.Load(), slowest, drained)
+}
+
+type senderFunc func(context.Context, texts.Text) texts.Answer
+
+func (f senderFunc) Send(ctx context.Context, t texts.Text) texts.Answer { return f(ctx, t) }
+
+// What runs when a stop comes and does not end in time goes back to its queue, with no
+// attempt used up; so does what waits for the gateway, at once.
+func TestAStopHandsJobsBack(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	fake.Always(fakegateway.Hang)
+	gateway, err := texts.NewGateway(fake.URL, fakegateway.Secret, time.Minute)
+	c.must(err)
+	c.submit(6)
+	crew, err := Start(t.Context(), Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
+	c.must(err)
+	c.eventually("four are being sent", func() bool { return fake.Requests() == 4 })
+	start := time.Now()
+	c.must(crew.Stop())
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	if n := c.count("SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
+		t.Errorf("%d of 6 jobs are back", n)
+	}
+	// And the next crew sends them.
+	fake.Always(fakegateway.Accept)
+	c.work(c.gateway(fake))
+	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 6 })
+}
+
+// A sender that panics is a mistake of ours: it costs that job an attempt, and the
+// worker goes on.
+func TestAPanicCostsNobodyElse(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	var first sync.Map
+	c.submit(4)
+	c.work(senderFunc(func(_ context.Context, text texts.Text) texts.Answer {
+		if _, before := first.LoadOrStore(text.ID, true); !before {
+			panic("of a sender")
+		}
+		return texts.Answer{Verdict: texts.Accepted}
+	}))
+	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 4 })
+}
+
+// A text whose answer cannot be written is sent again, and the gateway knows it.
+func TestAnAnswerThatCannotBeWrittenIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	fake := fakegateway.Start(t)
+	real := c.gateway(fake)
+	c.submit(1)
+	var once sync.Once
+	c.work(senderFunc(func(ctx context.Context, text texts.Text) texts.Answer {
+		answer := real.Send(ctx, text)
+		once.Do(func() { c.exec("REVOKE UPDATE ON messages FROM waybill_app") })
+		if fake.Repeats() > 0 {
+			c.exec("GRANT UPDATE ON messages TO waybill_app")
+		}
+		return answer
+	}))
+	c.eventually("the text is sent", func() bool { return c.count(countSent) == 1 })
+	if len(fake.Taken()) != 1 || fake.Repeats() == 0 {
+		t.Errorf("%d effects, %d repeats", len(fake.Taken()), fake.Repeats())
+	}
+}

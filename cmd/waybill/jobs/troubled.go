@@ -1,0 +1,51 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"waybill/db"
+)
+
+// page is how many troubled jobs are read at once.
+const page = 500
+
+// Troubled gives each job that has failed, that waits for another try, or that has been
+// running for too long, to who asks, in the order of their ids.
+func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+	since := time.Now().Add(-rescueAfter)
+	for after := int64(0); ; {
+		rows, err := store.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckSince: since, AfterID: after, MaxRows: page})
+		if err != nil {
+			return db.Explain(err)
+		}
+		for _, r := range rows {
+			if err := each(r); err != nil {
+				return err
+			}
+			after = r.ID
+		}
+		if len(rows) < page {
+			return nil
+		}
+	}
+}
+
+// Retry has the job run again at once, whatever it has come to; one that is running
+// goes on. found is false where there is no such job.
+func Retry(ctx context.Context, store *db.Store, id int64) (found bool, err error) {
+	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
+	if err != nil {
+		return false, err
+	}
+	_, err = client.JobRetry(ctx, id)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

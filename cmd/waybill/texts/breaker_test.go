@@ -1,0 +1,125 @@
+package texts
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const patience = 5 * time.Second
+
+// fail opens the breaker, or keeps it open.
+func fail(t *testing.T, b *Breaker, times int) {
+	t.Helper()
+	for range times {
+		if !b.Enter(t.Context(), time.Hour) {
+			t.Fatal("nobody may try")
+		}
+		b.Failed()
+	}
+}
+
+func TestAFewFailuresInARowOpenIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		fail(t, b, failuresToOpen-1)
+		b.Succeeded()
+		fail(t, b, failuresToOpen-1)
+		if b.Open() {
+			t.Error("open after failures that were not in a row")
+		}
+		fail(t, b, 1)
+		if !b.Open() {
+			t.Error("still closed")
+		}
+		if b.Enter(t.Context(), 10*time.Millisecond) {
+			t.Error("somebody may send")
+		}
+	})
+}
+
+func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		fail(t, b, failuresToOpen)
+		var trying, most, tries atomic.Int32
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for range 32 {
+			go func() {
+				for ctx.Err() == nil {
+					if !b.Enter(ctx, patience) {
+						continue
+					}
+					tries.Add(1)
+					most.Store(max(most.Load(), trying.Add(1)))
+					time.Sleep(50 * time.Millisecond)
+					trying.Add(-1)
+					b.Failed()
+				}
+			}()
+		}
+		<-ctx.Done()
+		synctest.Wait()
+		if most.Load() != 1 {
+			t.Errorf("%d tried at once", most.Load())
+		}
+		// Pauses of 15 to 30 s, after the first few.
+		if n := tries.Load(); n < 120 || n > 260 {
+			t.Errorf("%d tries in an hour", n)
+		}
+	})
+}
+
+func TestOneSuccessLetsAllIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		fail(t, b, failuresToOpen+10)
+		var in atomic.Int32
+		for range 32 {
+			go func() {
+				for !b.Enter(t.Context(), patience) {
+				}
+				in.Add(1)
+				b.Succeeded()
+			}()
+		}
+		start := time.Now()
+		for in.Load() < 32 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if took := time.Since(start); took > longestPause+time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestWhoLeavesHandsTheTryOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		fail(t, b, failuresToOpen)
+		time.Sleep(2 * firstPause)
+		if !b.Enter(t.Context(), 0) {
+			t.Fatal("the try is not given")
+		}
+		b.Left()
+		if !b.Enter(t.Context(), 0) {
+			t.Error("the try is lost with who left")
+		}
+	})
+}
+
+func TestWhoGoesDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		fail(t, b, failuresToOpen)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		start := time.Now()
+		if b.Enter(ctx, time.Hour) || time.Since(start) > 0 {
+			t.Error("it waited")
+		}
+	})
+}

@@ -1,0 +1,279 @@
+// Package fakegateway is a gateway for tests: it checks what it gets, counts the
+// effects, one for each message id, and fails in all the ways that gateways do.
+package fakegateway
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Secret is the one that its requests are signed with.
+var Secret = "whsec_" + base64.StdEncoding.EncodeToString(key)
+
+var key = []byte("a secret of twenty-four b")
+
+// Fault is a way to answer.
+type Fault string
+
+// Accept is none. Those whose name begins with Lost take the text, and the sender does
+// not learn of it.
+const (
+	Accept        Fault = "202"
+	Refuse        Fault = "422" // for good, with a code
+	Busy          Fault = "429"
+	Broken        Fault = "503"
+	HTML          Fault = "a page in place of JSON"
+	HTMLAccepting Fault = "a page with status 202"
+	Garbage       Fault = "bytes in place of HTTP"
+	GarbageJSON   Fault = "half of a JSON text"
+	Close         Fault = "the connection closes"
+	Hang          Fault = "no answer"
+	Drip          Fault = "an answer byte by byte"
+	Flood         Fault = "an answer without end"
+	Redirect      Fault = "a redirect"
+	LostClose     Fault = "accepted, and the connection closes"
+	LostHang      Fault = "accepted, and no answer"
+	LostBroken    Fault = "accepted, and a 503"
+)
+
+// Faults are all but Accept and Refuse, after which a text is sent again.
+var Faults = []Fault{
+	Busy, Broken, HTML, HTMLAccepting, Garbage, GarbageJSON, Close, Hang, Drip, Flood, Redirect,
+	LostClose, LostHang, LostBroken,
+}
+
+// Text is one that it took.
+type Text struct {
+	ID, To, Body string
+}
+
+// Gateway is a running one.
+type Gateway struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	behave   func(id string, try int) Fault
+	tries    map[string]int
+	taken    map[string]Text
+	repeats  int
+	wrong    []string
+	leaving  chan struct{}
+	inFlight int
+	most     int
+}
+
+// Start starts one that accepts. What it got that it should not have fails the test.
+func Start(t testing.TB) *Gateway {
+	g := &Gateway{
+		behave: func(string, int) Fault { return Accept },
+		tries:  map[string]int{}, taken: map[string]Text{}, leaving: make(chan struct{}),
+	}
+	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
+	t.Cleanup(func() {
+		close(g.leaving)
+		g.CloseClientConnections()
+		g.Close()
+		for _, w := range g.wrong {
+			t.Error("the gateway got: ", w)
+		}
+	})
+	return g
+}
+
+// Behave sets how it answers the n-th try, from 1, of each message.
+func (g *Gateway) Behave(how func(id string, try int) Fault) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.behave = how
+}
+
+// Always answers the same way.
+func (g *Gateway) Always(f Fault) { g.Behave(func(string, int) Fault { return f }) }
+
+// Taken gives the texts that took effect, by their ids.
+func (g *Gateway) Taken() map[string]Text {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make(map[string]Text, len(g.taken))
+	for id, t := range g.taken {
+		out[id] = t
+	}
+	return out
+}
+
+// Repeats counts the requests for texts that had taken effect before.
+func (g *Gateway) Repeats() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.repeats
+}
+
+// Requests counts all.
+func (g *Gateway) Requests() (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, tries := range g.tries {
+		n += tries
+	}
+	return n
+}
+
+// MostAtOnce is the largest number of requests that it had at one time.
+func (g *Gateway) MostAtOnce() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
+}
+
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	text, wrong := read(r)
+	fault := g.count(text, wrong)
+	defer func() {
+		g.mu.Lock()
+		g.inFlight--
+		g.mu.Unlock()
+	}()
+	if wrong != "" {
+		http.Error(w, "not understood", http.StatusBadRequest)
+		return
+	}
+	g.answer(w, r, fault)
+}
+
+// count takes the text where it is accepted, or would be.
+func (g *Gateway) count(text Text, wrong string) Fault {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inFlight++
+	g.most = max(g.most, g.inFlight)
+	if wrong != "" {
+		g.wrong = append(g.wrong, wrong)
+		return Refuse
+	}
+	g.tries[text.ID]++
+	fault := g.behave(text.ID, g.tries[text.ID])
+	if fault != Accept && fault != LostClose && fault != LostHang && fault != LostBroken {
+		return fault
+	}
+	before, known := g.taken[text.ID]
+	switch {
+	case !known:
+		g.taken[text.ID] = text
+	case before != text:
+		g.wrong = append(g.wrong, "another text with the id "+text.ID)
+	default:
+		g.repeats++
+	}
+	return fault
+}
+
+// read checks a request as a gateway should.
+func read(r *http.Request) (text Text, wrong string) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return Text{}, "" // the sender went away
+	}
+	var request struct {
+		Type      string    `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      struct{ ID, To, Body string }
+	}
+	mac := hmac.New(sha256.New, key)
+	id, timestamp := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
+	fmt.Fprintf(mac, "%s.%s.%s", id, timestamp, body)
+	switch {
+	case r.Method != http.MethodPost || r.ContentLength != int64(len(body)):
+		wrong = fmt.Sprintf("%s with Content-Length %d", r.Method, r.ContentLength)
+	case r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)):
+		wrong = "a wrong signature"
+	case json.Unmarshal(body, &request) != nil || request.Type != "message.send" || request.Timestamp.IsZero():
+		wrong = "not a message: " + string(body)
+	case request.Data.ID != id || !strings.HasPrefix(request.Data.To, "+") || request.Data.Body == "":
+		wrong = "half a message: " + string(body)
+	}
+	return Text(request.Data), wrong
+}
+
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, f Fault) {
+	switch f {
+	case Accept:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, `{"status":"accepted"}`)
+	case Refuse:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		io.WriteString(w, `{"code":"invalid_number","message":"+1415 does not exist"}`)
+	case Busy:
+		w.WriteHeader(http.StatusTooManyRequests)
+	case Broken, LostBroken:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case HTML:
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<html><body>Welcome</body></html>")
+	case HTMLAccepting:
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, "<!doctype html><p>Welcome")
+	case GarbageJSON:
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"status":"acc`)
+	case Redirect:
+		http.Redirect(w, r, g.URL+"/elsewhere", http.StatusTemporaryRedirect)
+	case Hang, LostHang:
+		g.hang(r)
+	case Drip:
+		g.drip(w, r)
+	case Flood:
+		for chunk := make([]byte, 1<<10); r.Context().Err() == nil; {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	case Garbage, Close, LostClose:
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		if f == Garbage {
+			conn.Write([]byte("\x00\x01\x02 SSH-2.0-not-http\r\n\r\n"))
+		}
+		if tcp, ok := conn.(*net.TCPConn); ok && f != Garbage {
+			tcp.SetLinger(0)
+		}
+		conn.Close()
+	}
+}
+
+func (g *Gateway) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-g.leaving:
+	}
+}
+
+// drip sends its header at once, and the body a byte at a time, for ever.
+func (g *Gateway) drip(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusAccepted)
+	for {
+		io.WriteString(w, " ")
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-g.leaving:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

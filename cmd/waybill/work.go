@@ -1,0 +1,51 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+)
+
+// runWork works the jobs and serves nothing but metrics.
+func runWork(ctx context.Context, args []string, out io.Writer) error {
+	var s settings
+	flags := newFlags("work", out)
+	env := s.registerProcess(flags, "127.0.0.1:9091", 32)
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := cmp.Or(env.err, s.checkProcess()); err != nil {
+		return err
+	}
+	switch {
+	case s.store.URL == "":
+		return errors.New("work needs a database: set DATABASE_URL or --database-url")
+	case s.workers == 0:
+		return errors.New("--workers (WAYBILL_WORKERS) is 0: there is nothing to do")
+	}
+	log, metrics := s.logger(), newMetrics()
+	working, err := startCrew(ctx, &s, log, metrics)
+	if err != nil {
+		return err
+	}
+	metrics.watch(working.store)
+	if s.adminAddr != "" {
+		listener, err := net.Listen("tcp", s.adminAddr)
+		if err != nil {
+			return errors.Join(fmt.Errorf("cannot listen for the admin port: %w", err), working.stop())
+		}
+		defer listener.Close()
+		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout}
+		go admin.Serve(listener) // ends when the listener closes
+	}
+	fmt.Fprintf(out, "working, %d texts at once\n", s.workers)
+	<-ctx.Done()
+	log.Info("stopping")
+	defer log.Info("stopped")
+	return working.stop()
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"waybill/cmd/waybill/texts/fakegateway"
+	"waybill/db"
+)
+
+// to are the flags of those who send to this gateway.
+func to(g *fakegateway.Gateway) []string {
+	return []string{"--gateway-url", g.URL, "--gateway-secret", fakegateway.Secret}
+}
+
+// submit submits a new pickup over HTTP.
+func (w *town) submit(t testing.TB, url string) uuid.UUID {
+	t.Helper()
+	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
+		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here", "dropoff_address": "there"
+	}`, demoID("facility"), demoID("account Research Lab")))
+	var made db.Pickup
+	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
+		t.Fatalf("create: %d %s", status, answer)
+	}
+	if status, answer = text(t, "POST", url+"/v1/pickups/"+made.ID.String()+"/submit", w.tokens[db.UserRoleStaff], ""); status != http.StatusOK {
+		t.Fatalf("submit: %d %s", status, answer)
+	}
+	return made.ID
+}
+
+func TestServeWithWorkersSendsTheTexts(t *testing.T) {
+	t.Parallel()
+	w, gateway, admin := newTown(t), fakegateway.Start(t), freeAddress(t)
+	s := serve(t, w.db.AppURL, append(to(gateway), "--workers", "4", "--admin-addr", admin)...)
+	id := w.submit(t, s.url)
+	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
+	eventually(t, "the text is known to be sent", func() bool {
+		_, answer := text(t, "GET", s.url+"/v1/pickups/"+id.String()+"/messages", w.tokens[db.UserRoleStaff], "")
+		return strings.Contains(answer, `"SENT"`)
+	})
+	gateway.Always(fakegateway.Broken)
+	w.submit(t, s.url)
+	eventually(t, "the retry is counted", func() bool {
+		_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
+		return strings.Contains(metrics, `kind="send_text",outcome="again"`)
+	})
+	if _, err := w.db.Owner().Exec(t.Context(), "UPDATE flags SET enabled = false, version = 2 WHERE name = 'pickup_texts'"); err != nil {
+		t.Fatal(err)
+	}
+	w.submit(t, s.url)
+	eventually(t, "the second text waits", func() bool {
+		_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
+		return strings.Contains(metrics, "waybill_jobs{") && strings.Contains(metrics, "waybill_jobs_oldest_seconds{") &&
+			strings.Contains(metrics, "waybill_jobs_dead_rows{") && strings.Contains(metrics, "waybill_jobs_table_bytes{")
+	})
+	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
+	value := func(name, labels string) string {
+		for line := range strings.Lines(metrics) {
+			if strings.HasPrefix(line, name+"{") && strings.Contains(line, labels) {
+				return line[strings.LastIndex(line, " ")+1 : len(line)-1]
+			}
+		}
+		return "none"
+	}
+	if on, off := value("waybill_texts_owed_total", `pickup_texts="on"`), value("waybill_texts_owed_total", `pickup_texts="off"`); on != "2" || off != "1" {
+		t.Errorf("texts: %s with the flag on, %s with it off", on, off)
+	}
+	if done := value("waybill_job_runs_total", `kind="send_text",outcome="done"`); done != "1" {
+		t.Errorf("%s jobs done", done)
+	}
+	hasNot(t, metrics, w.tenantID.String(), "+1415")
+	s.stop(syscall.SIGTERM)
+	hasNot(t, s.errors.String(), "+1415", gateway.URL, "booked")
+}
+
+func TestWorkAloneSendsTheTexts(t *testing.T) {
+	t.Parallel()
+	w, gateway := newTown(t), fakegateway.Start(t)
+	web := w.inProcess(t)
+	w.submit(t, web.URL)
+	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL, "WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
+		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2")
+	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
+	// A gateway that hangs holds nobody up for longer than was asked.
+	gateway.Always(fakegateway.Hang)
+	w.submit(t, web.URL)
+	eventually(t, "the text is being sent", func() bool { return gateway.Requests() == 2 })
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	var back int
+	if err := w.db.Owner().QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0").Scan(&back); err != nil || back != 1 {
+		t.Errorf("%d jobs are back, %v", back, err)
+	}
+}
+
+func TestDevShowsTheTextsInItsLog(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	d := startDev(t, folder(t), []string{"DATABASE_URL=" + w.db.OwnerURL}, "--log-level", "info")
+	w.submit(t, d.URL)
+	eventually(t, "the text is shown", func() bool { return strings.Contains(d.errors.String(), "body=booked") })
+	d.stop(syscall.SIGTERM)
+}
+
+func TestWorkersNeedAGateway(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"WAYBILL_GATEWAY_URL":        {"serve", "--workers", "1"},
+		"WAYBILL_GATEWAY_SECRET":     {"serve", "--workers", "1", "--gateway-url", "http://127.0.0.1", "--gateway-secret", "hunter2"},
+		"none of http or https":      {"work", "--gateway-url", "smtp://127.0.0.1", "--gateway-secret", fakegateway.Secret},
+		"WAYBILL_GATEWAY_TIMEOUT":    {"work", "--gateway-timeout", "1m"},
+		"nothing to do":              {"work", "--workers", "0"},
+		"between 0 and 10000":        {"work", "--workers", "-1"},
+		"jobs takes one of":          {"jobs", "rerun"},
+		"takes a job's id, or --all": {"jobs", "retry"},
+		"takes a job's id, as":       {"jobs", "retry", "one"},
+	} {
+		code, _, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}, args...)
+		if code != 1 || !strings.Contains(errors, want) || strings.Contains(errors, "hunter2") {
+			t.Errorf("%v: %d %s", args, code, errors)
+		}
+	}
+}
+
+func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	env := []string{"DATABASE_URL=" + w.db.AppURL}
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jobs := func(args ...string) string {
+		t.Helper()
+		code, out, errors := ended(t, "", env, append([]string{"jobs"}, args...)...)
+		if code != 0 {
+			t.Errorf("jobs %v: %d %s", args, code, errors)
+		}
+		return out
+	}
+	has(t, jobs(), "no job has failed")
+	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at, errors, metadata) VALUES
+		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(), ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
+		(1002, 'send_text', 'texts', '{}', 'cancelled', 1, now(), now(), now(), NULL, '{}'),
+		(1003, 'send_text', 'texts', '{}', 'scheduled', 0, NULL, now() + interval '1 minute', now(), NULL, '{"snoozes": 7}'),
+		(1004, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now() - interval '1 hour', NULL, '{}'),
+		(1005, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now(), NULL, '{}'),
+		(1006, 'send_text', 'texts', '{}', 'completed', 1, now(), now(), now(), NULL, '{}')`)
+	list := jobs("list")
+	has(t, list, "1001", "25 of 25", "it broke", "1002", "1003", "7 times", "1004")
+	hasNot(t, list, "1005", "1006")
+	state := func(id int) (state string) {
+		if err := w.db.Owner().QueryRow(t.Context(), "SELECT state FROM river_job WHERE id = $1", id).Scan(&state); err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	has(t, jobs("retry", "1001"), "job 1001 runs again")
+	if state(1001) != "available" || state(1002) != "cancelled" {
+		t.Errorf("after a retry: %s, %s", state(1001), state(1002))
+	}
+	jobs("retry", "--all")
+	if state(1002) != "available" || state(1003) != "available" || state(1005) != "running" || state(1006) != "completed" {
+		t.Error("after a retry of all: ", jobs("list"))
+	}
+	if code, _, errors := ended(t, "", env, "jobs", "retry", "999"); code != 1 || !strings.Contains(errors, "no job 999") {
+		t.Errorf("an unknown job: %d %s", code, errors)
+	}
+	exec("DELETE FROM river_job")
+}
