@@ -98,6 +98,9 @@ func (p patient) conn(ctx context.Context) (*pgxpool.Conn, error) {
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil, &Error{Code: Overloaded, cause: err}
 	}
+	if err != nil && ctx.Err() != nil {
+		return nil, &Error{Code: Timeout, cause: err}
+	}
 	return conn, err
 }
 
