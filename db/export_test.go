@@ -1,7 +1,5 @@
 package db
 
-import "github.com/jackc/pgx/v5/pgxpool"
-
 // What the tests, which are in package db_test because dbtest imports this one,
 // need of its inside.
 
@@ -10,9 +8,6 @@ func StoreOver(q DBTX) *Store { return &Store{Queries: New(q)} }
 
 // DBTX is where the store's statements go.
 func (s *Store) DBTX() DBTX { return s.db }
-
-// Pool is where the store takes its connections from.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // ConstraintCodes gives the code of each constraint that is mapped.
 func ConstraintCodes() map[string]Code {

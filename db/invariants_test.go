@@ -66,6 +66,34 @@ var invariants = []struct{ name, query string }{
 		WHERE (charges > 1 OR refunds > 1
 				OR charged <> charged_cents + refunded_cents OR refunded <> refunded_cents)
 			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
+	{"a text is of an event that owes one, of the same pickup, in the dictionary's words", `
+		SELECT count(*) FROM messages AS m
+		JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+		JOIN pickup_transitions AS t USING (transition)
+		WHERE (m.body IS DISTINCT FROM t.text OR m.pickup_id <> e.pickup_id)
+			AND coalesce($1::uuid, m.tenant_id) = m.tenant_id`},
+	{"an event that owes a text has one, while the switch is on as it was at first", `
+		SELECT count(*) FROM pickup_events AS e
+		JOIN pickup_transitions AS t USING (transition)
+		JOIN flags AS f ON f.tenant_id = e.tenant_id AND f.name = 'pickup_texts' AND f.enabled AND f.version = 1
+		WHERE t.text IS NOT NULL
+			AND NOT EXISTS (SELECT FROM messages AS m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.id)
+			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
+	{"a text with a number has one job, and there is no job but for those", `
+		SELECT count(*) FROM messages AS m
+		FULL JOIN (
+			SELECT (args ->> 'tenant_id')::uuid AS tenant_id, (args ->> 'message_id')::uuid AS id, count(*) AS jobs
+			FROM river_job WHERE kind = 'send_text' GROUP BY 1, 2) AS j USING (tenant_id, id)
+		WHERE coalesce(j.jobs, 0) <> CASE WHEN m.to_number IS NULL THEN 0 ELSE 1 END
+			AND coalesce($1::uuid, tenant_id) = tenant_id`},
+	{"a submit has a job that dispatches, or none, as the switch has been from the first", `
+		SELECT count(*) FROM pickup_events AS e
+		JOIN flags AS f ON f.tenant_id = e.tenant_id AND f.name = 'auto_dispatch' AND f.version = 1
+		LEFT JOIN (
+			SELECT (args ->> 'tenant_id')::uuid AS tenant_id, (args ->> 'event_id')::uuid AS id, count(*) AS jobs
+			FROM river_job WHERE kind = 'dispatch_pickup' GROUP BY 1, 2) AS j ON j.tenant_id = e.tenant_id AND j.id = e.id
+		WHERE coalesce(j.jobs, 0) <> CASE WHEN f.enabled AND e.transition = 'submit' THEN 1 ELSE 0 END
+			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
 }
 
 // checkInvariants is run after every test.

@@ -140,6 +140,67 @@ func AllEntryKindValues() []EntryKind {
 	}
 }
 
+type MessageStatus string
+
+const (
+	MessageStatusQUEUED MessageStatus = "QUEUED"
+	MessageStatusSENT   MessageStatus = "SENT"
+	MessageStatusFAILED MessageStatus = "FAILED"
+)
+
+func (e *MessageStatus) Scan(src interface{}) error {
+	switch s := src.(type) {
+	case []byte:
+		*e = MessageStatus(s)
+	case string:
+		*e = MessageStatus(s)
+	default:
+		return fmt.Errorf("unsupported scan type for MessageStatus: %T", src)
+	}
+	return nil
+}
+
+type NullMessageStatus struct {
+	MessageStatus MessageStatus `json:"message_status"`
+	Valid         bool          `json:"valid"` // Valid is true if MessageStatus is not NULL
+}
+
+// Scan implements the Scanner interface.
+func (ns *NullMessageStatus) Scan(value interface{}) error {
+	if value == nil {
+		ns.MessageStatus, ns.Valid = "", false
+		return nil
+	}
+	ns.Valid = true
+	return ns.MessageStatus.Scan(value)
+}
+
+// Value implements the driver Valuer interface.
+func (ns NullMessageStatus) Value() (driver.Value, error) {
+	if !ns.Valid {
+		return nil, nil
+	}
+	return string(ns.MessageStatus), nil
+}
+
+func (e MessageStatus) Valid() bool {
+	switch e {
+	case MessageStatusQUEUED,
+		MessageStatusSENT,
+		MessageStatusFAILED:
+		return true
+	}
+	return false
+}
+
+func AllMessageStatusValues() []MessageStatus {
+	return []MessageStatus{
+		MessageStatusQUEUED,
+		MessageStatusSENT,
+		MessageStatusFAILED,
+	}
+}
+
 type PickupStatus string
 
 const (
@@ -380,47 +441,6 @@ type Account struct {
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
 }
 
-type AccountKey struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	ID       uuid.UUID `format:"uuid" json:"id"`
-}
-
-type Appointment struct {
-	TenantID   uuid.UUID         `format:"uuid" json:"-"`
-	ID         uuid.UUID         `format:"uuid" json:"id"`
-	FacilityID uuid.UUID         `format:"uuid" json:"facility_id"`
-	PatientID  uuid.UUID         `format:"uuid" json:"patient_id"`
-	ExternalID string            `json:"external_id"`
-	StartsAt   time.Time         `json:"starts_at"`
-	EndsAt     time.Time         `json:"ends_at"`
-	Status     AppointmentStatus `json:"status"`
-	CreatedAt  time.Time         `doc:"When it was created" json:"created_at"`
-	UpdatedAt  time.Time         `json:"updated_at"`
-}
-
-type AppointmentFeed struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	AsOf       time.Time `json:"as_of"`
-}
-
-type AppointmentFeedRecord struct {
-	TenantID          uuid.UUID         `format:"uuid" json:"-"`
-	FeedID            uuid.UUID         `format:"uuid" json:"feed_id"`
-	Position          int32             `json:"position"`
-	ExternalID        string            `json:"external_id"`
-	PatientExternalID string            `json:"patient_external_id"`
-	NewPatientID      uuid.UUID         `format:"uuid" json:"new_patient_id"`
-	GivenName         string            `json:"given_name"`
-	FamilyName        string            `json:"family_name"`
-	BirthDate         Date              `json:"birth_date"`
-	Phone             *string           `json:"phone"`
-	StartsAt          time.Time         `json:"starts_at"`
-	EndsAt            time.Time         `json:"ends_at"`
-	Status            AppointmentStatus `json:"status"`
-	CreatedAt         time.Time         `doc:"When it was created" json:"created_at"`
-}
-
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`
@@ -436,13 +456,6 @@ type Driver struct {
 	CreatedAt       time.Time  `doc:"When it was created" json:"created_at"`
 }
 
-type DriverSlot struct {
-	TenantID uuid.UUID  `format:"uuid" json:"-"`
-	DriverID uuid.UUID  `format:"uuid" json:"driver_id"`
-	PickupID *uuid.UUID `format:"uuid" json:"pickup_id" nullable:"true"`
-	OnDuty   bool       `json:"on_duty"`
-}
-
 type Facility struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
@@ -453,12 +466,6 @@ type Facility struct {
 	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
 	RequestDigest []byte    `json:"-"`
 	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
-}
-
-type FacilityViewer struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	UserID     uuid.UUID `format:"uuid" json:"user_id"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 }
 
 type Flag struct {
@@ -506,6 +513,19 @@ type LedgerEntry struct {
 	CreatedAt     time.Time  `doc:"When it was created" json:"created_at"`
 }
 
+type Message struct {
+	TenantID  uuid.UUID     `format:"uuid" json:"-"`
+	ID        uuid.UUID     `format:"uuid" json:"id"`
+	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
+	EventID   uuid.UUID     `format:"uuid" json:"-"`
+	ToNumber  *string       `json:"to_number"`
+	Body      string        `doc:"Names no patient and no price" example:"Your driver is on the way!" json:"body"`
+	Status    MessageStatus `json:"status"`
+	Reason    *string       `doc:"Why it failed" example:"no_number" json:"reason"`
+	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
+	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
+}
+
 type Patient struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
@@ -528,20 +548,6 @@ type PatientConsent struct {
 	Allowed    bool      `doc:"False where an earlier consent was taken back" json:"allowed"`
 	ActorID    uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"actor_id"`
 	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
-}
-
-type PatientFacility struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
-}
-
-type PatientViewer struct {
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
-	UserID     uuid.UUID `format:"uuid" json:"user_id"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 }
 
 type PhiRead struct {
@@ -604,25 +610,6 @@ type PickupEvent struct {
 	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
 	Xid            uint64         `json:"-"`
 	Seq            int64          `json:"-"`
-}
-
-type PickupTransition struct {
-	Transition TransitionName `json:"transition"`
-	Before     []PickupStatus `json:"before"`
-	After      PickupStatus   `json:"after"`
-	Roles      []UserRole     `json:"roles"`
-	HasDriver  bool           `json:"has_driver"`
-}
-
-type Session struct {
-	TenantID      uuid.UUID  `format:"uuid" json:"-"`
-	TokenHash     []byte     `json:"token_hash"`
-	UserID        uuid.UUID  `format:"uuid" json:"user_id"`
-	PasswordEpoch int64      `json:"password_epoch"`
-	CreatedAt     time.Time  `doc:"When it was created" json:"created_at"`
-	LastSeenAt    time.Time  `json:"last_seen_at"`
-	ExpiresAt     time.Time  `json:"expires_at"`
-	RevokedAt     *time.Time `json:"revoked_at" nullable:"true"`
 }
 
 type Tenant struct {

@@ -127,7 +127,7 @@ func (s *Store) move(ctx context.Context, v Viewer, t Transition) ([]Pickup, err
 		tenantIDs: []uuid.UUID{v.TenantID}, ids: []uuid.UUID{t.PickupID},
 		viewerIDs: []uuid.UUID{v.UserID}, viewerRoles: []string{string(v.Role)}, viewerDriverIDs: []uuid.UUID{v.DriverID},
 		versions: []int64{t.Version}, keys: []string{t.Key}, digests: [][]byte{t.Digest},
-		eventIDs: []uuid.UUID{newID()},
+		eventIDs: []uuid.UUID{newID()}, messageIDs: []uuid.UUID{newID()},
 	}
 	switch t.Name {
 	case TransitionNameSubmit:
@@ -135,47 +135,58 @@ func (s *Store) move(ctx context.Context, v Viewer, t Transition) ([]Pickup, err
 			TenantIds: one.tenantIDs, Ids: one.ids,
 			ViewerIds: one.viewerIDs, ViewerRoles: one.viewerRoles, ViewerDriverIds: one.viewerDriverIDs,
 			Versions: one.versions, IdempotencyKeys: one.keys, RequestDigests: one.digests, EventIds: one.eventIDs,
-			EntryIds: []uuid.UUID{newID()},
+			EntryIds: []uuid.UUID{newID()}, MessageIds: one.messageIDs,
 		})
-		return pickupsOf(rows, func(r SubmitPickupsRow) Pickup { return r.Pickup }), err
+		return movedOf(s, rows, func(r SubmitPickupsRow) moved { return moved(r) }), err
 	case TransitionNameAssign:
 		rows, err := s.AssignPickups(ctx, AssignPickupsParams{
 			TenantIds: one.tenantIDs, Ids: one.ids,
 			ViewerIds: one.viewerIDs, ViewerRoles: one.viewerRoles, ViewerDriverIds: one.viewerDriverIDs,
 			Versions: one.versions, IdempotencyKeys: one.keys, RequestDigests: one.digests, EventIds: one.eventIDs,
-			DriverIds: []uuid.UUID{t.DriverID},
+			MessageIds: one.messageIDs, DriverIds: []uuid.UUID{t.DriverID},
 		})
-		return pickupsOf(rows, func(r AssignPickupsRow) Pickup { return r.Pickup }), err
+		return movedOf(s, rows, func(r AssignPickupsRow) moved { return moved(r) }), err
 	case TransitionNameDispatch:
 		rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
 			TenantID: v.TenantID, ID: t.PickupID, ViewerID: v.UserID, ViewerRole: v.Role,
-			Version: t.Version, IdempotencyKey: t.Key, RequestDigest: t.Digest, EventID: one.eventIDs[0],
+			Version: t.Version, IdempotencyKey: t.Key, RequestDigest: t.Digest, EventID: one.eventIDs[0], MessageID: one.messageIDs[0],
 		})
-		return pickupsOf(rows, func(r DispatchPickupRow) Pickup { return r.Pickup }), err
+		return movedOf(s, rows, func(r DispatchPickupRow) moved { return moved(r) }), err
 	default:
 		rows, err := s.MovePickups(ctx, MovePickupsParams{
 			TenantIds: one.tenantIDs, Ids: one.ids,
 			ViewerIds: one.viewerIDs, ViewerRoles: one.viewerRoles, ViewerDriverIds: one.viewerDriverIDs,
 			Transitions: []string{string(t.Name)}, Versions: one.versions,
 			IdempotencyKeys: one.keys, RequestDigests: one.digests, EventIds: one.eventIDs,
-			EntryIds: []uuid.UUID{newID()}, Reasons: []string{t.Reason},
+			EntryIds: []uuid.UUID{newID()}, MessageIds: one.messageIDs, Reasons: []string{t.Reason},
 		})
-		return pickupsOf(rows, func(r MovePickupsRow) Pickup { return r.Pickup }), err
+		return movedOf(s, rows, func(r MovePickupsRow) moved { return moved(r) }), err
 	}
 }
 
 // asked holds the arrays that all the transitions' statements take.
 type asked struct {
-	tenantIDs, ids, viewerIDs, viewerDriverIDs, eventIDs []uuid.UUID
-	viewerRoles, keys                                    []string
-	versions                                             []int64
-	digests                                              [][]byte
+	tenantIDs, ids, viewerIDs, viewerDriverIDs, eventIDs, messageIDs []uuid.UUID
+	viewerRoles, keys                                                []string
+	versions                                                         []int64
+	digests                                                          [][]byte
 }
 
-func pickupsOf[R any](rows []R, pickup func(R) Pickup) []Pickup {
+// moved is a row of any of the transitions' statements. The texts are those of all
+// the statement: what the transitions owed, and what the tenants' flags let through.
+type moved struct {
+	Pickup        Pickup
+	TextsOwed     int32
+	TextsEnqueued int32
+}
+
+func movedOf[R any](s *Store, rows []R, as func(R) moved) []Pickup {
 	out := make([]Pickup, len(rows))
 	for i, r := range rows {
-		out[i] = pickup(r)
+		m := as(r)
+		if out[i] = m.Pickup; i == 0 && m.TextsOwed > 0 && s.onTexts != nil {
+			s.onTexts(int(m.TextsOwed), int(m.TextsEnqueued))
+		}
 	}
 	return out
 }

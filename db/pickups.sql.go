@@ -14,7 +14,7 @@ import (
 
 const assignPickups = `-- name: AssignPickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, driver_id
+    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, message_id, driver_id
     FROM unnest(
         $1::uuid[],
         $2::uuid[],
@@ -25,14 +25,15 @@ WITH asked AS (
         $7::text[],
         $8::bytea[],
         $9::uuid[],
-        $10::uuid[]
+        $10::uuid[],
+        $11::uuid[]
     ) AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, driver_id)
+        request_digest, event_id, message_id, driver_id)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, a.driver_id, t.after,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id
+        p.tenant_id, p.id, a.driver_id, t.after, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'assign' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -54,7 +55,7 @@ WITH asked AS (
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
 ), free AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.driver_id, l.after, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id
+    SELECT l.tenant_id, l.id, l.driver_id, l.after, l.text, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE s.pickup_id IS NULL
@@ -72,8 +73,8 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id,
-        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
@@ -89,8 +90,37 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
+SELECT
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups
 `
 
 type AssignPickupsParams struct {
@@ -103,11 +133,14 @@ type AssignPickupsParams struct {
 	IdempotencyKeys []string    `json:"idempotency_keys"`
 	RequestDigests  [][]byte    `json:"request_digests"`
 	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
+	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
 	DriverIds       []uuid.UUID `format:"uuid" json:"driver_ids"`
 }
 
 type AssignPickupsRow struct {
-	Pickup Pickup `json:"pickup"`
+	Pickup        Pickup `json:"pickup"`
+	TextsOwed     int32  `json:"texts_owed"`
+	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
 // Gives each pickup the driver named for it. The driver's slot is locked after the
@@ -116,6 +149,7 @@ type AssignPickupsRow struct {
 // Closes: two dispatchers assign one pickup
 // Closes: a late duplicate assigns a pickup again after its release
 // Closes: two flushes lock their rows crosswise
+// Closes: an assign that two callers make owes two texts
 func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([]AssignPickupsRow, error) {
 	rows, err := q.db.Query(ctx, assignPickups,
 		arg.TenantIds,
@@ -127,6 +161,7 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 		arg.IdempotencyKeys,
 		arg.RequestDigests,
 		arg.EventIds,
+		arg.MessageIds,
 		arg.DriverIds,
 	)
 	if err != nil {
@@ -161,6 +196,8 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.TextsOwed,
+			&i.TextsEnqueued,
 		); err != nil {
 			return nil, err
 		}
@@ -323,7 +360,7 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 const dispatchPickup = `-- name: DispatchPickup :many
 WITH locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, t.after,
+        p.tenant_id, p.id, t.after, t.text,
         coalesce(p.pickup_latitude, f.latitude) AS latitude,
         coalesce(p.pickup_longitude, f.longitude) AS longitude
     FROM pickups AS p
@@ -363,21 +400,56 @@ WITH locked AS MATERIALIZED (
     JOIN nearest AS n ON n.tenant_id = l.tenant_id
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+), won AS MATERIALIZED (
+    SELECT
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        $6::uuid AS event_id, $7::uuid AS message_id, l.text
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
     UPDATE driver_slots AS s
-    SET pickup_id = m.id
-    FROM moved AS m
-    WHERE s.tenant_id = m.tenant_id AND s.driver_id = m.driver_id
+    SET pickup_id = w.id
+    FROM won AS w
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.driver_id
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        m.tenant_id, $6::uuid, m.id, m.version, 'dispatch', $7::uuid, m.previous_status, m.status, m.driver_id,
-        nullif($5::text, ''), $8::bytea
-    FROM moved AS m
+        w.tenant_id, w.event_id, w.id, w.version, 'dispatch', $8::uuid, w.previous_status, w.status, w.driver_id,
+        nullif($5::text, ''), $9::bytea
+    FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
+SELECT
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups
 `
 
 type DispatchPickupParams struct {
@@ -387,12 +459,15 @@ type DispatchPickupParams struct {
 	Version        int64     `json:"version"`
 	IdempotencyKey string    `json:"idempotency_key"`
 	EventID        uuid.UUID `format:"uuid" json:"event_id"`
+	MessageID      uuid.UUID `format:"uuid" json:"message_id"`
 	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 	RequestDigest  []byte    `json:"request_digest"`
 }
 
 type DispatchPickupRow struct {
-	Pickup Pickup `json:"pickup"`
+	Pickup        Pickup `json:"pickup"`
+	TextsOwed     int32  `json:"texts_owed"`
+	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
 // Gives one pickup the nearest driver who is free, on duty and whose place is
@@ -404,6 +479,7 @@ type DispatchPickupRow struct {
 // Closes: two dispatchers dispatch one pickup
 // Closes: a late duplicate dispatches a pickup again after its release
 // Closes: a driver is passed over while their location moves
+// Closes: a dispatch that two callers make owes two texts
 func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) ([]DispatchPickupRow, error) {
 	rows, err := q.db.Query(ctx, dispatchPickup,
 		arg.ViewerRole,
@@ -412,6 +488,7 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 		arg.Version,
 		arg.IdempotencyKey,
 		arg.EventID,
+		arg.MessageID,
 		arg.ViewerID,
 		arg.RequestDigest,
 	)
@@ -447,6 +524,8 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.TextsOwed,
+			&i.TextsEnqueued,
 		); err != nil {
 			return nil, err
 		}
@@ -1013,7 +1092,7 @@ func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, er
 
 const movePickups = `-- name: MovePickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key, request_digest, event_id, entry_id, reason
+    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key, request_digest, event_id, entry_id, message_id, reason
     FROM unnest(
         $1::uuid[],
         $2::uuid[],
@@ -1026,14 +1105,15 @@ WITH asked AS (
         $9::bytea[],
         $10::uuid[],
         $11::uuid[],
-        $12::text[]
+        $12::uuid[],
+        $13::text[]
     ) AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key,
-        request_digest, event_id, entry_id, reason)
+        request_digest, event_id, entry_id, message_id, reason)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.reason
+        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id, a.reason
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = a.transition AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -1078,8 +1158,8 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents,
-        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by,
+        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), freed AS (
@@ -1118,8 +1198,37 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
+SELECT
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups
 `
 
 type MovePickupsParams struct {
@@ -1134,11 +1243,14 @@ type MovePickupsParams struct {
 	RequestDigests  [][]byte    `json:"request_digests"`
 	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
 	EntryIds        []uuid.UUID `format:"uuid" json:"entry_ids"`
+	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
 	Reasons         []string    `json:"reasons"`
 }
 
 type MovePickupsRow struct {
-	Pickup Pickup `json:"pickup"`
+	Pickup        Pickup `json:"pickup"`
+	TextsOwed     int32  `json:"texts_owed"`
+	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
 // Every other transition: release, cancel, collect, receive, pack, ship, deliver.
@@ -1152,6 +1264,7 @@ type MovePickupsRow struct {
 // Closes: a cancel misses the driver that it waited for
 // Closes: a late duplicate moves a later round
 // Closes: two flushes lock their rows crosswise
+// Closes: a deliver that two callers make owes two texts
 func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]MovePickupsRow, error) {
 	rows, err := q.db.Query(ctx, movePickups,
 		arg.TenantIds,
@@ -1165,6 +1278,7 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 		arg.RequestDigests,
 		arg.EventIds,
 		arg.EntryIds,
+		arg.MessageIds,
 		arg.Reasons,
 	)
 	if err != nil {
@@ -1199,6 +1313,8 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.TextsOwed,
+			&i.TextsEnqueued,
 		); err != nil {
 			return nil, err
 		}
@@ -1212,7 +1328,7 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 
 const submitPickups = `-- name: SubmitPickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, entry_id, ord
+    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, entry_id, message_id, ord
     FROM unnest(
         $1::uuid[],
         $2::uuid[],
@@ -1223,14 +1339,15 @@ WITH asked AS (
         $7::text[],
         $8::bytea[],
         $9::uuid[],
-        $10::uuid[]
+        $10::uuid[],
+        $11::uuid[]
     ) WITH ORDINALITY AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, entry_id, ord)
+        request_digest, event_id, entry_id, message_id, ord)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id
+        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'submit' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -1252,20 +1369,20 @@ WITH asked AS (
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
 ), funded AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.account_id, l.price_cents, l.ord, l.after, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, c.balance_cents
+    SELECT l.tenant_id, l.id, l.account_id, l.price_cents, l.ord, l.after, l.text, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, c.balance_cents
     FROM locked AS l
     JOIN accounts AS c ON c.tenant_id = l.tenant_id AND c.id = l.account_id
     ORDER BY c.tenant_id, c.id, l.ord
     FOR NO KEY UPDATE OF c
 ), spent AS (
     SELECT
-        f.tenant_id, f.id, f.account_id, f.price_cents, f.ord, f.after, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.balance_cents,
+        f.tenant_id, f.id, f.account_id, f.price_cents, f.ord, f.after, f.text, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.balance_cents,
         spend_in_order(f.balance_cents, -f.price_cents)
             OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
     FROM funded AS f
 ), paying AS (
     SELECT
-        s.tenant_id, s.id, s.account_id, s.price_cents, s.ord, s.after, s.viewer_id, s.idempotency_key, s.request_digest, s.event_id, s.entry_id, s.balance_cents, s.balance_after,
+        s.tenant_id, s.id, s.account_id, s.price_cents, s.ord, s.after, s.text, s.viewer_id, s.idempotency_key, s.request_digest, s.event_id, s.entry_id, s.message_id, s.balance_cents, s.balance_after,
         lag(s.balance_after, 1, s.balance_cents)
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
@@ -1283,8 +1400,8 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents,
-        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by,
+        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text
     FROM moved AS m
     JOIN funded AS f ON f.tenant_id = m.tenant_id AND f.id = m.id
 ), entered AS (
@@ -1311,8 +1428,43 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
+), dispatch_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'dispatch_pickup', 'dispatches', jsonb_build_object('tenant_id', w.tenant_id, 'event_id', w.event_id)
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'auto_dispatch' AND f.enabled
 )
-SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM moved AS pickups
+SELECT
+    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups
 `
 
 type SubmitPickupsParams struct {
@@ -1326,20 +1478,24 @@ type SubmitPickupsParams struct {
 	RequestDigests  [][]byte    `json:"request_digests"`
 	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
 	EntryIds        []uuid.UUID `format:"uuid" json:"entry_ids"`
+	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
 }
 
 type SubmitPickupsRow struct {
-	Pickup Pickup `json:"pickup"`
+	Pickup        Pickup `json:"pickup"`
+	TextsOwed     int32  `json:"texts_owed"`
+	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
 // Charges what each pickup costs and submits it, in the order asked while each
 // account's balance lasts. Effects hang on the rows that moved: a charge's entry,
-// the new balance, the event.
+// the new balance, the event, the text with its job, the job that dispatches.
 // Closes: two callers submit one pickup
 // Closes: a submit and a cancel at once leave a wrong balance
 // Closes: submits at once take more than the balance
 // Closes: a submit pays a price that its caller has not seen
 // Closes: two flushes lock their rows crosswise
+// Closes: a submit that two callers make owes two texts
 func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([]SubmitPickupsRow, error) {
 	rows, err := q.db.Query(ctx, submitPickups,
 		arg.TenantIds,
@@ -1352,6 +1508,7 @@ func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([
 		arg.RequestDigests,
 		arg.EventIds,
 		arg.EntryIds,
+		arg.MessageIds,
 	)
 	if err != nil {
 		return nil, err
@@ -1385,6 +1542,8 @@ func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.TextsOwed,
+			&i.TextsEnqueued,
 		); err != nil {
 			return nil, err
 		}

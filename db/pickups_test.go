@@ -475,10 +475,10 @@ func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, p
 	}
 	tenants, viewers, roles, none := fill(n, v.TenantID), fill(n, v.UserID), fill(n, string(v.Role)), fill(n, uuid.Nil)
 	versions, digests := make([]int64, n), fill(n, digest("flush"))
-	events, entries := make([]uuid.UUID, n), make([]uuid.UUID, n)
+	events, entries, messages := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
 	driverIDs := make([]uuid.UUID, n)
 	for i := range n {
-		events[i], entries[i] = newID(), newID()
+		events[i], entries[i], messages[i] = newID(), newID(), newID()
 		if drivers != nil {
 			driverIDs[i] = drivers[i].DriverID
 		}
@@ -488,19 +488,20 @@ func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, p
 		rows, err := s.SubmitPickups(ctx, db.SubmitPickupsParams{
 			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
 			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, EntryIds: entries,
+			MessageIds: messages,
 		})
 		return len(rows), err
 	case db.TransitionNameAssign:
 		rows, err := s.AssignPickups(ctx, db.AssignPickupsParams{
 			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
-			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, DriverIds: driverIDs,
+			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, MessageIds: messages, DriverIds: driverIDs,
 		})
 		return len(rows), err
 	}
 	rows, err := s.MovePickups(ctx, db.MovePickupsParams{
 		TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
 		Transitions: fill(n, string(name)), Versions: versions, IdempotencyKeys: keys, RequestDigests: digests,
-		EventIds: events, EntryIds: entries, Reasons: make([]string, n),
+		EventIds: events, EntryIds: entries, MessageIds: messages, Reasons: make([]string, n),
 	})
 	return len(rows), err
 }

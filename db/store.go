@@ -26,6 +26,10 @@ type Config struct {
 	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
+
+	// OnTexts, if set, is told how many texts a statement's transitions owed, and how
+	// many of those the tenants' flags let through.
+	OnTexts func(owed, enqueued int)
 }
 
 // Store is the database as the application sees it: the generated queries, each
@@ -35,6 +39,7 @@ type Store struct {
 	*Queries
 	patient patient
 	pool    *pgxpool.Pool
+	onTexts func(owed, enqueued int)
 }
 
 // Open connects as the application's role. It fails if the database cannot be
@@ -72,11 +77,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, withoutPassword(err)
 	}
 	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
-	return &Store{New(p), p, pool}, nil
+	return &Store{New(p), p, pool, c.OnTexts}, nil
 }
 
 // Close waits for the running queries and closes the connections.
 func (s *Store) Close() { s.pool.Close() }
+
+// Pool gives the connections themselves, to River, whose statements are its own.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Ping asks whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }

@@ -101,6 +101,8 @@ func (d *database) world(ctx context.Context) *world {
 		batch.Queue(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, w.tenant, id)
 	}
+	batch.Queue("INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\\x00')",
+		w.tenant, newID(), w.staff.UserID, staffNumber)
 	group := newID()
 	batch.Queue("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\\x00')", w.tenant, group)
 	batch.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)",
@@ -110,6 +112,9 @@ func (d *database) world(ctx context.Context) *world {
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
 	return w
 }
+
+// staffNumber is where the texts go: staff ask for the pickups.
+const staffNumber = "+14155550100"
 
 func queueUser(batch *pgx.Batch, v db.Viewer) {
 	batch.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)

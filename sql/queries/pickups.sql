@@ -140,12 +140,13 @@ LIMIT 100;
 
 -- Charges what each pickup costs and submits it, in the order asked while each
 -- account's balance lasts. Effects hang on the rows that moved: a charge's entry,
--- the new balance, the event.
+-- the new balance, the event, the text with its job, the job that dispatches.
 -- Closes: two callers submit one pickup
 -- Closes: a submit and a cancel at once leave a wrong balance
 -- Closes: submits at once take more than the balance
 -- Closes: a submit pays a price that its caller has not seen
 -- Closes: two flushes lock their rows crosswise
+-- Closes: a submit that two callers make owes two texts
 -- name: SubmitPickups :many
 WITH asked AS (
     SELECT *
@@ -159,14 +160,15 @@ WITH asked AS (
         @idempotency_keys::text[],
         @request_digests::bytea[],
         @event_ids::uuid[],
-        @entry_ids::uuid[]
+        @entry_ids::uuid[],
+        @message_ids::uuid[]
     ) WITH ORDINALITY AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, entry_id, ord)
+        request_digest, event_id, entry_id, message_id, ord)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id
+        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'submit' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -219,8 +221,8 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents,
-        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by,
+        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text
     FROM moved AS m
     JOIN funded AS f ON f.tenant_id = m.tenant_id AND f.id = m.id
 ), entered AS (
@@ -247,8 +249,43 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
+), dispatch_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'dispatch_pickup', 'dispatches', jsonb_build_object('tenant_id', w.tenant_id, 'event_id', w.event_id)
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'auto_dispatch' AND f.enabled
 )
-SELECT sqlc.embed(pickups) FROM moved AS pickups;
+SELECT
+    sqlc.embed(pickups),
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups;
 
 -- Gives each pickup the driver named for it. The driver's slot is locked after the
 -- pickup and must be free; only_one_assigned_driver stands behind it.
@@ -256,6 +293,7 @@ SELECT sqlc.embed(pickups) FROM moved AS pickups;
 -- Closes: two dispatchers assign one pickup
 -- Closes: a late duplicate assigns a pickup again after its release
 -- Closes: two flushes lock their rows crosswise
+-- Closes: an assign that two callers make owes two texts
 -- name: AssignPickups :many
 WITH asked AS (
     SELECT *
@@ -269,14 +307,15 @@ WITH asked AS (
         @idempotency_keys::text[],
         @request_digests::bytea[],
         @event_ids::uuid[],
+        @message_ids::uuid[],
         @driver_ids::uuid[]
     ) AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, driver_id)
+        request_digest, event_id, message_id, driver_id)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, a.driver_id, t.after,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id
+        p.tenant_id, p.id, a.driver_id, t.after, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'assign' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -316,8 +355,8 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id,
-        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
@@ -333,8 +372,37 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT sqlc.embed(pickups) FROM moved AS pickups;
+SELECT
+    sqlc.embed(pickups),
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups;
 
 -- Gives one pickup the nearest driver who is free, on duty and whose place is
 -- known, by great-circle distance. Slots that others are taking are skipped, so
@@ -345,10 +413,11 @@ SELECT sqlc.embed(pickups) FROM moved AS pickups;
 -- Closes: two dispatchers dispatch one pickup
 -- Closes: a late duplicate dispatches a pickup again after its release
 -- Closes: a driver is passed over while their location moves
+-- Closes: a dispatch that two callers make owes two texts
 -- name: DispatchPickup :many
 WITH locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, t.after,
+        p.tenant_id, p.id, t.after, t.text,
         coalesce(p.pickup_latitude, f.latitude) AS latitude,
         coalesce(p.pickup_longitude, f.longitude) AS longitude
     FROM pickups AS p
@@ -388,21 +457,56 @@ WITH locked AS MATERIALIZED (
     JOIN nearest AS n ON n.tenant_id = l.tenant_id
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
     RETURNING p.*
+), won AS MATERIALIZED (
+    SELECT
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        @event_id::uuid AS event_id, @message_id::uuid AS message_id, l.text
+    FROM moved AS m
+    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
     UPDATE driver_slots AS s
-    SET pickup_id = m.id
-    FROM moved AS m
-    WHERE s.tenant_id = m.tenant_id AND s.driver_id = m.driver_id
+    SET pickup_id = w.id
+    FROM won AS w
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.driver_id
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        m.tenant_id, @event_id::uuid, m.id, m.version, 'dispatch', @viewer_id::uuid, m.previous_status, m.status, m.driver_id,
+        w.tenant_id, w.event_id, w.id, w.version, 'dispatch', @viewer_id::uuid, w.previous_status, w.status, w.driver_id,
         nullif(@idempotency_key::text, ''), @request_digest::bytea
-    FROM moved AS m
+    FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT sqlc.embed(pickups) FROM moved AS pickups;
+SELECT
+    sqlc.embed(pickups),
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups;
 
 -- Every other transition: release, cancel, collect, receive, pack, ship, deliver.
 -- The dictionary says from where, to where, by whom, and whether the driver stays.
@@ -415,6 +519,7 @@ SELECT sqlc.embed(pickups) FROM moved AS pickups;
 -- Closes: a cancel misses the driver that it waited for
 -- Closes: a late duplicate moves a later round
 -- Closes: two flushes lock their rows crosswise
+-- Closes: a deliver that two callers make owes two texts
 -- name: MovePickups :many
 WITH asked AS (
     SELECT *
@@ -430,14 +535,15 @@ WITH asked AS (
         @request_digests::bytea[],
         @event_ids::uuid[],
         @entry_ids::uuid[],
+        @message_ids::uuid[],
         @reasons::text[]
     ) AS a (
         tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key,
-        request_digest, event_id, entry_id, reason)
+        request_digest, event_id, entry_id, message_id, reason)
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.reason
+        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver, t.text,
+        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id, a.reason
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = a.transition AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -482,8 +588,8 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents,
-        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by,
+        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), freed AS (
@@ -522,8 +628,37 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), owed AS (
+    SELECT
+        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        (
+            SELECT n.number
+            FROM phone_numbers AS n
+            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
+            ORDER BY n.created_at, n.id
+            LIMIT 1
+        ) AS to_number
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
+), message AS (
+    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
+    SELECT
+        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
+        CASE WHEN o.to_number IS NULL THEN 'no_number' END
+    FROM owed AS o
+), text_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    FROM owed AS o
+    WHERE o.to_number IS NOT NULL
 )
-SELECT sqlc.embed(pickups) FROM moved AS pickups;
+SELECT
+    sqlc.embed(pickups),
+    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
+    (SELECT count(*) FROM owed)::int AS texts_enqueued
+FROM moved AS pickups;
 
 -- Why a transition did not move a pickup, as things stand now: read afresh, after
 -- the fact, and they may have moved again. The event is the one that used this

@@ -1,0 +1,343 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// texting are the transitions that owe a text, each with its statement, and how a
+// pickup gets to where it starts.
+var texting = []struct {
+	query string
+	name  db.TransitionName
+	from  db.PickupStatus
+	text  string
+}{
+	{"SubmitPickups", "submit", "DRAFT", "booked"},
+	{"AssignPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
+	{"DispatchPickup", "dispatch", "SUBMITTED", "Your driver is on the way!"},
+	{"MovePickups", "deliver", "SHIPPED", "delivered"},
+}
+
+var messageRaces = func() (all []check) {
+	for _, t := range texting {
+		all = append(all, check{t.query, fmt.Sprintf("%s %s that two callers make owes two texts", article(t.name), t.name),
+			func(ctx context.Context, w *world) error {
+				w.drivers(ctx, 2)
+				one, other := w.at(ctx, t.from), w.at(ctx, t.from)
+				return first(
+					w.loses(ctx, db.IllegalTransition, w.texting(ctx, t.name, one), w.texting(ctx, t.name, one)),
+					oneWins(together(w.callers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }), db.IllegalTransition),
+					w.expectText(ctx, one, t.name, t.text, staffNumber),
+					w.expectText(ctx, other, t.name, t.text, staffNumber))
+			}})
+	}
+	return append(all,
+		check{"SettleMessage", "two runs of one job settle a text twice", func(ctx context.Context, w *world) error {
+			one, other := w.queued(ctx), w.queued(ctx)
+			sending := func(id uuid.UUID) act { return func(s *db.Store) error { return settle(ctx, s, w.tenant, id, "") } }
+			return first(
+				w.loses(ctx, db.NotFound, sending(one), sending(one)),
+				oneWins(together(w.callers, func(int) error { return sending(other)(w.Store) }), db.NotFound))
+		}},
+		check{"SettleMessage", "a late refusal turns a sent text into a failed one", func(ctx context.Context, w *world) error {
+			id := w.queued(ctx)
+			w.must(settle(ctx, w.as, w.tenant, id, ""))
+			err := settle(ctx, w.Store, w.tenant, id, "refused_410")
+			m := must(w.as.GetMessage(ctx, db.GetMessageParams{TenantID: w.tenant, ID: id}))
+			if m.Status != db.MessageStatusSENT || m.SentAt == nil || m.Reason != nil {
+				return fmt.Errorf("the text is %s", m.Status)
+			}
+			return refused(err, db.NotFound)
+		}})
+}()
+
+var messageRules = func() (all []check) {
+	for _, t := range texting {
+		all = append(all,
+			check{t.query, "a text is owed where its switch is off", func(ctx context.Context, w *world) error {
+				w.driver(ctx, 37.77, -122.42)
+				id := w.at(ctx, t.from)
+				// Not that of another switch.
+				w.set(ctx, "UPDATE flags SET enabled = name <> 'pickup_texts', version = 2 WHERE tenant_id = $1")
+				if err := w.texting(ctx, t.name, id)(w.Store); err != nil {
+					return err
+				}
+				return w.expectNoText(ctx, id, t.name)
+			}},
+			check{t.query, "a text without a number owes a job", func(ctx context.Context, w *world) error {
+				w.driver(ctx, 37.77, -122.42)
+				id := w.at(ctx, t.from)
+				w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
+				return first(w.texting(ctx, t.name, id)(w.Store), w.expectText(ctx, id, t.name, t.text, ""))
+			}},
+			check{t.query, "a text goes to a later number", func(ctx context.Context, w *world) error {
+				w.driver(ctx, 37.77, -122.42)
+				id := w.at(ctx, t.from)
+				// The first is neither the one that was stored first, nor the last.
+				for i, ago := range []string{"2 days", "2 days", "1 day"} {
+					w.set(ctx, "INSERT INTO phone_numbers VALUES ($1, $2, $3, $4, '', date_trunc('day', now()) - $5::interval)",
+						uuid.UUID{15: byte(9 - i)}, w.staff.UserID, fmt.Sprintf("+1415555020%d", i), ago)
+				}
+				// From the table's own order, that of the statement must come.
+				tx := must(w.pool.Begin(ctx))
+				defer tx.Rollback(context.WithoutCancel(ctx))
+				must(tx.Exec(ctx, "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"))
+				err := w.texting(ctx, t.name, id)(w.over(tx))
+				w.must(tx.Commit(ctx))
+				return first(err, w.expectText(ctx, id, t.name, t.text, "+14155550201"))
+			}})
+	}
+	return append(all, check{"SubmitPickups", "a pickup is dispatched where its switch is off, or not where it is on",
+		func(ctx context.Context, w *world) error {
+			manual := w.submittedBy(ctx, w.Store)
+			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
+			automatic := w.submittedBy(ctx, w.Store)
+			for id, want := range map[uuid.UUID]int{manual: 0, automatic: 1} {
+				if got := scan[int](ctx, w.owner, `
+					SELECT count(*) FROM river_job AS j
+					JOIN pickup_events AS e ON j.args = jsonb_build_object('tenant_id', e.tenant_id, 'event_id', e.id)
+					WHERE e.pickup_id = $1 AND e.transition = 'submit' AND j.kind = 'dispatch_pickup' AND j.queue = 'dispatches'`, id); got != want {
+					return fmt.Errorf("%d jobs dispatch it, want %d", got, want)
+				}
+			}
+			return nil
+		}})
+}()
+
+func article(name db.TransitionName) string {
+	if name == "assign" {
+		return "an"
+	}
+	return "a"
+}
+
+// texting makes the transition, for an assign with a driver of its own.
+func (w *world) texting(ctx context.Context, name db.TransitionName, id uuid.UUID) act {
+	by := w.dispatcher
+	if name == "deliver" {
+		by = w.hub
+	}
+	var driver uuid.UUID
+	if name == "assign" {
+		driver = w.driver(ctx, 1, 1).DriverID
+	}
+	return func(s *db.Store) error {
+		return move(ctx, s, by, name, id, func(t *db.Transition) { t.DriverID = driver })
+	}
+}
+
+func (w *world) submittedBy(ctx context.Context, s *db.Store) uuid.UUID {
+	id := w.pickup(ctx)
+	w.must(move(ctx, s, w.staff, db.TransitionNameSubmit, id))
+	return id
+}
+
+// set changes what no statement of the application does. Its first argument is the tenant.
+func (w *world) set(ctx context.Context, statement string, args ...any) {
+	must(w.owner.Exec(ctx, statement, append([]any{w.tenant}, args...)...))
+}
+
+// queued makes a text that is to be sent.
+func (w *world) queued(ctx context.Context) uuid.UUID {
+	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM messages WHERE pickup_id = $1", w.submitted(ctx))
+}
+
+func settle(ctx context.Context, s *db.Store, tenant, id uuid.UUID, reason string) error {
+	n, err := s.SettleMessage(ctx, db.SettleMessageParams{TenantID: tenant, ID: id, Reason: reason})
+	if err == nil && n != 1 {
+		err = &db.Error{Code: db.NotFound}
+	}
+	return err
+}
+
+// expectText says whether the transition left one text, to the number, with one job;
+// without a number, one that has failed, and no job.
+func (w *world) expectText(ctx context.Context, pickup uuid.UUID, name db.TransitionName, text, number string) error {
+	var texts, right, jobs int
+	w.must(w.owner.QueryRow(ctx, `
+		SELECT
+			count(*),
+			count(*) FILTER (WHERE m.pickup_id = e.pickup_id AND m.body = $3 AND coalesce(m.to_number, '') = $4
+				AND m.status = CASE WHEN $4 = '' THEN 'FAILED'::message_status ELSE 'QUEUED' END),
+			(SELECT count(*) FROM river_job AS j
+				WHERE j.kind = 'send_text' AND j.queue = 'texts'
+					AND j.args = ANY (array_agg(jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id))))
+		FROM pickup_events AS e
+		JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id
+		WHERE e.pickup_id = $1 AND e.transition = $2`, pickup, name, text, number).Scan(&texts, &right, &jobs))
+	if want := min(len(number), 1); texts != 1 || right != 1 || jobs != want {
+		return fmt.Errorf("%s owes %d texts, %d of them right, and %d jobs, want one and %d", name, texts, right, jobs, want)
+	}
+	return nil
+}
+
+func (w *world) expectNoText(ctx context.Context, pickup uuid.UUID, name db.TransitionName) error {
+	texts := scan[int](ctx, w.owner, `
+		SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+		WHERE e.pickup_id = $1 AND e.transition = $2`, pickup, name)
+	if texts > 0 {
+		return fmt.Errorf("%s owes %d texts", name, texts)
+	}
+	return nil
+}
+
+// Thirty-two callers make each of the transitions that owe a text, of the same two
+// hundred pickups, half of which were asked for by somebody without a number. The
+// texts are those of the transitions won, the jobs those of the texts with a number.
+func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	const callers = 32
+	rounds := 200
+	if underRace {
+		rounds = 40
+	}
+	drivers := w.drivers(ctx, rounds)
+	some, rest := make([]uuid.UUID, rounds), make([]uuid.UUID, rounds) // to assign, to dispatch
+	for _, set := range [][]uuid.UUID{some, rest} {
+		var mine, theirs []db.Draft
+		for i := range set {
+			d := w.draft(costing(0))
+			set[i] = d.ID
+			if i%2 == 0 {
+				mine = append(mine, d)
+			} else {
+				theirs = append(theirs, d)
+			}
+		}
+		w.must(created(ctx, w.as, w.staff, mine))
+		w.must(created(ctx, w.as, w.dispatcher, theirs))
+	}
+	hub := *w
+	hub.dispatcher = w.hub
+
+	won := map[db.TransitionName]int{}
+	// All try all of the pickups, a few in one statement, each caller beginning elsewhere.
+	race := func(w *world, name db.TransitionName, pickups []uuid.UUID) {
+		const few = 10
+		wins := make([]int, callers)
+		for _, err := range together(callers, func(caller int) error {
+			for offset := range rounds / few {
+				at := (offset*few + caller*30) % rounds
+				order := rand.Perm(few)
+				var ids []uuid.UUID
+				var by []db.Viewer
+				for _, i := range order {
+					ids, by = append(ids, pickups[at+i]), append(by, drivers[at+i])
+				}
+				n, err := w.send(ctx, w.Store, name, ids, by, nil)
+				if wins[caller] += n; err != nil {
+					return err
+				}
+			}
+			return nil
+		}) {
+			w.must(err)
+		}
+		for _, n := range wins {
+			won[name] += n
+		}
+	}
+	race(w, "submit", some)
+	race(w, "assign", some)
+	w.must(w.flush(ctx, w.as, "collect", some, nil))
+	for _, step := range []db.TransitionName{"receive", "pack", "ship"} {
+		w.must(hub.flush(ctx, w.as, step, some, nil))
+	}
+	race(&hub, "deliver", some)
+	race(w, "submit", rest)
+	wins := make([]int, callers)
+	together(callers, func(caller int) error {
+		for i := range rest {
+			if w.dispatching(ctx, rest[(i+caller*rounds/callers)%rounds])(w.Store) == nil {
+				wins[caller]++
+			}
+		}
+		return nil
+	})
+	for _, n := range wins {
+		won["dispatch"] += n
+	}
+
+	for name, times := range map[db.TransitionName]int{"submit": 2, "assign": 1, "deliver": 1, "dispatch": 1} {
+		if won[name] != times*rounds {
+			t.Errorf("%d callers won %s, of %d", won[name], name, times*rounds)
+		}
+		texts := scan[int](ctx, w.owner, `
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			WHERE e.transition = $1`, name)
+		jobs := scan[int](ctx, w.owner, `
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			JOIN river_job AS j ON j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id)
+			WHERE e.transition = $1`, name)
+		if texts != won[name] || jobs != won[name]/2 {
+			t.Errorf("%s was won %d times: %d texts, %d jobs", name, won[name], texts, jobs)
+		}
+	}
+	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM river_job"); n != 5*rounds/2 {
+		t.Errorf("%d jobs in all", n)
+	}
+}
+
+func TestTextsAreCountedByTheirSwitch(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	var told [][2]int
+	s := openStore(t, db.Config{URL: d.AppURL, OnTexts: func(owed, enqueued int) { told = append(told, [2]int{owed, enqueued}) }})
+	id := w.pickup(ctx)
+	w.must(move(ctx, s, w.staff, "submit", id))
+	w.set(ctx, "UPDATE flags SET enabled = false, version = 2 WHERE tenant_id = $1")
+	w.must(assign(ctx, s, w.dispatcher, id, w.driver(ctx, 1, 1)))
+	w.must(move(ctx, s, w.dispatcher, "release", id)) // owes none
+	if !slices.Equal(told, [][2]int{{1, 1}, {1, 0}}) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// Whoever sees the pickup sees its texts; the number is for those who work with it,
+// and for its owner.
+func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	colleague := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleStaff}
+	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, 'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
+	w.set(ctx, "INSERT INTO group_members SELECT $1, id, $2 FROM groups WHERE tenant_id = $1", colleague.UserID)
+	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
+	id := w.assigned(ctx, driver)
+	w.must(move(ctx, w.as, driver, "collect", id))
+	for name, c := range map[string]struct {
+		viewer db.Viewer
+		texts  int
+		number bool
+	}{
+		"admin": {w.admin, 2, true}, "dispatcher": {w.dispatcher, 2, true}, "owner": {w.staff, 2, true},
+		"colleague": {colleague, 2, false}, "driver": {driver, 2, false}, "hub": {w.hub, 2, false},
+		"another driver": {stranger, 0, false}, "another clinic": {w.stranger, 0, false},
+	} {
+		rows := must(w.as.ListMessages(ctx, db.ListMessagesParams{
+			TenantID: w.tenant, PickupID: id, ViewerID: c.viewer.UserID, ViewerRole: c.viewer.Role, ViewerDriverID: c.viewer.DriverID,
+			BeforeCreatedAt: time.Now().Add(time.Hour), BeforeID: uuid.Max, MaxRows: 10,
+		}))
+		if len(rows) != c.texts {
+			t.Errorf("%s sees %d texts, want %d", name, len(rows), c.texts)
+		}
+		for _, r := range rows {
+			if (r.To != nil) != c.number {
+				t.Errorf("%s sees the number %v", name, r.To)
+			}
+		}
+	}
+}
