@@ -5,10 +5,12 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -34,9 +36,10 @@ type combiner[Q, A any] struct {
 	// caller is whose requests go alone for a while, after one of them was refused.
 	caller func(Q) uuid.UUID
 
-	flights int // flushes under way at once, at most
-	largest int // requests in one flush, at most
-	longest int // requests that wait, at most
+	off     bool // each request is a flush of its own, whoever else asks
+	flights int  // flushes under way at once, at most
+	largest int  // requests in one flush, at most
+	longest int  // requests that wait, at most
 
 	mu      sync.Mutex
 	queue   []*request[Q, A]
@@ -74,6 +77,10 @@ const (
 // caller who goes away before its flush is dropped; after that, its write stands.
 func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	r := &request[Q, A]{ctx: ctx, ask: ask}
+	if c.off {
+		c.serve([]*request[Q, A]{r})
+		return r.answer, r.err
+	}
 	if c.keys != nil {
 		r.keys = c.keys(ask)
 	}
@@ -272,6 +279,76 @@ func anyIn(set map[key]struct{}, keys []key) bool {
 	}
 	return false
 }
+
+// found is the row that a request of a flush was answered with, if any was.
+type found[T any] struct {
+	row T
+	is  bool
+}
+
+// byKey gives each request of a flush the row of its key.
+func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) []found[T] {
+	known := make(map[key]T, len(rows))
+	for _, r := range rows {
+		known[rowKey(r)] = r
+	}
+	return each(asks, func(ask Q) (f found[T]) {
+		f.row, f.is = known[keyOf(ask)]
+		return f
+	})
+}
+
+// inPlace gives each request of a flush the row that says, from 1, which it is of.
+func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
+	out := make([]found[R], len(asks))
+	for _, r := range rows {
+		out[asked(r)-1] = found[R]{r, true}
+	}
+	return out
+}
+
+// again resolves what does no harm twice: a read, or the newest of observations.
+func again[Q, A any](flush func(context.Context, []Q) ([]A, error)) func(context.Context, Q) (A, error) {
+	return func(ctx context.Context, ask Q) (A, error) { return one(flush(ctx, []Q{ask})) }
+}
+
+// one is the answer of a flush of one.
+func one[A any](answers []A, err error) (answer A, _ error) {
+	if err != nil {
+		return answer, err
+	}
+	return answers[0], nil
+}
+
+// each gives one value of each.
+func each[Q, V any](asks []Q, value func(Q) V) []V {
+	out := make([]V, len(asks))
+	for i, a := range asks {
+		out[i] = value(a)
+	}
+	return out
+}
+
+// skipping sends the statements of the transitions in a form that does not wait for a
+// pickup that somebody else holds, but leaves it out: in a flush of many, one of them
+// would keep all the others waiting. Those left out are tried again alone.
+type skipping struct{ DBTX }
+
+func (q skipping) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return q.DBTX.Query(ctx, skippingForm[sql], args...)
+}
+
+var skippingForm = func() map[string]string {
+	forms := map[string]string{}
+	for _, sql := range []string{submitPickups, assignPickups, movePickups} {
+		const lock = "FOR NO KEY UPDATE OF p\n"
+		if strings.Count(sql, lock) != 1 {
+			panic("a transition locks its pickups otherwise")
+		}
+		forms[sql] = strings.Replace(sql, lock, "FOR NO KEY UPDATE OF p SKIP LOCKED\n", 1)
+	}
+	return forms
+}()
 
 // rolledBack tells whether err is the server's own refusal of a statement, of which
 // nothing is left.

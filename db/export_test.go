@@ -4,7 +4,7 @@ package db
 // need of its inside.
 
 // StoreOver is a store whose statements go through q, which may rewrite them.
-func StoreOver(q DBTX) *Store { return &Store{Queries: New(q)} }
+func StoreOver(q DBTX) *Store { return newStore(q, true) }
 
 // DBTX is where the store's statements go.
 func (s *Store) DBTX() DBTX { return s.db }

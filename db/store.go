@@ -26,6 +26,7 @@ type Config struct {
 	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
+	OneByOne         bool          // concurrent requests do not share statements
 
 	// OnTexts, if set, is told how many texts a statement's transitions owed, and how
 	// many of those the tenants' flags let through.
@@ -40,6 +41,8 @@ type Store struct {
 	patient patient
 	pool    *pgxpool.Pool
 	onTexts func(owed, enqueued int)
+
+	combined
 }
 
 // Open connects as the application's role. It fails if the database cannot be
@@ -77,7 +80,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, withoutPassword(err)
 	}
 	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
-	return &Store{New(p), p, pool, c.OnTexts}, nil
+	s := newStore(p, c.OneByOne)
+	s.patient, s.pool, s.onTexts = p, pool, c.OnTexts
+	return s, nil
+}
+
+// newStore is a store whose statements go through q.
+func newStore(q DBTX, oneByOne bool) *Store {
+	s := &Store{Queries: New(q)}
+	s.combined = combine(s, oneByOne)
+	return s
 }
 
 // Close waits for the running queries and closes the connections.
