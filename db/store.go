@@ -67,6 +67,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if settings["application_name"] == "" {
 		settings["application_name"] = "waybill"
 	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		registerUUIDs(conn.TypeMap())
+		return nil
+	}
 	// A caller who goes away cancels the query on the server; the connection lives on.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
