@@ -2,13 +2,11 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -174,12 +172,10 @@ func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriver
 	if time.Until(in.Body.LocatedAt) > ahead {
 		return nil, problem(db.ValidationFailed, "located_at", "located_at is in the future.")
 	}
-	row, err := a.store.LocateDriver(ctx, db.LocateDriverParams{
-		TenantID: v.TenantID, ID: in.DriverID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-		Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, LocatedAt: in.Body.LocatedAt,
+	row, applied, err := a.store.Locate(ctx, v, db.Location{
+		DriverID: in.DriverID, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, At: in.Body.LocatedAt,
 	})
-	applied := err == nil
-	if errors.Is(err, pgx.ErrNoRows) {
+	if err == nil && !applied {
 		row, err = a.driver(ctx, v, in.DriverID)
 	}
 	if err != nil {

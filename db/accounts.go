@@ -9,6 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// maxBalance is what accounts_balance_limit_check allows.
+const maxBalance = 1<<53 - 1
+
 // Entry asks for one charge or deposit.
 type Entry struct {
 	ID          uuid.UUID // the caller's: it makes a repeat harmless
@@ -19,44 +22,96 @@ type Entry struct {
 	Digest      []byte // of the request, to know a repeat
 }
 
+// entry is an Entry under way, for its viewer.
+type entry struct {
+	Entry
+	viewer Viewer
+}
+
 // Enter books one charge or deposit. replayed says that an earlier try of the same
 // request did. Refused with NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
-func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (entry LedgerEntry, replayed bool, err error) {
+func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
+	for attempt := range attempts {
+		ask := entry{e, v}
+		var made found[LedgerEntry]
+		if attempt == 0 {
+			made, err = s.entries.do(ctx, ask)
+		} else {
+			pause(ctx, attempt)
+			made, err = one(s.flushEntries(ctx, []entry{ask}))
+		}
+		if err != nil {
+			return LedgerEntry{}, false, Explain(err)
+		}
+		if made.is {
+			return made.row, false, nil
+		}
+		booked, replayed, err = s.explainEntry(ctx, v, e)
+		if err == nil || !errors.Is(err, errAgain) {
+			return booked, replayed, err
+		}
+	}
+	return LedgerEntry{}, false, refuse(Overloaded, "")
+}
+
+func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
 	rows, err := s.CreateLedgerEntries(ctx, CreateLedgerEntriesParams{
-		TenantIds:      []uuid.UUID{v.TenantID},
-		Ids:            []uuid.UUID{e.ID},
-		AccountIds:     []uuid.UUID{e.AccountID},
-		Kinds:          []string{string(e.Kind)},
-		AmountsCents:   []int64{e.AmountCents},
-		Notes:          []string{e.Note},
-		ActorIds:       []uuid.UUID{v.UserID},
-		RequestDigests: [][]byte{e.Digest},
+		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
+		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
+		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),
+		Kinds:          each(asks, func(e entry) string { return string(e.Kind) }),
+		AmountsCents:   each(asks, func(e entry) int64 { return e.AmountCents }),
+		Notes:          each(asks, func(e entry) string { return e.Note }),
+		ActorIds:       each(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
+		RequestDigests: each(asks, func(e entry) []byte { return e.Digest }),
 	})
-	if err != nil {
-		return LedgerEntry{}, false, Explain(err)
+	return byKey(asks,
+		func(e entry) key { return key{e.viewer.TenantID, e.ID} },
+		each(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
+		func(e LedgerEntry) key { return key{e.TenantID, e.ID} }), err
+}
+
+// resolveEntry finds out what became of an entry whose statement may have been
+// committed: its id is there, or it is tried again, which does nothing if it is by then.
+func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
+	find := func() (found[LedgerEntry], error) {
+		row, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return found[LedgerEntry]{}, nil
+		}
+		return found[LedgerEntry]{row, err == nil && bytes.Equal(row.RequestDigest, e.Digest)}, err
 	}
-	if len(rows) == 1 {
-		return rows[0].LedgerEntry, false, nil
+	if f, err := find(); f.is || err != nil {
+		return f, err
 	}
-	return s.explainEntry(ctx, v, e)
+	f, err := one(s.flushEntries(ctx, []entry{e}))
+	if f.is || err != nil {
+		return f, err
+	}
+	return find()
 }
 
 // explainEntry says why an entry was not made, from reads of its own. The id comes
 // first: a charge that was paid is paid, however empty the account is by now.
 func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntry, bool, error) {
-	entry, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
+	booked, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
 	switch {
-	case err == nil && bytes.Equal(entry.RequestDigest, e.Digest):
-		return entry, true, nil
+	case err == nil && bytes.Equal(booked.RequestDigest, e.Digest):
+		return booked, true, nil
 	case err == nil:
 		return LedgerEntry{}, false, refuse(IDReused, "id")
 	case !errors.Is(err, pgx.ErrNoRows):
 		return LedgerEntry{}, false, Explain(err)
 	}
-	if _, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID}); err != nil {
+	account, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
+	switch {
+	case err != nil:
 		return LedgerEntry{}, false, Explain(err)
-	}
-	if e.Kind == EntryKindCharge {
+	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
+		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
+		// The balance has moved since; or, in a flush, a repeat took up what was left.
+		return LedgerEntry{}, false, errAgain
+	case e.Kind == EntryKindCharge:
 		return LedgerEntry{}, false, refuse(InsufficientFunds, "")
 	}
 	return LedgerEntry{}, false, refuse(BalanceTooLarge, "amount_cents")

@@ -238,56 +238,88 @@ func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Dri
 	return items, nil
 }
 
-const locateDriver = `-- name: LocateDriver :one
-UPDATE drivers
-SET latitude = $1::float8,
-    longitude = $2::float8,
-    located_at = $3::timestamptz,
-    location_version = location_version + 1
-WHERE tenant_id = $4
-    AND id = $5
-    AND coalesce(located_at, '-infinity') < $3
-    AND ($6::user_role <> 'driver' OR id = $7::uuid)
-RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at
+const locateDrivers = `-- name: LocateDrivers :many
+WITH asked AS (
+    SELECT tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at
+    FROM unnest(
+        $1::uuid[],
+        $2::uuid[],
+        ($3::text[])::user_role[],
+        $4::uuid[],
+        $5::float8[],
+        $6::float8[],
+        $7::timestamptz[]
+    ) AS a (tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at)
+), locked AS MATERIALIZED (
+    SELECT d.tenant_id, d.id, a.latitude, a.longitude, a.located_at
+    FROM asked AS a
+    JOIN drivers AS d ON d.tenant_id = a.tenant_id AND d.id = a.id
+    WHERE coalesce(d.located_at, '-infinity') < a.located_at
+        AND (a.viewer_role <> 'driver' OR d.id = a.viewer_driver_id)
+    ORDER BY d.tenant_id, d.id
+    FOR NO KEY UPDATE OF d
+)
+UPDATE drivers AS d
+SET latitude = l.latitude,
+    longitude = l.longitude,
+    located_at = l.located_at,
+    location_version = d.location_version + 1
+FROM locked AS l
+WHERE d.tenant_id = l.tenant_id AND d.id = l.id
+RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at
 `
 
-type LocateDriverParams struct {
-	Latitude       float64   `json:"latitude"`
-	Longitude      float64   `json:"longitude"`
-	LocatedAt      time.Time `json:"located_at"`
-	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	ID             uuid.UUID `format:"uuid" json:"id"`
-	ViewerRole     UserRole  `json:"viewer_role"`
-	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+type LocateDriversParams struct {
+	TenantIds       []uuid.UUID `format:"uuid" json:"tenant_ids"`
+	Ids             []uuid.UUID `format:"uuid" json:"ids"`
+	ViewerRoles     []string    `json:"viewer_roles"`
+	ViewerDriverIds []uuid.UUID `format:"uuid" json:"viewer_driver_ids"`
+	Latitudes       []float64   `json:"latitudes"`
+	Longitudes      []float64   `json:"longitudes"`
+	LocatedAts      []time.Time `json:"located_ats"`
 }
 
 // The newest observation wins, in whatever order they come. Nothing that edits
 // compare moves: a fleet under way does not fail every edit.
 // Closes: a late location overwrites a newer one
-func (q *Queries) LocateDriver(ctx context.Context, arg LocateDriverParams) (Driver, error) {
-	row := q.db.QueryRow(ctx, locateDriver,
-		arg.Latitude,
-		arg.Longitude,
-		arg.LocatedAt,
-		arg.TenantID,
-		arg.ID,
-		arg.ViewerRole,
-		arg.ViewerDriverID,
+// Closes: two flushes lock their drivers crosswise
+func (q *Queries) LocateDrivers(ctx context.Context, arg LocateDriversParams) ([]Driver, error) {
+	rows, err := q.db.Query(ctx, locateDrivers,
+		arg.TenantIds,
+		arg.Ids,
+		arg.ViewerRoles,
+		arg.ViewerDriverIds,
+		arg.Latitudes,
+		arg.Longitudes,
+		arg.LocatedAts,
 	)
-	var i Driver
-	err := row.Scan(
-		&i.TenantID,
-		&i.ID,
-		&i.UserID,
-		&i.Name,
-		&i.OnDuty,
-		&i.Latitude,
-		&i.Longitude,
-		&i.LocatedAt,
-		&i.LocationVersion,
-		&i.Version,
-		&i.RequestDigest,
-		&i.CreatedAt,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Driver{}
+	for rows.Next() {
+		var i Driver
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.UserID,
+			&i.Name,
+			&i.OnDuty,
+			&i.Latitude,
+			&i.Longitude,
+			&i.LocatedAt,
+			&i.LocationVersion,
+			&i.Version,
+			&i.RequestDigest,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -28,7 +29,7 @@ var driverRaces = []check{
 			return editDriver(ctx, s, w.dispatcher, driver, name, version)
 		})
 	}},
-	{"LocateDriver", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
 		driver, base := w.driver(ctx, 1, 1), time.Now()
 		at := func(seconds int) act {
 			return func(s *db.Store) error {
@@ -44,6 +45,17 @@ var driverRaces = []check{
 			return fmt.Errorf("the driver is at %v, want %v", got, want)
 		}
 		return nil
+	}},
+	{"LocateDrivers", "two flushes lock their drivers crosswise", func(ctx context.Context, w *world) error {
+		var drivers []uuid.UUID
+		for range 6 {
+			drivers = append(drivers, w.driver(ctx, 1, 1).DriverID)
+		}
+		at := time.Now()
+		return w.locksInOrder(ctx, "drivers", "id", drivers, func(s *db.Store, order []uuid.UUID) error {
+			at = at.Add(time.Second)
+			return locateAll(ctx, s, w.dispatcher, order, 3, at)
+		})
 	}},
 }
 
@@ -65,13 +77,13 @@ var driverRules = []check{
 		}
 		return err
 	}},
-	{"LocateDriver", "a driver moves another", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a driver moves another", func(ctx context.Context, w *world) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		return first(
 			refused(locate(ctx, w.Store, one, other, 3, time.Now().Add(time.Minute)), db.NotFound),
 			locate(ctx, w.Store, w.dispatcher, other, 3, time.Now().Add(time.Minute)))
 	}},
-	{"LocateDriver", "a fleet under way fails no edit", func(ctx context.Context, w *world) error {
+	{"LocateDrivers", "a fleet under way fails no edit", func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
 		w.must(locate(ctx, w.Store, driver, driver, 3, time.Now().Add(time.Minute)))
 		return editDriver(ctx, w.as, w.dispatcher, driver, "next", 1)
@@ -102,9 +114,23 @@ func setDuty(ctx context.Context, s *db.Store, driver db.Viewer, onDuty bool) er
 }
 
 func locate(ctx context.Context, s *db.Store, by, of db.Viewer, latitude float64, at time.Time) error {
-	_, err := s.LocateDriver(ctx, db.LocateDriverParams{
-		TenantID: of.TenantID, ID: of.DriverID, Latitude: latitude, Longitude: 1, LocatedAt: at,
-		ViewerRole: by.Role, ViewerDriverID: by.DriverID,
-	})
+	return locateAll(ctx, s, by, []uuid.UUID{of.DriverID}, latitude, at)
+}
+
+// locateAll moves all in one statement, and is refused if it does not move one of them.
+func locateAll(ctx context.Context, s *db.Store, by db.Viewer, drivers []uuid.UUID, latitude float64, at time.Time) error {
+	p := db.LocateDriversParams{Ids: drivers}
+	for range drivers {
+		p.TenantIds = append(p.TenantIds, by.TenantID)
+		p.ViewerRoles = append(p.ViewerRoles, string(by.Role))
+		p.ViewerDriverIds = append(p.ViewerDriverIds, by.DriverID)
+		p.Latitudes = append(p.Latitudes, latitude)
+		p.Longitudes = append(p.Longitudes, 1)
+		p.LocatedAts = append(p.LocatedAts, at)
+	}
+	rows, err := s.LocateDrivers(ctx, p)
+	if err == nil && len(rows) < len(drivers) {
+		err = pgx.ErrNoRows
+	}
 	return err
 }

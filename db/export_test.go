@@ -16,7 +16,7 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
 		}
 		return rewrite(viewing{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }, v})
 	}
-	return &Store{Queries: New(rewrite(q)), viewing: viewing}
+	return newStore(rewrite(q), viewing, true)
 }
 
 // DBTX is where the statements go.

@@ -11,6 +11,52 @@ import (
 	"github.com/google/uuid"
 )
 
+const getMovedPickup = `-- name: GetMovedPickup :one
+SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+FROM pickup_events AS e
+JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+WHERE e.tenant_id = $1 AND e.id = $2
+`
+
+type GetMovedPickupParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	EventID  uuid.UUID `format:"uuid" json:"event_id"`
+}
+
+// What an event did: the pickup that it moved, as it is now. Whoever knows the event's
+// id made it, or tried to: they learn whether they did.
+func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (Pickup, error) {
+	row := q.db.QueryRow(ctx, getMovedPickup, arg.TenantID, arg.EventID)
+	var i Pickup
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.Status,
+		&i.PreviousStatus,
+		&i.FacilityID,
+		&i.AccountID,
+		&i.RequestedBy,
+		&i.DriverID,
+		&i.PriceCents,
+		&i.ChargedCents,
+		&i.RefundedCents,
+		&i.PickupAddress,
+		&i.PickupLatitude,
+		&i.PickupLongitude,
+		&i.DropoffAddress,
+		&i.WindowStart,
+		&i.WindowEnd,
+		&i.Note,
+		&i.CancelReason,
+		&i.Version,
+		&i.RequestDigest,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.PatientID,
+	)
+	return i, err
+}
+
 const getPickupEvent = `-- name: GetPickupEvent :one
 SELECT tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, idempotency_key, request_digest, created_at, xid, seq FROM pickup_events WHERE tenant_id = $1 AND id = $2
 `

@@ -211,33 +211,34 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 
 const createPickups = `-- name: CreatePickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, request_digest, ord
+    SELECT batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, request_digest, ord
     FROM unnest(
-        $1::uuid[],
+        $1::int[],
         $2::uuid[],
         $3::uuid[],
-        ($4::text[])::user_role[],
-        $5::uuid[],
+        $4::uuid[],
+        ($5::text[])::user_role[],
         $6::uuid[],
         $7::uuid[],
-        $8::bigint[],
-        $9::text[],
-        $10::float8[],
+        $8::uuid[],
+        $9::bigint[],
+        $10::text[],
         $11::float8[],
-        $12::text[],
-        $13::timestamptz[],
+        $12::float8[],
+        $13::text[],
         $14::timestamptz[],
-        $15::text[],
-        $16::bytea[]
+        $15::timestamptz[],
+        $16::text[],
+        $17::bytea[]
     ) WITH ORDINALITY AS a (
-        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
+        batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
         pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
         note, request_digest, ord)
 ), known AS (
     SELECT p.tenant_id, p.id, p.request_digest
     FROM asked AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-), acceptable AS (
+), acceptable AS MATERIALIZED (
     SELECT a.ord
     FROM asked AS a
     JOIN facilities AS f ON f.tenant_id = a.tenant_id AND f.id = a.facility_id
@@ -262,13 +263,14 @@ SELECT
     nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
     nullif(a.note, ''), a.request_digest
 FROM asked AS a
-WHERE (SELECT count(*) FROM acceptable) = (SELECT count(*) FROM asked)
+WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
     AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
 ORDER BY a.tenant_id, a.id
 RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
 `
 
 type CreatePickupsParams struct {
+	Batches          []int32     `json:"batches"`
 	TenantIds        []uuid.UUID `format:"uuid" json:"tenant_ids"`
 	Ids              []uuid.UUID `format:"uuid" json:"ids"`
 	ViewerIds        []uuid.UUID `format:"uuid" json:"viewer_ids"`
@@ -287,9 +289,9 @@ type CreatePickupsParams struct {
 	RequestDigests   [][]byte    `json:"request_digests"`
 }
 
-// Pickups as drafts, all of them or none: where one names a facility that its
-// requester does not see, or such a patient, an account that is not there, or an id that belongs to
-// another request, none is inserted, and a fresh read tells which. Those that were
+// Pickups as drafts, all of a batch or none: where one names a facility that its
+// requester does not see, or such a patient, an account that is not there, or an id
+// that belongs to another request, none is inserted, and a fresh read tells which. Those that were
 // inserted by an earlier try of the same request are left as they are. Absent values
 // are the zero of their type: ”, NaN, the year 1, the nil uuid.
 // Closes: a retried request makes a second pickup
@@ -297,6 +299,7 @@ type CreatePickupsParams struct {
 // Closes: two batches insert the same ids crosswise
 func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([]Pickup, error) {
 	rows, err := q.db.Query(ctx, createPickups,
+		arg.Batches,
 		arg.TenantIds,
 		arg.Ids,
 		arg.ViewerIds,
@@ -853,14 +856,14 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 }
 
 const getPickups = `-- name: GetPickups :many
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, a.asked::bigint AS asked
 FROM unnest(
     $1::uuid[],
     $2::uuid[],
     $3::uuid[],
     ($4::text[])::user_role[],
     $5::uuid[]
-) AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id)
+) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, asked)
 JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
 WHERE CASE a.viewer_role
         WHEN 'admin' THEN true
@@ -881,9 +884,14 @@ type GetPickupsParams struct {
 	ViewerDriverIds []uuid.UUID `format:"uuid" json:"viewer_driver_ids"`
 }
 
+type GetPickupsRow struct {
+	Pickup Pickup `json:"pickup"`
+	Asked  int64  `json:"asked"`
+}
+
 // Pickups by key, each for its viewer: one that they may not see is one that is
-// not there.
-func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]Pickup, error) {
+// not there. Asked counts from 1.
+func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPickupsRow, error) {
 	rows, err := q.db.Query(ctx, getPickups,
 		arg.TenantIds,
 		arg.Ids,
@@ -895,34 +903,35 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]Picku
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Pickup{}
+	items := []GetPickupsRow{}
 	for rows.Next() {
-		var i Pickup
+		var i GetPickupsRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.Status,
-			&i.PreviousStatus,
-			&i.FacilityID,
-			&i.AccountID,
-			&i.RequestedBy,
-			&i.DriverID,
-			&i.PriceCents,
-			&i.ChargedCents,
-			&i.RefundedCents,
-			&i.PickupAddress,
-			&i.PickupLatitude,
-			&i.PickupLongitude,
-			&i.DropoffAddress,
-			&i.WindowStart,
-			&i.WindowEnd,
-			&i.Note,
-			&i.CancelReason,
-			&i.Version,
-			&i.RequestDigest,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PatientID,
+			&i.Pickup.TenantID,
+			&i.Pickup.ID,
+			&i.Pickup.Status,
+			&i.Pickup.PreviousStatus,
+			&i.Pickup.FacilityID,
+			&i.Pickup.AccountID,
+			&i.Pickup.RequestedBy,
+			&i.Pickup.DriverID,
+			&i.Pickup.PriceCents,
+			&i.Pickup.ChargedCents,
+			&i.Pickup.RefundedCents,
+			&i.Pickup.PickupAddress,
+			&i.Pickup.PickupLatitude,
+			&i.Pickup.PickupLongitude,
+			&i.Pickup.DropoffAddress,
+			&i.Pickup.WindowStart,
+			&i.Pickup.WindowEnd,
+			&i.Pickup.Note,
+			&i.Pickup.CancelReason,
+			&i.Pickup.Version,
+			&i.Pickup.RequestDigest,
+			&i.Pickup.CreatedAt,
+			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
+			&i.Asked,
 		); err != nil {
 			return nil, err
 		}

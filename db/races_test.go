@@ -44,10 +44,8 @@ func (c check) try(ctx context.Context, w *world) (err error) {
 }
 
 // run gives each check a tenant of its own, in one database, several times over.
-func run(t *testing.T, checks []check, rounds int) {
+func run(t *testing.T, d *database, checks []check, rounds int) {
 	t.Helper()
-	t.Parallel()
-	d := open(t)
 	byQuery := map[string][]check{}
 	for _, c := range checks {
 		byQuery[c.query] = append(byQuery[c.query], c)
@@ -67,9 +65,21 @@ func run(t *testing.T, checks []check, rounds int) {
 	}
 }
 
-func TestRaces(t *testing.T) { run(t, races(), 3) }
+func TestRaces(t *testing.T) {
+	t.Parallel()
+	run(t, open(t), races(), 3)
+}
 
-func TestRules(t *testing.T) { run(t, rules(), 1) }
+func TestRules(t *testing.T) {
+	t.Parallel()
+	run(t, open(t), rules(), 1)
+}
+
+// TestRacesCombined runs them with requests that share statements.
+func TestRacesCombined(t *testing.T) {
+	t.Parallel()
+	run(t, openCombining(t), slices.Concat(races(), rules()), 1)
+}
 
 // closes reads the races that the queries' comments say they close, each with the
 // query's name before it.

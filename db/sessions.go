@@ -88,19 +88,36 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	if !ok {
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
-	row, err := s.GetSession(ctx, GetSessionParams{TenantID: tenantID, TokenHash: hash, Idle: idle})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Viewer{}, refuse(Unauthenticated, "")
-	}
+	known, err := s.sessions.do(ctx, session{tenantID, hash, idle})
 	if err != nil {
 		return Viewer{}, err
 	}
+	if !known.is {
+		return Viewer{}, refuse(Unauthenticated, "")
+	}
+	row := known.row
 	if row.Stale {
 		if _, err := s.TouchSession(ctx, TouchSessionParams{TenantID: tenantID, TokenHash: hash}); err != nil {
 			return Viewer{}, err
 		}
 	}
 	return Viewer{row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt}, nil
+}
+
+// session asks whose it is.
+type session struct {
+	tenantID uuid.UUID
+	hash     []byte
+	idle     time.Duration // the same for all
+}
+
+func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
+	rows, err := s.GetSessions(ctx, GetSessionsParams{
+		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
+		TokenHashes: each(asks, func(a session) []byte { return a.hash }),
+		Idle:        asks[0].idle,
+	})
+	return inPlace(asks, rows, func(r GetSessionsRow) int64 { return r.Asked }), err
 }
 
 // CloseSession revokes the token's session, at once and on every process.

@@ -84,8 +84,9 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (C
 	return i, err
 }
 
-const getSession = `-- name: GetSession :one
+const getSessions = `-- name: GetSessions :many
 SELECT
+    a.asked::bigint AS asked,
     s.tenant_id,
     s.user_id,
     u.role,
@@ -93,26 +94,26 @@ SELECT
     t.digest_key,
     s.expires_at,
     (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
-FROM sessions AS s
+FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS a (tenant_id, token_hash, asked)
+JOIN sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 JOIN tenants AS t ON t.id = s.tenant_id
 LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.user_id = s.user_id
-WHERE s.tenant_id = $1
-    AND s.token_hash = $2
-    AND s.revoked_at IS NULL
+WHERE s.revoked_at IS NULL
     AND s.expires_at > now()
     AND s.last_seen_at > now() - $3::interval
     AND s.password_epoch = u.password_epoch
     AND u.active
 `
 
-type GetSessionParams struct {
-	TenantID  uuid.UUID     `format:"uuid" json:"-"`
-	TokenHash []byte        `json:"token_hash"`
-	Idle      time.Duration `json:"idle"`
+type GetSessionsParams struct {
+	TenantIds   []uuid.UUID   `format:"uuid" json:"tenant_ids"`
+	TokenHashes [][]byte      `json:"token_hashes"`
+	Idle        time.Duration `json:"idle"`
 }
 
-type GetSessionRow struct {
+type GetSessionsRow struct {
+	Asked     int64     `json:"asked"`
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	UserID    uuid.UUID `format:"uuid" json:"user_id"`
 	Role      UserRole  `json:"role"`
@@ -122,22 +123,36 @@ type GetSessionRow struct {
 	Stale     bool      `json:"stale"`
 }
 
-// Who calls, by the hash of their token: nobody, unless the session, its user and
+// Who calls, by the hashes of their tokens: nobody, unless the session, its user and
 // the password it was opened with are all still good. The driver is the one whose
-// login this is, else the nil uuid.
-func (q *Queries) GetSession(ctx context.Context, arg GetSessionParams) (GetSessionRow, error) {
-	row := q.db.QueryRow(ctx, getSession, arg.TenantID, arg.TokenHash, arg.Idle)
-	var i GetSessionRow
-	err := row.Scan(
-		&i.TenantID,
-		&i.UserID,
-		&i.Role,
-		&i.DriverID,
-		&i.DigestKey,
-		&i.ExpiresAt,
-		&i.Stale,
-	)
-	return i, err
+// login this is, else the nil uuid. Asked counts from 1.
+func (q *Queries) GetSessions(ctx context.Context, arg GetSessionsParams) ([]GetSessionsRow, error) {
+	rows, err := q.db.Query(ctx, getSessions, arg.TenantIds, arg.TokenHashes, arg.Idle)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []GetSessionsRow{}
+	for rows.Next() {
+		var i GetSessionsRow
+		if err := rows.Scan(
+			&i.Asked,
+			&i.TenantID,
+			&i.UserID,
+			&i.Role,
+			&i.DriverID,
+			&i.DigestKey,
+			&i.ExpiresAt,
+			&i.Stale,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const revokeSession = `-- name: RevokeSession :execrows

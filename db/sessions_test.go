@@ -46,7 +46,7 @@ var sessionRaces = []check{
 }
 
 var sessionRules = []check{
-	{"GetSession", "a session that is over lets in", func(ctx context.Context, w *world) error {
+	{"GetSessions", "a session that is over lets in", func(ctx context.Context, w *world) error {
 		for _, over := range []string{
 			"expires_at = now() - interval '1 second'",
 			"last_seen_at = now() - interval '61 minutes'",
@@ -61,7 +61,7 @@ var sessionRules = []check{
 		}
 		return nil
 	}},
-	{"GetSession", "a user deactivated by hand is let in", func(ctx context.Context, w *world) error {
+	{"GetSessions", "a user deactivated by hand is let in", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", w.tenant, w.staff.UserID))
 		return w.isOver(ctx, token)

@@ -26,6 +26,7 @@ type Config struct {
 	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
+	OneByOne         bool          // concurrent requests do not share statements
 
 	// OnTexts, if set, is told how many texts a statement's transitions owed, and how
 	// many of those the tenants' flags let through.
@@ -40,6 +41,8 @@ type Store struct {
 	viewing func(Viewer) DBTX // where the statements of one viewer go
 	pool    *pgxpool.Pool
 	onTexts func(owed, enqueued int)
+
+	combined
 }
 
 // Open connects as the application's role. It fails if the database cannot be
@@ -64,6 +67,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if settings["application_name"] == "" {
 		settings["application_name"] = "waybill"
 	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		registerUUIDs(conn.TypeMap())
+		return nil
+	}
 	// A caller who goes away cancels the query on the server; the connection lives on.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
@@ -77,7 +84,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, withoutPassword(err)
 	}
 	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
-	return &Store{New(p), p.as, pool, c.OnTexts}, nil
+	s := newStore(p, p.as, c.OneByOne)
+	s.pool, s.onTexts = pool, c.OnTexts
+	return s, nil
+}
+
+// newStore is a store whose statements go to q, and those of one viewer elsewhere.
+func newStore(q DBTX, viewing func(Viewer) DBTX, oneByOne bool) *Store {
+	s := &Store{Queries: New(q), viewing: viewing}
+	s.combined = combine(s, oneByOne)
+	return s
 }
 
 // Close waits for the running queries and closes the connections.
@@ -105,6 +121,9 @@ func (p patient) conn(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := p.pool.Acquire(limited)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil, &Error{Code: Overloaded, cause: err}
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil, &Error{Code: Timeout, cause: err}
 	}
 	return conn, err
 }

@@ -55,19 +55,25 @@ type database struct {
 // open gives the test a database; the invariants are checked when it ends.
 func open(t testing.TB) *database {
 	t.Helper()
-	return opened(t, dbtest.New(t, checkInvariants))
+	return opened(t, dbtest.New(t, checkInvariants), false)
+}
+
+// openCombining is for what must hold also where concurrent requests share statements.
+func openCombining(t testing.TB) *database {
+	t.Helper()
+	return opened(t, dbtest.New(t, checkInvariants), true)
 }
 
 // openUnchecked is for what breaks them on purpose.
 func openUnchecked(t testing.TB) *database {
 	t.Helper()
-	return opened(t, dbtest.New(t))
+	return opened(t, dbtest.New(t), false)
 }
 
-func opened(t testing.TB, d *dbtest.DB) *database {
+func opened(t testing.TB, d *dbtest.DB, combining bool) *database {
 	t.Helper()
 	// Forty connections at once take a busy machine longer than a request would wait.
-	c := db.Config{URL: d.AppURL, MaxConns: 40, AcquireTimeout: 5 * time.Second}
+	c := db.Config{URL: d.AppURL, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
 	return &database{openStore(t, c), d.Owner(), d}
 }
 

@@ -56,14 +56,33 @@ RETURNING d.*;
 -- The newest observation wins, in whatever order they come. Nothing that edits
 -- compare moves: a fleet under way does not fail every edit.
 -- Closes: a late location overwrites a newer one
--- name: LocateDriver :one
-UPDATE drivers
-SET latitude = @latitude::float8,
-    longitude = @longitude::float8,
-    located_at = @located_at::timestamptz,
-    location_version = location_version + 1
-WHERE tenant_id = @tenant_id
-    AND id = @id
-    AND coalesce(located_at, '-infinity') < @located_at
-    AND (@viewer_role::user_role <> 'driver' OR id = @viewer_driver_id::uuid)
-RETURNING *;
+-- Closes: two flushes lock their drivers crosswise
+-- name: LocateDrivers :many
+WITH asked AS (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @viewer_driver_ids::uuid[],
+        @latitudes::float8[],
+        @longitudes::float8[],
+        @located_ats::timestamptz[]
+    ) AS a (tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at)
+), locked AS MATERIALIZED (
+    SELECT d.tenant_id, d.id, a.latitude, a.longitude, a.located_at
+    FROM asked AS a
+    JOIN drivers AS d ON d.tenant_id = a.tenant_id AND d.id = a.id
+    WHERE coalesce(d.located_at, '-infinity') < a.located_at
+        AND (a.viewer_role <> 'driver' OR d.id = a.viewer_driver_id)
+    ORDER BY d.tenant_id, d.id
+    FOR NO KEY UPDATE OF d
+)
+UPDATE drivers AS d
+SET latitude = l.latitude,
+    longitude = l.longitude,
+    located_at = l.located_at,
+    location_version = d.location_version + 1
+FROM locked AS l
+WHERE d.tenant_id = l.tenant_id AND d.id = l.id
+RETURNING d.*;

@@ -1,6 +1,14 @@
 -- name: GetPickupEvent :one
 SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
 
+-- What an event did: the pickup that it moved, as it is now. Whoever knows the event's
+-- id made it, or tried to: they learn whether they did.
+-- name: GetMovedPickup :one
+SELECT p.*
+FROM pickup_events AS e
+JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+WHERE e.tenant_id = @tenant_id AND e.id = @event_id;
+
 -- A pickup's events, for who may see the pickup.
 -- name: ListPickupEvents :many
 SELECT e.*

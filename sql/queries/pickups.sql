@@ -1,6 +1,6 @@
--- Pickups as drafts, all of them or none: where one names a facility that its
--- requester does not see, or such a patient, an account that is not there, or an id that belongs to
--- another request, none is inserted, and a fresh read tells which. Those that were
+-- Pickups as drafts, all of a batch or none: where one names a facility that its
+-- requester does not see, or such a patient, an account that is not there, or an id
+-- that belongs to another request, none is inserted, and a fresh read tells which. Those that were
 -- inserted by an earlier try of the same request are left as they are. Absent values
 -- are the zero of their type: '', NaN, the year 1, the nil uuid.
 -- Closes: a retried request makes a second pickup
@@ -10,6 +10,7 @@
 WITH asked AS (
     SELECT *
     FROM unnest(
+        @batches::int[],
         @tenant_ids::uuid[],
         @ids::uuid[],
         @viewer_ids::uuid[],
@@ -27,14 +28,14 @@ WITH asked AS (
         @notes::text[],
         @request_digests::bytea[]
     ) WITH ORDINALITY AS a (
-        tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
+        batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
         pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
         note, request_digest, ord)
 ), known AS (
     SELECT p.tenant_id, p.id, p.request_digest
     FROM asked AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-), acceptable AS (
+), acceptable AS MATERIALIZED (
     SELECT a.ord
     FROM asked AS a
     JOIN facilities AS f ON f.tenant_id = a.tenant_id AND f.id = a.facility_id
@@ -59,7 +60,7 @@ SELECT
     nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
     nullif(a.note, ''), a.request_digest
 FROM asked AS a
-WHERE (SELECT count(*) FROM acceptable) = (SELECT count(*) FROM asked)
+WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
     AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
 ORDER BY a.tenant_id, a.id
 RETURNING *;
@@ -89,16 +90,16 @@ LEFT JOIN accounts AS c ON c.tenant_id = @tenant_id AND c.id = a.account_id
 ORDER BY a.ord;
 
 -- Pickups by key, each for its viewer: one that they may not see is one that is
--- not there.
+-- not there. Asked counts from 1.
 -- name: GetPickups :many
-SELECT p.*
+SELECT sqlc.embed(p), a.asked::bigint AS asked
 FROM unnest(
     @tenant_ids::uuid[],
     @ids::uuid[],
     @viewer_ids::uuid[],
     (@viewer_roles::text[])::user_role[],
     @viewer_driver_ids::uuid[]
-) AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id)
+) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, asked)
 JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
 WHERE CASE a.viewer_role
         WHEN 'admin' THEN true

@@ -28,11 +28,12 @@ WITH verified AS (
 SELECT sqlc.embed(users), opened.expires_at
 FROM verified AS users, opened;
 
--- Who calls, by the hash of their token: nobody, unless the session, its user and
+-- Who calls, by the hashes of their tokens: nobody, unless the session, its user and
 -- the password it was opened with are all still good. The driver is the one whose
--- login this is, else the nil uuid.
--- name: GetSession :one
+-- login this is, else the nil uuid. Asked counts from 1.
+-- name: GetSessions :many
 SELECT
+    a.asked::bigint AS asked,
     s.tenant_id,
     s.user_id,
     u.role,
@@ -40,13 +41,12 @@ SELECT
     t.digest_key,
     s.expires_at,
     (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
-FROM sessions AS s
+FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS a (tenant_id, token_hash, asked)
+JOIN sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 JOIN tenants AS t ON t.id = s.tenant_id
 LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.user_id = s.user_id
-WHERE s.tenant_id = @tenant_id
-    AND s.token_hash = @token_hash
-    AND s.revoked_at IS NULL
+WHERE s.revoked_at IS NULL
     AND s.expires_at > now()
     AND s.last_seen_at > now() - @idle::interval
     AND s.password_epoch = u.password_epoch

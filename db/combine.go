@@ -1,0 +1,373 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Relative and conditional updates compose: what many callers ask for at once can go
+// in one statement, and each gets the answer that it would have got alone. While one
+// flush runs, the next requests gather; no timer is involved, so that a request that
+// comes alone starts at once, on its caller's goroutine.
+
+// combiner shares statements among the requests of one kind.
+//
+// Two requests of one key never share a flush, nor are two of them under way at once:
+// they are served in the order in which they came. A flush that the server refused is
+// rolled back, whole: it is halved until the guilty request stands alone, with its own
+// error. Where the outcome is not known, each request is resolved by itself.
+type combiner[Q, A any] struct {
+	// flush is one statement. It gives an answer for each request, in their order.
+	flush func(context.Context, []Q) ([]A, error)
+	// resolve finds out what became of a request whose statement may have been
+	// committed or not, and may still be running.
+	resolve func(context.Context, Q) (A, error)
+	// keys names the rows that a request has for itself; nil, if it needs none.
+	keys func(Q) []key
+	// caller is whose requests go alone for a while, after one of them was refused.
+	caller func(Q) uuid.UUID
+
+	off     bool // each request is a flush of its own, whoever else asks
+	flights int  // flushes under way at once, at most
+	largest int  // requests in one flush, at most
+	longest int  // requests that wait, at most
+
+	mu      sync.Mutex
+	queue   []*request[Q, A]
+	held    map[key]struct{}
+	flying  int
+	alone   bool              // a suspect's request is under way, in its own lane
+	suspect map[uuid.UUID]int // callers whose requests were refused, and how many more go alone
+}
+
+// key is a row of a tenant.
+type key struct{ tenantID, id uuid.UUID }
+
+// request waits for its answer.
+type request[Q, A any] struct {
+	ctx    context.Context
+	ask    Q
+	keys   []key
+	answer A
+	err    error
+	done   chan struct{}
+}
+
+const (
+	// probation is how many requests of a refused caller go alone: each that is
+	// refused again starts it anew.
+	probation = 16
+	// victims is how often a flush that lost a deadlock is tried again, whole.
+	victims = 3
+	// flushTimeout bounds a flush that the server does not end by itself; longer than
+	// its statement_timeout.
+	flushTimeout = 10 * time.Second
+)
+
+// do gives the answer to one request: after the commit, never before. The request of a
+// caller who goes away before its flush is dropped; after that, its write stands.
+func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
+	r := &request[Q, A]{ctx: ctx, ask: ask}
+	if c.off {
+		c.serve([]*request[Q, A]{r})
+		return r.answer, r.err
+	}
+	if c.keys != nil {
+		r.keys = c.keys(ask)
+	}
+	c.mu.Lock()
+	if c.flying < c.flights && len(c.queue) == 0 && c.mayHold(r.keys) && !c.suspected(r) {
+		c.hold(r)
+		c.flying++
+		c.mu.Unlock()
+		defer c.land(r)
+		c.serve([]*request[Q, A]{r})
+		return r.answer, r.err
+	}
+	if len(c.queue) >= c.longest {
+		c.mu.Unlock()
+		return r.answer, refuse(Overloaded, "")
+	}
+	r.done = make(chan struct{})
+	c.queue = append(c.queue, r)
+	c.depart()
+	c.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return r.answer, ctx.Err()
+	}
+}
+
+// land gives back what a flight held, and lets the next ones depart.
+func (c *combiner[Q, A]) land(group ...*request[Q, A]) {
+	// Those who were just answered may ask again: let them board.
+	runtime.Gosched()
+	c.mu.Lock()
+	c.release(group)
+	c.flying--
+	c.depart()
+	c.mu.Unlock()
+}
+
+// depart starts as many flights as may be under way with those who wait.
+func (c *combiner[Q, A]) depart() {
+	for c.flying < c.flights {
+		group := c.board()
+		if len(group) == 0 {
+			return
+		}
+		c.flying++
+		go func() {
+			c.serve(group)
+			c.land(group...)
+		}()
+	}
+}
+
+// board takes from the queue, in its order, those who can share a flush: neither do
+// they need what is held, nor overtake one who waits for the same.
+func (c *combiner[Q, A]) board() (group []*request[Q, A]) {
+	var waiting []*request[Q, A]
+	passed := map[key]struct{}{}
+	for _, r := range c.queue {
+		switch {
+		case r.ctx.Err() != nil: // went away: nobody waits for it
+		case c.suspected(r) && !c.alone && c.mayHold(r.keys) && !anyIn(passed, r.keys):
+			c.hold(r)
+			c.alone = true
+			go c.serveAlone(r)
+		case c.suspected(r), len(group) == c.largest, !c.mayHold(r.keys), anyIn(passed, r.keys):
+			waiting = append(waiting, r)
+			for _, k := range r.keys {
+				passed[k] = struct{}{}
+			}
+		default:
+			c.hold(r)
+			group = append(group, r)
+		}
+	}
+	c.queue = waiting
+	return group
+}
+
+// serveAlone serves a suspect beside the others' flights, so that what it does wrong
+// once more costs them nothing.
+func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
+	c.serve([]*request[Q, A]{r})
+	c.mu.Lock()
+	if who := c.caller(r.ask); r.err == nil {
+		if c.suspect[who]--; c.suspect[who] <= 0 {
+			delete(c.suspect, who)
+		}
+	} else if rolledBack(r.err) {
+		c.suspect[who] = probation
+	}
+	c.release([]*request[Q, A]{r})
+	c.alone = false
+	c.depart()
+	c.mu.Unlock()
+}
+
+// serve answers each of the group.
+func (c *combiner[Q, A]) serve(group []*request[Q, A]) {
+	ctx, cancel := flushContext(group)
+	defer cancel()
+	asks := make([]Q, len(group))
+	for i, r := range group {
+		asks[i] = r.ask
+	}
+	answers, err := c.flush(ctx, asks)
+	for range victims {
+		if !lostDeadlock(err) {
+			break
+		}
+		answers, err = c.flush(ctx, asks)
+	}
+	switch {
+	case err == nil:
+		for i, r := range group {
+			r.finish(answers[i], nil)
+		}
+	case !neverDone(err):
+		for _, r := range group {
+			r.finish(c.resolve(ctx, r.ask))
+		}
+	case len(group) == 1:
+		group[0].finish(group[0].answer, err)
+	case !rolledBack(err): // no connection: none of them has one
+		for _, r := range group {
+			r.finish(r.answer, err)
+		}
+	default:
+		for half := range slices.Chunk(group, (len(group)+1)/2) {
+			c.serve(half)
+			if len(half) == 1 && rolledBack(half[0].err) {
+				c.accuse(half[0])
+			}
+		}
+	}
+}
+
+// flushContext is the caller's own where there is one, so that the query of a caller
+// who goes away is canceled; else nobody's: one who goes away takes no other along.
+func flushContext[Q, A any](group []*request[Q, A]) (context.Context, context.CancelFunc) {
+	if len(group) == 1 {
+		return group[0].ctx, func() {}
+	}
+	return context.WithTimeout(context.Background(), flushTimeout)
+}
+
+func (r *request[Q, A]) finish(answer A, err error) {
+	r.answer, r.err = answer, err
+	if r.done != nil {
+		close(r.done)
+	}
+}
+
+// accuse notes whose request made the server refuse a whole flush.
+func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
+	if c.caller == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.suspect == nil {
+		c.suspect = map[uuid.UUID]int{}
+	}
+	c.suspect[c.caller(r.ask)] = probation
+}
+
+func (c *combiner[Q, A]) suspected(r *request[Q, A]) bool {
+	return len(c.suspect) > 0 && c.suspect[c.caller(r.ask)] > 0
+}
+
+func (c *combiner[Q, A]) mayHold(keys []key) bool { return !anyIn(c.held, keys) }
+
+func (c *combiner[Q, A]) hold(r *request[Q, A]) {
+	if c.held == nil {
+		c.held = map[key]struct{}{}
+	}
+	for _, k := range r.keys {
+		c.held[k] = struct{}{}
+	}
+}
+
+func (c *combiner[Q, A]) release(group []*request[Q, A]) {
+	for _, r := range group {
+		for _, k := range r.keys {
+			delete(c.held, k)
+		}
+	}
+}
+
+func anyIn(set map[key]struct{}, keys []key) bool {
+	for _, k := range keys {
+		if _, ok := set[k]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// found is the row that a request of a flush was answered with, if any was.
+type found[T any] struct {
+	row T
+	is  bool
+}
+
+// byKey gives each request of a flush the row of its key.
+func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) []found[T] {
+	known := make(map[key]T, len(rows))
+	for _, r := range rows {
+		known[rowKey(r)] = r
+	}
+	return each(asks, func(ask Q) (f found[T]) {
+		f.row, f.is = known[keyOf(ask)]
+		return f
+	})
+}
+
+// inPlace gives each request of a flush the row that says, from 1, which it is of.
+func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
+	out := make([]found[R], len(asks))
+	for _, r := range rows {
+		out[asked(r)-1] = found[R]{r, true}
+	}
+	return out
+}
+
+// again resolves what does no harm twice: a read, or the newest of observations.
+func again[Q, A any](flush func(context.Context, []Q) ([]A, error)) func(context.Context, Q) (A, error) {
+	return func(ctx context.Context, ask Q) (A, error) { return one(flush(ctx, []Q{ask})) }
+}
+
+// one is the answer of a flush of one.
+func one[A any](answers []A, err error) (answer A, _ error) {
+	if err != nil {
+		return answer, err
+	}
+	return answers[0], nil
+}
+
+// each gives one value of each.
+func each[Q, V any](asks []Q, value func(Q) V) []V {
+	out := make([]V, len(asks))
+	for i, a := range asks {
+		out[i] = value(a)
+	}
+	return out
+}
+
+// skipping sends the statements of the transitions in a form that does not wait for a
+// pickup that somebody else holds, but leaves it out: in a flush of many, one of them
+// would keep all the others waiting. Those left out are tried again alone.
+type skipping struct{ DBTX }
+
+func (q skipping) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return q.DBTX.Query(ctx, skippingForm[sql], args...)
+}
+
+var skippingForm = func() map[string]string {
+	forms := map[string]string{}
+	for _, sql := range []string{submitPickups, assignPickups, movePickups} {
+		const lock = "FOR NO KEY UPDATE OF p\n"
+		if strings.Count(sql, lock) != 1 {
+			panic("a transition locks its pickups otherwise")
+		}
+		forms[sql] = strings.Replace(sql, lock, "FOR NO KEY UPDATE OF p SKIP LOCKED\n", 1)
+	}
+	return forms
+}()
+
+// rolledBack tells whether err is the server's own refusal of a statement, of which
+// nothing is left.
+func rolledBack(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.SeverityUnlocalized == "ERROR"
+}
+
+// lostDeadlock tells whether err is the server's choice among statements of which each
+// alone would pass.
+func lostDeadlock(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
+}
+
+// neverDone tells whether a statement that failed with err did certainly nothing. It
+// did, or may yet, where the connection broke: the server may be running it still.
+func neverDone(err error) bool {
+	var refused *Error // for want of a connection
+	var connect *pgconn.ConnectError
+	return rolledBack(err) || errors.As(err, &refused) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
+}

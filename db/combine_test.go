@@ -1,0 +1,315 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What the combiner does with requests, whatever their statement. That each statement
+// answers its requests as if they came one by one is proved on the database.
+
+var errRefused = &pgconn.PgError{Code: "23514", SeverityUnlocalized: "ERROR"}
+
+// flushes records what each flush was asked, and lets each take a moment.
+type flushes struct {
+	mu    sync.Mutex
+	asked [][]int
+	fails func([]int) error
+}
+
+func (f *flushes) flush(_ context.Context, asks []int) ([]int, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, slices.Clone(asks))
+	f.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	if f.fails != nil {
+		if err := f.fails(asks); err != nil {
+			return nil, err
+		}
+	}
+	answers := make([]int, len(asks))
+	for i, a := range asks {
+		answers[i] = -a
+	}
+	return answers, nil
+}
+
+func (f *flushes) combiner(flights int) *combiner[int, int] {
+	return &combiner[int, int]{
+		flush:   f.flush,
+		resolve: func(_ context.Context, ask int) (int, error) { return 1000 + ask, nil },
+		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask), byte(ask >> 8)}}} },
+		caller:  func(ask int) uuid.UUID { return uuid.UUID{byte(ask)} },
+		flights: flights, largest: 64, longest: 100,
+	}
+}
+
+// together asks for all at once and gives what each got.
+func together(c *combiner[int, int], asks ...int) ([]int, []error) {
+	answers, errs := make([]int, len(asks)), make([]error, len(asks))
+	var wg sync.WaitGroup
+	for i, ask := range asks {
+		wg.Go(func() { answers[i], errs[i] = c.do(context.Background(), ask) })
+	}
+	wg.Wait()
+	return answers, errs
+}
+
+func upTo(n int) (asks []int) {
+	for i := range n {
+		asks = append(asks, i)
+	}
+	return asks
+}
+
+func TestALoneRequestStartsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		start := time.Now()
+		answer, err := f.combiner(1).do(t.Context(), 7)
+		if answer != -7 || err != nil || time.Since(start) != time.Millisecond {
+			t.Errorf("%d, %v after %v; want -7 after the one flush", answer, err, time.Since(start))
+		}
+	})
+}
+
+func TestRequestsGatherWhileAFlushRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		asks := upTo(33)
+		answers, errs := together(f.combiner(1), asks...)
+		for i := range asks {
+			if answers[i] != -i || errs[i] != nil {
+				t.Errorf("%d got %d, %v", i, answers[i], errs[i])
+			}
+		}
+		if len(f.asked) != 2 || len(f.asked[1]) != 32 {
+			t.Errorf("flushes of %v; want one of 1, and one of the 32 that came meanwhile", f.asked)
+		}
+	})
+}
+
+func TestRequestsOfOneKeyNeverShareAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		var underWay, most atomic.Int32
+		c := f.combiner(3)
+		flush := c.flush
+		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+			if slices.Contains(asks, 5) {
+				most.Store(max(most.Load(), underWay.Add(1)))
+				defer underWay.Add(-1)
+			}
+			return flush(ctx, asks)
+		}
+		together(c, 5, 5, 5, 1, 2, 3, 5)
+		seen := 0
+		for _, asks := range f.asked {
+			n := len(asks) - len(slices.DeleteFunc(slices.Clone(asks), func(a int) bool { return a == 5 }))
+			if n > 1 {
+				t.Errorf("a flush of %v", asks)
+			}
+			seen += n
+		}
+		if seen != 4 || most.Load() != 1 {
+			t.Errorf("%d requests of one key, up to %d under way at once; want 4, one after the other", seen, most.Load())
+		}
+	})
+}
+
+func TestARefusedFlushFailsTheGuiltyAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 13) || slices.Contains(asks, 14) {
+				return errRefused
+			}
+			return nil
+		}}
+		answers, errs := together(f.combiner(1), upTo(40)...)
+		for i := range answers {
+			if guilty := i == 13 || i == 14; guilty != errors.Is(errs[i], errRefused) || !guilty && answers[i] != -i {
+				t.Errorf("%d got %d, %v", i, answers[i], errs[i])
+			}
+		}
+	})
+}
+
+func TestARepeatOffenderGoesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 13) {
+				return errRefused
+			}
+			return nil
+		}}
+		c := f.combiner(1)
+		together(c, upTo(40)...)
+		f.asked = nil
+		_, errs := together(c, upTo(40)...)
+		shared := slices.ContainsFunc(f.asked, func(asks []int) bool { return slices.Contains(asks, 13) && len(asks) > 1 })
+		if !errors.Is(errs[13], errRefused) || shared || len(f.asked) > 3 {
+			t.Errorf("%v in flushes of %v; want the suspect alone, and the others as if they were not there", errs[13], f.asked)
+		}
+		f.fails = nil
+		for range probation {
+			together(c, 13)
+		}
+		synctest.Wait()
+		if len(c.suspect) != 0 {
+			t.Error("still a suspect after a time of good requests")
+		}
+	})
+}
+
+func TestAVictimOfADeadlockIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		f.fails = func([]int) error {
+			if len(f.asked) < 3 {
+				return &pgconn.PgError{Code: "40P01", SeverityUnlocalized: "ERROR"}
+			}
+			return nil
+		}
+		if answers, errs := together(f.combiner(1), 1); answers[0] != -1 || errs[0] != nil {
+			t.Errorf("got %v, %v", answers, errs)
+		}
+	})
+}
+
+func TestAnUnknownOutcomeIsLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if len(asks) > 1 {
+				return errors.New("connection reset by peer")
+			}
+			return nil
+		}}
+		answers, errs := together(f.combiner(1), upTo(5)...)
+		resolved := 0
+		for i, answer := range answers {
+			if errs[i] != nil || answer != -i && answer != 1000+i {
+				t.Errorf("%d got %d, %v", i, answer, errs[i])
+			}
+			if answer == 1000+i {
+				resolved++
+			}
+		}
+		if resolved != 4 {
+			t.Errorf("%d of the 4 that shared a flush were resolved", resolved)
+		}
+	})
+}
+
+func TestWhoGoesAwayBeforeTheFlushIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(1)
+		go c.do(t.Context(), 1)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error)
+		go func() { _, err := c.do(ctx, 2); gone <- err }()
+		synctest.Wait()
+		cancel()
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Errorf("who went away got %v", err)
+		}
+		together(c, 3)
+		for _, asks := range f.asked {
+			if slices.Contains(asks, 2) {
+				t.Errorf("flushes of %v: 2 went away", f.asked)
+			}
+		}
+	})
+}
+
+func TestAFullQueueRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(1)
+		c.longest = 10
+		_, errs := together(c, upTo(20)...)
+		refused := 0
+		for _, err := range errs {
+			if CodeOf(err) == Overloaded {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if refused != 9 {
+			t.Errorf("%d refused; want 20 but one under way and ten who wait", refused)
+		}
+	})
+}
+
+// TestEachRequestIsAnsweredOnce runs many callers over few keys, with flushes that fail
+// in every way, and counts.
+func TestEachRequestIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	var flushed [100]atomic.Int32
+	c := &combiner[int, string]{
+		flush: func(_ context.Context, asks []int) ([]string, error) {
+			answers := make([]string, len(asks))
+			for i, a := range asks {
+				if flushed[a].Add(1) != 1 {
+					panic("two of one key at once")
+				}
+				answers[i] = fmt.Sprint(a)
+			}
+			time.Sleep(time.Duration(rand.N(int64(200 * time.Microsecond))))
+			for _, a := range asks {
+				flushed[a].Add(-1)
+			}
+			switch rand.N(10) {
+			case 0:
+				return nil, errRefused
+			case 1:
+				return nil, errors.New("connection reset by peer")
+			}
+			return answers, nil
+		},
+		resolve: func(_ context.Context, ask int) (string, error) { return fmt.Sprint(ask), nil },
+		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask)}}} },
+		caller:  func(ask int) uuid.UUID { return uuid.UUID{byte(ask % 7)} },
+		flights: 2, largest: 16, longest: 1000,
+	}
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 100 {
+				ask := rand.N(len(flushed))
+				if got, err := c.do(context.Background(), ask); err == nil && got != fmt.Sprint(ask) {
+					t.Errorf("%d got %q", ask, got)
+				} else if err != nil && !errors.Is(err, errRefused) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range 1000 { // the last flights land after they answered
+		if c.flying == 0 && !c.alone {
+			break
+		}
+		c.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		c.mu.Lock()
+	}
+	if len(c.queue) != 0 || len(c.held) != 0 || c.flying != 0 {
+		t.Errorf("left over: %d waiting, %d held, %d under way", len(c.queue), len(c.held), c.flying)
+	}
+}

@@ -1,0 +1,257 @@
+package db
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Transition asks for one move of one pickup.
+type Transition struct {
+	Name     TransitionName
+	PickupID uuid.UUID
+	Version  int64     // the version that it must have, from If-Match; 0 for any
+	Key      string    // the Idempotency-Key, or ""
+	Digest   []byte    // of the request, to know a repeat
+	DriverID uuid.UUID // for assign
+	Reason   string    // for cancel, or ""
+}
+
+// move is a transition under way, for its viewer. The ids of what it will leave are
+// made in advance: by its event's, one finds out later whether it was made.
+type move struct {
+	Transition
+	viewer                      Viewer
+	eventID, entryID, messageID uuid.UUID
+}
+
+// MoveOne makes the transition, with all its effects, in one statement. replayed says
+// that an earlier request with the same key did. Whoever may not see the pickup is
+// refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
+// IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
+func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pickup, replayed bool, err error) {
+	m := move{t, v, newID(), newID(), newID()}
+	for attempt := range attempts {
+		if attempt > 0 {
+			pause(ctx, attempt)
+		}
+		moved, err := s.move(ctx, m, attempt)
+		if err == nil && moved.is {
+			return moved.row, false, nil
+		}
+		// A duplicate that came at the same time meets the key, or the driver taken
+		// meanwhile the index: both are explained like a row that did not match.
+		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") {
+			return Pickup{}, false, Explain(err)
+		}
+		pickup, replayed, err = s.explainTransition(ctx, v, t)
+		if err == nil || !errors.Is(err, errAgain) {
+			return pickup, replayed, err
+		}
+	}
+	return Pickup{}, false, refuse(Overloaded, "")
+}
+
+// move tries once. Dispatch is never combined: a statement does not skip its own
+// locks, and would take one driver twice. Who tries again goes alone: what was left
+// out of a flush because others held it is then waited for.
+func (s *Store) move(ctx context.Context, m move, attempt int) (found[Pickup], error) {
+	switch {
+	case m.Name == TransitionNameDispatch:
+		return s.dispatch(ctx, m)
+	case attempt > 0:
+		return one(s.flushOf(m.Name)(ctx, []move{m}))
+	case m.Name == TransitionNameSubmit:
+		return s.submits.do(ctx, m)
+	case m.Name == TransitionNameAssign:
+		return s.assigns.do(ctx, m)
+	}
+	return s.moves.do(ctx, m)
+}
+
+// flushOf is the statement of a transition.
+func (s *Store) flushOf(name TransitionName) func(context.Context, []move) ([]found[Pickup], error) {
+	switch name {
+	case TransitionNameSubmit:
+		return s.flushSubmits
+	case TransitionNameAssign:
+		return s.flushAssigns
+	}
+	return s.flushMoves
+}
+
+func (s *Store) dispatch(ctx context.Context, m move) (found[Pickup], error) {
+	rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
+		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
+		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
+	})
+	return one(s.results([]move{m}, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err)
+}
+
+func (s *Store) flushSubmits(ctx context.Context, asks []move) ([]found[Pickup], error) {
+	a := asked(asks)
+	rows, err := s.among(asks).SubmitPickups(ctx, SubmitPickupsParams{
+		TenantIds: a.tenantIDs, Ids: a.ids,
+		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+		Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+		EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs,
+	})
+	return s.results(asks, each(rows, func(r SubmitPickupsRow) moved { return moved(r) })), err
+}
+
+func (s *Store) flushAssigns(ctx context.Context, asks []move) ([]found[Pickup], error) {
+	a := asked(asks)
+	rows, err := s.among(asks).AssignPickups(ctx, AssignPickupsParams{
+		TenantIds: a.tenantIDs, Ids: a.ids,
+		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+		Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+		EventIds: a.eventIDs, MessageIds: a.messageIDs, DriverIds: a.driverIDs,
+	})
+	return s.results(asks, each(rows, func(r AssignPickupsRow) moved { return moved(r) })), err
+}
+
+func (s *Store) flushMoves(ctx context.Context, asks []move) ([]found[Pickup], error) {
+	a := asked(asks)
+	rows, err := s.among(asks).MovePickups(ctx, MovePickupsParams{
+		TenantIds: a.tenantIDs, Ids: a.ids,
+		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+		Transitions: a.transitions, Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+		EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs, Reasons: a.reasons,
+	})
+	return s.results(asks, each(rows, func(r MovePickupsRow) moved { return moved(r) })), err
+}
+
+// among gives the queries for so many: several do not wait for what one of them needs
+// and somebody else holds.
+func (s *Store) among(asks []move) *Queries {
+	if len(asks) == 1 {
+		return s.Queries
+	}
+	return s.skipping
+}
+
+// arrays are what all the transitions' statements take.
+type arrays struct {
+	tenantIDs, ids, viewerIDs, viewerDriverIDs, eventIDs, entryIDs, messageIDs, driverIDs []uuid.UUID
+	viewerRoles, transitions, keys, reasons                                               []string
+	versions                                                                              []int64
+	digests                                                                               [][]byte
+}
+
+func asked(asks []move) arrays {
+	return arrays{
+		tenantIDs:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
+		ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
+		viewerIDs:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
+		viewerDriverIDs: each(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
+		eventIDs:        each(asks, func(m move) uuid.UUID { return m.eventID }),
+		entryIDs:        each(asks, func(m move) uuid.UUID { return m.entryID }),
+		messageIDs:      each(asks, func(m move) uuid.UUID { return m.messageID }),
+		driverIDs:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
+		viewerRoles:     each(asks, func(m move) string { return string(m.viewer.Role) }),
+		transitions:     each(asks, func(m move) string { return string(m.Name) }),
+		keys:            each(asks, func(m move) string { return m.Key }),
+		reasons:         each(asks, func(m move) string { return m.Reason }),
+		versions:        each(asks, func(m move) int64 { return m.Version }),
+		digests:         each(asks, func(m move) []byte { return m.Digest }),
+	}
+}
+
+// moved is a row of any of the transitions' statements. The texts are those of all
+// the statement: what the transitions owed, and what the tenants' flags let through.
+type moved struct {
+	Pickup        Pickup
+	TextsOwed     int32
+	TextsEnqueued int32
+}
+
+// results gives each move its row. A flush has one move for each pickup.
+func (s *Store) results(asks []move, rows []moved) []found[Pickup] {
+	if len(rows) > 0 && rows[0].TextsOwed > 0 && s.onTexts != nil {
+		s.onTexts(int(rows[0].TextsOwed), int(rows[0].TextsEnqueued))
+	}
+	return byKey(asks,
+		func(m move) key { return key{m.viewer.TenantID, m.PickupID} },
+		each(rows, func(m moved) Pickup { return m.Pickup }),
+		func(p Pickup) key { return key{p.TenantID, p.ID} })
+}
+
+// resolveMove finds out what became of a move whose statement may have been committed.
+// By its event it was; else it is tried again with the same event: of the two, should
+// the first still be running, one wins, and the event is there once.
+func (s *Store) resolveMove(ctx context.Context, m move) (found[Pickup], error) {
+	find := func() (found[Pickup], error) {
+		pickup, err := s.GetMovedPickup(ctx, GetMovedPickupParams{TenantID: m.viewer.TenantID, EventID: m.eventID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return found[Pickup]{}, nil
+		}
+		return found[Pickup]{pickup, err == nil}, err
+	}
+	if r, err := find(); r.is || err != nil {
+		return r, err
+	}
+	r, err := one(s.flushOf(m.Name)(ctx, []move{m}))
+	if r.is || err != nil && !rolledBack(err) {
+		return r, err
+	}
+	if earlier, lost := find(); earlier.is || lost != nil {
+		return earlier, lost
+	}
+	return r, err
+}
+
+// explainTransition says why t did not move its pickup, as things stand now, or
+// finds that an earlier try of it did.
+func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Pickup, bool, error) {
+	now, err := s.ExplainTransition(ctx, ExplainTransitionParams{
+		Transition: t.Name, TenantID: v.TenantID, ID: t.PickupID, IdempotencyKey: t.Key, RequestDigest: t.Digest,
+		ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID,
+	})
+	switch {
+	case err != nil:
+		return Pickup{}, false, Explain(err)
+	case !now.RoleMay:
+		return Pickup{}, false, refuse(Forbidden, "")
+	case now.SameRequest:
+		return now.Pickup, true, nil
+	case now.KeyUsed:
+		return Pickup{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
+	case t.Version != 0 && t.Version != now.Pickup.Version:
+		return Pickup{}, false, refuse(StaleVersion, "If-Match")
+	case !now.LegalNow:
+		return Pickup{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
+	case t.Name == TransitionNameSubmit && !now.AffordableNow:
+		return Pickup{}, false, refuse(InsufficientFunds, "")
+	case t.Name == TransitionNameAssign:
+		return Pickup{}, false, s.explainDriver(ctx, v, t.DriverID)
+	case t.Name == TransitionNameDispatch:
+		return Pickup{}, false, s.explainDispatch(ctx, v)
+	}
+	return Pickup{}, false, errAgain
+}
+
+func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {
+	busy, err := s.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return refuse(DriverNotFound, "driver_id")
+	case err != nil:
+		return Explain(err)
+	case busy:
+		return refuse(DriverBusy, "driver_id")
+	}
+	return errAgain
+}
+
+func (s *Store) explainDispatch(ctx context.Context, v Viewer) error {
+	free, err := s.HasFreeDriver(ctx, v.TenantID)
+	switch {
+	case err != nil:
+		return Explain(err)
+	case !free:
+		return refuse(NoDriverFree, "")
+	}
+	return errAgain
+}
