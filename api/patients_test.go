@@ -104,6 +104,30 @@ func TestExternalIDsAreTheFacilitys(t *testing.T) {
 	}
 }
 
+// Who sees a patient by their consent alone learns nothing of the ids at their facility.
+func TestExternalIDIsChangedByWhoSeesItsFacility(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.shows(s.tenant, s.facility, s.admin)
+	taken := s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201).str("external_id")
+	hidden := s.plantPatient(s.planted, s.tenant, s.hidden, nil)
+	other := scan[string](s, "SELECT external_id FROM patients WHERE id = $1", hidden)
+	path := "/v1/patients/" + s.plantPatient(s.planted, s.tenant, s.hidden, nil).String()
+	s.exec("INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, $2 FROM patients WHERE id = $1", path[len("/v1/patients/"):], s.facility)
+	tag := s.do(s.staff, "GET", path, nil).want(200).etag()
+	var first *answer
+	for _, id := range []string{other, taken, newCanary()} {
+		a := s.do(s.staff, "PATCH", path, object{"external_id": id}, "If-Match", tag).refused(403, "forbidden", "external_id")
+		if first == nil {
+			first = a
+		}
+		if string(withoutID(a)) != string(withoutID(first)) {
+			t.Errorf("an id that is taken answers %s, another %s", first, a)
+		}
+	}
+	s.do(s.staff, "PATCH", path, object{"given_name": newCanary()}, "If-Match", tag).want(200)
+}
+
 func TestPatientOfAFacilityThatIsNotSeenIsNotMade(t *testing.T) {
 	t.Parallel()
 	s := start(t)

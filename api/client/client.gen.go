@@ -2061,7 +2061,7 @@ type ClientInterface interface {
 
 	// EditPatientWithBody Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2072,7 +2072,7 @@ type ClientInterface interface {
 
 	// EditPatient Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -3458,7 +3458,7 @@ func (c *Client) GetPatient(ctx context.Context, patientID openapi_types.UUID, p
 
 // EditPatientWithBody Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3479,7 +3479,7 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 
 // EditPatient Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -8735,7 +8735,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithBodyWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -8746,7 +8746,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -13972,7 +13972,7 @@ func (c *ClientWithResponses) GetPatientWithResponse(ctx context.Context, patien
 
 // EditPatientWithBodyWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -13989,7 +13989,7 @@ func (c *ClientWithResponses) EditPatientWithBodyWithResponse(ctx context.Contex
 
 // EditPatientWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //

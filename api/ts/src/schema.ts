@@ -573,7 +573,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a patient
-         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
          *
          *     Roles: admin, dispatcher, staff.
          */
