@@ -103,6 +103,12 @@ func (s *server) plant() planted {
 	put("UPDATE users SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.rival.id)
 	put("UPDATE drivers SET name = $2 WHERE tenant_id = $1 AND id = $3",
 		[]db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, s.tenant.id, s.rivalID)
+	for t, facility := range map[*tenant]uuid.UUID{f: f.facility, s.tenant: s.hidden} {
+		patient := s.plantPatient(p, t, facility, nil)
+		pickup := s.pickupIn(t, db.PickupStatusSUBMITTED, facility, uuid.Nil)
+		s.plantPickup(p, pickup, map[bool][]db.UserRole{true: some}[t == s.tenant])
+		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient)
+	}
 	return p
 }
 

@@ -16,13 +16,13 @@ func (a *server) registerPatientFacilities() {
 		summary: "Record that a patient allows a facility to see them",
 		about: "By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. " +
 			"See list-patient-consents.",
-		roles: whoCares, missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient does not allow a facility to see them any more",
 		about:   "By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.",
-		roles:   whoCares, missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		roles:   patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.disallowFacility)
 	register(a, operation{
 		id: "list-patient-consents", method: http.MethodGet, path: "/v1/patients/{patient_id}/consents", tag: "patients",

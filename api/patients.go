@@ -11,8 +11,8 @@ import (
 	"waybill/db"
 )
 
-// whoCares are the roles that see patients, each those of their facilities alone.
-var whoCares = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
+// patientRoles see patients, each those of their facilities alone.
+var patientRoles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 
 const withFacility = "Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. " +
 	"The read is recorded: see list-patient-reads."
@@ -20,28 +20,29 @@ const withFacility = "Whatever the role, of the patients that a facility of your
 func (a *server) registerPatients() {
 	register(a, operation{
 		id: "create-patient", method: http.MethodPost, path: "/v1/patients", tag: "patients", status: http.StatusCreated,
-		summary: "Create a patient", about: "For a facility of your groups, which sees them from then on.", roles: whoCares,
+		summary: "Create a patient", about: "For a facility of your groups, which sees them from then on.", roles: patientRoles,
 		codes: []db.Code{db.FacilityNotFound, db.ExternalIDTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createPatient)
 	register(a, operation{
 		id: "list-patients", method: http.MethodGet, path: "/v1/patients", tag: "patients",
-		summary: "List the patients that you see", about: "In the order of their ids. " + withFacility, roles: whoCares,
+		summary: "List the patients that you see", about: "In the order of their ids. " + withFacility, roles: patientRoles,
 	}, a.listPatients)
 	register(a, operation{
 		id: "get-patient", method: http.MethodGet, path: "/v1/patients/{patient_id}", tag: "patients",
-		summary: "Get a patient", about: withFacility, roles: whoCares, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+		summary: "Get a patient", about: withFacility, roles: patientRoles, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPatient)
 	register(a, operation{
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
-		summary: "Edit a patient", about: withFacility, roles: whoCares,
-		codes: []db.Code{db.NotFound, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
+		summary: "Edit a patient",
+		about:   withFacility + " The external id is changed by who sees the facility whose records know them.", roles: patientRoles,
+		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{
 		id: "get-pickup-patient", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/patient", tag: "patients",
 		summary: "Get the patient of a pickup",
 		about: "For who sees the patient; whose driver it is reads the name alone, until it is delivered. " +
 			"Where the pickup has none, or you may not know, it is not there. The read is recorded.",
-		roles: append([]db.UserRole{db.UserRoleDriver}, whoCares...), codes: []db.Code{db.NotFound},
+		roles: append([]db.UserRole{db.UserRoleDriver}, patientRoles...), codes: []db.Code{db.NotFound},
 	}, a.getPickupPatient)
 }
 
@@ -150,16 +151,16 @@ type editPatientInput struct {
 
 func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientInput) (*Row[db.Patient], error) {
 	b := in.Body
-	row, err := a.store.As(v).EditPatient(ctx, db.EditPatientParams{
-		TenantID: v.TenantID, ID: in.PatientID, Version: in.version, ViewerID: v.UserID,
+	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
+		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,
 		SetPhone: b.Phone.Sent, Phone: b.Phone.Value,
 	})
-	if err := edited(err, func() error { return a.mustSee(ctx, v, in.PatientID) }); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return &Row[db.Patient]{etag(row.Patient.Version), &row.Patient}, nil
+	return &Row[db.Patient]{etag(row.Version), &row}, nil
 }
 
 // mustSee answers NotFound unless the viewer sees the patient. It reads nothing of them.

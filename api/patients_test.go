@@ -26,16 +26,6 @@ func (s *server) patient() string {
 	return s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201).header.Get("Location")
 }
 
-// reads counts the audit's rows of a patient by operation.
-func (s *server) reads(path string) map[string]int {
-	s.t.Helper()
-	out := map[string]int{}
-	for _, item := range s.do(s.admin, "GET", path+"/reads?limit=200", nil).want(200).items() {
-		out[item["operation"].(string)]++
-	}
-	return out
-}
-
 func TestCreatedPatientIsSeenByTheFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -102,6 +92,30 @@ func TestExternalIDsAreTheFacilitys(t *testing.T) {
 	if cleared.object()["external_id"] != nil || cleared.object()["phone"] != nil || cleared.str("given_name") != second.str("given_name") {
 		t.Errorf("got %s", cleared)
 	}
+}
+
+// Who sees a patient by their consent alone learns nothing of the ids at their facility.
+func TestExternalIDIsChangedByWhoSeesItsFacility(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.shows(s.tenant, s.facility, s.admin)
+	taken := s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201).str("external_id")
+	hidden := s.plantPatient(s.planted, s.tenant, s.hidden, nil)
+	other := scan[string](s, "SELECT external_id FROM patients WHERE id = $1", hidden)
+	path := "/v1/patients/" + s.plantPatient(s.planted, s.tenant, s.hidden, nil).String()
+	s.exec("INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, $2 FROM patients WHERE id = $1", path[len("/v1/patients/"):], s.facility)
+	tag := s.do(s.staff, "GET", path, nil).want(200).etag()
+	var first *answer
+	for _, id := range []string{other, taken, newCanary()} {
+		a := s.do(s.staff, "PATCH", path, object{"external_id": id}, "If-Match", tag).refused(403, "forbidden", "external_id")
+		if first == nil {
+			first = a
+		}
+		if string(withoutID(a)) != string(withoutID(first)) {
+			t.Errorf("an id that is taken answers %s, another %s", first, a)
+		}
+	}
+	s.do(s.staff, "PATCH", path, object{"given_name": newCanary()}, "If-Match", tag).want(200)
 }
 
 func TestPatientOfAFacilityThatIsNotSeenIsNotMade(t *testing.T) {
@@ -229,45 +243,6 @@ func TestListPatientsShowsAndRecordsThePage(t *testing.T) {
 	s.do(s.hub, "GET", "/v1/patients", nil).refused(403, "forbidden")
 	s.do(s.tenant.driver, "GET", "/v1/patients", nil).refused(403, "forbidden")
 	s.do(s.staff, "GET", "/v1/patients?cursor="+s.do(s.admin, "GET", "/v1/groups", nil).str("next_cursor")+"AAAA", nil).refused(422, "validation_failed", "cursor")
-}
-
-func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	path := s.patient()
-	pickup := s.pickup()
-	id := path[len("/v1/patients/"):]
-	tag := s.do(s.staff, "GET", pickup, nil).etag()
-	s.do(s.staff, "PATCH", pickup, object{"patient_id": id}, "If-Match", tag).want(200)
-	s.do(s.staff, "GET", path, nil).want(200)
-	s.do(s.staff, "GET", "/v1/patients", nil).want(200)
-	s.do(s.staff, "GET", pickup+"/patient", nil).want(200)
-	s.do(s.admin, "GET", path, nil).refused(404, "not_found")
-	s.do(s.admin, "GET", pickup+"/patient", nil).refused(404, "not_found")
-	a := s.do(s.admin, "GET", path+"/reads", nil).want(200)
-	var operations []string
-	for _, item := range a.items() {
-		operations = append(operations, item["operation"].(string))
-		if item["user_id"] != s.staff.id.String() || item["patient_id"] != id || item["created_at"] == nil {
-			t.Errorf("got %v", item)
-		}
-	}
-	if want := []string{"get-pickup-patient", "list-patients", "get-patient"}; !slices.Equal(operations, want) {
-		t.Errorf("got %v, want %v", operations, want)
-	}
-	first := s.do(s.admin, "GET", path+"/reads?limit=2", nil).want(200)
-	rest := s.do(s.admin, "GET", path+"/reads?limit=2&cursor="+first.str("next_cursor"), nil).want(200)
-	if got := append(first.ids(), rest.ids()...); !slices.Equal(got, a.ids()) || rest.str("next_cursor") != "" {
-		t.Errorf("in pages: %v, want %v", got, a.ids())
-	}
-	if noCanary(a.body) != nil {
-		t.Errorf("the reads tell of the patient: %s", a)
-	}
-	for _, as := range []*user{s.staff, s.dispatcher} {
-		s.do(as, "GET", path+"/reads", nil).refused(403, "forbidden")
-	}
-	s.do(s.foreign.admin, "GET", path+"/reads", nil).refused(404, "not_found", "")
-	s.do(s.admin, "GET", "/v1/patients/"+newID().String()+"/reads", nil).refused(404, "not_found", "")
 }
 
 func TestDriverReadsTheNameAloneWhileThePickupIsTheirs(t *testing.T) {

@@ -111,6 +111,8 @@ func (g *generator) text(s object) any {
 	switch s["format"] {
 	case "uuid":
 		return g.id()
+	case "date":
+		return g.one(canaryBirth, "2024-02-29", "2023-02-29", "1800-01-01", "1799-12-31", "9998-12-31", "0001-01-01", "0000-00-00")
 	case "date-time":
 		return g.one("2024-02-29T12:00:00Z", "1970-01-01T00:00:00+14:00", "9998-12-31T23:59:59.999999999-12:00", "2030-06-01T00:00:00Z", "2030-06-02T00:00:00Z", "0001-01-01T00:00:00Z", "2016-12-31T23:59:60Z")
 	}
@@ -177,6 +179,11 @@ func TestRandomRequestsAreAnsweredAsDeclared(t *testing.T) {
 			s := start(t)
 			g := &generator{Rand: rand.New(rand.NewPCG(seed, 7))}
 			for _, t := range []*tenant{s.tenant, s.foreign} {
+				may := map[bool][]db.UserRole{true: roles}[t == s.tenant]
+				s.shows(t, t.facility, t.admin, t.dispatcher)
+				for range 3 {
+					g.ids = append(g.ids, s.plantPatient(s.planted, t, t.facility, may).String())
+				}
 				for _, id := range []uuid.UUID{t.facility, t.hidden, t.group, t.account, t.driverID, t.rivalID, t.phone, t.entry,
 					t.admin.id, t.dispatcher.id, t.staff.id, t.driver.id, t.hub.id} {
 					g.ids = append(g.ids, id.String())
@@ -216,6 +223,7 @@ func (s *server) send(op *described, as *user, path string, body any, headers []
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, r)
 	a := &answer{s.t, op.method + " " + path, w.Code, w.Header(), w.Body.Bytes()}
+	s.planted.leaks(as.role, a)
 	err := theDocument().check(r, a)
 	if timely := a.status < 500 || op.id == "stream-pickups" && a.status == 504; err != nil || !timely {
 		s.t.Errorf("%s by %s, body %.300v, headers %q: %v\n%s", a.request, as.role, body, headers, err, a)

@@ -46,6 +46,7 @@ type server struct {
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
 	planted planted // canaries
+	shown   int     // answers that held one, of those who may see it
 }
 
 // tenant has a user of each role. Staff and hub see the facility, nobody but admin

@@ -59,3 +59,25 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 	}
 	return errAgain
 }
+
+// EditOnePatient edits the patient of p, whose tenant and viewer are v's. Refused with
+// NotFound, StaleVersion, ExternalIDTaken, or Forbidden where the external id is that of
+// a facility that v does not see.
+func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
+	p.TenantID, p.ViewerID = v.TenantID, v.UserID
+	edited, err := s.As(v).EditPatient(ctx, p)
+	if err == nil {
+		return edited.Patient, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return Patient{}, Explain(err)
+	}
+	now, err := s.As(v).ExplainEditPatient(ctx, ExplainEditPatientParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID})
+	switch {
+	case err != nil:
+		return Patient{}, Explain(err)
+	case now.Version == p.Version && p.SetExternalID && !now.SeesFacility:
+		return Patient{}, refuse(Forbidden, "external_id")
+	}
+	return Patient{}, refuse(StaleVersion, "If-Match")
+}

@@ -96,6 +96,9 @@ WITH edited AS (
         AND EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $11::uuid)
+        AND (NOT $1 OR EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $11))
     RETURNING p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -123,6 +126,8 @@ type EditPatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
+// An external id is the facility's whose records know the patient: who does not see that
+// facility does not change it, nor learns whether another patient there has it.
 // Closes: an edit clobbers another that it has not seen
 // Closes: two edits give patients one external id
 func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditPatientRow, error) {
@@ -153,6 +158,39 @@ func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditP
 		&i.Patient.RequestDigest,
 		&i.Patient.CreatedAt,
 	)
+	return i, err
+}
+
+const explainEditPatient = `-- name: ExplainEditPatient :one
+SELECT
+    p.version,
+    EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $1) AS sees_facility
+FROM patients AS p
+WHERE p.tenant_id = $2
+    AND p.id = $3
+    AND EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $1::uuid)
+`
+
+type ExplainEditPatientParams struct {
+	ViewerID uuid.UUID `format:"uuid" json:"viewer_id"`
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
+type ExplainEditPatientRow struct {
+	Version      int64 `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	SeesFacility bool  `json:"sees_facility"`
+}
+
+// What an edit that matched no row is held against, read afresh; nothing of the patient.
+func (q *Queries) ExplainEditPatient(ctx context.Context, arg ExplainEditPatientParams) (ExplainEditPatientRow, error) {
+	row := q.db.QueryRow(ctx, explainEditPatient, arg.ViewerID, arg.TenantID, arg.ID)
+	var i ExplainEditPatientRow
+	err := row.Scan(&i.Version, &i.SeesFacility)
 	return i, err
 }
 

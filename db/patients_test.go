@@ -81,6 +81,21 @@ var patientRules = []check{
 		name := "Quetzal"
 		return refused(w.editPatient(ctx, w.Store, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
 	}},
+	{"EditPatient", "who does not see the facility of an external id changes it", func(ctx context.Context, w *world) error {
+		id, taken := w.patient(ctx), "taken"
+		w.must(w.editPatient(ctx, w.as, w.staff, w.patient(ctx), 1, func(p *db.EditPatientParams) { p.SetExternalID, p.ExternalID = true, &taken }))
+		w.allow(ctx, id, w.hidden)
+		w.shows(ctx, w.stranger, w.hidden)
+		edit := func(externalID *string, set bool) error {
+			given := "Quetzal"
+			_, err := w.EditOnePatient(ctx, w.stranger, db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, ExternalID: externalID, GivenName: &given})
+			return err
+		}
+		free := "free"
+		return first(
+			refused(edit(&taken, true), db.Forbidden), refused(edit(&free, true), db.Forbidden), refused(edit(nil, true), db.Forbidden),
+			edit(nil, false), refused(edit(&free, true), db.StaleVersion))
+	}},
 	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
@@ -89,6 +104,28 @@ var patientRules = []check{
 		}
 		w.disallow(ctx, id, w.facility)
 		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 1))
+	}},
+	{"CreatePickups", "a pickup is for a patient whom its maker does not see", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		create := func(v db.Viewer) error {
+			_, _, err := w.CreateDrafts(ctx, v, []db.Draft{w.draft(), w.draft(func(d *db.Draft) { d.PatientID = &id })})
+			return err
+		}
+		return first(refused(create(w.dispatcher), db.PatientNotFound), create(w.staff))
+	}},
+	{"EditPickup", "a pickup comes to be for a patient whom its editor does not see", func(ctx context.Context, w *world) error {
+		id, pickup := w.patient(ctx), w.pickup(ctx)
+		edit := func(version int64) error {
+			_, err := w.EditPickup(ctx, db.EditPickupParams{
+				TenantID: w.tenant, ID: pickup, Version: version, ViewerID: w.staff.UserID, SetPatientID: true, PatientID: &id,
+			})
+			return err
+		}
+		if err := edit(1); err != nil {
+			return err
+		}
+		w.disallow(ctx, id, w.facility)
+		return refused(edit(2), db.NotFound)
 	}},
 	{"ListPatients", "a list is in the order of ids, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
 		w.shows(ctx, w.staff, w.hidden)

@@ -2127,7 +2127,7 @@ type ClientInterface interface {
 
 	// EditPatientWithBody Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2138,7 +2138,7 @@ type ClientInterface interface {
 
 	// EditPatient Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -3533,7 +3533,7 @@ func (c *Client) GetPatient(ctx context.Context, patientID openapi_types.UUID, p
 
 // EditPatientWithBody Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3554,7 +3554,7 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 
 // EditPatient Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -8902,7 +8902,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithBodyWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -8913,7 +8913,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -14198,7 +14198,7 @@ func (c *ClientWithResponses) GetPatientWithResponse(ctx context.Context, patien
 
 // EditPatientWithBodyWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -14215,7 +14215,7 @@ func (c *ClientWithResponses) EditPatientWithBodyWithResponse(ctx context.Contex
 
 // EditPatientWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
 //
 // Roles: admin, dispatcher, staff.
 //

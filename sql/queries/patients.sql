@@ -107,6 +107,8 @@ SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows::int)::bo
 FROM shown AS patients
 ORDER BY patients.id;
 
+-- An external id is the facility's whose records know the patient: who does not see that
+-- facility does not change it, nor learns whether another patient there has it.
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: two edits give patients one external id
 -- name: EditPatient :one
@@ -124,6 +126,9 @@ WITH edited AS (
         AND EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
+        AND (NOT @set_external_id OR EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     RETURNING p.*
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -131,6 +136,20 @@ WITH edited AS (
     FROM edited AS e
 )
 SELECT sqlc.embed(patients) FROM edited AS patients;
+
+-- What an edit that matched no row is held against, read afresh; nothing of the patient.
+-- name: ExplainEditPatient :one
+SELECT
+    p.version,
+    EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id) AS sees_facility
+FROM patients AS p
+WHERE p.tenant_id = @tenant_id
+    AND p.id = @id
+    AND EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid);
 
 -- Whether there is such a patient in the tenant: for who may know who read them, and
 -- not them.

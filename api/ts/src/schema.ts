@@ -524,6 +524,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/patients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the patients that you see
+         * @description In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-patients"];
+        put?: never;
+        /**
+         * Create a patient
+         * @description For a facility of your groups, which sees them from then on.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["create-patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a patient
+         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["get-patient"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit a patient
+         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        patch: operations["edit-patient"];
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a patient allowed
+         * @description Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-patient-consents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/facilities/{facility_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Record that a patient allows a facility to see them
+         * @description By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        put: operations["allow-facility"];
+        post?: never;
+        /**
+         * Record that a patient does not allow a facility to see them any more
+         * @description By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        delete: operations["disallow-facility"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/patients/{patient_id}/reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who read a patient
+         * @description Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+         *
+         *     Roles: admin.
+         */
+        get: operations["list-patient-reads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pickup-transitions": {
         parameters: {
             query?: never;
@@ -816,6 +944,28 @@ export interface paths {
          *     Roles: see list-pickup-transitions.
          */
         post: operations["pack-pickup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pickups/{pickup_id}/patient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the patient of a pickup
+         * @description For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+         *
+         *     Roles: driver, admin, dispatcher, staff.
+         */
+        get: operations["get-pickup-patient"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1133,9 +1283,9 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Assignment: {
             /** Format: uuid */
@@ -1247,7 +1397,15 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "phone_number_taken" | "precondition_required" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "external_id_taken" | "id_reused";
+        };
+        ExternalIdTakenProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "external_id_taken";
+        };
         Facility: {
             address: string;
             /**
@@ -1276,6 +1434,10 @@ export interface components {
             /** Format: double */
             longitude?: number;
             name?: string;
+        };
+        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1554,6 +1716,35 @@ export interface components {
             /** @example Mission staff */
             name: string;
         };
+        NewPatient: {
+            /**
+             * Format: date
+             * @description From 1800 on, and not in the future
+             * @example 1990-05-17
+             */
+            birth_date: string;
+            /**
+             * @description Their id in the records of the facility, and unique there
+             * @example 4711
+             */
+            external_id?: string;
+            /**
+             * Format: uuid
+             * @description The facility whose records know them
+             */
+            facility_id: string;
+            /** @example Lovelace */
+            family_name: string;
+            /** @example Ada */
+            given_name: string;
+            /**
+             * Format: uuid
+             * @description The caller's choice, to make a retry safe
+             */
+            id?: string;
+            /** @example +14155550123 */
+            phone?: string;
+        };
         NewPhoneNumber: {
             /**
              * Format: uuid
@@ -1582,6 +1773,11 @@ export interface components {
              */
             id?: string;
             note?: string;
+            /**
+             * Format: uuid
+             * @description Whom it is for: a patient that you see
+             */
+            patient_id?: string;
             /** @example 2401 Mission St, San Francisco */
             pickup_address: string;
             /**
@@ -1685,6 +1881,21 @@ export interface components {
             /** @description Pass it as cursor for the next part; absent at the end */
             next_cursor?: string;
         };
+        PagePatient: {
+            items: components["schemas"]["Patient"][];
+            /** @description Pass it as cursor for the next part; absent at the end */
+            next_cursor?: string;
+        };
+        PagePatientConsent: {
+            items: components["schemas"]["PatientConsent"][];
+            /** @description Pass it as cursor for the next part; absent at the end */
+            next_cursor?: string;
+        };
+        PagePhiRead: {
+            items: components["schemas"]["PhiRead"][];
+            /** @description Pass it as cursor for the next part; absent at the end */
+            next_cursor?: string;
+        };
         PagePhoneNumber: {
             items: components["schemas"]["PhoneNumber"][];
             /** @description Pass it as cursor for the next part; absent at the end */
@@ -1719,6 +1930,92 @@ export interface components {
         PasswordChangedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "password_changed";
+        };
+        Patient: {
+            /**
+             * Format: date
+             * @example 1990-05-17
+             */
+            birth_date: string;
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** @description Their id in the records of the facility */
+            external_id: string | null;
+            /**
+             * Format: uuid
+             * @description The facility whose records know them
+             */
+            facility_id: string;
+            family_name: string;
+            given_name: string;
+            /** Format: uuid */
+            id: string;
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
+            phone: string | null;
+            /**
+             * Format: int64
+             * @description Counts the accepted edits; what If-Match compares
+             * @example 1
+             */
+            version: number;
+        };
+        PatientConsent: {
+            /**
+             * Format: uuid
+             * @description The user who wrote it down
+             */
+            actor_id: string;
+            /** @description False where an earlier consent was taken back */
+            allowed: boolean;
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** Format: uuid */
+            facility_id: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            patient_id: string;
+        };
+        PatientEdit: {
+            /**
+             * Format: date
+             * @example 1990-05-17
+             */
+            birth_date?: string;
+            external_id?: string | null;
+            family_name?: string;
+            given_name?: string;
+            phone?: string | null;
+        };
+        PhiRead: {
+            /**
+             * Format: date-time
+             * @description When it was created
+             */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            /**
+             * @description The operation that showed the patient
+             * @example get-patient
+             */
+            operation: string;
+            /** Format: uuid */
+            patient_id: string;
+            /**
+             * Format: uuid
+             * @description The user who read
+             */
+            user_id: string;
         };
         PhoneNumber: {
             /**
@@ -1761,6 +2058,11 @@ export interface components {
             /** Format: uuid */
             id: string;
             note: string | null;
+            /**
+             * Format: uuid
+             * @description Whom it is for; get-pickup-patient tells more to who may know
+             */
+            patient_id: string | null;
             pickup_address: string;
             /**
              * Format: double
@@ -1808,6 +2110,8 @@ export interface components {
             /** Format: uuid */
             facility_id?: string;
             note?: string | null;
+            /** Format: uuid */
+            patient_id?: string | null;
             pickup_address?: string;
             /** Format: double */
             pickup_latitude?: number | null;
@@ -1851,6 +2155,23 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        PickupPatient: {
+            /**
+             * Format: date
+             * @description Not for drivers
+             * @example 1990-05-17
+             */
+            birth_date?: string;
+            family_name: string;
+            given_name: string;
+            /** Format: uuid */
+            id: string;
+            /**
+             * @description E.164. Not for drivers
+             * @example +14155550123
+             */
+            phone?: string;
         };
         /**
          * @description Where a pickup stands
@@ -1995,13 +2316,13 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2083,6 +2404,33 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Conflict: external_id_taken */
+        ExternalIdTaken: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ExternalIdTakenProblem"];
+            };
+        };
+        /** @description Conflict: external_id_taken, id_reused */
+        ExternalIdTakenOrIdReused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ExternalIdTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -3642,6 +3990,313 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-patients": {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description The next_cursor of the part before */
+                cursor?: string;
+                /** @description Only those that this facility sees */
+                facility_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePatient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "create-patient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPatient"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true", if an earlier try of the same request made it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where the row is */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patient"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    /** @description "true", if an earlier try of the same request made it */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where the row is */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["ExternalIdTakenOrIdReused"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-patient": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the client has: 304 if one of them is still good */
+                "If-None-Match"?: string;
+            };
+            path: {
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patient"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "edit-patient": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the row as it was read; required */
+                "If-Match": string;
+            };
+            path: {
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatientEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["ExternalIdTaken"];
+            412: components["responses"]["StaleVersion"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            428: components["responses"]["PreconditionRequired"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-patient-consents": {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description The next_cursor of the part before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePatientConsent"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "allow-facility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient_id: string;
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["FacilityNotFoundOrNotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "disallow-facility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient_id: string;
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["FacilityNotFoundOrNotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "list-patient-reads": {
+        parameters: {
+            query?: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description The next_cursor of the part before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                patient_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePhiRead"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-pickup-transitions": {
         parameters: {
             query?: never;
@@ -3760,7 +4415,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3809,7 +4464,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3926,7 +4581,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4256,6 +4911,36 @@ export interface operations {
             409: components["responses"]["IllegalTransition"];
             412: components["responses"]["StaleVersion"];
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "get-pickup-patient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pickup_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PickupPatient"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];

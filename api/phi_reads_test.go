@@ -1,0 +1,73 @@
+package api_test
+
+import (
+	"slices"
+	"testing"
+)
+
+// reads counts the audit's rows of a patient by operation.
+func (s *server) reads(path string) map[string]int {
+	s.t.Helper()
+	out := map[string]int{}
+	for _, item := range s.do(s.admin, "GET", path+"/reads?limit=200", nil).want(200).items() {
+		out[item["operation"].(string)]++
+	}
+	return out
+}
+
+func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.patient()
+	pickup := s.pickup()
+	id := path[len("/v1/patients/"):]
+	tag := s.do(s.staff, "GET", pickup, nil).etag()
+	s.do(s.staff, "PATCH", pickup, object{"patient_id": id}, "If-Match", tag).want(200)
+	s.do(s.staff, "GET", path, nil).want(200)
+	s.do(s.staff, "GET", "/v1/patients", nil).want(200)
+	s.do(s.staff, "GET", pickup+"/patient", nil).want(200)
+	s.do(s.admin, "GET", path, nil).refused(404, "not_found")
+	s.do(s.admin, "GET", pickup+"/patient", nil).refused(404, "not_found")
+	a := s.do(s.admin, "GET", path+"/reads", nil).want(200)
+	var operations []string
+	for _, item := range a.items() {
+		operations = append(operations, item["operation"].(string))
+		if item["user_id"] != s.staff.id.String() || item["patient_id"] != id || item["created_at"] == nil {
+			t.Errorf("got %v", item)
+		}
+	}
+	if want := []string{"get-pickup-patient", "list-patients", "get-patient"}; !slices.Equal(operations, want) {
+		t.Errorf("got %v, want %v", operations, want)
+	}
+	first := s.do(s.admin, "GET", path+"/reads?limit=2", nil).want(200)
+	rest := s.do(s.admin, "GET", path+"/reads?limit=2&cursor="+first.str("next_cursor"), nil).want(200)
+	if got := append(first.ids(), rest.ids()...); !slices.Equal(got, a.ids()) || rest.str("next_cursor") != "" {
+		t.Errorf("in pages: %v, want %v", got, a.ids())
+	}
+	if noCanary(a.body) != nil {
+		t.Errorf("the reads tell of the patient: %s", a)
+	}
+	for _, as := range []*user{s.staff, s.dispatcher} {
+		s.do(as, "GET", path+"/reads", nil).refused(403, "forbidden")
+	}
+	s.do(s.foreign.admin, "GET", path+"/reads", nil).refused(404, "not_found", "")
+	s.do(s.admin, "GET", "/v1/patients/"+newID().String()+"/reads", nil).refused(404, "not_found", "")
+}
+
+func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.patient()
+	pickup := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": path[len("/v1/patients/"):]})).want(201).header.Get("Location")
+	paths := []string{path, "/v1/patients", pickup + "/patient"}
+	for _, path := range paths {
+		s.do(s.staff, "GET", path, nil).want(200)
+	}
+	s.exec("REVOKE INSERT ON phi_reads FROM waybill_app")
+	for _, path := range paths {
+		if a := s.do(s.staff, "GET", path, nil).refused(500, "internal"); noCanary(a.body) != nil {
+			t.Errorf("%s: %s", path, a)
+		}
+	}
+	s.do(s.staff, "GET", pickup, nil).want(200)
+}
