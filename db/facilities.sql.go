@@ -214,3 +214,24 @@ func (q *Queries) ListFacilities(ctx context.Context, arg ListFacilitiesParams) 
 	}
 	return items, nil
 }
+
+const seesFacility = `-- name: SeesFacility :one
+SELECT EXISTS (
+    SELECT FROM facility_viewers AS v
+    WHERE v.tenant_id = $1 AND v.facility_id = $2 AND v.user_id = $3)
+`
+
+type SeesFacilityParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+// Whether the viewer sees the facility through a group of theirs, which is what patient
+// data asks for, whatever the role.
+func (q *Queries) SeesFacility(ctx context.Context, arg SeesFacilityParams) (bool, error) {
+	row := q.db.QueryRow(ctx, seesFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}

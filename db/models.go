@@ -404,21 +404,37 @@ type AppointmentFeed struct {
 	AsOf       time.Time `json:"as_of"`
 }
 
+type AppointmentFeedChunk struct {
+	TenantID           uuid.UUID           `format:"uuid" json:"-"`
+	FeedID             uuid.UUID           `format:"uuid" json:"feed_id"`
+	FirstPosition      int32               `json:"first_position"`
+	ExternalIds        []string            `json:"external_ids"`
+	PatientExternalIds []string            `json:"patient_external_ids"`
+	NewPatientIds      []uuid.UUID         `format:"uuid" json:"new_patient_ids"`
+	GivenNames         []string            `json:"given_names"`
+	FamilyNames        []string            `json:"family_names"`
+	BirthDates         []Date              `json:"birth_dates"`
+	Phones             []string            `json:"phones"`
+	StartsAt           []time.Time         `json:"starts_at"`
+	EndsAt             []time.Time         `json:"ends_at"`
+	Statuses           []AppointmentStatus `json:"statuses"`
+	CreatedAt          time.Time           `doc:"When it was created" json:"created_at"`
+}
+
 type AppointmentFeedRecord struct {
-	TenantID          uuid.UUID         `format:"uuid" json:"-"`
-	FeedID            uuid.UUID         `format:"uuid" json:"feed_id"`
-	Position          int32             `json:"position"`
-	ExternalID        string            `json:"external_id"`
-	PatientExternalID string            `json:"patient_external_id"`
-	NewPatientID      uuid.UUID         `format:"uuid" json:"new_patient_id"`
-	GivenName         string            `json:"given_name"`
-	FamilyName        string            `json:"family_name"`
-	BirthDate         Date              `json:"birth_date"`
-	Phone             *string           `json:"phone"`
-	StartsAt          time.Time         `json:"starts_at"`
-	EndsAt            time.Time         `json:"ends_at"`
-	Status            AppointmentStatus `json:"status"`
-	CreatedAt         time.Time         `doc:"When it was created" json:"created_at"`
+	TenantID          uuid.UUID   `format:"uuid" json:"-"`
+	FeedID            uuid.UUID   `format:"uuid" json:"feed_id"`
+	Position          int32       `json:"position"`
+	ExternalID        interface{} `json:"external_id"`
+	PatientExternalID interface{} `json:"patient_external_id"`
+	NewPatientID      interface{} `json:"new_patient_id"`
+	GivenName         interface{} `json:"given_name"`
+	FamilyName        interface{} `json:"family_name"`
+	BirthDate         interface{} `json:"birth_date"`
+	Phone             bool        `json:"phone"`
+	StartsAt          interface{} `json:"starts_at"`
+	EndsAt            interface{} `json:"ends_at"`
+	Status            interface{} `json:"status"`
 }
 
 type Driver struct {

@@ -117,18 +117,20 @@ func (p part) instead(sql string) string {
 
 // keys match which rows are meant, not whether they may be written.
 var keys = regexp.MustCompile(`^(\w+\.)?(tenant_id|id|\w+_id|token_hash|name|idempotency_key) = [\w.$:]+$|` +
-	`^lower\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
+	`^true$|^lower\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
 
 func guards(sql string) (parts []part) {
 	tokens := tokenize(sql)
 	for i, t := range tokens {
 		switch {
+		case t.word == "ON" && tokens[i-1].word == "DISTINCT":
 		case t.word == "WHERE", t.word == "ON" && tokens[i+1].word != "CONFLICT":
 			for _, p := range conjuncts(sql, tokens[i+1:], t.depth) {
 				if !keys.MatchString(p.what(sql)) {
 					parts = append(parts, p)
 				}
 			}
+		case t.word == "ON" && !endsIn(tokens[i:], "NOTHING"): // CONFLICT … DO UPDATE, whose condition is one
 		case t.word == "ON": // CONFLICT … DO NOTHING
 			parts = append(parts, part{t.start, endOfWord(tokens[i:], "NOTHING"), false})
 		case t.word == "ORDER":
@@ -140,6 +142,12 @@ func guards(sql string) (parts []part) {
 		}
 	}
 	return parts
+}
+
+// endsIn tells whether the clause that tokens begin with, up to its DO, does that.
+func endsIn(tokens []sqlToken, word string) bool {
+	i := slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == "DO" })
+	return tokens[i+1].word == word
 }
 
 func endOfWord(tokens []sqlToken, word string) int {

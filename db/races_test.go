@@ -24,14 +24,14 @@ type check struct {
 // races holds one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, flagRaces, groupRaces, ledgerEntryRaces,
+		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, ledgerEntryRaces,
 		phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
 // rules hold the guards that no race is about: who may, and what a neighbour in the
 // same statement must not notice.
 func rules() []check {
-	return slices.Concat(driverRules, ledgerEntryRules, pickupRules, dispatchRules, sessionRules, userRules)
+	return slices.Concat(driverRules, feedRules, ledgerEntryRules, pickupRules, dispatchRules, sessionRules, userRules)
 }
 
 // try runs the check; what fails outside of what is tried is a panic.

@@ -128,15 +128,6 @@ func (p patient) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 	return oneRow{rows, err}
 }
 
-func (p patient) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	conn, err := p.conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Release()
-	return conn.CopyFrom(ctx, table, columns, rows)
-}
-
 // releasing gives the connection back when the rows are closed.
 type releasing struct {
 	pgx.Rows

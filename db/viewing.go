@@ -56,11 +56,6 @@ func (q viewing) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 	return oneRow{rows, err}
 }
 
-// CopyFrom has no viewer: PostgreSQL does not copy into a table with policies.
-func (q viewing) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	return q.patient.CopyFrom(ctx, table, columns, rows)
-}
-
 // closing ends the batch with its rows, and gives the connection back. The
 // transaction ends with the batch: only then are the rows an answer.
 type closing struct {

@@ -37,6 +37,13 @@ WHERE f.tenant_id = @tenant_id
 ORDER BY f.created_at DESC, f.id DESC
 LIMIT @max_rows::int;
 
+-- Whether the viewer sees the facility through a group of theirs, which is what patient
+-- data asks for, whatever the role.
+-- name: SeesFacility :one
+SELECT EXISTS (
+    SELECT FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
+
 -- Closes: an edit clobbers another that it has not seen
 -- name: EditFacility :one
 UPDATE facilities
