@@ -132,6 +132,7 @@ func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "sessions", Description: "Logging in and out"},
 		{Name: "pickups", Description: "The pickups, their transitions and their events"},
+		{Name: "patients", Description: "Patients, who may see them, and who did"},
 		{Name: "drivers", Description: "Drivers, their duty and where they are"},
 		{Name: "accounts", Description: "Balances, charges and deposits"},
 		{Name: "facilities", Description: "Clinics and labs"},
@@ -154,6 +155,9 @@ func (a *server) registerAll() {
 	a.registerPickups()
 	a.registerTransitions()
 	a.registerPickupEvents()
+	a.registerPatients()
+	a.registerPatientFacilities()
+	a.registerPHIReads()
 	a.registerService()
 	forgetPatternDescriptions(a.huma.OpenAPI())
 }

@@ -16,7 +16,7 @@ import (
 
 func (a *server) registerPickups() {
 	makers := []db.UserRole{db.UserRoleStaff, db.UserRoleDispatcher}
-	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.NotFound}
+	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotFound}
 	register(a, operation{
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
 		summary: "Create a pickup", about: "As a DRAFT. Staff create for the facilities that they see.", roles: makers,
@@ -41,7 +41,7 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Edit a pickup", about: "In DRAFT alone.", roles: []db.UserRole{db.UserRoleStaff},
-		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.NotEditable, db.StaleVersion, preconditionRequired},
+		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
 }
 
@@ -50,6 +50,7 @@ type NewPickup struct {
 	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
 	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
+	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"Whom it is for: a patient that you see"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
 	PickupAddress   string     `json:"pickup_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
@@ -62,12 +63,15 @@ type NewPickup struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	if n.PatientID != nil && *n.PatientID == uuid.Nil { // to a Draft it would look like none
+		return []error{problem(db.PatientNotFound, inBody(at, "patient_id"), "")}
+	}
 	return append(outOfTime(inBody(at, "window_start"), n.WindowStart), outOfTime(inBody(at, "window_end"), n.WindowEnd)...)
 }
 
 func (n NewPickup) draft(v db.Viewer) db.Draft {
 	return db.Draft{
-		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PriceCents: n.PriceCents,
+		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
 		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
 		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart, WindowEnd: n.WindowEnd, Note: n.Note,
 		Digest: digest(v, "create-pickup", n),
@@ -200,6 +204,7 @@ func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput)
 type PickupEdit struct {
 	FacilityID      *uuid.UUID           `json:"facility_id,omitempty" format:"uuid"`
 	AccountID       *uuid.UUID           `json:"account_id,omitempty" format:"uuid"`
+	PatientID       Clearable[uuid.UUID] `json:"patient_id,omitzero" format:"uuid"`
 	PriceCents      *int64               `json:"price_cents,omitempty" minimum:"0" maximum:"9007199254740991"`
 	PickupAddress   *string              `json:"pickup_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
@@ -226,6 +231,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
 		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
+		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
 		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
 		SetPickupLatitude: b.PickupLatitude.Sent, PickupLatitude: b.PickupLatitude.Value,
 		SetPickupLongitude: b.PickupLongitude.Sent, PickupLongitude: b.PickupLongitude.Value,
@@ -254,6 +260,18 @@ func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPic
 		refused := problem(db.NotEditable, "", "")
 		refused.CurrentStatus = now.Status
 		return refused
+	}
+	if patient := in.Body.PatientID.Value; patient != nil {
+		seen, err := a.seesPatient(ctx, v, *patient)
+		if err == nil && !seen {
+			err = problem(db.PatientNotFound, "patient_id", "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if in.Body.FacilityID == nil {
+		return problem(db.Overloaded, "", "") // the patient came to be seen in between
 	}
 	return problem(db.FacilityNotFound, "facility_id", "")
 }

@@ -54,6 +54,10 @@ var table = map[string]rights{
 	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
+
+	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"}, "edit-patient": {"OOO--", "patient"},
+	"allow-facility": {"OOO--", "allowed"}, "disallow-facility": {"OOO--", "allowed"}, "get-pickup-patient": {"OOOO-", "pickup"},
+	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
 // begins is where a pickup stands for an operation on it.
@@ -63,6 +67,7 @@ var begins = map[string]db.PickupStatus{
 	"collect-pickup": db.PickupStatusASSIGNED, "receive-pickup": db.PickupStatusCOLLECTED, "pack-pickup": db.PickupStatusRECEIVED,
 	"ship-pickup": db.PickupStatusPACKED, "deliver-pickup": db.PickupStatusSHIPPED,
 	"get-pickup": db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
+	"get-pickup-patient": db.PickupStatusCOLLECTED,
 }
 
 var roles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub}
@@ -94,7 +99,7 @@ func (t *tenant) whoMay(operation string) *user {
 
 // Every operation, by every role, on what is theirs, on what they may not see, and
 // on another tenant's: a role that may not is 403, what may not be seen is 404,
-// exactly like what is not there.
+// exactly like what is not there, and no answer holds a value of theirs.
 func TestRolesMayWhatTheTableSays(t *testing.T) {
 	t.Parallel()
 	for id := range table {
@@ -110,12 +115,15 @@ func TestRolesMayWhatTheTableSays(t *testing.T) {
 	for _, role := range roles {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()
-			s := start(t)
+			var metrics metered
+			s := start(t, metrics.set)
+			s.planted = s.plant()
 			for _, op := range theDocument().operations {
 				if table[op.id].who != "public" && op.id != "stream-pickups" && op.id != "logout" {
 					s.tryRole(op, role)
 				}
 			}
+			metrics.check(t)
 			s.do(s.as(role), "DELETE", "/v1/session", nil).want(204)
 			s.do(s.as(role), "GET", "/v1/session", nil).refused(401, "unauthenticated")
 		})
@@ -127,7 +135,9 @@ func (s *server) tryRole(op *described, role db.UserRole) {
 	right, as := table[op.id], s.as(role)
 	try := func(which string, t *tenant) *answer {
 		c := s.call(op, role, which, t)
-		return s.do(as, op.method, c.path, c.body, c.headers...)
+		a := s.do(as, op.method, c.path, c.body, c.headers...)
+		s.planted.leaks(role, a)
+		return a
 	}
 	expect := func(which string, a *answer, want int) {
 		if a.status != want && !(want == 200 && a.status < 300) {
@@ -191,13 +201,13 @@ type call struct {
 func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
-	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account", "entry", "driver", "pickup"}, table[op.id].on) {
+	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account", "entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
 		s.t.Fatalf("%s: on what?", op.id)
 	}
 	ids := map[string]string{
 		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(), "phone_number_id": t.phone.String(),
 		"facility_id": t.facility.String(), "group_id": t.group.String(), "account_id": t.account.String(),
-		"entry_id": t.entry.String(), "driver_id": t.driverID.String(),
+		"entry_id": t.entry.String(), "driver_id": t.driverID.String(), "patient_id": "",
 	}
 	if which == "other" {
 		ids["user_id"], ids["facility_id"], ids["driver_id"] = t.stranger.id.String(), t.hidden.String(), t.rivalID.String()
@@ -219,6 +229,14 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, ids["facility_id"])
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
+	case on == "patient" || on == "allowed":
+		patient := s.patientFor(role, which, t)
+		ids["patient_id"], ids["facility_id"] = patient.String(), t.hidden.String()
+		if on == "allowed" && op.method == "DELETE" {
+			s.exec("INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, patient, t.hidden)
+		}
+	case op.id == "create-patient":
+		s.shows(t, t.facility, t.as(role))
 	case op.id == "get-facility" && role == db.UserRoleDriver && which == "own":
 		s.pickupIn(t, db.PickupStatusCOLLECTED, t.facility, t.driverID)
 	case op.id == "change-password" || op.id == "deactivate-user":
@@ -271,7 +289,45 @@ func (s *server) pickupFor(op *described, role db.UserRole, which string, t *ten
 			status = db.PickupStatusASSIGNED
 		}
 	}
-	return s.pickupIn(t, status, facility, driver)
+	id := s.pickupIn(t, status, facility, driver)
+	if which != "own" {
+		s.plantPickup(s.planted, id, mayOf(which))
+	}
+	if op.id == "get-pickup-patient" {
+		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, s.patientFor(role, which, t))
+	}
+	return id
+}
+
+// mayOf tells which roles may see values of the tenant that are not everybody's.
+func mayOf(which string) []db.UserRole {
+	if which == "other" {
+		return adminAndDispatcher
+	}
+	return nil
+}
+
+var adminAndDispatcher = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
+
+// patientFor makes a patient of the facility that the role sees, or of another, whom
+// nobody may see.
+func (s *server) patientFor(role db.UserRole, which string, t *tenant) uuid.UUID {
+	s.t.Helper()
+	if which != "own" { // perhaps shown to somebody by an operation before
+		s.exec("DELETE FROM group_facilities WHERE tenant_id = $1 AND facility_id = $2", t.id, t.hidden)
+		return s.plantPatient(s.planted, t, t.hidden, nil)
+	}
+	s.shows(t, t.facility, t.as(role))
+	return s.plantPatient(s.planted, t, t.facility, roles)
+}
+
+// shows puts the user into the group of the facility, and the facility into the group.
+func (s *server) shows(t *tenant, facility uuid.UUID, users ...*user) {
+	s.t.Helper()
+	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, facility)
+	for _, u := range users {
+		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, u.id)
+	}
 }
 
 func (s *server) newPhone(t *tenant, userID string) string {
@@ -313,6 +369,10 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"items": []object{with(t.newPickup(), object{"id": id})}}
 	case "edit-pickup":
 		return object{"price_cents": 4000}
+	case "create-patient":
+		return with(t.newPatient(), object{"id": id})
+	case "edit-patient":
+		return object{"given_name": newCanary()}
 	case "assign-pickup":
 		return object{"driver_id": s.newDriver(t)}
 	case "cancel-pickup":

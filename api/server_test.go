@@ -27,7 +27,14 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) {
+	code := dbtest.Run(m, noCanary)
+	if err := logged.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "the servers' log:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
 
 // server is the API in process, over a database of the test's own. Every answer is
 // held against the OpenAPI document.
@@ -38,6 +45,7 @@ type server struct {
 	api   *api.API
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
+	planted planted // canaries
 }
 
 // tenant has a user of each role. Staff and hub see the facility, nobody but admin
@@ -76,7 +84,9 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	base := dbtest.New(t, checkBooks)
 	// A busy machine may take its time to connect: that is tried in failures_test.go.
 	c := db.Config{URL: base.AppURL, MaxConns: 12, AcquireTimeout: 5 * time.Second}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
+		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, StreamPoll: 5 * time.Millisecond, Undeclared: func(operation string, code db.Code) {
 		t.Errorf("%s answered %s, which the document does not declare", operation, code)
 	}}
@@ -92,7 +102,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, base: base, store: store, api: a}
+	s := &server{t: t, base: base, store: store, api: a, planted: planted{}}
 	s.tenant, s.foreign = s.newTenant(), s.newTenant()
 	return s
 }

@@ -147,6 +147,11 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 					set(name, v, v)
 				}
 			}
+			if member["format"] == "date" {
+				for _, v := range []string{"2024-02-30", "2024-2-3", "0000-01-01", "1799-12-31", "9998-01-01", "10000-01-01", "-1990-01-01", "1990-01-01T00:00:00Z", "1990"} {
+					set(name, v, v)
+				}
+			}
 			if member["format"] == "uuid" {
 				for _, v := range []string{"1", newID().String() + "0", newID().String()[1:], " " + newID().String()} {
 					set(name, v, v)

@@ -24,6 +24,9 @@ func ParseDate(text string) (Date, error) {
 // String gives the form that ParseDate reads.
 func (d Date) String() string { return d.day.Format(time.DateOnly) }
 
+// After tells whether the day begins, in UTC, after t.
+func (d Date) After(t time.Time) bool { return d.day.After(t) }
+
 // MarshalJSON gives the form that ParseDate reads.
 func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
@@ -39,7 +42,10 @@ func (d *Date) UnmarshalJSON(data []byte) error {
 
 // Schema is that of a full-date of RFC 3339.
 func (Date) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"}}
+	s := &huma.Schema{
+		Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"},
+		Pattern: `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$`, PatternDescription: "a date",
+	}
 	s.PrecomputeMessages()
 	return s
 }

@@ -162,32 +162,36 @@ WITH seen AS MATERIALIZED (
     FROM patients AS p
     WHERE p.tenant_id = $1
         AND p.id = $2
+        AND ($3::bytea IS NULL OR p.request_digest = $3)
         AND EXISTS (
             SELECT FROM patient_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $3::uuid)
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $4::uuid)
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT s.tenant_id, s.id, $3, $4::text
+    SELECT s.tenant_id, s.id, $4, $5::text
     FROM seen AS s
 )
 SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at FROM seen AS patients
 `
 
 type GetPatientParams struct {
-	TenantID  uuid.UUID `format:"uuid" json:"-"`
-	ID        uuid.UUID `format:"uuid" json:"id"`
-	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
-	Operation string    `json:"operation"`
+	TenantID      uuid.UUID `format:"uuid" json:"-"`
+	ID            uuid.UUID `format:"uuid" json:"id"`
+	RequestDigest []byte    `json:"request_digest"`
+	ViewerID      uuid.UUID `format:"uuid" json:"viewer_id"`
+	Operation     string    `json:"operation"`
 }
 
 type GetPatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
+// A patient; with a digest, only if it is that of the request that created them.
 func (q *Queries) GetPatient(ctx context.Context, arg GetPatientParams) (GetPatientRow, error) {
 	row := q.db.QueryRow(ctx, getPatient,
 		arg.TenantID,
 		arg.ID,
+		arg.RequestDigest,
 		arg.ViewerID,
 		arg.Operation,
 	)
@@ -221,7 +225,7 @@ WITH seen AS MATERIALIZED (
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $5::uuid)
-                AND ($1 <> 'staff' OR EXISTS (
+                AND ($1::user_role <> 'staff' OR EXISTS (
                     SELECT FROM facility_viewers AS v
                     WHERE v.tenant_id = k.tenant_id AND v.facility_id = k.facility_id AND v.user_id = $5))
         END
@@ -234,13 +238,13 @@ SELECT
     s.id,
     s.given_name,
     s.family_name,
-    CASE WHEN $1 <> 'driver' THEN s.birth_date END AS birth_date,
-    CASE WHEN $1 <> 'driver' THEN s.phone END AS phone
+    CASE WHEN $1::user_role <> 'driver' THEN s.birth_date END AS birth_date,
+    CASE WHEN $1::user_role <> 'driver' THEN s.phone END AS phone
 FROM seen AS s
 `
 
 type GetPickupPatientParams struct {
-	ViewerRole     *UserRole `json:"viewer_role"`
+	ViewerRole     UserRole  `json:"viewer_role"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
 	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
@@ -294,25 +298,25 @@ WITH mine AS MATERIALIZED (
         LIMIT 1 + $1::int
     ) AS k
     ORDER BY k.patient_id
-    LIMIT 1 + $1
+    LIMIT 1 + $1::int
 ), shown AS MATERIALIZED (
     SELECT p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at
     FROM known AS k
     JOIN patients AS p ON p.tenant_id = $2 AND p.id = k.patient_id
     ORDER BY p.id
-    LIMIT $1
+    LIMIT $1::int
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT s.tenant_id, s.id, $3, 'list-patients'
     FROM shown AS s
 )
-SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, ((SELECT count(*) FROM known) > $1)::boolean AS more
+SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, ((SELECT count(*) FROM known) > $1::int)::boolean AS more
 FROM shown AS patients
 ORDER BY patients.id
 `
 
 type ListPatientsParams struct {
-	MaxRows    *int32     `json:"max_rows"`
+	MaxRows    int32      `json:"max_rows"`
 	TenantID   uuid.UUID  `format:"uuid" json:"-"`
 	ViewerID   uuid.UUID  `format:"uuid" json:"viewer_id"`
 	FacilityID *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`

@@ -49,6 +49,7 @@ const (
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
 	ErrorCodeEmailTaken           ErrorCode = "email_taken"
+	ErrorCodeExternalIDTaken      ErrorCode = "external_id_taken"
 	ErrorCodeFacilityNotFound     ErrorCode = "facility_not_found"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
 	ErrorCodeIDReused             ErrorCode = "id_reused"
@@ -62,6 +63,7 @@ const (
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodeOverloaded           ErrorCode = "overloaded"
 	ErrorCodePasswordChanged      ErrorCode = "password_changed"
+	ErrorCodePatientNotFound      ErrorCode = "patient_not_found"
 	ErrorCodePhoneNumberTaken     ErrorCode = "phone_number_taken"
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
@@ -96,6 +98,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeEmailTaken:
 		return true
+	case ErrorCodeExternalIDTaken:
+		return true
 	case ErrorCodeFacilityNotFound:
 		return true
 	case ErrorCodeForbidden:
@@ -121,6 +125,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeOverloaded:
 		return true
 	case ErrorCodePasswordChanged:
+		return true
+	case ErrorCodePatientNotFound:
 		return true
 	case ErrorCodePhoneNumberTaken:
 		return true
@@ -577,6 +583,34 @@ type NewGroup struct {
 	Name string `json:"name"`
 }
 
+// NewPatient defines model for NewPatient.
+type NewPatient struct {
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
+	BirthDate openapi_types.Date `json:"birth_date"`
+
+	// ExternalID Their id in the records of the facility, and unique there
+	//
+	// Examples: 4711
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// FacilityID The facility whose records know them
+	FacilityID openapi_types.UUID `json:"facility_id"`
+
+	// FamilyName Examples: Lovelace
+	FamilyName string `json:"family_name"`
+
+	// GivenName Examples: Ada
+	GivenName string `json:"given_name"`
+
+	// ID The caller's choice, to make a retry safe
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Phone Examples: +14155550123
+	Phone *string `json:"phone,omitempty"`
+}
+
 // NewPhoneNumber defines model for NewPhoneNumber.
 type NewPhoneNumber struct {
 	// ID The caller's choice, to make a retry safe
@@ -600,6 +634,9 @@ type NewPickup struct {
 	// ID The caller's choice, to make a retry safe
 	ID   *openapi_types.UUID `json:"id,omitempty"`
 	Note *string             `json:"note,omitempty"`
+
+	// PatientID Whom it is for: a patient that you see
+	PatientID *openapi_types.UUID `json:"patient_id,omitempty"`
 
 	// PickupAddress Examples: 2401 Mission St, San Francisco
 	PickupAddress string `json:"pickup_address"`
@@ -705,6 +742,30 @@ type PageLedgerEntry struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// PagePatient defines model for PagePatient.
+type PagePatient struct {
+	Items []Patient `json:"items"`
+
+	// NextCursor Pass it as cursor for the next part; absent at the end
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// PagePatientConsent defines model for PagePatientConsent.
+type PagePatientConsent struct {
+	Items []PatientConsent `json:"items"`
+
+	// NextCursor Pass it as cursor for the next part; absent at the end
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// PagePhiRead defines model for PagePhiRead.
+type PagePhiRead struct {
+	Items []PhiRead `json:"items"`
+
+	// NextCursor Pass it as cursor for the next part; absent at the end
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
 // PagePhoneNumber defines model for PagePhoneNumber.
 type PagePhoneNumber struct {
 	Items []PhoneNumber `json:"items"`
@@ -754,6 +815,75 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
+// Patient defines model for Patient.
+type Patient struct {
+	// BirthDate Examples: 1990-05-17
+	BirthDate openapi_types.Date `json:"birth_date"`
+
+	// CreatedAt When it was created
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExternalID Their id in the records of the facility
+	ExternalID nullable.Nullable[string] `json:"external_id"`
+
+	// FacilityID The facility whose records know them
+	FacilityID openapi_types.UUID `json:"facility_id"`
+	FamilyName string             `json:"family_name"`
+	GivenName  string             `json:"given_name"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Phone E.164
+	//
+	// Examples: +14155550123
+	Phone nullable.Nullable[string] `json:"phone"`
+
+	// Version Counts the accepted edits; what If-Match compares
+	//
+	// Examples: 1
+	Version int64 `json:"version"`
+}
+
+// PatientConsent defines model for PatientConsent.
+type PatientConsent struct {
+	// ActorID The user who wrote it down
+	ActorID openapi_types.UUID `json:"actor_id"`
+
+	// Allowed False where an earlier consent was taken back
+	Allowed bool `json:"allowed"`
+
+	// CreatedAt When it was created
+	CreatedAt  time.Time          `json:"created_at"`
+	FacilityID openapi_types.UUID `json:"facility_id"`
+	ID         openapi_types.UUID `json:"id"`
+	PatientID  openapi_types.UUID `json:"patient_id"`
+}
+
+// PatientEdit defines model for PatientEdit.
+type PatientEdit struct {
+	// BirthDate Examples: 1990-05-17
+	BirthDate  *openapi_types.Date       `json:"birth_date,omitempty"`
+	ExternalID nullable.Nullable[string] `json:"external_id,omitempty"`
+	FamilyName *string                   `json:"family_name,omitempty"`
+	GivenName  *string                   `json:"given_name,omitempty"`
+	Phone      nullable.Nullable[string] `json:"phone,omitempty"`
+}
+
+// PhiRead defines model for PhiRead.
+type PhiRead struct {
+	// CreatedAt When it was created
+	CreatedAt time.Time          `json:"created_at"`
+	ID        openapi_types.UUID `json:"id"`
+
+	// Operation The operation that showed the patient
+	//
+	// Examples: get-patient
+	Operation string             `json:"operation"`
+	PatientID openapi_types.UUID `json:"patient_id"`
+
+	// UserID The user who read
+	UserID openapi_types.UUID `json:"user_id"`
+}
+
 // PhoneNumber defines model for PhoneNumber.
 type PhoneNumber struct {
 	// CreatedAt When it was created
@@ -784,7 +914,10 @@ type Pickup struct {
 	FacilityID     openapi_types.UUID                    `json:"facility_id"`
 	ID             openapi_types.UUID                    `json:"id"`
 	Note           nullable.Nullable[string]             `json:"note"`
-	PickupAddress  string                                `json:"pickup_address"`
+
+	// PatientID Whom it is for; get-pickup-patient tells more to who may know
+	PatientID     nullable.Nullable[openapi_types.UUID] `json:"patient_id"`
+	PickupAddress string                                `json:"pickup_address"`
 
 	// PickupLatitude Without a point, the facility's is used
 	PickupLatitude  nullable.Nullable[float64] `json:"pickup_latitude"`
@@ -815,16 +948,17 @@ type Pickup struct {
 
 // PickupEdit defines model for PickupEdit.
 type PickupEdit struct {
-	AccountID       *openapi_types.UUID          `json:"account_id,omitempty"`
-	DropoffAddress  *string                      `json:"dropoff_address,omitempty"`
-	FacilityID      *openapi_types.UUID          `json:"facility_id,omitempty"`
-	Note            nullable.Nullable[string]    `json:"note,omitempty"`
-	PickupAddress   *string                      `json:"pickup_address,omitempty"`
-	PickupLatitude  nullable.Nullable[float64]   `json:"pickup_latitude,omitempty"`
-	PickupLongitude nullable.Nullable[float64]   `json:"pickup_longitude,omitempty"`
-	PriceCents      *int64                       `json:"price_cents,omitempty"`
-	WindowEnd       nullable.Nullable[time.Time] `json:"window_end,omitempty"`
-	WindowStart     nullable.Nullable[time.Time] `json:"window_start,omitempty"`
+	AccountID       *openapi_types.UUID                   `json:"account_id,omitempty"`
+	DropoffAddress  *string                               `json:"dropoff_address,omitempty"`
+	FacilityID      *openapi_types.UUID                   `json:"facility_id,omitempty"`
+	Note            nullable.Nullable[string]             `json:"note,omitempty"`
+	PatientID       nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
+	PickupAddress   *string                               `json:"pickup_address,omitempty"`
+	PickupLatitude  nullable.Nullable[float64]            `json:"pickup_latitude,omitempty"`
+	PickupLongitude nullable.Nullable[float64]            `json:"pickup_longitude,omitempty"`
+	PriceCents      *int64                                `json:"price_cents,omitempty"`
+	WindowEnd       nullable.Nullable[time.Time]          `json:"window_end,omitempty"`
+	WindowStart     nullable.Nullable[time.Time]          `json:"window_start,omitempty"`
 }
 
 // PickupEvent defines model for PickupEvent.
@@ -853,6 +987,22 @@ type PickupEvent struct {
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
+}
+
+// PickupPatient defines model for PickupPatient.
+type PickupPatient struct {
+	// BirthDate Not for drivers
+	//
+	// Examples: 1990-05-17
+	BirthDate  *openapi_types.Date `json:"birth_date,omitempty"`
+	FamilyName string              `json:"family_name"`
+	GivenName  string              `json:"given_name"`
+	ID         openapi_types.UUID  `json:"id"`
+
+	// Phone E.164. Not for drivers
+	//
+	// Examples: +14155550123
+	Phone *string `json:"phone,omitempty"`
 }
 
 // PickupStatus Where a pickup stands
@@ -1097,6 +1247,48 @@ type ListGroupMembersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListPatientsParams defines parameters for ListPatients.
+type ListPatientsParams struct {
+	// Limit How many at most
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the part before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// FacilityID Only those that this facility sees
+	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
+}
+
+// GetPatientParams defines parameters for GetPatient.
+type GetPatientParams struct {
+	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// EditPatientParams defines parameters for EditPatient.
+type EditPatientParams struct {
+	// IfMatch The ETag of the row as it was read; required
+	IfMatch string `json:"If-Match"`
+}
+
+// ListPatientConsentsParams defines parameters for ListPatientConsents.
+type ListPatientConsentsParams struct {
+	// Limit How many at most
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the part before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListPatientReadsParams defines parameters for ListPatientReads.
+type ListPatientReadsParams struct {
+	// Limit How many at most
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the part before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListPickupsParams defines parameters for ListPickups.
 type ListPickupsParams struct {
 	// Limit How many at most
@@ -1303,6 +1495,12 @@ type CreateGroupJSONRequestBody = NewGroup
 
 // EditGroupJSONRequestBody defines body for EditGroup for application/json ContentType.
 type EditGroupJSONRequestBody = GroupEdit
+
+// CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
+type CreatePatientJSONRequestBody = NewPatient
+
+// EditPatientJSONRequestBody defines body for EditPatient for application/json ContentType.
+type EditPatientJSONRequestBody = PatientEdit
 
 // CreatePickupJSONRequestBody defines body for CreatePickup for application/json ContentType.
 type CreatePickupJSONRequestBody = NewPickup
@@ -1821,6 +2019,104 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMember(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPatients List the patients that you see
+	//
+	// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/patients (the `ListPatients` operationId).
+	ListPatients(ctx context.Context, params *ListPatientsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePatientWithBody Create a patient
+	//
+	// For a facility of your groups, which sees them from then on.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+	CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePatient Create a patient
+	//
+	// For a facility of your groups, which sees them from then on.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+	CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPatient Get a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/patients/{patient_id} (the `GetPatient` operationId).
+	GetPatient(ctx context.Context, patientID openapi_types.UUID, params *GetPatientParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditPatientWithBody Edit a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+	EditPatientWithBody(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditPatient Edit a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+	EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatientConsents List what a patient allowed
+	//
+	// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+	//
+	// Roles: admin.
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
+	ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisallowFacility Record that a patient does not allow a facility to see them any more
+	//
+	// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+	DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AllowFacility Record that a patient allows a facility to see them
+	//
+	// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+	AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatientReads List who read a patient
+	//
+	// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+	//
+	// Roles: admin.
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
+	ListPatientReads(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPickupTransitions List the transitions
 	//
 	// The dictionary: from which statuses each starts, where it ends, and who may make it.
@@ -2011,6 +2307,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/pickups/{pickup_id}/pack (the `PackPickup` operationId).
 	PackPickup(ctx context.Context, pickupID openapi_types.UUID, params *PackPickupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPickupPatient Get the patient of a pickup
+	//
+	// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+	//
+	// Roles: driver, admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/pickups/{pickup_id}/patient (the `GetPickupPatient` operationId).
+	GetPickupPatient(ctx context.Context, pickupID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReceivePickup Receive a pickup
 	//
@@ -3071,6 +3376,204 @@ func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID,
 	return c.Client.Do(req)
 }
 
+// ListPatients List the patients that you see
+//
+// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/patients (the `ListPatients` operationId).
+func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePatientWithBody Create a patient
+//
+// For a facility of your groups, which sees them from then on.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePatient Create a patient
+//
+// For a facility of your groups, which sees them from then on.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+func (c *Client) CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPatient Get a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/patients/{patient_id} (the `GetPatient` operationId).
+func (c *Client) GetPatient(ctx context.Context, patientID openapi_types.UUID, params *GetPatientParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPatientRequest(c.Server, patientID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditPatientWithBody Edit a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditPatientRequestWithBody(c.Server, patientID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditPatient Edit a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditPatientRequest(c.Server, patientID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatientConsents List what a patient allowed
+//
+// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+//
+// Roles: admin.
+//
+// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
+func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientConsentsRequest(c.Server, patientID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisallowFacility Record that a patient does not allow a facility to see them any more
+//
+// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisallowFacilityRequest(c.Server, patientID, facilityID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AllowFacility Record that a patient allows a facility to see them
+//
+// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowFacilityRequest(c.Server, patientID, facilityID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatientReads List who read a patient
+//
+// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+//
+// Roles: admin.
+//
+// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
+func (c *Client) ListPatientReads(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatientReadsRequest(c.Server, patientID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPickupTransitions List the transitions
 //
 // The dictionary: from which statuses each starts, where it ends, and who may make it.
@@ -3442,6 +3945,25 @@ func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UU
 // Corresponds with POST /v1/pickups/{pickup_id}/pack (the `PackPickup` operationId).
 func (c *Client) PackPickup(ctx context.Context, pickupID openapi_types.UUID, params *PackPickupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPackPickupRequest(c.Server, pickupID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPickupPatient Get the patient of a pickup
+//
+// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+//
+// Roles: driver, admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/pickups/{pickup_id}/patient (the `GetPickupPatient` operationId).
+func (c *Client) GetPickupPatient(ctx context.Context, pickupID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPickupPatientRequest(c.Server, pickupID)
 	if err != nil {
 		return nil, err
 	}
@@ -5545,6 +6067,461 @@ func NewAddGroupMemberRequest(server string, groupID openapi_types.UUID, userID 
 	return req, nil
 }
 
+// NewListPatientsRequest constructs an http.Request for the ListPatients method
+func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FacilityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "facility_id", *params.FacilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePatientRequest calls the generic CreatePatient builder with application/json body
+func NewCreatePatientRequest(server string, body CreatePatientJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePatientRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreatePatientRequestWithBody constructs an http.Request for the CreatePatient method, with any body, and a specified content type
+func NewCreatePatientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPatientRequest constructs an http.Request for the GetPatient method
+func NewGetPatientRequest(server string, patientID openapi_types.UUID, params *GetPatientParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewEditPatientRequest calls the generic EditPatient builder with application/json body
+func NewEditPatientRequest(server string, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditPatientRequestWithBody(server, patientID, params, "application/json", bodyReader)
+}
+
+// NewEditPatientRequestWithBody constructs an http.Request for the EditPatient method, with any body, and a specified content type
+func NewEditPatientRequestWithBody(server string, patientID openapi_types.UUID, params *EditPatientParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListPatientConsentsRequest constructs an http.Request for the ListPatientConsents method
+func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, params *ListPatientConsentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/consents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDisallowFacilityRequest constructs an http.Request for the DisallowFacility method
+func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "facility_id", facilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/facilities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAllowFacilityRequest constructs an http.Request for the AllowFacility method
+func NewAllowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "facility_id", facilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/facilities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPatientReadsRequest constructs an http.Request for the ListPatientReads method
+func NewListPatientReadsRequest(server string, patientID openapi_types.UUID, params *ListPatientReadsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "patient_id", patientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/patients/%s/reads", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPickupTransitionsRequest constructs an http.Request for the ListPickupTransitions method
 func NewListPickupTransitionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -6383,6 +7360,40 @@ func NewPackPickupRequest(server string, pickupID openapi_types.UUID, params *Pa
 			req.Header.Set("Idempotency-Key", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetPickupPatientRequest constructs an http.Request for the GetPickupPatient method
+func NewGetPickupPatientRequest(server string, pickupID openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pickup_id", pickupID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pickups/%s/patient", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -7678,6 +8689,116 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `AddGroupMember` operationId).
 	AddGroupMemberWithResponse(ctx context.Context, groupID openapi_types.UUID, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AddGroupMemberResponse, error)
 
+	// ListPatientsWithResponse List the patients that you see
+	//
+	// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients (the `ListPatients` operationId).
+	ListPatientsWithResponse(ctx context.Context, params *ListPatientsParams, reqEditors ...RequestEditorFn) (*ListPatientsResponse, error)
+
+	// CreatePatientWithBodyWithResponse Create a patient
+	//
+	// For a facility of your groups, which sees them from then on.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+	CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+
+	// CreatePatientWithResponse Create a patient
+	//
+	// For a facility of your groups, which sees them from then on.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+	CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+
+	// GetPatientWithResponse Get a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id} (the `GetPatient` operationId).
+	GetPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *GetPatientParams, reqEditors ...RequestEditorFn) (*GetPatientResponse, error)
+
+	// EditPatientWithBodyWithResponse Edit a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+	EditPatientWithBodyWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
+
+	// EditPatientWithResponse Edit a patient
+	//
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+	EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
+
+	// ListPatientConsentsWithResponse List what a patient allowed
+	//
+	// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+	//
+	// Roles: admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
+	ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error)
+
+	// DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
+	//
+	// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+	DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error)
+
+	// AllowFacilityWithResponse Record that a patient allows a facility to see them
+	//
+	// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+	AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error)
+
+	// ListPatientReadsWithResponse List who read a patient
+	//
+	// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+	//
+	// Roles: admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
+	ListPatientReadsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*ListPatientReadsResponse, error)
+
 	// ListPickupTransitionsWithResponse List the transitions
 	//
 	// The dictionary: from which statuses each starts, where it ends, and who may make it.
@@ -7886,6 +9007,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/pickups/{pickup_id}/pack (the `PackPickup` operationId).
 	PackPickupWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *PackPickupParams, reqEditors ...RequestEditorFn) (*PackPickupResponse, error)
+
+	// GetPickupPatientWithResponse Get the patient of a pickup
+	//
+	// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+	//
+	// Roles: driver, admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pickups/{pickup_id}/patient (the `GetPickupPatient` operationId).
+	GetPickupPatientWithResponse(ctx context.Context, pickupID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetPickupPatientResponse, error)
 
 	// ReceivePickupWithResponse Receive a pickup
 	//
@@ -9923,6 +11055,422 @@ func (r AddGroupMemberResponse) ContentType() string {
 	return ""
 }
 
+type ListPatientsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagePatient
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientsResponse) GetJSON200() *PagePatient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreatePatientResponse200Headers the declared response headers of an HTTP 200 response for CreatePatient
+type CreatePatientResponse200Headers struct {
+	ETag                string
+	IdempotencyReplayed *string
+	Location            string
+}
+
+// CreatePatientResponse201Headers the declared response headers of an HTTP 201 response for CreatePatient
+type CreatePatientResponse201Headers struct {
+	ETag                string
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type CreatePatientResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Patient
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Patient
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreatePatientResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreatePatientResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreatePatientResponse) GetJSON200() *Patient {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreatePatientResponse) GetJSON201() *Patient {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreatePatientResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreatePatientResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePatientResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePatientResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreatePatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetPatientResponse200Headers the declared response headers of an HTTP 200 response for GetPatient
+type GetPatientResponse200Headers struct {
+	ETag string
+}
+
+// GetPatientResponse304Headers the declared response headers of an HTTP 304 response for GetPatient
+type GetPatientResponse304Headers struct {
+	ETag string
+}
+
+type GetPatientResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Patient
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPatientResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetPatientResponse304Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPatientResponse) GetJSON200() *Patient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPatientResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPatientResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPatientResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPatientResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// EditPatientResponse200Headers the declared response headers of an HTTP 200 response for EditPatient
+type EditPatientResponse200Headers struct {
+	ETag string
+}
+
+type EditPatientResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Patient
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EditPatientResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditPatientResponse) GetJSON200() *Patient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditPatientResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditPatientResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditPatientResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditPatientResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditPatientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPatientConsentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagePatientConsent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientConsentsResponse) GetJSON200() *PagePatientConsent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientConsentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientConsentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientConsentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientConsentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientConsentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DisallowFacilityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DisallowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DisallowFacilityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisallowFacilityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisallowFacilityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisallowFacilityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AllowFacilityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AllowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AllowFacilityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AllowFacilityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AllowFacilityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AllowFacilityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPatientReadsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagePhiRead
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatientReadsResponse) GetJSON200() *PagePhiRead {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPatientReadsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatientReadsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatientReadsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatientReadsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatientReadsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListPickupTransitionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10704,6 +12252,54 @@ func (r PackPickupResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PackPickupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPickupPatientResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PickupPatient
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPickupPatientResponse) GetJSON200() *PickupPatient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPickupPatientResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPickupPatientResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPickupPatientResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPickupPatientResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPickupPatientResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12306,6 +13902,176 @@ func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, gr
 	return ParseAddGroupMemberResponse(rsp)
 }
 
+// ListPatientsWithResponse List the patients that you see
+//
+// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients (the `ListPatients` operationId).
+func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, params *ListPatientsParams, reqEditors ...RequestEditorFn) (*ListPatientsResponse, error) {
+	rsp, err := c.ListPatients(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientsResponse(rsp)
+}
+
+// CreatePatientWithBodyWithResponse Create a patient
+//
+// For a facility of your groups, which sees them from then on.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatientWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePatientResponse(rsp)
+}
+
+// CreatePatientWithResponse Create a patient
+//
+// For a facility of your groups, which sees them from then on.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
+func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatient(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePatientResponse(rsp)
+}
+
+// GetPatientWithResponse Get a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id} (the `GetPatient` operationId).
+func (c *ClientWithResponses) GetPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *GetPatientParams, reqEditors ...RequestEditorFn) (*GetPatientResponse, error) {
+	rsp, err := c.GetPatient(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPatientResponse(rsp)
+}
+
+// EditPatientWithBodyWithResponse Edit a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+func (c *ClientWithResponses) EditPatientWithBodyWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditPatientResponse, error) {
+	rsp, err := c.EditPatientWithBody(ctx, patientID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditPatientResponse(rsp)
+}
+
+// EditPatientWithResponse Edit a patient
+//
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
+func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error) {
+	rsp, err := c.EditPatient(ctx, patientID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditPatientResponse(rsp)
+}
+
+// ListPatientConsentsWithResponse List what a patient allowed
+//
+// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+//
+// Roles: admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
+func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error) {
+	rsp, err := c.ListPatientConsents(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientConsentsResponse(rsp)
+}
+
+// DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
+//
+// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
+func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error) {
+	rsp, err := c.DisallowFacility(ctx, patientID, facilityID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisallowFacilityResponse(rsp)
+}
+
+// AllowFacilityWithResponse Record that a patient allows a facility to see them
+//
+// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
+func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error) {
+	rsp, err := c.AllowFacility(ctx, patientID, facilityID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAllowFacilityResponse(rsp)
+}
+
+// ListPatientReadsWithResponse List who read a patient
+//
+// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+//
+// Roles: admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
+func (c *ClientWithResponses) ListPatientReadsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*ListPatientReadsResponse, error) {
+	rsp, err := c.ListPatientReads(ctx, patientID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatientReadsResponse(rsp)
+}
+
 // ListPickupTransitionsWithResponse List the transitions
 //
 // The dictionary: from which statuses each starts, where it ends, and who may make it.
@@ -12627,6 +14393,23 @@ func (c *ClientWithResponses) PackPickupWithResponse(ctx context.Context, pickup
 		return nil, err
 	}
 	return ParsePackPickupResponse(rsp)
+}
+
+// GetPickupPatientWithResponse Get the patient of a pickup
+//
+// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+//
+// Roles: driver, admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pickups/{pickup_id}/patient (the `GetPickupPatient` operationId).
+func (c *ClientWithResponses) GetPickupPatientWithResponse(ctx context.Context, pickupID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetPickupPatientResponse, error) {
+	rsp, err := c.GetPickupPatient(ctx, pickupID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPickupPatientResponse(rsp)
 }
 
 // ReceivePickupWithResponse Receive a pickup
@@ -14607,6 +16390,359 @@ func ParseAddGroupMemberResponse(rsp *http.Response) (*AddGroupMemberResponse, e
 	return response, nil
 }
 
+// ParseListPatientsResponse parses an HTTP response from a ListPatientsWithResponse call
+func ParseListPatientsResponse(rsp *http.Response) (*ListPatientsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagePatient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreatePatientResponse parses an HTTP response from a CreatePatientWithResponse call
+func ParseCreatePatientResponse(rsp *http.Response) (*CreatePatientResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePatientResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Patient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Patient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreatePatientResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers CreatePatientResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPatientResponse parses an HTTP response from a GetPatientWithResponse call
+func ParseGetPatientResponse(rsp *http.Response) (*GetPatientResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPatientResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Patient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPatientResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetPatientResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseEditPatientResponse parses an HTTP response from a EditPatientWithResponse call
+func ParseEditPatientResponse(rsp *http.Response) (*EditPatientResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditPatientResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Patient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EditPatientResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPatientConsentsResponse parses an HTTP response from a ListPatientConsentsWithResponse call
+func ParseListPatientConsentsResponse(rsp *http.Response) (*ListPatientConsentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientConsentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagePatientConsent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDisallowFacilityResponse parses an HTTP response from a DisallowFacilityWithResponse call
+func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisallowFacilityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAllowFacilityResponse parses an HTTP response from a AllowFacilityWithResponse call
+func ParseAllowFacilityResponse(rsp *http.Response) (*AllowFacilityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AllowFacilityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPatientReadsResponse parses an HTTP response from a ListPatientReadsWithResponse call
+func ParseListPatientReadsResponse(rsp *http.Response) (*ListPatientReadsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatientReadsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagePhiRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListPickupTransitionsResponse parses an HTTP response from a ListPickupTransitionsWithResponse call
 func ParseListPickupTransitionsResponse(rsp *http.Response) (*ListPickupTransitionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15317,6 +17453,39 @@ func ParsePackPickupResponse(rsp *http.Response) (*PackPickupResponse, error) {
 			headers.IdempotencyReplayed = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPickupPatientResponse parses an HTTP response from a GetPickupPatientWithResponse call
+func ParseGetPickupPatientResponse(rsp *http.Response) (*GetPickupPatientResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPickupPatientResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PickupPatient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

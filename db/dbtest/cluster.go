@@ -46,6 +46,17 @@ func (s *suite) open() (*cluster, error) {
 	return s.cluster, s.err
 }
 
+func (s *suite) checkLog(checks []LogCheck) error {
+	if len(checks) == 0 || s.cluster == nil || s.cluster.server == nil {
+		return nil
+	}
+	log, err := os.ReadFile(s.cluster.server.LogFile())
+	for _, check := range checks {
+		err = errors.Join(err, check(log))
+	}
+	return err
+}
+
 func (s *suite) close() error {
 	if s.cluster == nil {
 		return nil

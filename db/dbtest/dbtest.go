@@ -33,11 +33,19 @@ type Check func(ctx context.Context, owner *pgxpool.Pool) error
 // checkTimeout limits each check: it may wait for a lock that the test left behind.
 const checkTimeout = 30 * time.Second
 
+// LogCheck looks, after all tests, at what PostgreSQL logged during them. With
+// DATABASE_URL, the log is out of reach, and nothing is checked.
+type LogCheck func(log []byte) error
+
 // Run runs the tests and then stops the server, if any test started one. It
 // returns the exit code.
-func Run(m *testing.M) int {
+func Run(m *testing.M, checks ...LogCheck) int {
 	shared.running = true
 	code := m.Run()
+	if err := shared.checkLog(checks); err != nil {
+		fmt.Fprintln(os.Stderr, "dbtest: PostgreSQL's log:", err)
+		code = max(code, 1)
+	}
 	if err := shared.close(); err != nil {
 		fmt.Fprintln(os.Stderr, "dbtest:", err)
 		code = max(code, 1)

@@ -57,6 +57,8 @@ func (s *Server) settings(o Options) map[string]string {
 		"port":                    strconv.Itoa(s.port),
 		"password_encryption":     "scram-sha-256",
 		"max_connections":         "200",
+		// DETAIL and CONTEXT have the values of rows and parameters.
+		"log_error_verbosity": "terse",
 	}
 	if o.TCP {
 		all["listen_addresses"] = "127.0.0.1"

@@ -119,5 +119,8 @@ func (s *Server) launch(ctx context.Context, o Options, find search) (err error)
 // Done is closed when the server has ended, whatever the reason.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
+// LogFile is the server's log, of this start.
+func (s *Server) LogFile() string { return s.folder.log() }
+
 // Dir is the folder that holds the server's data, log and socket.
 func (s *Server) Dir() string { return s.folder.path }

@@ -20,12 +20,14 @@ WITH created AS (
 )
 SELECT sqlc.embed(patients) FROM created AS patients;
 
+-- A patient; with a digest, only if it is that of the request that created them.
 -- name: GetPatient :one
 WITH seen AS MATERIALIZED (
     SELECT p.*
     FROM patients AS p
     WHERE p.tenant_id = @tenant_id
         AND p.id = @id
+        AND (sqlc.narg('request_digest')::bytea IS NULL OR p.request_digest = sqlc.narg('request_digest'))
         AND EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
@@ -51,7 +53,7 @@ WITH seen AS MATERIALIZED (
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
-                AND (@viewer_role <> 'staff' OR EXISTS (
+                AND (@viewer_role::user_role <> 'staff' OR EXISTS (
                     SELECT FROM facility_viewers AS v
                     WHERE v.tenant_id = k.tenant_id AND v.facility_id = k.facility_id AND v.user_id = @viewer_id))
         END
@@ -64,8 +66,8 @@ SELECT
     s.id,
     s.given_name,
     s.family_name,
-    CASE WHEN @viewer_role <> 'driver' THEN s.birth_date END AS birth_date,
-    CASE WHEN @viewer_role <> 'driver' THEN s.phone END AS phone
+    CASE WHEN @viewer_role::user_role <> 'driver' THEN s.birth_date END AS birth_date,
+    CASE WHEN @viewer_role::user_role <> 'driver' THEN s.phone END AS phone
 FROM seen AS s;
 
 -- The first patients of each facility that the viewer sees, merged: what it costs
@@ -89,19 +91,19 @@ WITH mine AS MATERIALIZED (
         LIMIT 1 + @max_rows::int
     ) AS k
     ORDER BY k.patient_id
-    LIMIT 1 + @max_rows
+    LIMIT 1 + @max_rows::int
 ), shown AS MATERIALIZED (
     SELECT p.*
     FROM known AS k
     JOIN patients AS p ON p.tenant_id = @tenant_id AND p.id = k.patient_id
     ORDER BY p.id
-    LIMIT @max_rows
+    LIMIT @max_rows::int
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT s.tenant_id, s.id, @viewer_id, 'list-patients'
     FROM shown AS s
 )
-SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows)::boolean AS more
+SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows::int)::boolean AS more
 FROM shown AS patients
 ORDER BY patients.id;
 

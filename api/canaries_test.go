@@ -1,0 +1,195 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// A canary is a value that must not come out. Whatever a test says of a patient is one,
+// for every log; a row that somebody may not see has some of its own, for every answer
+// to them.
+const (
+	canary      = "Quetzal"
+	canaryPhone = "+19998" // and nine digits
+	canaryBirth = "1931-07-13"
+)
+
+var canaries = regexp.MustCompile(`(?i)` + canary + `|` + regexp.QuoteMeta(canaryPhone) + `\d{9}|` + canaryBirth)
+
+// noCanary looks through a log.
+func noCanary(log []byte) error {
+	if at := canaries.FindIndex(log); at != nil {
+		begin, end := bytes.LastIndexByte(log[:at[0]], '\n')+1, len(log)
+		if n := bytes.IndexByte(log[at[0]:], '\n'); n >= 0 {
+			end = at[0] + n
+		}
+		return fmt.Errorf("holds what a patient's row holds: %s", log[begin:end])
+	}
+	return nil
+}
+
+// logged takes what the servers of all tests log, from debug on, and looks through it.
+var logged = &canaryLog{}
+
+type canaryLog struct {
+	mu    sync.Mutex
+	lines int
+	err   error
+}
+
+func (l *canaryLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines++
+	if err := noCanary(line); l.err == nil {
+		l.err = err
+	}
+	return len(line), nil
+}
+
+func (l *canaryLog) check() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func newCanary() string { return canary + strings.ReplaceAll(uuid.NewString(), "-", "") }
+
+// newCanaryPhone is a number that nobody has.
+func newCanaryPhone() string {
+	id := uuid.New()
+	return fmt.Sprintf("%s%09d", canaryPhone, (uint64(id[0])<<24|uint64(id[1])<<16|uint64(id[2])<<8|uint64(id[3]))%1e9)
+}
+
+// planted are canaries, and the roles of the server's own tenant that may see each.
+type planted map[string][]db.UserRole
+
+// plant gives every row that exists of the foreign tenant, and those of the own that not
+// every role sees, values of their own.
+func (s *server) plant() planted {
+	s.t.Helper()
+	p := planted{}
+	put := func(set string, may []db.UserRole, tenant uuid.UUID, where ...any) {
+		s.t.Helper()
+		value := newCanary()
+		p[value] = may
+		args := append([]any{tenant, value}, where...)
+		s.exec(set, args...)
+	}
+	f := s.foreign
+	for _, set := range []string{
+		"UPDATE tenants SET name = $2 WHERE id = $1", "UPDATE users SET name = $2 WHERE tenant_id = $1",
+		"UPDATE facilities SET name = $2 WHERE tenant_id = $1", "UPDATE facilities SET address = $2 WHERE tenant_id = $1",
+		"UPDATE groups SET name = $2 WHERE tenant_id = $1", "UPDATE accounts SET name = $2 WHERE tenant_id = $1",
+		"UPDATE drivers SET name = $2 WHERE tenant_id = $1", "UPDATE ledger_entries SET note = $2 WHERE tenant_id = $1",
+	} {
+		put(set, nil, f.id)
+	}
+	some := adminAndDispatcher
+	put("UPDATE facilities SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.hidden)
+	put("UPDATE facilities SET address = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.hidden)
+	put("UPDATE users SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.stranger.id)
+	put("UPDATE users SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.rival.id)
+	put("UPDATE drivers SET name = $2 WHERE tenant_id = $1 AND id = $3",
+		[]db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, s.tenant.id, s.rivalID)
+	return p
+}
+
+// plantPatient makes a patient whom the facility sees, all of whose values are canaries
+// that these roles may see.
+func (s *server) plantPatient(p planted, t *tenant, facility uuid.UUID, may []db.UserRole) uuid.UUID {
+	s.t.Helper()
+	id := newID()
+	given, family, external, phone := newCanary(), newCanary(), newCanary(), newCanaryPhone()
+	for _, value := range []string{given, family, external, phone} {
+		p[value] = may
+	}
+	s.exec(`WITH p AS (
+			INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8))
+		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)`,
+		t.id, id, facility, external, given, family, canaryBirth, phone)
+	return id
+}
+
+// plantPickup gives a pickup canaries that these roles may see.
+func (s *server) plantPickup(p planted, id uuid.UUID, may []db.UserRole) {
+	s.t.Helper()
+	note, from, to := newCanary(), newCanary(), newCanary()
+	for _, value := range []string{note, from, to} {
+		p[value] = may
+	}
+	s.exec("UPDATE pickups SET note = $2, pickup_address = $3, dropoff_address = $4 WHERE id = $1", id, note, from, to)
+}
+
+// leaked is the first canary in the texts that the role may not see.
+func (p planted) leaked(role db.UserRole, texts ...string) string {
+	for _, text := range texts {
+		for _, found := range canaryWords.FindAllString(text, -1) {
+			if may, known := p[found]; known && !slices.Contains(may, role) {
+				return found
+			}
+		}
+	}
+	return ""
+}
+
+var canaryWords = regexp.MustCompile(canary + `[0-9a-f]{32}|` + regexp.QuoteMeta(canaryPhone) + `\d{9}`)
+
+// leaks fails the test if an answer holds what the role may not see.
+func (p planted) leaks(role db.UserRole, a *answer) {
+	a.t.Helper()
+	if found := p.leaked(role, string(a.body), fmt.Sprint(a.header)); found != "" {
+		a.t.Errorf("%s by %s: the answer holds %s, which they may not see: %s", a.request, role, found, a)
+	}
+}
+
+// metered keeps what the observer of requests is told, as metrics would.
+type metered struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (m *metered) set(_ *db.Config, o *api.Options) {
+	o.Observe = func(operation string, status int, code string, took time.Duration) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		fmt.Fprintln(&m.text, operation, status, code)
+	}
+}
+
+func (m *metered) check(t testing.TB) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if found := canaryWords.FindString(m.text.String()); found != "" || m.text.Len() == 0 {
+		t.Errorf("the metrics hold %q in %d bytes", found, m.text.Len())
+	}
+}
+
+// What looks for canaries finds one.
+func TestCanariesAreFound(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"name=" + newCanary(), "to " + newCanaryPhone(), "(1, " + canaryBirth + ")", strings.ToLower(newCanary())} {
+		if noCanary([]byte("first\n"+line+"\nlast")) == nil {
+			t.Errorf("not found in %s", line)
+		}
+	}
+	p := planted{"x": nil}
+	word := newCanary()
+	p[word] = []db.UserRole{db.UserRoleAdmin}
+	if p.leaked(db.UserRoleStaff, "a "+word+"b") != word || p.leaked(db.UserRoleAdmin, word) != "" {
+		t.Error("who may see it is mixed up")
+	}
+}

@@ -1,0 +1,61 @@
+package db
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// CreateOnePatient makes the patient of p, whose tenant and viewer are v's. replayed
+// says that an earlier try of the same request did. Refused with FacilityNotFound where
+// v does not see the facility, ExternalIDTaken, or IDReused, also where the id is that
+// of a patient whom v does not see: of them, nothing else is told.
+func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientParams) (_ Patient, replayed bool, err error) {
+	p.TenantID, p.ViewerID = v.TenantID, v.UserID
+	q := s.As(v)
+	for range attempts {
+		made, err := q.CreatePatient(ctx, p)
+		if err == nil {
+			return made.Patient, false, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) && !violates(err, "patients_external_id_key") && !violates(err, "patients_pkey") {
+			return Patient{}, false, Explain(err)
+		}
+		earlier, again := q.GetPatient(ctx, GetPatientParams{
+			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest, Operation: "create-patient",
+		})
+		if again == nil {
+			return earlier.Patient, true, nil
+		}
+		if !errors.Is(again, pgx.ErrNoRows) {
+			return Patient{}, false, Explain(again)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return Patient{}, false, Explain(err)
+		}
+		if err := s.explainCreatePatient(ctx, v, p); !errors.Is(err, errAgain) {
+			return Patient{}, false, err
+		}
+	}
+	return Patient{}, false, refuse(Overloaded, "")
+}
+
+// explainCreatePatient says why no patient was made, as things stand now.
+func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePatientParams) error {
+	seen, err := s.SeesFacility(ctx, SeesFacilityParams{TenantID: v.TenantID, FacilityID: p.FacilityID, ViewerID: v.UserID})
+	switch {
+	case err != nil:
+		return Explain(err)
+	case !seen:
+		return refuse(FacilityNotFound, "facility_id")
+	}
+	taken, err := s.PatientExists(ctx, PatientExistsParams{TenantID: v.TenantID, ID: p.ID})
+	switch {
+	case err != nil:
+		return Explain(err)
+	case taken:
+		return refuse(IDReused, "id")
+	}
+	return errAgain
+}
