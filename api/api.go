@@ -47,6 +47,7 @@ type server struct {
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
 	streams        chan struct{} // a place for each open stream
+	feeds          chan struct{} // a place for each feed that is coming in
 }
 
 // API serves HTTP.
@@ -80,6 +81,7 @@ func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
+		feeds: make(chan struct{}, feedsAtOnce),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -132,6 +134,7 @@ func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "sessions", Description: "Logging in and out"},
 		{Name: "pickups", Description: "The pickups, their transitions and their events"},
+		{Name: "appointments", Description: "What the facilities' records have, and the feeds that bring it"},
 		{Name: "patients", Description: "Patients, who may see them, and who did"},
 		{Name: "drivers", Description: "Drivers, their duty and where they are"},
 		{Name: "accounts", Description: "Balances, charges and deposits"},
@@ -159,6 +162,8 @@ func (a *server) registerAll() {
 	a.registerPatientFacilities()
 	a.registerPHIReads()
 	a.registerMessages()
+	a.registerAppointments()
+	a.registerAppointmentFeeds()
 	a.registerService()
 	forgetPatternDescriptions(a.huma.OpenAPI())
 }

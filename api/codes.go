@@ -12,6 +12,7 @@ const (
 	methodNotAllowed     db.Code = "method_not_allowed"
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
+	rangeTooWide         db.Code = "range_too_wide"
 	requestTimeout       db.Code = "request_timeout"
 	unknownField         db.Code = "unknown_field"
 	unknownParameter     db.Code = "unknown_parameter"
@@ -51,6 +52,9 @@ var meanings = map[db.Code]meaning{
 	db.EmailTaken: {409, "The email address is taken",
 		"Another user of the tenant has this email address.",
 		"Addresses are unique in the tenant, whatever their case."},
+	db.EmptyFeed: {422, "The list is empty",
+		"The list has no record, and would cancel all that is to come.",
+		"If that is meant, say so with allow_empty=true."},
 	db.ExternalIDTaken: {409, "The external id is taken",
 		"Another patient of the facility has this external id.",
 		"An external id names one patient of a facility: find them there, or leave it out."},
@@ -102,6 +106,9 @@ var meanings = map[db.Code]meaning{
 	preconditionRequired: {http.StatusPreconditionRequired, "If-Match is required",
 		"This edit needs an If-Match header with the ETag of the row that was seen.",
 		"Read the row, and send its ETag with the edit, so that nobody's change is overwritten unseen."},
+	rangeTooWide: {422, "The range is too wide",
+		"from and to are more than 31 days apart.",
+		"Ask for less at once."},
 	db.RateLimited: {http.StatusTooManyRequests, "Too many failed logins",
 		"After several failed logins the next one has to wait.",
 		"Try again after Retry-After seconds."},

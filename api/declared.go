@@ -133,6 +133,9 @@ func names[T ~string](values []T) []string {
 // answers with another status have the same body, and which preconditions are required.
 func (a *server) complete(op operation) {
 	declared := a.declared(op)
+	if op.raw != nil {
+		declared.RequestBody = op.raw // huma would have read it, had it known
+	}
 	first := declared.Responses[strconv.Itoa(declared.DefaultStatus)]
 	delete(first.Headers, "Content-Type")
 	for name, header := range first.Headers {

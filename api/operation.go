@@ -34,7 +34,8 @@ type operation struct {
 	long    bool  // streams: no time limit
 	// of the answer, if it is not JSON
 	mediaType string
-	body      bool // whether it takes one: read off the type of its input
+	body      bool              // whether it takes one: read off the type of its input
+	raw       *huma.RequestBody // of a body that the handler reads by itself
 	// answers that are no error, beyond the first: replays, 304.
 	also []int
 }
@@ -47,7 +48,7 @@ var (
 
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
-	op.body = takesBody(reflect.TypeFor[I]())
+	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		return out, problemFor(ctx, op, err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -58,6 +59,7 @@ var table = map[string]rights{
 
 	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"}, "edit-patient": {"OOO--", "patient"},
 	"allow-facility": {"OOO--", "allowed"}, "disallow-facility": {"OOO--", "allowed"}, "get-pickup-patient": {"OOOO-", "pickup"},
+	"list-appointments": {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
@@ -245,6 +247,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		}
 	case op.id == "create-patient":
 		s.shows(t, t.facility, t.as(role))
+	case op.id == "list-appointments" || op.id == "sync-appointments":
+		s.appointmentFor(role, which, t)
 	case op.id == "get-facility" && role == db.UserRoleDriver && which == "own":
 		s.pickupIn(t, db.PickupStatusCOLLECTED, t.facility, t.driverID)
 	case op.id == "change-password" || op.id == "deactivate-user":
@@ -261,6 +265,12 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	c.path = op.path
 	for name, id := range ids {
 		c.path = strings.ReplaceAll(c.path, "{"+name+"}", id)
+	}
+	switch op.id {
+	case "list-appointments":
+		c.path += "?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + ids["facility_id"]
+	case "sync-appointments":
+		c.path += "?as_of=" + time.Now().UTC().Format(time.RFC3339Nano)
 	}
 	for _, p := range op.parameters {
 		if p["name"] == "If-Match" && p["required"] == true {
@@ -377,6 +387,8 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 		return object{"items": []object{with(t.newPickup(), object{"id": id})}}
 	case "edit-pickup":
 		return object{"price_cents": 4000}
+	case "sync-appointments":
+		return []object{newRecord(1)}
 	case "create-patient":
 		return with(t.newPatient(), object{"id": id})
 	case "edit-patient":

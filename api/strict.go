@@ -127,28 +127,33 @@ func oddHeader(ctx huma.Context, name string) *Problem {
 	return nil
 }
 
-// strictMediaType takes JSON in UTF-8 alone, however its name is written. Of no body,
-// it says nothing.
+// strictMediaType takes what the operation takes, JSON as a rule, in UTF-8 alone,
+// however its name is written. Of no body, it says nothing.
 func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	given := r.Header.Values("Content-Type")
 	if r.ContentLength == 0 {
 		given = nil
 	}
-	if len(given) > 1 || len(given) == 1 && !isJSON(given[0]) {
+	name, ok := "application/json", len(given) <= 1
+	if len(given) == 1 {
+		name, ok = inUTF8(given[0])
+	}
+	if !ok || ctx.Operation().RequestBody.Content[name] == nil {
 		writeProblem(ctx, problem(unsupportedMediaType, "Content-Type", ""))
 		return
 	}
 	if len(given) == 1 {
-		r.Header.Set("Content-Type", "application/json") // huma compares it as it is written
+		r.Header.Set("Content-Type", name) // huma compares it as it is written
 	}
 	next(ctx)
 }
 
-func isJSON(mediaType string) bool {
+// inUTF8 gives the name of a media type, unless it is of another encoding.
+func inUTF8(mediaType string) (name string, ok bool) {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	charset, given := parameters["charset"]
-	return err == nil && name == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
 // strictQuery refuses a query that is malformed, names a parameter twice, or names

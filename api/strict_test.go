@@ -21,7 +21,7 @@ func (s *server) tries(op *described, c call) map[string]call {
 		change(&n)
 		out[name] = n
 	}
-	query := func(q string) func(*call) { return func(n *call) { n.path += "?" + q } }
+	query := func(q string) func(*call) { return func(n *call) { n.path = withQuery(n.path, q) } }
 	add("unknown parameter", query("unknown="+secret))
 	add("unknown parameter without value", query("unknown"))
 	add("malformed query", query("a=%zz"))
@@ -167,6 +167,18 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 			}
 		}
 	}
+}
+
+// withQuery is the path with q in the place of its parameter of that name, or besides.
+func withQuery(path, q string) string {
+	path, old, _ := strings.Cut(path, "?")
+	name, _, _ := strings.Cut(q, "=")
+	for pair := range strings.SplitSeq(old, "&") {
+		if pair != "" && !strings.HasPrefix(pair, name+"=") {
+			q = pair + "&" + q
+		}
+	}
+	return path + "?" + q
 }
 
 // pathWith is the path with another value for one of its parameters.

@@ -36,7 +36,7 @@ WITH found AS MATERIALIZED (
     SELECT tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status, created_at, updated_at, given_name, family_name
     FROM found AS f
     ORDER BY f.starts_at, f.id
-    LIMIT $1
+    LIMIT $1::int
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT DISTINCT s.tenant_id, s.patient_id, $9::uuid, 'list-appointments'
@@ -45,13 +45,13 @@ WITH found AS MATERIALIZED (
 SELECT
     s.id, s.facility_id, s.patient_id, s.external_id, s.given_name, s.family_name,
     s.starts_at, s.ends_at, s.status, s.created_at, s.updated_at,
-    ((SELECT count(*) FROM found) > $1)::boolean AS more
+    ((SELECT count(*) FROM found) > $1::int)::boolean AS more
 FROM shown AS s
 ORDER BY s.starts_at, s.id
 `
 
 type ListAppointmentsParams struct {
-	MaxRows       *int32             `json:"max_rows"`
+	MaxRows       int32              `json:"max_rows"`
 	TenantID      uuid.UUID          `format:"uuid" json:"-"`
 	FacilityID    uuid.UUID          `format:"uuid" json:"facility_id"`
 	FromTime      time.Time          `json:"from_time"`

@@ -125,7 +125,7 @@ var violations = map[string]violation{
 	"appointments_range_check":        {ValidationFailed, "ends_at"},
 	"appointment_feeds_pkey":          {Overloaded, ""},
 	"appointment_feeds_facility_fkey": {NotFound, ""},
-	"appointment_feed_records_pkey":   {Internal, ""},
+	"appointment_feed_chunks_pkey":    {Internal, ""},
 
 	"pickup_events_pkey":                  {IDReused, "id"},
 	"pickup_events_pickup_fkey":           {NotFound, ""},

@@ -10,6 +10,11 @@ func (PickupStatus) Schema(r huma.Registry) *huma.Schema {
 	return enumSchema(r, "PickupStatus", "Where a pickup stands", AllPickupStatusValues())
 }
 
+// Schema gives the component AppointmentStatus.
+func (AppointmentStatus) Schema(r huma.Registry) *huma.Schema {
+	return enumSchema(r, "AppointmentStatus", "Where an appointment stands", AllAppointmentStatusValues())
+}
+
 // Schema gives the component TransitionName.
 func (TransitionName) Schema(r huma.Registry) *huma.Schema {
 	return enumSchema(r, "TransitionName", "A move of a pickup from one status to the next", AllTransitionNameValues())

@@ -22,6 +22,7 @@ const (
 	DriverNotFound       Code = "driver_not_found"
 	DriverUserTaken      Code = "driver_user_taken"
 	EmailTaken           Code = "email_taken"
+	EmptyFeed            Code = "empty_feed"
 	ExternalIDTaken      Code = "external_id_taken"
 	FacilityNotFound     Code = "facility_not_found"
 	Forbidden            Code = "forbidden"

@@ -11,7 +11,7 @@ import (
 // transaction. rewrite may change them on the way.
 func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
 	viewing := func(v Viewer) DBTX {
-		if p, ok := q.(patient); ok {
+		if p, ok := q.(pooled); ok {
 			return rewrite(p.as(v))
 		}
 		return rewrite(viewing{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }, v})

@@ -32,6 +32,10 @@ var invariants = []struct{ name, query string }{
 		WHERE NOT EXISTS (
 			SELECT FROM driver_slots AS s WHERE s.tenant_id = d.tenant_id AND s.driver_id = d.id)
 			AND coalesce($1::uuid, d.tenant_id) = d.tenant_id`},
+	{"an appointment is with a patient whom its facility's records know", `
+		SELECT count(*) FROM appointments AS a
+		JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id
+		WHERE p.facility_id <> a.facility_id AND coalesce($1::uuid, a.tenant_id) = a.tenant_id`},
 	{"a driver has one assigned pickup at most", `
 		SELECT count(*) FROM (
 			SELECT FROM pickups WHERE status = 'ASSIGNED' AND coalesce($1::uuid, tenant_id) = tenant_id

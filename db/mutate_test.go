@@ -117,12 +117,13 @@ func (p part) instead(sql string) string {
 
 // keys match which rows are meant, not whether they may be written.
 var keys = regexp.MustCompile(`^(\w+\.)?(tenant_id|id|\w+_id|token_hash|name|idempotency_key) = [\w.$:]+$|` +
-	`^lower\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
+	`^true$|^lower\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
 
 func guards(sql string) (parts []part) {
 	tokens := tokenize(sql)
 	for i, t := range tokens {
 		switch {
+		case t.word == "ON" && tokens[i-1].word == "DISTINCT":
 		case t.word == "WHERE", t.word == "ON" && tokens[i+1].word != "CONFLICT":
 			for _, p := range conjuncts(sql, tokens[i+1:], t.depth) {
 				if !keys.MatchString(p.what(sql)) {

@@ -24,7 +24,7 @@ type check struct {
 // races holds one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, flagRaces, groupRaces, ledgerEntryRaces, messageRaces,
+		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, ledgerEntryRaces, messageRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
@@ -32,7 +32,8 @@ func races() []check {
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		driverRules, ledgerEntryRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules, sessionRules, userRules)
+		driverRules, feedRules, ledgerEntryRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
+		sessionRules, userRules)
 }
 
 // try runs the check; what fails outside of what is tried is a panic.

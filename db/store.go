@@ -39,7 +39,7 @@ type Config struct {
 type Store struct {
 	*Queries
 	viewing func(Viewer) DBTX // where the statements of one viewer go
-	pool    *pgxpool.Pool
+	conns   pooled
 	onTexts func(owed, enqueued int)
 
 	combined
@@ -83,9 +83,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		pool.Close()
 		return nil, withoutPassword(err)
 	}
-	p := patient{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
+	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
 	s := newStore(p, p.as, c.OneByOne)
-	s.pool, s.onTexts = pool, c.OnTexts
+	s.conns, s.onTexts = p, c.OnTexts
 	return s, nil
 }
 
@@ -97,25 +97,25 @@ func newStore(q DBTX, viewing func(Viewer) DBTX, oneByOne bool) *Store {
 }
 
 // Close waits for the running queries and closes the connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() { s.conns.pool.Close() }
 
 // Pool gives the connections themselves, to River, whose statements are its own.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool { return s.conns.pool }
 
 // Ping asks whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+func (s *Store) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx) }
 
 // Stat tells how the connections are used, for the metrics.
-func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
+func (s *Store) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
-// patient runs each query on a connection of its own, for which it waits no longer
+// pooled runs each query on a connection of its own, for which it waits no longer
 // than acquire: a full pool is an answer (Overloaded), not a place to queue.
-type patient struct {
+type pooled struct {
 	pool    *pgxpool.Pool
 	acquire time.Duration
 }
 
-func (p patient) conn(ctx context.Context) (*pgxpool.Conn, error) {
+func (p pooled) conn(ctx context.Context) (*pgxpool.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, p.acquire)
 	defer cancel()
 	conn, err := p.pool.Acquire(limited)
@@ -128,7 +128,7 @@ func (p patient) conn(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-func (p patient) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return pgconn.CommandTag{}, err
@@ -137,7 +137,7 @@ func (p patient) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comm
 	return conn.Exec(ctx, sql, args...)
 }
 
-func (p patient) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return nil, err
@@ -150,18 +150,9 @@ func (p patient) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	return &releasing{rows, conn}, nil
 }
 
-func (p patient) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+func (p pooled) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := p.Query(ctx, sql, args...)
 	return oneRow{rows, err}
-}
-
-func (p patient) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	conn, err := p.conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Release()
-	return conn.CopyFrom(ctx, table, columns, rows)
 }
 
 // releasing gives the connection back when the rows are closed.

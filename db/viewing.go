@@ -25,7 +25,7 @@ type batches interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 }
 
-func (p patient) as(v Viewer) DBTX {
+func (p pooled) as(v Viewer) DBTX {
 	return viewing{p, func(ctx context.Context) (batches, func(), error) {
 		conn, err := p.conn(ctx)
 		if err != nil {

@@ -19,6 +19,33 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AppointmentStatus.
+const (
+	AppointmentStatusARRIVED   AppointmentStatus = "ARRIVED"
+	AppointmentStatusBOOKED    AppointmentStatus = "BOOKED"
+	AppointmentStatusCANCELED  AppointmentStatus = "CANCELED"
+	AppointmentStatusFULFILLED AppointmentStatus = "FULFILLED"
+	AppointmentStatusNOSHOW    AppointmentStatus = "NO_SHOW"
+)
+
+// Valid indicates whether the value is a known member of the AppointmentStatus enum.
+func (e AppointmentStatus) Valid() bool {
+	switch e {
+	case AppointmentStatusARRIVED:
+		return true
+	case AppointmentStatusBOOKED:
+		return true
+	case AppointmentStatusCANCELED:
+		return true
+	case AppointmentStatusFULFILLED:
+		return true
+	case AppointmentStatusNOSHOW:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EntryKind.
 const (
 	EntryKindCharge  EntryKind = "charge"
@@ -49,6 +76,7 @@ const (
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
 	ErrorCodeEmailTaken           ErrorCode = "email_taken"
+	ErrorCodeEmptyFeed            ErrorCode = "empty_feed"
 	ErrorCodeExternalIDTaken      ErrorCode = "external_id_taken"
 	ErrorCodeFacilityNotFound     ErrorCode = "facility_not_found"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
@@ -66,6 +94,7 @@ const (
 	ErrorCodePatientNotFound      ErrorCode = "patient_not_found"
 	ErrorCodePhoneNumberTaken     ErrorCode = "phone_number_taken"
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
+	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
@@ -97,6 +126,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeDriverUserTaken:
 		return true
 	case ErrorCodeEmailTaken:
+		return true
+	case ErrorCodeEmptyFeed:
 		return true
 	case ErrorCodeExternalIDTaken:
 		return true
@@ -131,6 +162,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodePhoneNumberTaken:
 		return true
 	case ErrorCodePreconditionRequired:
+		return true
+	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
 		return true
@@ -333,6 +366,66 @@ type AccountEdit struct {
 	Name *string `json:"name,omitempty"`
 }
 
+// Appointment defines model for Appointment.
+type Appointment struct {
+	// CreatedAt When it was first fed
+	CreatedAt time.Time `json:"created_at"`
+	EndsAt    time.Time `json:"ends_at"`
+
+	// ExternalID Its id in the facility's records
+	//
+	// Examples: 4711
+	ExternalID string             `json:"external_id"`
+	FacilityID openapi_types.UUID `json:"facility_id"`
+
+	// FamilyName The patient's
+	FamilyName string `json:"family_name"`
+
+	// GivenName The patient's
+	GivenName string             `json:"given_name"`
+	ID        openapi_types.UUID `json:"id"`
+	PatientID openapi_types.UUID `json:"patient_id"`
+	StartsAt  time.Time          `json:"starts_at"`
+
+	// Status Where an appointment stands
+	Status AppointmentStatus `json:"status"`
+
+	// UpdatedAt When a feed last changed it
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// AppointmentRecord defines model for AppointmentRecord.
+type AppointmentRecord struct {
+	// EndsAt After starts_at, by 24 hours at most
+	//
+	// Examples: 2030-01-01T09:30:00Z
+	EndsAt time.Time `json:"ends_at"`
+
+	// ExternalID The appointment's id in the facility's records. A number is its digits
+	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
+	Patient    PatientRecord                `json:"patient"`
+
+	// StartsAt Examples: 2030-01-01T09:00:00Z
+	StartsAt time.Time `json:"starts_at"`
+
+	// Status Where an appointment stands
+	Status *AppointmentStatus `json:"status,omitempty"`
+}
+
+// AppointmentRecordExternalID0 defines model for AppointmentRecord.ExternalID.0.
+type AppointmentRecordExternalID0 = string
+
+// AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
+type AppointmentRecordExternalID1 = int
+
+// AppointmentRecord_ExternalID The appointment's id in the facility's records. A number is its digits
+type AppointmentRecord_ExternalID struct {
+	union json.RawMessage
+}
+
+// AppointmentStatus Where an appointment stands
+type AppointmentStatus string
+
 // Assignment defines model for Assignment.
 type Assignment struct {
 	DriverID openapi_types.UUID `json:"driver_id"`
@@ -421,6 +514,24 @@ type FacilityEdit struct {
 	Latitude  *float64 `json:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty"`
 	Name      *string  `json:"name,omitempty"`
+}
+
+// FeedResult defines model for FeedResult.
+type FeedResult struct {
+	// Canceled Appointments that the list no longer has, of those that end after as_of
+	Canceled int64 `json:"canceled"`
+
+	// Created Records of appointments that were not there before
+	Created int64 `json:"created"`
+
+	// Superseded True: a newer list, or this one, came before, and nothing was changed
+	Superseded bool `json:"superseded"`
+
+	// Unchanged Records that were as they are
+	Unchanged int64 `json:"unchanged"`
+
+	// Updated Records that changed their appointment, or its patient; revived ones too
+	Updated int64 `json:"updated"`
 }
 
 // Flag defines model for Flag.
@@ -735,6 +846,14 @@ type PageAccount struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// PageAppointment defines model for PageAppointment.
+type PageAppointment struct {
+	Items []Appointment `json:"items"`
+
+	// NextCursor Pass it as cursor for the next part; absent at the end
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
 // PageDriver defines model for PageDriver.
 type PageDriver struct {
 	Items []Driver `json:"items"`
@@ -923,6 +1042,37 @@ type PatientEdit struct {
 	FamilyName *string                   `json:"family_name,omitempty"`
 	GivenName  *string                   `json:"given_name,omitempty"`
 	Phone      nullable.Nullable[string] `json:"phone,omitempty"`
+}
+
+// PatientRecord defines model for PatientRecord.
+type PatientRecord struct {
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
+	BirthDate openapi_types.Date `json:"birth_date"`
+
+	// ExternalID Their id in the facility's records. A number is its digits
+	ExternalID PatientRecord_ExternalID `json:"external_id"`
+
+	// FamilyName Examples: Lovelace
+	FamilyName string `json:"family_name"`
+
+	// GivenName Examples: Ada
+	GivenName string `json:"given_name"`
+
+	// Phone Examples: +14155550123
+	Phone *string `json:"phone,omitempty"`
+}
+
+// PatientRecordExternalID0 defines model for PatientRecord.ExternalID.0.
+type PatientRecordExternalID0 = string
+
+// PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
+type PatientRecordExternalID1 = int
+
+// PatientRecord_ExternalID Their id in the facility's records. A number is its digits
+type PatientRecord_ExternalID struct {
+	union json.RawMessage
 }
 
 // PhiRead defines model for PhiRead.
@@ -1202,6 +1352,27 @@ type ListEntriesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListAppointmentsParams defines parameters for ListAppointments.
+type ListAppointmentsParams struct {
+	// Limit How many at most
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the part before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// FacilityID The facility
+	FacilityID openapi_types.UUID `form:"facility_id" json:"facility_id"`
+
+	// From Those that end later
+	From time.Time `form:"from" json:"from"`
+
+	// To Those that start before; at most 31 days after from
+	To time.Time `form:"to" json:"to"`
+
+	// Status Only those in this status
+	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
 // ListDriversParams defines parameters for ListDrivers.
 type ListDriversParams struct {
 	// Limit How many at most
@@ -1242,6 +1413,18 @@ type GetFacilityParams struct {
 type EditFacilityParams struct {
 	// IfMatch The ETag of the row as it was read; required
 	IfMatch string `json:"If-Match"`
+}
+
+// SyncAppointmentsJSONBody defines parameters for SyncAppointments.
+type SyncAppointmentsJSONBody = []AppointmentRecord
+
+// SyncAppointmentsParams defines parameters for SyncAppointments.
+type SyncAppointmentsParams struct {
+	// AsOf When the list was what is: the newest list of a facility counts. At most 24 hours in the future
+	AsOf time.Time `form:"as_of" json:"as_of"`
+
+	// AllowEmpty Whether a list of nothing is meant: it cancels all that is to come
+	AllowEmpty *bool `form:"allow_empty,omitempty" json:"allow_empty,omitempty"`
 }
 
 // ListFlagsParams defines parameters for ListFlags.
@@ -1553,6 +1736,9 @@ type CreateFacilityJSONRequestBody = NewFacility
 // EditFacilityJSONRequestBody defines body for EditFacility for application/json ContentType.
 type EditFacilityJSONRequestBody = FacilityEdit
 
+// SyncAppointmentsJSONRequestBody defines body for SyncAppointments for application/json ContentType.
+type SyncAppointmentsJSONRequestBody = SyncAppointmentsJSONBody
+
 // SetFlagJSONRequestBody defines body for SetFlag for application/json ContentType.
 type SetFlagJSONRequestBody = FlagSetting
 
@@ -1597,6 +1783,130 @@ type ChangePasswordJSONRequestBody = PasswordChange
 
 // AddPhoneNumberJSONRequestBody defines body for AddPhoneNumber for application/json ContentType.
 type AddPhoneNumberJSONRequestBody = NewPhoneNumber
+
+// AsAppointmentRecordExternalID0 returns the union data inside the AppointmentRecord_ExternalID as a AppointmentRecordExternalID0
+func (t AppointmentRecord_ExternalID) AsAppointmentRecordExternalID0() (AppointmentRecordExternalID0, error) {
+	var body AppointmentRecordExternalID0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAppointmentRecordExternalID0 overwrites any union data inside the AppointmentRecord_ExternalID as the provided AppointmentRecordExternalID0
+func (t *AppointmentRecord_ExternalID) FromAppointmentRecordExternalID0(v AppointmentRecordExternalID0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeAppointmentRecordExternalID0 performs a merge with any union data inside the AppointmentRecord_ExternalID, using the provided AppointmentRecordExternalID0
+func (t *AppointmentRecord_ExternalID) MergeAppointmentRecordExternalID0(v AppointmentRecordExternalID0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsAppointmentRecordExternalID1 returns the union data inside the AppointmentRecord_ExternalID as a AppointmentRecordExternalID1
+func (t AppointmentRecord_ExternalID) AsAppointmentRecordExternalID1() (AppointmentRecordExternalID1, error) {
+	var body AppointmentRecordExternalID1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromAppointmentRecordExternalID1 overwrites any union data inside the AppointmentRecord_ExternalID as the provided AppointmentRecordExternalID1
+func (t *AppointmentRecord_ExternalID) FromAppointmentRecordExternalID1(v AppointmentRecordExternalID1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeAppointmentRecordExternalID1 performs a merge with any union data inside the AppointmentRecord_ExternalID, using the provided AppointmentRecordExternalID1
+func (t *AppointmentRecord_ExternalID) MergeAppointmentRecordExternalID1(v AppointmentRecordExternalID1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t AppointmentRecord_ExternalID) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *AppointmentRecord_ExternalID) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsPatientRecordExternalID0 returns the union data inside the PatientRecord_ExternalID as a PatientRecordExternalID0
+func (t PatientRecord_ExternalID) AsPatientRecordExternalID0() (PatientRecordExternalID0, error) {
+	var body PatientRecordExternalID0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPatientRecordExternalID0 overwrites any union data inside the PatientRecord_ExternalID as the provided PatientRecordExternalID0
+func (t *PatientRecord_ExternalID) FromPatientRecordExternalID0(v PatientRecordExternalID0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergePatientRecordExternalID0 performs a merge with any union data inside the PatientRecord_ExternalID, using the provided PatientRecordExternalID0
+func (t *PatientRecord_ExternalID) MergePatientRecordExternalID0(v PatientRecordExternalID0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPatientRecordExternalID1 returns the union data inside the PatientRecord_ExternalID as a PatientRecordExternalID1
+func (t PatientRecord_ExternalID) AsPatientRecordExternalID1() (PatientRecordExternalID1, error) {
+	var body PatientRecordExternalID1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPatientRecordExternalID1 overwrites any union data inside the PatientRecord_ExternalID as the provided PatientRecordExternalID1
+func (t *PatientRecord_ExternalID) FromPatientRecordExternalID1(v PatientRecordExternalID1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergePatientRecordExternalID1 performs a merge with any union data inside the PatientRecord_ExternalID, using the provided PatientRecordExternalID1
+func (t *PatientRecord_ExternalID) MergePatientRecordExternalID1(v PatientRecordExternalID1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t PatientRecord_ExternalID) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *PatientRecord_ExternalID) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1807,6 +2117,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
 	GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAppointments List a facility's appointments in a range of time
+	//
+	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
+	ListAppointments(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDrivers List the drivers
 	//
 	// A driver sees themselves.
@@ -1942,6 +2261,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/facilities/{facility_id} (the `EditFacility` operationId).
 	EditFacility(ctx context.Context, facilityID openapi_types.UUID, params *EditFacilityParams, body EditFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SyncAppointmentsWithBody Make a facility's appointments what its records say
+	//
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	//
+	// For a facility of your groups, whatever the role.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+	SyncAppointmentsWithBody(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SyncAppointments Make a facility's appointments what its records say
+	//
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	//
+	// For a facility of your groups, whatever the role.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+	SyncAppointments(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, body SyncAppointmentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFlags List the flags
 	//
@@ -2873,6 +3218,25 @@ func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, ent
 	return c.Client.Do(req)
 }
 
+// ListAppointments List a facility's appointments in a range of time
+//
+// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
+func (c *Client) ListAppointments(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAppointmentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDrivers List the drivers
 //
 // A driver sees themselves.
@@ -3139,6 +3503,52 @@ func (c *Client) EditFacilityWithBody(ctx context.Context, facilityID openapi_ty
 // Corresponds with PATCH /v1/facilities/{facility_id} (the `EditFacility` operationId).
 func (c *Client) EditFacility(ctx context.Context, facilityID openapi_types.UUID, params *EditFacilityParams, body EditFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEditFacilityRequest(c.Server, facilityID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SyncAppointmentsWithBody Make a facility's appointments what its records say
+//
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+//
+// For a facility of your groups, whatever the role.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+func (c *Client) SyncAppointmentsWithBody(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSyncAppointmentsRequestWithBody(c.Server, facilityID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SyncAppointments Make a facility's appointments what its records say
+//
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+//
+// For a facility of your groups, whatever the role.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+func (c *Client) SyncAppointments(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, body SyncAppointmentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSyncAppointmentsRequest(c.Server, facilityID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4984,6 +5394,108 @@ func NewGetEntryRequest(server string, accountID openapi_types.UUID, entryID ope
 	return req, nil
 }
 
+// NewListAppointmentsRequest constructs an http.Request for the ListAppointments method
+func NewListAppointmentsRequest(server string, params *ListAppointmentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/appointments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "facility_id", params.FacilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListDriversRequest constructs an http.Request for the ListDrivers method
 func NewListDriversRequest(server string, params *ListDriversParams) (*http.Request, error) {
 	var err error
@@ -5457,6 +5969,88 @@ func NewEditFacilityRequestWithBody(server string, facilityID openapi_types.UUID
 		req.Header.Set("If-Match", headerParam0)
 
 	}
+
+	return req, nil
+}
+
+// NewSyncAppointmentsRequest calls the generic SyncAppointments builder with application/json body
+func NewSyncAppointmentsRequest(server string, facilityID openapi_types.UUID, params *SyncAppointmentsParams, body SyncAppointmentsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSyncAppointmentsRequestWithBody(server, facilityID, params, "application/json", bodyReader)
+}
+
+// NewSyncAppointmentsRequestWithBody constructs an http.Request for the SyncAppointments method, with any body, and a specified content type
+func NewSyncAppointmentsRequestWithBody(server string, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "facility_id", facilityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/facilities/%s/appointments/sync", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.AllowEmpty != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "allow_empty", *params.AllowEmpty, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8550,6 +9144,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
 	GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error)
 
+	// ListAppointmentsWithResponse List a facility's appointments in a range of time
+	//
+	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
+	ListAppointmentsWithResponse(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*ListAppointmentsResponse, error)
+
 	// ListDriversWithResponse List the drivers
 	//
 	// A driver sees themselves.
@@ -8693,6 +9298,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/facilities/{facility_id} (the `EditFacility` operationId).
 	EditFacilityWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *EditFacilityParams, body EditFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*EditFacilityResponse, error)
+
+	// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
+	//
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	//
+	// For a facility of your groups, whatever the role.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+	SyncAppointmentsWithBodyWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncAppointmentsResponse, error)
+
+	// SyncAppointmentsWithResponse Make a facility's appointments what its records say
+	//
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	//
+	// For a facility of your groups, whatever the role.
+	//
+	// Roles: admin, dispatcher, staff.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+	SyncAppointmentsWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, body SyncAppointmentsJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncAppointmentsResponse, error)
 
 	// ListFlagsWithResponse List the flags
 	//
@@ -10039,6 +10670,54 @@ func (r GetEntryResponse) ContentType() string {
 	return ""
 }
 
+type ListAppointmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAppointment
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAppointmentsResponse) GetJSON200() *PageAppointment {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAppointmentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAppointmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAppointmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAppointmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAppointmentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDriversResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10564,6 +11243,54 @@ func (r EditFacilityResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EditFacilityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SyncAppointmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FeedResult
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SyncAppointmentsResponse) GetJSON200() *FeedResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SyncAppointmentsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SyncAppointmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SyncAppointmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SyncAppointmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SyncAppointmentsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13642,6 +14369,23 @@ func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountI
 	return ParseGetEntryResponse(rsp)
 }
 
+// ListAppointmentsWithResponse List a facility's appointments in a range of time
+//
+// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/appointments (the `ListAppointments` operationId).
+func (c *ClientWithResponses) ListAppointmentsWithResponse(ctx context.Context, params *ListAppointmentsParams, reqEditors ...RequestEditorFn) (*ListAppointmentsResponse, error) {
+	rsp, err := c.ListAppointments(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAppointmentsResponse(rsp)
+}
+
 // ListDriversWithResponse List the drivers
 //
 // A driver sees themselves.
@@ -13868,6 +14612,44 @@ func (c *ClientWithResponses) EditFacilityWithResponse(ctx context.Context, faci
 		return nil, err
 	}
 	return ParseEditFacilityResponse(rsp)
+}
+
+// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
+//
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+//
+// For a facility of your groups, whatever the role.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+func (c *ClientWithResponses) SyncAppointmentsWithBodyWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncAppointmentsResponse, error) {
+	rsp, err := c.SyncAppointmentsWithBody(ctx, facilityID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSyncAppointmentsResponse(rsp)
+}
+
+// SyncAppointmentsWithResponse Make a facility's appointments what its records say
+//
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+//
+// For a facility of your groups, whatever the role.
+//
+// Roles: admin, dispatcher, staff.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
+func (c *ClientWithResponses) SyncAppointmentsWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, body SyncAppointmentsJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncAppointmentsResponse, error) {
+	rsp, err := c.SyncAppointments(ctx, facilityID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSyncAppointmentsResponse(rsp)
 }
 
 // ListFlagsWithResponse List the flags
@@ -15580,6 +16362,39 @@ func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
 	return response, nil
 }
 
+// ParseListAppointmentsResponse parses an HTTP response from a ListAppointmentsWithResponse call
+func ParseListAppointmentsResponse(rsp *http.Response) (*ListAppointmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAppointmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAppointment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDriversResponse parses an HTTP response from a ListDriversWithResponse call
 func ParseListDriversResponse(rsp *http.Response) (*ListDriversResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16079,6 +16894,39 @@ func ParseEditFacilityResponse(rsp *http.Response) (*EditFacilityResponse, error
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSyncAppointmentsResponse parses an HTTP response from a SyncAppointmentsWithResponse call
+func ParseSyncAppointmentsResponse(rsp *http.Response) (*SyncAppointmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SyncAppointmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FeedResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -112,20 +112,22 @@ GRANT EXECUTE ON FUNCTION patient_exists TO waybill_app;
 ALTER TABLE patients ENABLE ROW LEVEL SECURITY;
 ALTER TABLE patient_facilities ENABLE ROW LEVEL SECURITY;
 
--- The first line lets a statement return, or meet again, the patient that it makes
--- itself: their row in patient_facilities is not in its snapshot.
+-- The tenant is the setting's throughout, and not the row's, so that a statement over
+-- many rows can look at what the viewer sees once. The first line lets a statement
+-- return, or meet again, the patient that it makes itself: their row in
+-- patient_facilities is not in its snapshot.
 CREATE POLICY patients_viewers ON patients TO waybill_app
     USING (
         tenant_id = (SELECT viewer_tenant_id())
         AND (
             EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = patients.tenant_id
+                WHERE v.tenant_id = (SELECT viewer_tenant_id())
                     AND v.facility_id = patients.facility_id
                     AND v.user_id = (SELECT viewer_id()))
             OR EXISTS (
                 SELECT FROM patient_viewers AS v
-                WHERE v.tenant_id = patients.tenant_id
+                WHERE v.tenant_id = (SELECT viewer_tenant_id())
                     AND v.patient_id = patients.id
                     AND v.user_id = (SELECT viewer_id()))));
 
@@ -135,12 +137,12 @@ CREATE POLICY patient_facilities_viewers ON patient_facilities TO waybill_app
         AND (
             EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = patient_facilities.tenant_id
+                WHERE v.tenant_id = (SELECT viewer_tenant_id())
                     AND v.facility_id = patient_facilities.facility_id
                     AND v.user_id = (SELECT viewer_id()))
             OR EXISTS (
                 SELECT FROM patient_viewers AS v
-                WHERE v.tenant_id = patient_facilities.tenant_id
+                WHERE v.tenant_id = (SELECT viewer_tenant_id())
                     AND v.patient_id = patient_facilities.patient_id
                     AND v.user_id = (SELECT viewer_id()))));
 

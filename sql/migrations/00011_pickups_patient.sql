@@ -13,7 +13,7 @@ CREATE POLICY patients_drivers ON patients FOR SELECT TO waybill_app
         AND EXISTS (
             SELECT FROM pickups AS p
             JOIN drivers AS d ON d.tenant_id = p.tenant_id AND d.id = p.driver_id
-            WHERE p.tenant_id = patients.tenant_id
+            WHERE p.tenant_id = (SELECT viewer_tenant_id())
                 AND p.patient_id = patients.id
                 AND p.status <> 'DELIVERED'
                 AND d.user_id = (SELECT viewer_id())));

@@ -1,28 +1,44 @@
--- name: StageFeedRecords :copyfrom
-INSERT INTO appointment_feed_records (
-    tenant_id, feed_id, position, external_id, patient_external_id, new_patient_id,
-    given_name, family_name, birth_date, phone, starts_at, ends_at, status)
+-- Keeps some thousands of a feed's records until all of them are there.
+-- Closes: one part of a feed is kept twice
+-- name: StageFeedChunk :execrows
+INSERT INTO appointment_feed_chunks (
+    tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
+    given_names, family_names, birth_dates, phones, starts_at, ends_at, statuses)
 VALUES (
-    @tenant_id, @feed_id, @position, @external_id, @patient_external_id, @new_patient_id,
-    @given_name, @family_name, @birth_date, @phone, @starts_at, @ends_at, @status);
+    @tenant_id, @feed_id, @first_position, @external_ids::text[], @patient_external_ids::text[], @new_patient_ids::uuid[],
+    @given_names::text[], @family_names::text[], @birth_dates::date[], @phones::text[],
+    @starts_at::timestamptz[], @ends_at::timestamptz[], (@statuses::text[])::appointment_status[]);
+
+-- Whether a feed says an id twice, or two things of one patient.
+-- name: FeedContradictsItself :one
+SELECT (
+    EXISTS (
+        SELECT FROM appointment_feed_records AS r
+        WHERE r.tenant_id = @tenant_id AND r.feed_id = @feed_id
+        GROUP BY r.external_id
+        HAVING count(*) > 1)
+    OR EXISTS (
+        SELECT FROM appointment_feed_records AS r
+        WHERE r.tenant_id = @tenant_id AND r.feed_id = @feed_id
+        GROUP BY r.patient_external_id
+        HAVING (min(r.given_name), min(r.family_name), min(r.birth_date), min(coalesce(r.phone, '')))
+            <> (max(r.given_name), max(r.family_name), max(r.birth_date), max(coalesce(r.phone, ''))))
+)::boolean;
 
 -- The first record of a feed that says an id again, or says something else of a
--- patient than an earlier one; no row where there is none.
--- name: FindFeedConflict :many
+-- patient than the first one of theirs did.
+-- name: FindFeedContradiction :one
 SELECT c.position::int AS position, c.earlier::int AS earlier, c.is_duplicate
 FROM (
-    (SELECT
-        (array_agg(r.position ORDER BY r.position))[2] AS position,
-        min(r.position) AS earlier,
-        true AS is_duplicate
-    FROM appointment_feed_records AS r
-    WHERE r.tenant_id = @tenant_id AND r.feed_id = @feed_id
-    GROUP BY r.external_id
-    HAVING count(*) > 1
-    ORDER BY 1
-    LIMIT 1)
+    SELECT d.position, d.earlier, true AS is_duplicate
+    FROM (
+        SELECT r.position, first_value(r.position) OVER (PARTITION BY r.external_id ORDER BY r.position) AS earlier
+        FROM appointment_feed_records AS r
+        WHERE r.tenant_id = @tenant_id AND r.feed_id = @feed_id
+    ) AS d
+    WHERE d.position > d.earlier
     UNION ALL
-    (SELECT d.position, d.earlier, false AS is_duplicate
+    SELECT d.position, d.earlier, false AS is_duplicate
     FROM (
         SELECT
             r.position,
@@ -35,11 +51,24 @@ FROM (
         WINDOW w AS (PARTITION BY r.patient_external_id ORDER BY r.position)
     ) AS d
     WHERE d.differs
-    ORDER BY d.position
-    LIMIT 1)
 ) AS c
-ORDER BY c.position
+ORDER BY c.position, c.is_duplicate DESC
 LIMIT 1;
+
+-- Time, memory and plans of their own for a feed's statements, until its transaction
+-- ends. The plans are those whose cost grows with the feed, whatever the planner makes
+-- of tables that it has no statistics of: what is stored is looked up by its key, and
+-- what is compared as a whole, by a full join, is hashed.
+-- name: SetFeedLimits :exec
+SELECT
+    set_config('statement_timeout', @statement_timeout::text, true),
+    set_config('lock_timeout', @lock_timeout::text, true),
+    set_config('work_mem', @work_mem::text, true),
+    set_config('plan_cache_mode', 'force_custom_plan', true),
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true),
+    set_config('enable_sort', 'off', true);
 
 -- Moves a facility's watermark: the first statement of a feed. Whoever comes with an
 -- older list, or the same, moves nothing; whoever comes at once waits here.
@@ -57,11 +86,14 @@ SET as_of = excluded.as_of
 WHERE appointment_feeds.as_of < excluded.as_of;
 
 -- Makes the facility's appointments what the feed says: the second statement of a
--- feed, with a snapshot of after the watermark moved. Each record is looked up by its
--- key, whatever the planner thinks of the tables (LIMIT 1 keeps a LATERAL from
--- becoming a join of another shape), and only what differs is written. Who is missing
--- is a difference of two sets of keys. A patient whom a record brings for the first
--- time has had to do with the facility from now on.
+-- feed, with a snapshot of after the watermark moved. The records are held against what
+-- may yet be canceled, all at once; the few that are not among it are looked up, and so
+-- is each patient (LIMIT 1 keeps a LATERAL from becoming a join of another shape). Only
+-- what differs is written. A patient whom a record brings for the first time has had to
+-- do with the facility from now on.
+--
+-- 10,000 records, all unchanged, and the milliseconds of this statement: see
+-- cmd/waybill/bench.
 -- @write blind reason="the feed's list is the truth, and its watermark, tested on the locked row, lets one feed at a time write it"
 -- Closes: a feed writes what its watermark no longer covers
 -- Closes: a patient's edit and a feed at once lose one of the two
@@ -76,132 +108,112 @@ WITH feed AS MATERIALIZED (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.facility_id AND v.user_id = @viewer_id)
     FOR NO KEY UPDATE OF f
-), inbound AS MATERIALIZED (
+), compared AS MATERIALIZED (
     SELECT
-        f.tenant_id, f.facility_id,
-        r.position, r.external_id, r.patient_external_id, r.given_name, r.family_name, r.birth_date, r.phone,
+        @tenant_id::uuid AS tenant_id,
+        @facility_id::uuid AS facility_id,
+        coalesce(k.id, o.id) AS id,
+        r.external_id, r.patient_external_id, r.given_name, r.family_name, r.birth_date, r.phone,
         r.starts_at, r.ends_at, r.status,
         coalesce(p.id, r.new_patient_id) AS patient_id,
         p.id IS NULL AS patient_is_new,
         coalesce(p.differs, false) AS patient_differs,
-        a.id AS appointment_id,
-        a.patient_id IS DISTINCT FROM p.id AS meets,
-        a.differs OR a.patient_id IS DISTINCT FROM p.id AS differs
-    FROM feed AS f
-    JOIN appointment_feed_records AS r ON r.tenant_id = f.tenant_id AND r.feed_id = @feed_id
+        p.id IS NULL OR coalesce(k.patient_id, o.patient_id) IS DISTINCT FROM p.id AS meets,
+        (coalesce(k.patient_id, o.patient_id), coalesce(k.starts_at, o.starts_at),
+            coalesce(k.ends_at, o.ends_at), coalesce(k.status, o.status))
+            IS DISTINCT FROM (p.id, r.starts_at, r.ends_at, r.status) AS differs,
+        r.external_id IS NULL AS is_missing
+    FROM (
+        SELECT s.*
+        FROM feed AS f
+        JOIN appointment_feed_records AS s ON s.tenant_id = f.tenant_id AND s.feed_id = @feed_id
+    ) AS r
+    FULL JOIN (
+        SELECT a.id, a.external_id, a.patient_id, a.starts_at, a.ends_at, a.status
+        FROM feed AS f
+        JOIN appointments AS a ON a.tenant_id = f.tenant_id AND a.facility_id = f.facility_id
+        WHERE a.starts_at > (@as_of::timestamptz) - interval '24 hours'
+    ) AS k ON k.external_id = r.external_id
+    LEFT JOIN LATERAL (
+        SELECT x.id, x.patient_id, x.starts_at, x.ends_at, x.status
+        FROM appointments AS x
+        WHERE x.tenant_id = @tenant_id
+            AND x.facility_id = @facility_id
+            AND x.external_id = r.external_id
+            AND k.id IS NULL
+        LIMIT 1
+    ) AS o ON true
     LEFT JOIN LATERAL (
         SELECT
-            k.id,
-            (k.given_name, k.family_name, k.birth_date, coalesce(k.phone, ''))
+            x.id,
+            (x.given_name, x.family_name, x.birth_date, coalesce(x.phone, ''))
                 <> (r.given_name, r.family_name, r.birth_date, coalesce(r.phone, '')) AS differs
-        FROM patients AS k
-        WHERE k.tenant_id = f.tenant_id AND k.facility_id = f.facility_id AND k.external_id = r.patient_external_id
+        FROM patients AS x
+        WHERE x.tenant_id = @tenant_id
+            AND x.facility_id = @facility_id
+            AND x.external_id = r.patient_external_id
         LIMIT 1
     ) AS p ON true
-    LEFT JOIN LATERAL (
-        SELECT
-            k.id, k.patient_id,
-            (k.starts_at, k.ends_at, k.status) <> (r.starts_at, r.ends_at, r.status) AS differs
-        FROM appointments AS k
-        WHERE k.tenant_id = f.tenant_id AND k.facility_id = f.facility_id AND k.external_id = r.external_id
-        LIMIT 1
-    ) AS a ON true
+    WHERE (r.external_id IS NOT NULL OR (k.ends_at > @as_of AND k.status <> 'CANCELED'))
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
-    SELECT DISTINCT ON (i.patient_external_id)
-        i.tenant_id, i.patient_id, i.facility_id, i.patient_external_id, i.given_name, i.family_name, i.birth_date, i.phone
-    FROM inbound AS i
-    WHERE i.patient_is_new
+    SELECT DISTINCT ON (c.patient_id)
+        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
+    FROM compared AS c
+    WHERE c.patient_is_new AND NOT c.is_missing
 ), changed_patients AS (
     UPDATE patients AS p
-    SET given_name = i.given_name,
-        family_name = i.family_name,
-        birth_date = i.birth_date,
-        phone = i.phone,
+    SET given_name = d.given_name,
+        family_name = d.family_name,
+        birth_date = d.birth_date,
+        phone = d.phone,
         version = p.version + 1
     FROM (
-        SELECT DISTINCT ON (d.patient_id) d.*
-        FROM inbound AS d
-        WHERE d.patient_differs
-        ORDER BY d.patient_id
-    ) AS i
-    WHERE p.tenant_id = i.tenant_id
-        AND p.id = i.patient_id
+        SELECT DISTINCT ON (c.patient_id) c.*
+        FROM compared AS c
+        WHERE c.patient_differs
+    ) AS d
+    WHERE p.tenant_id = d.tenant_id
+        AND p.id = d.patient_id
+        AND p.external_id = d.patient_external_id
         AND (p.given_name, p.family_name, p.birth_date, coalesce(p.phone, ''))
-            <> (i.given_name, i.family_name, i.birth_date, coalesce(i.phone, ''))
+            <> (d.given_name, d.family_name, d.birth_date, coalesce(d.phone, ''))
 ), made AS (
     INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-    SELECT
-        i.tenant_id, i.facility_id, i.patient_id, i.external_id, i.starts_at, i.ends_at, i.status
-    FROM inbound AS i
-    WHERE i.appointment_id IS NULL
-    RETURNING tenant_id, facility_id, patient_id
-), missing AS (
-    SELECT a.tenant_id, a.facility_id, a.external_id
-    FROM feed AS f
-    JOIN appointments AS a ON a.tenant_id = f.tenant_id AND a.facility_id = f.facility_id
-    WHERE a.starts_at > (@as_of::timestamptz) - interval '24 hours'
-        AND a.ends_at > @as_of
-        AND a.status <> 'CANCELED'
-    EXCEPT
-    SELECT i.tenant_id, i.facility_id, i.external_id
-    FROM inbound AS i
+    SELECT c.tenant_id, c.facility_id, c.patient_id, c.external_id, c.starts_at, c.ends_at, c.status
+    FROM compared AS c
+    WHERE c.id IS NULL
 ), changed AS (
     UPDATE appointments AS a
-    SET patient_id = c.patient_id,
-        starts_at = c.starts_at,
-        ends_at = c.ends_at,
-        status = c.status,
+    SET patient_id = CASE WHEN c.is_missing THEN a.patient_id ELSE c.patient_id END,
+        starts_at = coalesce(c.starts_at, a.starts_at),
+        ends_at = coalesce(c.ends_at, a.ends_at),
+        status = coalesce(c.status, 'CANCELED'),
         updated_at = now()
-    FROM (
-        SELECT
-            i.tenant_id, i.facility_id, i.external_id, i.patient_id,
-            i.starts_at, i.ends_at, i.status, i.meets, false AS is_missing
-        FROM inbound AS i
-        WHERE i.appointment_id IS NOT NULL AND i.differs
-        UNION ALL
-        SELECT
-            k.tenant_id, k.facility_id, k.external_id, k.patient_id,
-            k.starts_at, k.ends_at, 'CANCELED', false, true
-        FROM missing AS m
-        JOIN appointments AS k
-            ON k.tenant_id = m.tenant_id AND k.facility_id = m.facility_id AND k.external_id = m.external_id
-    ) AS c
-    WHERE a.tenant_id = c.tenant_id
-        AND a.facility_id = c.facility_id
-        AND a.external_id = c.external_id
-        AND (a.patient_id, a.starts_at, a.ends_at, a.status) <> (c.patient_id, c.starts_at, c.ends_at, c.status)
-    RETURNING a.tenant_id, a.facility_id, a.patient_id, c.meets, c.is_missing
+    FROM compared AS c
+    WHERE a.tenant_id = c.tenant_id AND a.id = c.id AND c.differs
 ), met AS (
     INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
-    SELECT m.tenant_id, m.patient_id, m.facility_id FROM made AS m
-    UNION
-    SELECT c.tenant_id, c.patient_id, c.facility_id FROM changed AS c WHERE c.meets
+    SELECT DISTINCT c.tenant_id, c.patient_id, c.facility_id
+    FROM compared AS c
+    WHERE c.meets AND NOT c.is_missing
     ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING
 )
 SELECT
-    count(*) FILTER (WHERE i.appointment_id IS NULL) AS created,
-    count(*) FILTER (WHERE i.appointment_id IS NOT NULL AND (i.differs OR i.patient_differs)) AS updated,
-    count(*) FILTER (WHERE i.appointment_id IS NOT NULL AND NOT (i.differs OR i.patient_differs)) AS unchanged,
-    (SELECT count(*) FROM changed AS c WHERE c.is_missing) AS canceled,
+    count(*) FILTER (WHERE c.id IS NULL) AS created,
+    count(*) FILTER (WHERE c.id IS NOT NULL AND NOT c.is_missing AND (c.differs OR c.patient_differs)) AS updated,
+    count(*) FILTER (WHERE NOT (c.differs OR c.patient_differs)) AS unchanged,
+    count(*) FILTER (WHERE c.is_missing) AS canceled,
     EXISTS (SELECT FROM feed) AS current
-FROM inbound AS i;
+FROM compared AS c;
 
 -- Closes: records of a feed outlive it
 -- name: DropFeedRecords :execrows
-DELETE FROM appointment_feed_records
+DELETE FROM appointment_feed_chunks
 WHERE tenant_id = @tenant_id AND feed_id = @feed_id;
 
 -- What killed processes left of feeds.
 -- Closes: a sweep takes the records of a feed that is still coming in
 -- name: SweepFeedRecords :execrows
-DELETE FROM appointment_feed_records
+DELETE FROM appointment_feed_chunks
 WHERE tenant_id = @tenant_id AND created_at < now() - interval '1 day';
-
--- Time, memory and plans of their own for a feed's statements, until its transaction
--- ends.
--- name: SetFeedLimits :exec
-SELECT
-    set_config('statement_timeout', @statement_timeout::text, true),
-    set_config('work_mem', @work_mem::text, true),
-    set_config('plan_cache_mode', 'force_custom_plan', true);

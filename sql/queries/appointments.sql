@@ -25,7 +25,7 @@ WITH found AS MATERIALIZED (
     SELECT *
     FROM found AS f
     ORDER BY f.starts_at, f.id
-    LIMIT @max_rows
+    LIMIT @max_rows::int
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id::uuid, 'list-appointments'
@@ -34,6 +34,6 @@ WITH found AS MATERIALIZED (
 SELECT
     s.id, s.facility_id, s.patient_id, s.external_id, s.given_name, s.family_name,
     s.starts_at, s.ends_at, s.status, s.created_at, s.updated_at,
-    ((SELECT count(*) FROM found) > @max_rows)::boolean AS more
+    ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
 FROM shown AS s
 ORDER BY s.starts_at, s.id;

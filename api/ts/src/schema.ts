@@ -200,6 +200,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/appointments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a facility's appointments in a range of time
+         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        get: operations["list-appointments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/drivers": {
         parameters: {
             query?: never;
@@ -326,6 +348,30 @@ export interface paths {
          * @description Roles: admin.
          */
         patch: operations["edit-facility"];
+        trace?: never;
+    };
+    "/v1/facilities/{facility_id}/appointments/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a facility's appointments what its records say
+         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+         *
+         *     For a facility of your groups, whatever the role.
+         *
+         *     Roles: admin, dispatcher, staff.
+         */
+        post: operations["sync-appointments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/flags": {
@@ -1287,6 +1333,62 @@ export interface components {
             /** @enum {string} */
             code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
+        Appointment: {
+            /**
+             * Format: date-time
+             * @description When it was first fed
+             */
+            created_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /**
+             * @description Its id in the facility's records
+             * @example 4711
+             */
+            external_id: string;
+            /** Format: uuid */
+            facility_id: string;
+            /** @description The patient's */
+            family_name: string;
+            /** @description The patient's */
+            given_name: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            patient_id: string;
+            /** Format: date-time */
+            starts_at: string;
+            status: components["schemas"]["AppointmentStatus"];
+            /**
+             * Format: date-time
+             * @description When a feed last changed it
+             */
+            updated_at: string;
+        };
+        AppointmentRecord: {
+            /**
+             * Format: date-time
+             * @description After starts_at, by 24 hours at most
+             * @example 2030-01-01T09:30:00Z
+             */
+            ends_at: string;
+            /** @description The appointment's id in the facility's records. A number is its digits */
+            external_id: string | number;
+            /** @description With whom it is; the same in all records with their external_id */
+            patient: components["schemas"]["PatientRecord"];
+            /**
+             * Format: date-time
+             * @example 2030-01-01T09:00:00Z
+             */
+            starts_at: string;
+            /** @description BOOKED if left out */
+            status?: components["schemas"]["AppointmentStatus"];
+        };
+        /**
+         * @description Where an appointment stands
+         * @enum {string}
+         */
+        AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
         Assignment: {
             /** Format: uuid */
             driver_id: string;
@@ -1388,6 +1490,10 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken";
         };
+        EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "empty_feed" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
         /**
          * @description Which way an entry moved the balance
          * @enum {string}
@@ -1397,7 +1503,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1442,6 +1548,34 @@ export interface components {
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "facility_not_found" | "not_found";
+        };
+        FacilityNotFoundProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "facility_not_found";
+        };
+        FeedResult: {
+            /**
+             * Format: int64
+             * @description Appointments that the list no longer has, of those that end after as_of
+             */
+            canceled: number;
+            /**
+             * Format: int64
+             * @description Records of appointments that were not there before
+             */
+            created: number;
+            /** @description True: a newer list, or this one, came before, and nothing was changed */
+            superseded: boolean;
+            /**
+             * Format: int64
+             * @description Records that were as they are
+             */
+            unchanged: number;
+            /**
+             * Format: int64
+             * @description Records that changed their appointment, or its patient; revived ones too
+             */
+            updated: number;
         };
         Flag: {
             enabled: boolean;
@@ -1841,6 +1975,11 @@ export interface components {
             /** @description Pass it as cursor for the next part; absent at the end */
             next_cursor?: string;
         };
+        PageAppointment: {
+            items: components["schemas"]["Appointment"][];
+            /** @description Pass it as cursor for the next part; absent at the end */
+            next_cursor?: string;
+        };
         PageDriver: {
             items: components["schemas"]["Driver"][];
             /** @description Pass it as cursor for the next part; absent at the end */
@@ -1995,6 +2134,22 @@ export interface components {
             family_name?: string;
             given_name?: string;
             phone?: string | null;
+        };
+        PatientRecord: {
+            /**
+             * Format: date
+             * @description From 1800 on, and not in the future
+             * @example 1990-05-17
+             */
+            birth_date: string;
+            /** @description Their id in the facility's records. A number is its digits */
+            external_id: string | number;
+            /** @example Lovelace */
+            family_name: string;
+            /** @example Ada */
+            given_name: string;
+            /** @example +14155550123 */
+            phone?: string;
         };
         PhiRead: {
             /**
@@ -2215,6 +2370,10 @@ export interface components {
              */
             type: string;
         };
+        RangeTooWideOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "range_too_wide" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
         RateLimitedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "rate_limited";
@@ -2406,6 +2565,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
             };
         };
+        /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
+        EmptyFeedOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmptyFeedOrInvalidProblem"];
+            };
+        };
         /** @description Conflict: external_id_taken */
         ExternalIdTaken: {
             headers: {
@@ -2422,6 +2590,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["ExternalIdTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Not Found: facility_not_found */
+        FacilityNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
         /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
@@ -2586,6 +2763,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["PreconditionRequiredProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: range_too_wide, unknown_field, unknown_parameter, validation_failed */
+        RangeTooWideOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["RangeTooWideOrInvalidProblem"];
             };
         };
         /** @description Too Many Requests: rate_limited */
@@ -3121,6 +3307,47 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    "list-appointments": {
+        parameters: {
+            query: {
+                /** @description How many at most */
+                limit?: number;
+                /** @description The next_cursor of the part before */
+                cursor?: string;
+                /** @description The facility */
+                facility_id: string;
+                /** @description Those that end later */
+                from: string;
+                /** @description Those that start before; at most 31 days after from */
+                to: string;
+                /** @description Only those in this status */
+                status?: components["schemas"]["AppointmentStatus"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAppointment"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["FacilityNotFound"];
+            422: components["responses"]["RangeTooWideOrInvalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
     "list-drivers": {
         parameters: {
             query?: {
@@ -3503,6 +3730,49 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             428: components["responses"]["PreconditionRequired"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "sync-appointments": {
+        parameters: {
+            query: {
+                /** @description When the list was what is: the newest list of a facility counts. At most 24 hours in the future */
+                as_of: string;
+                /** @description Whether a list of nothing is meant: it cancels all that is to come */
+                allow_empty?: boolean;
+            };
+            header?: never;
+            path: {
+                facility_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppointmentRecord"][];
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedResult"];
+                };
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["EmptyFeedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];

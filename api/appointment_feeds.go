@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"waybill/db"
+)
+
+func (a *server) registerAppointmentFeeds() {
+	register(a, operation{
+		id: "sync-appointments", method: http.MethodPost, path: "/v1/facilities/{facility_id}/appointments/sync", tag: "appointments",
+		summary: "Make a facility's appointments what its records say",
+		about: "The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a " +
+			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those " +
+			"that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which " +
+			"sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is " +
+			"wrong refuses the list; field and detail tell its position.\n\nFor a facility of your groups, whatever the role.",
+		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed},
+		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
+	}, a.syncAppointments)
+}
+
+const (
+	ndjson = "application/x-ndjson"
+
+	feedRecords   = 1_000_000
+	feedRecordMax = 64 << 10
+
+	feedsAtOnce = 8         // in a process: each holds some thousands of records
+	feedTime    = time.Hour // for all of a feed
+	feedIdle    = 30 * time.Second
+	feedRate    = 4 << 10 // bytes a second, at least, after feedIdle
+)
+
+// AppointmentRecord is one line of a feed, for the document: feedReader reads it.
+type AppointmentRecord struct {
+	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records. A number is its digits"`
+	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
+	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
+	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 24 hours at most" example:"2030-01-01T09:30:00Z"`
+	Status     db.AppointmentStatus `json:"status,omitempty" doc:"BOOKED if left out"`
+}
+
+// PatientRecord is a patient in a line of a feed.
+type PatientRecord struct {
+	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records. A number is its digits"`
+	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
+	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
+	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
+	Phone      string     `json:"phone,omitempty" pattern:"^\\+[1-9][0-9]{6,14}$" example:"+14155550123"`
+}
+
+// externalID is a string, or an integer that is its digits.
+type externalID string
+
+// Schema is that of either.
+func (externalID) Schema(huma.Registry) *huma.Schema {
+	least, one, most := 0.0, 1, 200
+	s := &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeString, MinLength: &one, MaxLength: &most},
+		{Type: huma.TypeInteger, Minimum: &least},
+	}}
+	s.PrecomputeMessages()
+	return s
+}
+
+func feedBody(schemas huma.Registry) *huma.RequestBody {
+	most := feedRecords
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: &huma.Schema{
+			Type: huma.TypeArray, MaxItems: &most, Items: schemas.Schema(reflect.TypeFor[AppointmentRecord](), true, "AppointmentRecord"),
+		}},
+		ndjson: {Schema: &huma.Schema{Type: huma.TypeString, Description: "An AppointmentRecord a line"}},
+	}}
+}
+
+type syncAppointmentsInput struct {
+	FacilityPath
+	AsOf       time.Time `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. At most 24 hours in the future" example:"2030-01-01T06:00:00Z"`
+	AllowEmpty bool      `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come"`
+
+	lines bool
+	body  *steadyBody
+}
+
+// Resolve implements huma.Resolver.
+func (in *syncAppointmentsInput) Resolve(ctx huma.Context) (errs []error) {
+	if ctx.Query("as_of") != "" {
+		errs = outOfTime("as_of", &in.AsOf)
+		if len(errs) == 0 && in.AsOf.After(time.Now().Add(24*time.Hour)) {
+			errs = append(errs, problem(db.ValidationFailed, "as_of", "as_of is more than 24 hours in the future."))
+		}
+	}
+	_, w := humago.Unwrap(ctx)
+	kind, _ := inUTF8(ctx.Header("Content-Type"))
+	in.lines = kind == ndjson
+	in.body = &steadyBody{body: bodyReader(ctx), control: http.NewResponseController(w), begun: time.Now()}
+	return errs
+}
+
+type syncAppointmentsOutput struct{ Body *db.FeedResult }
+
+func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppointmentsInput) (*syncAppointmentsOutput, error) {
+	select {
+	case a.feeds <- struct{}{}:
+		defer func() { <-a.feeds }()
+	default:
+		return nil, problem(db.Overloaded, "", "")
+	}
+	ctx, cancel := context.WithTimeout(ctx, feedTime)
+	defer cancel()
+	in.body.begin()
+	reader := newFeedReader(in.body, in.lines)
+	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf, AllowEmpty: in.AllowEmpty, Records: reader.records})
+	if err != nil {
+		return nil, contradiction(err)
+	}
+	return &syncAppointmentsOutput{&done}, nil
+}
+
+// contradiction says which records of a feed do not go together, if that is it.
+func contradiction(err error) error {
+	c, ok := errors.AsType[*db.FeedContradiction](err)
+	switch {
+	case !ok:
+		return err
+	case c.IsDuplicate:
+		return problem(db.ValidationFailed, fmt.Sprintf("[%d].external_id", c.Position),
+			fmt.Sprintf("Record %d has the external_id of record %d.", c.Position+1, c.Earlier+1))
+	}
+	return problem(db.ValidationFailed, fmt.Sprintf("[%d].patient", c.Position),
+		fmt.Sprintf("Record %d says something else of its patient than record %d.", c.Position+1, c.Earlier+1))
+}
+
+// steadyBody is a body that has to come on: the next part within feedIdle, and all of
+// it at feedRate. The limits of other requests would end a large one.
+type steadyBody struct {
+	body    io.Reader
+	control *http.ResponseController
+	begun   time.Time
+	read    int64
+}
+
+// begin gives the answer as much time as the feed may take. Where there is no
+// connection, as in a test, there are no limits.
+func (b *steadyBody) begin() { b.control.SetWriteDeadline(b.begun.Add(feedTime + time.Minute)) }
+
+// Read implements io.Reader.
+func (b *steadyBody) Read(p []byte) (int, error) {
+	idle := time.Now().Add(feedIdle)
+	slowest := b.begun.Add(feedIdle + time.Duration(b.read/feedRate)*time.Second)
+	if slowest.Before(idle) {
+		idle = slowest
+	}
+	b.control.SetReadDeadline(idle)
+	n, err := b.body.Read(p)
+	b.read += int64(n)
+	if err != nil { // package http listens on, to know whether the caller is there
+		b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}

@@ -1,0 +1,302 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// feed syncs the tenant's facility as of now, unless headers say otherwise.
+func (s *server) feed(as *user, body any, headers ...string) *answer {
+	s.t.Helper()
+	return s.feedAsOf(as, time.Now().UTC().Format(time.RFC3339Nano), body, headers...)
+}
+
+func (s *server) feedAsOf(as *user, asOf string, body any, headers ...string) *answer {
+	s.t.Helper()
+	return s.do(as, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of="+url.QueryEscape(asOf), body, headers...)
+}
+
+// counts are those of a feed's answer.
+func (a *answer) counts() string {
+	a.t.Helper()
+	o := a.want(200).object()
+	return fmt.Sprint(o["created"], o["updated"], o["unchanged"], o["canceled"], o["superseded"])
+}
+
+// asLines is records as NDJSON.
+func asLines(records ...object) string {
+	var out bytes.Buffer
+	for _, r := range records {
+		json.NewEncoder(&out).Encode(r)
+	}
+	return out.String()
+}
+
+func TestFeedMakesTheAppointmentsWhatTheListSays(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	lines := []string{"Content-Type", "application/x-ndjson; charset=UTF-8"}
+	for i, step := range []struct {
+		hour    int
+		body    any
+		headers []string
+		want    string
+	}{
+		{2, []object{newRecord(1), newRecord(2), newRecord(3)}, nil, "3 0 0 0 false"},
+		{3, asLines(newRecord(1), with(newRecord(2), object{"status": "ARRIVED"})), lines, "0 1 1 1 false"},
+		{2, []object{newRecord(9)}, nil, "0 0 0 0 true"}, // an older list, late
+		{3, []object{newRecord(9)}, nil, "0 0 0 0 true"}, // the same time again
+		{4, " [ " + asLines(newRecord(3)) + " ] \n", nil, "0 1 0 2 false"},
+		{5, "\n" + asLines(newRecord(3)) + "\n \n" + strings.TrimSpace(asLines(newRecord(1))), lines, "0 1 1 0 false"},
+	} {
+		asOf := fmt.Sprintf("2026-01-01T0%d:00:00Z", step.hour)
+		if got := s.feedAsOf(s.staff, asOf, step.body, step.headers...).counts(); got != step.want {
+			t.Errorf("list %d: %s, want %s", i, got, step.want)
+		}
+	}
+	s.feed(s.staff, "[]").refused(422, "empty_feed", "")
+	s.feed(s.staff, "", lines...).refused(422, "empty_feed", "")
+	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
+	s.feedAsOf(s.staff, time.Now().Add(25*time.Hour).Format(time.RFC3339), []object{newRecord(1)}).refused(422, "validation_failed", "as_of")
+	s.feedAsOf(s.staff, time.Now().Add(23*time.Hour).Format(time.RFC3339), []object{newRecord(1)}).want(200)
+	if n := len(s.do(s.staff, "GET", "/v1/patients", nil).want(200).items()); n != 3 {
+		t.Errorf("the facility sees %d patients, want 3", n)
+	}
+}
+
+func TestExternalIDIsItsDigits(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	feed := func(appointment, patient string) *answer {
+		raw, err := marshalRaw(with(newRecord(1), object{"external_id": json.RawMessage(appointment), "patient": json.RawMessage(
+			`{"external_id":` + patient + `,"given_name":"Quetzal","family_name":"Q","birth_date":"1931-07-13"}`)}))
+		s.must(err)
+		return s.feed(s.staff, "["+raw+"]")
+	}
+	if got := feed("12345678901234567890", "98765432109876543210").counts(); got != "1 0 0 0 false" {
+		t.Error(got)
+	}
+	if got := feed(`"12345678901234567890"`, `"98765432109876543210"`).counts(); got != "0 0 1 0 false" {
+		t.Errorf("as text: %s", got)
+	}
+	if got := feed(`"\u0031"`, "0").counts(); got != "1 0 0 1 false" {
+		t.Error(got)
+	}
+	if got := feed("1", `"0"`).counts(); got != "0 0 1 0 false" {
+		t.Errorf("as a number: %s", got)
+	}
+	for _, odd := range []string{"1.0", "1e3", "-1", "1E3", "-0", "true", "{}", "[1]", `""`, `" "`, `"` + strings.Repeat("x", 201) + `"`, strings.Repeat("1", 201)} {
+		feed(odd, "1").refused(422, "validation_failed", "[0].external_id")
+		feed("1", odd).refused(422, "validation_failed", "[0].patient.external_id")
+	}
+}
+
+func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.feed(s.staff, []object{newRecord(1)}).want(200)
+	state := func() string {
+		return scan[string](s, `SELECT concat(
+			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a), (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks))`)
+	}
+	before := state()
+	good := strings.TrimSpace(asLines(newRecord(17)))
+	patient := func(change string) string {
+		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z","patient":{"external_id":1,` + change + `}}`
+	}
+	whole := func(change string) string {
+		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret + `","family_name":"B","birth_date":"1990-05-17"},` + change + `}`
+	}
+	const times = `"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`
+	for name, c := range map[string]struct{ record, code, field string }{
+		"no member":          {`{}`, "validation_failed", ".external_id"},
+		"null":               {`null`, "", ""},
+		"text":               {`"` + secret + `"`, "", ""},
+		"array":              {`[]`, "", ""},
+		"unknown":            {whole(times + `,"more":"` + secret + `"`), "unknown_field", ".more"},
+		"unknown and long":   {whole(times + `,"` + secret + `":1`), "unknown_field", ""},
+		"other case":         {whole(`"Starts_At":1`), "unknown_field", ".Starts_At"},
+		"unknown within":     {patient(`"age":3`), "unknown_field", ".patient.age"},
+		"twice":              {whole(times + `,"external_id":2`), "validation_failed", ".external_id"},
+		"twice, escaped":     {whole(times + `,"external\u005fid":2`), "validation_failed", ".external_id"},
+		"null member":        {whole(times + `,"status":null`), "validation_failed", ".status"},
+		"no ends_at":         {whole(`"starts_at":"2030-01-01T09:00:00Z"`), "validation_failed", ".ends_at"},
+		"no time":            {whole(`"starts_at":"tomorrow","ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
+		"number for time":    {whole(`"starts_at":1893456000,"ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
+		"out of time":        {whole(`"starts_at":"10000-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
+		"ends before":        {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T08:00:00Z"`), "validation_failed", ".ends_at"},
+		"ends at once":       {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T09:00:00.0000001Z"`), "validation_failed", ".ends_at"},
+		"too long":           {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T09:00:01Z"`), "validation_failed", ".ends_at"},
+		"status":             {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
+		"patient is text":    {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
+		"no name":            {patient(`"family_name":"B","birth_date":"1990-05-17"`), "validation_failed", ".patient.given_name"},
+		"blank name":         {patient(`"given_name":" \t"`), "", ".patient.given_name"},
+		"blank, escaped":     {patient(`"given_name":" \t"`), "validation_failed", ".patient.given_name"},
+		"number for name":    {patient(`"given_name":1`), "validation_failed", ".patient.given_name"},
+		"long name":          {patient(`"given_name":"` + strings.Repeat("é", 201) + `"`), "validation_failed", ".patient.given_name"},
+		"NUL":                {patient(`"given_name":"` + secret + `\u0000"`), "validation_failed", ""},
+		"half surrogate":     {patient(`"given_name":"\ud800"`), "validation_failed", ""},
+		"no UTF-8":           {patient(`"given_name":"` + secret + "\xff\"" + ``), "unreadable_body", ""},
+		"no date":            {patient(`"given_name":"A","family_name":"B","birth_date":"1990-02-30"`), "validation_failed", ".patient.birth_date"},
+		"long ago":           {patient(`"given_name":"A","family_name":"B","birth_date":"1799-12-31"`), "validation_failed", ".patient.birth_date"},
+		"unborn":             {patient(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`), "validation_failed", ".patient.birth_date"},
+		"phone":              {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`), "validation_failed", ".patient.phone"},
+		"empty phone":        {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":""`), "validation_failed", ".patient.phone"},
+		"broken":             {`{"external_id":` + secret + `}`, "unreadable_body", ""},
+		"wrong bracket":      {`{"external_id":[1}`, "unreadable_body", ""},
+		"half":               {`{"external_id":"` + secret, "unreadable_body", ""},
+		"longer than it may": {`{"external_id":"` + strings.Repeat("x", 64<<10) + `"}`, "body_too_large", ""},
+		"an id again":        {good, "validation_failed", ".external_id"},
+		"two of one patient": {strings.Replace(strings.Replace(good, `"external_id":"17"`, `"external_id":"18"`, 1), canaryBirth, "1931-07-14", 1), "validation_failed", ".patient"},
+	} {
+		if c.code == "validation_failed" && name == "blank name" {
+			continue
+		}
+		for kind, body := range map[string]string{
+			"application/json":     "[" + good + ",\n" + c.record + "]",
+			"application/x-ndjson": good + "\n" + c.record + "\n",
+		} {
+			a := s.feed(s.staff, body, "Content-Type", kind)
+			if a.status < 400 || a.status >= 500 || c.code != "" && a.str("code") != c.code || a.str("field") != "[1]"+c.field || !strings.Contains(a.str("detail"), "ecord 2") {
+				t.Errorf("%s, %s: got %s, want %s of [1]%s", name, kind, a, c.code, c.field)
+			}
+			if strings.Contains(string(a.body), secret) {
+				t.Errorf("%s: repeats what was sent: %s", name, a)
+			}
+		}
+	}
+	for name, body := range map[string]string{
+		"nothing": "", "an object": good, "text": secret, "trailing text": "[" + good + "]" + secret, "two arrays": "[" + good + "][]", "no end": "[" + good,
+		"no end after a comma": "[" + good + ",", "a comma too many": "[" + good + ",]", "no comma": "[" + good + good + "]", "a comma first": "[," + good + "]",
+		"a byte order mark": "\xef\xbb\xbf[" + good + "]", "null": "null", "nested": "[[" + good + "]]", "deep": strings.Repeat("[", 100_000),
+		"deep within": `[{"a":` + strings.Repeat("[", 100_000),
+	} {
+		if a := s.feed(s.staff, body); a.status != 400 && a.status != 413 || strings.Contains(string(a.body), secret) {
+			t.Errorf("%s: got %s", name, a)
+		}
+	}
+	s.feed(s.staff, good, "Content-Type", "text/plain").refused(415, "unsupported_media_type", "Content-Type")
+	s.feed(s.staff, good, "Content-Type", "application/x-ndjson; charset=utf-16").refused(415, "unsupported_media_type", "Content-Type")
+	s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/x-ndjson").refused(415, "unsupported_media_type", "Content-Type")
+	if state() != before {
+		t.Error("something has changed")
+	}
+}
+
+// A long list that goes wrong at its end has changed nothing, took no more memory than
+// a short one, and may be larger than any other body.
+func TestLongListIsStreamed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const n = 12_000
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	pipe, w := io.Pipe()
+	go func() {
+		for i := range n {
+			line := asLines(newRecord(i))
+			if _, err := io.WriteString(w, line[:len(line)-2]+strings.Repeat(" ", 500)+"}\n"); err != nil {
+				return
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&during)
+		io.WriteString(w, asLines(with(newRecord(n), object{"status": "LATE"})))
+		w.Close()
+	}()
+	r := request(t, s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of=2026-01-01T00:00:00Z", nil, "Content-Type", "application/x-ndjson")
+	r.Body, r.ContentLength = pipe, -1
+	s.serve(r).refused(422, "validation_failed", fmt.Sprintf("[%d].status", n))
+	if rows := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); rows != 0 {
+		t.Errorf("%d rows are left", rows)
+	}
+	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
+}
+
+// A body that stops coming ends in time, and leaves nothing.
+func TestFeedThatStopsComingEnds(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	web := httptest.NewServer(s.api)
+	t.Cleanup(web.Close)
+	path := "/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00Z"
+	conn, err := net.Dial("tcp", strings.TrimPrefix(web.URL, "http://"))
+	s.must(err)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n%s",
+		path, s.staff.token, asLines(newRecord(1)))
+	s.until("it is being read", func() bool {
+		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%SweepFeed%'") > 0
+	})
+	conn.Close()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	pipe, w := io.Pipe()
+	r, err := http.NewRequestWithContext(ctx, "POST", web.URL+path, pipe)
+	s.must(err)
+	r.Header.Set("Authorization", "Bearer "+s.staff.token)
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	done := make(chan error, 1)
+	go func() {
+		_, err := web.Client().Do(r)
+		done <- err
+	}()
+	for i := range 10_001 { // more than is kept in memory
+		if _, err := io.WriteString(w, asLines(newRecord(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.until("the first part waits", func() bool { return scan[int](s, "SELECT count(*) FROM appointment_feed_chunks") == 1 })
+	cancel()
+	w.CloseWithError(context.Canceled)
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	s.until("nothing waits", func() bool { return scan[int](s, "SELECT count(*) FROM appointment_feed_chunks") == 0 })
+	if n := scan[int](s, "SELECT count(*) FROM appointments"); n != 0 {
+		t.Errorf("%d appointments", n)
+	}
+}
+
+// A user of a role that sees the facility, and one that does not: the same answer as
+// for one that is not there. Neither reaches a patient whom another facility's records
+// know by the same id.
+func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.shows(s.foreign, s.foreign.facility, s.foreign.staff)
+	own := with(newRecord(1), nil)
+	theirs := with(newRecord(1), object{"patient": with(newRecord(1)["patient"].(object), object{"family_name": newCanary()})})
+	path := func(facility any) string {
+		return fmt.Sprintf("/v1/facilities/%v/appointments/sync?as_of=2026-01-01T00:00:00Z", facility)
+	}
+	s.do(s.foreign.staff, "POST", path(s.foreign.facility), []object{theirs}).want(200)
+	row := scan[string](s, "SELECT p::text FROM patients AS p")
+	if got := s.do(s.staff, "POST", path(s.facility), []object{own}).counts(); got != "1 0 0 0 false" {
+		t.Errorf("got %s", got)
+	}
+	if again := scan[string](s, "SELECT p::text FROM patients AS p WHERE tenant_id = $1", s.foreign.id); again != row {
+		t.Error("another tenant's patient has changed")
+	}
+	var answers []string
+	for _, facility := range []any{s.hidden, s.foreign.facility, newID()} {
+		answers = append(answers, string(withoutID(s.do(s.staff, "POST", path(facility), []object{own}).refused(404, "not_found"))))
+	}
+	if slices.Sort(answers); answers[0] != answers[2] {
+		t.Errorf("they differ: %q", answers)
+	}
+}

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"encoding/binary"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+func (a *server) registerAppointments() {
+	register(a, operation{
+		id: "list-appointments", method: http.MethodGet, path: "/v1/appointments", tag: "appointments",
+		summary: "List a facility's appointments in a range of time",
+		about: "What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility " +
+			"of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.",
+		roles: patientRoles, codes: []db.Code{rangeTooWide}, missing: []db.Code{db.FacilityNotFound},
+	}, a.listAppointments)
+}
+
+// Appointment is one of a facility, with whom it is.
+type Appointment struct {
+	ID         uuid.UUID            `json:"id" format:"uuid"`
+	FacilityID uuid.UUID            `json:"facility_id" format:"uuid"`
+	ExternalID string               `json:"external_id" doc:"Its id in the facility's records" example:"4711"`
+	PatientID  uuid.UUID            `json:"patient_id" format:"uuid"`
+	GivenName  string               `json:"given_name" doc:"The patient's"`
+	FamilyName string               `json:"family_name" doc:"The patient's"`
+	StartsAt   time.Time            `json:"starts_at"`
+	EndsAt     time.Time            `json:"ends_at"`
+	Status     db.AppointmentStatus `json:"status"`
+	CreatedAt  time.Time            `json:"created_at" doc:"When it was first fed"`
+	UpdatedAt  time.Time            `json:"updated_at" doc:"When a feed last changed it"`
+}
+
+type listAppointmentsInput struct {
+	ByStart
+	FacilityID uuid.UUID            `query:"facility_id" format:"uuid" required:"true" doc:"The facility"`
+	From       time.Time            `query:"from" required:"true" doc:"Those that end later" example:"2030-01-01T00:00:00Z"`
+	To         time.Time            `query:"to" required:"true" doc:"Those that start before; at most 31 days after from" example:"2030-01-02T00:00:00Z"`
+	Status     db.AppointmentStatus `query:"status" doc:"Only those in this status"`
+}
+
+// widestRange is what one list may span: an unbounded one reads what nobody looks at.
+const widestRange = 31 * 24 * time.Hour
+
+// Resolve implements huma.Resolver.
+func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
+	errs := in.ByStart.Resolve(ctx)
+	for name, t := range map[string]*time.Time{"from": &in.From, "to": &in.To} {
+		if ctx.Query(name) != "" {
+			errs = append(errs, outOfTime(name, t)...)
+		}
+	}
+	switch {
+	case len(errs) > 0 || ctx.Query("from") == "" || ctx.Query("to") == "": // said by huma
+	case !in.From.Before(in.To):
+		errs = append(errs, problem(db.ValidationFailed, "to", "to must be after from."))
+	case in.To.Sub(in.From) > widestRange:
+		errs = append(errs, problem(rangeTooWide, "to", ""))
+	}
+	return errs
+}
+
+func (a *server) listAppointments(ctx context.Context, v db.Viewer, in *listAppointmentsInput) (*ListOf[Appointment], error) {
+	rows, err := a.store.As(v).ListAppointments(ctx, db.ListAppointmentsParams{
+		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: in.FacilityID, FromTime: in.From, ToTime: in.To,
+		AfterStartsAt: in.after, AfterID: in.afterID, Status: given(in.Status), MaxRows: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		sees, err := a.store.SeesFacility(ctx, db.SeesFacilityParams{TenantID: v.TenantID, FacilityID: in.FacilityID, ViewerID: v.UserID})
+		if err == nil && !sees {
+			err = problem(db.FacilityNotFound, "", "")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	page := &Page[Appointment]{Items: make([]Appointment, len(rows))}
+	for i, r := range rows {
+		page.Items[i] = Appointment{
+			ID: r.ID, FacilityID: r.FacilityID, ExternalID: r.ExternalID, PatientID: r.PatientID, GivenName: r.GivenName, FamilyName: r.FamilyName,
+			StartsAt: r.StartsAt, EndsAt: r.EndsAt, Status: r.Status, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		}
+		if r.More {
+			page.NextCursor = in.cursorAfter(r.StartsAt, r.ID)
+		}
+	}
+	return &ListOf[Appointment]{page}, nil
+}
+
+// ByStart is the paging of rows by (starts_at, id), in that order.
+type ByStart struct {
+	Paging
+
+	after   time.Time
+	afterID uuid.UUID
+}
+
+// Resolve implements huma.Resolver.
+func (p *ByStart) Resolve(ctx huma.Context) []error {
+	p.after = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) // before every row there is
+	place, err := p.open(ctx)
+	if err != nil || place == "" {
+		return asErrors(err)
+	}
+	if len(place) != 8+len(p.afterID) {
+		return []error{badCursor()}
+	}
+	p.after = time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(place)))).UTC()
+	copy(p.afterID[:], place[8:])
+	if p.after.After(beyond) || p.after.Year() < 1 {
+		return []error{badCursor()}
+	}
+	return nil
+}
+
+func (p ByStart) cursorAfter(starts time.Time, id uuid.UUID) string {
+	return p.cursor(string(append(binary.BigEndian.AppendUint64(nil, uint64(starts.UnixMicro())), id[:]...)))
+}

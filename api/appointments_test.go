@@ -1,0 +1,112 @@
+package api_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// appointmentFor makes an appointment at the facility that the role sees, or at one that
+// nobody does.
+func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
+	s.t.Helper()
+	patient := s.patientFor(role, which, t)
+	external := newCanary()
+	s.planted[external] = nil
+	if which == "own" {
+		s.planted[external] = roles
+	}
+	s.exec(`INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		SELECT tenant_id, facility_id, id, $2, '2030-01-02T09:00:00Z', '2030-01-02T10:00:00Z', 'BOOKED' FROM patients WHERE id = $1`, patient, external)
+}
+
+// appointments lists a facility's in a range.
+func (s *server) appointments(as *user, facility uuid.UUID, from, to string, more ...string) *answer {
+	s.t.Helper()
+	q := url.Values{"facility_id": {facility.String()}, "from": {from}, "to": {to}}
+	for i := 0; i < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
+	return s.do(as, "GET", "/v1/appointments?"+q.Encode(), nil)
+}
+
+func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	at := func(n int, starts, ends string) object {
+		return with(newRecord(n), object{"starts_at": starts, "ends_at": ends})
+	}
+	s.feed(s.staff, []object{
+		at(1, "2030-01-01T08:00:00Z", "2030-01-01T09:00:00Z"), // ends as the range begins
+		at(2, "2030-01-01T08:00:00Z", "2030-01-01T09:00:01Z"),
+		at(3, "2029-12-31T10:00:00Z", "2030-01-01T10:00:00Z"), // the longest there can be
+		at(4, "2030-01-01T12:00:00Z", "2030-01-01T13:00:00Z"),
+		at(5, "2030-01-01T13:00:01+01:00", "2030-01-01T13:00:00Z"), // a second later
+		at(6, "2030-01-01T16:59:59Z", "2030-01-02T01:00:00Z"),
+		at(7, "2030-01-01T17:00:00Z", "2030-01-01T18:00:00Z"), // begins as the range ends
+	}).want(200)
+	want := []string{"3", "2", "4", "5", "6"}
+	externals := func(a *answer) (out []string) {
+		for _, i := range a.want(200).items() {
+			out = append(out, fmt.Sprint(i["external_id"]))
+		}
+		return out
+	}
+	const from, to = "2030-01-01T09:00:00Z", "2030-01-01T17:00:00Z"
+	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, want) {
+		t.Errorf("listed %v, want %v", got, want)
+	}
+	var paged []string
+	for cursor := ""; ; {
+		more := []string{"limit", "2"}
+		if cursor != "" {
+			more = append(more, "cursor", cursor)
+		}
+		a := s.appointments(s.staff, s.facility, from, to, more...)
+		paged = append(paged, externals(a)...)
+		if cursor = a.str("next_cursor"); cursor == "" {
+			break
+		}
+	}
+	if !slices.Equal(paged, want) {
+		t.Errorf("listed in pages %v, want %v", paged, want)
+	}
+	if n := scan[int](s, "SELECT count(*) FROM phi_reads WHERE operation = 'list-appointments'"); n != 2*len(want) {
+		t.Errorf("%d reads are recorded, want %d", n, 2*len(want))
+	}
+	if got := externals(s.appointments(s.staff, s.facility, from, to, "status", "CANCELED")); len(got) > 0 {
+		t.Errorf("canceled ones: %v", got)
+	}
+	s.appointments(s.staff, s.facility, to, from).refused(422, "validation_failed", "to")
+	s.appointments(s.staff, s.facility, from, from).refused(422, "validation_failed", "to")
+	s.appointments(s.staff, s.facility, from, "2030-02-01T09:00:01Z").refused(422, "range_too_wide", "to")
+	s.appointments(s.staff, s.facility, from, "2030-02-01T09:00:00Z").want(200)
+	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).refused(422, "validation_failed", "to")
+	s.do(s.staff, "GET", "/v1/appointments?from="+from+"&to="+to, nil).refused(422, "validation_failed", "facility_id")
+	for _, facility := range []uuid.UUID{s.hidden, s.foreign.facility, newID()} {
+		s.appointments(s.staff, facility, from, to).refused(404, "facility_not_found", "")
+	}
+	s.appointments(s.admin, s.facility, from, to).refused(404, "facility_not_found", "") // in none of its groups
+
+	// Whom the patient no longer allows, does not see their appointments.
+	patient := scan[uuid.UUID](s, "SELECT id FROM patients WHERE external_id = 'p4'")
+	s.do(s.staff, "DELETE", fmt.Sprintf("/v1/patients/%s/facilities/%s", patient, s.facility), nil).want(204)
+	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, []string{"3", "2", "5", "6"}) {
+		t.Errorf("listed without one patient's %v", got)
+	}
+}
+
+// newRecord is a line of a feed.
+func newRecord(n int) object {
+	starts := time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC).AddDate(0, 0, n)
+	return object{
+		"external_id": fmt.Sprint(n), "starts_at": starts, "ends_at": starts.Add(time.Hour),
+		"patient": object{"external_id": fmt.Sprintf("p%d", n), "given_name": canary, "family_name": fmt.Sprint(canary, n), "birth_date": canaryBirth},
+	}
+}

@@ -1,0 +1,254 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// FeedRecord is one appointment as a facility's records have it, with whom it is.
+// Times are kept to the microsecond.
+type FeedRecord struct {
+	ExternalID        string
+	PatientExternalID string
+	GivenName         string
+	FamilyName        string
+	BirthDate         Date
+	Phone             string // "" for none
+	StartsAt, EndsAt  time.Time
+	Status            AppointmentStatus
+}
+
+// Feed is a facility's whole list of appointments, as it was at a time.
+type Feed struct {
+	FacilityID uuid.UUID
+	AsOf       time.Time
+	AllowEmpty bool // an empty list cancels all that is to come, and is more often a mistake
+	Records    iter.Seq2[FeedRecord, error]
+}
+
+// FeedResult says what a feed changed, in records, and in Canceled those that the
+// list no longer has. Superseded: nothing, because a newer list, or this one, has come before.
+type FeedResult struct {
+	Created    int64 `json:"created" doc:"Records of appointments that were not there before"`
+	Updated    int64 `json:"updated" doc:"Records that changed their appointment, or its patient; revived ones too"`
+	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
+	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
+	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
+}
+
+// FeedContradiction refuses a feed whose record at Position (from 0) says the id of
+// the one at Earlier again, or something else of its patient.
+type FeedContradiction struct {
+	Position, Earlier int
+	IsDuplicate       bool
+}
+
+// Error names no value of a record.
+func (c *FeedContradiction) Error() string { return "the feed contradicts itself" }
+
+// Unwrap gives the refusal's code.
+func (c *FeedContradiction) Unwrap() error { return &Error{Code: ValidationFailed, Item: c.Position} }
+
+// How a feed comes in and is applied. While it comes in, no transaction is open for
+// longer than one chunk takes: an open one delays the event stream.
+const (
+	feedChunkRecords = 10_000
+	feedChunkBytes   = 4 << 20 // of text: what a chunk holds in memory
+
+	feedStatementTimeout = 5 * time.Minute
+	feedLockTimeout      = 10 * time.Second // for another feed of the facility to end
+	feedWorkMemory       = "64MB"
+	feedTries            = 5 // against creates of a patient whom the feed brings too
+	dropTimeout          = 10 * time.Second
+)
+
+// SyncFeed makes a facility's appointments what the feed says, whole or not at all.
+// Who does not see the facility is told NotFound; an error of f.Records comes back as it is.
+func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, error) {
+	if err := s.seesFacility(ctx, v, f.FacilityID); err != nil {
+		return FeedResult{}, err
+	}
+	if _, err := s.As(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
+		return FeedResult{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return FeedResult{}, err
+	}
+	staged, err := s.stageFeed(ctx, v, id, f.Records)
+	if err == nil && staged == 0 && !f.AllowEmpty {
+		err = refuse(EmptyFeed, "")
+	}
+	var result FeedResult
+	if err == nil {
+		result, err = s.applyFeed(ctx, v, f, id, staged)
+	}
+	if err != nil || result.Superseded {
+		err = errors.Join(err, s.dropFeed(ctx, v, id))
+	}
+	return result, err
+}
+
+func (s *Store) seesFacility(ctx context.Context, v Viewer, facility uuid.UUID) error {
+	sees, err := s.SeesFacility(ctx, SeesFacilityParams{TenantID: v.TenantID, FacilityID: facility, ViewerID: v.UserID})
+	if err == nil && !sees {
+		err = refuse(NotFound, "")
+	}
+	return err
+}
+
+// dropFeed forgets what was staged, also of a caller who went away.
+func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
+	defer cancel()
+	_, err := s.As(v).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
+	return err
+}
+
+// stageFeed takes in the records, some thousands at a time, and counts them.
+func (s *Store) stageFeed(ctx context.Context, v Viewer, id uuid.UUID, records iter.Seq2[FeedRecord, error]) (staged int64, err error) {
+	chunk, bytes := StageFeedChunkParams{TenantID: v.TenantID, FeedID: id}, 0
+	flush := func() error {
+		n := len(chunk.ExternalIds)
+		if n == 0 {
+			return nil
+		}
+		if _, err := s.As(v).StageFeedChunk(ctx, chunk); err != nil {
+			return err
+		}
+		staged += int64(n)
+		chunk.empty()
+		chunk.FirstPosition, bytes = int32(staged), 0
+		return nil
+	}
+	for r, err := range records {
+		if err != nil {
+			return staged, err
+		}
+		bytes += chunk.add(r)
+		if len(chunk.ExternalIds) == feedChunkRecords || bytes >= feedChunkBytes {
+			if err := flush(); err != nil {
+				return staged, err
+			}
+		}
+	}
+	return staged, flush()
+}
+
+// add puts a record into the chunk, and tells how much text it holds.
+func (c *StageFeedChunkParams) add(r FeedRecord) (bytes int) {
+	c.ExternalIds = append(c.ExternalIds, r.ExternalID)
+	c.PatientExternalIds = append(c.PatientExternalIds, r.PatientExternalID)
+	c.NewPatientIds = append(c.NewPatientIds, feedPatientID(c.FeedID, r.PatientExternalID))
+	c.GivenNames = append(c.GivenNames, r.GivenName)
+	c.FamilyNames = append(c.FamilyNames, r.FamilyName)
+	c.BirthDates = append(c.BirthDates, r.BirthDate)
+	c.Phones = append(c.Phones, r.Phone)
+	c.StartsAt = append(c.StartsAt, r.StartsAt)
+	c.EndsAt = append(c.EndsAt, r.EndsAt)
+	c.Statuses = append(c.Statuses, string(r.Status))
+	return len(r.ExternalID) + len(r.PatientExternalID) + len(r.GivenName) + len(r.FamilyName) + len(r.Phone)
+}
+
+// empty forgets the records and keeps the memory.
+func (c *StageFeedChunkParams) empty() {
+	*c = StageFeedChunkParams{
+		TenantID: c.TenantID, FeedID: c.FeedID, ExternalIds: c.ExternalIds[:0], PatientExternalIds: c.PatientExternalIds[:0],
+		NewPatientIds: c.NewPatientIds[:0], GivenNames: c.GivenNames[:0], FamilyNames: c.FamilyNames[:0], BirthDates: c.BirthDates[:0],
+		Phones: c.Phones[:0], StartsAt: c.StartsAt[:0], EndsAt: c.EndsAt[:0], Statuses: c.Statuses[:0],
+	}
+}
+
+// feedPatientID is the id of a patient whom a feed may bring: the same for all of
+// their records, without a map of a million. It is a UUID of version 7 with the time
+// of the feed's.
+func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
+	sum := sha256.Sum256(append(feed[:], externalID...))
+	id := feed
+	copy(id[6:], sum[:])
+	id[6] = id[6]&0x0f | 0x70
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// applyFeed is the one transaction of a feed. It is tried again where it met the
+// create of a patient whom the feed brings too: the patient is there by then.
+func (s *Store) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64) (result FeedResult, err error) {
+	for range feedTries {
+		result, err = s.tryFeed(ctx, v, f, id, staged)
+		if !violates(err, "patients_external_id_key") {
+			return result, err
+		}
+	}
+	return result, &Error{Code: Overloaded, cause: err}
+}
+
+func (s *Store) tryFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64) (result FeedResult, err error) {
+	conn, err := s.conns.conn(ctx)
+	if err != nil {
+		return FeedResult{}, err
+	}
+	defer conn.Release()
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		result, err = New(tx).applyFeed(ctx, v, f, id)
+		if err == nil && !result.Superseded && result.Created+result.Updated+result.Unchanged != staged {
+			// The database crashed meanwhile, with which what is not logged is gone: what
+			// is missing would have been canceled.
+			err = refuse(Overloaded, "")
+		}
+		return err
+	})
+	if err != nil || !result.Superseded {
+		return result, err
+	}
+	return result, s.seesFacility(ctx, v, f.FacilityID) // why the watermark did not move
+}
+
+// applyFeed runs in a transaction: first the watermark, then, with a snapshot of after
+// it, the difference. What is tested before holds no lock.
+func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID) (FeedResult, error) {
+	if err := q.SetViewer(ctx, SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}); err != nil {
+		return FeedResult{}, err
+	}
+	if err := q.SetFeedLimits(ctx, SetFeedLimitsParams{
+		StatementTimeout: milliseconds(feedStatementTimeout), LockTimeout: milliseconds(feedLockTimeout), WorkMem: feedWorkMemory,
+	}); err != nil {
+		return FeedResult{}, err
+	}
+	if err := q.refuseContradiction(ctx, v, id); err != nil {
+		return FeedResult{}, err
+	}
+	moved, err := q.MoveFeed(ctx, MoveFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID})
+	if err != nil || moved == 0 {
+		return FeedResult{Superseded: err == nil}, err
+	}
+	done, err := q.SyncAppointments(ctx, SyncAppointmentsParams{
+		TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID, FeedID: id,
+	})
+	if err == nil && !done.Current { // the facility was taken from the viewer meanwhile
+		err = refuse(NotFound, "")
+	}
+	if err != nil {
+		return FeedResult{}, err
+	}
+	_, err = q.DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
+	return FeedResult{Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled}, err
+}
+
+func (q *Queries) refuseContradiction(ctx context.Context, v Viewer, id uuid.UUID) error {
+	contradicts, err := q.FeedContradictsItself(ctx, FeedContradictsItselfParams{TenantID: v.TenantID, FeedID: id})
+	if err != nil || !contradicts {
+		return err
+	}
+	c, err := q.FindFeedContradiction(ctx, FindFeedContradictionParams{TenantID: v.TenantID, FeedID: id})
+	if err != nil {
+		return err
+	}
+	return &FeedContradiction{Position: int(c.Position), Earlier: int(c.Earlier), IsDuplicate: c.IsDuplicate}
+}

@@ -1,0 +1,681 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+)
+
+var feedRaces = []check{
+	{"StageFeedChunk", "one part of a feed is kept twice", func(ctx context.Context, w *world) error {
+		id := newID()
+		return oneWins(together(w.callers, func(int) error {
+			return w.stage(ctx, id, record(1))
+		}), db.Internal)
+	}},
+	{"MoveFeed", "an older list arrives late and undoes a newer one", func(ctx context.Context, w *world) error {
+		return first(
+			w.feedsBehind(ctx, w.list(2, record(1)), w.list(1, record(2)), false),
+			w.holds(ctx, record(1)))
+	}},
+	{"MoveFeed", "two feeds of one facility mix", func(ctx context.Context, w *world) error {
+		return first(
+			w.feedsBehind(ctx, w.list(1, record(1), record(2)), w.list(2, record(2), record(3)), true),
+			w.holds(ctx, record(2), record(3)))
+	}},
+	{"MoveFeed", "one list is fed twice", func(ctx context.Context, w *world) error {
+		return w.counted(1, func(*db.Store) (moved int64, err error) {
+			err = w.viewed(ctx, w.staff, func(s *db.Store) error {
+				moved, err = s.MoveFeed(ctx, w.watermark(1))
+				return err
+			})
+			return moved, err
+		})
+	}},
+	{"SyncAppointments", "a feed writes what its watermark no longer covers", func(ctx context.Context, w *world) error {
+		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+			return err
+		}
+		id := newID()
+		w.must(w.stage(ctx, id, record(2)))
+		late := func(v db.Viewer, hour int) (current bool, err error) {
+			err = w.viewed(ctx, v, func(s *db.Store) error {
+				done, err := s.SyncAppointments(ctx, w.difference(v, hour, id))
+				current = done.Current
+				return err
+			})
+			return current, err
+		}
+		for _, try := range []struct {
+			v    db.Viewer
+			hour int
+		}{{w.staff, 0}, {w.staff, 2}, {w.stranger, 1}} {
+			if current, err := late(try.v, try.hour); err != nil || current {
+				return fmt.Errorf("written by %s as of hour %d: current %v, %v", try.v.Role, try.hour, current, err)
+			}
+		}
+		var current bool
+		waited, errs := w.behind(ctx, commit,
+			func(s *db.Store) error { _, err := s.MoveFeed(ctx, w.watermark(2)); return err },
+			func(s *db.Store) error {
+				return w.within(ctx, s, w.staff, func() error {
+					done, err := s.SyncAppointments(ctx, w.difference(w.staff, 1, id))
+					current = done.Current
+					return err
+				})
+			})
+		if !waited[0] || current {
+			return fmt.Errorf("the late one waited: %v, and wrote: %v", waited[0], current)
+		}
+		return first(errs[0], w.holds(ctx, record(1)))
+	}},
+	{"SyncAppointments", "a patient's edit and a feed at once lose one of the two", func(ctx context.Context, w *world) error {
+		for i, c := range []struct{ edit, want string }{
+			{"family_name = 'Edited', phone = '+14155550199'", "Renamed Family1 <nil> 3"}, // what the list says comes last
+			{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"},                         // nothing is left to change
+			{"external_id = 'another'", "Given1 Family1 <nil> 2"},                         // no longer of the list
+		} {
+			w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+			if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+				return err
+			}
+			next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" }))
+			w.must(w.stage(ctx, next.id, next.records...))
+			waited, errs := w.behind(ctx, commit,
+				func(s *db.Store) error {
+					w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+					_, err := s.DBTX().Exec(ctx, "UPDATE patients SET version = version + 1, "+c.edit+" WHERE tenant_id = $1", w.tenant)
+					return err
+				},
+				func(s *db.Store) error {
+					return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
+				})
+			got := scan[string](ctx, w.owner, `SELECT concat_ws(' ', given_name, family_name, coalesce(phone, '<nil>'), version)
+				FROM patients WHERE tenant_id = $1`, w.tenant)
+			if err := first(errs...); err != nil || !waited[0] || got != c.want {
+				return fmt.Errorf("edit %d: waited %v, the patient is %s, want %s: %v", i, waited[0], got, c.want, err)
+			}
+		}
+		return nil
+	}},
+	{"DropFeedRecords", "records of a feed outlive it", func(ctx context.Context, w *world) error {
+		mine, other := newID(), newID()
+		w.must(first(w.stage(ctx, mine, record(1)), w.stage(ctx, other, record(1))))
+		var n int64
+		err := w.viewed(ctx, w.staff, func(s *db.Store) (err error) {
+			n, err = s.DropFeedRecords(ctx, db.DropFeedRecordsParams{TenantID: w.tenant, FeedID: mine})
+			return err
+		})
+		if left := w.staged(ctx); n != 1 || left != 1 {
+			return fmt.Errorf("%d dropped, %d left, want one and one", n, left)
+		}
+		return err
+	}},
+	{"SweepFeedRecords", "a sweep takes the records of a feed that is still coming in", func(ctx context.Context, w *world) error {
+		w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
+		must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
+			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id LIMIT 1)`, w.tenant))
+		var n int64
+		err := w.viewed(ctx, w.admin, func(s *db.Store) (err error) {
+			n, err = s.SweepFeedRecords(ctx, w.tenant)
+			return err
+		})
+		if left := w.staged(ctx); n != 1 || left != 1 {
+			return fmt.Errorf("%d swept, %d left, want one and one", n, left)
+		}
+		return err
+	}},
+}
+
+var feedRules = []check{
+	{"SyncAppointments", "what differs is written, and nothing else", func(ctx context.Context, w *world) error {
+		past := with(record(7), func(r *db.FeedRecord) {
+			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(-time.Minute)
+		})
+		running := with(record(8), func(r *db.FeedRecord) {
+			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(12*time.Hour)
+		})
+		if err := w.fed(ctx,
+			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6), past, running),
+			w.list(2, record(1), record(2), record(3), record(5), record(6), past, running), // without 4
+		); err != nil {
+			return err
+		}
+		// The consent of all but one is gone, and a list that says nothing new does not bring it back.
+		must(w.owner.Exec(ctx, `DELETE FROM patient_facilities AS f USING patients AS p
+			WHERE f.tenant_id = $1 AND p.tenant_id = f.tenant_id AND p.id = f.patient_id AND p.external_id <> 'p1'`, w.tenant))
+		before := w.places(ctx)
+		next := w.list(3,
+			record(1),
+			with(record(2), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }),
+			with(record(3), func(r *db.FeedRecord) { r.StartsAt = r.StartsAt.Add(time.Minute) }),
+			with(record(5), func(r *db.FeedRecord) { r.PatientExternalID, r.Phone = "p9", "+14155550101" }),
+			with(record(10), func(r *db.FeedRecord) { r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1" }),
+			with(record(11), func(r *db.FeedRecord) { r.PatientExternalID = "p11" }),
+			with(record(12), func(r *db.FeedRecord) {
+				r.PatientExternalID, r.GivenName, r.FamilyName = "p11", "Given11", "Family11"
+			}))
+		if err := w.fed(ctx, next); err != nil {
+			return err
+		}
+		want := db.SyncAppointmentsRow{Created: 3, Updated: 3, Unchanged: 1, Canceled: 2, Current: true} // canceled: 6 and the one that runs
+		if *next.done != want {
+			return fmt.Errorf("it says %+v, want %+v", *next.done, want)
+		}
+		after := w.places(ctx)
+		for _, same := range []string{"1", "4", "7", "p1", "p2", "p5"} {
+			if before[same] != after[same] {
+				return fmt.Errorf("%s was written", same)
+			}
+		}
+		seen := scan[string](ctx, w.owner, `SELECT string_agg(p.external_id, ' ' ORDER BY p.external_id) FROM patient_facilities AS f
+			JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id WHERE f.tenant_id = $1`, w.tenant)
+		if seen != "p1 p11 p9" {
+			return fmt.Errorf("the facility sees %s, want those who came by a new appointment", seen)
+		}
+		return w.holds(ctx, append(next.records,
+			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
+	}},
+	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found", func(ctx context.Context, w *world) error {
+		back := w.list(24*400, record(1)) // long after it ended
+		if err := w.fed(ctx, w.list(1, record(1)), w.list(2), back); err != nil {
+			return err
+		}
+		if back.done.Updated != 1 || back.done.Created != 0 {
+			return fmt.Errorf("revived as %+v", *back.done)
+		}
+		return w.holds(ctx, record(1))
+	}},
+}
+
+var feedDay = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// record is an appointment on a day after feedDay, with a patient of the same number.
+func record(n int) db.FeedRecord {
+	birth, _ := db.ParseDate("1990-05-17")
+	starts := feedDay.AddDate(0, 0, n+1)
+	return db.FeedRecord{
+		ExternalID: fmt.Sprint(n), PatientExternalID: fmt.Sprintf("p%d", n), GivenName: fmt.Sprintf("Given%d", n), FamilyName: fmt.Sprintf("Family%d", n),
+		BirthDate: birth, StartsAt: starts, EndsAt: starts.Add(time.Hour), Status: db.AppointmentStatusBOOKED,
+	}
+}
+
+func with(r db.FeedRecord, edit func(*db.FeedRecord)) db.FeedRecord {
+	edit(&r)
+	return r
+}
+
+func canceled(r *db.FeedRecord) { r.Status = db.AppointmentStatusCANCELED }
+
+// list is a feed of the world's facility as of an hour of feedDay.
+type list struct {
+	id      uuid.UUID
+	hour    int
+	records []db.FeedRecord
+	moved   *int64
+	done    *db.SyncAppointmentsRow
+}
+
+func (w *world) list(hour int, records ...db.FeedRecord) list {
+	return list{newID(), hour, records, new(int64), &db.SyncAppointmentsRow{}}
+}
+
+func (w *world) watermark(hour int) db.MoveFeedParams {
+	return db.MoveFeedParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay.Add(time.Duration(hour) * time.Hour)}
+}
+
+func (w *world) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointmentsParams {
+	return db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
+}
+
+// like gives a new tenant the mutant and the callers of another.
+func (w *world) like(o *world) *world {
+	w.mutant, w.callers = o.mutant, o.callers
+	return w
+}
+
+// stage keeps the records of a feed, as the statements are.
+func (w *world) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecord) error {
+	if len(records) == 0 {
+		return nil
+	}
+	chunk := db.StageFeedChunkParams{TenantID: w.tenant, FeedID: id}
+	for _, r := range records {
+		chunk.ExternalIds, chunk.PatientExternalIds = append(chunk.ExternalIds, r.ExternalID), append(chunk.PatientExternalIds, r.PatientExternalID)
+		chunk.NewPatientIds = append(chunk.NewPatientIds, uuid.NewSHA1(id, []byte(r.PatientExternalID)))
+		chunk.GivenNames, chunk.FamilyNames = append(chunk.GivenNames, r.GivenName), append(chunk.FamilyNames, r.FamilyName)
+		chunk.BirthDates, chunk.Phones = append(chunk.BirthDates, r.BirthDate), append(chunk.Phones, r.Phone)
+		chunk.StartsAt, chunk.EndsAt = append(chunk.StartsAt, r.StartsAt), append(chunk.EndsAt, r.EndsAt)
+		chunk.Statuses = append(chunk.Statuses, string(r.Status))
+	}
+	_, err := w.as.As(w.staff).StageFeedChunk(ctx, chunk)
+	return err
+}
+
+func (w *world) staged(ctx context.Context) int {
+	return scan[int](ctx, w.owner, "SELECT count(*) FROM appointment_feed_chunks WHERE tenant_id = $1", w.tenant)
+}
+
+// within runs f for a viewer in a transaction of the connection that s is over.
+func (w *world) within(ctx context.Context, s *db.Store, v db.Viewer, f func() error) error {
+	exec := func(sql string) error { _, err := s.DBTX().Exec(ctx, sql); return err }
+	err := first(exec("BEGIN"), s.SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
+	if err == nil {
+		err = f()
+	}
+	if err != nil {
+		return errors.Join(err, exec("ROLLBACK"))
+	}
+	return exec("COMMIT")
+}
+
+// viewed runs f for a viewer in a transaction of its own.
+func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error) error {
+	conn := must(w.pool.Acquire(ctx))
+	defer conn.Release()
+	s := w.over(conn)
+	return w.within(ctx, s, v, func() error { return f(s) })
+}
+
+// apply is a feed whose records are staged: the two statements.
+func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
+	if err = s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}); err != nil {
+		return err
+	}
+	if *l.moved, err = s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || *l.moved == 0 {
+		return err
+	}
+	*l.done, err = s.SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id))
+	return err
+}
+
+// fed stages each list and applies it.
+func (w *world) fed(ctx context.Context, lists ...list) error {
+	for _, l := range lists {
+		w.must(w.stage(ctx, l.id, l.records...))
+		if err := w.viewed(ctx, w.staff, func(s *db.Store) error { return w.apply(ctx, s, l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedsBehind has the second list wait for the first.
+func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) error {
+	w.must(first(w.stage(ctx, one.id, one.records...), w.stage(ctx, two.id, two.records...)))
+	waited, errs := w.behind(ctx, commit,
+		func(s *db.Store) error {
+			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+			return w.apply(ctx, s, one)
+		},
+		func(s *db.Store) error {
+			return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, two) })
+		})
+	if !waited[0] || (*two.moved == 1) != taken {
+		return fmt.Errorf("the second waited: %v, and moved the watermark by %d", waited[0], *two.moved)
+	}
+	return errs[0]
+}
+
+// holds says whether the facility's appointments are the records, and those canceled
+// besides that are not.
+func (w *world) holds(ctx context.Context, records ...db.FeedRecord) error {
+	return w.holdsIn(ctx, w.facility, records...)
+}
+
+func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.FeedRecord) error {
+	want := map[string]string{}
+	for _, r := range records {
+		want[r.ExternalID] = fmt.Sprint(r.PatientExternalID, r.GivenName, r.FamilyName, r.BirthDate, r.Phone,
+			r.StartsAt.UTC().Unix(), r.EndsAt.UTC().Unix(), r.Status)
+	}
+	rows := must(w.owner.Query(ctx, `SELECT a.external_id, p.external_id, p.given_name, p.family_name, p.birth_date, coalesce(p.phone, ''),
+			a.starts_at, a.ends_at, a.status::text
+		FROM appointments AS a JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id
+		WHERE a.tenant_id = $1 AND a.facility_id = $2`, w.tenant, facility))
+	got := map[string]string{}
+	for rows.Next() {
+		var r db.FeedRecord
+		w.must(rows.Scan(&r.ExternalID, &r.PatientExternalID, &r.GivenName, &r.FamilyName, &r.BirthDate, &r.Phone, &r.StartsAt, &r.EndsAt, &r.Status))
+		if _, told := want[r.ExternalID]; !told && r.Status == db.AppointmentStatusCANCELED {
+			continue
+		}
+		got[r.ExternalID] = fmt.Sprint(r.PatientExternalID, r.GivenName, r.FamilyName, r.BirthDate, r.Phone,
+			r.StartsAt.UTC().Unix(), r.EndsAt.UTC().Unix(), r.Status)
+	}
+	w.must(rows.Err())
+	if !maps.Equal(got, want) {
+		return fmt.Errorf("there is %v, want %v", got, want)
+	}
+	return nil
+}
+
+// places are the row versions of the tenant's appointments and patients: a write
+// makes another.
+func (w *world) places(ctx context.Context) map[string]string {
+	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
+		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
+		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin FROM patient_facilities WHERE tenant_id = $1`, w.tenant))
+	out := map[string]string{}
+	var key, place string
+	must(pgx.ForEachRow(rows, []any{&key, &place}, func() error { out[key] = place; return nil }))
+	return out
+}
+
+// each gives the records, and then the error, if any.
+func each(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
+	return func(yield func(db.FeedRecord, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(db.FeedRecord{}, err)
+		}
+	}
+}
+
+// sync feeds by the store's own method.
+func (w *world) sync(ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord) (db.FeedResult, error) {
+	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).AsOf, Records: each(records, nil)})
+}
+
+func TestFeedIsAppliedByTheOrderOfItsTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	for _, c := range []struct {
+		hour    int
+		records []db.FeedRecord
+		want    db.FeedResult
+	}{
+		{2, []db.FeedRecord{record(1), record(2)}, db.FeedResult{Created: 2}},
+		{3, []db.FeedRecord{record(1), record(2)}, db.FeedResult{Unchanged: 2}},
+		{2, []db.FeedRecord{record(5)}, db.FeedResult{Superseded: true}}, // late
+		{3, []db.FeedRecord{record(5)}, db.FeedResult{Superseded: true}}, // of the same time
+		{4, []db.FeedRecord{record(2)}, db.FeedResult{Unchanged: 1, Canceled: 1}},
+		{5, []db.FeedRecord{record(1), record(2)}, db.FeedResult{Updated: 1, Unchanged: 1}}, // back again
+	} {
+		got, err := w.sync(ctx, w.staff, w.facility, c.hour, c.records...)
+		if err != nil || got != c.want {
+			t.Errorf("as of hour %d: %+v, %v, want %+v", c.hour, got, err, c.want)
+		}
+	}
+	if err := first(w.holds(ctx, record(1), record(2))); err != nil || w.staged(ctx) != 0 {
+		t.Errorf("%v, %d chunks left", err, w.staged(ctx))
+	}
+	if _, err := w.sync(ctx, w.staff, w.facility, 6); code(err) != db.EmptyFeed {
+		t.Errorf("an empty list: %v", err)
+	}
+	got, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(7 * time.Hour), AllowEmpty: true, Records: each(nil, nil)})
+	if err != nil || got != (db.FeedResult{Canceled: 2}) {
+		t.Errorf("an empty list that is meant: %+v, %v", got, err)
+	}
+}
+
+func TestTwoFeedsAtOnceEndAsTheNewer(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for round := range 12 {
+		w := d.world(ctx)
+		older := []db.FeedRecord{record(1), record(2), record(3)}
+		newer := []db.FeedRecord{record(2), with(record(3), func(r *db.FeedRecord) { r.GivenName = "Renamed" }), record(4)}
+		results := make([]db.FeedResult, 2)
+		errs := together(2, func(i int) (err error) {
+			results[i], err = w.sync(ctx, w.staff, w.facility, i+1, [][]db.FeedRecord{older, newer}[i]...)
+			return err
+		})
+		if err := first(append(errs, w.holds(ctx, newer...))...); err != nil || results[1].Superseded || w.staged(ctx) != 0 {
+			t.Fatalf("round %d: %v, %+v", round, err, results)
+		}
+	}
+}
+
+func TestFeedThatChangesNothingWritesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	records := make([]db.FeedRecord, 300)
+	for i := range records {
+		records[i] = record(i)
+	}
+	must(w.sync(ctx, w.staff, w.facility, 1, records...))
+	before := w.places(ctx)
+	got := must(w.sync(ctx, w.staff, w.facility, 2, records...))
+	if got.Unchanged != 300 || len(before) != 900 || !maps.Equal(before, w.places(ctx)) {
+		t.Errorf("rows were written: %+v", got)
+	}
+}
+
+func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
+	before := w.places(ctx)
+	broken := errors.New("broken")
+	many := make([]db.FeedRecord, 10_001) // more than a chunk
+	for i := range many {
+		many[i] = record(i)
+	}
+	gone, leave := context.WithCancel(ctx)
+	for name, f := range map[string]func() error{
+		"a bad record at the end": func() error {
+			_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: each(many, broken)})
+			if !errors.Is(err, broken) || w.staged(ctx) != 0 {
+				return fmt.Errorf("got %v", err)
+			}
+			return nil
+		},
+		"a caller who goes away": func() error {
+			_, err := w.as.SyncFeed(gone, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour),
+				Records: func(yield func(db.FeedRecord, error) bool) {
+					each(many, nil)(yield)
+					leave()
+					each(many[:1], nil)(yield)
+				}})
+			if code(err) != db.Timeout {
+				return fmt.Errorf("got %v", err)
+			}
+			return nil
+		},
+	} {
+		if err := f(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := w.staged(ctx); n != 0 || !maps.Equal(before, w.places(ctx)) {
+			t.Errorf("%s: something has changed, or %d chunks are left", name, n)
+		}
+	}
+}
+
+func TestFeedThatContradictsItselfIsRefusedByPosition(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	same := func(n int, edit func(*db.FeedRecord)) db.FeedRecord {
+		return with(record(1), func(r *db.FeedRecord) { r.ExternalID = fmt.Sprint(n); edit(r) })
+	}
+	for name, c := range map[string]struct {
+		records []db.FeedRecord
+		want    db.FeedContradiction
+	}{
+		"an id twice": {[]db.FeedRecord{record(0), record(1), record(2), record(1), record(1)}, db.FeedContradiction{Position: 3, Earlier: 1, IsDuplicate: true}},
+		"two names": {[]db.FeedRecord{record(0), record(1), same(2, func(*db.FeedRecord) {}), same(3, func(r *db.FeedRecord) { r.FamilyName = "X" })},
+			db.FeedContradiction{Position: 3, Earlier: 1}},
+		"with and without a phone": {[]db.FeedRecord{record(1), same(2, func(r *db.FeedRecord) { r.Phone = "+14155550100" }), record(1)},
+			db.FeedContradiction{Position: 1}},
+	} {
+		var got *db.FeedContradiction
+		if _, err := w.sync(ctx, w.staff, w.facility, 1, c.records...); !errors.As(err, &got) || *got != c.want || code(err) != db.ValidationFailed {
+			t.Errorf("%s: got %+v of %v, want %+v", name, got, err, c.want)
+		}
+	}
+	if n := w.staged(ctx); n != 0 {
+		t.Errorf("%d chunks are left", n)
+	}
+}
+
+func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w, other := d.world(ctx), d.world(ctx)
+	group := w.group(ctx)
+	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.stranger.UserID}))
+	must(w.as.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.hidden}))
+	must(w.sync(ctx, w.stranger, w.hidden, 5, record(1), record(2)))
+	must(other.sync(ctx, other.staff, other.facility, 5, record(1), record(2)))
+	before, foreign := w.places(ctx), other.places(ctx)
+
+	renamed := with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" })
+	got := must(w.sync(ctx, w.staff, w.facility, 1, renamed)) // older than theirs
+	if got != (db.FeedResult{Created: 1}) {
+		t.Errorf("got %+v", got)
+	}
+	after := w.places(ctx)
+	maps.DeleteFunc(after, func(key, place string) bool { return !slices.Contains(slices.Collect(maps.Values(before)), place) })
+	if err := first(w.holds(ctx, renamed), w.holdsIn(ctx, w.hidden, record(1), record(2))); err != nil || !maps.Equal(foreign, other.places(ctx)) {
+		t.Errorf("another facility's have changed: %v", err)
+	}
+	for name, c := range map[string]struct {
+		v        db.Viewer
+		facility uuid.UUID
+	}{
+		"of another group": {w.staff, w.hidden}, "of another tenant": {w.staff, other.facility},
+		"of no group": {w.admin, w.facility}, "that is not there": {w.staff, newID()},
+	} {
+		if _, err := w.sync(ctx, c.v, c.facility, 9, record(1)); code(err) != db.NotFound {
+			t.Errorf("a facility %s: %v", name, err)
+		}
+	}
+	seen := func(v db.Viewer) int {
+		n := 0
+		w.must(w.viewed(ctx, v, func(s *db.Store) error {
+			return s.DBTX().QueryRow(ctx, "SELECT count(*) FROM patients").Scan(&n)
+		}))
+		return n
+	}
+	if a, b, c := seen(w.staff), seen(w.stranger), seen(w.admin); a != 1 || b != 2 || c != 0 {
+		t.Errorf("staff see %d patients, those of the other facility %d, the admin without a group %d", a, b, c)
+	}
+}
+
+func TestFeedMeetsThePatientWhoIsCreatedAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	must(tx.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+		VALUES ($1, $2, $3, 'p1', 'Given1', 'Family1', '1990-05-17')`, w.tenant, newID(), w.facility))
+	var done sync.WaitGroup
+	var got db.FeedResult
+	var err error
+	done.Go(func() { got, err = w.sync(ctx, w.staff, w.facility, 1, record(1)) })
+	for scan[int](ctx, w.owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	w.must(tx.Commit(ctx))
+	done.Wait()
+	if err != nil || got != (db.FeedResult{Created: 1}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if err := w.holds(ctx, record(1)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
+	many := make([]db.FeedRecord, 10_000)
+	for i := range many {
+		many[i] = record(i + 2)
+	}
+	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: func(yield func(db.FeedRecord, error) bool) {
+		each(many, nil)(yield)
+		must(w.owner.Exec(ctx, "TRUNCATE appointment_feed_chunks")) // as a crash of the server does
+		yield(record(1), nil)
+	}})
+	if err := first(refused(err, db.Overloaded), w.holds(ctx, record(1))); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a feed takes does not grow with its length.
+func TestFeedTakesConstantMemory(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := openUnchecked(t).world(ctx)
+	var most, least uint64 = 0, 1 << 60
+	stop := errors.New("enough")
+	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay, Records: func(yield func(db.FeedRecord, error) bool) {
+		for n := range 60_001 {
+			if n > 10_000 && n%10_000 == 9_999 { // a full chunk, from the second one on
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				most, least = max(most, m.HeapAlloc), min(least, m.HeapAlloc)
+			}
+			r := record(1)
+			r.ExternalID = fmt.Sprint(n)
+			if !yield(r, nil) {
+				return
+			}
+		}
+		yield(db.FeedRecord{}, stop)
+	}})
+	if !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	t.Logf("the heap was %d to %d MB", least>>20, most>>20)
+	if most > least+64<<20 { // other tests share the heap
+		t.Errorf("it grew from %d to %d MB within 50,000 records", least>>20, most>>20)
+	}
+}
+
+func TestRecordsThatWaitAreSeenByTheirTenantAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w, other := d.world(ctx), d.world(ctx)
+	w.must(w.stage(ctx, newID(), record(1)))
+	var refusal *pgconn.PgError
+	err := other.viewed(ctx, other.admin, func(s *db.Store) error {
+		var n int
+		err := s.DBTX().QueryRow(ctx, "SELECT count(*) FROM appointment_feed_records").Scan(&n)
+		if n != 0 {
+			t.Errorf("another tenant sees %d", n)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = s.DBTX().Exec(ctx, "INSERT INTO appointment_feed_chunks SELECT * FROM appointment_feed_chunks")
+		if err != nil {
+			return err
+		}
+		_, err = s.StageFeedChunk(ctx, db.StageFeedChunkParams{TenantID: w.tenant, FeedID: newID()})
+		return err
+	})
+	if !errors.As(err, &refusal) || refusal.Code != "42501" {
+		t.Errorf("another tenant may write them: %v", err)
+	}
+}
