@@ -19,9 +19,10 @@ func feedDemo(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUI
 		birth, err := db.ParseDate("1985-03-14")
 		for n := range 40 {
 			starts := today.AddDate(0, 0, n/8).Add(time.Duration(16+n%8) * 30 * time.Minute)
+			slot := starts.Unix() / 1800 // the same appointment in tomorrow's list
 			if !yield(db.FeedRecord{
-				ExternalID: fmt.Sprintf("%s-%s-%d", name, today.Format(time.DateOnly), n), PatientExternalID: fmt.Sprintf("%s-%d", name, n%12+1),
-				GivenName: demoNames[n%12], FamilyName: "Example", BirthDate: birth,
+				ExternalID: fmt.Sprintf("%s-%d", name, slot), PatientExternalID: fmt.Sprintf("%s-%d", name, slot%12+1),
+				GivenName: demoNames[slot%12], FamilyName: "Example", BirthDate: birth,
 				StartsAt: starts, EndsAt: starts.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
 			}, err) {
 				return

@@ -25,6 +25,15 @@ type rangeRow struct {
 	Machine   Machine `json:"machine"`
 }
 
+// ranges: with --rows 2000000 --reads 300, on two busy cores, PostgreSQL 15, fsync on,
+// the pages of 200, each with its 200 audit rows:
+//
+//	early   p50 4.2 ms, p99  7.9 ms, 1,853 buffers
+//	middle  p50 4.3 ms, p99  8.9 ms, 1,846 buffers
+//	late    p50 4.2 ms, p99  8.4 ms, 1,848 buffers
+//
+// With two lower bounds on the start, a pair for the page and a plain one for the window,
+// 3,000,000 rows took 13 ms and 1,694 buffers early, 59 ms and 15,699 in the middle.
 func ranges(ctx context.Context, env *Env, args []string) error {
 	rows, reads := 10_000_000, 1_000
 	env.Flags.IntVar(&rows, "rows", rows, "appointments of the facility, 500 a day")
