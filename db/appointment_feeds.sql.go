@@ -371,8 +371,7 @@ type SyncAppointmentsRow struct {
 // what differs is written. A patient whom a record brings for the first time has had to
 // do with the facility from now on.
 //
-// 10,000 records, all unchanged, and the milliseconds of this statement: see
-// cmd/waybill/bench.
+// What it takes: see waybill bench sync.
 // @write blind reason="the feed's list is the truth, and its watermark, tested on the locked row, lets one feed at a time write it"
 // Closes: a feed writes what its watermark no longer covers
 // Closes: a patient's edit and a feed at once lose one of the two

@@ -19,5 +19,7 @@ type Benchmark struct {
 func All() []Benchmark {
 	return []Benchmark{
 		{"login-storm", "latency of a cheap request, alone and beside a storm of logins", loginStorm},
+		{"ranges", "reads of a day's appointments, early, in the middle and late in millions", ranges},
+		{"sync", "feeds of 10,000 records, beside a loop of upserts", syncFeeds},
 	}
 }

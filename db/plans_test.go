@@ -1,0 +1,142 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+)
+
+// node is a part of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells of it.
+type node struct {
+	Type     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	CTE      string  `json:"CTE Name"`
+	Loops    float64 `json:"Actual Loops"`
+	Removed  float64 `json:"Rows Removed by Filter"`
+	Hit      int64   `json:"Shared Hit Blocks"`
+	Read     int64   `json:"Shared Read Blocks"`
+	Plans    []node
+}
+
+func (n node) walk(visit func(node)) {
+	visit(n)
+	for _, p := range n.Plans {
+		p.walk(visit)
+	}
+}
+
+// explaining runs each statement under EXPLAIN, and gives no rows.
+type explaining struct {
+	db.DBTX
+	plan *node
+}
+
+var errExplained = errors.New("explained")
+
+func (e explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	var text []byte
+	if err := e.DBTX.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)\n"+sql, args...).Scan(&text); err != nil {
+		return nil, err
+	}
+	var out []struct{ Plan node }
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, err
+	}
+	*e.plan = out[0].Plan
+	return nil, errExplained
+}
+
+func (e explaining) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	_, err := e.Query(ctx, sql, args...)
+	return failing{err}
+}
+
+func (e explaining) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	_, err := e.Query(ctx, sql, args...)
+	return pgconn.CommandTag{}, err
+}
+
+type failing struct{ err error }
+
+func (f failing) Scan(...any) error { return f.err }
+
+// What a read of a day and a feed cost grows with what they ask for, not with what is
+// there.
+func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("plans are PostgreSQL's, of which the race detector learns nothing: go test runs it without")
+	}
+	ctx := t.Context()
+	w := openUnchecked(t).world(ctx)
+	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))
+	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given' || n, 'Family' || n, '1990-05-17' FROM generate_series(0, 499) AS n`, w.tenant, w.facility))
+	must(w.owner.Exec(ctx, `INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, facility_id FROM patients`))
+	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	must(w.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		SELECT p.tenant_id, p.facility_id, p.id, n, $1::timestamptz + n * interval '10 minutes', $1::timestamptz + (n + 3) * interval '10 minutes', 'BOOKED'
+		FROM generate_series(0, 149999) AS n JOIN patients AS p ON p.external_id = 'p' || n % 500`, begin))
+	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
+
+	explain := func(run func(*db.Store)) (plan node) {
+		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+			w.must(s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+			run(db.StoreOver(explaining{s.DBTX(), &plan}))
+			return nil
+		}))
+		return plan
+	}
+	scans := func(name string, plan node, removed float64) {
+		plan.walk(func(n node) {
+			whole := n.Type == "Seq Scan" && (n.Relation == "appointments" || n.Relation == "patients" || n.Relation == "patient_facilities")
+			if whole && n.Loops > 0 || n.Removed*n.Loops > removed || n.Type == "Nested Loop" && len(n.Plans) == 2 && n.Plans[1].CTE == "compared" {
+				t.Errorf("%s: %s of %s%s, %.0f rows removed", name, n.Type, n.Relation, n.CTE, n.Removed*n.Loops)
+			}
+		})
+	}
+	var least, most int64 = 1 << 60, 0
+	for name, day := range map[string]int{"early": 2, "middle": 500, "late": 1035} {
+		var plan node
+		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error { // as list-appointments has it: without a feed's settings
+			from := begin.AddDate(0, 0, day)
+			db.StoreOver(explaining{s.DBTX(), &plan}).ListAppointments(ctx, db.ListAppointmentsParams{
+				TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: w.facility, FromTime: from, ToTime: from.AddDate(0, 0, 1), MaxRows: 200,
+			})
+			return nil
+		}))
+		scans(name, plan, 1_000)
+		least, most = min(least, plan.Hit+plan.Read), max(most, plan.Hit+plan.Read)
+	}
+	if least == 0 || float64(most) > 1.5*float64(least) {
+		t.Errorf("a day's read looks at %d to %d blocks", least, most)
+	}
+
+	l := w.list(0)
+	for n := range 150 { // the last days of what is there, from as_of on
+		at := begin.Add(time.Duration(149_849+n) * 10 * time.Minute)
+		l.records = append(l.records, db.FeedRecord{
+			ExternalID: fmt.Sprint(149_849 + n), PatientExternalID: fmt.Sprint("p", (149_849+n)%500),
+			GivenName: fmt.Sprint("Given", (149_849+n)%500), FamilyName: fmt.Sprint("Family", (149_849+n)%500), BirthDate: record(1).BirthDate,
+			StartsAt: at, EndsAt: at.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
+		})
+	}
+	w.must(w.stage(ctx, l.id, l.records...))
+	asOf := begin.Add(149_850 * 10 * time.Minute)
+	must(w.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, asOf))
+	plan := explain(func(s *db.Store) {
+		s.SyncAppointments(ctx, db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: asOf, FeedID: l.id})
+	})
+	scans("a feed", plan, 1_000)
+	if blocks := plan.Hit + plan.Read; blocks == 0 || blocks > 4_000 {
+		t.Errorf("a feed of 150 records looks at %d blocks", blocks)
+	}
+}
