@@ -29,6 +29,7 @@ func commands() []command {
 		{"tenant", "create a tenant with its first admin", runTenant},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay bad stories against a running server, and print what held", runProve},
+		{"bench", "measure, on a database of its own", runBench},
 	}
 }
 
@@ -78,16 +79,19 @@ func help(out io.Writer) {
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
-		flags.SetOutput(out)
-		fmt.Fprintf(out, "Usage: %s [flags]\n", flags.Name())
 		for _, c := range commands() {
 			if c.name == name {
-				fmt.Fprintf(out, "  %s\n", c.summary)
+				usage(flags, c.summary, out)
 			}
 		}
-		flags.PrintDefaults()
 	}
 	return flags
+}
+
+func usage(flags *flag.FlagSet, summary string, out io.Writer) {
+	flags.SetOutput(out)
+	fmt.Fprintf(out, "Usage: %s [flags]\n  %s\n", flags.Name(), summary)
+	flags.PrintDefaults()
 }
 
 // parse reads the flags; words left over are a mistake. What is wrong is said once, by

@@ -1,0 +1,23 @@
+// Package bench measures. Each benchmark is a file, which registers it in [All]; what
+// they share is here: a database and a server that are stopped afterwards (env.go,
+// server.go), a tenant to fill (tenant.go), a fixed rate of requests (rate.go), and
+// latencies (latency.go).
+package bench
+
+import "context"
+
+// Benchmark is one of them.
+type Benchmark struct {
+	Name    string
+	Summary string // one line, for the help
+	// Run adds its flags to env.Flags, calls env.Parse with args, measures, and calls
+	// env.Report. It need not stop what env started.
+	Run func(ctx context.Context, env *Env, args []string) error
+}
+
+// All lists the benchmarks, in the order of the help.
+func All() []Benchmark {
+	return []Benchmark{
+		{"login-storm", "latency of a cheap request, alone and beside a storm of logins", loginStorm},
+	}
+}

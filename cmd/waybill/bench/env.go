@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+
+	"waybill/db"
+	"waybill/db/localpg"
+)
+
+// Env is what a benchmark runs in. Close stops all that was started.
+type Env struct {
+	Flags *flag.FlagSet // with those that all have; a benchmark adds its own
+	Parse func(args []string) error
+
+	out         io.Writer
+	json        bool
+	databaseURL string
+	stops       []func() error
+}
+
+// NewEnv makes one that reports to out. The flags are to be named after the benchmark.
+// The database, if it is not empty, is used in place of one of its own: by its owner.
+func NewEnv(out io.Writer, flags *flag.FlagSet, databaseURL string, parse func(args []string) error) *Env {
+	e := &Env{Flags: flags, Parse: parse, out: out}
+	flags.BoolVar(&e.json, "json", false, "print lines of JSON, and nothing else")
+	flags.StringVar(&e.databaseURL, "database-url", databaseURL,
+		"measure on this database, as its owner; what is made there stays (DATABASE_URL; default: a PostgreSQL of its own, thrown away)")
+	flags.Lookup("database-url").DefValue = "" // -h does not show a password
+	return e
+}
+
+// Close stops what was started, the last first.
+func (e *Env) Close() (err error) {
+	for _, stop := range slices.Backward(e.stops) {
+		err = errors.Join(err, stop())
+	}
+	e.stops = nil
+	return err
+}
+
+// Say tells how it goes, unless all that is wanted is JSON.
+func (e *Env) Say(format string, args ...any) {
+	if !e.json {
+		fmt.Fprintf(e.out, format+"\n", args...)
+	}
+}
+
+// Report prints a result: for programs the value, as a line of JSON, else the text.
+func (e *Env) Report(value any, text string) error {
+	if e.json {
+		return json.NewEncoder(e.out).Encode(value)
+	}
+	_, err := fmt.Fprintln(e.out, text)
+	return err
+}
+
+// Machine is where it was measured: a figure without it says nothing.
+type Machine struct {
+	System     string `json:"system"`
+	CPUs       int    `json:"cpus"`
+	GOMAXPROCS int    `json:"gomaxprocs"`
+	Go         string `json:"go"`
+}
+
+// ThisMachine is the one that measures.
+func ThisMachine() Machine {
+	return Machine{runtime.GOOS + "/" + runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.Version()}
+}
+
+// Database gives the owner's and the application's URL of a migrated database: the
+// given one, or that of a PostgreSQL of its own with the durability that PostgreSQL
+// has by default.
+func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
+	owner, app = e.databaseURL, e.databaseURL
+	if owner == "" {
+		e.Say("starting a PostgreSQL of its own, with fsync on")
+		server, err := localpg.Start(ctx, localpg.Options{Durable: true})
+		if err != nil {
+			return "", "", err
+		}
+		e.stops = append(e.stops, server.Stop)
+		owner, app = server.URL(localpg.Owner, localpg.Database), server.URL(localpg.App, localpg.Database)
+	}
+	if err := db.Migrate(ctx, owner); err != nil {
+		return "", "", fmt.Errorf("cannot migrate: %w", err)
+	}
+	return owner, app, nil
+}
+
+// Serve runs "waybill serve" in a process of its own, so that client and server share no
+// runtime, and gives its URL. The log goes to standard error.
+func (e *Env) Serve(ctx context.Context, databaseURL string, args ...string) (url string, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	s, err := startServer(program, databaseURL, args)
+	if err != nil {
+		return "", err
+	}
+	e.stops = append(e.stops, s.stop)
+	return s.ready(ctx)
+}

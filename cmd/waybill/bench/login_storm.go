@@ -1,0 +1,342 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/db"
+)
+
+// storm is the benchmark login-storm: its settings, and what it talks to.
+type storm struct {
+	rate     float64
+	duration time.Duration
+	rounds   int
+	callers  int
+	cost     int
+	retry    time.Duration
+
+	client *http.Client
+	url    string
+	tenant *Tenant
+	emails []string
+	token  string
+}
+
+// stormResult is what it prints.
+type stormResult struct {
+	Benchmark string       `json:"benchmark"`
+	Rate      float64      `json:"requests_per_second"`
+	Callers   int          `json:"callers"`
+	Cost      int          `json:"bcrypt_cost"`
+	Seconds   float64      `json:"seconds"` // of each round, alone and in the storm
+	Rounds    []stormRound `json:"rounds"`
+	Alone     stormLatency `json:"alone"` // all rounds
+	Storm     stormLatency `json:"storm"`
+	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds: a burst of something else spoils one
+	Logins    logins       `json:"logins"`
+	Machine   Machine      `json:"machine"`
+}
+
+type stormLatency struct {
+	Summary
+	Late   float64 `json:"generator_late_p99_ms"`
+	Failed int     `json:"failed"`
+}
+
+// stormRound shows by its neighbours whether the machine was quiet.
+type stormRound struct {
+	Alone float64 `json:"alone_p99_ms"`
+	Storm float64 `json:"storm_p99_ms"`
+}
+
+// logins are the storm's, by their answers.
+type logins struct {
+	Opened  int    `json:"opened"`
+	Refused int    `json:"refused"` // 503 with Retry-After
+	Other   int    `json:"other"`
+	First   string `json:"first_other,omitempty"`
+}
+
+const stormPassword = "correct horse"
+
+func loginStorm(ctx context.Context, env *Env, args []string) error {
+	var s storm
+	s.register(env.Flags)
+	if err := env.Parse(args); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	if err := s.prepare(ctx, env); err != nil {
+		return err
+	}
+	r := stormResult{
+		Benchmark: "login-storm", Rate: s.rate, Callers: s.callers, Cost: s.cost,
+		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
+	}
+	env.Say("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration, s.callers)
+	if err := s.measure(ctx, &r); err != nil {
+		return err
+	}
+	if err := env.Report(r, r.String()); err != nil {
+		return err
+	}
+	if failed := r.Alone.Failed + r.Storm.Failed; failed > 0 {
+		return fmt.Errorf("%d requests failed", failed)
+	}
+	return nil
+}
+
+func (s *storm) register(flags *flag.FlagSet) {
+	flags.Float64Var(&s.rate, "rate", 200, "cheap requests a second: GET /v1/session")
+	flags.DurationVar(&s.duration, "duration", 5*time.Second, "how long they are measured in each round, alone and again in the storm")
+	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
+	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
+	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
+	flags.DurationVar(&s.retry, "retry", 0, "how long a refused caller waits before the next try (default: as long as the server asks)")
+}
+
+func (s *storm) check() error {
+	if s.rate <= 0 || s.duration <= 0 || s.rounds < 1 || s.callers < 1 || s.retry < 0 {
+		return errors.New("--rate, --duration, --rounds and --callers must be positive, --retry not negative")
+	}
+	if s.rate*s.duration.Seconds() < 1 {
+		return errors.New("--rate times --duration is less than one request")
+	}
+	if s.cost < bcrypt.MinCost || s.cost > 16 {
+		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+	}
+	return nil
+}
+
+func (s *storm) prepare(ctx context.Context, env *Env) error {
+	owner, app, err := env.Database(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.people(ctx, env, owner); err != nil {
+		return err
+	}
+	s.client = NewClient(s.callers + int(s.rate))
+	s.url, err = env.Serve(ctx, app, "--bcrypt-cost", strconv.Itoa(s.cost))
+	return err
+}
+
+// people makes those who log in, and the one whose requests are measured.
+func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) {
+	if s.tenant, err = env.Tenant(ctx, owner); err != nil {
+		return err
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(stormPassword), s.cost)
+	if err != nil {
+		return err
+	}
+	for range s.callers {
+		user, err := s.tenant.User(ctx, db.UserRoleStaff, string(hash))
+		if err != nil {
+			return err
+		}
+		s.emails = append(s.emails, user.Email)
+	}
+	user, err := s.tenant.User(ctx, db.UserRoleDispatcher, string(hash))
+	if err != nil {
+		return err
+	}
+	s.token, err = s.tenant.Token(ctx, user)
+	return err
+}
+
+// measure does both in turn. A round ends when the last login has its answer: no hash
+// is left for the next.
+func (s *storm) measure(ctx context.Context, r *stormResult) error {
+	warm := Load{PerSecond: s.rate, For: min(s.duration, time.Second)}
+	if _, err := warm.Run(ctx, s.session); err != nil {
+		return err
+	}
+	var alone, storm Loaded
+	for range s.rounds {
+		calm, err := s.sessions(ctx, &alone)
+		if err != nil {
+			return err
+		}
+		end := make(chan struct{})
+		over := make(chan struct{})
+		go func() { s.blow(ctx, end, &r.Logins); close(over) }()
+		stormy, err := s.sessions(ctx, &storm)
+		close(end)
+		<-over
+		if err != nil {
+			return err
+		}
+		r.Rounds = append(r.Rounds, stormRound{calm, stormy})
+	}
+	r.Alone, r.Storm = stormLatencyOf(&alone), stormLatencyOf(&storm)
+	calm, stormy := r.medians()
+	r.P99Ratio = math.Round(100*stormy/calm) / 100
+	return nil
+}
+
+// medians are the p99 of the median rounds.
+func (r *stormResult) medians() (alone, storm float64) {
+	var as, ss []float64
+	for _, round := range r.Rounds {
+		as, ss = append(as, round.Alone), append(ss, round.Storm)
+	}
+	slices.Sort(as)
+	slices.Sort(ss)
+	return as[len(as)/2], ss[len(ss)/2]
+}
+
+// sessions makes the cheap requests of half a round, and gives their p99.
+func (s *storm) sessions(ctx context.Context, all *Loaded) (p99 float64, err error) {
+	loaded, err := Load{PerSecond: s.rate, For: s.duration}.Run(ctx, s.session)
+	if err != nil {
+		return 0, err
+	}
+	all.Add(loaded)
+	summary := loaded.Latencies.Summary()
+	if loaded.Failed == summary.Count {
+		return 0, fmt.Errorf("every request failed: %w", loaded.Err)
+	}
+	return summary.P99, nil
+}
+
+func stormLatencyOf(l *Loaded) stormLatency {
+	return stormLatency{l.Latencies.Summary(), l.Late.Summary().P99, l.Failed}
+}
+
+func (s *storm) session(ctx context.Context, _ int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/session", nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+s.token)
+	response, err := Exchange(s.client, request)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET /v1/session answers %s", response.Status)
+	}
+	return err
+}
+
+// blow has the callers log in, again and again, until the end.
+func (s *storm) blow(ctx context.Context, end <-chan struct{}, total *logins) {
+	var mu sync.Mutex
+	var callers sync.WaitGroup
+	for _, email := range s.emails {
+		callers.Go(func() {
+			for wait := time.Duration(0); ; {
+				select {
+				case <-end:
+					return
+				case <-ctx.Done():
+					return
+				case <-time.After(wait):
+				}
+				response, err := s.login(ctx, email)
+				mu.Lock()
+				wait = total.count(response, err)
+				mu.Unlock()
+				if s.retry > 0 && wait > 0 {
+					wait = s.retry
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// count gives how long the caller has to wait before the next try.
+func (n *logins) count(response *http.Response, err error) (wait time.Duration) {
+	wait, asked := retryAfter(response)
+	switch {
+	case err == nil && response.StatusCode == http.StatusCreated:
+		n.Opened++
+	case err == nil && response.StatusCode == http.StatusServiceUnavailable && asked:
+		n.Refused++
+	default:
+		if n.Other++; n.Other == 1 {
+			n.First = fmt.Sprint(err)
+			if err == nil {
+				n.First = response.Status
+			}
+		}
+		wait = max(wait, 100*time.Millisecond)
+	}
+	return wait
+}
+
+func retryAfter(r *http.Response) (wait time.Duration, asked bool) {
+	if r == nil {
+		return 0, false
+	}
+	seconds, err := strconv.Atoi(r.Header.Get("Retry-After"))
+	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
+}
+
+func (s *storm) login(ctx context.Context, email string) (*http.Response, error) {
+	body, err := json.Marshal(map[string]string{"tenant": s.tenant.Slug, "email": email, "password": stormPassword})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/sessions", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	return Exchange(s.client, request)
+}
+
+func (r stormResult) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "GET /v1/session at %g/s  p50 ms  p99 ms  max ms  failed  generator late, p99 ms\n", r.Rate)
+	for _, row := range []struct {
+		name string
+		stormLatency
+	}{{"alone", r.Alone}, {fmt.Sprintf("beside %d callers", r.Callers), r.Storm}} {
+		fmt.Fprintf(&b, "  %-23s %7.2f %7.2f %7.2f %7d  %.2f\n", row.name, row.P50, row.P99, row.Max, row.Failed, row.Late)
+	}
+	alone, storm := r.medians()
+	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms beside them, %.2f times that; of each round:", alone, storm, r.P99Ratio)
+	for _, round := range r.Rounds {
+		fmt.Fprintf(&b, "  %.2f/%.2f", round.Alone, round.Storm)
+	}
+	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), %d got anything else %s\n",
+		r.Cost, r.Logins.Opened, r.Logins.Refused, r.Logins.Other, r.Logins.First)
+	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System, r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
+	return b.String()
+}
+
+// NewClient makes a client that keeps as many connections.
+func NewClient(connections int) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, connections
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
+}
+
+// Exchange makes a request and reads the answer to its end, so that the connection can
+// be used again.
+func Exchange(client *http.Client, request *http.Request) (*http.Response, error) {
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response, err
+}

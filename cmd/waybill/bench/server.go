@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// server is a "waybill serve" in another process.
+type server struct {
+	cmd   *exec.Cmd
+	out   io.Reader
+	ended chan struct{} // closed at its end; err is set then
+	err   error
+}
+
+// startServer has a goroutine stay on its thread, whose end Linux tells the process of.
+func startServer(program, databaseURL string, args []string) (*server, error) {
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--drain", "0", "--log-level", "error"}, args...)
+	s := &server{cmd: exec.Command(program, args...), ended: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
+	s.cmd.Stderr = os.Stderr
+	guard(s.cmd)
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.out = out
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.err = s.cmd.Wait()
+			close(s.ended)
+		}
+	}()
+	return s, <-started
+}
+
+// ready waits until it serves. "serve" says so in its one line.
+func (s *server) ready(ctx context.Context) (url string, err error) {
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(s.out).ReadString('\n')
+		lines <- line
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case line := <-lines:
+		if _, err := fmt.Sscanf(line, "serving %s", &url); err != nil {
+			return "", errors.New("the server did not start; it said why above")
+		}
+		return url[:len(url)-1], nil // a comma follows
+	}
+}
+
+// stop asks for an orderly end, and for any other if that takes too long.
+func (s *server) stop() error {
+	s.cmd.Process.Signal(os.Interrupt) // fails if it has ended
+	select {
+	case <-s.ended:
+		return s.err
+	case <-time.After(20 * time.Second):
+		return errors.Join(errors.New("the server does not end"), s.cmd.Process.Kill())
+	}
+}
