@@ -184,15 +184,23 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Time, enqueueing <-chan error) error {
 	var before soakSample
 	var enqueued, sent, told int64
-	var ended time.Time
-	for {
+	var ended, drained time.Time
+	next := time.After(s.every)
+	for drained.IsZero() {
 		select {
 		case err := <-enqueueing:
 			if err != nil {
 				return err
 			}
 			ended, enqueueing = time.Now(), nil
-		case <-time.After(s.every):
+			continue
+		case <-time.After(50 * time.Millisecond):
+			if ended.IsZero() || s.sent.Load() < s.enqueued.Load() {
+				continue
+			}
+			drained = time.Now()
+		case <-next:
+			next = time.After(s.every)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -210,11 +218,9 @@ func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Ti
 		r.MostBytes = max(r.MostBytes, now.TableBytes+now.IndexBytes)
 		env.Say("%s", now)
 		before = now
-		if !ended.IsZero() && d >= e {
-			r.Drained = time.Since(ended).Seconds()
-			return nil
-		}
 	}
+	r.Drained = drained.Sub(ended).Seconds()
+	return nil
 }
 
 // look reads the queue and its table.
