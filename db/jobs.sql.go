@@ -96,8 +96,8 @@ SELECT
     coalesce((metadata ->> 'snoozes')::int, 0)::int AS snoozes,
     coalesce(errors[cardinality(errors)] ->> 'error', '')::text AS last_error
 FROM river_job
-WHERE (state IN ('cancelled', 'discarded', 'retryable', 'scheduled')
-        OR state = 'running' AND attempted_at < $1::timestamptz)
+WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
+    AND (state <> 'running' OR attempted_at < $1::timestamptz)
     AND id > $2
 ORDER BY id
 LIMIT $3::int

@@ -22,8 +22,8 @@ SELECT
     coalesce((metadata ->> 'snoozes')::int, 0)::int AS snoozes,
     coalesce(errors[cardinality(errors)] ->> 'error', '')::text AS last_error
 FROM river_job
-WHERE (state IN ('cancelled', 'discarded', 'retryable', 'scheduled')
-        OR state = 'running' AND attempted_at < @stuck_since::timestamptz)
+WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
+    AND (state <> 'running' OR attempted_at < @stuck_since::timestamptz)
     AND id > @after_id
 ORDER BY id
 LIMIT @max_rows::int;

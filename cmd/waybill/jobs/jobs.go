@@ -55,7 +55,8 @@ const (
 const (
 	// A job is looked for this often. A NOTIFY in the transition's statement would wake
 	// a worker sooner, and takes a lock of the whole cluster at commit, which undoes
-	// the grouping of commits: 32 callers insert a job four to twenty times slower.
+	// the grouping of commits. pgbench, 32 callers who insert a job each, two cores,
+	// fsync on: 4,300 to 12,700 a second without it, 600 to 3,300 with it.
 	pollInterval = 100 * time.Millisecond
 	// While there are jobs, this often: by 2 ms, not by the workers, is their rate bound.
 	fetchCooldown = 2 * time.Millisecond

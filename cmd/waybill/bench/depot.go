@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/cmd/waybill/jobs"
+	"waybill/db"
+)
+
+// depot is a tenant with what a pickup needs: somebody with a number who asks for it,
+// a facility, and accounts with money. Its store is the application's, not the owner's.
+type depot struct {
+	*db.Store
+	by       db.Viewer
+	facility uuid.UUID
+	accounts []uuid.UUID
+}
+
+// depotCents is on each account: more than any benchmark spends.
+const depotCents = 1_000_000_000_000
+
+// depot makes one, over connections of its own.
+func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) (*depot, error) {
+	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: patient, LockTimeout: patient, StatementTimeout: patient})
+	if err != nil {
+		return nil, err
+	}
+	e.stops = append(e.stops, func() error { store.Close(); return nil })
+	user, err := t.User(ctx, db.UserRoleDispatcher, "none")
+	if err != nil {
+		return nil, err
+	}
+	d := &depot{Store: store, by: db.Viewer{TenantID: t.ID, UserID: user.ID, Role: user.Role}, facility: uuid.Must(uuid.NewV7())}
+	if _, err := t.Store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
+		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID, Number: "+14155550123", RequestDigest: benchDigest,
+	}); err != nil {
+		return nil, err
+	}
+	if _, err := t.Store.CreateFacility(ctx, db.CreateFacilityParams{
+		TenantID: t.ID, ID: d.facility, Name: "Benchmark", Address: "Here", Latitude: 37.77, Longitude: -122.42, RequestDigest: benchDigest,
+	}); err != nil {
+		return nil, err
+	}
+	for range 32 {
+		if err := d.account(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+var benchDigest = []byte("bench")
+
+func (d *depot) account(ctx context.Context, t *Tenant) error {
+	id := uuid.Must(uuid.NewV7())
+	d.accounts = append(d.accounts, id)
+	if _, err := t.Store.CreateAccount(ctx, db.CreateAccountParams{
+		TenantID: t.ID, ID: id, Name: "Benchmark", Currency: "USD", RequestDigest: benchDigest,
+	}); err != nil {
+		return err
+	}
+	_, err := t.Store.CreateLedgerEntries(ctx, db.CreateLedgerEntriesParams{
+		TenantIds: []uuid.UUID{t.ID}, Ids: []uuid.UUID{uuid.Must(uuid.NewV7())}, AccountIds: []uuid.UUID{id},
+		Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{depotCents}, Notes: []string{""},
+		ActorIds: []uuid.UUID{d.by.UserID}, RequestDigests: [][]byte{benchDigest},
+	})
+	return err
+}
+
+// drafts makes pickups that are to be submitted, paid by the accounts in turn.
+func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
+	const most = 1000 // in one statement
+	ids := make([]uuid.UUID, n)
+	for from := 0; from < n; from += most {
+		some := make([]db.Draft, min(most, n-from))
+		for i := range some {
+			ids[from+i] = uuid.Must(uuid.NewV7())
+			some[i] = db.Draft{
+				ID: ids[from+i], FacilityID: d.facility, AccountID: d.accounts[i%len(d.accounts)], PriceCents: 100,
+				PickupAddress: "Here", DropoffAddress: "There", Digest: benchDigest,
+			}
+		}
+		if _, _, err := d.CreateDrafts(ctx, d.by, some); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// submit submits one, by the statement that any request runs.
+func (d *depot) submit(ctx context.Context, id uuid.UUID) error {
+	_, _, err := d.MoveOne(ctx, d.by, db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: benchDigest})
+	return err
+}
+
+// submitAll submits several in one statement, through q.
+func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) error {
+	n := len(ids)
+	rows, err := q.SubmitPickups(ctx, db.SubmitPickupsParams{
+		TenantIds: repeated(d.by.TenantID, n), Ids: ids,
+		ViewerIds: repeated(d.by.UserID, n), ViewerRoles: repeated(string(d.by.Role), n), ViewerDriverIds: make([]uuid.UUID, n),
+		Versions: make([]int64, n), IdempotencyKeys: make([]string, n), RequestDigests: repeated(benchDigest, n),
+		EventIds: newIDs(n), EntryIds: newIDs(n), MessageIds: newIDs(n),
+	})
+	if err == nil && len(rows) != n {
+		err = fmt.Errorf("%d of %d pickups were submitted", len(rows), n)
+	}
+	return err
+}
+
+// warm submits some pickups and has PostgreSQL look at its tables: one that was filled
+// a moment ago has plans as if it were empty.
+func (d *depot) warm(ctx context.Context, ownerURL string) error {
+	ids, err := d.drafts(ctx, 2000)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(ids, 100) {
+		if err := d.submitAll(ctx, d.Queries, some); err != nil {
+			return err
+		}
+	}
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, "ANALYZE")
+	return err
+}
+
+// nobodysJobs makes sure that none are waiting: a benchmark's workers would be given
+// those of others too, and say that they were sent.
+func (d *depot) nobodysJobs(ctx context.Context) error {
+	for _, queue := range []string{jobs.Texts, jobs.Dispatches} {
+		n, err := d.waiting(ctx, queue)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("%d jobs wait in this database: measure on another", n)
+		}
+	}
+	return nil
+}
+
+// waiting counts the jobs of a queue that are not finished.
+func (d *depot) waiting(ctx context.Context, queue string) (n int, err error) {
+	rows, err := d.CountJobs(ctx)
+	for _, r := range rows {
+		if r.Queue == queue && r.State != "cancelled" && r.State != "discarded" {
+			n += int(r.Jobs)
+		}
+	}
+	return n, err
+}
+
+func repeated[T any](v T, n int) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}
+
+func newIDs(n int) []uuid.UUID {
+	out := make([]uuid.UUID, n)
+	for i := range out {
+		out[i] = uuid.Must(uuid.NewV7())
+	}
+	return out
+}
