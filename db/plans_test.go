@@ -90,7 +90,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	explain := func(run func(*db.Store)) (plan node) {
 		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
 			w.must(s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
-			run(db.StoreOver(explaining{s.DBTX(), &plan}))
+			run(db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }))
 			return nil
 		}))
 		return plan
@@ -108,7 +108,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 		var plan node
 		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error { // as list-appointments has it: without a feed's settings
 			from := begin.AddDate(0, 0, day)
-			db.StoreOver(explaining{s.DBTX(), &plan}).ListAppointments(ctx, db.ListAppointmentsParams{
+			db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }).ListAppointments(ctx, db.ListAppointmentsParams{
 				TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: w.facility, FromTime: from, ToTime: from.AddDate(0, 0, 1), MaxRows: 200,
 			})
 			return nil

@@ -10,10 +10,26 @@ import (
 	"waybill/db"
 )
 
-// feedDemo gives a clinic of the demo tenant patients and appointments, from today on,
-// as its records would: by a feed of somebody who sees it. Once a day it is a new list;
+// feedDemo gives both clinics of the demo tenant appointments, told by the dispatcher,
+// who sees both.
+func feedDemo(ctx context.Context, store *db.Store, made demo) error {
+	told := db.Viewer{TenantID: made.tenantID, Role: db.UserRoleDispatcher}
+	for _, u := range made.users {
+		if u.Role == told.Role {
+			told.UserID = u.ID
+		}
+	}
+	for name, c := range map[string]clinic{"castro": castro, "mission": mission} {
+		if err := feedClinic(ctx, store, told, c.facility, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedClinic gives a clinic patients and appointments, from today on, as its records would: by a feed of somebody who sees it. Once a day it is a new list;
 // on the same day again it is superseded, which is as good.
-func feedDemo(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
+func feedClinic(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	_, err := store.SyncFeed(ctx, v, db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {
 		birth, err := db.ParseDate("1985-03-14")

@@ -100,6 +100,10 @@ func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer
 	if err != nil {
 		return err
 	}
+	if err := feedDemo(ctx, running.store, demo); err != nil {
+		running.store.Close()
+		return fmt.Errorf("cannot load the demo tenant's appointments: %w", err)
+	}
 	served := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
