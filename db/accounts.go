@@ -38,7 +38,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 			made, err = s.entries.do(ctx, ask)
 		} else {
 			pause(ctx, attempt)
-			made, err = one(s.flushEntries(ctx, []entry{ask}))
+			made, err = s.entries.apart(ctx, ask)
 		}
 		if err != nil {
 			return LedgerEntry{}, false, Explain(err)
@@ -73,6 +73,7 @@ func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerE
 
 // resolveEntry finds out what became of an entry whose statement may have been
 // committed: its id is there, or it is tried again, which does nothing if it is by then.
+// If the first is still running, it may enter yet what does not fit now.
 func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
 	find := func() (found[LedgerEntry], error) {
 		row, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
@@ -88,7 +89,10 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 	if f.is || err != nil {
 		return f, err
 	}
-	return find()
+	if f, err = find(); !f.is && err == nil {
+		err = errUnknown
+	}
+	return f, err
 }
 
 // explainEntry says why an entry was not made, from reads of its own. The id comes
