@@ -6,6 +6,9 @@ package db
 // StoreOver is a store whose statements go through q, which may rewrite them.
 func StoreOver(q DBTX) *Store { return newStore(q, true) }
 
+// CombiningOver is one whose concurrent requests share statements.
+func CombiningOver(q DBTX) *Store { return newStore(q, false) }
+
 // DBTX is where the store's statements go.
 func (s *Store) DBTX() DBTX { return s.db }
 
