@@ -177,7 +177,7 @@ func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
 	twin := charge(account, 60)
 	twin.ID, twin.Digest = repeated.ID, digest("other")
 	done := make(chan []error)
-	f := &flushing{DBTX: w.as.DBTX(), open: make(chan struct{})}
+	f := w.flushing()
 	go func() {
 		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
 			func(s *db.Store) error { return enter(ctx, s, w.admin, twin) },

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,17 +18,37 @@ import (
 // hold them back, so that requests gather behind them.
 type flushing struct {
 	db.DBTX
-	open chan struct{}
 
 	mu   sync.Mutex
-	sent []string // the names of the statements
+	open chan struct{} // statements wait until it is closed
+	sent []string      // their names
+}
+
+func (w *world) flushing() *flushing {
+	f := &flushing{DBTX: w.as.DBTX()}
+	f.hold()
+	return f
+}
+
+// hold keeps the statements that are sent from now on waiting, until release.
+func (f *flushing) hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open = make(chan struct{})
+}
+
+func (f *flushing) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.open)
 }
 
 func (f *flushing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	f.mu.Lock()
 	f.sent = append(f.sent, queryName.FindStringSubmatch(sql)[1])
+	open := f.open
 	f.mu.Unlock()
-	<-f.open
+	<-open
 	return f.DBTX.Query(ctx, sql, args...)
 }
 
@@ -55,7 +74,7 @@ const decoys = 2
 // keys allow: decoys of the same kind are under way and held back until all wait.
 // Each is started only once the one before it waits.
 func (w *world) sharing(kind string, decoy func(i int) act, acts ...act) (errs []error, f *flushing) {
-	f = &flushing{DBTX: w.as.DBTX(), open: make(chan struct{})}
+	f = w.flushing()
 	return w.sharingOver(db.CombiningOver(f), f, kind, decoy, acts...), f
 }
 
@@ -64,18 +83,16 @@ func (w *world) sharingOver(s *db.Store, f *flushing, kind string, decoy func(i 
 	var done sync.WaitGroup
 	start := func(act act, err *error, started func() bool) {
 		done.Go(func() { *err = act(s) })
-		for !started() {
-			runtime.Gosched()
-		}
+		w.await(started)
 	}
 	for i := range decoys {
-		before := s.Stats()[kind].Flushes
-		start(decoy(i), &strays[i], func() bool { return s.Stats()[kind].Flushes == before+1 })
+		before, act := s.Stats()[kind].Flushes, decoy(i)
+		start(act, &strays[i], func() bool { return s.Stats()[kind].Flushes == before+1 })
 	}
 	for i, act := range acts {
 		start(act, &errs[i], func() bool { return s.Stats()[kind].Waiting == i+1 })
 	}
-	close(f.open)
+	f.release()
 	done.Wait()
 	w.must(first(strays...))
 	return errs
@@ -158,7 +175,7 @@ func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
 }
 
 func (w *world) await(what func() bool) {
-	for end := time.Now().Add(10 * time.Second); !what(); time.Sleep(500 * time.Microsecond) {
+	for end := time.Now().Add(10 * time.Second); !what(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
 			w.must(errors.New("awaited in vain"))
 		}
