@@ -281,18 +281,18 @@ func (c *combiner[Q, A]) lookUp(ctx context.Context, ask Q) (answer A, err error
 		}
 		answer, err = safely(func() (A, error) { return c.resolve(ctx, ask) })
 		if err == nil || neverDone(err) {
-			break
+			return answer, err
 		}
 	}
-	return answer, err
+	return answer, &Error{Code: Unavailable, cause: err}
 }
 
 // safely makes an error of a panic, which on a goroutine without a caller would be
-// the end of the program. What it left undone is resolved as after a broken connection.
+// the end of the program.
 func safely[V any](do func() (V, error)) (v V, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = &Error{Code: Internal, cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
 	return do()
@@ -457,7 +457,7 @@ func lostDeadlock(err error) bool {
 // neverDone tells whether a statement that failed with err did certainly nothing. It
 // did, or may yet, where the connection broke: the server may be running it still.
 func neverDone(err error) bool {
-	var refused *Error // for want of a connection
+	var refused *Error // for want of a connection, or what safely caught
 	var connect *pgconn.ConnectError
 	return rolledBack(err) || errors.As(err, &refused) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
 }
