@@ -96,27 +96,48 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 }
 
 // explainEntry says why an entry was not made, from reads of its own. The id comes
-// first: a charge that was paid is paid, however empty the account is by now.
+// first: a charge that was paid is paid, however empty the account is by now. It also
+// comes last, for a twin may have been paid between the two reads.
 func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntry, bool, error) {
-	booked, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
-	switch {
-	case err == nil && bytes.Equal(booked.RequestDigest, e.Digest):
-		return booked, true, nil
-	case err == nil:
-		return LedgerEntry{}, false, refuse(IDReused, "id")
-	case !errors.Is(err, pgx.ErrNoRows):
-		return LedgerEntry{}, false, Explain(err)
+	booked, found, err := s.repeatedEntry(ctx, v, e)
+	if found || err != nil {
+		return booked, found, err
 	}
+	refusal := s.explainAccount(ctx, v, e)
+	if errors.Is(refusal, errAgain) {
+		return LedgerEntry{}, false, refusal
+	}
+	if booked, found, err = s.repeatedEntry(ctx, v, e); found || err != nil {
+		return booked, found, err
+	}
+	return LedgerEntry{}, false, refusal
+}
+
+// repeatedEntry gives the entry that an earlier try of the same request made, if any.
+func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, found bool, err error) {
+	booked, err = s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return LedgerEntry{}, false, nil
+	case err != nil:
+		return LedgerEntry{}, false, Explain(err)
+	case !bytes.Equal(booked.RequestDigest, e.Digest):
+		return LedgerEntry{}, false, refuse(IDReused, "id")
+	}
+	return booked, true, nil
+}
+
+func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
 	account, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
 	switch {
 	case err != nil:
-		return LedgerEntry{}, false, Explain(err)
+		return Explain(err)
 	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
 		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
 		// The balance has moved since; or, in a flush, a repeat took up what was left.
-		return LedgerEntry{}, false, errAgain
+		return errAgain
 	case e.Kind == EntryKindCharge:
-		return LedgerEntry{}, false, refuse(InsufficientFunds, "")
+		return refuse(InsufficientFunds, "")
 	}
-	return LedgerEntry{}, false, refuse(BalanceTooLarge, "amount_cents")
+	return refuse(BalanceTooLarge, "amount_cents")
 }

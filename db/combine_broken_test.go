@@ -167,12 +167,14 @@ func TestWhoseAnswerIsLostAfterTheCommitGetsTheirSuccess(t *testing.T) {
 					return err
 				}))
 		}
-		w.driver(ctx, 37.77, -122.42)
-		acts = append(acts, losing(w.moving(ctx, "dispatch", w.submitted(ctx))))
 		for _, err := range together(len(acts), func(i int) error { return acts[i](s) }) {
 			if err != nil {
 				t.Error(err)
 			}
+		}
+		w.driver(ctx, 37.77, -122.42)
+		if err := losing(w.moving(ctx, "dispatch", w.submitted(ctx)))(s); err != nil {
+			t.Error("dispatch: ", err)
 		}
 		if p.cut.Store(0); p.lost.Load() == 0 {
 			t.Error("no answer was lost")

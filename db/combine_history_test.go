@@ -37,7 +37,7 @@ const (
 	modelPickups = 2
 	modelDrivers = 2
 	modelEntries = 6
-	modelBalance = 100
+	modelBalance = 150
 	modelPrice   = 60
 )
 
@@ -138,7 +138,11 @@ func newHistory(ctx context.Context, w *world, store func() *db.Store) *history 
 	return h
 }
 
-var histories = []string{"submit", "submit", "assign", "assign", "release", "cancel", "get", "entry", "entry", "balance"}
+// histories are what callers ask for, some more often; few cancel, which ends it all.
+var histories = []string{
+	"submit", "submit", "submit", "assign", "assign", "assign", "assign", "release", "release", "release",
+	"get", "get", "get", "entry", "entry", "entry", "entry", "balance", "balance", "cancel",
+}
 
 func (h *history) random() asked {
 	in := asked{

@@ -230,11 +230,28 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case t.Name == TransitionNameSubmit && !now.AffordableNow:
 		return Pickup{}, false, refuse(InsufficientFunds, "")
 	case t.Name == TransitionNameAssign:
-		return Pickup{}, false, s.explainDriver(ctx, v, t.DriverID)
+		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))
 	case t.Name == TransitionNameDispatch:
-		return Pickup{}, false, s.explainDispatch(ctx, v)
+		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
 	}
 	return Pickup{}, false, errAgain
+}
+
+// unmoved lets a refusal stand that was read after the pickup, if the pickup has not
+// moved meanwhile: else the two may never have been true at once. A dispatcher would be
+// told that the driver is busy, with the very pickup that somebody else just gave them.
+func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
+	if errors.Is(refusal, errAgain) {
+		return refusal
+	}
+	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v}}))
+	switch {
+	case err != nil:
+		return Explain(err)
+	case !now.is || now.row.Pickup.Version != p.Version:
+		return errAgain
+	}
+	return refusal
 }
 
 func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {

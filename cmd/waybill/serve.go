@@ -61,7 +61,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 			r.close()
 		}
 	}()
-	if r.store, err = openStore(ctx, s.store); err != nil {
+	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
 		return nil, err
 	}
 	metrics := newMetrics(r.store)

@@ -21,6 +21,7 @@ type settings struct {
 	addr, adminAddr string
 	log, level      string
 	store           db.Config
+	combine         bool
 	api             api.Options
 	passwordCost    int32
 	readTimeout     time.Duration
@@ -36,6 +37,7 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most")
+	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true, "let concurrent requests share statements: true or false")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
 	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
 	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
@@ -77,6 +79,13 @@ func (s *settings) check() error {
 		return errors.New("--log-level (WAYBILL_LOG_LEVEL) is none of debug, info, warn, error")
 	}
 	return nil
+}
+
+// storeConfig is what package db takes.
+func (s *settings) storeConfig() db.Config {
+	c := s.store
+	c.OneByOne = !s.combine
+	return c
 }
 
 // apiOptions are what package api takes.
@@ -140,6 +149,15 @@ func (e *environment) number(into *int32, name, variable string, otherwise int32
 		}
 		return nil
 	})
+}
+
+func (e *environment) choice(into *bool, name, variable string, otherwise bool, usage string) {
+	if v, ok := os.LookupEnv(variable); ok {
+		b, err := strconv.ParseBool(v)
+		e.fail(variable, "true or false", err)
+		otherwise = b
+	}
+	e.flags.BoolVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
 func (e *environment) fail(variable, wanted string, err error) {
