@@ -38,7 +38,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 			made, err = s.entries.do(ctx, ask)
 		} else {
 			pause(ctx, attempt)
-			made, err = one(s.flushEntries(ctx, []entry{ask}))
+			made, err = s.entries.apart(ctx, ask)
 		}
 		if err != nil {
 			return LedgerEntry{}, false, Explain(err)
@@ -73,6 +73,7 @@ func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerE
 
 // resolveEntry finds out what became of an entry whose statement may have been
 // committed: its id is there, or it is tried again, which does nothing if it is by then.
+// If the first is still running, it may enter yet what does not fit now.
 func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
 	find := func() (found[LedgerEntry], error) {
 		row, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
@@ -88,31 +89,55 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 	if f.is || err != nil {
 		return f, err
 	}
-	return find()
+	if f, err = find(); !f.is && err == nil {
+		err = errUnknown
+	}
+	return f, err
 }
 
 // explainEntry says why an entry was not made, from reads of its own. The id comes
-// first: a charge that was paid is paid, however empty the account is by now.
+// first: a charge that was paid is paid, however empty the account is by now. It also
+// comes last, for a twin may have been paid between the two reads.
 func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntry, bool, error) {
-	booked, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
-	switch {
-	case err == nil && bytes.Equal(booked.RequestDigest, e.Digest):
-		return booked, true, nil
-	case err == nil:
-		return LedgerEntry{}, false, refuse(IDReused, "id")
-	case !errors.Is(err, pgx.ErrNoRows):
-		return LedgerEntry{}, false, Explain(err)
+	booked, found, err := s.repeatedEntry(ctx, v, e)
+	if found || err != nil {
+		return booked, found, err
 	}
+	refusal := s.explainAccount(ctx, v, e)
+	if errors.Is(refusal, errAgain) {
+		return LedgerEntry{}, false, refusal
+	}
+	if booked, found, err = s.repeatedEntry(ctx, v, e); found || err != nil {
+		return booked, found, err
+	}
+	return LedgerEntry{}, false, refusal
+}
+
+// repeatedEntry gives the entry that an earlier try of the same request made, if any.
+func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, found bool, err error) {
+	booked, err = s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return LedgerEntry{}, false, nil
+	case err != nil:
+		return LedgerEntry{}, false, Explain(err)
+	case !bytes.Equal(booked.RequestDigest, e.Digest):
+		return LedgerEntry{}, false, refuse(IDReused, "id")
+	}
+	return booked, true, nil
+}
+
+func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
 	account, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
 	switch {
 	case err != nil:
-		return LedgerEntry{}, false, Explain(err)
+		return Explain(err)
 	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
 		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
 		// The balance has moved since; or, in a flush, a repeat took up what was left.
-		return LedgerEntry{}, false, errAgain
+		return errAgain
 	case e.Kind == EntryKindCharge:
-		return LedgerEntry{}, false, refuse(InsufficientFunds, "")
+		return refuse(InsufficientFunds, "")
 	}
-	return LedgerEntry{}, false, refuse(BalanceTooLarge, "amount_cents")
+	return refuse(BalanceTooLarge, "amount_cents")
 }

@@ -3,10 +3,13 @@ package db
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,8 +31,11 @@ import (
 type combiner[Q, A any] struct {
 	// flush is one statement. It gives an answer for each request, in their order.
 	flush func(context.Context, []Q) ([]A, error)
+	// wait is the same statement in a form that waits for what somebody else holds,
+	// where flush leaves it out; nil, if flush waits.
+	wait func(context.Context, []Q) ([]A, error)
 	// resolve finds out what became of a request whose statement may have been
-	// committed or not, and may still be running.
+	// committed or not, and may still be running. It may be asked again.
 	resolve func(context.Context, Q) (A, error)
 	// keys names the rows that a request has for itself; nil, if it needs none.
 	keys func(Q) []key
@@ -47,6 +53,8 @@ type combiner[Q, A any] struct {
 	flying  int
 	alone   bool              // a suspect's request is under way, in its own lane
 	suspect map[uuid.UUID]int // callers whose requests were refused, and how many more go alone
+
+	flushed, served, refused atomic.Int64 // for Stats
 }
 
 // key is a row of a tenant.
@@ -54,12 +62,13 @@ type key struct{ tenantID, id uuid.UUID }
 
 // request waits for its answer.
 type request[Q, A any] struct {
-	ctx    context.Context
-	ask    Q
-	keys   []key
-	answer A
-	err    error
-	done   chan struct{}
+	ctx     context.Context
+	ask     Q
+	keys    []key
+	patient bool // waits for what others hold
+	answer  A
+	err     error
+	done    chan struct{} // nil for one that its caller serves
 }
 
 const (
@@ -76,11 +85,10 @@ const (
 // do gives the answer to one request: after the commit, never before. The request of a
 // caller who goes away before its flush is dropped; after that, its write stands.
 func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
-	r := &request[Q, A]{ctx: ctx, ask: ask}
 	if c.off {
-		c.serve([]*request[Q, A]{r})
-		return r.answer, r.err
+		return c.apart(ctx, ask)
 	}
+	r := &request[Q, A]{ctx: ctx, ask: ask}
 	if c.keys != nil {
 		r.keys = c.keys(ask)
 	}
@@ -95,6 +103,7 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	}
 	if len(c.queue) >= c.longest {
 		c.mu.Unlock()
+		c.refused.Add(1)
 		return r.answer, refuse(Overloaded, "")
 	}
 	r.done = make(chan struct{})
@@ -105,8 +114,17 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	case <-r.done:
 		return r.answer, r.err
 	case <-ctx.Done():
-		return r.answer, ctx.Err()
+		var none A // the request's own may be written at this moment
+		return none, ctx.Err()
 	}
+}
+
+// apart gives the answer to a request that shares nothing, and waits for what others
+// hold: beside the flights, so that none of them has to.
+func (c *combiner[Q, A]) apart(ctx context.Context, ask Q) (A, error) {
+	r := &request[Q, A]{ctx: ctx, ask: ask, patient: true}
+	c.serve([]*request[Q, A]{r})
+	return r.answer, r.err
 }
 
 // land gives back what a flight held, and lets the next ones depart.
@@ -170,7 +188,7 @@ func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 		if c.suspect[who]--; c.suspect[who] <= 0 {
 			delete(c.suspect, who)
 		}
-	} else if rolledBack(r.err) {
+	} else if r.guilty() {
 		c.suspect[who] = probation
 	}
 	c.release([]*request[Q, A]{r})
@@ -183,16 +201,20 @@ func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 func (c *combiner[Q, A]) serve(group []*request[Q, A]) {
 	ctx, cancel := flushContext(group)
 	defer cancel()
-	asks := make([]Q, len(group))
-	for i, r := range group {
-		asks[i] = r.ask
+	c.serveUntil(ctx, group)
+}
+
+// serveUntil answers each of the group, or its halves, before the context ends.
+func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A]) {
+	if group = present(group); len(group) == 0 {
+		return
 	}
-	answers, err := c.flush(ctx, asks)
+	answers, err := c.try(ctx, group)
 	for range victims {
 		if !lostDeadlock(err) {
 			break
 		}
-		answers, err = c.flush(ctx, asks)
+		answers, err = c.try(ctx, group)
 	}
 	switch {
 	case err == nil:
@@ -200,23 +222,80 @@ func (c *combiner[Q, A]) serve(group []*request[Q, A]) {
 			r.finish(answers[i], nil)
 		}
 	case !neverDone(err):
-		for _, r := range group {
-			r.finish(c.resolve(ctx, r.ask))
+		for _, r := range present(group) {
+			r.finish(c.lookUp(ctx, r.ask))
 		}
-	case len(group) == 1:
-		group[0].finish(group[0].answer, err)
-	case !rolledBack(err): // no connection: none of them has one
+	case len(group) == 1, !rolledBack(err): // without a connection, none of them has one
 		for _, r := range group {
 			r.finish(r.answer, err)
 		}
 	default:
 		for half := range slices.Chunk(group, (len(group)+1)/2) {
-			c.serve(half)
-			if len(half) == 1 && rolledBack(half[0].err) {
+			c.serveUntil(ctx, half)
+			if len(half) == 1 && half[0].guilty() {
 				c.accuse(half[0])
 			}
 		}
 	}
+}
+
+// present are those of the group who have not gone away; the others are dropped.
+func present[Q, A any](group []*request[Q, A]) []*request[Q, A] {
+	here := make([]*request[Q, A], 0, len(group))
+	for _, r := range group {
+		if err := r.ctx.Err(); err != nil {
+			r.finish(r.answer, err)
+		} else {
+			here = append(here, r)
+		}
+	}
+	return here
+}
+
+// try sends the group's statement once.
+func (c *combiner[Q, A]) try(ctx context.Context, group []*request[Q, A]) ([]A, error) {
+	flush := c.flush
+	if group[0].patient {
+		flush = c.waiting()
+	}
+	c.flushed.Add(1)
+	c.served.Add(int64(len(group)))
+	asks := each(group, func(r *request[Q, A]) Q { return r.ask })
+	return safely(func() ([]A, error) { return flush(ctx, asks) })
+}
+
+// waiting is the statement that leaves nothing out.
+func (c *combiner[Q, A]) waiting() func(context.Context, []Q) ([]A, error) {
+	if c.wait == nil {
+		return c.flush
+	}
+	return c.wait
+}
+
+// lookUp resolves a request, again where the connection breaks on this as well: when
+// a server goes, it takes all of the pool's along.
+func (c *combiner[Q, A]) lookUp(ctx context.Context, ask Q) (answer A, err error) {
+	for attempt := range attempts {
+		if attempt > 0 {
+			pause(ctx, attempt)
+		}
+		answer, err = safely(func() (A, error) { return c.resolve(ctx, ask) })
+		if err == nil || neverDone(err) {
+			return answer, err
+		}
+	}
+	return answer, &Error{Code: Unavailable, cause: err}
+}
+
+// safely makes an error of a panic, which on a goroutine without a caller would be
+// the end of the program.
+func safely[V any](do func() (V, error)) (v V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Code: Internal, cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	return do()
 }
 
 // flushContext is the caller's own where there is one, so that the query of a caller
@@ -234,6 +313,10 @@ func (r *request[Q, A]) finish(answer A, err error) {
 		close(r.done)
 	}
 }
+
+// guilty tells whether the server refused the request for what it asks, and not
+// because its caller went away.
+func (r *request[Q, A]) guilty() bool { return rolledBack(r.err) && r.ctx.Err() == nil }
 
 // accuse notes whose request made the server refuse a whole flush.
 func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
@@ -269,6 +352,13 @@ func (c *combiner[Q, A]) release(group []*request[Q, A]) {
 			delete(c.held, k)
 		}
 	}
+}
+
+func (c *combiner[Q, A]) stats() Stats {
+	c.mu.Lock()
+	waiting := len(c.queue)
+	c.mu.Unlock()
+	return Stats{Flushes: c.flushed.Load(), Requests: c.served.Load(), Refused: c.refused.Load(), Waiting: waiting}
 }
 
 func anyIn(set map[key]struct{}, keys []key) bool {
@@ -307,7 +397,7 @@ func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
 	return out
 }
 
-// again resolves what does no harm twice: a read, or the newest of observations.
+// again resolves what does no harm twice: a read.
 func again[Q, A any](flush func(context.Context, []Q) ([]A, error)) func(context.Context, Q) (A, error) {
 	return func(ctx context.Context, ask Q) (A, error) { return one(flush(ctx, []Q{ask})) }
 }
@@ -330,8 +420,8 @@ func each[Q, V any](asks []Q, value func(Q) V) []V {
 }
 
 // skipping sends the statements of the transitions in a form that does not wait for a
-// pickup that somebody else holds, but leaves it out: in a flush of many, one of them
-// would keep all the others waiting. Those left out are tried again alone.
+// pickup that somebody else holds, but leaves it out: it would keep waiting all the
+// others of the flush, and those behind it. Who was left out is tried again apart.
 type skipping struct{ DBTX }
 
 func (q skipping) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -367,7 +457,7 @@ func lostDeadlock(err error) bool {
 // neverDone tells whether a statement that failed with err did certainly nothing. It
 // did, or may yet, where the connection broke: the server may be running it still.
 func neverDone(err error) bool {
-	var refused *Error // for want of a connection
+	var refused *Error // for want of a connection, or what safely caught
 	var connect *pgconn.ConnectError
 	return rolledBack(err) || errors.As(err, &refused) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
 }

@@ -234,6 +234,73 @@ func TestWhoGoesAwayBeforeTheFlushIsDropped(t *testing.T) {
 	})
 }
 
+func TestWhoGoesAwayInAFlightLeavesTheOthersTheirAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(1)
+		go c.do(t.Context(), 1)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Microsecond) // the second flush runs by then
+		defer cancel()
+		gone := make(chan error)
+		go func() { _, err := c.do(ctx, 2); gone <- err }()
+		answers, errs := together(c, 3)
+		if err := <-gone; !errors.Is(err, context.DeadlineExceeded) || answers[0] != -3 || errs[0] != nil {
+			t.Errorf("who left got %v, who stayed %d, %v", err, answers[0], errs[0])
+		}
+		if len(f.asked) != 2 || len(f.asked[1]) != 2 {
+			t.Errorf("flushes of %v; want one of the two", f.asked)
+		}
+	})
+}
+
+// A row that is locked elsewhere for long ends each half with a timeout too.
+func TestHalvingAFlushHasOneDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(1)
+		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+			select {
+			case <-time.After(3 * time.Second):
+				return nil, &pgconn.PgError{Code: "55P03", SeverityUnlocalized: "ERROR"}
+			case <-ctx.Done():
+				return nil, refuse(Timeout, "")
+			}
+		}
+		start := time.Now()
+		_, errs := together(c, upTo(64)...)
+		for i, err := range errs {
+			if err == nil {
+				t.Errorf("%d has an answer", i)
+			}
+		}
+		if took := time.Since(start); took > 3*time.Second+flushTimeout {
+			t.Errorf("the last was told after %v", took)
+		}
+	})
+}
+
+func TestAPanicInAFlushIsAnErrorOfItsRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 2) {
+				panic("no such thing")
+			}
+			return nil
+		}}
+		c := f.combiner(1)
+		_, errs := together(c, 1, 2, 3)
+		for i, err := range errs {
+			if err != nil && CodeOf(err) != Internal {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if _, errs := together(c, 1, 3); errs[0] != nil || errs[1] != nil {
+			t.Errorf("afterwards: %v", errs)
+		}
+	})
+}
+
 func TestAFullQueueRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}

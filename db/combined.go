@@ -5,17 +5,15 @@ import "github.com/google/uuid"
 // combined are the requests that share statements with others of their kind.
 //
 // Statements that name patients are not among them: each serves one viewer. Nor is
-// dispatch (see move).
+// dispatch (see there), whose combiner is always off.
 type combined struct {
-	// skipping are the queries for a flush of several transitions.
-	skipping *Queries
+	submits, assigns, moves, dispatches *combiner[move, found[Pickup]]
 
-	submits, assigns, moves *combiner[move, found[Pickup]]
-	entries                 *combiner[entry, found[LedgerEntry]]
-	drafts                  *combiner[batch, []Pickup]
-	locations               *combiner[location, found[Driver]]
-	pickups                 *combiner[seen, found[GetPickupsRow]]
-	sessions                *combiner[session, found[GetSessionsRow]]
+	entries   *combiner[entry, found[LedgerEntry]]
+	drafts    *combiner[batch, []Pickup]
+	locations *combiner[location, found[Driver]]
+	pickups   *combiner[seen, found[GetPickupsRow]]
+	sessions  *combiner[session, found[GetSessionsRow]]
 }
 
 // The bounds of a combiner, found by measuring (see cmd/waybill/bench).
@@ -29,23 +27,24 @@ const (
 func combine(s *Store, oneByOne bool) combined {
 	pickupKeys := func(m move) []key { return []key{{m.viewer.TenantID, m.PickupID}} }
 	mover := func(m move) uuid.UUID { return m.viewer.UserID }
+	skip := New(skipping{s.db})
 	return combined{
-		skipping: New(skipping{s.db}),
 		submits: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.flushSubmits, resolve: s.resolveMove, keys: pickupKeys, caller: mover,
+			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
 			flights: writeFlights, largest: largestFlush, longest: longestQueue,
 		},
 		assigns: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.flushAssigns, resolve: s.resolveMove, caller: mover,
+			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, caller: mover,
 			keys: func(m move) []key {
 				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
 			},
 			flights: writeFlights, largest: largestFlush, longest: longestQueue,
 		},
 		moves: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.flushMoves, resolve: s.resolveMove, keys: pickupKeys, caller: mover,
+			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
 			flights: writeFlights, largest: largestFlush, longest: longestQueue,
 		},
+		dispatches: &combiner[move, found[Pickup]]{off: true, flush: s.dispatch, resolve: s.resolveMove},
 		entries: &combiner[entry, found[LedgerEntry]]{
 			off: oneByOne, flush: s.flushEntries, resolve: s.resolveEntry,
 			keys:    func(e entry) []key { return []key{{e.viewer.TenantID, e.ID}} },
@@ -61,7 +60,7 @@ func combine(s *Store, oneByOne bool) combined {
 			flights: writeFlights, largest: largestFlush, longest: longestQueue,
 		},
 		locations: &combiner[location, found[Driver]]{
-			off: oneByOne, flush: s.flushLocations, resolve: again(s.flushLocations),
+			off: oneByOne, flush: s.flushLocations, resolve: s.resolveLocation,
 			keys:    func(l location) []key { return []key{{l.viewer.TenantID, l.DriverID}} },
 			caller:  func(l location) uuid.UUID { return l.viewer.UserID },
 			flights: writeFlights, largest: largestFlush, longest: longestQueue,
@@ -74,5 +73,21 @@ func combine(s *Store, oneByOne bool) combined {
 			off: oneByOne, flush: s.flushSessions, resolve: again(s.flushSessions),
 			flights: readFlights, largest: largestFlush, longest: longestQueue,
 		},
+	}
+}
+
+// Stats tell how the requests of one kind shared statements.
+type Stats struct {
+	Flushes, Requests int64 // statements sent, and the requests in them, those sent again included
+	Refused           int64 // requests that found the queue full
+	Waiting           int   // requests in the queue
+}
+
+// Stats gives those of each kind.
+func (s *Store) Stats() map[string]Stats {
+	return map[string]Stats{
+		"submit": s.submits.stats(), "assign": s.assigns.stats(), "move": s.moves.stats(), "dispatch": s.dispatches.stats(),
+		"entry": s.entries.stats(), "create": s.drafts.stats(), "location": s.locations.stats(),
+		"get": s.pickups.stats(), "session": s.sessions.stats(),
 	}
 }

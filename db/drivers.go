@@ -2,9 +2,11 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Location tells where a driver was observed, and when.
@@ -40,4 +42,22 @@ func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Dr
 	return byKey(asks,
 		func(l location) key { return key{l.viewer.TenantID, l.DriverID} },
 		rows, func(d Driver) key { return key{d.TenantID, d.ID} }), err
+}
+
+// resolveLocation finds out what became of an observation whose statement may have been
+// committed: it is applied if it is what is known, whoever told it.
+func (s *Store) resolveLocation(ctx context.Context, l location) (found[Driver], error) {
+	f, err := one(s.flushLocations(ctx, []location{l}))
+	if f.is || err != nil {
+		return f, err
+	}
+	d, err := s.GetDriver(ctx, GetDriverParams{
+		TenantID: l.viewer.TenantID, ID: l.DriverID, ViewerRole: l.viewer.Role, ViewerDriverID: l.viewer.DriverID,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return found[Driver]{}, nil
+	}
+	known := d.LocatedAt != nil && d.LocatedAt.Equal(l.At.Truncate(time.Microsecond)) &&
+		*d.Latitude == l.Latitude && *d.Longitude == l.Longitude
+	return found[Driver]{d, known}, err
 }

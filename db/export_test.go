@@ -19,6 +19,9 @@ func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
 	return newStore(rewrite(q), viewing, true)
 }
 
+// CombiningOver is one whose concurrent requests share statements.
+func CombiningOver(q DBTX) *Store { return newStore(q, nil, false) }
+
 // DBTX is where the statements go.
 func (q *Queries) DBTX() DBTX { return q.db }
 

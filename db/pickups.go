@@ -118,7 +118,7 @@ func (s *Store) create(ctx context.Context, b batch) ([]Pickup, error) {
 	if len(b.drafts) == 1 && b.drafts[0].PatientID == nil {
 		return s.drafts.do(ctx, b)
 	}
-	return one(s.flushDrafts(ctx, []batch{b}))
+	return s.drafts.apart(ctx, b)
 }
 
 func (s *Store) flushDrafts(ctx context.Context, asks []batch) ([][]Pickup, error) {

@@ -54,82 +54,79 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pic
 	return Pickup{}, false, refuse(Overloaded, "")
 }
 
-// move tries once. Dispatch is never combined: a statement does not skip its own
-// locks, and would take one driver twice. Who tries again goes alone: what was left
-// out of a flush because others held it is then waited for.
+// move tries once. Who tries again goes apart: what was left out of a flush because
+// others held it is then waited for.
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Pickup], error) {
-	switch {
-	case m.Name == TransitionNameDispatch:
-		return s.dispatch(ctx, m)
-	case attempt > 0:
-		return one(s.flushOf(m.Name)(ctx, []move{m}))
-	case m.Name == TransitionNameSubmit:
-		return s.submits.do(ctx, m)
-	case m.Name == TransitionNameAssign:
-		return s.assigns.do(ctx, m)
+	c := s.combinerOf(m.Name)
+	if attempt > 0 {
+		return c.apart(ctx, m)
 	}
-	return s.moves.do(ctx, m)
+	return c.do(ctx, m)
 }
 
-// flushOf is the statement of a transition.
-func (s *Store) flushOf(name TransitionName) func(context.Context, []move) ([]found[Pickup], error) {
+func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Pickup]] {
 	switch name {
 	case TransitionNameSubmit:
-		return s.flushSubmits
+		return s.submits
 	case TransitionNameAssign:
-		return s.flushAssigns
+		return s.assigns
+	case TransitionNameDispatch:
+		return s.dispatches
 	}
-	return s.flushMoves
+	return s.moves
 }
 
-func (s *Store) dispatch(ctx context.Context, m move) (found[Pickup], error) {
+// moveFlush is one of the transitions' statements.
+type moveFlush = func(context.Context, []move) ([]found[Pickup], error)
+
+func (s *Store) submitting(q *Queries) moveFlush {
+	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
+		a := asked(asks)
+		rows, err := q.SubmitPickups(ctx, SubmitPickupsParams{
+			TenantIds: a.tenantIDs, Ids: a.ids,
+			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+			Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+			EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs,
+		})
+		return s.results(asks, each(rows, func(r SubmitPickupsRow) moved { return moved(r) })), err
+	}
+}
+
+func (s *Store) assigning(q *Queries) moveFlush {
+	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
+		a := asked(asks)
+		rows, err := q.AssignPickups(ctx, AssignPickupsParams{
+			TenantIds: a.tenantIDs, Ids: a.ids,
+			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+			Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+			EventIds: a.eventIDs, MessageIds: a.messageIDs, DriverIds: a.driverIDs,
+		})
+		return s.results(asks, each(rows, func(r AssignPickupsRow) moved { return moved(r) })), err
+	}
+}
+
+func (s *Store) moving(q *Queries) moveFlush {
+	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
+		a := asked(asks)
+		rows, err := q.MovePickups(ctx, MovePickupsParams{
+			TenantIds: a.tenantIDs, Ids: a.ids,
+			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
+			Transitions: a.transitions, Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
+			EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs, Reasons: a.reasons,
+		})
+		return s.results(asks, each(rows, func(r MovePickupsRow) moved { return moved(r) })), err
+	}
+}
+
+// dispatch serves the first and only: a statement does not skip its own locks, and
+// would take one driver twice.
+func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Pickup], error) {
+	m := asks[0]
 	rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
 	})
-	return one(s.results([]move{m}, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err)
-}
-
-func (s *Store) flushSubmits(ctx context.Context, asks []move) ([]found[Pickup], error) {
-	a := asked(asks)
-	rows, err := s.among(asks).SubmitPickups(ctx, SubmitPickupsParams{
-		TenantIds: a.tenantIDs, Ids: a.ids,
-		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-		Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-		EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs,
-	})
-	return s.results(asks, each(rows, func(r SubmitPickupsRow) moved { return moved(r) })), err
-}
-
-func (s *Store) flushAssigns(ctx context.Context, asks []move) ([]found[Pickup], error) {
-	a := asked(asks)
-	rows, err := s.among(asks).AssignPickups(ctx, AssignPickupsParams{
-		TenantIds: a.tenantIDs, Ids: a.ids,
-		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-		Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-		EventIds: a.eventIDs, MessageIds: a.messageIDs, DriverIds: a.driverIDs,
-	})
-	return s.results(asks, each(rows, func(r AssignPickupsRow) moved { return moved(r) })), err
-}
-
-func (s *Store) flushMoves(ctx context.Context, asks []move) ([]found[Pickup], error) {
-	a := asked(asks)
-	rows, err := s.among(asks).MovePickups(ctx, MovePickupsParams{
-		TenantIds: a.tenantIDs, Ids: a.ids,
-		ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-		Transitions: a.transitions, Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-		EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs, Reasons: a.reasons,
-	})
-	return s.results(asks, each(rows, func(r MovePickupsRow) moved { return moved(r) })), err
-}
-
-// among gives the queries for so many: several do not wait for what one of them needs
-// and somebody else holds.
-func (s *Store) among(asks []move) *Queries {
-	if len(asks) == 1 {
-		return s.Queries
-	}
-	return s.skipping
+	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
 // arrays are what all the transitions' statements take.
@@ -180,7 +177,8 @@ func (s *Store) results(asks []move, rows []moved) []found[Pickup] {
 
 // resolveMove finds out what became of a move whose statement may have been committed.
 // By its event it was; else it is tried again with the same event: of the two, should
-// the first still be running, one wins, and the event is there once.
+// the first still be running, one wins, and the event is there once. If neither is seen
+// to have won, the first may do so yet, so that no loss can be told.
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Pickup], error) {
 	find := func() (found[Pickup], error) {
 		pickup, err := s.GetMovedPickup(ctx, GetMovedPickupParams{TenantID: m.viewer.TenantID, EventID: m.eventID})
@@ -192,15 +190,22 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Pickup], error) 
 	if r, err := find(); r.is || err != nil {
 		return r, err
 	}
-	r, err := one(s.flushOf(m.Name)(ctx, []move{m}))
+	r, err := one(s.combinerOf(m.Name).waiting()(ctx, []move{m}))
 	if r.is || err != nil && !rolledBack(err) {
 		return r, err
 	}
 	if earlier, lost := find(); earlier.is || lost != nil {
 		return earlier, lost
 	}
+	if err == nil {
+		err = errUnknown
+	}
 	return r, err
 }
+
+// errUnknown: the connection broke, and the request may be done or not. Who sends it
+// again, with the same id or key, is told.
+var errUnknown = &Error{Code: Unavailable, cause: errors.New("the outcome is not known")}
 
 // explainTransition says why t did not move its pickup, as things stand now, or
 // finds that an earlier try of it did.
@@ -225,11 +230,28 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case t.Name == TransitionNameSubmit && !now.AffordableNow:
 		return Pickup{}, false, refuse(InsufficientFunds, "")
 	case t.Name == TransitionNameAssign:
-		return Pickup{}, false, s.explainDriver(ctx, v, t.DriverID)
+		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))
 	case t.Name == TransitionNameDispatch:
-		return Pickup{}, false, s.explainDispatch(ctx, v)
+		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
 	}
 	return Pickup{}, false, errAgain
+}
+
+// unmoved lets a refusal stand that was read after the pickup, if the pickup has not
+// moved meanwhile: else the two may never have been true at once. A dispatcher would be
+// told that the driver is busy, with the very pickup that somebody else just gave them.
+func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
+	if errors.Is(refusal, errAgain) {
+		return refusal
+	}
+	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v}}))
+	switch {
+	case err != nil:
+		return Explain(err)
+	case !now.is || now.row.Pickup.Version != p.Version:
+		return errAgain
+	}
+	return refusal
 }
 
 func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {

@@ -69,11 +69,35 @@ func (m *metrics) watch(store *db.Store) {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total", Help: "Acquires that had to wait."},
 			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
 		newQueueCollector(store),
+		sharing{store.Stats},
 	)
 }
 
 func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
+}
+
+// sharing tells how concurrent requests share statements, by kind.
+type sharing struct{ stats func() map[string]db.Stats }
+
+var (
+	flushRequests = prometheus.NewDesc("waybill_flush_requests", "Requests in a statement that they share: how many such statements, and requests in all.", []string{"kind"}, nil)
+	flushWaiting  = prometheus.NewDesc("waybill_flush_waiting", "Requests that wait for the next statement.", []string{"kind"}, nil)
+	flushRefused  = prometheus.NewDesc("waybill_flush_refused_total", "Requests refused because too many wait.", []string{"kind"}, nil)
+)
+
+func (s sharing) Describe(to chan<- *prometheus.Desc) {
+	to <- flushRequests
+	to <- flushWaiting
+	to <- flushRefused
+}
+
+func (s sharing) Collect(to chan<- prometheus.Metric) {
+	for kind, n := range s.stats() {
+		to <- prometheus.MustNewConstSummary(flushRequests, uint64(n.Flushes), float64(n.Requests), nil, kind)
+		to <- prometheus.MustNewConstMetric(flushWaiting, prometheus.GaugeValue, float64(n.Waiting), kind)
+		to <- prometheus.MustNewConstMetric(flushRefused, prometheus.CounterValue, float64(n.Refused), kind)
+	}
 }
 
 // streaming is the operation that takes as long as its client stays: no latency.

@@ -64,7 +64,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	}()
 	metrics := newMetrics()
 	s.store.OnTexts = metrics.countTexts
-	if r.store, err = openStore(ctx, s.store); err != nil {
+	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
 		return nil, err
 	}
 	metrics.watch(r.store)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -55,6 +56,8 @@ func TestServeRefuses(t *testing.T) {
 		"a variable not a time": {[]string{good, "WAYBILL_LOCK_TIMEOUT=soon"}, nil, []string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
 		"a variable no number":  {[]string{good, "WAYBILL_MAX_CONNS=many"}, nil, []string{"WAYBILL_MAX_CONNS is not a number"}},
 		"a flag no number":      {[]string{good}, []string{"--max-conns", "many"}, []string{"-max-conns", "not a number"}},
+		"a variable no choice":  {[]string{good, "WAYBILL_COMBINE=maybe"}, nil, []string{"WAYBILL_COMBINE is not true or false"}},
+		"a flag no choice":      {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
 		"no connections":        {[]string{good}, []string{"--max-conns", "0"}, []string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
 		"limits inside out":     {[]string{good}, []string{"--lock-timeout", "6s"}, []string{"time limits must grow from inside out"}},
 		"an unknown level":      {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil, []string{"--log-level (WAYBILL_LOG_LEVEL)"}},
@@ -130,6 +133,21 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args     []string
+		oneByOne bool
+	}{{nil, false}, {[]string{"--combine=true"}, false}, {[]string{"--combine=false"}, true}} {
+		var s settings
+		flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+		env := s.register(flags, "", "", 0, 0)
+		if err := flags.Parse(c.args); err != nil || env.err != nil || s.storeConfig().OneByOne != c.oneByOne {
+			t.Errorf("%v: one by one is %t, %v, %v", c.args, s.storeConfig().OneByOne, err, env.err)
+		}
+	}
+}
+
 // Boots in milliseconds: the figure is printed, by serve itself too.
 func TestServeIsReadySoon(t *testing.T) {
 	t.Parallel()
@@ -167,6 +185,7 @@ func TestAdminPort(t *testing.T) {
 		`waybill_request_seconds_count{`, `operation="get-session"`, `status="200"`, `status="401"`,
 		`waybill_refusals_total{code="unauthenticated"`, `release="`, `host="`,
 		`service="waybill"`, "waybill_pool_max", "waybill_pool_acquired", "# TYPE waybill_pool_waited_total counter",
+		`waybill_flush_requests_count{`, `waybill_flush_waiting{`, `waybill_flush_refused_total{`, `kind="session"`, `kind="submit"`,
 		"go_sched_latencies_seconds_bucket", "go_goroutines", "process_resident_memory_bytes")
 	hasNot(t, metrics, w.tenantID.String(), "nothing")
 	for line := range strings.Lines(metrics) { // how long a stream was followed is no latency

@@ -21,6 +21,7 @@ type settings struct {
 	addr, adminAddr string
 	log, level      string
 	store           db.Config
+	combine         bool
 	api             api.Options
 	passwordCost    int32
 	readTimeout     time.Duration
@@ -33,6 +34,7 @@ type settings struct {
 func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32) *environment {
 	env := s.registerProcess(flags, adminAddr, workers)
 	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
+	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true, "let concurrent requests share statements: true or false")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
@@ -97,6 +99,13 @@ func (s *settings) checkProcess() error {
 	return s.workerSettings.check()
 }
 
+// storeConfig is what package db takes.
+func (s *settings) storeConfig() db.Config {
+	c := s.store
+	c.OneByOne = !s.combine
+	return c
+}
+
 // apiOptions are what package api takes.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
@@ -158,6 +167,15 @@ func (e *environment) number(into *int32, name, variable string, otherwise int32
 		}
 		return nil
 	})
+}
+
+func (e *environment) choice(into *bool, name, variable string, otherwise bool, usage string) {
+	if v, ok := os.LookupEnv(variable); ok {
+		b, err := strconv.ParseBool(v)
+		e.fail(variable, "true or false", err)
+		otherwise = b
+	}
+	e.flags.BoolVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
 func (e *environment) fail(variable, wanted string, err error) {

@@ -1,0 +1,350 @@
+package db_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+// proxy stands between a store and its database, and breaks their connections.
+type proxy struct {
+	target *pgconn.Config
+	listen net.Listener
+	cut    atomic.Int32 // how many of the next answers are lost, after their commit
+	lost   atomic.Int32 // how many were
+}
+
+// unreliable gives the way to the test's database that leads through a proxy.
+func unreliable(t *testing.T, d *dbtest.DB) (p *proxy, address string) {
+	t.Helper()
+	target, err := pgconn.ParseConfig(d.AppURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listen.Close() })
+	p = &proxy{target: target, listen: listen}
+	go p.accept()
+	u, err := url.Parse(d.AppURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = listen.Addr().String()
+	query := u.Query()
+	query.Del("host")
+	query.Del("port")
+	query.Set("sslmode", "disable")
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	return p, u.String()
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listen.Accept()
+		if err != nil {
+			return
+		}
+		go p.carry(client)
+	}
+}
+
+// ready is what the server says last in an answer: ReadyForQuery, in no transaction.
+var ready = []byte{'Z', 0, 0, 0, 5, 'I'}
+
+// carry takes bytes both ways. An answer that is to be lost is kept back, and the
+// connection closed once the server has committed.
+func (p *proxy) carry(client net.Conn) {
+	defer client.Close()
+	network, address := pgconn.NetworkAddress(p.target.Host, p.target.Port)
+	server, err := net.Dial(network, address)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var executes atomic.Bool
+	go func() {
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buffer)
+			if n > 0 {
+				// Bind comes first where a statement is executed, not where it is prepared.
+				executes.Store(buffer[0] == 'B')
+				server.Write(buffer[:n])
+			}
+			if err != nil {
+				server.Close()
+				return
+			}
+		}
+	}()
+	buffer := make([]byte, 64<<10)
+	losing := false
+	for {
+		n, err := server.Read(buffer)
+		if n > 0 && !losing && executes.Load() && p.lose() {
+			losing = true
+			p.lost.Add(1)
+			client.Close()
+		}
+		if losing && bytes.HasSuffix(buffer[:n], ready) || err != nil {
+			return
+		}
+		if !losing {
+			client.Write(buffer[:n])
+		}
+	}
+}
+
+// lose takes one of the answers that are to be lost.
+func (p *proxy) lose() bool {
+	for {
+		n := p.cut.Load()
+		if n <= 0 {
+			return false
+		}
+		if p.cut.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+}
+
+func TestWhoseAnswerIsLostAfterTheCommitGetsTheirSuccess(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	p, address := unreliable(t, d.DB)
+	for _, oneByOne := range []bool{false, true} {
+		s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second, OneByOne: oneByOne})
+		w := d.world(ctx)
+		losing := func(act act) act {
+			return func(s *db.Store) error {
+				p.cut.Add(1)
+				return act(s)
+			}
+		}
+		var acts []act
+		account := w.purse(ctx, 8*10)
+		for range 8 {
+			e := charge(account, 10)
+			acts = append(acts, losing(func(s *db.Store) error {
+				_, replayed, err := s.Enter(ctx, w.admin, e)
+				if err == nil && replayed {
+					err = errors.New("it is called a repeat")
+				}
+				return err
+			}))
+		}
+		for range 4 {
+			driver := w.driver(ctx, 37.77, -122.42)
+			acts = append(acts,
+				losing(w.moving(ctx, "submit", w.pickup(ctx))),
+				losing(w.assigning(ctx, w.submitted(ctx), driver)),
+				losing(w.moving(ctx, "cancel", w.submitted(ctx))),
+				losing(w.creating(ctx, w.draft())),
+				losing(func(s *db.Store) error {
+					_, applied, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID, Latitude: 1, Longitude: 2, At: time.Now().Add(time.Minute)})
+					if err == nil && !applied {
+						err = errors.New("it is called older than itself")
+					}
+					return err
+				}))
+		}
+		for _, err := range together(len(acts), func(i int) error { return acts[i](s) }) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		w.driver(ctx, 37.77, -122.42)
+		if err := losing(w.moving(ctx, "dispatch", w.submitted(ctx)))(s); err != nil {
+			t.Error("dispatch: ", err)
+		}
+		if p.cut.Store(0); p.lost.Load() == 0 {
+			t.Error("no answer was lost")
+		}
+		if err := w.expectBalance(ctx, account, 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Connections break at any moment, and answers are lost after their commit: who asks
+// until there is an answer finds it done once.
+func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	w := d.world(ctx)
+	p, address := unreliable(t, d.DB)
+	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
+	account := w.purse(ctx, 1_000_000)
+	drivers := w.drivers(ctx, 8)
+	end := time.Now().Add(time.Second)
+	go func() {
+		for time.Now().Before(end) {
+			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+			if rand.IntN(2) == 0 {
+				p.cut.Store(1)
+				continue
+			}
+			// Whoever is in the middle of something.
+			d.App().Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND usename = current_user AND state = 'active' AND pid <> pg_backend_pid() LIMIT 1`)
+		}
+	}()
+	var tried, unanswered, rounds atomic.Int64
+	until := func(act act) error {
+		for range 100 {
+			tried.Add(1)
+			err := act(s)
+			switch code(err) {
+			case db.Unavailable, db.Overloaded, db.Timeout:
+				unanswered.Add(1)
+				time.Sleep(time.Millisecond)
+			default:
+				return err
+			}
+		}
+		return errUnanswered
+	}
+	for _, err := range together(len(drivers), func(i int) error {
+		for time.Now().Before(end) {
+			id := w.draft(paidBy(account), costing(10))
+			e := charge(account, 3)
+			steps := []act{
+				func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{id}) },
+				w.moving(ctx, "submit", id.ID, withKey("1")),
+				w.assigning(ctx, id.ID, drivers[i], withKey("2")),
+				w.moving(ctx, "release", id.ID, withKey("3")),
+				func(s *db.Store) error { return enter(ctx, s, w.admin, e) },
+			}
+			for n, step := range steps {
+				if err := until(step); err != nil {
+					return fmt.Errorf("step %d: %w", n, err)
+				}
+			}
+			rounds.Add(1)
+			if row := w.row(ctx, id.ID); row.Version != 4 || row.Status != db.PickupStatusSUBMITTED {
+				return fmt.Errorf("version %d, %s", row.Version, row.Status)
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.expectBalance(ctx, account, 1_000_000-(10+3)*rounds.Load()); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d rounds, %d tries, %d without an answer", rounds.Load(), tried.Load(), unanswered.Load())
+	if rounds.Load() == 0 || unanswered.Load() == tried.Load() {
+		t.Error("too few to show anything")
+	}
+}
+
+var errUnanswered = errors.New("no answer in a hundred tries")
+
+// Before its flush a request is dropped with its caller; after, its write stands.
+func TestACallerWhoGoesAwayTakesOnlyTheirWaitingRequestAlong(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	before, after, neighbour := w.pickup(ctx), w.pickup(ctx), w.pickup(ctx)
+	leaving := func(ctx context.Context, id uuid.UUID) act {
+		return func(s *db.Store) error { return move(ctx, s, w.dispatcher, "submit", id) }
+	}
+	early, leave := context.WithCancel(ctx)
+	f := w.flushing()
+	s := db.CombiningOver(f)
+	errs := w.sharingOver(s, f, "submit", w.decoyMoves(ctx, "submit", "DRAFT"),
+		leaving(early, before),
+		func(s *db.Store) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
+	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"), w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
+		t.Error(err)
+	}
+
+	// The flush waits for the account while one of its callers leaves.
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(ctx)
+	purse := w.purse(ctx, 10_000)
+	must(tx.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", purse))
+	after, neighbour = w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
+	late, leave := context.WithCancel(ctx)
+	left := make(chan error, 1)
+	done := make(chan []error)
+	f.hold()
+	go func() {
+		done <- w.sharingOver(s, f, "submit", w.decoyMoves(ctx, "submit", "DRAFT"),
+			func(s *db.Store) error { err := leaving(late, after)(s); left <- err; return nil },
+			w.moving(ctx, "submit", neighbour))
+	}()
+	w.awaitBlockedBy(ctx, tx)
+	leave()
+	if err := refused(<-left, db.Timeout); err != nil {
+		t.Error(err)
+	}
+	w.must(tx.Rollback(ctx))
+	if err := first(first(<-done...), w.expect(ctx, after, "SUBMITTED"), w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
+		t.Error(err)
+	}
+}
+
+// One session after the other is ended, whatever it does: what was refused has not
+// happened, and what was not refused has.
+func TestWhatIsToldIsTrueWhenBackendsAreTerminated(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	account := w.purse(ctx, 1_000_000)
+	var entries sync.Map
+	stop := make(chan struct{})
+	var terminated int64
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(3 * time.Millisecond):
+				ended, _ := w.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%' AND pid <> pg_backend_pid() LIMIT 1`)
+				terminated += ended.RowsAffected()
+			}
+		}
+	})
+	together(16, func(int) error {
+		for range 40 {
+			e := charge(account, 1)
+			entries.Store(e.ID, code(enter(ctx, w.Store, w.admin, e)))
+		}
+		return nil
+	})
+	close(stop)
+	killer.Wait()
+	told := map[db.Code]int{}
+	for id, c := range entries.Range {
+		told[c.(db.Code)]++
+		there := scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM ledger_entries WHERE tenant_id = $1 AND id = $2)", w.tenant, id)
+		if c == "" && !there || c == db.InsufficientFunds {
+			t.Errorf("told %q, and there: %t", c, there)
+		}
+	}
+	t.Logf("%v, and %d sessions ended", told, terminated)
+	if told[""] == 0 || terminated == 0 {
+		t.Error("too few to show anything")
+	}
+}

@@ -1,0 +1,102 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// holding keeps a pickup locked, as a session of somebody else may for any time.
+func (w *world) holding(ctx context.Context, id uuid.UUID) pgx.Tx {
+	tx := must(w.owner.Begin(ctx))
+	must(tx.Exec(ctx, "SELECT FROM pickups WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, id))
+	return tx
+}
+
+func TestAPickupHeldElsewhereDoesNotStallItsFlush(t *testing.T) {
+	t.Parallel()
+	for kind, c := range map[string]struct {
+		decoy  func(context.Context, *world) func(int) act
+		pickup func(context.Context, *world) uuid.UUID
+		act    func(context.Context, *world, uuid.UUID) act
+	}{
+		"submit": {
+			func(ctx context.Context, w *world) func(int) act { return w.decoyMoves(ctx, "submit", "DRAFT") },
+			func(ctx context.Context, w *world) uuid.UUID { return w.pickup(ctx) },
+			func(ctx context.Context, w *world, id uuid.UUID) act { return w.moving(ctx, "submit", id) },
+		},
+		"assign": {
+			func(ctx context.Context, w *world) func(int) act { return w.decoyAssigns(ctx) },
+			func(ctx context.Context, w *world) uuid.UUID { return w.submitted(ctx) },
+			func(ctx context.Context, w *world, id uuid.UUID) act {
+				return w.assigning(ctx, id, w.driver(ctx, 1, 1))
+			},
+		},
+		"move": {
+			func(ctx context.Context, w *world) func(int) act { return w.decoyMoves(ctx, "cancel", "DRAFT") },
+			func(ctx context.Context, w *world) uuid.UUID { return w.submitted(ctx) },
+			func(ctx context.Context, w *world, id uuid.UUID) act { return w.moving(ctx, "cancel", id) },
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			ctx, w := combiningWorld(t)
+			held := c.pickup(ctx, w)
+			tx := w.holding(ctx, held)
+			defer tx.Rollback(ctx)
+			done := make(chan error, neighbours+1)
+			report := func(act act) act {
+				return func(s *db.Store) error { err := act(s); done <- err; return err }
+			}
+			blocked := c.act(ctx, w, held)
+			acts := []act{func(s *db.Store) error { err := blocked(s); done <- errHeld; return err }}
+			for range neighbours {
+				acts = append(acts, report(c.act(ctx, w, c.pickup(ctx, w))))
+			}
+			all := make(chan []error)
+			go func() { errs, _ := w.sharing(kind, c.decoy(ctx, w), acts...); all <- errs }()
+			for range neighbours {
+				if err := <-done; err != nil {
+					t.Error("while the pickup is held: ", err)
+				}
+			}
+			w.awaitBlockedBy(ctx, tx) // it waits by itself now
+			w.must(tx.Rollback(ctx))
+			if err := first(<-all...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+var errHeld = errors.New("the one that is held was answered")
+
+// As many as there are flights, each come alone: nor do they keep a flight waiting.
+func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	waiting := make(chan error)
+	var holders []pgx.Tx
+	for range decoys + 1 {
+		id := w.pickup(ctx)
+		tx := w.holding(ctx, id)
+		defer tx.Rollback(ctx)
+		holders = append(holders, tx)
+		go func() { waiting <- w.moving(ctx, "submit", id)(w.Store) }()
+		w.awaitBlockedBy(ctx, tx)
+	}
+	for range 10 {
+		if err := w.moving(ctx, "submit", w.pickup(ctx))(w.Store); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, tx := range holders {
+		w.must(tx.Rollback(ctx))
+		if err := <-waiting; err != nil {
+			t.Error(err)
+		}
+	}
+}

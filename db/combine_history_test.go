@@ -1,0 +1,352 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// asked is one request of a history, got what it was answered.
+type asked struct {
+	what           string
+	pickup, driver int   // of the model's
+	cents          int64 // of a charge or a deposit
+	entry          int   // which entry: the same again is a repeat
+}
+
+type got struct {
+	code     db.Code
+	status   db.PickupStatus // read, or told by a refusal
+	driver   int             // read
+	balance  int64           // read
+	replayed bool
+}
+
+const (
+	modelPickups = 2
+	modelDrivers = 2
+	modelEntries = 6
+	modelBalance = 150
+	modelPrice   = 60
+)
+
+// town is what the model knows: two pickups, two drivers, one account.
+type town struct {
+	status  [modelPickups]db.PickupStatus
+	driver  [modelPickups]int // from 1; 0 is none
+	balance int64
+	entered [modelEntries]bool
+}
+
+// step says whether a request may be answered so where things stand, and how they
+// stand then: it does what the design says, one request after the other.
+func (m town) step(in asked, out got) (bool, town) {
+	if in.what == "charge" || in.what == "deposit" {
+		return m.enter(in, out)
+	}
+	if in.what == "balance" {
+		return out == got{balance: m.balance}, m
+	}
+	status := m.status[in.pickup]
+	if in.what == "get" {
+		return out == got{status: status, driver: m.driver[in.pickup]}, m
+	}
+	illegal := out == got{code: db.IllegalTransition, status: status}
+	switch {
+	case in.what == "submit" && status != "DRAFT", in.what == "assign" && status != "SUBMITTED",
+		in.what == "release" && status != "ASSIGNED", status == "CANCELED":
+		return illegal, m
+	case in.what == "submit" && m.balance < modelPrice:
+		return out == got{code: db.InsufficientFunds}, m
+	case in.what == "assign" && (m.driver[0] == in.driver || m.driver[1] == in.driver):
+		return out == got{code: db.DriverBusy}, m
+	}
+	switch in.what {
+	case "submit":
+		m.status[in.pickup], m.balance = "SUBMITTED", m.balance-modelPrice
+	case "assign":
+		m.status[in.pickup], m.driver[in.pickup] = "ASSIGNED", in.driver
+	case "release":
+		m.status[in.pickup], m.driver[in.pickup] = "SUBMITTED", 0
+	case "cancel":
+		if status != "DRAFT" {
+			m.balance += modelPrice
+		}
+		m.status[in.pickup], m.driver[in.pickup] = "CANCELED", 0
+	}
+	return out == got{}, m
+}
+
+func (m town) enter(in asked, out got) (bool, town) {
+	delta := in.cents
+	if in.what == "charge" {
+		delta = -delta
+	}
+	switch {
+	case m.entered[in.entry]:
+		return out == got{replayed: true}, m
+	case m.balance+delta < 0:
+		return out == got{code: db.InsufficientFunds}, m
+	}
+	m.entered[in.entry], m.balance = true, m.balance+delta
+	return out == got{}, m
+}
+
+var townModel = porcupine.Model{
+	Init: func() any {
+		return town{status: [modelPickups]db.PickupStatus{"DRAFT", "DRAFT"}, balance: modelBalance}
+	},
+	Step: func(state, in, out any) (bool, any) { return state.(town).step(in.(asked), out.(got)) },
+}
+
+// history records what was asked of a world, and answered.
+type history struct {
+	w       *world
+	store   func() *db.Store // any of the processes
+	account uuid.UUID
+	pickups []uuid.UUID
+	drivers []db.Viewer
+	entries []db.Entry
+
+	mu  sync.Mutex
+	all []porcupine.Operation
+}
+
+func newHistory(ctx context.Context, w *world, store func() *db.Store) *history {
+	h := &history{w: w, store: store, account: w.purse(ctx, modelBalance), drivers: w.drivers(ctx, modelDrivers)}
+	for range modelPickups {
+		h.pickups = append(h.pickups, w.pickup(ctx, paidBy(h.account), costing(modelPrice)))
+	}
+	for i := range modelEntries {
+		e := charge(h.account, 10+rand.Int64N(50))
+		if i%2 == 0 {
+			e = deposit(h.account, 10+rand.Int64N(50))
+		}
+		h.entries = append(h.entries, e)
+	}
+	return h
+}
+
+// histories are what callers ask for, some more often; few cancel, which ends it all.
+var histories = []string{
+	"submit", "submit", "submit", "assign", "assign", "assign", "assign", "release", "release", "release",
+	"get", "get", "get", "entry", "entry", "entry", "entry", "balance", "balance", "cancel",
+}
+
+func (h *history) random() asked {
+	in := asked{
+		what:   histories[rand.IntN(len(histories))],
+		pickup: rand.IntN(modelPickups), driver: 1 + rand.IntN(modelDrivers), entry: rand.IntN(modelEntries),
+	}
+	if in.what == "entry" {
+		in.what, in.cents = string(h.entries[in.entry].Kind), h.entries[in.entry].AmountCents
+	}
+	return in
+}
+
+func (h *history) ask(ctx context.Context, caller int, in asked) error {
+	s := h.store()
+	call := time.Since(epoch).Nanoseconds()
+	out, err := h.answer(ctx, s, in)
+	end := time.Since(epoch).Nanoseconds()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = append(h.all, porcupine.Operation{ClientId: caller, Input: in, Call: call, Output: out, Return: end})
+	return err
+}
+
+var epoch = time.Now()
+
+// answer gives an error only where the answer is none that the design knows.
+func (h *history) answer(ctx context.Context, s *db.Store, in asked) (out got, err error) {
+	switch in.what {
+	case "charge", "deposit":
+		_, out.replayed, err = s.Enter(ctx, h.w.admin, h.entries[in.entry])
+	case "balance":
+		var a db.Account
+		a, err = s.GetAccount(ctx, db.GetAccountParams{TenantID: h.w.tenant, ID: h.account})
+		out.balance = a.BalanceCents
+	case "get":
+		var p db.Pickup
+		p, err = s.GetOne(ctx, h.w.dispatcher, h.pickups[in.pickup])
+		out.status = p.Status
+		for i, d := range h.drivers {
+			if p.DriverID != nil && *p.DriverID == d.DriverID {
+				out.driver = i + 1
+			}
+		}
+	default:
+		err = move(ctx, s, h.w.dispatcher, db.TransitionName(in.what), h.pickups[in.pickup],
+			func(t *db.Transition) { t.DriverID = h.drivers[in.driver-1].DriverID })
+	}
+	var refusal *db.Error
+	if errors.As(err, &refusal) {
+		out.code, out.status = refusal.Code, refusal.Status
+		switch refusal.Code {
+		case db.IllegalTransition, db.InsufficientFunds, db.DriverBusy:
+			return out, nil
+		}
+	}
+	return out, err
+}
+
+// end reads how things stand, so that the order must also lead there.
+func (h *history) end(ctx context.Context) error {
+	err := h.ask(ctx, 0, asked{what: "balance"})
+	for i := range h.pickups {
+		err = errors.Join(err, h.ask(ctx, 0, asked{what: "get", pickup: i}))
+	}
+	return err
+}
+
+// check looks for an order of the requests, one by one, with these answers.
+func (h *history) check() error {
+	if result := porcupine.CheckOperationsTimeout(townModel, h.all, 10*time.Second); result != porcupine.Ok {
+		var lines strings.Builder
+		for _, o := range h.all {
+			fmt.Fprintf(&lines, "\n%d: %d to %d: %+v: %+v", o.ClientId, o.Call, o.Return, o.Input, o.Output)
+		}
+		return fmt.Errorf("no order of these, one by one, explains the answers (%s):%s", result, &lines)
+	}
+	return nil
+}
+
+// live has some callers ask for anything, each one thing after the other.
+func (h *history) live(ctx context.Context, callers, each int) error {
+	err := first(together(callers, func(caller int) error {
+		for range each {
+			if err := h.ask(ctx, caller, h.random()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})...)
+	return errors.Join(err, h.end(ctx))
+}
+
+func rounds(n int) int {
+	if underRace {
+		return n / 5
+	}
+	return n
+}
+
+// The model is the store's: what it says of requests one by one is what the store
+// does, without sharing anything.
+func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for range rounds(20) {
+		w := d.world(ctx)
+		h := newHistory(ctx, w, func() *db.Store { return w.as })
+		if err := h.live(ctx, 1, 30); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	other := openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second}) // as another process
+	for range rounds(100) {
+		w := d.world(ctx)
+		h := newHistory(ctx, w, func() *db.Store { return []*db.Store{w.Store, other}[rand.IntN(2)] })
+		if err := h.live(ctx, 6, 6); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever shares a statement: all are asked before any is answered, so that any order
+// of them would do, and one must.
+func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	for range rounds(100) {
+		w := d.world(ctx)
+		f := w.flushing()
+		s := db.CombiningOver(f)
+		h := newHistory(ctx, w, func() *db.Store { return w.as })
+		f.release()
+		for range rand.IntN(6) { // from anywhere
+			w.must(h.ask(ctx, 0, h.random()))
+		}
+		h.store = func() *db.Store { return s }
+		f.hold()
+		done := make(chan error)
+		go func() {
+			done <- first(together(6+2*decoys, func(caller int) error { return h.ask(ctx, caller, h.random()) })...)
+		}()
+		time.Sleep(2 * time.Millisecond) // they gather; if not all do, others will
+		f.release()
+		if err := first(<-done, h.end(ctx), h.check()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// broken sends statements with a guard taken out, in whatever form.
+type broken struct {
+	db.DBTX
+	from, to string
+}
+
+func (b broken) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return b.DBTX.Query(ctx, strings.Replace(sql, b.from, b.to, 1), args...)
+}
+
+// What checks the histories finds a store that breaks the rules.
+func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for name, b := range map[string]broken{
+		"accounts are not locked":   {nil, "FOR NO KEY UPDATE OF c", ""},
+		"busy drivers are given":    {nil, "s.pickup_id IS NULL", "true"},
+		"what does not fit is paid": {nil, "f.balance_after - f.balance_before = f.delta_cents", "true"},
+		"the statuses do not count": {nil, "WHERE p.status = ANY (t.before)", "WHERE true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := openUnchecked(t)
+			// What stands behind the guards, for this is about the check alone.
+			must(d.owner.Exec(ctx, "DROP INDEX only_one_assigned_driver"))
+			must(d.owner.Exec(ctx, "ALTER TABLE accounts DROP CONSTRAINT accounts_balance_check"))
+			b.DBTX = d.DBTX()
+			for range 100 {
+				w := d.world(ctx)
+				s, other := db.CombiningOver(b), db.CombiningOver(b)
+				h := newHistory(ctx, w, func() *db.Store { return []*db.Store{s, other}[rand.IntN(2)] })
+				err := h.live(ctx, 6, 6)
+				if err == nil {
+					err = h.check()
+				}
+				if err != nil {
+					t.Logf("found: %.150s", err)
+					return
+				}
+			}
+			t.Error("not found out")
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// Several processes on one database, each combining: over few accounts, drivers and
+// pickups, nobody is told anything but what the design knows.
+func TestSeveralProcessesCombineOnOneDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	w := d.world(ctx)
+	stores := []*db.Store{d.Store}
+	for range 2 {
+		stores = append(stores, openStore(t, db.Config{URL: d.AppURL, MaxConns: 24, AcquireTimeout: 5 * time.Second}))
+	}
+	drivers := w.drivers(ctx, 5)
+	accounts := []uuid.UUID{w.purse(ctx, 20_000), w.purse(ctx, 20_000), w.purse(ctx, 20_000)}
+	var pickups sync.Map // by number
+	var created atomic.Int64
+	known := map[db.Code]bool{
+		"": true, db.IllegalTransition: true, db.InsufficientFunds: true, db.DriverBusy: true, db.NoDriverFree: true,
+	}
+	var told sync.Map
+	end := time.Now().Add(700 * time.Millisecond)
+	for _, err := range together(36, func(caller int) error {
+		s := stores[caller%len(stores)]
+		for time.Now().Before(end) {
+			account, driver := accounts[rand.IntN(len(accounts))], drivers[rand.IntN(len(drivers))]
+			var id uuid.UUID
+			n := created.Load()
+			if found, ok := pickups.Load(n - 1 - rand.Int64N(12)); ok {
+				id = found.(uuid.UUID)
+			}
+			var err error
+			switch what := rand.IntN(10); {
+			case what == 0 || id == uuid.Nil:
+				draft := w.draft(paidBy(account), costing(100))
+				_, _, err = s.CreateDrafts(ctx, w.staff, []db.Draft{draft})
+				pickups.Store(created.Add(1)-1, draft.ID)
+			case what <= 2:
+				err = w.charging(ctx, account, 10)(s)
+			case what == 3:
+				err = w.depositing(ctx, account, 20)(s)
+			default:
+				names := []db.TransitionName{"submit", "submit", "assign", "assign", "release", "cancel", "dispatch", "collect"}
+				err = move(ctx, s, w.dispatcher, names[rand.IntN(len(names))], id, func(t *db.Transition) { t.DriverID = driver.DriverID })
+			}
+			times, _ := told.LoadOrStore(code(err), new(atomic.Int64))
+			times.(*atomic.Int64).Add(1)
+			if !known[code(err)] {
+				return fmt.Errorf("told %q: %w", code(err), err)
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for c, times := range told.Range {
+		t.Logf("%q: %d", c, times.(*atomic.Int64).Load())
+	}
+}
+
+// A flush that PostgreSQL picks as the victim of a deadlock is tried again: somebody
+// else locks rows in another order.
+func TestAFlushThatLosesADeadlockIsTriedAgain(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	accounts := []uuid.UUID{w.purse(ctx, 100), w.purse(ctx, 100)}
+	sortIDs(accounts)
+	lock := "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	must(tx.Exec(ctx, lock, w.tenant, accounts[1]))
+	f := w.flushing()
+	done := make(chan []error)
+	go func() {
+		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx), w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
+	}()
+	w.awaitBlockedBy(ctx, tx)
+	must(tx.Exec(ctx, lock, w.tenant, accounts[0])) // the flush, which waited first, gives way
+	sent := f.count("CreateLedgerEntries")
+	w.must(tx.Commit(ctx))
+	if err := first(<-done...); err != nil || sent < decoys+1 || f.count("CreateLedgerEntries") != decoys+2 {
+		t.Errorf("after %d statements: %v", f.count("CreateLedgerEntries"), err)
+	}
+}

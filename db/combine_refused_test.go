@@ -1,0 +1,157 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// neighbours are how many good requests share a flush with a guilty one.
+const neighbours = 31
+
+// refuses makes the server refuse rows of a table whose column has the value, by a
+// constraint that no statement looks at before: as they come, or at the commit.
+func (w *world) refuses(ctx context.Context, table, column string, value any, atCommit bool) {
+	name := "refuse_" + table + "_" + column
+	must(w.owner.Exec(ctx, fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF NEW.%s::text = '%v' THEN
+				RAISE check_violation USING CONSTRAINT = 'pickups_note_check';
+			END IF;
+			RETURN NEW;
+		END $$`, name, column, value)))
+	kind := "CREATE TRIGGER %s AFTER INSERT OR UPDATE ON %s"
+	if atCommit {
+		kind = "CREATE CONSTRAINT TRIGGER %s AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED"
+	}
+	must(w.owner.Exec(ctx, fmt.Sprintf(kind+" FOR EACH ROW EXECUTE FUNCTION %[1]s()", name, table)))
+}
+
+// offence is a kind of request, and one that the server will refuse.
+type offence struct {
+	kind, query   string
+	table, column string // where the server refuses the value
+	value         any
+	decoy         func(int) act
+	good          func() act
+	guilty        act
+	undone        func() error // says whether something of the guilty one is left
+}
+
+func (w *world) offences(ctx context.Context) []offence {
+	purse, draft, driver := w.purse(ctx, 100), w.draft(), w.driver(ctx, 1, 1)
+	submit, assign, cancel := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
+	stays := func(id uuid.UUID, status db.PickupStatus) func() error {
+		return func() error { return w.expect(ctx, id, status) }
+	}
+	return []offence{
+		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", purse, w.decoyCharges(ctx),
+			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, purse, 1),
+			func() error { return w.expectBalance(ctx, purse, 100) }},
+		{"submit", "SubmitPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
+			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }, w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
+		{"assign", "AssignPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
+			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) },
+			w.assigning(ctx, assign, w.driver(ctx, 1, 1)), stays(assign, "SUBMITTED")},
+		{"move", "MovePickups", "pickups", "cancel_reason", "guilty", w.decoyMoves(ctx, "cancel", "DRAFT"),
+			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
+			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "guilty" }), stays(cancel, "SUBMITTED")},
+		{"create", "CreatePickups", "pickups", "id", draft.ID, w.decoyCreates(ctx),
+			func() act { return w.creating(ctx, w.draft()) }, w.creating(ctx, draft),
+			func() error { _, err := w.as.GetOne(ctx, w.staff, draft.ID); return refused(err, db.NotFound) }},
+		{"location", "LocateDrivers", "drivers", "location_version", 1, w.decoyLocations(ctx),
+			func() act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) }, w.locating(ctx, driver), nil},
+	}
+}
+
+// secondTime is a driver who was located before.
+func (w *world) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
+	must(w.owner.Exec(ctx, "UPDATE drivers SET location_version = 2 WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID))
+	return driver
+}
+
+func TestOfARefusedFlushOnlyTheGuiltyFails(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"at once", "at the commit"} {
+		t.Run(when, func(t *testing.T) {
+			ctx, w := combiningWorld(t)
+			for _, o := range w.offences(ctx) {
+				if o.kind == "location" {
+					o.decoy = func(int) act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) }
+				}
+				w.refuses(ctx, o.table, o.column, o.value, when == "at the commit")
+				var acts []act
+				for range neighbours {
+					acts = append(acts, o.good())
+				}
+				acts = append(acts[:7], append([]act{o.guilty}, acts[7:]...)...)
+				errs, f := w.sharing(o.kind, o.decoy, acts...)
+				if err := refused(errs[7], db.ValidationFailed); err != nil {
+					t.Errorf("%s: the guilty %v", o.kind, err)
+				}
+				if err := first(append(errs[:7], errs[8:]...)...); err != nil {
+					t.Errorf("%s: a neighbour: %v", o.kind, err)
+				}
+				if o.undone != nil && o.undone() != nil {
+					t.Errorf("%s: %v", o.kind, o.undone())
+				}
+				// Halved: twice the logarithm, beside the decoys and the first try.
+				if n := f.count(o.query); n > decoys+1+2*5 {
+					t.Errorf("%s: %d statements", o.kind, n)
+				}
+			}
+		})
+	}
+}
+
+// One caller in 32 whose requests the server refuses, each time.
+func TestACallerWhoIsAlwaysRefusedDoesNotSlowTheNeighbours(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	purse := w.purse(ctx, 100)
+	w.refuses(ctx, "ledger_entries", "account_id", purse, false)
+	f := w.flushing()
+	s := db.CombiningOver(f)
+	guilty := func(s *db.Store) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
+	var good []act
+	for range neighbours {
+		good = append(good, w.charging(ctx, w.account, 1))
+	}
+	errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), append(good, guilty)...)
+	if err := first(refused(errs[neighbours], db.ValidationFailed), first(errs[:neighbours]...)); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		f.hold()
+		before := f.count("CreateLedgerEntries")
+		alone := make(chan error)
+		go func() { alone <- guilty(s) }()
+		w.await(func() bool { return f.count("CreateLedgerEntries") == before+1 })
+		errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), good...)
+		if err := first(refused(<-alone, db.ValidationFailed), first(errs...)); err != nil {
+			t.Fatal(err)
+		}
+		if n := f.count("CreateLedgerEntries") - before; n != 1+decoys+1 {
+			t.Errorf("%d statements; want one of the guilty, the decoys', and one of the others", n)
+		}
+	}
+}
+
+// PostgreSQL tells the rows before it commits.
+func TestNobodyIsAcknowledgedBeforeTheCommit(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)
+	var acts []act
+	for range 8 {
+		acts = append(acts, func(s *db.Store) error {
+			return refused(enter(ctx, s, w.admin, charge(w.account, 1)), db.ValidationFailed)
+		})
+	}
+	errs, _ := w.sharing("entry", func(int) act { return acts[0] }, acts...)
+	if err := first(first(errs...), w.expectBalance(ctx, w.account, 1_000_000)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,183 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// flushing is a way to the database that knows which statements went along, and can
+// hold them back, so that requests gather behind them.
+type flushing struct {
+	db.DBTX
+
+	mu   sync.Mutex
+	open chan struct{} // statements wait until it is closed
+	sent []string      // their names
+}
+
+func (w *world) flushing() *flushing {
+	f := &flushing{DBTX: w.as.DBTX()}
+	f.hold()
+	return f
+}
+
+// hold keeps the statements that are sent from now on waiting, until release.
+func (f *flushing) hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open = make(chan struct{})
+}
+
+func (f *flushing) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.open)
+}
+
+func (f *flushing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	f.mu.Lock()
+	f.sent = append(f.sent, queryName.FindStringSubmatch(sql)[1])
+	open := f.open
+	f.mu.Unlock()
+	<-open
+	return f.DBTX.Query(ctx, sql, args...)
+}
+
+var queryName = regexp.MustCompile(`-- name: (\w+)`)
+
+// count is how often a statement was sent.
+func (f *flushing) count(name string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sent {
+		if s == name {
+			n++
+		}
+	}
+	return n
+}
+
+// decoys are the requests that go alone before the others can gather: as many as
+// flights.
+const decoys = 2
+
+// sharing has requests made that share one statement, in their order, as far as their
+// keys allow: decoys of the same kind are under way and held back until all wait.
+// Each is started only once the one before it waits.
+func (w *world) sharing(kind string, decoy func(i int) act, acts ...act) (errs []error, f *flushing) {
+	f = w.flushing()
+	return w.sharingOver(db.CombiningOver(f), f, kind, decoy, acts...), f
+}
+
+func (w *world) sharingOver(s *db.Store, f *flushing, kind string, decoy func(i int) act, acts ...act) []error {
+	errs, strays := make([]error, len(acts)), make([]error, decoys)
+	var done sync.WaitGroup
+	start := func(act act, err *error, started func() bool) {
+		done.Go(func() { *err = act(s) })
+		w.await(started)
+	}
+	for i := range decoys {
+		before, act := s.Stats()[kind].Flushes, decoy(i)
+		start(act, &strays[i], func() bool { return s.Stats()[kind].Flushes == before+1 })
+	}
+	for i, act := range acts {
+		start(act, &errs[i], func() bool { return s.Stats()[kind].Waiting == i+1 })
+	}
+	f.release()
+	done.Wait()
+	w.must(first(strays...))
+	return errs
+}
+
+// decoyCharges, and so on, are of nobody else's rows.
+func (w *world) decoyCharges(ctx context.Context) func(int) act {
+	return func(int) act { return w.charging(ctx, w.account, 1) }
+}
+
+func (w *world) decoyMoves(ctx context.Context, name db.TransitionName, status db.PickupStatus) func(int) act {
+	return func(int) act { return w.moving(ctx, name, w.at(ctx, status)) }
+}
+
+func (w *world) decoyAssigns(ctx context.Context) func(int) act {
+	return func(int) act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }
+}
+
+func (w *world) decoyCreates(ctx context.Context) func(int) act {
+	return func(int) act { return w.creating(ctx, w.draft()) }
+}
+
+func (w *world) decoyLocations(ctx context.Context) func(int) act {
+	return func(int) act { return w.locating(ctx, w.driver(ctx, 1, 1)) }
+}
+
+func (w *world) assigning(ctx context.Context, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition)) act {
+	return func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver, edits...) }
+}
+
+func (w *world) creating(ctx context.Context, d db.Draft) act {
+	return func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{d}) }
+}
+
+func (w *world) locating(ctx context.Context, driver db.Viewer) act {
+	return func(s *db.Store) error {
+		_, _, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)})
+		return err
+	}
+}
+
+// combiningWorld is what the tests of shared statements begin with.
+func combiningWorld(t *testing.T) (context.Context, *world) {
+	t.Helper()
+	t.Parallel()
+	return t.Context(), openCombining(t).world(t.Context())
+}
+
+func TestGatheredRequestsShareOneStatement(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	for _, c := range []struct {
+		kind, query string
+		decoy       func(int) act
+		act         func() act
+	}{
+		{"entry", "CreateLedgerEntries", w.decoyCharges(ctx), func() act { return w.charging(ctx, w.account, 1) }},
+		{"submit", "SubmitPickups", w.decoyMoves(ctx, "submit", "DRAFT"), func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }},
+		{"assign", "AssignPickups", w.decoyAssigns(ctx), func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }},
+		{"move", "MovePickups", w.decoyMoves(ctx, "cancel", "DRAFT"), func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) }},
+		{"create", "CreatePickups", w.decoyCreates(ctx), func() act { return w.creating(ctx, w.draft()) }},
+		{"location", "LocateDrivers", w.decoyLocations(ctx), func() act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
+	} {
+		var acts []act
+		for range 12 {
+			acts = append(acts, c.act())
+		}
+		errs, f := w.sharing(c.kind, c.decoy, acts...)
+		if err := first(errs...); err != nil || f.count(c.query) != decoys+1 {
+			t.Errorf("%s: %d statements for %d requests, %v", c.kind, f.count(c.query), decoys+len(acts), err)
+		}
+	}
+}
+
+// awaitBlockedBy waits until a session waits for the transaction.
+func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
+	pid := int32(tx.Conn().PgConn().PID())
+	w.await(func() bool {
+		return scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid)
+	})
+}
+
+func (w *world) await(what func() bool) {
+	for end := time.Now().Add(10 * time.Second); !what(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(end) {
+			w.must(errors.New("awaited in vain"))
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package db_test
+
+import (
+	"context"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// A CHECK sees the balance of before the wait: had the statement left the sum to it,
+// one charge that needs the deposit would refuse the whole flush.
+func TestAFlushOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	account := w.purse(ctx, 10)
+	tx := must(w.pool.Begin(ctx))
+	defer tx.Rollback(ctx)
+	w.must(w.depositing(ctx, account, 100)(w.over(tx)))
+	done := make(chan []error)
+	f := w.flushing()
+	go func() {
+		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
+			w.charging(ctx, account, 60), w.charging(ctx, account, 50))
+	}()
+	w.awaitBlockedBy(ctx, tx)
+	w.must(tx.Commit(ctx))
+	if err := first(first(<-done...), w.expectBalance(ctx, account, 0)); err != nil || f.count("CreateLedgerEntries") != decoys+1 {
+		t.Errorf("%v, after %d statements", err, f.count("CreateLedgerEntries"))
+	}
+}
+
+// meddling does something before each statement that has a name.
+type meddling struct {
+	db.DBTX
+	before map[string]func()
+}
+
+func (m meddling) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if name := queryName.FindStringSubmatch(sql)[1]; m.before[name] != nil {
+		m.before[name]()
+	}
+	return m.DBTX.Query(ctx, sql, args...)
+}
+
+func (m meddling) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if name := queryName.FindStringSubmatch(sql)[1]; m.before[name] != nil {
+		m.before[name]()
+	}
+	return m.DBTX.QueryRow(ctx, sql, args...)
+}
+
+func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	one, other := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
+	id := w.assigned(ctx, one)
+	release := func() { w.must(w.moving(ctx, "release", id)(w.as)) }
+	once := meddling{w.as.DBTX(), map[string]func(){"ExplainTransition": release}}
+	if err := w.assigning(ctx, id, other)(db.CombiningOver(once)); err != nil {
+		t.Error("released before the fresh read: ", err)
+	}
+	release()
+	tries := 0
+	always := meddling{w.as.DBTX(), map[string]func(){
+		"AssignPickups":     func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
+		"ExplainTransition": release,
+	}}
+	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)), db.Overloaded); err != nil || tries != 5 {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+}
+
+// A refusal that takes two reads is one that was true at a moment.
+func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	driver := w.driver(ctx, 1, 1)
+	id, holder := w.submitted(ctx), w.assigned(ctx, driver)
+	// Busy when it is tried; then free, and given this very pickup between the reads.
+	between := meddling{w.as.DBTX(), map[string]func(){"ExplainDriver": func() {
+		if w.row(ctx, holder).Status == "ASSIGNED" {
+			w.must(w.moving(ctx, "release", holder)(w.as))
+			w.must(w.assigning(ctx, id, driver)(w.as))
+		}
+	}}}
+	if err := refused(w.assigning(ctx, id, driver)(db.CombiningOver(between)), db.IllegalTransition); err != nil {
+		t.Error(err)
+	}
+
+	// The twin of a charge is paid between the reads, with all that is left.
+	account := w.purse(ctx, 10)
+	e := charge(account, 60)
+	paid := false
+	twin := meddling{w.as.DBTX(), map[string]func(){"GetAccount": func() {
+		if !paid {
+			paid = true
+			w.must(w.depositing(ctx, account, 50)(w.as))
+			w.must(enter(ctx, w.as, w.admin, e))
+		}
+	}}}
+	if _, replayed, err := db.CombiningOver(twin).Enter(ctx, w.admin, e); err != nil || !replayed {
+		t.Errorf("replayed is %t, %v", replayed, err)
+	}
+}
+
+func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openCombining(t)
+	w := d.world(ctx)
+	stores := []*db.Store{w.Store, openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})}
+	driver := w.driver(ctx, 1, 1)
+	id := w.pickup(ctx)
+	for _, name := range []db.TransitionName{"submit", "assign", "release"} {
+		errs := together(16, func(i int) error {
+			return move(ctx, stores[i%2], w.dispatcher, name, id, withKey(string(name)), func(tr *db.Transition) { tr.DriverID = driver.DriverID })
+		})
+		if err := first(errs...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if version := w.row(ctx, id).Version; version != 4 {
+		t.Errorf("moved %d times", version-1)
+	}
+	// The first of two loses: nothing is stored, and the second is judged anew.
+	broke := w.purse(ctx, 0)
+	id = w.pickup(ctx, paidBy(broke))
+	w.must(refused(w.moving(ctx, "submit", id, withKey("again"))(w.Store), db.InsufficientFunds))
+	w.must(w.depositing(ctx, broke, 500)(w.as))
+	if err := w.moving(ctx, "submit", id, withKey("again"))(w.Store); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryOnConflictNamesItsTarget(t *testing.T) {
+	t.Parallel()
+	untargeted := regexp.MustCompile(`ON CONFLICT\s+DO`)
+	for query, sql := range statements(t) {
+		if untargeted.MatchString(sql) {
+			t.Errorf("%s swallows the refusal of any constraint", query)
+		}
+	}
+}
+
+// A plan made for any arrays guesses ten rows in each: it must not go through one of
+// them for each row of another.
+func TestALargeFlushTakesAsLongAsItsRequestsAreMany(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	conn := must(w.pool.Acquire(ctx))
+	defer conn.Release()
+	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))
+	defer conn.Exec(ctx, "RESET plan_cache_mode")
+	s := w.over(conn)
+	fastest := func(n int) time.Duration {
+		best := time.Hour
+		for range 4 {
+			var entries []db.Entry
+			for range n {
+				entries = append(entries, charge(w.account, 1))
+			}
+			begin := time.Now()
+			made, err := enterAll(ctx, s, w.admin, entries)
+			best = min(best, time.Since(begin))
+			if err != nil || len(made) != n {
+				t.Fatal(len(made), err)
+			}
+		}
+		return best
+	}
+	few, many := fastest(100), fastest(1000)
+	t.Logf("100 take %v, 1000 %v", few, many)
+	if many > 30*few {
+		t.Errorf("ten times as many take %v in place of %v", many, few)
+	}
+}
