@@ -129,7 +129,7 @@ func (c *combiner[Q, A]) apart(ctx context.Context, ask Q) (A, error) {
 
 // land gives back what a flight held, and lets the next ones depart.
 func (c *combiner[Q, A]) land(group ...*request[Q, A]) {
-	// Those who were just may ask again: let them board.
+	// Those who were just answered may ask again: let them board.
 	runtime.Gosched()
 	c.mu.Lock()
 	c.release(group)
@@ -370,7 +370,7 @@ func anyIn(set map[key]struct{}, keys []key) bool {
 	return false
 }
 
-// found is the row that a request of a flush was with, if any was.
+// found is the row that a request of a flush was answered with, if any was.
 type found[T any] struct {
 	row T
 	is  bool

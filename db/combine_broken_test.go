@@ -196,7 +196,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	account := w.purse(ctx, 1_000_000)
 	drivers := w.drivers(ctx, 8)
-	end := time.Now().Add(time.Second)
+	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(800))*time.Millisecond)
 	var breaking sync.WaitGroup
 	defer breaking.Wait()
 	breaking.Go(func() {
@@ -331,7 +331,7 @@ func TestWhatIsToldIsTrueWhenBackendsAreTerminated(t *testing.T) {
 		}
 	})
 	together(16, func(int) error {
-		for range 40 {
+		for range rounds(40) {
 			e := charge(account, 1)
 			entries.Store(e.ID, code(enter(ctx, w.Store, w.admin, e)))
 		}
