@@ -235,9 +235,11 @@ func (h *history) live(ctx context.Context, callers, each int) error {
 	return errors.Join(err, h.end(ctx))
 }
 
+// rounds is how many of so many are worth it: what goes wrong is SQL, of which the
+// race detector learns nothing.
 func rounds(n int) int {
 	if underRace {
-		return n / 5
+		return max(n/8, 1)
 	}
 	return n
 }

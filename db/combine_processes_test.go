@@ -33,7 +33,7 @@ func TestSeveralProcessesCombineOnOneDatabase(t *testing.T) {
 		"": true, db.IllegalTransition: true, db.InsufficientFunds: true, db.DriverBusy: true, db.NoDriverFree: true,
 	}
 	var told sync.Map
-	end := time.Now().Add(700 * time.Millisecond)
+	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(500))*time.Millisecond)
 	for _, err := range together(36, func(caller int) error {
 		s := stores[caller%len(stores)]
 		for time.Now().Before(end) {
@@ -80,20 +80,35 @@ func TestAFlushThatLosesADeadlockIsTriedAgain(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	accounts := []uuid.UUID{w.purse(ctx, 100), w.purse(ctx, 100)}
 	sortIDs(accounts)
-	lock := "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
+	for range 5 {
+		f, lost, err := w.crossing(ctx, accounts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := f.count("CreateLedgerEntries"); lost && n == decoys+2 {
+			return
+		} else if lost {
+			t.Fatalf("%d statements", n)
+		}
+	}
+	t.Skip("five times, the busy machine had the other session find the deadlock first")
+}
+
+// crossing has a flush of charges lock the accounts while a session of somebody else
+// does from the last to the first. lost says that the flush was the victim.
+func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing, lost bool, err error) {
+	const lock = "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	must(tx.Exec(ctx, lock, w.tenant, accounts[1]))
-	f := w.flushing()
+	f = w.flushing()
 	done := make(chan []error)
 	go func() {
 		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx), w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
 	}()
 	w.awaitBlockedBy(ctx, tx)
-	must(tx.Exec(ctx, lock, w.tenant, accounts[0])) // the flush, which waited first, gives way
-	sent := f.count("CreateLedgerEntries")
-	w.must(tx.Commit(ctx))
-	if err := first(<-done...); err != nil || sent < decoys+1 || f.count("CreateLedgerEntries") != decoys+2 {
-		t.Errorf("after %d statements: %v", f.count("CreateLedgerEntries"), err)
-	}
+	// Who waited first looks for a deadlock first, and gives way.
+	_, err = tx.Exec(ctx, lock, w.tenant, accounts[0])
+	w.must(tx.Rollback(ctx))
+	return f, err == nil, first(<-done...)
 }

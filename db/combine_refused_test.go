@@ -11,7 +11,7 @@ import (
 )
 
 // neighbours are how many good requests share a flush with a guilty one.
-const neighbours = 31
+var neighbours = rounds(24) + 7
 
 // refuses makes the server refuse rows of a table whose column has the value, by a
 // constraint that no statement looks at before: as they come, or at the commit.
