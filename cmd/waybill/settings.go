@@ -50,6 +50,7 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most; the workers have as many again, at most")
+	env.boolean(&s.store.OneByOne, "one-by-one", "WAYBILL_ONE_BY_ONE", "each request has statements of its own: those that come at the same time share none")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
 	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
 	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
@@ -141,6 +142,16 @@ func (e *environment) duration(into *time.Duration, name, variable string, other
 		otherwise = d
 	}
 	e.flags.DurationVar(into, name, otherwise, usage+" ("+variable+")")
+}
+
+func (e *environment) boolean(into *bool, name, variable, usage string) {
+	otherwise := false
+	if v, ok := os.LookupEnv(variable); ok {
+		b, err := strconv.ParseBool(v)
+		e.fail(variable, "true or false", err)
+		otherwise = b
+	}
+	e.flags.BoolVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
 func (e *environment) number(into *int32, name, variable string, otherwise int32, usage string) {

@@ -18,6 +18,7 @@ type Benchmark struct {
 // All lists the benchmarks, in the order of the help.
 func All() []Benchmark {
 	return []Benchmark{
+		{"http", "requests a second of the whole server, beside pgbench with the same statements one by one", httpWork},
 		{"login-storm", "latency of a cheap request, alone and beside a storm of logins", loginStorm},
 	}
 }
