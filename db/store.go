@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"time"
 
@@ -56,14 +57,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	config.MinIdleConns = min(2, config.MaxConns)
 	config.PingTimeout = time.Second
 	settings := config.ConnConfig.RuntimeParams
-	settings["role"] = AppRole
-	settings["default_transaction_isolation"] = "read committed"
-	settings["statement_timeout"] = milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second))
-	settings["lock_timeout"] = milliseconds(cmp.Or(c.LockTimeout, 3*time.Second))
-	// An open transaction holds back the event stream.
-	settings["idle_in_transaction_session_timeout"] = milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second))
-	settings["timezone"] = "UTC"
-	settings["jit"] = "off" // for statements of milliseconds, compiling costs more than it saves
+	maps.Copy(settings, SessionSettings(c))
 	if settings["application_name"] == "" {
 		settings["application_name"] = "waybill"
 	}
@@ -87,6 +81,20 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(p, p.as, c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
 	return s, nil
+}
+
+// SessionSettings are those of each of the store's connections.
+func SessionSettings(c Config) map[string]string {
+	return map[string]string{
+		"role":                          AppRole,
+		"default_transaction_isolation": "read committed",
+		"statement_timeout":             milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
+		"lock_timeout":                  milliseconds(cmp.Or(c.LockTimeout, 3*time.Second)),
+		// An open transaction holds back the event stream.
+		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
+		"timezone":                            "UTC",
+		"jit":                                 "off", // for statements of milliseconds, compiling costs more than it saves
+	}
 }
 
 // newStore is a store whose statements go to q, and those of one viewer elsewhere.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"waybill/cmd/waybill/bench"
 	"waybill/db/dbtest"
+	"waybill/db/localpg"
 )
 
 func TestLoginStormPrintsOneLine(t *testing.T) {
@@ -38,6 +41,101 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 			t.Errorf("%+v in %s", part, out)
 		}
 	}
+}
+
+func TestHTTPBenchPrintsALineForEachWorkAndCallers(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t, invariants)
+	env := []string{"DATABASE_URL=" + d.OwnerURL}
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--accounts", "3")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, out, errors)
+	}
+	var of []string
+	for line := range strings.Lines(out) {
+		r := struct {
+			Work             string
+			Callers          int
+			PerSecond        float64 `json:"per_second"`
+			OneByOne         float64 `json:"one_by_one_per_second"`
+			Ratio            float64
+			P50              float64 `json:"p50_ms"`
+			P99              float64 `json:"p99_ms"`
+			Operations       int
+			Unexpected       int
+			Compared, Rounds any
+		}{Unexpected: -1}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		of = append(of, fmt.Sprint(r.Work, " ", r.Callers))
+		_, missing := localpg.FindProgram("pgbench")
+		if r.PerSecond <= 0 || missing == nil && (r.OneByOne <= 0 || r.Ratio <= 0) || r.P50 <= 0 || r.P99 < r.P50 || r.Operations < 1 || r.Unexpected != 0 || r.Compared != nil {
+			t.Error(line)
+		}
+	}
+	if got, want := strings.Join(of, ", "), "get 1, get 2, create 1, create 2, charge-spread 1, charge-spread 2, charge-hot 1, charge-hot 2, "+
+		"transition 1, transition 2, submit 1, submit 2, lifecycle 1, lifecycle 2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	// What pgbench submitted has its effects too, like what went over HTTP.
+	for what, query := range map[string]string{
+		"a submit without its text and charge": `SELECT count(*) FROM pickup_events AS e
+			LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.status = 'QUEUED'
+			LEFT JOIN ledger_entries AS l ON l.tenant_id = e.tenant_id AND l.pickup_id = e.pickup_id
+			WHERE e.transition = 'submit' AND (m.id IS NULL OR l.id IS NULL)`,
+		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
+		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
+		"a road that was left":         `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED', 'DELIVERED')`,
+	} {
+		var n int
+		if err := d.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d times %s: %v", n, what, err)
+		}
+	}
+}
+
+func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t, invariants)
+	dir := t.TempDir()
+	other := filepath.Join(dir, "ready.json")
+	startDevBy(t, nil, dir, other, []string{"DATABASE_URL=" + dbtest.New(t, invariants).OwnerURL})
+	env := []string{"DATABASE_URL=" + d.OwnerURL}
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--work", "create", "--callers", "2",
+		"--seconds", "0.5", "--rounds", "1", "--rate", "40", "--accounts", "2", "--one-by-one", "--ready-file", other)
+	var r struct {
+		PerSecond  float64 `json:"per_second"`
+		Operations int
+		Rate       float64
+		Combined   bool
+		OneByOne   *float64 `json:"one_by_one_per_second"`
+		Ratio      *float64
+		Compared   struct {
+			PerSecond float64 `json:"per_second"`
+			P99       float64 `json:"p99_ms"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || errors != "" {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
+	}
+	if r.Operations != 20 || r.Rate != 40 || r.PerSecond > 60 || r.Combined || r.OneByOne != nil || r.Ratio != nil || !strings.Contains(out, `"ratio":null`) {
+		t.Errorf("%s", out)
+	}
+	if r.Compared.PerSecond <= 0 || r.Compared.P99 <= 0 {
+		t.Errorf("the other server: %s", out)
+	}
+}
+
+func TestHTTPBenchWithoutPgbenchSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t, invariants)
+	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_PG_BIN=" + t.TempDir(), "PATH="}
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--work", "get", "--accounts", "1")
+	if code != 0 || strings.Count(errors, "\n") != 1 || strings.Count(out, `"one_by_one_per_second":null,"ratio":null`) != 2 {
+		t.Errorf("exit code %d: %s%s", code, out, errors)
+	}
+	has(t, errors, "there is no pgbench")
 }
 
 func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
@@ -72,6 +170,10 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		"bench login-storm --nonsense":     "see: waybill bench login-storm -h",
 		"bench login-storm --rate 0":       "--rate, --duration, --rounds and --callers must be positive",
 		"bench login-storm --callers many": "see: waybill bench login-storm -h",
+		"bench http --callers 1,0":         "a number of callers is at least 1; see: waybill bench http -h",
+		"bench http --work get,put":        `there is no "put"; see: waybill bench http -h`,
+		"bench http --seconds 0":           "--seconds, --rounds and --accounts must be positive",
+		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",
 	} {
 		code, out, errors := ended(t, "", nil, strings.Fields(args)...)
 		if code != 1 || out != "" || strings.Count(errors, "\n") != 1 {

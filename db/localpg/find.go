@@ -111,6 +111,17 @@ func installedFolders() []string {
 	return append(dirs, newestFirst("/usr/local/opt/postgresql@*/bin")...)
 }
 
+// FindProgram gives the path of one of PostgreSQL's programs that it can do without,
+// such as pgbench: next to those of a server, or in PATH.
+func FindProgram(name string) (string, error) {
+	for _, dir := range installedFolders() {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
 var number = regexp.MustCompile(`\d+`)
 
 func newestFirst(pattern string) []string {

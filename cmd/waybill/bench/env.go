@@ -82,7 +82,9 @@ func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 	owner, app = e.databaseURL, e.databaseURL
 	if owner == "" {
 		e.Say("starting a PostgreSQL of its own, with fsync on")
-		server, err := localpg.Start(ctx, localpg.Options{Durable: true})
+		server, err := localpg.Start(ctx, localpg.Options{
+			Durable: true, Settings: map[string]string{"max_connections": "400"}, // 256 callers one by one
+		})
 		if err != nil {
 			return "", "", err
 		}
@@ -96,16 +98,24 @@ func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 }
 
 // Serve runs "waybill serve" in a process of its own, so that client and server share no
-// runtime, and gives its URL. The log goes to standard error.
+// runtime, and gives its URL. What it logs, errors alone, goes to standard error.
 func (e *Env) Serve(ctx context.Context, databaseURL string, args ...string) (url string, err error) {
+	s, err := e.serve(databaseURL, os.Stderr, append([]string{"--log-level", "error"}, args...))
+	if err != nil {
+		return "", err
+	}
+	return s.ready(ctx)
+}
+
+func (e *Env) serve(databaseURL string, log *os.File, args []string) (*server, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	s, err := startServer(program, databaseURL, args)
+	s, err := startServer(program, databaseURL, log, args)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	e.stops = append(e.stops, s.stop)
-	return s.ready(ctx)
+	return s, nil
 }

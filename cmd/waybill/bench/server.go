@@ -21,11 +21,11 @@ type server struct {
 }
 
 // startServer has a goroutine stay on its thread, whose end Linux tells the process of.
-func startServer(program, databaseURL string, args []string) (*server, error) {
-	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--drain", "0", "--log-level", "error"}, args...)
+func startServer(program, databaseURL string, log *os.File, args []string) (*server, error) {
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--drain", "0"}, args...)
 	s := &server{cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
-	s.cmd.Stderr = os.Stderr
+	s.cmd.Stderr = log
 	guard(s.cmd)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

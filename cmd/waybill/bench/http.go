@@ -1,0 +1,458 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+)
+
+// httpBench is the benchmark http: its settings, and what it talks to.
+type httpBench struct {
+	works    []work
+	callers  []int
+	seconds  float64
+	rounds   int
+	rate     float64
+	accounts int
+	oneByOne bool
+	serve    string // further flags
+	compare  otherServer
+
+	ours, theirs *world // theirs is nil without another
+	owner        *pgx.Conn
+	server       *server
+	log          *os.File // the server's
+	postmaster   int      // 0: on another machine, or not to be found
+	pgbench      *pgbench // nil without
+}
+
+// otherServer is one that runs already.
+type otherServer struct{ url, tenant, token, readyFile string }
+
+func (b *httpBench) register(flags *flag.FlagSet) {
+	flags.Func("work", "only these, with commas between: "+strings.Join(workNames(), ", "), b.setWorks)
+	flags.Func("callers", "how many call at once, with commas between (default 1,32,256)", b.setCallers)
+	flags.Float64Var(&b.seconds, "seconds", 3, "how long each is measured in a round, over HTTP and again one by one")
+	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
+	flags.Float64Var(&b.rate, "rate", 0, "operations a second at a fixed rate: their latency counts from when each was to start; without the one by one (default: as many as the callers get done)")
+	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
+	flags.BoolVar(&b.oneByOne, "one-by-one", false, "the server shares no statements among requests")
+	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between; else it has its defaults")
+	flags.StringVar(&b.compare.url, "compare", "", "the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, and what is made there stays")
+	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
+	flags.StringVar(&b.compare.token, "token", "", "an admin's token there")
+	flags.StringVar(&b.compare.readyFile, "ready-file", "", "take all three from the file that dev writes")
+}
+
+func workNames() (names []string) {
+	for _, w := range works() {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+func (b *httpBench) setWorks(text string) error {
+	b.works = nil
+	for name := range strings.SplitSeq(text, ",") {
+		i := slices.Index(workNames(), name)
+		if i < 0 {
+			return fmt.Errorf("there is no %q", name)
+		}
+		b.works = append(b.works, works()[i])
+	}
+	return nil
+}
+
+func (b *httpBench) setCallers(text string) error {
+	b.callers = nil
+	for number := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			return errors.New("a number of callers is at least 1")
+		}
+		b.callers = append(b.callers, n)
+	}
+	return nil
+}
+
+func (b *httpBench) check() error {
+	if b.seconds <= 0 || b.rounds < 1 || b.accounts < 1 || b.rate < 0 {
+		return errors.New("--seconds, --rounds and --accounts must be positive, --rate not negative")
+	}
+	if b.rate > 0 && b.rate*b.seconds < 1 {
+		return errors.New("--rate times --seconds is less than one operation")
+	}
+	if err := b.compare.read(); err != nil {
+		return err
+	}
+	if b.compare.url != "" && (b.compare.tenant == "" || b.compare.token == "") {
+		return errors.New("--compare needs --tenant and --token, or --ready-file")
+	}
+	return nil
+}
+
+// read takes what is not given from the ready file.
+func (o *otherServer) read() error {
+	if o.readyFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(o.readyFile)
+	if err != nil {
+		return err
+	}
+	var ready struct {
+		URL    string
+		Tenant string
+		Users  []struct {
+			Role  db.UserRole
+			Token string
+		}
+	}
+	if err := json.Unmarshal(text, &ready); err != nil {
+		return fmt.Errorf("%s is not a file that dev writes: %w", o.readyFile, err)
+	}
+	o.url, o.tenant = cmp.Or(o.url, ready.URL), cmp.Or(o.tenant, ready.Tenant)
+	for _, u := range ready.Users {
+		if u.Role == db.UserRoleAdmin {
+			o.token = cmp.Or(o.token, u.Token)
+		}
+	}
+	return nil
+}
+
+func httpWork(ctx context.Context, env *Env, args []string) error {
+	b := httpBench{works: works(), callers: []int{1, 32, 256}}
+	b.register(env.Flags)
+	if err := env.Parse(args); err != nil {
+		return err
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	if err := b.prepare(ctx, env); err != nil {
+		return err
+	}
+	env.Say("%s", httpHeader)
+	var unexpected error
+	for _, w := range b.works {
+		for _, callers := range b.callers {
+			line, err := b.measure(ctx, w, callers)
+			if err != nil {
+				return err
+			}
+			if err := env.Report(line, line.String()); err != nil {
+				return err
+			}
+			unexpected = cmp.Or(unexpected, line.err)
+		}
+	}
+	m := ThisMachine()
+	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	return unexpected
+}
+
+// rowsToGet is how many pickups the work "get" reads, by chance.
+const rowsToGet = 1000
+
+func (b *httpBench) prepare(ctx context.Context, env *Env) error {
+	ownerURL, app, err := env.Database(ctx)
+	if err != nil {
+		return err
+	}
+	if b.owner, err = pgx.Connect(ctx, ownerURL); err != nil {
+		return err
+	}
+	env.stops = append(env.stops, func() error { return b.owner.Close(context.WithoutCancel(ctx)) })
+	b.findDatabase()
+	tenant, err := env.Tenant(ctx, ownerURL)
+	if err != nil {
+		return err
+	}
+	admin, err := tenant.User(ctx, db.UserRoleAdmin, "no password")
+	if err != nil {
+		return err
+	}
+	token, err := tenant.Token(ctx, admin)
+	if err != nil {
+		return err
+	}
+	url, err := b.start(ctx, env, app)
+	if err != nil {
+		return err
+	}
+	env.Say("preparing accounts, users and pickups")
+	crew := slices.Max(b.callers)
+	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, rowsToGet, crew); err != nil {
+		return err
+	}
+	if o := b.compare; o.url != "" {
+		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, rowsToGet, crew); err != nil {
+			return err
+		}
+	}
+	if b.rate > 0 {
+		return nil
+	}
+	if b.pgbench, err = env.newPgbench(app); b.pgbench != nil {
+		b.pgbench.know(tenant.ID, b.ours)
+	}
+	return err
+}
+
+// findDatabase finds the process of a database on this machine.
+func (b *httpBench) findDatabase() {
+	host := b.owner.Config().Host
+	if network, _ := pgconn.NetworkAddress(host, 0); network == "unix" || host == "localhost" || strings.HasPrefix(host, "127.") {
+		b.postmaster, _ = postmasterOf(int(b.owner.PgConn().PID()))
+	}
+}
+
+// start runs the server, which logs to a file: as it would, and nobody has to read it.
+func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (url string, err error) {
+	if b.log, err = os.CreateTemp("", "waybill-bench-"); err != nil {
+		return "", err
+	}
+	env.stops = append(env.stops, func() error { return errors.Join(b.log.Close(), os.Remove(b.log.Name())) })
+	log, err := os.OpenFile(b.log.Name(), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	// The users' passwords are no part of what is measured.
+	args := append([]string{"--bcrypt-cost", "4"}, strings.Fields(b.serve)...)
+	if b.oneByOne {
+		args = append(args, "--combine=false")
+	}
+	if b.server, err = env.serve(databaseURL, log, args); err != nil {
+		return "", err
+	}
+	if url, err = b.server.ready(ctx); err != nil && ctx.Err() == nil {
+		io.Copy(os.Stderr, b.log)
+	}
+	return url, err
+}
+
+// side is one of the servers, while one work is measured.
+type side struct {
+	world   *world
+	callers []*caller
+	guess   float64 // operations a second, to prepare for
+	rates   []float64
+	all     httpLoaded
+}
+
+func newSide(w *world, callers int) *side {
+	return &side{world: w, callers: w.callers(callers), guess: 2000}
+}
+
+// run does the work for so long, on rows of its own.
+func (s *side) run(ctx context.Context, w work, seconds, rate float64, watch func(run func() error) error) (loaded *httpLoaded, err error) {
+	run := newIDs()
+	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
+	l.operate = func(c *caller, n int64) error { return w.operate(c, run, n) }
+	if w.drafts {
+		l.most = int64(2*max(rate, s.guess)*seconds) + int64(4*len(s.callers))
+		if run, err = s.world.prepare(ctx, l.most); err != nil {
+			return nil, err
+		}
+	}
+	err = watch(func() error {
+		loaded, err = l.run(ctx)
+		return err
+	})
+	if err == nil {
+		s.guess = loaded.perSecond()
+	}
+	return loaded, err
+}
+
+// count keeps what a round came to.
+func (s *side) count(l *httpLoaded) {
+	s.rates = append(s.rates, l.perSecond())
+	s.all.add(l)
+	s.all.took += l.took
+}
+
+// measure does one work with so many callers: over HTTP and one by one in turn.
+func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine, error) {
+	sides := []*side{newSide(b.ours, callers)}
+	if b.theirs != nil {
+		sides = append(sides, newSide(b.theirs, callers))
+	}
+	unwatched := func(run func() error) error { return run() }
+	for _, s := range sides {
+		if _, err := s.run(ctx, w, min(b.seconds, 1), 0, unwatched); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.settle(ctx); err != nil {
+		return nil, err
+	}
+	var used cpu
+	singles := b.singles(w, callers, sides[0].guess)
+	for range b.rounds {
+		for i, s := range sides {
+			watch := unwatched
+			if i == 0 {
+				watch = func(run func() error) error { return b.watch(&used, run) }
+			}
+			loaded, err := s.run(ctx, w, b.seconds, b.rate, watch)
+			if err != nil {
+				return nil, err
+			}
+			s.count(loaded)
+		}
+		if err := singles.round(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return b.line(w, callers, sides, singles, used), nil
+}
+
+// settle has the planner know what was prepared, and empties the server's log.
+func (b *httpBench) settle(ctx context.Context) error {
+	text, err := scripts.ReadFile("pgbench/settle.sql")
+	if err != nil {
+		return err
+	}
+	if _, err := b.owner.Exec(ctx, string(text)); err != nil {
+		return err
+	}
+	return b.log.Truncate(0)
+}
+
+// cpu is what the three have used. Without /proc, nothing is known.
+type cpu struct{ client, server, database time.Duration }
+
+func (b *httpBench) watch(used *cpu, run func() error) error {
+	before := b.cpu()
+	err := run()
+	after := b.cpu()
+	used.client += after.client - before.client
+	used.server += after.server - before.server
+	used.database += after.database - before.database
+	return err
+}
+
+func (b *httpBench) cpu() (now cpu) {
+	now.client, _ = cpuOf(os.Getpid())
+	now.server, _ = cpuOf(b.server.cmd.Process.Pid)
+	if b.postmaster != 0 {
+		now.database, _ = cpuOfAll(b.postmaster)
+	}
+	return now
+}
+
+// singles are pgbench's rounds of one work.
+type singles struct {
+	*httpBench
+	work    work
+	clients []int // what is tried; after the first round, the best alone
+	guess   float64
+	tried   bool
+	rates   []float64
+}
+
+func (b *httpBench) singles(w work, callers int, guess float64) *singles {
+	s := &singles{httpBench: b, work: w, clients: []int{callers}, guess: guess}
+	if w.hot || b.accounts == 1 { // fewer clients get more done on one row
+		s.clients = slices.Compact(slices.Sorted(slices.Values([]int{1, min(2, callers), callers})))
+	}
+	return s
+}
+
+func (s *singles) round(ctx context.Context) error {
+	if s.pgbench == nil {
+		return nil
+	}
+	best, clients := 0.0, 0
+	for _, n := range s.clients {
+		rate, err := s.run(ctx, n)
+		if err != nil {
+			return err
+		}
+		if rate > best {
+			best, clients = rate, n
+		}
+	}
+	s.clients, s.rates = []int{clients}, append(s.rates, best)
+	return nil
+}
+
+// run has pgbench do the work, on rows of its own, of which there must be enough.
+func (s *singles) run(ctx context.Context, clients int) (float64, error) {
+	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.spread}
+	if s.work.hot {
+		r.accounts = 1
+	}
+	if !s.tried {
+		if err := s.rows(ctx, &r, 1); err != nil {
+			return 0, err
+		}
+		if err := s.pgbench.try(ctx, r); err != nil {
+			return 0, err
+		}
+		s.tried = true
+	}
+	// Each client plans its statements anew, six times: that second is not counted.
+	r.clients, r.seconds, r.warm = clients, s.seconds, 1+clients/64
+	for {
+		rows := int64(2*s.guess*(s.seconds+float64(r.warm))) + int64(100*clients)
+		if err := s.rows(ctx, &r, rows); err != nil {
+			return 0, err
+		}
+		rate, err := s.pgbench.run(ctx, r)
+		if errors.Is(err, errDraftsUsedUp) {
+			s.guess *= 2
+			continue
+		}
+		s.guess = rate
+		return rate, err
+	}
+}
+
+// rows prepares what the run takes: drafts, or ids for new rows.
+func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) {
+	r.drafts = n
+	switch {
+	case s.work.drafts:
+		r.made, err = s.ours.prepare(ctx, n)
+	case s.work.name == "get":
+		r.made = s.ours.drafts
+	default:
+		r.made = newIDs()
+	}
+	return err
+}
+
+// median of the rounds; 0 without any.
+func median(rates []float64) float64 {
+	if len(rates) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(rates))
+	return sorted[len(sorted)/2]
+}
+
+// tidy has as many digits as mean something.
+func tidy(f float64) float64 {
+	if f >= 1000 {
+		return math.Round(f)
+	}
+	return math.Round(100*f) / 100
+}

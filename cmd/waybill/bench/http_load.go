@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// httpLoad is a load over HTTP, by callers who each wait for their answers. With a
+// rate, an operation counts from when it was to start, as in Load, but that no more
+// run at once than there are callers.
+type httpLoad struct {
+	callers []*caller
+	operate func(c *caller, n int64) error
+	For     time.Duration
+	rate    float64 // operations a second; 0: as many as there come
+	most    int64   // operations; 0: as many as there come
+}
+
+// httpLoaded is what came of it.
+type httpLoaded struct {
+	Latencies  Latencies
+	took       time.Duration
+	done       int64
+	unexpected int64
+	err        error // the first of them
+}
+
+func (l *httpLoaded) perSecond() float64 { return float64(l.done) / l.took.Seconds() }
+
+// run ends when the time is over, or all is done. What fails is counted.
+func (l httpLoad) run(ctx context.Context) (*httpLoaded, error) {
+	for _, c := range l.callers {
+		if err := c.wire.dial(ctx); err != nil {
+			return nil, err
+		}
+		defer c.wire.close()
+	}
+	// Who is cut off has nothing to wait for.
+	defer context.AfterFunc(ctx, func() {
+		for _, c := range l.callers {
+			c.cut()
+		}
+	})()
+	var (
+		result  httpLoaded
+		next    atomic.Int64
+		running sync.WaitGroup
+		mu      sync.Mutex
+		start   = time.Now()
+	)
+	for _, c := range l.callers {
+		running.Go(func() {
+			mine := l.call(ctx, c, &next, start)
+			mu.Lock()
+			defer mu.Unlock()
+			result.add(mine)
+		})
+	}
+	running.Wait()
+	result.took = time.Since(start)
+	return &result, ctx.Err()
+}
+
+// add takes over what came of one caller's.
+func (l *httpLoaded) add(other *httpLoaded) {
+	l.Latencies.Add(&other.Latencies)
+	l.done += other.done
+	l.unexpected += other.unexpected
+	if l.err == nil {
+		l.err = other.err
+	}
+}
+
+// call is one caller's part.
+func (l httpLoad) call(ctx context.Context, c *caller, next *atomic.Int64, start time.Time) *httpLoaded {
+	var mine httpLoaded
+	end := start.Add(l.For)
+	for ctx.Err() == nil {
+		n := next.Add(1) - 1
+		begin := time.Now()
+		if l.rate > 0 {
+			begin = start.Add(time.Duration(float64(n) / l.rate * float64(time.Second)))
+			if begin.Before(end) && sleepUntil(ctx, begin) != nil {
+				break
+			}
+		}
+		if !begin.Before(end) || l.most > 0 && n >= l.most {
+			break
+		}
+		err := l.operate(c, n)
+		mine.Latencies.Record(time.Since(begin))
+		if err == nil {
+			mine.done++
+			continue
+		}
+		mine.unexpected++
+		if mine.err == nil {
+			mine.err = err
+		}
+		if !errors.Is(err, errStatus) && !c.again(ctx) {
+			break
+		}
+	}
+	return &mine
+}

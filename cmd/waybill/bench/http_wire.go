@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+// The load generator shares its processors with what it measures: it writes requests
+// that are put together from ready bytes, and reads of an answer what it must.
+
+// wire is a keep-alive connection.
+type wire struct {
+	address string
+	conn    net.Conn
+	in      *bufio.Reader
+	out     []byte // of the request, used again
+}
+
+func (w *wire) dial(ctx context.Context) (err error) {
+	w.conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", w.address)
+	if err != nil {
+		return err
+	}
+	if w.in == nil {
+		w.in = bufio.NewReaderSize(nil, 8<<10)
+	}
+	w.in.Reset(w.conn)
+	return nil
+}
+
+func (w *wire) close() {
+	if w.conn != nil {
+		w.conn.Close()
+		w.conn = nil
+	}
+}
+
+// errStatus: the server answered, and not as it should.
+var errStatus = errors.New("unexpected answer")
+
+// exchange sends w.out and reads the answer to its end. After an error other than
+// errStatus, the connection is of no use any more.
+func (w *wire) exchange(want int) error {
+	if _, err := w.conn.Write(w.out); err != nil {
+		return err
+	}
+	status, body, err := readResponse(w.in, want)
+	if err != nil {
+		return err
+	}
+	if status != want {
+		line, _, _ := bytes.Cut(w.out, []byte(" HTTP/"))
+		return fmt.Errorf("%w: %s: %d, not %d: %s", errStatus, line, status, want, body)
+	}
+	return nil
+}
+
+// readResponse reads an answer to its end, and gives its body if the status is not the
+// one wanted. It knows what servers answer that keep the connection: a length, or chunks.
+func readResponse(in *bufio.Reader, want int) (status int, body []byte, err error) {
+	line, err := readLine(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(line) < 12 || string(line[:9]) != "HTTP/1.1 " {
+		return 0, nil, fmt.Errorf("not an answer: %.40q", line)
+	}
+	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return 0, nil, fmt.Errorf("not a status: %.40q", line)
+	}
+	length, chunked, closes := int64(-1), false, false
+	for {
+		line, err := readLine(in)
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch {
+		case named(name, "content-length"):
+			if length, err = strconv.ParseInt(string(value), 10, 64); err != nil || length < 0 {
+				return 0, nil, fmt.Errorf("not a length: %.40q", line)
+			}
+		case named(name, "transfer-encoding"):
+			chunked = named(value, "chunked")
+		case named(name, "connection"):
+			closes = named(value, "close")
+		}
+	}
+	var keep *bytes.Buffer
+	if status != want {
+		keep = &bytes.Buffer{}
+	}
+	switch {
+	case status == 204 || status == 304:
+	case chunked:
+		err = skipChunks(in, keep)
+	case length >= 0:
+		err = skip(in, keep, length)
+	default:
+		err = errors.New("the answer has no length")
+	}
+	if err == nil && closes {
+		err = errors.New("the server closes the connection")
+	}
+	if keep != nil {
+		body = keep.Bytes()
+	}
+	return status, body, err
+}
+
+func skipChunks(in *bufio.Reader, keep *bytes.Buffer) error {
+	for {
+		line, err := readLine(in)
+		if err != nil {
+			return err
+		}
+		size, _, _ := bytes.Cut(line, []byte(";"))
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(size)), 16, 64)
+		if err != nil || n < 0 {
+			return fmt.Errorf("not a chunk: %.40q", line)
+		}
+		if n == 0 {
+			break
+		}
+		if err := skip(in, keep, n); err != nil {
+			return err
+		}
+		if line, err := readLine(in); err != nil || len(line) > 0 {
+			return errors.Join(err, errors.New("a chunk is longer than it says"))
+		}
+	}
+	for { // trailers
+		line, err := readLine(in)
+		if err != nil || len(line) == 0 {
+			return err
+		}
+	}
+}
+
+// skip reads n bytes; those of an answer that nobody expected are kept.
+func skip(in *bufio.Reader, keep *bytes.Buffer, n int64) error {
+	if keep != nil {
+		_, err := io.CopyN(keep, in, n)
+		return err
+	}
+	for n > 0 {
+		skipped, err := in.Discard(int(min(n, 1<<20)))
+		if n -= int64(skipped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(line, "\r\n"), nil
+}
+
+// named compares with a name in lower case.
+func named(given []byte, name string) bool {
+	return len(given) == len(name) && bytes.EqualFold(given, []byte(name))
+}

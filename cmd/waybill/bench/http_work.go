@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"waybill/db"
+)
+
+// work is one kind of operation, over HTTP and by pgbench.
+type work struct {
+	name   string
+	script string // in the folder pgbench
+	drafts bool   // each operation takes a draft that was made for it
+	hot    bool   // all are about one account
+	// operate does the nth, on the drafts or with the ids of this run.
+	operate func(c *caller, run ids, n int64) error
+}
+
+func works() []work {
+	return []work{
+		{name: "get", script: "get", operate: func(c *caller, _ ids, _ int64) error {
+			return c.get(db.UserRoleStaff, "/v1/pickups/", c.world.drafts.at(c.random.Int64N(c.world.read)))
+		}},
+		{name: "create", script: "create", operate: (*caller).create},
+		{name: "charge-spread", script: "charge", operate: func(c *caller, run ids, n int64) error {
+			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.spread)), run.at(n))
+		}},
+		{name: "charge-hot", script: "charge", hot: true, operate: func(c *caller, run ids, n int64) error {
+			return c.charge(c.world.accounts.at(0), run.at(n))
+		}},
+		{name: "transition", script: "transition", drafts: true, operate: func(c *caller, run ids, n int64) error {
+			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameCancel)
+		}},
+		{name: "submit", script: "submit", drafts: true, operate: func(c *caller, run ids, n int64) error {
+			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameSubmit)
+		}},
+		{name: "lifecycle", script: "lifecycle", operate: (*caller).live},
+	}
+}
+
+// caller sends one request after another.
+type caller struct {
+	wire
+	world  *world
+	number int64
+	heads  map[db.UserRole]string // what the headers of each role's requests begin with
+	random *rand.Rand
+	body   []byte // of the request, used again
+}
+
+func (w *world) callers(n int) []*caller {
+	all := make([]*caller, n)
+	for i := range all {
+		c := &caller{wire: wire{address: w.host}, world: w, number: int64(i), heads: map[db.UserRole]string{}}
+		c.random = rand.New(rand.NewPCG(1, uint64(i)))
+		for role, tokens := range w.tokens {
+			c.heads[role] = " HTTP/1.1\r\nHost: " + w.host + "\r\nAuthorization: Bearer " + tokens[i%len(tokens)] + "\r\n"
+		}
+		all[i] = c
+	}
+	return all
+}
+
+// cut ends what it waits for.
+func (c *caller) cut() { c.conn.SetDeadline(time.Unix(1, 0)) }
+
+// again makes a new connection in place of a broken one.
+func (c *caller) again(ctx context.Context) bool {
+	c.conn.Close()
+	return ctx.Err() == nil && c.dial(ctx) == nil
+}
+
+func (c *caller) get(role db.UserRole, path, id string) error {
+	c.out = append(c.out[:0], "GET "...)
+	c.out = append(append(c.out, path...), id...)
+	c.out = append(append(c.out, c.heads[role]...), "\r\n"...)
+	return c.exchange(200)
+}
+
+// post sends c.body, if there is one.
+func (c *caller) post(role db.UserRole, want int, path ...string) error {
+	c.out = append(c.out[:0], "POST "...)
+	for _, part := range path {
+		c.out = append(c.out, part...)
+	}
+	c.out = append(c.out, c.heads[role]...)
+	if len(c.body) > 0 {
+		c.out = append(c.out, "Content-Type: application/json\r\n"...)
+	}
+	c.out = append(c.out, "Content-Length: "...)
+	c.out = strconv.AppendInt(c.out, int64(len(c.body)), 10)
+	c.out = append(append(c.out, "\r\n\r\n"...), c.body...)
+	return c.exchange(want)
+}
+
+func (c *caller) charge(account, id string) error {
+	c.body = append(append(append(c.body[:0], `{"id":"`...), id...), `","amount_cents":1}`...)
+	return c.post(db.UserRoleAdmin, 201, "/v1/accounts/", account, "/charges")
+}
+
+func (c *caller) create(run ids, n int64) error {
+	c.body = append(append(c.body[:0], `{"id":"`...), run.at(n)...)
+	c.body = append(append(c.body, `","facility_id":"`...), c.world.facility...)
+	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.spread)...)
+	c.body = strconv.AppendInt(append(c.body, `","price_cents":`...), priceCents, 10)
+	c.body = append(c.body, `,"pickup_address":"`+pickupAddress+`","dropoff_address":"`+dropoffAddress+`"}`...)
+	return c.post(db.UserRoleStaff, 201, "/v1/pickups")
+}
+
+func (c *caller) move(role db.UserRole, pickup string, transition db.TransitionName) error {
+	c.body = c.body[:0]
+	return c.post(role, 200, "/v1/pickups/", pickup, "/", string(transition))
+}
+
+// road is the way of a pickup after it was assigned, and whose each step is.
+var road = []struct {
+	transition db.TransitionName
+	role       db.UserRole
+}{
+	{db.TransitionNameCollect, db.UserRoleDispatcher},
+	{db.TransitionNameReceive, db.UserRoleHub},
+	{db.TransitionNamePack, db.UserRoleHub},
+	{db.TransitionNameShip, db.UserRoleHub},
+	{db.TransitionNameDeliver, db.UserRoleHub},
+}
+
+// live takes a pickup from its draft to its delivery, with a driver of the caller's own.
+func (c *caller) live(run ids, n int64) error {
+	if err := c.create(run, n); err != nil {
+		return err
+	}
+	id := run.at(n)
+	if err := c.move(db.UserRoleStaff, id, db.TransitionNameSubmit); err != nil {
+		return err
+	}
+	c.body = append(append(append(c.body[:0], `{"driver_id":"`...), c.world.drivers.at(c.number)...), `"}`...)
+	if err := c.post(db.UserRoleDispatcher, 200, "/v1/pickups/", id, "/assign"); err != nil {
+		return err
+	}
+	for _, step := range road {
+		if err := c.move(step.role, id, step.transition); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package bench
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	randv2 "math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// ids are the first half of a run of ids, in the order of time like the server's own.
+// The second half is a number, which pgbench can count too.
+type ids string
+
+func newIDs() ids { return ids(uuid.Must(uuid.NewV7()).String()[:24]) }
+
+func (i ids) at(n int64) string {
+	const digits = "0123456789abcdef"
+	var text [36]byte
+	copy(text[:], i)
+	for at := len(text) - 1; at >= len(i); at-- {
+		text[at] = digits[n&15]
+		n >>= 4
+	}
+	return string(text[:])
+}
+
+// world is a tenant of a running server, with what the work needs: it is made over HTTP,
+// so that any server will do.
+type world struct {
+	client   *http.Client
+	base     string
+	host     string
+	tenant   string // slug
+	tokens   map[db.UserRole][]string
+	users    map[db.UserRole]string // the id of the first one
+	facility string
+	accounts ids
+	spread   int64 // how many accounts
+	drivers  ids
+	crew     int64 // how many drivers
+	drafts   ids   // those that are read
+	read     int64 // how many
+}
+
+const (
+	perRole        = 4 // users of each role: callers share them
+	priceCents     = 500
+	pickupAddress  = "2401 Mission St, San Francisco"
+	dropoffAddress = "1 Lab Way, South San Francisco"
+)
+
+func newWorld(ctx context.Context, base, tenant, adminToken string, spread, read, crew int) (*world, error) {
+	base = strings.TrimSuffix(base, "/")
+	at, err := url.Parse(base)
+	if err != nil || at.Scheme != "http" || at.Host == "" {
+		return nil, fmt.Errorf("%s is not the URL of a server without TLS: http://host:port", base)
+	}
+	w := &world{
+		client: NewClient(16), base: base, host: at.Host, tenant: tenant,
+		tokens: map[db.UserRole][]string{db.UserRoleAdmin: {adminToken}}, users: map[db.UserRole]string{},
+		accounts: newIDs(), spread: int64(spread), drivers: newIDs(), crew: int64(crew), read: int64(read),
+	}
+	if at.Port() == "" {
+		w.host += ":80"
+	}
+	if err := w.furnish(ctx); err != nil {
+		return nil, fmt.Errorf("cannot prepare %s: %w", base, err)
+	}
+	return w, nil
+}
+
+// furnish makes users of each role, a facility that they see, accounts with money, and
+// drivers who are free.
+func (w *world) furnish(ctx context.Context) (err error) {
+	var made struct{ ID string }
+	if err := w.do(ctx, "POST", "/v1/facilities", object{
+		"name": "Benchmark", "address": pickupAddress, "latitude": 37.7583, "longitude": -122.4186,
+	}, &made); err != nil {
+		return err
+	}
+	w.facility = made.ID
+	if err := w.do(ctx, "POST", "/v1/groups", object{"name": "Benchmark"}, &made); err != nil {
+		return err
+	}
+	group := "/v1/groups/" + made.ID
+	if err := w.do(ctx, "PUT", group+"/facilities/"+w.facility, nil, nil); err != nil {
+		return err
+	}
+	for range perRole {
+		for _, role := range []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub} {
+			if err := w.hire(ctx, role, group); err != nil {
+				return err
+			}
+		}
+	}
+	if err := each(ctx, w.spread, w.openAccount); err != nil {
+		return err
+	}
+	if err := each(ctx, w.crew, func(ctx context.Context, n int64) error {
+		return w.do(ctx, "POST", "/v1/drivers", object{"id": w.drivers.at(n), "name": "Benchmark"}, nil)
+	}); err != nil {
+		return err
+	}
+	w.drafts, err = w.prepare(ctx, w.read)
+	return err
+}
+
+// hire makes a user and logs in as them. Staff have a phone, to which the texts go.
+func (w *world) hire(ctx context.Context, role db.UserRole, group string) error {
+	var made struct{ ID, Token string }
+	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
+	if err := w.do(ctx, "POST", "/v1/users", object{"email": email, "password": password, "name": "Benchmark", "role": role}, &made); err != nil {
+		return err
+	}
+	w.users[role] = cmp.Or(w.users[role], made.ID)
+	if err := w.do(ctx, "PUT", group+"/members/"+made.ID, nil, nil); err != nil {
+		return err
+	}
+	if role == db.UserRoleStaff {
+		if err := w.do(ctx, "POST", "/v1/users/"+made.ID+"/phone-numbers", object{"number": fmt.Sprintf("+1%010d", randv2.Int64N(1e10))}, nil); err != nil {
+			return err
+		}
+	}
+	err := w.do(ctx, "POST", "/v1/sessions", object{"tenant": w.tenant, "email": email, "password": password}, &made)
+	w.tokens[role] = append(w.tokens[role], made.Token)
+	return err
+}
+
+func (w *world) openAccount(ctx context.Context, n int64) error {
+	id := w.accounts.at(n)
+	if err := w.do(ctx, "POST", "/v1/accounts", object{"id": id, "name": "Benchmark", "currency": "USD"}, nil); err != nil {
+		return err
+	}
+	return w.do(ctx, "POST", "/v1/accounts/"+id+"/deposits", object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
+}
+
+// prepare makes n drafts, paid by the accounts in turn.
+func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
+	const most = 500
+	made := newIDs()
+	err := each(ctx, (n+most-1)/most, func(ctx context.Context, batch int64) error {
+		var items []object
+		for i := batch * most; i < min(n, (batch+1)*most); i++ {
+			items = append(items, object{
+				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.spread), "price_cents": priceCents,
+				"pickup_address": pickupAddress, "dropoff_address": dropoffAddress,
+			})
+		}
+		return w.as(ctx, w.tokens[db.UserRoleStaff][0], "POST", "/v1/pickups/batch", object{"items": items}, nil)
+	})
+	return made, err
+}
+
+// each does something n times, several at once.
+func each(ctx context.Context, n int64, do func(ctx context.Context, n int64) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(n, 8) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < n && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+type object map[string]any
+
+// do is as the first admin.
+func (w *world) do(ctx context.Context, method, path string, body, into any) error {
+	return w.as(ctx, w.tokens[db.UserRoleAdmin][0], method, path, body, into)
+}
+
+func (w *world) as(ctx context.Context, token, method, path string, body, into any) error {
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, w.base+path, content)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s %s answers %s: %.300s", method, path, response.Status, text)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}

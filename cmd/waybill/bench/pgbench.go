@@ -1,0 +1,173 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+	"waybill/db/localpg"
+)
+
+// pgbench sends the statements one by one: the installed program, with the connection
+// settings of the server.
+type pgbench struct {
+	program string
+	folder  string // of the scripts
+	env     []string
+	values  map[string]string // of the variables that all scripts may use
+}
+
+// newPgbench finds the program; without it, there is none.
+func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
+	program, err := localpg.FindProgram("pgbench")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "waybill: there is no pgbench, next to PostgreSQL's programs or in PATH: what one by one does, and the ratio, are left out")
+		return nil, nil
+	}
+	c, err := pgconn.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, errors.New("the database's URL is no PostgreSQL connection string")
+	}
+	mode := "disable"
+	if c.TLSConfig != nil {
+		mode = "require"
+	}
+	var settings []string
+	for name, value := range db.SessionSettings(db.Config{}) {
+		settings = append(settings, "-c "+name+"="+strings.ReplaceAll(value, " ", `\ `))
+	}
+	p := &pgbench{program: program, env: append(os.Environ(),
+		"PGHOST="+c.Host, "PGPORT="+strconv.Itoa(int(c.Port)), "PGUSER="+c.User, "PGPASSWORD="+c.Password, "PGDATABASE="+c.Database,
+		"PGSSLMODE="+mode, "PGAPPNAME=pgbench", "PGOPTIONS="+strings.Join(settings, " "))}
+	if p.folder, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
+		return nil, err
+	}
+	e.stops = append(e.stops, func() error { return os.RemoveAll(p.folder) })
+	return p, nil
+}
+
+// know has the scripts work on the world's rows.
+func (p *pgbench) know(tenantID uuid.UUID, w *world) {
+	one := func(value string) string { return "{" + value + "}" }
+	p.values = map[string]string{
+		"tenants": one(tenantID.String()), "none": one(uuid.Nil.String()), "facilities": one(w.facility),
+		"prices": one(strconv.Itoa(priceCents)), "pickup_addresses": one(`"` + pickupAddress + `"`),
+		"dropoff_addresses": one(`"` + dropoffAddress + `"`),
+		"digests":           one(`"\\x` + hex.EncodeToString(make([]byte, 32)) + `"`), // as long as those of requests
+		"accounts_made":     string(w.accounts), "drivers_made": string(w.drivers), "drafts": strconv.FormatInt(w.read, 10),
+	}
+	for role, id := range w.users {
+		p.values[string(role)] = one(id)
+	}
+}
+
+// pgbenchRun is one of its runs.
+type pgbenchRun struct {
+	work     work
+	clients  int
+	seconds  float64
+	warm     int   // seconds before those, which do not count
+	made     ids   // the drafts, or the new rows
+	drafts   int64 // how many
+	accounts int64
+}
+
+// errDraftsUsedUp: it did more than was prepared for.
+var errDraftsUsedUp = errors.New("pgbench has used up what was prepared")
+
+var (
+	progress = regexp.MustCompile(`(?m)^progress: [\d.]+ s, ([\d.]+) tps`)
+	total    = regexp.MustCompile(`(?m)^tps = ([\d.]+) \(without`)
+)
+
+// run gives the operations a second.
+func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err error) {
+	seconds := int(math.Ceil(r.seconds))
+	args := []string{"-T", strconv.Itoa(r.warm + seconds), "-P", "1"}
+	if r.seconds < 1 { // a trial of the program
+		args = []string{"-t", "20"}
+	}
+	out, err := p.start(ctx, r, ";", args...)
+	if err != nil {
+		return 0, err
+	}
+	if r.seconds < 1 {
+		found := total.FindStringSubmatch(out)
+		if found == nil {
+			return 0, fmt.Errorf("pgbench tells no rate: %s", out)
+		}
+		return strconv.ParseFloat(found[1], 64)
+	}
+	lines := progress.FindAllStringSubmatch(out, r.warm+seconds)
+	if len(lines) <= r.warm {
+		return 0, fmt.Errorf("pgbench tells of no second after the first %d: %s", r.warm, out)
+	}
+	for _, line := range lines[r.warm:] {
+		rate, err := strconv.ParseFloat(line[1], 64)
+		if err != nil {
+			return 0, err
+		}
+		perSecond += rate
+	}
+	return perSecond / float64(len(lines)-r.warm), nil
+}
+
+// try runs the script once, and fails unless each of its statements gives one row: one
+// that is refused would be fast, and nobody would see it.
+func (p *pgbench) try(ctx context.Context, r pgbenchRun) error {
+	_, err := p.start(ctx, r, "\n\\gset", "-t", "1")
+	return err
+}
+
+func (p *pgbench) start(ctx context.Context, r pgbenchRun, end string, args ...string) (string, error) {
+	text, err := script(r.work.script, end)
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(p.folder, r.work.script+".sql")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	args = append(args, "-n", "-M", "prepared", "-c", strconv.Itoa(r.clients), "-j", strconv.Itoa(min(2, r.clients)), "-f", file)
+	values := maps.Clone(p.values)
+	maps.Copy(values, map[string]string{
+		"k": "-1", "clients": strconv.Itoa(r.clients), "made": string(r.made), "accounts": strconv.FormatInt(r.accounts, 10),
+		"share": strconv.FormatInt(r.drafts/int64(r.clients), 10),
+	})
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		args = append(args, "-D", name+"="+values[name])
+	}
+	cmd := exec.CommandContext(ctx, p.program, args...)
+	cmd.Env = p.env
+	cmd.WaitDelay = time.Second
+	guard(cmd)
+	runtime.LockOSThread() // whose end Linux would tell pgbench of
+	defer runtime.UnlockOSThread()
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case bytes.Contains(out, []byte("division by zero")):
+		return "", errDraftsUsedUp
+	case err != nil:
+		return "", fmt.Errorf("pgbench for %s with %d clients: %w: %s", r.work.name, r.clients, err, out)
+	}
+	return string(out), nil
+}

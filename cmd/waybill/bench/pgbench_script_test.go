@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What pgbench runs is the project's own statement: its text, up to the parameters.
+func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, w := range works() {
+		got, err := script(w.script, ";")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		source, err := scripts.ReadFile("pgbench/" + w.script + ".sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := regexp.MustCompile(`(?m)^\\run (\w+)$`).FindAllStringSubmatch(string(source), -1)
+		if len(runs) == 0 {
+			t.Errorf("%s runs nothing", w.script)
+		}
+		for _, run := range runs {
+			text, err := query(run[1])
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			parts := parameter.Split(text, -1)
+			for i, part := range parts {
+				parts[i] = regexp.QuoteMeta(part)
+			}
+			// A parameter's value is a variable, or stands between parentheses on one line.
+			same := regexp.MustCompile(`(?m)^` + strings.Join(parts, `(?::\w+|\(.*\))`) + `;$`)
+			found := same.FindStringIndex(got)
+			if found == nil {
+				t.Errorf("%s does not have %s as it is:\n%s", w.script, run[1], got)
+				continue
+			}
+			got = got[:found[0]] + got[found[1]:]
+		}
+		if regexp.MustCompile(`(?i)\b(select|insert|update|delete|with)\b.*\n`).MatchString(regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(got, "")) {
+			t.Errorf("%s has statements of its own:\n%s", w.script, got)
+		}
+	}
+}
+
+func TestScriptRefusesParametersThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for want, values := range map[string]map[string]string{
+		"GetAccount has the parameter @id":                {"tenant_id": ":t"},
+		"GetAccount has no parameter nonsense, nonsense2": {"tenant_id": ":t", "id": ":i", "nonsense": ":n", "nonsense2": ":n"},
+	} {
+		if _, err := withParameters("GetAccount", values); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := query("GetAccoun"); err == nil {
+		t.Error("a query was found by the beginning of its name")
+	}
+	text, err := withParameters("GetAccount", map[string]string{"tenant_id": ":t", "id": "'1' || '2'"})
+	if want := "SELECT * FROM accounts WHERE tenant_id = :t AND id = ('1' || '2')"; err != nil || text != want {
+		t.Errorf("%q, %v", text, err)
+	}
+}
