@@ -16,16 +16,20 @@ import (
 // and by the one for all arguments.
 func buffers(ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query string, args ...any) (custom, generic int) {
 	t.Helper()
-	for mode, into := range map[string]*int{"force_custom_plan": &custom, "force_generic_plan": &generic} {
+	text, ok := statements(t)[query]
+	if !ok {
+		t.Fatalf("there is no %s", query)
+	}
+	explained := func(mode string) int {
 		conn := must(s.Pool().Acquire(ctx))
+		defer conn.Release()
 		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
 		var plan []byte
 		over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
-		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+statements(t)[query], args...).Scan(&plan); err != nil {
+		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).Scan(&plan); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 		must(conn.Exec(ctx, "RESET plan_cache_mode"))
-		conn.Release()
 		var read []struct {
 			Plan struct {
 				Hit  int `json:"Shared Hit Blocks"`
@@ -35,9 +39,9 @@ func buffers(ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query 
 		if err := json.Unmarshal(plan, &read); err != nil {
 			t.Fatal(err)
 		}
-		*into = read[0].Plan.Hit + read[0].Plan.Read
+		return read[0].Plan.Hit + read[0].Plan.Read
 	}
-	return custom, generic
+	return explained("force_custom_plan"), explained("force_generic_plan")
 }
 
 // few fails the test where a query looks at more pages.
@@ -106,7 +110,7 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 
-	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSession", w.tenant, db.HashOf(token), time.Hour)
+	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSessions", []uuid.UUID{w.tenant}, [][]byte{db.HashOf(token)}, time.Hour)
 	few(t, 50, "the session", custom, generic)
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
 	few(t, 100, "one patient", custom, generic)

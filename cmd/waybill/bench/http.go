@@ -29,7 +29,6 @@ type httpBench struct {
 	rounds   int
 	rate     float64
 	accounts int
-	oneByOne bool
 	serve    string // further flags
 	compare  otherServer
 
@@ -51,8 +50,7 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
 	flags.Float64Var(&b.rate, "rate", 0, "operations a second at a fixed rate: their latency counts from when each was to start; without the one by one (default: as many as the callers get done)")
 	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
-	flags.BoolVar(&b.oneByOne, "one-by-one", false, "the server shares no statements among requests")
-	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between; else it has its defaults")
+	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
 	flags.StringVar(&b.compare.url, "compare", "", "the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, and what is made there stays")
 	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
 	flags.StringVar(&b.compare.token, "token", "", "an admin's token there")
@@ -235,9 +233,6 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 	defer log.Close()
 	// The users' passwords are no part of what is measured.
 	args := append([]string{"--bcrypt-cost", "4"}, strings.Fields(b.serve)...)
-	if b.oneByOne {
-		args = append(args, "--combine=false")
-	}
 	if b.server, err = env.serve(databaseURL, log, args); err != nil {
 		return "", err
 	}
@@ -262,7 +257,7 @@ func newSide(w *world, callers int) *side {
 
 // run does the work for so long, on rows of its own.
 func (s *side) run(ctx context.Context, w work, seconds, rate float64, watch func(run func() error) error) (loaded *httpLoaded, err error) {
-	run := newIDs()
+	run := newRun()
 	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
 	l.operate = func(c *caller, n int64) error { return w.operate(c, run, n) }
 	if w.drafts {
@@ -435,7 +430,7 @@ func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) 
 	case s.work.name == "get":
 		r.made = s.ours.drafts
 	default:
-		r.made = newIDs()
+		r.made = newRun()
 	}
 	return err
 }

@@ -27,7 +27,7 @@ type httpLine struct {
 	DatabaseCPU *float64   `json:"database_cpu,omitempty"`
 	Compared    *httpOther `json:"compared,omitempty"`
 	Rate        float64    `json:"rate,omitempty"`
-	Combined    bool       `json:"combined"`
+	Serve       string     `json:"serve,omitempty"` // further flags
 	Machine     Machine    `json:"machine"`
 
 	err error // the first unexpected answer
@@ -54,7 +54,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	l := &httpLine{
 		Work: w.name, Callers: callers, PerSecond: tidy(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
-		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate, Combined: !b.oneByOne, Machine: ThisMachine(),
+		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate, Serve: b.serve, Machine: ThisMachine(),
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: tidy(rate)}

@@ -24,7 +24,7 @@ import (
 // The second half is a number, which pgbench can count too.
 type ids string
 
-func newIDs() ids { return ids(uuid.Must(uuid.NewV7()).String()[:24]) }
+func newRun() ids { return ids(uuid.Must(uuid.NewV7()).String()[:24]) }
 
 func (i ids) at(n int64) string {
 	const digits = "0123456789abcdef"
@@ -71,7 +71,7 @@ func newWorld(ctx context.Context, base, tenant, adminToken string, spread, read
 	w := &world{
 		client: NewClient(16), base: base, host: at.Host, tenant: tenant,
 		tokens: map[db.UserRole][]string{db.UserRoleAdmin: {adminToken}}, users: map[db.UserRole]string{},
-		accounts: newIDs(), spread: int64(spread), drivers: newIDs(), crew: int64(crew), read: int64(read),
+		accounts: newRun(), spread: int64(spread), drivers: newRun(), crew: int64(crew), read: int64(read),
 	}
 	if at.Port() == "" {
 		w.host += ":80"
@@ -150,7 +150,7 @@ func (w *world) openAccount(ctx context.Context, n int64) error {
 // prepare makes n drafts, paid by the accounts in turn.
 func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 	const most = 500
-	made := newIDs()
+	made := newRun()
 	err := each(ctx, (n+most-1)/most, func(ctx context.Context, batch int64) error {
 		var items []object
 		for i := batch * most; i < min(n, (batch+1)*most); i++ {
