@@ -169,7 +169,7 @@ var breaches = map[string]string{
 	"appointments_range_check":        "UPDATE appointments SET ends_at = starts_at WHERE id = $appointment",
 	"appointment_feeds_pkey":          "INSERT INTO appointment_feeds VALUES ($w, $facility, now()), ($w, $facility, now())",
 	"appointment_feeds_facility_fkey": "INSERT INTO appointment_feeds VALUES ($w, $new, now())",
-	"appointment_feed_records_pkey":   "INSERT INTO appointment_feed_records SELECT $w, $new, 0, 'e', 'p', $new, 'g', 'f', '2000-01-01', NULL, now(), now(), 'BOOKED' FROM generate_series(1, 2)",
+	"appointment_feed_chunks_pkey":    "INSERT INTO appointment_feed_chunks SELECT $w, $new, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}' FROM generate_series(1, 2)",
 
 	"pickup_events_pkey":                  "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest) SELECT tenant_id, id, pickup_id, 99, transition, actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
 	"pickup_events_pickup_fkey":           "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",

@@ -19,6 +19,10 @@ var spared = map[string]string{
 	"CreateLedgerEntries: ORDER BY s.ord":                                     "the window beneath leaves this order, as long as PostgreSQL shares the sort",
 	"SubmitPickups: " + keyUnused:                                             "no event comes before a submit, so that no key can be used; kept like in its siblings",
 	"EditDriver: FOR NO KEY UPDATE OF s":                                      "the order alone: against a dispatch that checks the key of a driver whose login is changed",
+	"ListAppointments: ORDER BY a.starts_at, a.id":                            "the index is in this order, as long as PostgreSQL scans it",
+	"ListAppointments: ORDER BY f.starts_at, f.id":                            "the rows come in the order in which they were found",
+	"ListAppointments: ORDER BY s.starts_at, s.id":                            "the rows come in the order in which they were found",
+	"ListAppointments: " + seesTheFacility:                                    "row level security leaves no other row; kept like in its siblings",
 	"ListPatients: ORDER BY f.patient_id":                                     "the index is in this order, as long as PostgreSQL scans it",
 	"ListPatients: ORDER BY k.patient_id":                                     "DISTINCT leaves this order, as long as PostgreSQL sorts for it",
 	"ListPatients: ORDER BY p.id":                                             "the patients are looked up in this order, as long as PostgreSQL joins by a loop",
@@ -39,6 +43,8 @@ const (
 		" WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)"
 	seesThePatient = "EXISTS ( SELECT FROM patient_viewers AS v" +
 		" WHERE v.tenant_id = f.tenant_id AND v.patient_id = f.patient_id AND v.user_id = $1::uuid)"
+	seesTheFacility = "EXISTS ( SELECT FROM facility_viewers AS v" +
+		" WHERE v.tenant_id = $3 AND v.facility_id = $4 AND v.user_id = $2)"
 	viewerRule = "CASE a.viewer_role WHEN 'admin' THEN true WHEN 'dispatcher' THEN true" +
 		" WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'" +
 		" WHEN 'driver' THEN p.driver_id = a.viewer_driver_id" +

@@ -32,7 +32,7 @@ func races() []check {
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		driverRules, feedRules, ledgerEntryRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
+		appointmentRules, driverRules, feedRules, ledgerEntryRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
 		sessionRules, userRules)
 }
 

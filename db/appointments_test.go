@@ -1,0 +1,79 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+var appointmentRules = []check{
+	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
+		w.must(w.fed(ctx, w.list(1,
+			lasting(1, -24*time.Hour, 24*time.Hour),    // ends as the time begins
+			lasting(2, -24*time.Hour+time.Second, day), // the longest that reaches into it
+			lasting(3, 0, time.Hour),                   // begins with it
+			lasting(4, 5*time.Hour, time.Hour),         // two at one moment
+			lasting(5, 5*time.Hour, time.Hour),         //
+			lasting(6, day-time.Second, time.Hour),     // reaches out of it
+			lasting(7, day, time.Hour),                 // begins as it ends
+			with(lasting(8, time.Hour, time.Hour), canceled),
+		)))
+		got, err := w.listed(ctx, db.ListAppointmentsParams{})
+		if err != nil {
+			return err
+		}
+		// Those of one moment are in the order of their ids, which is chance.
+		if len(got) == 6 && got[3] == "5" {
+			got[3], got[4] = got[4], got[3]
+		}
+		if want := []string{"2", "3", "8", "4", "5", "6"}; !slices.Equal(got, want) {
+			return fmt.Errorf("listed %v, want %v", got, want)
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'list-appointments'", w.tenant); n != len(got) {
+			return fmt.Errorf("%d reads are recorded of %d patients", n, len(got))
+		}
+		status := db.AppointmentStatusCANCELED
+		if got, err = w.listed(ctx, db.ListAppointmentsParams{Status: &status}); err == nil && !slices.Equal(got, []string{"8"}) {
+			err = fmt.Errorf("listed %v as canceled", got)
+		}
+		return err
+	}},
+	{"ListAppointments", "a facility that is not allowed any more reads who comes", func(ctx context.Context, w *world) error {
+		w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
+		w.disallow(ctx, scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = 'p1'", w.tenant), w.facility)
+		got, err := w.listed(ctx, db.ListAppointmentsParams{})
+		if err == nil && !slices.Equal(got, []string{"2"}) {
+			err = fmt.Errorf("listed %v", got)
+		}
+		return err
+	}},
+}
+
+const day = 24 * time.Hour
+
+// lasting is an appointment that begins so long after feedDay.
+func lasting(n int, after, lasts time.Duration) db.FeedRecord {
+	return with(record(n), func(r *db.FeedRecord) { r.StartsAt, r.EndsAt = feedDay.Add(after), feedDay.Add(after+lasts) })
+}
+
+// listed are the external ids of the facility's appointments on feedDay, in pages of two.
+func (w *world) listed(ctx context.Context, p db.ListAppointmentsParams) (ids []string, err error) {
+	p.TenantID, p.FacilityID, p.ViewerID, p.MaxRows = w.tenant, w.facility, w.staff.UserID, 2
+	p.FromTime, p.ToTime = feedDay, feedDay.Add(day)
+	for more := true; more && len(ids) < 20; {
+		rows, err := w.As(w.staff).ListAppointments(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		more = false
+		for _, r := range rows {
+			ids, p.AfterStartsAt, p.AfterID, more = append(ids, r.ExternalID), r.StartsAt, r.ID, r.More
+		}
+	}
+	return ids, nil
+}
