@@ -85,10 +85,10 @@ func TestAFlushThatLosesADeadlockIsTriedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := f.count("CreateLedgerEntries"); lost && n == decoys+2 {
+		if n := f.count("CreateLedgerEntries"); lost && n > decoys+1 {
 			return
 		} else if lost {
-			t.Fatalf("%d statements", n)
+			t.Fatalf("%d statements: it was not tried again", n)
 		}
 	}
 	t.Skip("five times, the busy machine had the other session find the deadlock first")

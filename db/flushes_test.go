@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -30,11 +29,10 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 		pickups[i] = drafts[i].ID
 	}
 	w.must(created(ctx, w.as, w.staff, drafts))
-	end := time.Now().Add(time.Second)
 	var flushes, won atomic.Int64
 	for _, err := range together(16, func(caller int) error {
 		// Each works on a window that overlaps with others', and moves on.
-		for base := rand.IntN(len(pickups)); time.Now().Before(end); base += 3 {
+		for base, step := rand.IntN(len(pickups)), 0; step < 30; base, step = base+3, step+1 {
 			n := 2 + rand.IntN(7)
 			var some []uuid.UUID
 			var by []db.Viewer
@@ -78,10 +76,8 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	d := open(t)
 	w := d.world(ctx)
 	account := w.purse(ctx, 1_000_000)
-	end := time.Now().Add(time.Second)
-	var rounds atomic.Int64
 	for _, err := range together(16, func(int) error {
-		for time.Now().Before(end) {
+		for range 8 {
 			draft := w.draft(paidBy(account), costing(1))
 			if err := created(ctx, w.as, w.staff, []db.Draft{draft}); err != nil {
 				return err
@@ -92,16 +88,11 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 			if err := move(ctx, d.Store, w.staff, "cancel", draft.ID); err != nil {
 				return err
 			}
-			rounds.Add(1)
 		}
 		return nil
 	}) {
 		if err != nil {
 			t.Error(err)
 		}
-	}
-	t.Logf("%d rounds", rounds.Load())
-	if rounds.Load() < 50 {
-		t.Error("too few to show anything")
 	}
 }
