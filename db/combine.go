@@ -188,7 +188,7 @@ func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 		if c.suspect[who]--; c.suspect[who] <= 0 {
 			delete(c.suspect, who)
 		}
-	} else if r.guilty() {
+	} else if r.guilty(r.err) {
 		c.suspect[who] = probation
 	}
 	c.release([]*request[Q, A]{r})
@@ -201,11 +201,13 @@ func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 func (c *combiner[Q, A]) serve(group []*request[Q, A]) {
 	ctx, cancel := flushContext(group)
 	defer cancel()
-	c.serveUntil(ctx, group)
+	c.serveUntil(ctx, group, false)
 }
 
-// serveUntil answers each of the group, or its halves, before the context ends.
-func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A]) {
+// serveUntil answers each of the group, or its halves, before the context ends. Whoever
+// is guilty of the halving is accused before they hear of it: their next request is
+// already a suspect's.
+func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A], halved bool) {
 	if group = present(group); len(group) == 0 {
 		return
 	}
@@ -227,14 +229,14 @@ func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A])
 		}
 	case len(group) == 1, !rolledBack(err): // without a connection, none of them has one
 		for _, r := range group {
+			if halved && r.guilty(err) {
+				c.accuse(r)
+			}
 			r.finish(r.answer, err)
 		}
 	default:
 		for half := range slices.Chunk(group, (len(group)+1)/2) {
-			c.serveUntil(ctx, half)
-			if len(half) == 1 && half[0].guilty() {
-				c.accuse(half[0])
-			}
+			c.serveUntil(ctx, half, true)
 		}
 	}
 }
@@ -314,9 +316,9 @@ func (r *request[Q, A]) finish(answer A, err error) {
 	}
 }
 
-// guilty tells whether the server refused the request for what it asks, and not
+// guilty tells whether the error is the server's, for what the request asks, and not
 // because its caller went away.
-func (r *request[Q, A]) guilty() bool { return rolledBack(r.err) && r.ctx.Err() == nil }
+func (r *request[Q, A]) guilty(err error) bool { return rolledBack(err) && r.ctx.Err() == nil }
 
 // accuse notes whose request made the server refuse a whole flush.
 func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
