@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -29,6 +30,8 @@ type Options struct {
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
 	StreamPoll     time.Duration // how often the event stream looks; 0: 100 ms
+	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
+	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -43,6 +46,8 @@ type server struct {
 	passwords      *passwords
 	handlerTimeout time.Duration
 	streamPoll     time.Duration
+	feedIdle       time.Duration
+	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
@@ -81,7 +86,7 @@ func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
-		feeds: make(chan struct{}, feedsAtOnce),
+		feeds: make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

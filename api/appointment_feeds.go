@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,10 +36,8 @@ const (
 	feedRecords   = 1_000_000
 	feedRecordMax = 64 << 10
 
-	feedsAtOnce = 8         // in a process: each holds some thousands of records
-	feedTime    = time.Hour // for all of a feed
-	feedIdle    = 30 * time.Second
-	feedRate    = 4 << 10 // bytes a second, at least, after feedIdle
+	feedsAtOnce = 8       // in a process: each holds some thousands of records
+	feedRate    = 4 << 10 // bytes a second, at least, once it could have been idle
 )
 
 // AppointmentRecord is one line of a feed, for the document: feedReader reads it.
@@ -116,9 +115,9 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 	default:
 		return nil, problem(db.Overloaded, "", "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, feedTime)
+	ctx, cancel := context.WithTimeout(ctx, a.feedTimeout)
 	defer cancel()
-	in.body.begin()
+	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
 	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf, AllowEmpty: in.AllowEmpty, Records: reader.records})
 	if err != nil {
@@ -141,31 +140,34 @@ func contradiction(err error) error {
 		fmt.Sprintf("Record %d says something else of its patient than record %d.", c.Position+1, c.Earlier+1))
 }
 
-// steadyBody is a body that has to come on: the next part within feedIdle, and all of
-// it at feedRate. The limits of other requests would end a large one.
+// steadyBody is a body that has to come on: the next part before it was idle for too
+// long, and all of it at feedRate and before its end. The limits of other requests would
+// end a large one.
 type steadyBody struct {
 	body    io.Reader
 	control *http.ResponseController
 	begun   time.Time
+	idle    time.Duration
+	end     time.Time
 	read    int64
 }
 
 // begin gives the answer as much time as the feed may take. Where there is no
 // connection, as in a test, there are no limits.
-func (b *steadyBody) begin() { b.control.SetWriteDeadline(b.begun.Add(feedTime + time.Minute)) }
+func (b *steadyBody) begin(idle, timeout time.Duration) {
+	b.idle, b.end = idle, b.begun.Add(timeout)
+	b.control.SetWriteDeadline(b.end.Add(time.Minute))
+}
 
 // Read implements io.Reader.
 func (b *steadyBody) Read(p []byte) (int, error) {
-	idle := time.Now().Add(feedIdle)
-	slowest := b.begun.Add(feedIdle + time.Duration(b.read/feedRate)*time.Second)
-	if slowest.Before(idle) {
-		idle = slowest
-	}
-	b.control.SetReadDeadline(idle)
+	next := time.Now().Add(b.idle)
+	slowest := b.begun.Add(b.idle + time.Duration(b.read/feedRate)*time.Second)
+	b.control.SetReadDeadline(slices.MinFunc([]time.Time{next, slowest, b.end}, time.Time.Compare))
 	n, err := b.body.Read(p)
 	b.read += int64(n)
-	if err != nil { // package http listens on, to know whether the caller is there
+	if errors.Is(err, io.EOF) { // package http listens on, to know whether the caller is there
 		b.control.SetReadDeadline(time.Time{})
-	}
+	} // else it looks for the rest before it sends the answer: not without an end
 	return n, err
 }

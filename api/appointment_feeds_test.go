@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,6 +17,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"waybill/api"
+	"waybill/db"
 )
 
 // feed syncs the tenant's facility as of now, unless headers say otherwise.
@@ -228,7 +232,93 @@ func TestLongListIsStreamed(t *testing.T) {
 	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
 }
 
-// A body that stops coming ends in time, and leaves nothing.
+// slowFeed sends the headers of a feed, then its body by send, until that is told that
+// nobody listens any more. It gives the answer, if one came.
+func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*answer, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	path := "/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00Z"
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\n%s\r\n", path, s.staff.token, headers)
+	in := bufio.NewReader(conn)
+	if strings.Contains(headers, "Expect:") {
+		if r, err := http.ReadResponse(in, nil); err != nil || r.StatusCode != http.StatusContinue {
+			return nil, fmt.Errorf("before the body: %v, %w", r, err)
+		}
+	}
+	go send(conn)
+	r, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(r.Body)
+	return &answer{s.t, "a slow feed", r.StatusCode, r.Header, body}, err
+}
+
+// Whoever sends no more, too little at a time, or without end, is told so, and has held
+// no connection to the database meanwhile.
+func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) {
+		o.FeedIdle, o.FeedTimeout = 300*time.Millisecond, 700*time.Millisecond
+	})
+	web := httptest.NewServer(s.api)
+	t.Cleanup(web.Close)
+	address := strings.TrimPrefix(web.URL, "http://")
+	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"
+	line := asLines(newRecord(1))
+	stall := func(conn net.Conn) { io.WriteString(conn, line) }
+	drip := func(part string) func(net.Conn) {
+		return func(conn net.Conn) {
+			for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+				_, err = io.WriteString(conn, part)
+			}
+		}
+	}
+	type slow struct {
+		name, headers string
+		send          func(net.Conn)
+		code          string
+		least         time.Duration
+	}
+	try := func(c slow) bool {
+		begun := time.Now()
+		a, err := s.slowFeed(address, c.headers, c.send)
+		took := time.Since(begun)
+		if err != nil || a.status < 400 || a.status >= 500 || a.str("code") != c.code {
+			t.Errorf("%s: got %v, %v, want %s", c.name, a, err, c.code)
+		}
+		if took < c.least || took > c.least+5*time.Second {
+			t.Errorf("%s: answered after %v, want %v", c.name, took, c.least)
+		}
+		return err == nil
+	}
+	try(slow{"a line once asked for", short + "Expect: 100-continue\r\n", func(conn net.Conn) {
+		if n := s.store.Stat().AcquiredConns(); n != 0 {
+			t.Errorf("%d connections are held", n)
+		}
+		stall(conn)
+	}, "request_timeout", 300 * time.Millisecond})
+	cases := []slow{
+		{"nothing", short, func(net.Conn) {}, "request_timeout", 300 * time.Millisecond},
+		{"one line", short, stall, "request_timeout", 300 * time.Millisecond},
+		{"one line of many", long, stall, "request_timeout", 300 * time.Millisecond},
+		{"a chunk", chunked, func(conn net.Conn) { fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line) }, "request_timeout", 300 * time.Millisecond},
+		{"a byte at a time", long, drip("{"), "request_timeout", 300 * time.Millisecond},
+		{"blank lines", long, drip(strings.Repeat("\n", 500)), "request_timeout", 700 * time.Millisecond},
+		{"a bad line", long, func(conn net.Conn) { io.WriteString(conn, line+"x\n") }, "unreadable_body", 0},
+	}
+	atOnce(len(cases), func(i int) bool { return try(cases[i]) })
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	s.feed(s.staff, []object{newRecord(1)}).want(200)
+}
+
+// A caller who goes away in the middle leaves nothing.
 func TestFeedThatStopsComingEnds(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -240,7 +330,7 @@ func TestFeedThatStopsComingEnds(t *testing.T) {
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n%s",
 		path, s.staff.token, asLines(newRecord(1)))
 	s.until("it is being read", func() bool {
-		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%SweepFeed%'") > 0
+		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SweepFeed%'") > 0
 	})
 	conn.Close()
 
