@@ -128,12 +128,16 @@ func oddHeader(ctx huma.Context, name string) *Problem {
 }
 
 // strictMediaType takes what the operation takes, JSON as a rule, in UTF-8 alone,
-// however its name is written. Of no body, it says nothing.
+// however its name is written, and not compressed. Of no body, it says nothing.
 func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	given := r.Header.Values("Content-Type")
 	if r.ContentLength == 0 {
 		given = nil
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		writeProblem(ctx, problem(unsupportedMediaType, "Content-Encoding", "The body must come as it is, neither compressed nor encoded."))
+		return
 	}
 	name, ok := "application/json", len(given) <= 1
 	if len(given) == 1 {
