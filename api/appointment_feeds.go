@@ -24,7 +24,7 @@ func (a *server) registerAppointmentFeeds() {
 			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those " +
 			"that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which " +
 			"sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is " +
-			"wrong refuses the list; field and detail tell its position.\n\nFor a facility of your groups, whatever the role.",
+			"wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
 		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed},
 		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
 	}, a.syncAppointments)
@@ -42,7 +42,7 @@ const (
 
 // AppointmentRecord is one line of a feed, for the document: feedReader reads it.
 type AppointmentRecord struct {
-	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records. A number is its digits"`
+	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
 	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 24 hours at most" example:"2030-01-01T09:30:00Z"`
@@ -51,7 +51,7 @@ type AppointmentRecord struct {
 
 // PatientRecord is a patient in a line of a feed.
 type PatientRecord struct {
-	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records. A number is its digits"`
+	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
