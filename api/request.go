@@ -12,23 +12,40 @@ import (
 	"waybill/db"
 )
 
-// request is what is known of a request while it is served, for its log line, its
-// metrics and its problem. One goroutine serves a request: no lock.
+// request is what is known of a request while it is served: for its handler, its log
+// line, its metrics and its problem. It is the request's context itself, so that what
+// is learned on the way, its time limit and its session, needs none of its own: one
+// allocation in place of nine. One goroutine serves a request: no lock.
 type request struct {
+	context.Context
 	id        string
 	operation string
-	tenant    uuid.UUID
-	user      uuid.UUID
+	session   session
 	code      string
 	cause     error
-	declared  func(db.Code) // holds a code against the document
+	declared  func(context.Context, db.Code) // holds a code against the document
+}
+
+// Value implements context.Context.
+func (r *request) Value(key any) any {
+	if key == (requestKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// limit gives the request a time limit, before anything waits for its end.
+func (r *request) limit(d time.Duration) context.CancelFunc {
+	limited, cancel := context.WithTimeout(r.Context, d)
+	r.Context = limited
+	return cancel
 }
 
 func (r *request) refuse(p *Problem) {
 	r.code = string(p.Code)
 	r.cause = p.cause
 	if r.declared != nil {
-		r.declared(p.Code)
+		r.declared(r, p.Code)
 	}
 }
 
@@ -71,32 +88,34 @@ type Observer func(operation string, status int, code string, took time.Duration
 func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		known := &request{id: requestID(r)}
-		ctx := context.WithValue(r.Context(), requestKey{}, known)
+		known := &request{Context: r.Context(), id: requestID(r)}
 		w.Header().Set("X-Request-Id", known.id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header()["X-Content-Type-Options"] = nosniff
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler {
 					panic(caught)
 				}
-				log.ErrorContext(ctx, "panic", "request_id", known.id, "operation", known.operation, "panic", caught, "stack", string(debug.Stack()))
+				log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation, "panic", caught, "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					serveProblem(ctx, rec, problem("internal", "", ""))
+					serveProblem(known, rec, problem("internal", "", ""))
 				}
 			}
 			took := time.Since(start)
 			observe(known.operation, rec.status, known.code, took)
-			logRequest(ctx, log, r, known, rec.status, took)
+			logRequest(log, r.Method, known, rec.status, took)
 		}()
-		next.ServeHTTP(rec, r.WithContext(ctx))
+		next.ServeHTTP(rec, r.WithContext(known))
 	})
 }
 
+// nosniff is shared by all answers: nobody changes the values of a header in place.
+var nosniff = []string{"nosniff"}
+
 // logRequest writes one line. No path, no body, no row: only what names nobody but
 // the tenant's own staff.
-func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *request, status int, took time.Duration) {
+func logRequest(log *slog.Logger, method string, known *request, status int, took time.Duration) {
 	level := slog.LevelInfo
 	switch {
 	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
@@ -104,15 +123,14 @@ func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *r
 	case status >= 500:
 		level = slog.LevelError
 	}
-	if !log.Enabled(ctx, level) {
+	if !log.Enabled(known, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("request_id", known.id), slog.String("method", r.Method), slog.String("operation", known.operation),
-		slog.Int("status", status), slog.Duration("took", took),
-	}
-	if known.user != uuid.Nil {
-		attrs = append(attrs, slog.Any("tenant", known.tenant), slog.Any("user", known.user))
+	attrs := append(make([]slog.Attr, 0, 9), // the most that follow: one allocation
+		slog.String("request_id", known.id), slog.String("method", method), slog.String("operation", known.operation),
+		slog.Int("status", status), slog.Duration("took", took))
+	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
+		attrs = append(attrs, slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
 	if known.code != "" {
 		attrs = append(attrs, slog.String("code", known.code))
@@ -120,7 +138,7 @@ func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *r
 	if known.cause != nil && status >= 500 {
 		attrs = append(attrs, slog.Any("cause", known.cause))
 	}
-	log.LogAttrs(ctx, level, "request", attrs...)
+	log.LogAttrs(known, level, "request", attrs...)
 }
 
 // requestID takes the caller's, if it is a plain one, so that a request can be
