@@ -18,7 +18,7 @@ import (
 // account or a fleet under way does not fail every edit.
 
 func etag(version int64, moves ...int64) string {
-	tag := strconv.AppendInt([]byte{'"'}, version, 10)
+	tag := strconv.AppendInt(append(make([]byte, 0, 48), '"'), version, 10)
 	if len(moves) > 0 {
 		tag = strconv.AppendInt(append(tag, '-'), moves[0], 10)
 	}

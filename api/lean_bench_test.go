@@ -29,13 +29,31 @@ import (
 //
 //	go test ./api -run - -bench Request -benchmem
 //
-// The time includes the wait for the database; cpu-us is the process's own.
+// The time includes the wait for the database; cpu-us is the process's own. Before and
+// after this path was made lean, medians of five runs of each in turn (-benchtime 8000x,
+// livez 100000x; 2 cores, busy with other work too, Debian 12, PostgreSQL 15, Go 1.26):
+//
+//	                          ns/op            cpu-us/op      allocs/op
+//	livez/waybill             4240 -> 3363     7.9 -> 6.3      35 -> 26
+//	livez/net-http                    1094           1.9             14
+//	get-pickup/waybill       79697 -> 67385   66.8 -> 55.0    128 -> 84
+//	get-pickup/net-http      60205 -> 55926   41.9 -> 36.2     88 -> 62
+//	charge-account/waybill  124587 -> 102814  91.1 -> 69.2    216 -> 129
+//	charge-account/net-http 105204 -> 101190  60.0 -> 53.3     97 -> 74
+//	submit-pickup/waybill   244925 -> 245093  96.7 -> 90.6    149 -> 102
+//	submit-pickup/net-http  245290 -> 218570  67.5 -> 66.3    101 -> 72
+//
+// By hand it got cheaper too: ids are read as bytes. What serve saves by collecting
+// garbage less often is not in it. Of what livez costs us more than by hand, half is the
+// log line, a third of that its write: it is not held back, as the lines before a crash
+// are those that are looked for.
 func BenchmarkRequest(b *testing.B) {
 	for _, work := range []struct {
 		name string
 		// prepare gives the requests of which n will be made.
 		prepare func(s *server, n int) func(i int) *http.Request
 	}{
+		{"livez", living},
 		{"get-pickup", getting},
 		{"charge-account", charging},
 		{"submit-pickup", submitting},
@@ -111,6 +129,11 @@ func asked(as *user, method, path, body string) *http.Request {
 	return r
 }
 
+// living asks nothing of the database.
+func living(*server, int) func(int) *http.Request {
+	return func(int) *http.Request { return asked(&user{}, "GET", "/livez", "") }
+}
+
 func getting(s *server, _ int) func(int) *http.Request {
 	drafts := s.drafts(1000)
 	return func(i int) *http.Request {
@@ -164,6 +187,10 @@ func (s *server) viewer(u *user) db.Viewer {
 // limits or problems.
 func byHand(s *server) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(&api.Health{Status: "ok"})
+	})
 	handle := func(pattern string, status int, answer func(context.Context, db.Viewer, *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

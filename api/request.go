@@ -14,8 +14,8 @@ import (
 
 // request is what is known of a request while it is served: for its handler, its log
 // line, its metrics and its problem. It is the request's context itself, so that what
-// is learned on the way, its time limit and its session, needs none of its own: one
-// allocation in place of nine. One goroutine serves a request: no lock.
+// is learned on the way, its time limit and its session, needs none around it: that took
+// eight more allocations. One goroutine serves a request: no lock.
 type request struct {
 	context.Context
 	id        string
@@ -102,9 +102,9 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 					serveProblem(known, rec, problem("internal", "", ""))
 				}
 			}
-			took := time.Since(start)
-			observe(known.operation, rec.status, known.code, took)
-			logRequest(log, r.Method, known, rec.status, took)
+			end := time.Now()
+			observe(known.operation, rec.status, known.code, end.Sub(start))
+			logRequest(log, r.Method, known, rec.status, start, end)
 		}()
 		next.ServeHTTP(rec, r.WithContext(known))
 	})
@@ -115,7 +115,7 @@ var nosniff = []string{"nosniff"}
 
 // logRequest writes one line. No path, no body, no row: only what names nobody but
 // the tenant's own staff.
-func logRequest(log *slog.Logger, method string, known *request, status int, took time.Duration) {
+func logRequest(log *slog.Logger, method string, known *request, status int, start, end time.Time) {
 	level := slog.LevelInfo
 	switch {
 	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
@@ -126,19 +126,20 @@ func logRequest(log *slog.Logger, method string, known *request, status int, too
 	if !log.Enabled(known, level) {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 9), // the most that follow: one allocation
-		slog.String("request_id", known.id), slog.String("method", method), slog.String("operation", known.operation),
-		slog.Int("status", status), slog.Duration("took", took))
+	// Without the place in the source, always this one: to find it took a third of the line.
+	line := slog.NewRecord(end, level, "request", 0)
+	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method), slog.String("operation", known.operation),
+		slog.Int("status", status), slog.Duration("took", end.Sub(start)))
 	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
-		attrs = append(attrs, slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
+		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
 	if known.code != "" {
-		attrs = append(attrs, slog.String("code", known.code))
+		line.AddAttrs(slog.String("code", known.code))
 	}
 	if known.cause != nil && status >= 500 {
-		attrs = append(attrs, slog.Any("cause", known.cause))
+		line.AddAttrs(slog.Any("cause", known.cause))
 	}
-	log.LogAttrs(known, level, "request", attrs...)
+	log.Handler().Handle(known, line)
 }
 
 // requestID takes the caller's, if it is a plain one, so that a request can be

@@ -81,7 +81,7 @@ func badBodyIn(message string) (*Problem, bool) {
 
 // walk goes through a body that Go has taken, for what Go does not mind. That it is
 // JSON is known, so that what is between two values need not be told apart: the tokens
-// of a json.Decoder were half of all that a charge's request allocated.
+// of a json.Decoder made 34 of the 216 allocations of a charge.
 type walk struct{ rest []byte }
 
 // peek gives the first byte of the next value, name or bracket; 0 at the end.
