@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,11 +76,12 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	a.huma = humago.New(mux, config())
 	a.registerAll()
 	a.serveDocuments(mux)
+	mux.HandleFunc("/", unknownPath(mux))
 	observe := o.Observe
 	if observe == nil {
 		observe = func(string, int, string, time.Duration) {}
 	}
-	return &API{observed(a.log, observe, unknownPaths(mux)), a}, nil
+	return &API{observed(a.log, observe, cleanPaths(mux)), a}, nil
 }
 
 func newServer(store *db.Store, o Options) *server {
@@ -188,43 +190,46 @@ func (a *API) Document(version string) ([]byte, error) {
 // DocumentYAML gives the OpenAPI document 3.1 as YAML: the snapshot in the repository.
 func (a *API) DocumentYAML() ([]byte, error) { return a.server.huma.OpenAPI().YAML() }
 
-// unknownPaths answers what no operation has, which http.ServeMux answers as plain text.
-func unknownPaths(mux *http.ServeMux) http.Handler {
+// cleanPaths keeps from http.ServeMux the paths that it would lead elsewhere.
+func cleanPaths(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isClean(r.URL.EscapedPath()) { // http.ServeMux would lead elsewhere
+		if !isClean(r.URL.EscapedPath()) {
 			serveProblem(r.Context(), w, noSuchPath())
 			return
 		}
-		handler, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		refused := &headersOnly{header: http.Header{}}
-		handler.ServeHTTP(refused, r)
-		if refused.status != http.StatusMethodNotAllowed {
-			serveProblem(r.Context(), w, noSuchPath())
-			return
-		}
-		allowed := refused.header.Get("Allow")
-		w.Header().Set("Allow", allowed)
-		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.ReplaceAll(allowed, ", HEAD", "")+"."))
+		mux.ServeHTTP(w, r)
 	})
+}
+
+// unknownPath answers what no operation has, which http.ServeMux would answer as plain
+// text. It stands in the mux itself, as "/": asked beforehand, the mux would look for
+// each path twice.
+func unknownPath(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowed := methodsOf(mux, r)
+		if len(allowed) == 0 {
+			serveProblem(r.Context(), w, noSuchPath())
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		named := slices.DeleteFunc(allowed, func(method string) bool { return method == http.MethodHead })
+		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.Join(named, ", ")+"."))
+	}
+}
+
+// methodsOf lists the methods that a request's path has.
+func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
+	for _, method := range []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"} {
+		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
+			has = append(has, method)
+		}
+	}
+	return has
 }
 
 func noSuchPath() *Problem { return problem(db.NotFound, "", "There is no such path.") }
 
 // isClean tells whether a path has nothing to take out: "//", "/./" or "/../".
 func isClean(escaped string) bool {
-	return path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped
+	return strings.HasPrefix(escaped, "/") && (path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped)
 }
-
-// headersOnly keeps the status and headers of an answer, to make another of them.
-type headersOnly struct {
-	header http.Header
-	status int
-}
-
-func (h *headersOnly) Header() http.Header         { return h.header }
-func (h *headersOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (h *headersOnly) WriteHeader(status int)      { h.status = status }
