@@ -31,15 +31,19 @@ type passwords struct {
 // maxPassword is what bcrypt looks at: it ignores what follows, so longer is refused.
 const maxPassword = 72
 
+// decoys has one of each cost: any number of servers in a process can share it.
+var decoys sync.Map
+
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	decoy := sync.OnceValue(func() []byte {
+	made, _ := decoys.LoadOrStore(cost, sync.OnceValue(func() []byte {
 		hash, err := bcrypt.GenerateFromPassword([]byte("no user has this one"), cost)
 		if err != nil {
 			panic(err) // only a cost out of range
 		}
 		return hash
-	})
+	}))
+	decoy := made.(func() []byte)
 	go decoy()
 	p := &passwords{
 		cost: cost, slots: make(chan struct{}, slots), queue: make(chan struct{}, 32*slots),
