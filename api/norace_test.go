@@ -2,6 +2,9 @@
 
 package api_test
 
+// raceFactor is 1 without the race detector.
+const raceFactor = 1
+
 // stormCost is that of the passwords in a login storm.
 const stormCost = 8
 

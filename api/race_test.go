@@ -2,6 +2,10 @@
 
 package api_test
 
+// raceFactor is how many times fewer requests do where each is like the ones before:
+// the race detector makes them ten times as slow, and learns nothing from more.
+const raceFactor = 4
+
 // stormCost: the race detector makes a hash ten times as slow.
 const stormCost = 5
 

@@ -17,7 +17,7 @@ import (
 )
 
 // perOperation is how many random requests each operation of the document gets.
-const perOperation = 30
+const perOperation = 30 / raceFactor
 
 // generator makes values for the schemas of the document, most of them valid, from
 // one seed.

@@ -88,7 +88,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
 	base := dbtest.New(t, checkBooks)
 	// A busy machine may take its time to connect: that is tried in failures_test.go.
-	c := db.Config{URL: base.AppURL, MaxConns: 12, AcquireTimeout: 5 * time.Second}
+	c := db.Config{URL: base.SettledURL(), MaxConns: 12, AcquireTimeout: 5 * time.Second}
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
 		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))

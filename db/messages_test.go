@@ -224,11 +224,11 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	won := map[db.TransitionName]int{}
 	// All try all of the pickups, a few in one statement, each caller beginning elsewhere.
 	race := func(w *world, name db.TransitionName, pickups []uuid.UUID) {
-		const few = 10
+		const few = 20
 		wins := make([]int, callers)
 		for _, err := range together(callers, func(caller int) error {
 			for offset := range rounds / few {
-				at := (offset*few + caller*30) % rounds
+				at := (offset + 3*caller) * few % rounds
 				order := rand.Perm(few)
 				var ids []uuid.UUID
 				var by []db.Viewer

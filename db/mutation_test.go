@@ -80,13 +80,10 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 				if _, err := d.owner.Exec(t.Context(), "PREPARE mutant AS "+m.to+"; DEALLOCATE mutant", pgx.QueryExecModeSimpleProtocol); err != nil {
 					t.Fatalf("not a statement: %v\n%s", err, m.to)
 				}
-				d := d
-				for _, c := range checks[m.query] {
-					if err := c.catches(t.Context(), d.world(t.Context()).on(m)); err != nil {
-						killed.Add(1)
-						t.Logf("killed by %v", err)
-						return
-					}
+				if err := d.kill(t.Context(), m, checks[m.query]); err != nil {
+					killed.Add(1)
+					t.Logf("killed by %v", err)
+					return
 				}
 				t.Errorf("survived %d checks", len(checks[m.query]))
 			})
@@ -100,14 +97,21 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	}
 }
 
-// catches runs the check on a mutant: its own finding, or a broken invariant.
-func (c check) catches(ctx context.Context, w *world) error {
-	w.callers = 8
-	if err := c.try(ctx, w); err != nil {
-		return err
+// kill runs the checks on a mutant, each in a world of its own: what one of them finds,
+// or an invariant that one of them has left broken.
+func (d *database) kill(ctx context.Context, m *mutant, checks []check) error {
+	worlds := make([]*world, len(checks))
+	for i, c := range checks {
+		worlds[i] = d.world(ctx).on(m)
+		worlds[i].callers = 8
+		if err := c.try(ctx, worlds[i]); err != nil {
+			return err
+		}
 	}
-	if err := checkInvariantsOf(ctx, w.owner, &w.tenant); err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+	for i, w := range worlds {
+		if err := checkInvariantsOf(ctx, w.owner, &w.tenant); err != nil {
+			return fmt.Errorf("%s: %w", checks[i].name, err)
+		}
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	run(t, open(t), races(), 3)
+	run(t, open(t), races(), rounds(2))
 }
 
 func TestRules(t *testing.T) {

@@ -201,7 +201,7 @@ func newTown(t testing.TB) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
+	store, err := db.Open(t.Context(), db.Config{URL: d.SettledURL()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,18 +47,34 @@ func shell(t *testing.T, line string) string {
 	return string(out)
 }
 
+// They fail in one process: a server of its own is what each would cost.
 func TestFailureKeepsTheDatabaseAndSaysHowToOpenIt(t *testing.T) {
 	t.Parallel()
-	output, passed := runHelper(t, "", "^TestHelperFails$")
+	output, passed := runHelper(t, "", "^TestHelper")
 	if passed {
-		t.Fatal("the failing test passed")
+		t.Fatal("the failing tests passed")
 	}
-	start, open, remove := keptLines(t, output)
+	said := map[string]string{} // by test
+	for _, part := range strings.Split(output, "=== RUN ")[1:] {
+		name, text, _ := strings.Cut(strings.TrimSpace(part), "\n")
+		said[name] = text
+	}
+	start, open, remove := keptLines(t, said["TestHelperFails"])
 	t.Logf("printed:\n%s\n%s\n%s", start, open, remove)
 	shell(t, start)
 	shell(t, start) // once more does no harm
 	if got := answer(t, open); got != "left by the failed test" {
 		t.Errorf("got %q", got)
+	}
+	for test, reason := range map[string]string{
+		"TestHelperFailsItsCheck":    "the books do not balance",
+		"TestHelperHoldsAConnection": "connections not released: 1",
+	} {
+		text := said[test]
+		_, another, _ := keptLines(t, text)
+		if another == open || !strings.Contains(text, reason) || !strings.Contains(text, "--- FAIL: "+test) {
+			t.Errorf("%s printed:\n%s", test, text)
+		}
 	}
 	shell(t, remove)
 	if _, err := os.Stat(folderIn(remove)); !os.IsNotExist(err) {
@@ -86,26 +102,6 @@ func answer(t *testing.T, open string) (what string) {
 
 func folderIn(remove string) string {
 	return regexp.MustCompile(`rm -rf (\S+)`).FindStringSubmatch(remove)[1]
-}
-
-func TestFailedCheckFailsTheTest(t *testing.T) {
-	t.Parallel()
-	output, passed := runHelper(t, "", "^TestHelperFailsItsCheck$")
-	_, _, remove := keptLines(t, output)
-	shell(t, "rm -rf "+folderIn(remove))
-	if passed || !strings.Contains(output, "the books do not balance") {
-		t.Errorf("passed: %v\n%s", passed, output)
-	}
-}
-
-func TestConnectionHeldFailsTheTest(t *testing.T) {
-	t.Parallel()
-	output, passed := runHelper(t, "", "^TestHelperHoldsAConnection$")
-	_, _, remove := keptLines(t, output)
-	shell(t, "rm -rf "+folderIn(remove))
-	if passed || !strings.Contains(output, "connections not released: 1") {
-		t.Errorf("passed: %v\n%s", passed, output)
-	}
 }
 
 // startOther starts the server that a helper gets as DATABASE_URL.
@@ -139,9 +135,14 @@ func databases(t *testing.T, server *localpg.Server) (names string) {
 
 var onlyTemplate = regexp.MustCompile(`^waybill_template_[0-9a-f]{12}$`)
 
-func TestServerOfDatabaseURLIsSharedAndLeftClean(t *testing.T) {
+func TestServerOfDatabaseURL(t *testing.T) {
 	t.Parallel()
 	server := startOther(t)
+	t.Run("is shared and left clean", func(t *testing.T) { isLeftClean(t, server) })
+	t.Run("keeps a failed test's database", func(t *testing.T) { keepsADatabase(t, server) })
+}
+
+func isLeftClean(t *testing.T, server *localpg.Server) {
 	done := make(chan string)
 	for range 2 {
 		go func() {
@@ -162,9 +163,7 @@ func TestServerOfDatabaseURLIsSharedAndLeftClean(t *testing.T) {
 	}
 }
 
-func TestFailureKeepsTheDatabaseOfDatabaseURL(t *testing.T) {
-	t.Parallel()
-	server := startOther(t)
+func keepsADatabase(t *testing.T, server *localpg.Server) {
 	url := server.URL(localpg.Owner, localpg.Database)
 	output, _ := runHelper(t, url, "^TestHelperFails$")
 	open, _, _ := keptLines(t, output)

@@ -50,6 +50,11 @@ func (d *DB) App() *pgxpool.Pool { return d.app() }
 // test's end closes it.
 func (d *DB) AppPool(max int) *pgxpool.Pool { return d.pool(d.AppURL, max) }
 
+// SettledURL is AppURL with the plans that a connection comes to after a while, those for
+// all arguments: a test that runs each statement a few times on each of its connections
+// would do little else than plan.
+func (d *DB) SettledURL() string { return withParam(d.AppURL, "plan_cache_mode", "force_generic_plan") }
+
 // pool does not connect yet: the first query does.
 func (d *DB) pool(url string, max int) *pgxpool.Pool {
 	config, err := pgxpool.ParseConfig(url)

@@ -61,11 +61,18 @@ func (s *stock) take() (name string, err error) {
 	return c.name, c.err
 }
 
-// drop returns at once; close waits for it.
+// drop returns at once; close waits for it. At the end, what goes with its server stays.
 func (s *stock) drop(name string) {
 	s.dropped.Go(func() {
 		s.dropping.Lock()
 		defer s.dropping.Unlock()
+		select {
+		case <-s.stop:
+			if !s.cluster.lasts() {
+				return
+			}
+		default:
+		}
 		_, err := s.cluster.admin.Exec(context.Background(), fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name))
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "dbtest: the database %s stays: %v\n", name, err)

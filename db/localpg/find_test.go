@@ -58,12 +58,9 @@ func TestWithoutPostgresTheErrorSaysWhatToDo(t *testing.T) {
 
 func TestDataOfAnotherMajorVersionIsRefused(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{Dir: keptDir(t)})
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	_, err := start(t.Context(), Options{Dir: s.Dir()}, finds(fakePrograms(t, "99devel")))
-	want := fmt.Sprintf("the data was made by PostgreSQL %d, but found only 99 in ", s.programs.major)
+	dir := usedDir(t)
+	_, err := start(t.Context(), Options{Dir: dir}, finds(fakePrograms(t, "99devel")))
+	want := fmt.Sprintf("the data was made by PostgreSQL %d, but found only 99 in ", (&folder{path: dir}).major())
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}

@@ -24,7 +24,7 @@ func tryConnect(t *testing.T, url string) error {
 
 func TestKeptFolderIsPickedUpAgain(t *testing.T) {
 	t.Parallel()
-	o := Options{Dir: keptDir(t), TCP: true}
+	o := Options{Dir: usedDir(t), TCP: true}
 	s := startIn(t, o)
 	execute(t, s.URL(Owner, Database), "CREATE TABLE kept AS SELECT 'still here' AS text")
 	if err := s.Stop(); err != nil {
@@ -64,7 +64,7 @@ func TestKilledParentTakesItsServerAlong(t *testing.T) {
 
 func TestFolderOfAKilledParentIsPickedUpAtOnce(t *testing.T) {
 	t.Parallel()
-	dir := keptDir(t)
+	dir := usedDir(t)
 	parent, line := startHelper(t, dir)
 	startedIn(t, line)
 	if err := parent.Process.Kill(); err != nil {
@@ -76,7 +76,7 @@ func TestFolderOfAKilledParentIsPickedUpAtOnce(t *testing.T) {
 
 func TestCrashedServerIsPickedUpAgain(t *testing.T) {
 	t.Parallel()
-	o := Options{Dir: keptDir(t)}
+	o := Options{Dir: usedDir(t)}
 	s := startIn(t, o)
 	if err := s.process.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func reusePID(t *testing.T, f *folder) {
 
 func TestFolderInUseIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := keptDir(t)
+	dir := usedDir(t)
 	_, line := startHelper(t, dir)
 	startedIn(t, line)
 	_, err := Start(t.Context(), Options{Dir: dir})
@@ -115,7 +115,7 @@ func TestFolderInUseIsRefused(t *testing.T) {
 
 func TestFolderOfAServerStartedByHandIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := keptDir(t)
+	dir := usedDir(t)
 	s := startIn(t, Options{Dir: dir})
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,11 @@ func TestKeptTemporaryFolderCanBeOpenedFromTheShell(t *testing.T) {
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	startIn(t, Options{}) // sweeps
+	as, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep(filepath.Dir(s.Dir()), as)
 	inShell(t, s.Control("start"))
 	defer inShell(t, s.Control("stop"))
 	query(t, s.URL(App, Database), "SELECT 'it answers'")

@@ -41,7 +41,7 @@ func TestStartAnswersAndStopRemoves(t *testing.T) {
 
 func TestOwnerOwnsTheDatabaseAndMayBecomeTheApp(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{})
+	s := startIn(t, Options{Dir: usedDir(t)})
 	execute(t, s.URL(Owner, Database), `
 		CREATE TABLE secrets (id int);
 		CREATE EXTENSION btree_gist;
@@ -56,7 +56,7 @@ func TestOwnerOwnsTheDatabaseAndMayBecomeTheApp(t *testing.T) {
 // What PostgreSQL says of a refused row has its values in the DETAIL.
 func TestLogHoldsNoValues(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{})
+	s := startIn(t, Options{Dir: usedDir(t)})
 	conn, err := pgx.Connect(t.Context(), s.URL(Owner, Database))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestLogHoldsNoValues(t *testing.T) {
 
 func TestTwoServersRunSideBySide(t *testing.T) {
 	t.Parallel()
-	a, b := startIn(t, Options{TCP: true}), startIn(t, Options{TCP: true})
+	a, b := startIn(t, Options{Dir: usedDir(t), TCP: true}), startIn(t, Options{Dir: usedDir(t), TCP: true})
 	if a.Dir() == b.Dir() || a.port == b.port {
 		t.Fatalf("both in %s, port %d", a.Dir(), a.port)
 	}
@@ -99,7 +99,7 @@ func TestTwoServersRunSideBySide(t *testing.T) {
 
 func TestDurableKeepsPostgresDefaults(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{Durable: true})
+	s := startIn(t, Options{Dir: usedDir(t), Durable: true})
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "200",
 	} {
@@ -111,7 +111,7 @@ func TestDurableKeepsPostgresDefaults(t *testing.T) {
 
 func TestTCPWantsThePassword(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{TCP: true})
+	s := startIn(t, Options{Dir: usedDir(t), TCP: true})
 	url := s.URL(App, Database)
 	if got := query(t, url, "SELECT current_user || inet_server_addr()"); got != "waybill_app127.0.0.1/32" {
 		t.Errorf("got %s through %s", got, url)
@@ -129,7 +129,7 @@ func TestTCPWantsThePassword(t *testing.T) {
 func TestLogAlsoGoesToTheWriter(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	s := startIn(t, Options{Log: &log})
+	s := startIn(t, Options{Dir: usedDir(t), Log: &log})
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestLogAlsoGoesToTheWriter(t *testing.T) {
 
 func TestStartFailsWithTheEndOfTheLog(t *testing.T) {
 	t.Parallel()
-	_, err := Start(t.Context(), Options{Settings: map[string]string{"shared_buffers": "many"}})
+	_, err := Start(t.Context(), Options{Dir: usedDir(t), Settings: map[string]string{"shared_buffers": "many"}})
 	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "shared_buffers"`) {
 		t.Errorf("got %v", err)
 	}
@@ -148,7 +148,7 @@ func TestStartFailsWithTheEndOfTheLog(t *testing.T) {
 
 func TestDoneTellsThatTheServerDied(t *testing.T) {
 	t.Parallel()
-	s := startIn(t, Options{})
+	s := startIn(t, Options{Dir: usedDir(t)})
 	if err := s.process.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}

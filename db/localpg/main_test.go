@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,9 @@ func TestMain(m *testing.M) {
 		helper(strings.TrimPrefix(dir, "-"))
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(first.dir)
+	os.Exit(code)
 }
 
 func helper(dir string) {
@@ -120,6 +123,37 @@ func keptDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// first is a folder that a server has left.
+var first struct {
+	sync.Once
+	dir string
+	err error
+}
+
+func makeFirst() {
+	if first.dir, first.err = os.MkdirTemp(tempRoot(false), "localpg-test-*"); first.err != nil {
+		return
+	}
+	var s *Server
+	if s, first.err = Start(context.Background(), Options{Dir: first.dir}); first.err == nil {
+		first.err = s.Stop()
+	}
+}
+
+// usedDir is one as the server before has left it: for tests of what comes after initdb,
+// which takes most of a new one's start.
+func usedDir(t *testing.T) string {
+	t.Helper()
+	if first.Do(makeFirst); first.err != nil {
+		t.Fatal(first.err)
+	}
+	dir := keptDir(t)
+	if out, err := exec.Command("cp", "-Rp", first.dir+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	return dir
 }
 
