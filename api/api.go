@@ -3,11 +3,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,8 @@ type Options struct {
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
 	StreamPoll     time.Duration // how often the event stream looks; 0: 100 ms
+	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
+	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -43,6 +47,8 @@ type server struct {
 	passwords      *passwords
 	handlerTimeout time.Duration
 	streamPoll     time.Duration
+	feedIdle       time.Duration
+	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
@@ -70,18 +76,19 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	a.huma = humago.New(mux, config())
 	a.registerAll()
 	a.serveDocuments(mux)
+	mux.HandleFunc("/", unknownPath(mux))
 	observe := o.Observe
 	if observe == nil {
 		observe = func(string, int, string, time.Duration) {}
 	}
-	return &API{observed(a.log, observe, unknownPaths(mux)), a}, nil
+	return &API{observed(a.log, observe, cleanPaths(mux)), a}, nil
 }
 
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
-		feeds: make(chan struct{}, feedsAtOnce),
+		feeds: make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -183,43 +190,46 @@ func (a *API) Document(version string) ([]byte, error) {
 // DocumentYAML gives the OpenAPI document 3.1 as YAML: the snapshot in the repository.
 func (a *API) DocumentYAML() ([]byte, error) { return a.server.huma.OpenAPI().YAML() }
 
-// unknownPaths answers what no operation has, which http.ServeMux answers as plain text.
-func unknownPaths(mux *http.ServeMux) http.Handler {
+// cleanPaths keeps from http.ServeMux the paths that it would lead elsewhere.
+func cleanPaths(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isClean(r.URL.EscapedPath()) { // http.ServeMux would lead elsewhere
+		if !isClean(r.URL.EscapedPath()) {
 			serveProblem(r.Context(), w, noSuchPath())
 			return
 		}
-		handler, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		refused := &headersOnly{header: http.Header{}}
-		handler.ServeHTTP(refused, r)
-		if refused.status != http.StatusMethodNotAllowed {
-			serveProblem(r.Context(), w, noSuchPath())
-			return
-		}
-		allowed := refused.header.Get("Allow")
-		w.Header().Set("Allow", allowed)
-		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.ReplaceAll(allowed, ", HEAD", "")+"."))
+		mux.ServeHTTP(w, r)
 	})
+}
+
+// unknownPath answers what no operation has, which http.ServeMux would answer as plain
+// text. It stands in the mux itself, as "/": asked beforehand, the mux would look for
+// each path twice.
+func unknownPath(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowed := methodsOf(mux, r)
+		if len(allowed) == 0 {
+			serveProblem(r.Context(), w, noSuchPath())
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		named := slices.DeleteFunc(allowed, func(method string) bool { return method == http.MethodHead })
+		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.Join(named, ", ")+"."))
+	}
+}
+
+// methodsOf lists the methods that a request's path has.
+func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
+	for _, method := range []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"} {
+		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
+			has = append(has, method)
+		}
+	}
+	return has
 }
 
 func noSuchPath() *Problem { return problem(db.NotFound, "", "There is no such path.") }
 
 // isClean tells whether a path has nothing to take out: "//", "/./" or "/../".
 func isClean(escaped string) bool {
-	return path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped
+	return strings.HasPrefix(escaped, "/") && (path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped)
 }
-
-// headersOnly keeps the status and headers of an answer, to make another of them.
-type headersOnly struct {
-	header http.Header
-	status int
-}
-
-func (h *headersOnly) Header() http.Header         { return h.header }
-func (h *headersOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (h *headersOnly) WriteHeader(status int)      { h.status = status }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,7 +24,7 @@ func (a *server) registerAppointmentFeeds() {
 			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those " +
 			"that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which " +
 			"sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is " +
-			"wrong refuses the list; field and detail tell its position.\n\nFor a facility of your groups, whatever the role.",
+			"wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
 		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed},
 		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
 	}, a.syncAppointments)
@@ -35,15 +36,13 @@ const (
 	feedRecords   = 1_000_000
 	feedRecordMax = 64 << 10
 
-	feedsAtOnce = 8         // in a process: each holds some thousands of records
-	feedTime    = time.Hour // for all of a feed
-	feedIdle    = 30 * time.Second
-	feedRate    = 4 << 10 // bytes a second, at least, after feedIdle
+	feedsAtOnce = 8       // in a process: each holds some thousands of records
+	feedRate    = 4 << 10 // bytes a second, at least, once it could have been idle
 )
 
 // AppointmentRecord is one line of a feed, for the document: feedReader reads it.
 type AppointmentRecord struct {
-	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records. A number is its digits"`
+	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
 	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 24 hours at most" example:"2030-01-01T09:30:00Z"`
@@ -52,7 +51,7 @@ type AppointmentRecord struct {
 
 // PatientRecord is a patient in a line of a feed.
 type PatientRecord struct {
-	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records. A number is its digits"`
+	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
@@ -116,9 +115,9 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 	default:
 		return nil, problem(db.Overloaded, "", "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, feedTime)
+	ctx, cancel := context.WithTimeout(ctx, a.feedTimeout)
 	defer cancel()
-	in.body.begin()
+	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
 	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf, AllowEmpty: in.AllowEmpty, Records: reader.records})
 	if err != nil {
@@ -141,31 +140,34 @@ func contradiction(err error) error {
 		fmt.Sprintf("Record %d says something else of its patient than record %d.", c.Position+1, c.Earlier+1))
 }
 
-// steadyBody is a body that has to come on: the next part within feedIdle, and all of
-// it at feedRate. The limits of other requests would end a large one.
+// steadyBody is a body that has to come on: the next part before it was idle for too
+// long, and all of it at feedRate and before its end. The limits of other requests would
+// end a large one.
 type steadyBody struct {
 	body    io.Reader
 	control *http.ResponseController
 	begun   time.Time
+	idle    time.Duration
+	end     time.Time
 	read    int64
 }
 
 // begin gives the answer as much time as the feed may take. Where there is no
 // connection, as in a test, there are no limits.
-func (b *steadyBody) begin() { b.control.SetWriteDeadline(b.begun.Add(feedTime + time.Minute)) }
+func (b *steadyBody) begin(idle, timeout time.Duration) {
+	b.idle, b.end = idle, b.begun.Add(timeout)
+	b.control.SetWriteDeadline(b.end.Add(time.Minute))
+}
 
 // Read implements io.Reader.
 func (b *steadyBody) Read(p []byte) (int, error) {
-	idle := time.Now().Add(feedIdle)
-	slowest := b.begun.Add(feedIdle + time.Duration(b.read/feedRate)*time.Second)
-	if slowest.Before(idle) {
-		idle = slowest
-	}
-	b.control.SetReadDeadline(idle)
+	next := time.Now().Add(b.idle)
+	slowest := b.begun.Add(b.idle + time.Duration(b.read/feedRate)*time.Second)
+	b.control.SetReadDeadline(slices.MinFunc([]time.Time{next, slowest, b.end}, time.Time.Compare))
 	n, err := b.body.Read(p)
 	b.read += int64(n)
-	if err != nil { // package http listens on, to know whether the caller is there
+	if errors.Is(err, io.EOF) { // package http listens on, to know whether the caller is there
 		b.control.SetReadDeadline(time.Time{})
-	}
+	} // else it looks for the rest before it sends the answer: not without an end
 	return n, err
 }

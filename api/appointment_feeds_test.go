@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,6 +17,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"waybill/api"
+	"waybill/db"
 )
 
 // feed syncs the tenant's facility as of now, unless headers say otherwise.
@@ -98,7 +102,7 @@ func TestExternalIDIsItsDigits(t *testing.T) {
 	if got := feed("1", `"0"`).counts(); got != "0 0 1 0 false" {
 		t.Errorf("as a number: %s", got)
 	}
-	for _, odd := range []string{"1.0", "1e3", "-1", "1E3", "-0", "true", "{}", "[1]", `""`, `" "`, `"` + strings.Repeat("x", 201) + `"`, strings.Repeat("1", 201)} {
+	for _, odd := range []string{"1.0", "1e3", "-1", "-5", "1E3", "-0", "true", "{}", "[1]", `""`, `" "`, `"` + strings.Repeat("x", 201) + `"`, strings.Repeat("1", 201)} {
 		feed(odd, "1").refused(422, "validation_failed", "[0].external_id")
 		feed("1", odd).refused(422, "validation_failed", "[0].patient.external_id")
 	}
@@ -144,11 +148,12 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"status":             {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
 		"patient is text":    {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
 		"no name":            {patient(`"family_name":"B","birth_date":"1990-05-17"`), "validation_failed", ".patient.given_name"},
-		"blank name":         {patient(`"given_name":" \t"`), "", ".patient.given_name"},
+		"blank name":         {patient(`"given_name":"  "`), "validation_failed", ".patient.given_name"},
 		"blank, escaped":     {patient(`"given_name":" \t"`), "validation_failed", ".patient.given_name"},
 		"number for name":    {patient(`"given_name":1`), "validation_failed", ".patient.given_name"},
 		"long name":          {patient(`"given_name":"` + strings.Repeat("é", 201) + `"`), "validation_failed", ".patient.given_name"},
 		"NUL":                {patient(`"given_name":"` + secret + `\u0000"`), "validation_failed", ""},
+		"NUL as it is":       {patient(`"given_name":"` + secret + "\x00\"" + ``), "unreadable_body", ""},
 		"half surrogate":     {patient(`"given_name":"\ud800"`), "validation_failed", ""},
 		"no UTF-8":           {patient(`"given_name":"` + secret + "\xff\"" + ``), "unreadable_body", ""},
 		"no date":            {patient(`"given_name":"A","family_name":"B","birth_date":"1990-02-30"`), "validation_failed", ".patient.birth_date"},
@@ -156,6 +161,12 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"unborn":             {patient(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`), "validation_failed", ".patient.birth_date"},
 		"phone":              {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`), "validation_failed", ".patient.phone"},
 		"empty phone":        {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":""`), "validation_failed", ".patient.phone"},
+		"a zero before":      {`{"external_id":007}`, "unreadable_body", ""},
+		"a plus before":      {`{"external_id":+7}`, "unreadable_body", ""},
+		"deep":               {`{"external_id":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, "validation_failed", ".external_id"},
+		"very deep":          {`{"external_id":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "unreadable_body", ""},
+		"a byte order mark":  {"\xef\xbb\xbf" + patient(`"given_name":"A"`), "unreadable_body", ""},
+		"other white space":  {"\u00a0", "unreadable_body", ""},
 		"broken":             {`{"external_id":` + secret + `}`, "unreadable_body", ""},
 		"wrong bracket":      {`{"external_id":[1}`, "unreadable_body", ""},
 		"half":               {`{"external_id":"` + secret, "unreadable_body", ""},
@@ -163,9 +174,6 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"an id again":        {good, "validation_failed", ".external_id"},
 		"two of one patient": {strings.Replace(strings.Replace(good, `"external_id":"17"`, `"external_id":"18"`, 1), canaryBirth, "1931-07-14", 1), "validation_failed", ".patient"},
 	} {
-		if c.code == "validation_failed" && name == "blank name" {
-			continue
-		}
 		for kind, body := range map[string]string{
 			"application/json":     "[" + good + ",\n" + c.record + "]",
 			"application/x-ndjson": good + "\n" + c.record + "\n",
@@ -189,11 +197,52 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 			t.Errorf("%s: got %s", name, a)
 		}
 	}
+	lines := []string{"Content-Type", "application/x-ndjson"}
+	for name, c := range map[string]struct{ body, code, field string }{
+		"an array":                 {"[" + good + "]", "validation_failed", "[0]"},
+		"a byte order mark":        {"\xef\xbb\xbf" + good + "\n", "unreadable_body", "[0]"},
+		"trailing text":            {good + " " + secret + "\n", "unreadable_body", "[0]"},
+		"two on a line":            {good + good, "unreadable_body", "[0]"},
+		"one on two lines":         {strings.Replace(good, ",", ",\n", 1), "unreadable_body", "[0]"},
+		"an end in the middle":     {good + "\n\n" + good[:40], "unreadable_body", "[1]"},
+		"a line that is too long":  {good + "\n" + strings.Repeat(" ", 70_000) + "\n", "body_too_large", "[1]"},
+		"compressed, without word": {"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unreadable_body", "[0]"},
+	} {
+		if a := s.feed(s.staff, c.body, lines...); a.status < 400 || a.status >= 500 || a.str("code") != c.code || a.str("field") != c.field {
+			t.Errorf("lines, %s: got %s, want %s of %s", name, a, c.code, c.field)
+		}
+	}
+	for _, kind := range []string{"application/json", "application/x-ndjson"} {
+		s.feed(s.staff, "\x1f\x8b", "Content-Type", kind, "Content-Encoding", "gzip").refused(415, "unsupported_media_type", "Content-Encoding")
+	}
+	for _, asOf := range []string{"", "yesterday", "1767225600", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "1800-01-01T00:00:00Z",
+		"9999-12-31T23:59:59-23:59", time.Now().Add(25 * time.Hour).Format(time.RFC3339)} {
+		s.feedAsOf(s.staff, asOf, "["+good+"]").refused(422, "validation_failed", "as_of")
+	}
+	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync", "["+good+"]").refused(422, "validation_failed", "as_of")
 	s.feed(s.staff, good, "Content-Type", "text/plain").refused(415, "unsupported_media_type", "Content-Type")
 	s.feed(s.staff, good, "Content-Type", "application/x-ndjson; charset=utf-16").refused(415, "unsupported_media_type", "Content-Type")
 	s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/x-ndjson").refused(415, "unsupported_media_type", "Content-Type")
 	if state() != before {
 		t.Error("something has changed")
+	}
+}
+
+func TestListHasAMillionRecordsAtMost(t *testing.T) {
+	t.Parallel()
+	one := strings.TrimSpace(asLines(newRecord(1)))
+	for _, c := range []struct {
+		body  string
+		lines bool
+	}{{"," + one + "," + one + "," + one + "]", false}, {one + "\n" + one + "\n" + one + "\n", true}} {
+		if n, err := api.ReadFeed(c.body, c.lines, 999_997); n != 3 || err != nil {
+			t.Errorf("the last three: %d, %v", n, err)
+		}
+		n, err := api.ReadFeed(c.body, c.lines, 999_998)
+		p, ok := errors.AsType[*api.Problem](err)
+		if n != 2 || !ok || p.Status != 413 || p.Code != "body_too_large" || p.Field != "[1000000]" {
+			t.Errorf("the last two and one more: %d, %+v", n, p)
+		}
 	}
 }
 
@@ -228,7 +277,93 @@ func TestLongListIsStreamed(t *testing.T) {
 	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
 }
 
-// A body that stops coming ends in time, and leaves nothing.
+// slowFeed sends the headers of a feed, then its body by send, until that is told that
+// nobody listens any more. It gives the answer, if one came.
+func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*answer, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	path := "/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00Z"
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\n%s\r\n", path, s.staff.token, headers)
+	in := bufio.NewReader(conn)
+	if strings.Contains(headers, "Expect:") {
+		if r, err := http.ReadResponse(in, nil); err != nil || r.StatusCode != http.StatusContinue {
+			return nil, fmt.Errorf("before the body: %v, %w", r, err)
+		}
+	}
+	go send(conn)
+	r, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(r.Body)
+	return &answer{s.t, "a slow feed", r.StatusCode, r.Header, body}, err
+}
+
+// Whoever sends no more, too little at a time, or without end, is told so, and has held
+// no connection to the database meanwhile.
+func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) {
+		o.FeedIdle, o.FeedTimeout = 300*time.Millisecond, 700*time.Millisecond
+	})
+	web := httptest.NewServer(s.api)
+	t.Cleanup(web.Close)
+	address := strings.TrimPrefix(web.URL, "http://")
+	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"
+	line := asLines(newRecord(1))
+	stall := func(conn net.Conn) { io.WriteString(conn, line) }
+	drip := func(part string) func(net.Conn) {
+		return func(conn net.Conn) {
+			for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+				_, err = io.WriteString(conn, part)
+			}
+		}
+	}
+	type slow struct {
+		name, headers string
+		send          func(net.Conn)
+		code          string
+		least         time.Duration
+	}
+	try := func(c slow) bool {
+		begun := time.Now()
+		a, err := s.slowFeed(address, c.headers, c.send)
+		took := time.Since(begun)
+		if err != nil || a.status < 400 || a.status >= 500 || a.str("code") != c.code {
+			t.Errorf("%s: got %v, %v, want %s", c.name, a, err, c.code)
+		}
+		if took < c.least || took > c.least+5*time.Second {
+			t.Errorf("%s: answered after %v, want %v", c.name, took, c.least)
+		}
+		return err == nil
+	}
+	try(slow{"a line once asked for", short + "Expect: 100-continue\r\n", func(conn net.Conn) {
+		if n := s.store.Stat().AcquiredConns(); n != 0 {
+			t.Errorf("%d connections are held", n)
+		}
+		stall(conn)
+	}, "request_timeout", 300 * time.Millisecond})
+	cases := []slow{
+		{"nothing", short, func(net.Conn) {}, "request_timeout", 300 * time.Millisecond},
+		{"one line", short, stall, "request_timeout", 300 * time.Millisecond},
+		{"one line of many", long, stall, "request_timeout", 300 * time.Millisecond},
+		{"a chunk", chunked, func(conn net.Conn) { fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line) }, "request_timeout", 300 * time.Millisecond},
+		{"a byte at a time", long, drip("{"), "request_timeout", 300 * time.Millisecond},
+		{"blank lines", long, drip(strings.Repeat("\n", 500)), "request_timeout", 700 * time.Millisecond},
+		{"a bad line", long, func(conn net.Conn) { io.WriteString(conn, line+"x\n") }, "unreadable_body", 0},
+	}
+	atOnce(len(cases), func(i int) bool { return try(cases[i]) })
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	s.feed(s.staff, []object{newRecord(1)}).want(200)
+}
+
+// A caller who goes away in the middle leaves nothing.
 func TestFeedThatStopsComingEnds(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -240,7 +375,7 @@ func TestFeedThatStopsComingEnds(t *testing.T) {
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n%s",
 		path, s.staff.token, asLines(newRecord(1)))
 	s.until("it is being read", func() bool {
-		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%SweepFeed%'") > 0
+		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SweepFeed%'") > 0
 	})
 	conn.Close()
 

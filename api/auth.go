@@ -10,23 +10,15 @@ import (
 	"waybill/db"
 )
 
-type viewerKey struct{}
-
 // session is what a request carries of its own: the token, to end it, and the viewer.
 type session struct {
 	token  db.Token
 	viewer db.Viewer
 }
 
-func viewerOf(ctx context.Context) db.Viewer {
-	s, _ := ctx.Value(viewerKey{}).(session)
-	return s.viewer
-}
+func viewerOf(ctx context.Context) db.Viewer { return requestOf(ctx).session.viewer }
 
-func tokenOf(ctx context.Context) db.Token {
-	s, _ := ctx.Value(viewerKey{}).(session)
-	return s.token
-}
+func tokenOf(ctx context.Context) db.Token { return requestOf(ctx).session.token }
 
 // authorize lets through who has a good session, checked in the database on every
 // request, and one of the roles. It runs before anything of the request is read.
@@ -46,13 +38,12 @@ func (a *server) authorize(op operation) func(huma.Context, func(huma.Context)) 
 			writeProblem(ctx, problemOf(err))
 			return
 		}
-		known := requestOf(ctx.Context())
-		known.tenant, known.user = viewer.TenantID, viewer.UserID
+		requestOf(ctx.Context()).session = session{token, viewer}
 		if !slices.Contains(roles, viewer.Role) {
 			writeProblem(ctx, problem(db.Forbidden, "", ""))
 			return
 		}
-		next(huma.WithValue(ctx, viewerKey{}, session{token, viewer}))
+		next(ctx)
 	}
 }
 

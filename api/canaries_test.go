@@ -132,14 +132,15 @@ func (s *server) plantPatient(p planted, t *tenant, facility uuid.UUID, may []db
 	return id
 }
 
-// plantPickup gives a pickup canaries that these roles may see.
+// plantPickup gives a pickup, and its texts, canaries that these roles may see.
 func (s *server) plantPickup(p planted, id uuid.UUID, may []db.UserRole) {
 	s.t.Helper()
-	note, from, to := newCanary(), newCanary(), newCanary()
-	for _, value := range []string{note, from, to} {
+	note, from, to, text := newCanary(), newCanary(), newCanary(), newCanary()
+	for _, value := range []string{note, from, to, text} {
 		p[value] = may
 	}
 	s.exec("UPDATE pickups SET note = $2, pickup_address = $3, dropoff_address = $4 WHERE id = $1", id, note, from, to)
+	s.exec("UPDATE messages SET body = $2 WHERE pickup_id = $1", id, text)
 }
 
 // leaked is the first canary in the texts that the role may not see.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,10 +18,11 @@ import (
 // account or a fleet under way does not fail every edit.
 
 func etag(version int64, moves ...int64) string {
-	if len(moves) == 0 {
-		return fmt.Sprintf(`"%d"`, version)
+	tag := strconv.AppendInt(append(make([]byte, 0, 48), '"'), version, 10)
+	if len(moves) > 0 {
+		tag = strconv.AppendInt(append(tag, '-'), moves[0], 10)
 	}
-	return fmt.Sprintf(`"%d-%d"`, version, moves[0])
+	return string(append(tag, '"'))
 }
 
 // noVersion is one that no row has: an ETag that was not ours matches none.

@@ -76,7 +76,7 @@ func (r *feedReader) nextLine() (more bool, err error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 		case err != nil && !errors.Is(err, io.EOF):
 			return false, err
-		case len(bytes.TrimSpace(r.record)) > 0:
+		case len(trimmed(r.record)) > 0:
 			return true, nil
 		case err != nil:
 			return false, nil
@@ -85,6 +85,9 @@ func (r *feedReader) nextLine() (more bool, err error) {
 		}
 	}
 }
+
+// trimmed is a text without the white space that JSON has, which is less than Unicode's.
+func trimmed(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
 // nextElement reads the next object of the one array.
 func (r *feedReader) nextElement() (more bool, err error) {
@@ -200,7 +203,7 @@ func (r *feedReader) refuse(code db.Code, member, what string) *Problem {
 
 // parse reads the record at hand.
 func (r *feedReader) parse() (out db.FeedRecord, err error) {
-	data := bytes.TrimSpace(r.record)
+	data := trimmed(r.record)
 	switch {
 	case !utf8.Valid(data):
 		return out, r.refuse(unreadableBody, "", "it is not valid UTF-8")

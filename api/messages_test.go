@@ -19,7 +19,7 @@ func TestTextsOfAPickupAreListed(t *testing.T) {
 	s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": s.driverID}).want(200)
 	for u, sees := range map[*user]bool{s.staff: true, s.dispatcher: true, s.admin: true, s.driver: false} {
 		got := list(u)
-		if len(got) != 2 || got[0]["body"] != "Your driver is on the way!" || got[1]["body"] != "booked" {
+		if len(got) != 2 || got[0]["body"] != "Your driver is on the way!" || got[1]["body"] != "Your pickup is booked." {
 			t.Fatalf("%s gets %v", u.role, got)
 		}
 		for _, m := range got {

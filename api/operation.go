@@ -85,8 +85,8 @@ func problemFor(ctx context.Context, op operation, err error) error {
 
 // againstDocument looks at each code that a request to the operation is answered with,
 // by its handler or by what stands before it.
-func (a *server) againstDocument(ctx context.Context, op operation) func(db.Code) {
-	return func(code db.Code) {
+func (a *server) againstDocument(op operation) func(context.Context, db.Code) {
+	return func(ctx context.Context, code db.Code) {
 		if !slices.Contains(op.allCodes(), code) {
 			a.log.ErrorContext(ctx, "undeclared code", "operation", op.id, "code", code)
 			a.undeclared(op.id, code)
@@ -126,16 +126,14 @@ func (a *server) entry(op operation) huma.Operation {
 // named puts the operation's name into what is known of the request, and its time
 // limit on it.
 func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
+	declared := a.againstDocument(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
-		known.operation, known.declared = op.id, a.againstDocument(ctx.Context(), op)
-		if op.long {
-			next(ctx)
-			return
+		known.operation, known.declared = op.id, declared
+		if !op.long {
+			defer known.limit(a.handlerTimeout)()
 		}
-		limited, cancel := context.WithTimeout(ctx.Context(), a.handlerTimeout)
-		defer cancel()
-		next(huma.WithContext(ctx, limited))
+		next(ctx)
 	}
 }
 

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,12 +17,14 @@ import (
 	"waybill/db"
 )
 
-// passwords hashes and compares in few slots, so that a login storm leaves the other
-// requests a processor; who finds the queue full is told to come back.
+// passwords hashes and compares in few slots, and with a low priority, so that a login
+// storm leaves the other requests a processor; who would wait too long for a slot is
+// told to come back.
 type passwords struct {
 	cost  int
 	slots chan struct{}
-	queue chan struct{}
+	queue atomic.Int64 // how many wait or hash
+	took  atomic.Int64 // nanoseconds of a hash, lately
 	// One of them is held while a user's password is verified: their next one waits.
 	users [64]chan struct{}
 	seed  maphash.Seed
@@ -28,27 +33,31 @@ type passwords struct {
 	decoy func() []byte
 }
 
+// patience is how long who is let in has to wait for a slot, about: by the time that
+// hashes took lately. It is decided at the door, and not by waiting so long, since a try
+// counts as a wrong password until it was looked at.
+const patience = 3 * time.Second
+
+// cheap is a cost whose hash takes less than the 10 ms that any goroutine may keep a
+// processor: not worth a thread.
+const cheap = 6
+
 // maxPassword is what bcrypt looks at: it ignores what follows, so longer is refused.
 const maxPassword = 72
 
-// decoys has one of each cost: any number of servers in a process can share it.
-var decoys sync.Map
-
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	made, _ := decoys.LoadOrStore(cost, sync.OnceValue(func() []byte {
+	p := &passwords{cost: cost, slots: make(chan struct{}, slots), seed: maphash.MakeSeed()}
+	p.decoy = sync.OnceValue(func() []byte {
+		start := time.Now()
 		hash, err := bcrypt.GenerateFromPassword([]byte("no user has this one"), cost)
 		if err != nil {
 			panic(err) // only a cost out of range
 		}
+		p.took.CompareAndSwap(0, int64(time.Since(start)))
 		return hash
-	}))
-	decoy := made.(func() []byte)
-	go decoy()
-	p := &passwords{
-		cost: cost, slots: make(chan struct{}, slots), queue: make(chan struct{}, 32*slots),
-		seed: maphash.MakeSeed(), decoy: decoy,
-	}
+	})
+	go p.decoy()
 	for i := range p.users {
 		p.users[i] = make(chan struct{}, 1)
 	}
@@ -57,29 +66,46 @@ func newPasswords(cost int) *passwords {
 
 // enter takes a place in the queue, and gives the function that leaves it.
 func (p *passwords) enter() (leave func(), err error) {
-	select {
-	case p.queue <- struct{}{}:
-		return func() { <-p.queue }, nil
-	default:
+	if p.queue.Add(1) > p.places() {
+		p.queue.Add(-1)
 		busy := problem(db.Overloaded, "", "Too many logins at once.")
-		busy.retryAfter = 2 * time.Second
+		busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // not all at once
 		return nil, busy
 	}
+	return func() { p.queue.Add(-1) }, nil
 }
 
-// turn takes a place in the queue and waits until it is the user's next try. Who
-// waits, or asks the database meanwhile, has no slot: others can hash.
+// places are 32 a slot, fewer where so many hashes take longer than patience.
+func (p *passwords) places() int64 {
+	slots := int64(cap(p.slots))
+	return min(32, max(1, int64(patience)/max(1, p.took.Load()))) * slots
+}
+
+// inSlot does the work of a hash when there is a slot.
+func (p *passwords) inSlot(ctx context.Context, work func()) error {
+	leave, err := hold(ctx, p.slots)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	start := time.Now()
+	if p.cost > cheap {
+		inBackground(work)
+	} else {
+		work()
+	}
+	took, last := int64(time.Since(start)), p.took.Load()
+	if last == 0 { // not even the decoy
+		last = took
+	}
+	p.took.Store(last + (took-last)/4) // another slot's at this moment may be lost
+	return nil
+}
+
+// turn waits, for who is in the queue, until it is the user's next try. Who waits, or
+// asks the database meanwhile, has no slot: others can hash.
 func (p *passwords) turn(ctx context.Context, tenantID uuid.UUID, email string) (leave func(), err error) {
-	leaveQueue, err := p.enter()
-	if err != nil {
-		return nil, err
-	}
-	leaveTurn, err := hold(ctx, p.users[maphash.String(p.seed, tenantID.String()+strings.ToLower(email))%uint64(len(p.users))])
-	if err != nil {
-		leaveQueue()
-		return nil, err
-	}
-	return func() { leaveTurn(); leaveQueue() }, nil
+	return hold(ctx, p.users[maphash.String(p.seed, tenantID.String()+strings.ToLower(email))%uint64(len(p.users))])
 }
 
 // hold waits for a place in the channel, as long as the request is wanted.
@@ -102,13 +128,9 @@ func (p *passwords) hash(ctx context.Context, field, password string) (string, e
 		return "", err
 	}
 	defer leaveQueue()
-	leave, err := hold(ctx, p.slots)
-	if err != nil {
-		return "", err
-	}
-	defer leave()
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), p.cost)
-	return string(hash), err
+	var hash []byte
+	busy := p.inSlot(ctx, func() { hash, err = bcrypt.GenerateFromPassword([]byte(password), p.cost) })
+	return string(hash), cmp.Or(busy, err)
 }
 
 // matches is bcrypt's, for who is not in the queue.
@@ -128,11 +150,9 @@ func (p *passwords) compare(ctx context.Context, hash, password string) (bool, e
 	if hash == "" {
 		against = p.decoy()
 	}
-	leave, err := hold(ctx, p.slots)
-	if err != nil {
+	var same bool
+	if err := p.inSlot(ctx, func() { same = bcrypt.CompareHashAndPassword(against, []byte(password)) == nil }); err != nil {
 		return false, err
 	}
-	defer leave()
-	same := bcrypt.CompareHashAndPassword(against, []byte(password)) == nil
 	return same && hash != "" && len(password) <= maxPassword, nil
 }

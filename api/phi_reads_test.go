@@ -47,7 +47,7 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 	if noCanary(a.body) != nil {
 		t.Errorf("the reads tell of the patient: %s", a)
 	}
-	for _, as := range []*user{s.staff, s.dispatcher} {
+	for _, as := range []*user{s.staff, s.dispatcher, s.tenant.driver, s.hub} {
 		s.do(as, "GET", path+"/reads", nil).refused(403, "forbidden")
 	}
 	s.do(s.foreign.admin, "GET", path+"/reads", nil).refused(404, "not_found", "")
@@ -59,7 +59,9 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	s := start(t)
 	path := s.patient()
 	pickup := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": path[len("/v1/patients/"):]})).want(201).header.Get("Location")
-	paths := []string{path, "/v1/patients", pickup + "/patient"}
+	s.feed(s.staff, []object{newRecord(1)}).want(200)
+	appointments := "/v1/appointments?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + s.facility.String()
+	paths := []string{path, "/v1/patients", pickup + "/patient", appointments}
 	for _, path := range paths {
 		s.do(s.staff, "GET", path, nil).want(200)
 	}

@@ -12,23 +12,40 @@ import (
 	"waybill/db"
 )
 
-// request is what is known of a request while it is served, for its log line, its
-// metrics and its problem. One goroutine serves a request: no lock.
+// request is what is known of a request while it is served: for its handler, its log
+// line, its metrics and its problem. It is the request's context itself, so that what
+// is learned on the way, its time limit and its session, needs none around it: that took
+// eight more allocations. One goroutine serves a request: no lock.
 type request struct {
+	context.Context
 	id        string
 	operation string
-	tenant    uuid.UUID
-	user      uuid.UUID
+	session   session
 	code      string
 	cause     error
-	declared  func(db.Code) // holds a code against the document
+	declared  func(context.Context, db.Code) // holds a code against the document
+}
+
+// Value implements context.Context.
+func (r *request) Value(key any) any {
+	if key == (requestKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// limit gives the request a time limit, before anything waits for its end.
+func (r *request) limit(d time.Duration) context.CancelFunc {
+	limited, cancel := context.WithTimeout(r.Context, d)
+	r.Context = limited
+	return cancel
 }
 
 func (r *request) refuse(p *Problem) {
 	r.code = string(p.Code)
 	r.cause = p.cause
 	if r.declared != nil {
-		r.declared(p.Code)
+		r.declared(r, p.Code)
 	}
 }
 
@@ -71,32 +88,34 @@ type Observer func(operation string, status int, code string, took time.Duration
 func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		known := &request{id: requestID(r)}
-		ctx := context.WithValue(r.Context(), requestKey{}, known)
+		known := &request{Context: r.Context(), id: requestID(r)}
 		w.Header().Set("X-Request-Id", known.id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header()["X-Content-Type-Options"] = nosniff
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler {
 					panic(caught)
 				}
-				log.ErrorContext(ctx, "panic", "request_id", known.id, "operation", known.operation, "panic", caught, "stack", string(debug.Stack()))
+				log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation, "panic", caught, "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					serveProblem(ctx, rec, problem("internal", "", ""))
+					serveProblem(known, rec, problem("internal", "", ""))
 				}
 			}
-			took := time.Since(start)
-			observe(known.operation, rec.status, known.code, took)
-			logRequest(ctx, log, r, known, rec.status, took)
+			end := time.Now()
+			observe(known.operation, rec.status, known.code, end.Sub(start))
+			logRequest(log, r.Method, known, rec.status, start, end)
 		}()
-		next.ServeHTTP(rec, r.WithContext(ctx))
+		next.ServeHTTP(rec, r.WithContext(known))
 	})
 }
 
+// nosniff is shared by all answers: nobody changes the values of a header in place.
+var nosniff = []string{"nosniff"}
+
 // logRequest writes one line. No path, no body, no row: only what names nobody but
 // the tenant's own staff.
-func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *request, status int, took time.Duration) {
+func logRequest(log *slog.Logger, method string, known *request, status int, start, end time.Time) {
 	level := slog.LevelInfo
 	switch {
 	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
@@ -104,23 +123,23 @@ func logRequest(ctx context.Context, log *slog.Logger, r *http.Request, known *r
 	case status >= 500:
 		level = slog.LevelError
 	}
-	if !log.Enabled(ctx, level) {
+	if !log.Enabled(known, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("request_id", known.id), slog.String("method", r.Method), slog.String("operation", known.operation),
-		slog.Int("status", status), slog.Duration("took", took),
-	}
-	if known.user != uuid.Nil {
-		attrs = append(attrs, slog.Any("tenant", known.tenant), slog.Any("user", known.user))
+	// Without the place in the source, always this one: to find it took a third of the line.
+	line := slog.NewRecord(end, level, "request", 0)
+	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method), slog.String("operation", known.operation),
+		slog.Int("status", status), slog.Duration("took", end.Sub(start)))
+	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
+		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
 	if known.code != "" {
-		attrs = append(attrs, slog.String("code", known.code))
+		line.AddAttrs(slog.String("code", known.code))
 	}
 	if known.cause != nil && status >= 500 {
-		attrs = append(attrs, slog.Any("cause", known.cause))
+		line.AddAttrs(slog.Any("cause", known.cause))
 	}
-	log.LogAttrs(ctx, level, "request", attrs...)
+	log.Handler().Handle(known, line)
 }
 
 // requestID takes the caller's, if it is a plain one, so that a request can be

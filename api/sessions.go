@@ -47,6 +47,11 @@ type loginInput struct{ Body Credentials }
 type loginOutput struct{ Body *Login }
 
 func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
+	leave, err := a.passwords.enter() // who is refused costs the database nothing
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
@@ -64,10 +69,10 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 }
 
 // verify finds the user whose password this is, for then, which sets the count of
-// attempts back. The attempt is counted before the password is looked at: parallel
-// guesses are all counted. One user's are taken one after the other, then included:
-// as many good logins as come at once do not look like failures. Who does not exist
-// costs the same time.
+// attempts back. The caller has a place in the queue of passwords. The attempt is counted
+// before the password is looked at: parallel guesses are all counted. One user's are taken
+// one after the other, then included: as many good logins as come at once do not look like
+// failures. Who does not exist costs the same time.
 func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string, then func(db.CountLoginAttemptRow) error) error {
 	leave, err := a.passwords.turn(ctx, tenantID, email)
 	if err != nil {

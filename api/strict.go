@@ -42,7 +42,9 @@ func isID(text string) bool {
 
 // isNil tells whether an id is the nil UUID. It names nothing, so that what it refers
 // to is not there; chosen for a new row, or as a filter, Go would take it for none.
-func isNil(id string) bool { return id == uuid.Nil.String() }
+func isNil(id string) bool { return id == nilID }
+
+var nilID = uuid.Nil.String()
 
 const (
 	noID = "expected a UUID of 36 characters"
@@ -128,22 +130,26 @@ func oddHeader(ctx huma.Context, name string) *Problem {
 }
 
 // strictMediaType takes what the operation takes, JSON as a rule, in UTF-8 alone,
-// however its name is written. Of no body, it says nothing.
+// however its name is written, and not compressed. Of no body, it says nothing.
 func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	given := r.Header.Values("Content-Type")
 	if r.ContentLength == 0 {
 		given = nil
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		writeProblem(ctx, problem(unsupportedMediaType, "Content-Encoding", "The body must come as it is, neither compressed nor encoded."))
+		return
+	}
 	name, ok := "application/json", len(given) <= 1
-	if len(given) == 1 {
+	if len(given) == 1 && given[0] != name { // nearly all write it so
 		name, ok = inUTF8(given[0])
 	}
 	if !ok || ctx.Operation().RequestBody.Content[name] == nil {
 		writeProblem(ctx, problem(unsupportedMediaType, "Content-Type", ""))
 		return
 	}
-	if len(given) == 1 {
+	if len(given) == 1 && given[0] != name {
 		r.Header.Set("Content-Type", name) // huma compares it as it is written
 	}
 	next(ctx)
@@ -195,7 +201,7 @@ func knows(op *huma.Operation, parameter string) bool {
 // refuseBody guards the operations that take no body: an empty object is taken for
 // none, since many clients send one; anything else would be ignored.
 func refuseBody(ctx huma.Context, next func(huma.Context)) {
-	if ctx.Header("Content-Length") == "0" {
+	if r, _ := humago.Unwrap(ctx); r.ContentLength == 0 { // known: nothing to read
 		next(ctx)
 		return
 	}

@@ -31,24 +31,32 @@ var strictJSON = huma.Format{
 			return badBody{db.ValidationFailed, "", what}
 		}
 		err := json.Unmarshal(data, into)
-		var syntax *json.SyntaxError
-		var kind *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &syntax):
-			return badBody{unreadableBody, "", fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)}
-		case errors.As(err, &kind) && kind.Field == "":
-			return badBody{db.ValidationFailed, "", "The body holds a number that is too large."}
-		case errors.As(err, &kind):
-			return badBody{db.ValidationFailed, kind.Field, fmt.Sprintf("%s: expected %s.", kind.Field, kindName(kind))}
+		if bad, ok := badJSON(err); ok {
+			return bad
 		}
 		if t := reflect.TypeOf(into).Elem(); t.Kind() != reflect.Interface { // err, if any, is of a member's own
-			body := walk{json.NewDecoder(bytes.NewReader(data))}
+			body := walk{data}
 			if wrong := body.value("", t); wrong != nil {
 				return badBody{db.ValidationFailed, wrong.field, wrong.sentence()}
 			}
 		}
 		return err
 	},
+}
+
+// badJSON tells what json.Unmarshal did not take, unless a member's own type refused it.
+func badJSON(err error) (_ badBody, ok bool) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return badBody{unreadableBody, "", fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)}, true
+	}
+	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return badBody{}, false
+	case kind.Field == "":
+		return badBody{db.ValidationFailed, "", "The body holds a number that is too large."}, true
+	}
+	return badBody{db.ValidationFailed, kind.Field, fmt.Sprintf("%s: expected %s.", kind.Field, kindName(kind))}, true
 }
 
 // badBody is what is wrong with a body. huma keeps no more of it than its text, from
@@ -71,8 +79,59 @@ func badBodyIn(message string) (*Problem, bool) {
 	return problem(db.Code(parts[0]), parts[1], parts[2]), true
 }
 
-// walk goes through a body that Go has taken, for what Go does not mind.
-type walk struct{ *json.Decoder }
+// walk goes through a body that Go has taken, for what Go does not mind. That it is
+// JSON is known, so that what is between two values need not be told apart: the tokens
+// of a json.Decoder made 34 of the 216 allocations of a charge.
+type walk struct{ rest []byte }
+
+// peek gives the first byte of the next value, name or bracket; 0 at the end.
+func (w *walk) peek() byte {
+	for i, c := range w.rest {
+		if strings.IndexByte(" \t\r\n,:", c) < 0 {
+			w.rest = w.rest[i:]
+			return c
+		}
+	}
+	return 0
+}
+
+// take gives the next n bytes.
+func (w *walk) take(n int) []byte {
+	taken := w.rest[:n]
+	w.rest = w.rest[n:]
+	return taken
+}
+
+// quoted takes a string, which peek has found.
+func (w *walk) quoted() []byte {
+	end := 1
+	for w.rest[end] != '"' {
+		if w.rest[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	return w.take(end + 1)
+}
+
+// unquote gives the text of a string.
+func unquote(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var text string
+	json.Unmarshal(quoted, &text)
+	return text
+}
+
+// number takes one, or a literal.
+func (w *walk) number() {
+	end := bytes.IndexAny(w.rest, " \t\r\n,]}")
+	if end < 0 {
+		end = len(w.rest)
+	}
+	w.take(end)
+}
 
 // misfit is what is wrong with a member.
 type misfit struct{ field, what string }
@@ -97,53 +156,55 @@ func (m *misfit) sentence() string {
 
 // value looks at the next value, of the member name, of which t is the type, or nil for
 // a member that is unknown: huma has refused that one.
-func (w walk) value(name string, t reflect.Type) *misfit {
-	token, err := w.Token()
-	if err != nil {
-		return &misfit{"", "expected JSON"} // never: Go has taken it
-	}
+func (w *walk) value(name string, t reflect.Type) *misfit {
 	t, clears := bare(t)
-	switch v := token.(type) {
-	case nil:
+	switch w.peek() {
+	case '[':
+		return w.array(t)
+	case '{':
+		return w.object(t)
+	case '"':
+		quoted := w.quoted()
+		if t != reflect.TypeFor[uuid.UUID]() {
+			break
+		}
+		if v := unquote(quoted); !isID(v) {
+			return &misfit{"", noID}
+		} else if name == "id" && isNil(v) {
+			return &misfit{"", anID}
+		}
+	case 'n':
 		if !clears { // to Go it would look like one that was left out
 			return &misfit{"", "null is no value here: leave it out"}
 		}
-	case string:
-		if t == reflect.TypeFor[uuid.UUID]() && !isID(v) {
-			return &misfit{"", noID}
-		}
-		if t == reflect.TypeFor[uuid.UUID]() && name == "id" && isNil(v) {
-			return &misfit{"", anID}
-		}
-	case json.Delim:
-		if v == '[' {
-			return w.array(t)
-		}
-		return w.object(t)
+		w.number()
+	default:
+		w.number()
 	}
 	return nil
 }
 
-func (w walk) array(t reflect.Type) *misfit {
+func (w *walk) array(t reflect.Type) *misfit {
 	if t != nil && t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	for i := 0; w.More(); i++ {
+	w.take(1)
+	for i := 0; w.peek() != ']'; i++ {
 		if wrong := w.value("", t); wrong != nil {
 			return wrong.within(fmt.Sprintf("[%d]", i))
 		}
 	}
-	w.Token() // the bracket
+	w.take(1)
 	return nil
 }
 
 // object refuses a name that comes twice: Go would lay the second value over what the
 // first one left, and huma has looked at the second alone.
-func (w walk) object(t reflect.Type) *misfit {
+func (w *walk) object(t reflect.Type) *misfit {
 	members, seen := membersOf(t), map[string]bool{}
-	for w.More() {
-		token, _ := w.Token()
-		name, _ := token.(string)
+	w.take(1)
+	for w.peek() != '}' {
+		name := unquote(w.quoted())
 		if seen[name] {
 			return &misfit{name, "the member is given more than once"}
 		}
@@ -152,7 +213,7 @@ func (w walk) object(t reflect.Type) *misfit {
 			return wrong.within(name)
 		}
 	}
-	w.Token() // the brace
+	w.take(1)
 	return nil
 }
 

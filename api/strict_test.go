@@ -258,6 +258,10 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 		"application/json; charset=utf-8; charset=utf-16", "application/json; charset", "json", "application/jsonx", "application/*"} {
 		group("Content-Type", kind).refused(415, "unsupported_media_type", "Content-Type")
 	}
+	group("Content-Encoding", "identity").want(201)
+	for _, coding := range []string{"gzip", "br", "x"} { // though it is none
+		group("Content-Encoding", coding).refused(415, "unsupported_media_type", "Content-Encoding")
+	}
 	s.do(s.admin, "POST", "/v1/groups", " \n{\"name\" : \"\\u00e4 \\\\u0000 \U0001F600\"}\n ").want(201)
 	if name := s.do(s.admin, "POST", "/v1/groups", `{"name":"\ud83d\uDE00 \\ud800"}`).want(201).str("name"); name != "😀 \\ud800" {
 		t.Errorf("the name is %q", name)

@@ -197,6 +197,11 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 	if err != nil {
 		return err
 	}
+	leave, err := a.passwords.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	err = a.verify(ctx, v.TenantID, self.Email, password, func(user db.CountLoginAttemptRow) error {
 		_, err := a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
 			TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,

@@ -72,22 +72,34 @@ func TestEndOfARightIsTheNextRequestsOnEveryProcess(t *testing.T) {
 	s := start(t)
 	processes := []*server{s, s.another()}
 	path := s.patient()
+	s.feed(s.staff, []object{newRecord(1)}).want(200)
 	on := func(as *user, path string, want int) {
 		t.Helper()
 		for _, p := range processes {
 			p.do(as, "GET", path, nil).want(want)
 		}
 	}
+	facility := func(want int) { // its appointments and its feed
+		t.Helper()
+		for _, p := range processes {
+			p.appointments(s.staff, s.facility, "2030-01-01T00:00:00Z", "2030-01-31T00:00:00Z").want(want)
+			p.feed(s.staff, []object{newRecord(1)}).want(want)
+		}
+	}
+	facility(200)
 	on(s.staff, path, 200)
 	member := "/v1/groups/" + s.group.String() + "/members/" + s.staff.id.String()
 	s.do(s.admin, "DELETE", member, nil).want(204)
 	on(s.staff, path, 404)
+	facility(404)
 	s.do(s.admin, "PUT", member, nil).want(204)
 	on(s.staff, path, 200)
 	shown := "/v1/groups/" + s.group.String() + "/facilities/" + s.facility.String()
 	s.do(s.admin, "DELETE", shown, nil).want(204)
 	on(s.staff, path, 404)
+	facility(404)
 	s.do(s.admin, "PUT", shown, nil).want(204)
+	facility(200)
 	s.do(s.staff, "DELETE", path+"/facilities/"+s.facility.String(), nil).want(204)
 	on(s.staff, path, 404)
 
@@ -98,4 +110,5 @@ func TestEndOfARightIsTheNextRequestsOnEveryProcess(t *testing.T) {
 	s.do(s.admin, "POST", "/v1/users/"+s.staff.id.String()+"/deactivate", nil).want(200)
 	on(s.staff, "/v1/session", 401)
 	on(s.staff, path, 401)
+	facility(401)
 }

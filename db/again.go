@@ -9,7 +9,7 @@ import (
 
 // attempts bounds how often a write that lost, and by a fresh read would win now, is
 // tried again before the caller is told to come back.
-const attempts = 5
+const attempts = 7
 
 // pause lets whoever holds what an attempt missed get done, a little longer before
 // each next one, and not in step with others who wait for the same.

@@ -165,7 +165,7 @@ func TestWhoseAnswerIsLostAfterTheCommitGetsTheirSuccess(t *testing.T) {
 		rand.Shuffle(len(acts), func(i, j int) { acts[i], acts[j] = acts[j], acts[i] })
 		for some := range slices.Chunk(acts, 7) {
 			// Fewer than a request's own attempts, should one of them lose them all.
-			p.cut.Store(4)
+			p.cut.Store(db.Attempts - 1)
 			for _, err := range together(len(some), func(i int) error { return some[i](s) }) {
 				if err != nil {
 					t.Error(err)

@@ -67,7 +67,7 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 		"AssignPickups":     func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
 		"ExplainTransition": release,
 	}}
-	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)), db.Overloaded); err != nil || tries != 5 {
+	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)), db.Overloaded); err != nil || tries != db.Attempts {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
 }

@@ -39,3 +39,6 @@ func HashOf(t Token) []byte {
 	_, hash, _ := t.parse()
 	return hash
 }
+
+// Attempts is how often a write that would win by now is tried.
+const Attempts = attempts

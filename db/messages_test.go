@@ -21,10 +21,10 @@ var texting = []struct {
 	from  db.PickupStatus
 	text  string
 }{
-	{"SubmitPickups", "submit", "DRAFT", "booked"},
+	{"SubmitPickups", "submit", "DRAFT", "Your pickup is booked."},
 	{"AssignPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
 	{"DispatchPickup", "dispatch", "SUBMITTED", "Your driver is on the way!"},
-	{"MovePickups", "deliver", "SHIPPED", "delivered"},
+	{"MovePickups", "deliver", "SHIPPED", "Your pickup has been delivered."},
 }
 
 var messageRaces = func() (all []check) {

@@ -1,35 +1,53 @@
 package db
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // pgx takes a uuid.UUID for something that can be printed, and sends each by way of its
-// text, found out anew for each element of an array. Most of what the statements take
-// are such arrays: these plans send and read the sixteen bytes.
+// text, found out anew for each element of an array; and, as it is a sql.Scanner, reads
+// each by way of its text too. Most of what the statements take are such arrays, and a
+// row has several: these plans send and read the sixteen bytes.
+
+// Ids are no secrets, as tokens are: one read of the system's randomness does for sixteen.
+func init() { uuid.EnableRandPool() }
 
 // registerUUIDs makes a connection's types know uuid.UUID, pointers to it and slices
 // of it.
 func registerUUIDs(types *pgtype.Map) {
 	types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUIDs}, types.TryWrapEncodePlanFuncs...)
-	types.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{wrapUUIDTarget}, types.TryWrapScanPlanFuncs...)
+	types.RegisterType(&pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}})
+}
+
+// uuidCodec is asked how to read before pgx looks whether the target is a sql.Scanner.
+type uuidCodec struct{ pgtype.UUIDCodec }
+
+func (c uuidCodec) PlanScan(types *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
+	if _, ok := target.(*uuid.UUID); ok && format == pgtype.BinaryFormatCode {
+		return uuidScanPlan{}
+	}
+	return c.UUIDCodec.PlanScan(types, oid, format, target)
+}
+
+type uuidScanPlan struct{}
+
+// Scan leaves the target as it is where the value is NULL, as uuid.UUID's own does.
+func (uuidScanPlan) Scan(src []byte, target any) error {
+	u := target.(*uuid.UUID)
+	if src != nil && len(src) != len(u) {
+		return fmt.Errorf("a uuid of %d bytes", len(src))
+	}
+	copy(u[:], src)
+	return nil
 }
 
 // uuidBytes is a uuid.UUID as pgx knows it best.
 type uuidBytes uuid.UUID
 
 func (u *uuidBytes) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: *u, Valid: true}, nil }
-
-func (u *uuidBytes) ScanUUID(v pgtype.UUID) error {
-	if !v.Valid {
-		return errors.New("cannot scan NULL into a uuid.UUID")
-	}
-	*u = v.Bytes
-	return nil
-}
 
 // uuidSlice is a []uuid.UUID as an array of PostgreSQL.
 type uuidSlice []uuid.UUID
@@ -70,19 +88,4 @@ func (p *uuidSlicePlan) SetNext(next pgtype.EncodePlan) { p.next = next }
 
 func (p *uuidSlicePlan) Encode(value any, buf []byte) ([]byte, error) {
 	return p.next.Encode(uuidSlice(value.([]uuid.UUID)), buf)
-}
-
-func wrapUUIDTarget(target any) (pgtype.WrappedScanPlanNextSetter, any, bool) {
-	if u, ok := target.(*uuid.UUID); ok {
-		return &uuidTargetPlan{}, (*uuidBytes)(u), true
-	}
-	return nil, nil, false
-}
-
-type uuidTargetPlan struct{ next pgtype.ScanPlan }
-
-func (p *uuidTargetPlan) SetNext(next pgtype.ScanPlan) { p.next = next }
-
-func (p *uuidTargetPlan) Scan(src []byte, target any) error {
-	return p.next.Scan(src, (*uuidBytes)(target.(*uuid.UUID)))
 }

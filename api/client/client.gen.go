@@ -401,7 +401,7 @@ type AppointmentRecord struct {
 	// Examples: 2030-01-01T09:30:00Z
 	EndsAt time.Time `json:"ends_at"`
 
-	// ExternalID The appointment's id in the facility's records. A number is its digits
+	// ExternalID The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
 	Patient    PatientRecord                `json:"patient"`
 
@@ -418,7 +418,7 @@ type AppointmentRecordExternalID0 = string
 // AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
 type AppointmentRecordExternalID1 = int
 
-// AppointmentRecord_ExternalID The appointment's id in the facility's records. A number is its digits
+// AppointmentRecord_ExternalID The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent
 type AppointmentRecord_ExternalID struct {
 	union json.RawMessage
 }
@@ -1051,7 +1051,7 @@ type PatientRecord struct {
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Their id in the facility's records. A number is its digits
+	// ExternalID Their id in the facility's records: text, or a whole number, which is its digits as they are sent
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
 	// FamilyName Examples: Lovelace
@@ -1070,7 +1070,7 @@ type PatientRecordExternalID0 = string
 // PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
 type PatientRecordExternalID1 = int
 
-// PatientRecord_ExternalID Their id in the facility's records. A number is its digits
+// PatientRecord_ExternalID Their id in the facility's records: text, or a whole number, which is its digits as they are sent
 type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
@@ -2264,7 +2264,7 @@ type ClientInterface interface {
 
 	// SyncAppointmentsWithBody Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -2277,7 +2277,7 @@ type ClientInterface interface {
 
 	// SyncAppointments Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -3515,7 +3515,7 @@ func (c *Client) EditFacility(ctx context.Context, facilityID openapi_types.UUID
 
 // SyncAppointmentsWithBody Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -3538,7 +3538,7 @@ func (c *Client) SyncAppointmentsWithBody(ctx context.Context, facilityID openap
 
 // SyncAppointments Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -9301,7 +9301,7 @@ type ClientWithResponsesInterface interface {
 
 	// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -9314,7 +9314,7 @@ type ClientWithResponsesInterface interface {
 
 	// SyncAppointmentsWithResponse Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -14616,7 +14616,7 @@ func (c *ClientWithResponses) EditFacilityWithResponse(ctx context.Context, faci
 
 // SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -14635,7 +14635,7 @@ func (c *ClientWithResponses) SyncAppointmentsWithBodyWithResponse(ctx context.C
 
 // SyncAppointmentsWithResponse Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -288,10 +289,7 @@ func (d *developing) hasDemo(t *testing.T) {
 			t.Errorf("the driver of %s: %q", u.Role, session.DriverID)
 		}
 		ids[u.Role] = session.User.ID
-		login, _ := json.Marshal(map[string]string{"tenant": d.Tenant, "email": u.Email, "password": u.Password})
-		if status, body := text(t, "POST", d.URL+"/v1/sessions", "", string(login)); status != 201 {
-			t.Errorf("login as %s: %d %s", u.Role, status, body)
-		}
+		d.login(t, u.Role)
 	}
 	for _, role := range []db.UserRole{db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub} {
 		if n := d.count(t, db.UserRoleAdmin, "/v1/users/"+ids[role]+"/phone-numbers"); n == 0 {
@@ -301,14 +299,10 @@ func (d *developing) hasDemo(t *testing.T) {
 			t.Errorf("%s sees no facility", role)
 		}
 	}
-	// Two clinics: staff see the patients of one, the dispatcher those of both.
-	one, both := d.count(t, db.UserRoleStaff, "/v1/patients"), d.count(t, db.UserRoleDispatcher, "/v1/patients")
-	if one == 0 || both <= one || d.count(t, db.UserRoleStaff, "/v1/facilities") != 1 || d.count(t, db.UserRoleAdmin, "/v1/facilities") != 2 {
-		t.Errorf("staff see %d patients, the dispatcher %d", one, both)
+	if one, two := d.count(t, db.UserRoleStaff, "/v1/facilities"), d.count(t, db.UserRoleAdmin, "/v1/facilities"); one != 1 || two != 2 {
+		t.Errorf("staff see %d clinics, the admin %d", one, two)
 	}
-	if n := d.count(t, db.UserRoleDispatcher, "/v1/patients?facility_id="+demoID("facility").String()); n != one {
-		t.Errorf("the clinic that staff see has %d patients, of which they see %d", n, one)
-	}
+	d.hasTwoClinics(t)
 	var accounts struct {
 		Items []struct {
 			BalanceCents int64 `json:"balance_cents"`
@@ -333,6 +327,74 @@ func (d *developing) hasDemo(t *testing.T) {
 	if len(drivers.Items) < 2 || d.count(t, db.UserRoleDriver, "/v1/drivers") != 1 {
 		t.Errorf("drivers: %+v", drivers)
 	}
+}
+
+// hasTwoClinics looks at both as a staff user who has just logged in, and sees one: all
+// of it, and nothing of the other.
+func (d *developing) hasTwoClinics(t *testing.T) {
+	t.Helper()
+	staff, dispatcher := d.login(t, db.UserRoleStaff), d.login(t, db.UserRoleDispatcher)
+	ask := func(token, path string) (status int, ids []string) {
+		status, body := text(t, "GET", d.URL+path, token, "")
+		var page struct{ Items []struct{ ID string } }
+		if err := json.Unmarshal([]byte(body), &page); err != nil {
+			t.Errorf("%s: %s", path, body)
+		}
+		for _, item := range page.Items {
+			ids = append(ids, item.ID)
+		}
+		slices.Sort(ids)
+		return status, ids
+	}
+	own, other := demoID("facility").String(), demoID("facility Castro").String()
+	const day = "2006-01-02T00:00:00Z"
+	today := time.Now().UTC()
+	patients := "/v1/patients?limit=200&facility_id="
+	appointments := "/v1/appointments?limit=200&from=" + today.Format(day) + "&to=" + today.AddDate(0, 0, 31).Format(day) + "&facility_id="
+	for _, path := range []string{patients, appointments} {
+		_, here := ask(dispatcher, path+own)
+		_, there := ask(dispatcher, path+other)
+		if len(here) == 0 || len(there) == 0 || slices.Equal(here, there) {
+			t.Errorf("%s: one clinic has %v, the other %v", path, here, there)
+		}
+		if _, ids := ask(staff, path+own); !slices.Equal(ids, here) {
+			t.Errorf("%s: staff see %v of their clinic's %v", path, ids, here)
+		}
+		if _, ids := ask(staff, path+other); len(ids) > 0 {
+			t.Errorf("%s: staff see %v of the other clinic", path, ids)
+		}
+	}
+	_, theirs := ask(staff, patients+own)
+	if _, all := ask(staff, "/v1/patients?limit=200"); !slices.Equal(all, theirs) {
+		t.Errorf("staff see the patients %v, their clinic has %v", all, theirs)
+	}
+	_, there := ask(dispatcher, patients+other)
+	for _, path := range []string{appointments + other, "/v1/facilities/" + other, "/v1/patients/" + there[0]} {
+		if status, _ := ask(staff, path); status != 404 {
+			t.Errorf("%s by staff: %d", path, status)
+		}
+		if status, _ := ask(dispatcher, path); status != 200 {
+			t.Errorf("%s by the dispatcher: %d", path, status)
+		}
+	}
+}
+
+// login opens a session of the demo user of the role.
+func (d *developing) login(t *testing.T, role db.UserRole) (token string) {
+	t.Helper()
+	for _, u := range d.Users {
+		if u.Role != role {
+			continue
+		}
+		login, _ := json.Marshal(map[string]string{"tenant": d.Tenant, "email": u.Email, "password": u.Password})
+		status, body := text(t, "POST", d.URL+"/v1/sessions", "", string(login))
+		var session struct{ Token string }
+		if err := json.Unmarshal([]byte(body), &session); status != 201 || err != nil {
+			t.Errorf("login as %s: %d %s", role, status, body)
+		}
+		return session.Token
+	}
+	return ""
 }
 
 func (d *developing) read(t *testing.T, role db.UserRole, path string, into any) {

@@ -39,6 +39,8 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
 	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second, "how long a client may take to send a request, its body included")
+	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second, "how long a feed of appointments may send nothing")
+	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour, "how long a feed of appointments may take, its body included")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
 	return env
@@ -71,6 +73,8 @@ func (s *settings) check() error {
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
+	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
+		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)")
 	case s.drain < 0:
 		return errors.New("--drain must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -104,14 +105,15 @@ func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unl
 
 // withoutItsBody asks for something, and never sends the body that it promised. The
 // channel gives the first line of the answer, if any, once the server has hung up.
-func withoutItsBody(t *testing.T, url, asked string) <-chan string {
+func withoutItsBody(t *testing.T, url, asked string, headers ...string) <-chan string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: waybill\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n", asked)
+	headers = append([]string{asked + " HTTP/1.1", "Host: waybill", "Content-Type: application/json", "Content-Length: 5"}, headers...)
+	io.WriteString(conn, strings.Join(headers, "\r\n")+"\r\n\r\n")
 	hungUp := make(chan string, 1)
 	go func() {
 		answer, _ := io.ReadAll(conn)
@@ -130,19 +132,25 @@ func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	admin := freeAddress(t)
-	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
+	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--feed-idle", "1s", "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
 	began := time.Now()
 	waiting, unlock := w.chargeThatWaits(t, s.url)
 	stream := w.follow(t, s.url)
+	feed := w.feedThatTakes(t, s.url, readTimeout+500*time.Millisecond)
 	for _, c := range []struct{ url, asked, answer string }{
 		{s.url, "GET /livez", "HTTP/1.1 4"}, // it looks whether a body comes
 		{s.url, "POST /nope", "HTTP/1.1 404 Not Found"},
 		{s.url, "POST /v1/sessions", "HTTP/1.1 408 Request Timeout"}, // huma's limit is the shorter one
 		{s.url, "POST /v1/accounts", "HTTP/1.1 401 Unauthorized"},
 		{s.url, "GET /v1/pickups/stream", "HTTP/1.1 401 Unauthorized"},
+		{s.url, "POST " + feedPath, "HTTP/1.1 408 Request Timeout"},
 		{admin, "GET /metrics", "HTTP/1.1 200 OK"},
 	} {
-		hungUp := withoutItsBody(t, c.url, c.asked)
+		var headers []string
+		if strings.HasSuffix(c.asked, feedPath) { // it is read for who may send it alone
+			headers = []string{"Authorization: Bearer " + w.tokens[db.UserRoleStaff]}
+		}
+		hungUp := withoutItsBody(t, c.url, c.asked, headers...)
 		defer func() {
 			if answer := <-hungUp; !strings.HasPrefix(answer, c.answer) {
 				t.Errorf("%s: %s", c.asked, answer)
@@ -164,6 +172,40 @@ func TestBodyThatNeverComes(t *testing.T) {
 	if status := <-waiting; status != http.StatusCreated {
 		t.Errorf("the request that takes long: %d", status)
 	}
+	if status := <-feed; status != http.StatusOK {
+		t.Errorf("the feed that takes long: %d", status)
+	}
+}
+
+var feedPath = "/v1/facilities/" + demoID("facility").String() + "/appointments/sync?allow_empty=true&as_of=2026-01-01T00:00:00Z"
+
+// feedThatTakes sends an empty list, with more and more blank lines before its end.
+func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-chan int {
+	body, in := io.Pipe()
+	go func() {
+		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			in.Write(bytes.Repeat([]byte("\n"), 1000))
+		}
+		in.Close()
+	}()
+	request, err := http.NewRequestWithContext(t.Context(), "POST", url+feedPath, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+w.tokens[db.UserRoleStaff])
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	answered := make(chan int, 1)
+	go func() {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Errorf("the feed: %v", err)
+			answered <- 0
+			return
+		}
+		response.Body.Close()
+		answered <- response.StatusCode
+	}()
+	return answered
 }
 
 // It does not spoil an orderly end either.

@@ -107,7 +107,7 @@ func TestDevShowsTheTextsInItsLog(t *testing.T) {
 	w := newTown(t)
 	d := startDev(t, folder(t), []string{"DATABASE_URL=" + w.db.OwnerURL}, "--log-level", "info")
 	w.submit(t, d.URL)
-	eventually(t, "the text is shown", func() bool { return strings.Contains(d.errors.String(), "body=booked") })
+	eventually(t, "the text is shown", func() bool { return strings.Contains(d.errors.String(), `body="Your pickup is booked."`) })
 	d.stop(syscall.SIGTERM)
 }
 

@@ -6,9 +6,9 @@
 ALTER TABLE pickup_transitions ADD COLUMN text text
     CONSTRAINT pickup_transitions_text_check CHECK (btrim(text) <> '' AND char_length(text) <= 160);
 
-UPDATE pickup_transitions SET text = 'booked' WHERE transition = 'submit';
+UPDATE pickup_transitions SET text = 'Your pickup is booked.' WHERE transition = 'submit';
 UPDATE pickup_transitions SET text = 'Your driver is on the way!' WHERE transition IN ('assign', 'dispatch');
-UPDATE pickup_transitions SET text = 'delivered' WHERE transition = 'deliver';
+UPDATE pickup_transitions SET text = 'Your pickup has been delivered.' WHERE transition = 'deliver';
 
 CREATE TYPE message_status AS ENUM ('QUEUED', 'SENT', 'FAILED');
 

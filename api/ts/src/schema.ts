@@ -361,7 +361,7 @@ export interface paths {
         put?: never;
         /**
          * Make a facility's appointments what its records say
-         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position.
+         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
          *
          *     For a facility of your groups, whatever the role.
          *
@@ -1372,7 +1372,7 @@ export interface components {
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
-            /** @description The appointment's id in the facility's records. A number is its digits */
+            /** @description The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @description With whom it is; the same in all records with their external_id */
             patient: components["schemas"]["PatientRecord"];
@@ -2142,7 +2142,7 @@ export interface components {
              * @example 1990-05-17
              */
             birth_date: string;
-            /** @description Their id in the facility's records. A number is its digits */
+            /** @description Their id in the facility's records: text, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @example Lovelace */
             family_name: string;

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -109,7 +110,7 @@ func (s *storm) register(flags *flag.FlagSet) {
 	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
 	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
 	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
-	flags.DurationVar(&s.retry, "retry", 0, "how long a refused caller waits before the next try (default: as long as the server asks)")
+	flags.DurationVar(&s.retry, "retry", 0, "how long a refused caller waits before the next try, or up to half as long again (default: what the server asks)")
 }
 
 func (s *storm) check() error {
@@ -254,6 +255,9 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, total *logins) {
 				mu.Unlock()
 				if s.retry > 0 && wait > 0 {
 					wait = s.retry
+				}
+				if wait > 0 { // a header of whole seconds would bring all back in one moment
+					wait += rand.N(wait / 2)
 				}
 			}
 		})

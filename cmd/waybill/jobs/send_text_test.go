@@ -50,7 +50,7 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	if n := c.count("SELECT count(*) FROM messages WHERE id = $1 AND status = 'FAILED' AND reason = 'refused_422_invalid_number'", refused); n != 1 {
 		t.Error("the refused one has not failed with its reason")
 	}
-	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" || text.Body != "booked" {
+	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" || text.Body != "Your pickup is booked." {
 		t.Errorf("got %v", text)
 	}
 	mu.Lock()
