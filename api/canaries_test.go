@@ -29,8 +29,10 @@ var canaries = regexp.MustCompile(`(?i)` + canary + `|` + regexp.QuoteMeta(canar
 
 // noCanary looks through a log.
 func noCanary(log []byte) error {
-	if !bytes.Contains(log, []byte("+19998")) && !bytes.Contains(log, []byte(canaryBirth)) && !bytes.Contains(bytes.ToLower(log), []byte("quetzal")) {
-		return nil // for sure, and a line in a hundred of the time
+	// What no expression need look at takes a hundredth of the time.
+	if !bytes.Contains(log, []byte(canaryPhone)) && !bytes.Contains(log, []byte(canaryBirth)) &&
+		!bytes.Contains(bytes.ToLower(log), []byte(strings.ToLower(canary))) {
+		return nil
 	}
 	if at := canaries.FindIndex(log); at != nil {
 		begin, end := bytes.LastIndexByte(log[:at[0]], '\n')+1, len(log)

@@ -45,26 +45,18 @@ const cheap = 6
 // maxPassword is what bcrypt looks at: it ignores what follows, so longer is refused.
 const maxPassword = 72
 
-// decoys has one of each cost, and how long it took to hash: any number of servers in
-// a process can share it.
-var decoys sync.Map
-
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
 	p := &passwords{cost: cost, slots: make(chan struct{}, slots), seed: maphash.MakeSeed()}
-	made, _ := decoys.LoadOrStore(cost, sync.OnceValues(func() ([]byte, time.Duration) {
+	p.decoy = sync.OnceValue(func() []byte {
 		start := time.Now()
 		hash, err := bcrypt.GenerateFromPassword([]byte("no user has this one"), cost)
 		if err != nil {
 			panic(err) // only a cost out of range
 		}
-		return hash, time.Since(start)
-	}))
-	p.decoy = func() []byte {
-		hash, took := made.(func() ([]byte, time.Duration))()
-		p.took.CompareAndSwap(0, int64(took))
+		p.took.CompareAndSwap(0, int64(time.Since(start)))
 		return hash
-	}
+	})
 	go p.decoy()
 	for i := range p.users {
 		p.users[i] = make(chan struct{}, 1)

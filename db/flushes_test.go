@@ -77,7 +77,7 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	w := d.world(ctx)
 	account := w.purse(ctx, 1_000_000)
 	for _, err := range together(16, func(int) error {
-		for range 8 {
+		for range rounds(8) {
 			draft := w.draft(paidBy(account), costing(1))
 			if err := created(ctx, w.as, w.staff, []db.Draft{draft}); err != nil {
 				return err

@@ -200,7 +200,7 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	const callers = 32
 	rounds := 200
 	if underRace {
-		rounds = 40
+		rounds = 20
 	}
 	drivers := w.drivers(ctx, rounds)
 	some, rest := make([]uuid.UUID, rounds), make([]uuid.UUID, rounds) // to assign, to dispatch

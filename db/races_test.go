@@ -68,7 +68,10 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	run(t, open(t), races(), rounds(2))
+	if underRace {
+		t.Skip("who wins is SQL, of which the race detector learns nothing: TestRacesCombined has the same with more of Go")
+	}
+	run(t, open(t), races(), 2)
 }
 
 func TestRules(t *testing.T) {

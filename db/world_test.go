@@ -74,6 +74,9 @@ func opened(t testing.TB, d *dbtest.DB, combining bool) *database {
 	t.Helper()
 	// Forty connections at once take a busy machine longer than a request would wait.
 	c := db.Config{URL: d.AppURL, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
+	if combining {
+		c.URL = d.SettledURL() // the others have each statement planned for its arguments
+	}
 	return &database{openStore(t, c), d.Owner(), d}
 }
 

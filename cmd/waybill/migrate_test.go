@@ -22,6 +22,9 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("version of an empty database: %s", got)
 	}
 	has(t, migrate("status"), "pending", "00001_app_role.sql")
+	if got := migrate("down"); got != "nothing to take back\n" {
+		t.Errorf("down from nothing: %s", got)
+	}
 	first := migrate("up")
 	has(t, first, "OK", "00001_app_role.sql")
 	steps := strings.Count(first, "\n")
@@ -30,14 +33,12 @@ func TestMigrate(t *testing.T) {
 	if got := migrate("up"); got != "nothing to do\n" {
 		t.Errorf("up again: %s", got)
 	}
-	// All the way down, a step at a time, and up again: each can be taken back.
-	for range steps {
+	// Down, a step at a time, and up again. That each can be taken back is package db's to test.
+	const down = 3
+	for range down {
 		has(t, migrate("down"), "OK")
 	}
-	if got := migrate("down"); got != "nothing to take back\n" {
-		t.Errorf("down from nothing: %s", got)
-	}
-	if again := migrate("up"); strings.Count(again, "\n") != steps || migrate("version") != newest {
+	if again := migrate("up"); steps < down || strings.Count(again, "\n") != down || migrate("version") != newest {
 		t.Errorf("up after down: %s", again)
 	}
 }

@@ -22,11 +22,19 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("tenant", out)
 	env := &environment{flags: flags}
 	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	var cost int32
+	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
 	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
 	name := flags.String("name", "", "the tenant's name")
 	email := flags.String("admin-email", "", "email address of its first admin, whose password is read from standard input")
 	if err := parse(flags, args); err != nil {
 		return err
+	}
+	if env.err != nil {
+		return env.err
+	}
+	if cost < int32(bcrypt.MinCost) || cost > 16 {
+		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
 	}
 	if url == "" || *slug == "" || *name == "" || *email == "" {
 		return errors.New("tenant needs --slug, --name, --admin-email, and a database: set DATABASE_URL or --database-url")
@@ -36,7 +44,7 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	if len(password) < 8 || len(password) > 72 {
 		return errors.Join(errors.New("the password on standard input has fewer than 8 characters or more than 72 bytes"), ignoreEOF(err))
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), int(cost))
 	if err != nil {
 		return err
 	}

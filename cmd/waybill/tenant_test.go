@@ -12,7 +12,7 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
 	make := func(slug, email, password string) (int, string, string) {
-		return ended(t, password, []string{"DATABASE_URL=" + d.OwnerURL},
+		return ended(t, password, []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4"},
 			"tenant", "--slug", slug, "--name", "Acme Couriers", "--admin-email", email)
 	}
 	code, out, errors := make("acme", "Ada@acme.example", "correct horse\n")
@@ -53,12 +53,15 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 		has(t, errors, c.says)
 		hasNot(t, errors, "horse", "longlong")
 	}
+	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 || !strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
+		t.Errorf("a cost too high: exit code %d, %s", code, errors)
+	}
 	// The tenant and its admin, or neither.
 	var n int
 	if err := d.Owner().QueryRow(t.Context(), `SELECT count(*) FROM tenants`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d tenants: %v", n, err)
 	}
-	code, _, errors = ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A", "--admin-email", "a@b.example",
+	code, _, errors = ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A", "--admin-email", "a@b.example", "--bcrypt-cost", "4",
 		"--database-url", "postgres://u:pa%zz:hunter2@h:bad/db")
 	if code != 1 {
 		t.Errorf("exit code %d", code)
