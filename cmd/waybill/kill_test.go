@@ -194,6 +194,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	})
 	// Few connections: new ones cost a new server more than what it is asked.
 	flags := append([]string{"--addr", address, "--workers", "2", "--max-conns", "4"}, to(gateway)...)
+	database := k.db.SettledURL() + "&application_name=" + killed
 	senders := k.senders(callers)
 	opening := k.balance()
 
@@ -203,16 +204,16 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	for i := range kills {
 		// Servers let requests share statements unless told otherwise; a few are.
-		s := serve(t, k.db.SettledURL(), append(flags, fmt.Sprintf("--combine=%t", i%5 != 0))...)
+		s := serve(t, database, append(flags, fmt.Sprintf("--combine=%t", i%5 != 0))...)
 		k.is(true)
 		k.awaitAnswer()
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		k.is(false)
 		s.kill()
 	}
-	k.awaitQuiet() // or a job is begun after that minute
+	k.awaitQuiet() // or a job is begun after that minute, and nobody takes it for a killed one's
 	k.aMinuteLater()
-	last := serve(t, k.db.SettledURL(), flags...)
+	last := serve(t, database, flags...)
 	k.is(true)
 	k.over.Store(true)
 	lives.Wait()
@@ -275,11 +276,14 @@ func (k *killing) senders(n int) []*sender {
 	return all
 }
 
-// awaitQuiet waits until the statements of killed servers have ended too.
+// killed is what the servers' connections are called.
+const killed = "killed"
+
+// awaitQuiet waits until the connections of killed servers are closed: what they sent
+// last may not even have begun.
 func (k *killing) awaitQuiet() {
-	eventually(k.t, "no statement runs", func() bool {
-		return k.count(`SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`) == 0
+	eventually(k.t, "no connection is left", func() bool {
+		return k.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, killed) == 0
 	})
 }
 
