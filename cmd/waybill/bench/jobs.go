@@ -283,7 +283,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	if err != nil {
 		return err
 	}
-	for int64(waiting) > sent.n.Load() && time.Since(start) < 3*b.duration && ctx.Err() == nil {
+	for int64(waiting) > sent.n.Load() && (sent.n.Load() == 0 || time.Since(start) < 3*b.duration) && ctx.Err() == nil {
 		time.Sleep(5 * time.Millisecond)
 	}
 	rate := float64(sent.n.Load()) / time.Since(start).Seconds()
