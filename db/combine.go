@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -21,6 +22,10 @@ import (
 // in one statement, and each gets the answer that it would have got alone. While one
 // flush runs, the next requests gather; no timer is involved, so that a request that
 // comes alone starts at once, on its caller's goroutine.
+//
+// One flush at a time serves more than two would: the second comes early, with half of
+// the requests, and costs nearly as much. Another departs beside it only for a crowd, or
+// when it is late: it may be waiting for a row that somebody else holds.
 
 // combiner shares statements among the requests of one kind.
 //
@@ -39,18 +44,23 @@ type combiner[Q, A any] struct {
 	resolve func(context.Context, Q) (A, error)
 	// keys names the rows that a request has for itself; nil, if it needs none.
 	keys func(Q) []key
+	// shares names the rows that those of one flush share, and no two flushes: the
+	// second would only wait for the first; nil, if there are none.
+	shares func(Q) []key
 	// caller is whose requests go alone for a while, after one of them was refused.
 	caller func(Q) uuid.UUID
 
 	off     bool // each request is a flush of its own, whoever else asks
-	flights int  // flushes under way at once, at most
+	flights int  // flushes under way at once, at most; mostly it is one
 	largest int  // requests in one flush, at most
 	longest int  // requests that wait, at most
 
 	mu      sync.Mutex
 	queue   []*request[Q, A]
-	held    map[key]struct{}
-	flying  int
+	held    map[key]struct{}  // by one request each
+	shared  map[key]struct{}  // by one flight each
+	flying  []*flight[Q, A]   // in the order of their departure
+	watched bool              // somebody looks whether they are late
 	alone   bool              // a suspect's request is under way, in its own lane
 	suspect map[uuid.UUID]int // callers whose requests were refused, and how many more go alone
 
@@ -65,10 +75,17 @@ type request[Q, A any] struct {
 	ctx     context.Context
 	ask     Q
 	keys    []key
+	shares  []key
 	patient bool // waits for what others hold
 	answer  A
 	err     error
 	done    chan struct{} // nil for one that its caller serves
+}
+
+// flight is a group whose flush is under way.
+type flight[Q, A any] struct {
+	group    []*request[Q, A]
+	departed time.Time
 }
 
 const (
@@ -77,6 +94,10 @@ const (
 	probation = 16
 	// victims is how often a flush that lost a deadlock is tried again, whole.
 	victims = 3
+	// late is how long a flight may be under way before the next departs beside it.
+	late = 20 * time.Millisecond
+	// crowd is how many have a flight of their own without waiting for one to land.
+	crowd = 64
 	// flushTimeout bounds a flush that the server does not end by itself; longer than
 	// its statement_timeout.
 	flushTimeout = 10 * time.Second
@@ -92,13 +113,16 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	if c.keys != nil {
 		r.keys = c.keys(ask)
 	}
+	if c.shares != nil {
+		r.shares = c.shares(ask)
+	}
 	c.mu.Lock()
-	if c.flying < c.flights && len(c.queue) == 0 && c.mayHold(r.keys) && !c.suspected(r) {
+	if len(c.queue) == 0 && c.mayDepart() && c.mayHold(r) && !anyIn(c.shared, r.shares) && !c.suspected(r) {
 		c.hold(r)
-		c.flying++
+		f := c.takeOff([]*request[Q, A]{r})
 		c.mu.Unlock()
-		defer c.land(r)
-		c.serve([]*request[Q, A]{r})
+		defer c.land(f)
+		c.serve(f.group)
 		return r.answer, r.err
 	}
 	if len(c.queue) >= c.longest {
@@ -108,7 +132,10 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	}
 	r.done = make(chan struct{})
 	c.queue = append(c.queue, r)
-	c.depart()
+	if n := len(c.queue); n == 1 || n%crowd == 0 || len(c.flying) == 0 {
+		c.depart() // else they are looked through when one lands, or is late
+	}
+	c.watch()
 	c.mu.Unlock()
 	select {
 	case <-r.done:
@@ -127,45 +154,76 @@ func (c *combiner[Q, A]) apart(ctx context.Context, ask Q) (A, error) {
 	return r.answer, r.err
 }
 
-// land gives back what a flight held, and lets the next ones depart.
-func (c *combiner[Q, A]) land(group ...*request[Q, A]) {
+// land gives back what a flight held, and lets the next one depart.
+func (c *combiner[Q, A]) land(f *flight[Q, A]) {
 	// Those who were just answered may ask again: let them board.
 	runtime.Gosched()
 	c.mu.Lock()
-	c.release(group)
-	c.flying--
+	c.release(f.group)
+	c.flying = slices.DeleteFunc(c.flying, func(other *flight[Q, A]) bool { return other == f })
 	c.depart()
 	c.mu.Unlock()
 }
 
-// depart starts as many flights as may be under way with those who wait.
+// depart starts the flights that may be under way with those who wait.
 func (c *combiner[Q, A]) depart() {
-	for c.flying < c.flights {
+	for len(c.queue) > 0 && c.mayDepart() {
 		group := c.board()
 		if len(group) == 0 {
 			return
 		}
-		c.flying++
+		f := c.takeOff(group)
 		go func() {
-			c.serve(group)
-			c.land(group...)
+			c.serve(f.group)
+			c.land(f)
 		}()
 	}
+}
+
+// mayDepart tells whether a flight may take off now, beside what is under way.
+func (c *combiner[Q, A]) mayDepart() bool {
+	n := len(c.flying)
+	if n == 0 || n >= c.flights {
+		return n == 0
+	}
+	return len(c.queue) >= crowd || time.Since(c.flying[n-1].departed) >= late
+}
+
+func (c *combiner[Q, A]) takeOff(group []*request[Q, A]) *flight[Q, A] {
+	f := &flight[Q, A]{group, time.Now()}
+	c.flying = append(c.flying, f)
+	return f
+}
+
+// watch looks, as long as somebody waits, whether what is under way is late.
+func (c *combiner[Q, A]) watch() {
+	if c.watched || len(c.queue) == 0 {
+		return
+	}
+	c.watched = true
+	time.AfterFunc(late, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.watched = false
+		c.depart()
+		c.watch()
+	})
 }
 
 // board takes from the queue, in its order, those who can share a flush: neither do
 // they need what is held, nor overtake one who waits for the same.
 func (c *combiner[Q, A]) board() (group []*request[Q, A]) {
 	var waiting []*request[Q, A]
-	passed := map[key]struct{}{}
+	passed, elsewhere := map[key]struct{}{}, maps.Clone(c.shared)
 	for _, r := range c.queue {
 		switch {
 		case r.ctx.Err() != nil: // went away: nobody waits for it
-		case c.suspected(r) && !c.alone && c.mayHold(r.keys) && !anyIn(passed, r.keys):
+		case c.suspected(r) && !c.alone && c.mayHold(r) && !anyIn(passed, r.keys):
+			r.shares = nil // it waits by itself
 			c.hold(r)
 			c.alone = true
 			go c.serveAlone(r)
-		case c.suspected(r), len(group) == c.largest, !c.mayHold(r.keys), anyIn(passed, r.keys):
+		case c.suspected(r), len(group) == c.largest, !c.mayHold(r), anyIn(passed, r.keys), anyIn(elsewhere, r.shares):
 			waiting = append(waiting, r)
 			for _, k := range r.keys {
 				passed[k] = struct{}{}
@@ -337,14 +395,17 @@ func (c *combiner[Q, A]) suspected(r *request[Q, A]) bool {
 	return len(c.suspect) > 0 && c.suspect[c.caller(r.ask)] > 0
 }
 
-func (c *combiner[Q, A]) mayHold(keys []key) bool { return !anyIn(c.held, keys) }
+func (c *combiner[Q, A]) mayHold(r *request[Q, A]) bool { return !anyIn(c.held, r.keys) }
 
 func (c *combiner[Q, A]) hold(r *request[Q, A]) {
 	if c.held == nil {
-		c.held = map[key]struct{}{}
+		c.held, c.shared = map[key]struct{}{}, map[key]struct{}{}
 	}
 	for _, k := range r.keys {
 		c.held[k] = struct{}{}
+	}
+	for _, k := range r.shares {
+		c.shared[k] = struct{}{}
 	}
 }
 
@@ -352,6 +413,9 @@ func (c *combiner[Q, A]) release(group []*request[Q, A]) {
 	for _, r := range group {
 		for _, k := range r.keys {
 			delete(c.held, k)
+		}
+		for _, k := range r.shares {
+			delete(c.shared, k)
 		}
 	}
 }

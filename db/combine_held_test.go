@@ -100,3 +100,33 @@ func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
 		}
 	}
 }
+
+// Charges wait for their account: one that is held keeps its own waiting, and nobody else's.
+func TestAnAccountHeldElsewhereDoesNotStallOtherAccounts(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	account := w.purse(ctx, 10)
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(ctx)
+	must(tx.Exec(ctx, "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, account))
+	const held = 4
+	waiting := make(chan error, held)
+	for range held {
+		go func() { waiting <- w.charging(ctx, account, 1)(w.Store) }()
+	}
+	w.awaitBlockedBy(ctx, tx)
+	for range 10 {
+		if err := w.charging(ctx, w.purse(ctx, 1), 1)(w.Store); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(waiting) > 0 {
+		t.Fatal("a charge on the account that is held was answered: ", <-waiting)
+	}
+	w.must(tx.Rollback(ctx))
+	for range held {
+		if err := <-waiting; err != nil {
+			t.Error(err)
+		}
+	}
+	w.must(w.expectBalance(ctx, account, 10-held))
+}

@@ -143,14 +143,18 @@ func TestACallerWhoIsAlwaysRefusedDoesNotSlowTheNeighbours(t *testing.T) {
 // PostgreSQL tells the rows before it commits.
 func TestNobodyIsAcknowledgedBeforeTheCommit(t *testing.T) {
 	ctx, w := combiningWorld(t)
+	purses := [decoys]uuid.UUID{w.purse(ctx, 1), w.purse(ctx, 1)}
 	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)
+	refusedOn := func(account uuid.UUID) act {
+		return func(s *db.Store) error {
+			return refused(enter(ctx, s, w.admin, charge(account, 1)), db.ValidationFailed)
+		}
+	}
 	var acts []act
 	for range 8 {
-		acts = append(acts, func(s *db.Store) error {
-			return refused(enter(ctx, s, w.admin, charge(w.account, 1)), db.ValidationFailed)
-		})
+		acts = append(acts, refusedOn(w.account))
 	}
-	errs, _ := w.sharing("entry", func(int) act { return acts[0] }, acts...)
+	errs, _ := w.sharing("entry", func(i int) act { return refusedOn(purses[i]) }, acts...)
 	if err := first(first(errs...), w.expectBalance(ctx, w.account, 1_000_000)); err != nil {
 		t.Error(err)
 	}

@@ -100,7 +100,7 @@ func (w *world) sharingOver(s *db.Store, f *flushing, kind string, decoy func(i 
 
 // decoyCharges, and so on, are of nobody else's rows.
 func (w *world) decoyCharges(ctx context.Context) func(int) act {
-	return func(int) act { return w.charging(ctx, w.account, 1) }
+	return func(int) act { return w.charging(ctx, w.purse(ctx, 1), 1) }
 }
 
 func (w *world) decoyMoves(ctx context.Context, name db.TransitionName, status db.PickupStatus) func(int) act {

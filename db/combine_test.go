@@ -100,6 +100,80 @@ func TestRequestsGatherWhileAFlushRuns(t *testing.T) {
 	})
 }
 
+// held is a flush that takes as long as one likes, for requests from 100 on.
+func (f *flushes) held(release <-chan struct{}) func(context.Context, []int) ([]int, error) {
+	return func(ctx context.Context, asks []int) ([]int, error) {
+		if asks[0] >= 100 {
+			<-release
+		}
+		return f.flush(ctx, asks)
+	}
+}
+
+func TestAnotherFlightDepartsBesideALateOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		c := f.combiner(2)
+		c.flush = f.held(release)
+		var stuck sync.WaitGroup
+		defer stuck.Wait()
+		defer close(release)
+		stuck.Go(func() { c.do(t.Context(), 100) })
+		synctest.Wait()
+		start := time.Now()
+		together(c, upTo(20)...)
+		if took := time.Since(start); len(f.asked) != 1 || took < late || took > 2*late {
+			t.Errorf("flushes of %v after %v; want one of all 20 as soon as the first is late", f.asked, took)
+		}
+		start = time.Now()
+		if c.do(t.Context(), 7); time.Since(start) != time.Millisecond {
+			t.Errorf("one that comes alone beside it took %v", time.Since(start))
+		}
+		stuck.Go(func() { c.do(t.Context(), 101) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*late)
+		defer cancel()
+		if _, err := c.do(ctx, 8); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a third departed beside two: %v", err)
+		}
+	})
+}
+
+func TestACrowdHasAFlightOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		together(f.combiner(2), upTo(1+crowd+crowd-1)...)
+		sizes := each(f.asked, func(asks []int) int { return len(asks) })
+		if !slices.Equal(sizes, []int{1, crowd, crowd - 1}) {
+			t.Errorf("flushes of %v; want one of the first, of those who filled another, and of the rest", sizes)
+		}
+	})
+}
+
+func TestNoTwoFlushesShareARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		c := f.combiner(2)
+		c.flush = f.held(release)
+		c.shares = func(ask int) []key { return []key{{id: uuid.UUID{byte(ask % 2)}}} }
+		var first sync.WaitGroup
+		first.Go(func() { c.do(t.Context(), 100) })
+		synctest.Wait()
+		for ask := range 10 {
+			first.Go(func() { c.do(t.Context(), ask) })
+		}
+		time.Sleep(3 * late)
+		if len(f.asked) != 1 || len(f.asked[0]) != 5 || slices.ContainsFunc(f.asked[0], func(ask int) bool { return ask%2 == 0 }) {
+			t.Errorf("flushes of %v; want one of the odd, while one that shares a row with the even is under way", f.asked)
+		}
+		close(release)
+		first.Wait()
+		if len(f.asked) != 3 || len(f.asked[2]) != 5 {
+			t.Errorf("flushes of %v; want one of all the even in the end", f.asked)
+		}
+	})
+}
+
 func TestRequestsOfOneKeyNeverShareAFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
@@ -349,6 +423,7 @@ func TestEachRequestIsAnsweredOnce(t *testing.T) {
 		},
 		resolve: func(_ context.Context, ask int) (string, error) { return fmt.Sprint(ask), nil },
 		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask)}}} },
+		shares:  func(ask int) []key { return []key{{id: uuid.UUID{byte(ask % 5)}}} },
 		caller:  func(ask int) uuid.UUID { return uuid.UUID{byte(ask % 7)} },
 		flights: 2, largest: 16, longest: 1000,
 	}
@@ -369,14 +444,14 @@ func TestEachRequestIsAnsweredOnce(t *testing.T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for range 1000 { // the last flights land after they answered
-		if c.flying == 0 && !c.alone {
+		if len(c.flying) == 0 && !c.alone {
 			break
 		}
 		c.mu.Unlock()
 		time.Sleep(time.Millisecond)
 		c.mu.Lock()
 	}
-	if len(c.queue) != 0 || len(c.held) != 0 || c.flying != 0 {
-		t.Errorf("left over: %d waiting, %d held, %d under way", len(c.queue), len(c.held), c.flying)
+	if len(c.queue) != 0 || len(c.held) != 0 || len(c.shared) != 0 || len(c.flying) != 0 {
+		t.Errorf("left over: %d waiting, %d and %d held, %d under way", len(c.queue), len(c.held), len(c.shared), len(c.flying))
 	}
 }

@@ -18,8 +18,7 @@ type combined struct {
 
 // The bounds of a combiner, found by measuring (see cmd/waybill/bench).
 const (
-	writeFlights = 2
-	readFlights  = 2
+	mostFlights  = 2
 	largestFlush = 256
 	longestQueue = 4096
 )
@@ -31,25 +30,26 @@ func combine(s *Store, oneByOne bool) combined {
 	return combined{
 		submits: &combiner[move, found[Pickup]]{
 			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		assigns: &combiner[move, found[Pickup]]{
 			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, caller: mover,
 			keys: func(m move) []key {
 				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
 			},
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		moves: &combiner[move, found[Pickup]]{
 			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		dispatches: &combiner[move, found[Pickup]]{off: true, flush: s.dispatch, resolve: s.resolveMove},
 		entries: &combiner[entry, found[LedgerEntry]]{
 			off: oneByOne, flush: s.flushEntries, resolve: s.resolveEntry,
 			keys:    func(e entry) []key { return []key{{e.viewer.TenantID, e.ID}} },
+			shares:  func(e entry) []key { return []key{{e.viewer.TenantID, e.AccountID}} },
 			caller:  func(e entry) uuid.UUID { return e.viewer.UserID },
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		drafts: &combiner[batch, []Pickup]{
 			off: oneByOne, flush: s.flushDrafts, resolve: s.resolveDrafts,
@@ -57,21 +57,21 @@ func combine(s *Store, oneByOne bool) combined {
 				return each(b.drafts, func(d Draft) key { return key{b.viewer.TenantID, d.ID} })
 			},
 			caller:  func(b batch) uuid.UUID { return b.viewer.UserID },
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		locations: &combiner[location, found[Driver]]{
 			off: oneByOne, flush: s.flushLocations, resolve: s.resolveLocation,
 			keys:    func(l location) []key { return []key{{l.viewer.TenantID, l.DriverID}} },
 			caller:  func(l location) uuid.UUID { return l.viewer.UserID },
-			flights: writeFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		pickups: &combiner[seen, found[GetPickupsRow]]{
 			off: oneByOne, flush: s.flushSeen, resolve: again(s.flushSeen),
-			flights: readFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		sessions: &combiner[session, found[GetSessionsRow]]{
 			off: oneByOne, flush: s.flushSessions, resolve: again(s.flushSessions),
-			flights: readFlights, largest: largestFlush, longest: longestQueue,
+			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 	}
 }
