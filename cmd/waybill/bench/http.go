@@ -133,6 +133,20 @@ func (o *otherServer) read() error {
 	return nil
 }
 
+// httpWork: on two cores, PostgreSQL 15, fsync on, client, server and database on them;
+// a second, and the ratio to pgbench, which sends the same statements one by one:
+//
+//	               1 caller      32 callers    256 callers
+//	get            2,148  0.22   14,955  0.43  27,137   1.55
+//	create         1,158  0.52    7,948  2.12  14,908   4.34
+//	charge-spread  1,086  0.54    7,432  1.89  15,088   4.98
+//	charge-hot     1,065  0.54    9,196  3.68  15,916   7.89
+//	transition     1,055  0.57    6,296  2.40  10,384   3.97
+//	submit           833  0.63    4,763  2.46   7,913   4.72
+//	lifecycle        108  0.55      552  2.25   1,116  10.87
+//
+// With --serve=--combine=false, one caller gets as much done, and 32 get 5,669, 2,125,
+// 2,254, 1,152, 1,681, 1,335 and 183; their p99 is 3 to 9 times as long.
 func httpWork(ctx context.Context, env *Env, args []string) error {
 	b := httpBench{works: works(), callers: []int{1, 32, 256}}
 	b.register(env.Flags)

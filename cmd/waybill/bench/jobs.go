@@ -28,7 +28,21 @@ const patient = 30 * time.Second
 
 // jobsBench is the benchmark jobs: how fast jobs are enqueued, by the statement of the
 // transition that owes them and by River's own client in a transaction; how fast they
-// are worked; and how soon.
+// are worked; and how soon. On two cores, PostgreSQL 15, fsync on, a second:
+//
+//	 6,505  a submit with its charge, event, text and job: one statement, 32 callers
+//	 1,216  the same submit, and another job by River's client, in a transaction
+//	 5,638  a job alone by River's client, in a transaction
+//	 7,236  sets of 200 submits: one statement
+//	 6,237  the same sets, and as many jobs by River's client, in a transaction
+//	85,558  sets of 200 jobs alone by River's client, in a transaction
+//	18,479  jobs that do nothing, worked as Waybill sets River
+//	 4,879  the same, as River is by itself
+//	 5,641  texts sent to a gateway that accepts at once
+//
+// A submit writes seven rows and takes some 140 µs of a processor in the database: a
+// burst of 10,000 a second takes more than these two. With nothing else to do, a text
+// starts 54 ms after the commit, p50, and 108 ms, p99: it is found by polling.
 type jobsBench struct {
 	duration time.Duration
 	callers  int

@@ -17,6 +17,13 @@ import (
 // soak is the benchmark jobs-soak: texts at a steady rate, with spikes, for as long as
 // it takes to see what piles up. Each is enqueued by a submit's statement, and sent to a
 // gateway that accepts at once.
+//
+// On two cores, PostgreSQL 15, fsync on: 2,000 a second start 66 ms after the commit, p50,
+// and 130 ms, p99. In a spike, where sender, workers, gateway and database share the two
+// cores, some 2,900 a second are enqueued and sent, start after 210 ms, p50, and the
+// senders are through with the 100,000 that were told after 100 s. Of 1,439,950 texts all
+// are sent 0.1 s after the last was enqueued; at most 2,054 wait, there are at most
+// 594,887 dead rows, and table and indexes grow to 809 MB, with the jobs done in it.
 type soak struct {
 	rate, spikeRate float64
 	duration, spike time.Duration

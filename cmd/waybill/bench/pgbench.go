@@ -46,11 +46,18 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 		return nil, errors.New("the database's URL is no PostgreSQL connection string")
 	}
 	mode := "disable"
-	if c.TLSConfig != nil {
+	switch {
+	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }):
+		mode = "prefer"
+	case c.TLSConfig != nil:
 		mode = "require"
 	}
+	own := db.SessionSettings(db.Config{})
+	// pgbench ends at the first statement that is refused; of 256 clients on one row,
+	// some wait longer than the server lets a statement.
+	own["statement_timeout"], own["lock_timeout"] = "0", "0"
 	var settings []string
-	for name, value := range db.SessionSettings(db.Config{}) {
+	for name, value := range own {
 		settings = append(settings, "-c "+name+"="+strings.ReplaceAll(value, " ", `\ `))
 	}
 	p := &pgbench{program: program, env: append(os.Environ(),

@@ -35,14 +35,14 @@ type syncing struct {
 	clock           time.Time // as_of
 }
 
-// syncFeeds: with --rounds 5, on two busy cores (the loop takes four times what it takes
-// on quiet ones), PostgreSQL 15, fsync on, 10,000 records, the whole call:
+// syncFeeds: on two cores, PostgreSQL 15, fsync on, 10,000 records, the whole call:
 //
-//	   10,000 rows  all unchanged   261 ms,      0 rows;  loop 6,783 ms, 20,000 rows;  26 times
-//	   10,000 rows  5 % changed     186 ms,    500 rows;  loop 7,583 ms, 20,000 rows;  41 times
-//	   10,000 rows  all new       1,093 ms, 30,000 rows;  loop 6,479 ms, 20,000 rows;   6 times
-//	1,000,000 rows  all unchanged   139 ms,      0 rows;  loop 5,795 ms, 20,000 rows;  42 times
-//	1,000,000 rows  5 % changed     177 ms,    500 rows;  loop 5,429 ms, 20,000 rows;  31 times
+//	   10,000 rows  all unchanged   106 ms,      0 rows;  loop 5,503 ms, 20,000 rows;  52 times
+//	   10,000 rows  5 % changed     122 ms,    500 rows;  loop 5,422 ms, 20,000 rows;  44 times
+//	   10,000 rows  all new       1,031 ms, 30,000 rows;  loop 5,320 ms, 20,000 rows;   5 times
+//	1,000,000 rows  all unchanged   113 ms,      0 rows;  loop 5,477 ms, 20,000 rows;  48 times
+//	1,000,000 rows  5 % changed     131 ms,    500 rows;  loop 5,654 ms, 20,000 rows;  43 times
+//	1,000,000 rows  all new       1,079 ms, 30,000 rows;  loop 5,502 ms, 20,000 rows;   5 times
 //
 // SyncAppointments alone, all unchanged against 1,000,000 rows: 50 ms, its planning
 // included; two index probes a record, in the place of the full join, took 73.
