@@ -163,6 +163,7 @@ func TestNoTwoFlushesShareARow(t *testing.T) {
 			first.Go(func() { c.do(t.Context(), ask) })
 		}
 		time.Sleep(3 * late)
+		synctest.Wait()
 		if len(f.asked) != 1 || len(f.asked[0]) != 5 || slices.ContainsFunc(f.asked[0], func(ask int) bool { return ask%2 == 0 }) {
 			t.Errorf("flushes of %v; want one of the odd, while one that shares a row with the even is under way", f.asked)
 		}
