@@ -47,7 +47,7 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
-	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "2", "--accounts", "3")
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "2", "--accounts", "3", "--pickups", "100")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, errors)
 	}
@@ -102,7 +102,7 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	startDevBy(t, nil, dir, other, []string{"DATABASE_URL=" + dbtest.New(t, invariants).OwnerURL})
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--work", "create", "--callers", "2",
-		"--seconds", "0.5", "--rounds", "1", "--rate", "40", "--accounts", "2", "--serve", "--combine=false", "--ready-file", other)
+		"--seconds", "0.5", "--rounds", "1", "--rate", "40", "--accounts", "2", "--pickups", "100", "--serve", "--combine=false", "--ready-file", other)
 	var r struct {
 		PerSecond  float64 `json:"per_second"`
 		Operations int
@@ -129,7 +129,7 @@ func TestHTTPBenchWithoutPgbenchSaysSoOnceAndHasALineForEachCallers(t *testing.T
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_PG_BIN=" + t.TempDir(), "PATH="}
-	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--work", "get", "--accounts", "1")
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--work", "get", "--accounts", "1", "--pickups", "100")
 	if code != 0 || strings.Count(errors, "\n") != 1 || strings.Count(out, `"one_by_one_per_second":null,"ratio":null`) != 2 {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
@@ -171,7 +171,7 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		"bench login-storm --callers many": "see: waybill bench login-storm -h",
 		"bench http --callers 1,0":         "a number of callers is at least 1; see: waybill bench http -h",
 		"bench http --work get,put":        `there is no "put"; see: waybill bench http -h`,
-		"bench http --seconds 0":           "--seconds, --rounds and --accounts must be positive",
+		"bench http --seconds 0":           "--seconds, --rounds, --accounts and --pickups must be positive",
 		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",
 	} {
 		code, out, errors := ended(t, "", nil, strings.Fields(args)...)

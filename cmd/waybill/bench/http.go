@@ -29,6 +29,7 @@ type httpBench struct {
 	rounds   int
 	rate     float64
 	accounts int
+	pickups  int
 	serve    string // further flags
 	compare  otherServer
 
@@ -50,6 +51,7 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
 	flags.Float64Var(&b.rate, "rate", 0, "operations a second at a fixed rate: their latency counts from when each was to start; without the one by one (default: as many as the callers get done)")
 	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
+	flags.IntVar(&b.pickups, "pickups", 20_000, "how many there are to get: of a thousand, the planner would read the whole table")
 	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
 	flags.StringVar(&b.compare.url, "compare", "", "the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, and what is made there stays")
 	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
@@ -89,8 +91,8 @@ func (b *httpBench) setCallers(text string) error {
 }
 
 func (b *httpBench) check() error {
-	if b.seconds <= 0 || b.rounds < 1 || b.accounts < 1 || b.rate < 0 {
-		return errors.New("--seconds, --rounds and --accounts must be positive, --rate not negative")
+	if b.seconds <= 0 || b.rounds < 1 || b.accounts < 1 || b.pickups < 1 || b.rate < 0 {
+		return errors.New("--seconds, --rounds, --accounts and --pickups must be positive, --rate not negative")
 	}
 	if b.rate > 0 && b.rate*b.seconds < 1 {
 		return errors.New("--rate times --seconds is less than one operation")
@@ -178,10 +180,6 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 	return unexpected
 }
 
-// rowsToGet is how many pickups the work "get" reads, by chance: of a thousand, the
-// planner would read the whole table.
-const rowsToGet = 20_000
-
 func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	ownerURL, app, err := env.Database(ctx)
 	if err != nil {
@@ -210,11 +208,11 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	}
 	env.Say("preparing accounts, users and pickups")
 	crew := slices.Max(b.callers)
-	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, rowsToGet, crew); err != nil {
+	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, b.pickups, crew); err != nil {
 		return err
 	}
 	if o := b.compare; o.url != "" {
-		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, rowsToGet, crew); err != nil {
+		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, crew); err != nil {
 			return err
 		}
 	}
