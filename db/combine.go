@@ -23,9 +23,9 @@ import (
 // flush runs, the next requests gather; no timer is involved, so that a request that
 // comes alone starts at once, on its caller's goroutine.
 //
-// One flush at a time serves more than two would: the second comes early, with half of
-// the requests, and costs nearly as much. Another departs beside it only for a crowd, or
-// when it is late: it may be waiting for a row that somebody else holds.
+// One flush at a time serves more than two would: each of the two takes half of the
+// requests, and costs nearly as much as one with all of them. Another departs beside it
+// only for a crowd, or when it is late: it may wait for a row that somebody else holds.
 
 // combiner shares statements among the requests of one kind.
 //
