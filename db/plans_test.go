@@ -20,10 +20,13 @@ type node struct {
 	Relation string  `json:"Relation Name"`
 	CTE      string  `json:"CTE Name"`
 	Loops    float64 `json:"Actual Loops"`
+	Rows     float64 `json:"Actual Rows"` // of each loop, like those removed
 	Removed  float64 `json:"Rows Removed by Filter"`
 	Hit      int64   `json:"Shared Hit Blocks"`
 	Read     int64   `json:"Shared Read Blocks"`
 	Plans    []node
+
+	RemovedByJoin float64 `json:"Rows Removed by Join Filter"`
 }
 
 func (n node) walk(visit func(node)) {
@@ -42,6 +45,10 @@ type explaining struct {
 var errExplained = errors.New("explained")
 
 func (e explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return e.explain(ctx, sql, args...)
+}
+
+func (e explaining) explain(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	var text []byte
 	if err := e.DBTX.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)\n"+sql, args...).Scan(&text); err != nil {
 		return nil, err
