@@ -76,11 +76,11 @@ type logins struct {
 const stormPassword = "correct horse"
 
 // loginStorm: on two cores, PostgreSQL 15, fsync on, p99 2.3 ms alone, 5.7 ms beside 32
-// callers, 2.5 times that; beside one caller 5.8 ms. It is not the hash that has the
-// others wait: SCHED_IDLE in the place of a nice value, slices of 0.1 ms and a third
-// GOMAXPROCS changed nothing. A kernel of 250 ticks a second, with a scheduling group for
-// each session, takes a processor from the hashing thread for the database only at a
-// tick, and these are 4 ms apart.
+// callers, 2.5 times that; beside one caller 5.8 ms. No lower priority of the hashing
+// thread mended it: SCHED_IDLE in the place of a nice value, slices of 0.1 ms and a third
+// GOMAXPROCS changed little. A kernel of 250 ticks a second, with a scheduling group for
+// each session, takes the processor from that thread for one of the database's sessions
+// at a tick, and these are 4 ms apart.
 func loginStorm(ctx context.Context, env *Env, args []string) error {
 	var s storm
 	s.register(env.Flags)

@@ -28,9 +28,9 @@ type rangeRow struct {
 // ranges: on two cores, PostgreSQL 15, fsync on, ten million rows, the pages of 200,
 // each with its 200 audit rows:
 //
-//	early   p50 5.8 ms, p99 11.8 ms, 1,847 buffers
-//	middle  p50 4.5 ms, p99  7.4 ms, 1,847 buffers
-//	late    p50 4.6 ms, p99  8.0 ms, 1,847 buffers
+//	early   p50 4.5 ms, p99 8.3 ms, 1,847 buffers
+//	middle  p50 4.2 ms, p99 7.5 ms, 1,847 buffers
+//	late    p50 4.4 ms, p99 7.5 ms, 1,847 buffers
 //
 // With two lower bounds on the start, a pair for the page and a plain one for the window,
 // 3,000,000 rows took 13 ms and 1,694 buffers early, 59 ms and 15,699 in the middle.
