@@ -115,9 +115,12 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
-	if op.body {
+	switch {
+	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)
-	} else {
+	case op.body:
+		described.Middlewares = append(described.Middlewares, strictMediaType, refuseLargeBody)
+	default:
 		described.Middlewares = append(described.Middlewares, refuseBody)
 	}
 	return described

@@ -155,6 +155,16 @@ func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
+// refuseLargeBody looks at the length that a body says it has: nothing of it is read. One
+// that does not say it is read up to the limit.
+func refuseLargeBody(ctx huma.Context, next func(huma.Context)) {
+	if r, _ := humago.Unwrap(ctx); r.ContentLength >= ctx.Operation().MaxBodyBytes {
+		writeProblem(ctx, problem(bodyTooLarge, "", ""))
+		return
+	}
+	next(ctx)
+}
+
 // inUTF8 gives the name of a media type, unless it is of another encoding.
 func inUTF8(mediaType string) (name string, ok bool) {
 	name, parameters, err := mime.ParseMediaType(mediaType)

@@ -283,6 +283,9 @@ func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
 	s := start(t)
 	large := func(n int) string { return `{"name":"` + strings.Repeat("x", n) + `"}` }
 	s.do(s.admin, "POST", "/v1/groups", large(1<<20)).refused(413, "body_too_large")
+	unsaid := request(t, s.admin, "POST", "/v1/groups", large(1<<20))
+	unsaid.ContentLength = -1
+	s.serve(unsaid).refused(413, "body_too_large")
 	s.do(s.admin, "POST", "/v1/groups", large(1<<19)).refused(422, "validation_failed", "name")
 	items := s.batch(1000)
 	for i := range items {

@@ -13,7 +13,7 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t) // it takes jobs away that nobody is to work
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
-	args := []string{"bench", "jobs", "--json", "--duration", "50ms", "--callers", "4", "--set", "20", "--backlog", "200", "--workers", "20", "--starts", "3"}
+	args := []string{"bench", "jobs", "--json", "--duration", "10ms", "--callers", "4", "--warm", "100", "--set", "20", "--backlog", "200", "--workers", "20", "--starts", "3"}
 	code, out, errors := ended(t, "", env, args...)
 	type rate struct {
 		How       string
@@ -48,7 +48,7 @@ func TestSoakPrintsWhatPilesUp(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
-		"bench", "jobs-soak", "--json", "--duration", "1s", "--rate", "100", "--spike-rate", "200", "--spike", "100ms", "--set", "10", "--every", "500ms", "--workers", "8")
+		"bench", "jobs-soak", "--json", "--duration", "1s", "--rate", "100", "--spike-rate", "200", "--spike", "100ms", "--set", "10", "--every", "500ms", "--workers", "8", "--warm", "100")
 	var r struct {
 		Enqueued, Sent int
 		Samples        []struct {

@@ -46,6 +46,14 @@ func (a *account) own(path string, mode os.FileMode) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
+// chown gives what is in a folder to the server's user.
+func (a *account) chown(folder *os.Root, name string) error {
+	if a == nil {
+		return nil
+	}
+	return folder.Chown(name, a.uid, a.gid)
+}
+
 // owns says whether this process or its servers made the path.
 func (a *account) owns(path string) bool {
 	info, err := os.Lstat(path)

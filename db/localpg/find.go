@@ -18,8 +18,9 @@ const oldest = 15
 
 // programs are the programs of one PostgreSQL.
 type programs struct {
-	dir   string
-	major int
+	dir     string
+	version string // as they say it, in a line
+	major   int
 }
 
 func (p programs) path(name string) string { return filepath.Join(p.dir, name) }
@@ -29,10 +30,12 @@ type search struct {
 	folders func() []string                           // the candidates, best first
 	fetch   func(ctx context.Context) (string, error) // downloads, and returns the folder
 	account *account                                  // who must be able to run them
+	cache   string                                    // the folder of what can be made again; empty means none
 }
 
 func newSearch(as *account) search {
-	return search{folders: installedFolders, fetch: download{repository: mavenCentral}.fetch, account: as}
+	cache, _ := cacheDir("")
+	return search{folders: installedFolders, fetch: download{repository: mavenCentral}.fetch, account: as, cache: cache}
 }
 
 // programs finds a PostgreSQL of the given major version, or with 0 the first of
@@ -89,6 +92,7 @@ func (s search) inspect(ctx context.Context, dir string) (programs, error) {
 	if found == nil {
 		return p, fmt.Errorf("%s: no version in %q", cmd, out)
 	}
+	p.version = string(out)
 	p.major, err = strconv.Atoi(string(found[1]))
 	return p, err
 }

@@ -6,27 +6,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// initdb makes the data folder if there is none. It works under another name
-// until it is done: a data folder is whole or absent, whenever the process dies.
-func (f *folder) initdb(ctx context.Context, p programs, as *account) error {
+// initdb makes the data folder if there is none, from a blank one in the cache folder
+// where there is one. It works under another name until it is done: a data folder is
+// whole or absent, whenever the process dies.
+func (f *folder) initdb(ctx context.Context, p programs, as *account, cache string) error {
 	if f.major() != 0 {
 		return nil
 	}
 	fresh := f.file("data.new")
-	// Not every system has C.UTF-8. C differs in what upper and lower do beyond ASCII.
-	var err error
-	for _, locale := range []string{"C.UTF-8", "C"} {
-		if err = os.RemoveAll(fresh); err != nil {
-			return err
-		}
-		if err = runInitdb(ctx, p, as, fresh, locale); err == nil {
-			break
-		}
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := makeData(ctx, p, as, fresh, cache); err != nil {
 		return err
 	}
 	if err := include(filepath.Join(fresh, "postgresql.conf")); err != nil {
@@ -35,9 +30,39 @@ func (f *folder) initdb(ctx context.Context, p programs, as *account) error {
 	return os.Rename(fresh, f.data())
 }
 
+func makeData(ctx context.Context, p programs, as *account, dir, cache string) error {
+	if cache == "" {
+		return anyInitdb(ctx, p, as, dir)
+	}
+	ready := blankOf(p, cache)
+	if ready.unpack(dir, as) == nil {
+		return nil
+	}
+	if err := anyInitdb(ctx, p, as, dir); err != nil {
+		return err
+	}
+	_ = ready.pack(dir)
+	return nil
+}
+
+// anyInitdb makes the folder in the first locale that there is. Not every system has
+// C.UTF-8. C differs in what upper and lower do beyond ASCII.
+func anyInitdb(ctx context.Context, p programs, as *account, dir string) (err error) {
+	for _, locale := range []string{"C.UTF-8", "C"} {
+		if err = os.RemoveAll(dir); err != nil {
+			return err
+		}
+		if err = runInitdb(ctx, p, as, dir, locale); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+var initdbOptions = []string{"--username=" + Superuser, "--encoding=UTF8", "--auth=trust", "--no-sync", "--no-instructions"}
+
 func runInitdb(ctx context.Context, p programs, as *account, dir, locale string) error {
-	cmd := exec.CommandContext(ctx, p.path("initdb"), "--pgdata="+dir, "--username="+Superuser,
-		"--encoding=UTF8", "--locale="+locale, "--auth=trust", "--no-sync", "--no-instructions")
+	cmd := exec.CommandContext(ctx, p.path("initdb"), slices.Concat(initdbOptions, []string{"--locale=" + locale, "--pgdata=" + dir})...)
 	cmd.Dir, cmd.Env = filepath.Dir(dir), environment()
 	as.runs(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {

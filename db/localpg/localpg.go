@@ -101,7 +101,7 @@ func (s *Server) launch(ctx context.Context, o Options, find search) (err error)
 	if s.programs, err = find.programs(ctx, s.folder.major()); err != nil {
 		return err
 	}
-	if err := s.folder.initdb(ctx, s.programs, s.account); err != nil {
+	if err := s.folder.initdb(ctx, s.programs, s.account, find.cache); err != nil {
 		return err
 	}
 	if err := s.listenAt(o); err != nil {

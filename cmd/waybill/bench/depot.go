@@ -113,10 +113,13 @@ func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) e
 	return err
 }
 
+// warmBy pickups give the tables plans like those of many more.
+const warmBy = 2000
+
 // warm submits some pickups and has PostgreSQL look at its tables: one that was filled
 // a moment ago has plans as if it were empty.
-func (d *depot) warm(ctx context.Context, ownerURL string) error {
-	ids, err := d.drafts(ctx, 2000)
+func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
+	ids, err := d.drafts(ctx, pickups)
 	if err != nil {
 		return err
 	}

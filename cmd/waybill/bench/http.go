@@ -420,7 +420,10 @@ func (s *singles) run(ctx context.Context, clients int) (float64, error) {
 	// Each client plans its statements anew, six times: that second is not counted.
 	r.clients, r.seconds, r.warm = clients, s.seconds, 1+clients/64
 	for {
-		rows := int64(2*s.guess*(s.seconds+float64(r.warm))) + int64(100*clients)
+		rows := int64(100 * clients)
+		if !r.trial() {
+			rows += int64(2 * s.guess * (s.seconds + float64(r.warm)))
+		}
 		if err := s.rows(ctx, &r, rows); err != nil {
 			return 0, err
 		}

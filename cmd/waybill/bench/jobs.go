@@ -50,6 +50,7 @@ type jobsBench struct {
 	backlog  int
 	workers  int
 	starts   int
+	before   int
 
 	*depot
 	plain *pgxpool.Pool // as the owner, without our settings: for River as it is by itself
@@ -83,7 +84,7 @@ func benchJobs(ctx context.Context, env *Env, args []string) error {
 	if err := env.Parse(args); err != nil {
 		return err
 	}
-	if b.duration <= 0 || b.callers < 1 || b.set < 1 || b.backlog < 1 || b.workers < 1 || b.starts < 1 {
+	if b.duration <= 0 || b.callers < 1 || b.set < 1 || b.backlog < 1 || b.workers < 1 || b.starts < 1 || b.before < 1 {
 		return errors.New("all of the flags must be positive")
 	}
 	if err := b.prepare(ctx, env); err != nil {
@@ -105,6 +106,7 @@ func (b *jobsBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.backlog, "backlog", 50_000, "how many jobs are worked")
 	flags.IntVar(&b.workers, "workers", 500, "how many jobs run at once")
 	flags.IntVar(&b.starts, "starts", 100, "how many jobs' way from commit to start is measured")
+	flags.IntVar(&b.before, "warm", warmBy, "how many pickups are submitted before")
 }
 
 func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
@@ -122,7 +124,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if err := b.nobodysJobs(ctx); err != nil {
 		return err
 	}
-	if err := b.warm(ctx, owner); err != nil {
+	if err := b.warm(ctx, owner, b.before); err != nil {
 		return err
 	}
 	if b.plain, err = pgxpool.New(ctx, owner); err != nil {

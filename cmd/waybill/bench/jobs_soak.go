@@ -31,6 +31,7 @@ type soak struct {
 	set, senders    int
 	workers         int
 	every           time.Duration
+	before          int
 
 	*depot
 	enqueued, sent atomic.Int64
@@ -72,7 +73,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if err := env.Parse(args); err != nil {
 		return err
 	}
-	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 || s.senders < 1 || s.workers < 1 || s.every <= 0 {
+	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 || s.senders < 1 || s.workers < 1 || s.every <= 0 || s.before < 1 {
 		return errors.New("the flags must be positive, and --spike-rate not less than --rate")
 	}
 	if time.Duration(s.spikes)*s.spike > s.duration/2 {
@@ -92,7 +93,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if err := s.nobodysJobs(ctx); err != nil {
 		return err
 	}
-	if err := s.warm(ctx, owner); err != nil {
+	if err := s.warm(ctx, owner, s.before); err != nil {
 		return err
 	}
 	r, err := s.run(ctx, env)
@@ -112,6 +113,7 @@ func (s *soak) register(flags *flag.FlagSet) {
 	flags.IntVar(&s.senders, "senders", 8, "how many do so at once")
 	flags.IntVar(&s.workers, "workers", 200, "how many texts are sent at once")
 	flags.DurationVar(&s.every, "every", 10*time.Second, "how often it is looked at")
+	flags.IntVar(&s.before, "warm", warmBy, "how many pickups are submitted before")
 }
 
 // told is how many texts should have been enqueued by then.

@@ -96,6 +96,9 @@ type pgbenchRun struct {
 	accounts int64
 }
 
+// trial tells whether it only tries the program: pgbench counts in whole seconds.
+func (r pgbenchRun) trial() bool { return r.seconds < 1 }
+
 // errDraftsUsedUp: it did more than was prepared for.
 var errDraftsUsedUp = errors.New("pgbench has used up what was prepared")
 
@@ -108,14 +111,14 @@ var (
 func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err error) {
 	seconds := int(math.Ceil(r.seconds))
 	args := []string{"-T", strconv.Itoa(r.warm + seconds), "-P", "1"}
-	if r.seconds < 1 { // a trial of the program
+	if r.trial() {
 		args = []string{"-t", "20"}
 	}
 	out, err := p.start(ctx, r, ";", args...)
 	if err != nil {
 		return 0, err
 	}
-	if r.seconds < 1 {
+	if r.trial() {
 		found := total.FindStringSubmatch(out)
 		if found == nil {
 			return 0, fmt.Errorf("pgbench tells no rate: %s", out)
