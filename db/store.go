@@ -24,6 +24,7 @@ const AppRole = "waybill_app"
 type Config struct {
 	URL              string
 	MaxConns         int32         // 0: 16
+	IdleConns        int32         // as many are kept ready, where MaxConns allows
 	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
@@ -54,7 +55,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
-	config.MinIdleConns = min(2, config.MaxConns)
+	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
 	config.PingTimeout = time.Second
 	settings := config.ConnConfig.RuntimeParams
 	maps.Copy(settings, SessionSettings(c))

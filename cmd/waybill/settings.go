@@ -53,6 +53,7 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
 	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
+	s.store.IdleConns = 2 // a caller who comes beside another need not wait for a connection to be made
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most; the workers have as many again, at most")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
 	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")

@@ -1,93 +1,120 @@
 package localpg
 
 import (
-	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-// madeIn is a data folder made with this cache.
-func madeIn(t *testing.T, cache string) *folder {
+// countingInitdb makes programs whose initdb makes a little, and another each time.
+func countingInitdb(t *testing.T) programs {
+	t.Helper()
+	dir := fakePrograms(t, "17.1")
+	const script = `#!/bin/sh
+for option; do
+	case $option in --pgdata=*) data=${option#--pgdata=} ;; esac
+done
+umask 077
+mkdir -p "$data/base/1" && echo 17 >"$data/PG_VERSION" && : >"$data/postgresql.conf" && : >"$data/base/1/empty" && mktemp -u >"$data/base/1/identity"
+`
+	if err := os.WriteFile(filepath.Join(dir, "initdb"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return programs{dir: dir, version: "17.1", major: 17}
+}
+
+// madeBy is a data folder made with this cache, and what is different in each that initdb makes.
+func madeBy(t *testing.T, p programs, cache string) (f *folder, identity string) {
 	t.Helper()
 	as, err := serverAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &folder{path: keptDir(t)}
+	f = &folder{path: keptDir(t)}
 	if err := f.prepare(as); err != nil {
-		t.Fatal(err)
-	}
-	p, err := newSearch(as).programs(t.Context(), 0)
-	if err != nil {
 		t.Fatal(err)
 	}
 	if err := f.initdb(t.Context(), p, as, cache); err != nil {
 		t.Fatal(err)
 	}
-	return f
-}
-
-// identity is the system identifier, different each time that initdb runs.
-func identity(t *testing.T, f *folder) []byte {
-	t.Helper()
-	control, err := os.ReadFile(filepath.Join(f.data(), "global", "pg_control"))
+	text, err := os.ReadFile(filepath.Join(f.data(), "base", "1", "identity"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return control[:8]
+	return f, string(text)
 }
 
-func TestInitdbRunsOnceForAllServers(t *testing.T) {
-	t.Parallel()
-	cache := filepath.Join(t.TempDir(), "cache")
-	var identities []string
-	for range 2 {
-		s, err := start(t.Context(), Options{}, func(as *account) search {
-			installed := newSearch(as)
-			installed.cache = cache
-			return installed
-		})
+// ownersAndModes of all that is in a folder.
+func ownersAndModes(t *testing.T, dir string) map[string][2]any {
+	t.Helper()
+	all := map[string][2]any{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		t.Cleanup(func() { s.Stop() })
-		identities = append(identities, query(t, s.URL(Superuser, Database), "SELECT system_identifier::text FROM pg_control_system()"))
+		info, err := entry.Info()
+		name, outside := filepath.Rel(dir, path)
+		all[name] = [2]any{uidOf(info), info.Mode()}
+		return errors.Join(err, outside)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if identities[0] != identities[1] {
-		t.Errorf("initdb ran for each: %v", identities)
+	return all
+}
+
+func TestInitdbRunsOnceForAllFolders(t *testing.T) {
+	t.Parallel()
+	p, cache := countingInitdb(t), filepath.Join(t.TempDir(), "cache")
+	first, made := madeBy(t, p, cache)
+	second, unpacked := madeBy(t, p, cache)
+	if made != unpacked {
+		t.Error("initdb ran twice")
+	}
+	want, got := ownersAndModes(t, first.data()), ownersAndModes(t, second.data())
+	if len(got) != len(want) || len(want) != 7 {
+		t.Errorf("%d files and folders, want %d", len(got), len(want))
+	}
+	for name, is := range want {
+		if got[name] != is {
+			t.Errorf("%s has owner and mode %v, want %v", name, got[name], is)
+		}
+	}
+	p.version = "17.2"
+	if _, made := madeBy(t, p, cache); made == unpacked {
+		t.Error("another version's was taken")
 	}
 }
 
 func TestABlankThatCannotBeReadIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	cache := t.TempDir()
-	first := madeIn(t, cache)
-	files, err := filepath.Glob(filepath.Join(cache, "*"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("in the cache: %v, %v", files, err)
-	}
-	if err := os.Truncate(files[0], 1_000_000); err != nil {
+	p, cache := countingInitdb(t), t.TempDir()
+	_, first := madeBy(t, p, cache)
+	if err := os.Truncate(blankOf(p, cache).path, 2000); err != nil {
 		t.Fatal(err)
 	}
-	second, third := madeIn(t, cache), madeIn(t, cache)
-	if bytes.Equal(identity(t, first), identity(t, second)) {
-		t.Error("half a folder was taken")
+	_, second := madeBy(t, p, cache)
+	_, third := madeBy(t, p, cache)
+	if second == first || second == "" {
+		t.Errorf("of half a file came %q", second)
 	}
-	if !bytes.Equal(identity(t, second), identity(t, third)) {
+	if third != second {
 		t.Error("it was not made anew")
 	}
 }
 
 func TestWithoutACacheFolderInitdbDoesAsWell(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
+	p, file := countingInitdb(t), filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, cache := range []string{"", filepath.Join(file, "cache")} {
-		if f := madeIn(t, cache); f.major() < oldest {
-			t.Errorf("with %q the data folder is of version %d", cache, f.major())
+		_, first := madeBy(t, p, cache)
+		if _, second := madeBy(t, p, cache); first == second {
+			t.Errorf("with %q initdb ran once", cache)
 		}
 	}
 }

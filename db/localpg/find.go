@@ -34,7 +34,10 @@ type search struct {
 }
 
 func newSearch(as *account) search {
-	cache, _ := cacheDir("")
+	cache, err := cacheDir("")
+	if err != nil {
+		cache = "" // a user without a home
+	}
 	return search{folders: installedFolders, fetch: download{repository: mavenCentral}.fetch, account: as, cache: cache}
 }
 
