@@ -31,7 +31,7 @@ func (w *world) createdOnce(ctx context.Context, create act) error {
 	if err := w.loses(ctx, db.NotFound, create, create); err != nil {
 		return err
 	}
-	return someWin(0, together(w.callers, func(int) error { return create(w.Store) }), db.NotFound)
+	return someWin(0, together(manyCallers, func(int) error { return create(w.Store) }), db.NotFound)
 }
 
 // editedOnce has callers edit the same version of a row: one wins, the others
@@ -43,5 +43,5 @@ func (w *world) editedOnce(ctx context.Context, edit func(s *db.Store, name stri
 	); err != nil {
 		return err
 	}
-	return oneWins(together(w.callers, func(int) error { return edit(w.Store, "next", 2) }), db.NotFound)
+	return oneWins(together(manyCallers, func(int) error { return edit(w.Store, "next", 2) }), db.NotFound)
 }

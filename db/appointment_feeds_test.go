@@ -20,7 +20,7 @@ import (
 var feedRaces = []check{
 	{"StageFeedChunk", "one part of a feed is kept twice", func(ctx context.Context, w *world) error {
 		id := newID()
-		return oneWins(together(w.callers, func(int) error {
+		return oneWins(together(manyCallers, func(int) error {
 			return w.stage(ctx, id, record(1))
 		}), db.Internal)
 	}},

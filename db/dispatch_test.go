@@ -14,15 +14,15 @@ import (
 
 var dispatchRaces = []check{
 	{"DispatchPickup", "two pickups get the same nearest driver", func(ctx context.Context, w *world) error {
-		w.drivers(ctx, w.callers+2)
-		pickups := make([]uuid.UUID, w.callers+2)
+		w.drivers(ctx, manyCallers+2)
+		pickups := make([]uuid.UUID, manyCallers+2)
 		for i := range pickups {
 			pickups[i] = w.submitted(ctx)
 		}
 		if err := w.passes(ctx, w.dispatching(ctx, pickups[0]), w.dispatching(ctx, pickups[1])); err != nil {
 			return err
 		}
-		errs := together(w.callers, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
+		errs := together(manyCallers, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
 		if err := first(errs...); err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ var dispatchRaces = []check{
 		one, other := w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameDispatch, one), w.moving(ctx, db.TransitionNameDispatch, one)),
-			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }), db.IllegalTransition))
+			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }), db.IllegalTransition))
 	}},
 	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release", func(ctx context.Context, w *world) error {
 		w.drivers(ctx, 2)

@@ -21,7 +21,7 @@ var driverRaces = []check{
 			w.loses(ctx, db.DriverUserTaken,
 				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) },
 				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) }),
-			oneWins(together(w.callers, func(int) error { return w.createDriver(ctx, w.Store, newID(), w.hub) }), db.DriverUserTaken))
+			oneWins(together(manyCallers, func(int) error { return w.createDriver(ctx, w.Store, newID(), w.hub) }), db.DriverUserTaken))
 	}},
 	{"EditDriver", clobbered, func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
@@ -39,9 +39,9 @@ var driverRaces = []check{
 		if err := first(w.loses(ctx, db.NotFound, at(3), at(2)), w.loses(ctx, db.NotFound, at(4), at(4)), w.wins(ctx, commit, at(5), at(6))); err != nil {
 			return err
 		}
-		together(w.callers, func(i int) error { return at(10 + (i*7)%w.callers)(w.Store) })
+		together(manyCallers, func(i int) error { return at(10 + (i*7)%manyCallers)(w.Store) })
 		got := scan[float64](ctx, w.owner, "SELECT latitude FROM drivers WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID)
-		if want := float64(10 + w.callers - 1); got != want {
+		if want := float64(10 + manyCallers - 1); got != want {
 			return fmt.Errorf("the driver is at %v, want %v", got, want)
 		}
 		return nil

@@ -54,9 +54,9 @@ func (w *world) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointme
 	return db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
 }
 
-// like gives a new tenant the mutant and the callers of another.
+// like gives a new tenant the mutant of another.
 func (w *world) like(o *world) *world {
-	w.mutant, w.callers = o.mutant, o.callers
+	w.mutant = o.mutant
 	return w
 }
 

@@ -80,7 +80,7 @@ func (w *world) countedOnce(write func(*db.Store) (int64, error)) error {
 
 func (w *world) counted(want int64, write func(*db.Store) (int64, error)) error {
 	var total atomic.Int64
-	errs := together(w.callers, func(int) error {
+	errs := together(manyCallers, func(int) error {
 		n, err := write(w.Store)
 		total.Add(n)
 		return err

@@ -30,7 +30,7 @@ var ledgerEntryRaces = []check{
 		); err != nil {
 			return err
 		}
-		errs := together(w.callers, func(int) error { return w.charging(ctx, account, 350)(w.Store) })
+		errs := together(manyCallers, func(int) error { return w.charging(ctx, account, 350)(w.Store) })
 		return first(someWin(2, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 0))
 	}},
 	{"CreateLedgerEntries", "a repeated charge is taken twice", func(ctx context.Context, w *world) error {
@@ -58,7 +58,7 @@ var ledgerEntryRaces = []check{
 		}
 		e = charge(account, 5)
 		taken := 0
-		for _, err := range together(w.callers, func(int) error { return same(e)(w.Store) }) {
+		for _, err := range together(manyCallers, func(int) error { return same(e)(w.Store) }) {
 			if errors.Is(err, errTaken) {
 				taken++
 			} else if err != nil {

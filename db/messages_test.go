@@ -35,7 +35,7 @@ var messageRaces = func() (all []check) {
 				one, other := w.at(ctx, t.from), w.at(ctx, t.from)
 				return first(
 					w.loses(ctx, db.IllegalTransition, w.texting(ctx, t.name, one), w.texting(ctx, t.name, one)),
-					oneWins(together(w.callers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }), db.IllegalTransition),
+					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }), db.IllegalTransition),
 					w.expectText(ctx, one, t.name, t.text, staffNumber),
 					w.expectText(ctx, other, t.name, t.text, staffNumber))
 			}})
@@ -46,7 +46,7 @@ var messageRaces = func() (all []check) {
 			sending := func(id uuid.UUID) act { return func(s *db.Store) error { return settle(ctx, s, w.tenant, id, "") } }
 			return first(
 				w.loses(ctx, db.NotFound, sending(one), sending(one)),
-				oneWins(together(w.callers, func(int) error { return sending(other)(w.Store) }), db.NotFound))
+				oneWins(together(manyCallers, func(int) error { return sending(other)(w.Store) }), db.NotFound))
 		}},
 		check{"SettleMessage", "a late refusal turns a sent text into a failed one", func(ctx context.Context, w *world) error {
 			id := w.queued(ctx)

@@ -25,7 +25,7 @@ var patientRaces = []check{
 		}
 		return first(
 			w.loses(ctx, db.ExternalIDTaken, create("one"), create("one")),
-			oneWins(together(w.callers, func(int) error { return create("two")(w.Store) }), db.ExternalIDTaken))
+			oneWins(together(manyCallers, func(int) error { return create("two")(w.Store) }), db.ExternalIDTaken))
 	}},
 	{"EditPatient", clobbered, func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
@@ -42,13 +42,13 @@ var patientRaces = []check{
 				})
 			}
 		}
-		edits := make([]act, w.callers)
+		edits := make([]act, manyCallers)
 		for i := range edits {
 			edits[i] = edit("two")
 		}
 		return first(
 			w.loses(ctx, db.ExternalIDTaken, edit("one"), edit("one")),
-			oneWins(together(w.callers, func(i int) error { return edits[i](w.Store) }), db.ExternalIDTaken))
+			oneWins(together(manyCallers, func(i int) error { return edits[i](w.Store) }), db.ExternalIDTaken))
 	}},
 }
 

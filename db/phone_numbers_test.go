@@ -20,7 +20,7 @@ var phoneNumberRaces = []check{
 		); err != nil {
 			return err
 		}
-		return oneWins(together(w.callers, func(i int) error {
+		return oneWins(together(manyCallers, func(i int) error {
 			return addNumber(ctx, w.Store, []db.Viewer{w.staff, w.hub, w.admin}[i%3], newID(), "+14155550199")
 		}), db.PhoneNumberTaken)
 	}},

@@ -21,7 +21,7 @@ var pickupRaces = []check{
 		}
 		// Callers who ask in any order do not wait for each other in a circle.
 		drafts = []db.Draft{w.draft(), w.draft(), w.draft(), w.draft()}
-		return first(together(w.callers, func(i int) error {
+		return first(together(manyCallers, func(i int) error {
 			mine := slices.Clone(drafts)
 			if i%2 == 0 {
 				slices.Reverse(mine)
@@ -73,7 +73,7 @@ var pickupRaces = []check{
 		one, other := w.pickup(ctx), w.pickup(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameSubmit, one)),
-			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store) }), db.IllegalTransition),
+			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store) }), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
 	{"SubmitPickups", "a submit and a cancel at once leave a wrong balance", func(ctx context.Context, w *world) error {
@@ -85,7 +85,7 @@ var pickupRaces = []check{
 	}},
 	{"SubmitPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 100)
-		pickups := make([]uuid.UUID, max(w.callers, 4))
+		pickups := make([]uuid.UUID, max(manyCallers, 4))
 		for i := range pickups {
 			pickups[i] = w.pickup(ctx, costing(60), paidBy(account))
 		}
@@ -163,19 +163,19 @@ var pickupRaces = []check{
 			return err
 		}
 		last := w.driver(ctx, 1, 1)
-		all := make([]act, w.callers)
+		all := make([]act, manyCallers)
 		for i := range all {
 			all[i] = assigning(last)
 		}
 		return oneWins(together(len(all), func(i int) error { return all[i](w.Store) }), db.DriverBusy)
 	}},
 	{"AssignPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
-		drivers, one, other := w.drivers(ctx, w.callers), w.submitted(ctx), w.submitted(ctx)
+		drivers, one, other := w.drivers(ctx, manyCallers), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition,
 				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[0]) },
 				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[1]) }),
-			oneWins(together(w.callers-1, func(i int) error {
+			oneWins(together(manyCallers-1, func(i int) error {
 				return assign(ctx, w.Store, w.dispatcher, other, drivers[i+1])
 			}), db.IllegalTransition))
 	}},
@@ -219,7 +219,7 @@ var pickupRaces = []check{
 		one, other := w.submitted(ctx), w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one), w.moving(ctx, db.TransitionNameCancel, one)),
-			oneWins(together(w.callers, func(int) error { return w.moving(ctx, db.TransitionNameCancel, other)(w.Store) }), db.IllegalTransition),
+			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameCancel, other)(w.Store) }), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
 	{"MovePickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
@@ -237,7 +237,7 @@ var pickupRaces = []check{
 		}
 		// Each step once, in order, whoever comes when; the invariants see the chain.
 		for w.row(ctx, id).Status != db.PickupStatusDELIVERED {
-			for _, err := range together(w.callers, func(i int) error { return step(road[i%len(road)])(w.Store) }) {
+			for _, err := range together(manyCallers, func(i int) error { return step(road[i%len(road)])(w.Store) }) {
 				if err != nil {
 					if err := refused(err, db.IllegalTransition); err != nil {
 						return err

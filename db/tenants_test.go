@@ -10,7 +10,7 @@ var tenantRaces = []check{
 	{"CreateTenant", "two operators take one slug", func(ctx context.Context, w *world) error {
 		owner := w.over(w.owner) // the application may not make tenants
 		slug := "s" + w.tenant.String()
-		return oneWins(together(w.callers, func(int) error {
+		return oneWins(together(manyCallers, func(int) error {
 			_, err := owner.CreateTenant(ctx, db.CreateTenantParams{ID: newID(), Slug: slug, Name: "Tenant"})
 			return err
 		}), db.SlugTaken)

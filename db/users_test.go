@@ -23,14 +23,14 @@ var userRaces = []check{
 		); err != nil {
 			return err
 		}
-		return oneWins(together(w.callers, func(i int) error {
+		return oneWins(together(manyCallers, func(i int) error {
 			email := []string{"bob@example.com", "BOB@example.com"}[i%2]
 			return w.createUser(ctx, w.Store, newID(), email)
 		}), db.EmailTaken)
 	}},
 	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
 		// Four are let through; the fourth makes the next one wait.
-		if err := someWin(4, together(w.callers, func(int) error { return w.guess(ctx, w.Store, w.staff) }), db.NotFound); err != nil {
+		if err := someWin(4, together(manyCallers, func(int) error { return w.guess(ctx, w.Store, w.staff) }), db.NotFound); err != nil {
 			return err
 		}
 		if n := w.failedLogins(ctx, w.staff); n != 4 {
@@ -75,7 +75,7 @@ var userRaces = []check{
 		); err != nil {
 			return err
 		}
-		return oneWins(together(w.callers, func(i int) error {
+		return oneWins(together(manyCallers, func(i int) error {
 			return changePassword(ctx, w.Store, w.staff, "first", fmt.Sprint("next ", i))
 		}), db.NotFound)
 	}},
@@ -96,7 +96,7 @@ var userRaces = []check{
 		return first(w.isOver(ctx, before), w.isOver(ctx, during))
 	}},
 	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
-		return oneWins(together(w.callers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
+		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
 	}},
 }
 

@@ -22,12 +22,14 @@ type world struct {
 	pool      *pgxpool.Pool
 	owner     *pgxpool.Pool
 	mutant    *mutant // nil for none
-	callers   int
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
 	facility, hidden, account               uuid.UUID // hidden: a facility that only admin and dispatcher see
 }
+
+// manyCallers take part in a race: as many as leave no mutant alive.
+const manyCallers = 8
 
 // setUpError is a failure before or after what is tried, never a finding.
 type setUpError struct{ error }
@@ -93,7 +95,7 @@ func openStore(t testing.TB, c db.Config) *db.Store {
 // world makes a new tenant.
 func (d *database) world(ctx context.Context) *world {
 	w := &world{
-		Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner, callers: 16,
+		Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner,
 		tenant: uuid.New(), facility: newID(), hidden: newID(), account: newID(),
 	}
 	var batch pgx.Batch
