@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the servers' log:", err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	dbtest.Exit(code)
 }
 
 // server is the API in process, over a database of the test's own. Every answer is

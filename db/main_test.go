@@ -1,10 +1,9 @@
 package db_test
 
 import (
-	"os"
 	"testing"
 
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }

@@ -3,7 +3,6 @@ package client_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
 const password = "a long password"
 

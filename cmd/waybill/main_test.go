@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	os.Exit(dbtest.Run(m))
+	dbtest.Exit(dbtest.Run(m))
 }
 
 // output collects what a process writes, readable while it runs.

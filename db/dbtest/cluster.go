@@ -40,7 +40,7 @@ var shared suite
 
 func (s *suite) open() (*cluster, error) {
 	if !s.running {
-		return nil, errors.New("the package's TestMain must be: os.Exit(dbtest.Run(m))")
+		return nil, errors.New("the package's TestMain must be: dbtest.Exit(dbtest.Run(m))")
 	}
 	s.once.Do(func() { s.cluster, s.err = openCluster() })
 	return s.cluster, s.err

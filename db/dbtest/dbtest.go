@@ -5,7 +5,7 @@
 // The migrations run once; each test gets a clone of their result, made ahead
 // while others run:
 //
-//	func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+//	func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 //
 //	func TestSomething(t *testing.T) {
 //		t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
 func ask(t *testing.T, pool *pgxpool.Pool, sql string) (value string) {
 	t.Helper()

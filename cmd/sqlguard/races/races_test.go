@@ -2,7 +2,6 @@ package races_test
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
 // TestPagesTellTheTruth plays each page's race as it is lost, and as the page's
 // rewrite closes it, in a schema that hides the database's own tables.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
