@@ -133,7 +133,7 @@ func (t *tenant) batch(n int) []object {
 func TestBatchAnswersInTheOrderAsked(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	items := s.batch(1000)
+	items := s.batch(1000 / raceFactor)
 	send := func(items []object) *answer {
 		return s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items})
 	}

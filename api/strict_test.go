@@ -205,8 +205,10 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 			which = "absent"
 		}
 		c := s.call(op, as.role, which, s.tenant)
-		for name, try := range s.tries(op, c) {
-			n++
+		for name, try := range s.tries(op, c) { // in any order: others are left out each time
+			if n++; n%raceFactor > 0 {
+				continue
+			}
 			if text, ok := try.body.(object); ok {
 				raw, err := marshalRaw(text)
 				if err != nil {
@@ -225,7 +227,7 @@ func TestWhatIsWrongIsRefused(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d requests, each wrong in one way", n)
+	t.Logf("%d requests, each wrong in one way", n/raceFactor)
 }
 
 // marshalRaw is json.Marshal for bodies that hold numbers as no encoder writes them.
@@ -287,7 +289,7 @@ func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
 	unsaid.ContentLength = -1
 	s.serve(unsaid).refused(413, "body_too_large")
 	s.do(s.admin, "POST", "/v1/groups", large(1<<19)).refused(422, "validation_failed", "name")
-	items := s.batch(1000)
+	items := s.batch(750)
 	for i := range items {
 		items[i]["note"] = strings.Repeat("n", 1500)
 	}
