@@ -113,7 +113,7 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	startDevBy(t, nil, dir, other, []string{"DATABASE_URL=" + dbtest.New(t, invariants).OwnerURL})
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--work", "create", "--callers", "2",
-		"--seconds", "0.5", "--rounds", "1", "--rate", "40", "--accounts", "2", "--pickups", "100", "--serve", "--combine=false", "--ready-file", other)
+		"--seconds", "0.2", "--rounds", "1", "--rate", "100", "--accounts", "2", "--pickups", "100", "--serve", "--combine=false", "--ready-file", other)
 	var r struct {
 		PerSecond  float64 `json:"per_second"`
 		Operations int
@@ -128,7 +128,7 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Operations != 20 || r.Rate != 40 || r.PerSecond > 60 || r.OneByOne != nil || r.Ratio != nil || !strings.Contains(out, `"ratio":null`) {
+	if r.Operations != 20 || r.Rate != 100 || r.PerSecond > 150 || r.OneByOne != nil || r.Ratio != nil || !strings.Contains(out, `"ratio":null`) {
 		t.Errorf("%s", out)
 	}
 	if r.Compared.PerSecond <= 0 || r.Compared.P99 <= 0 {
