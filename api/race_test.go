@@ -7,7 +7,7 @@ package api_test
 const raceFactor = 4
 
 // stormCost: the race detector makes a hash ten times as slow.
-const stormCost = 4
+const stormCost = 5
 
 // stormReads: the figures of the storm are the race detector's here, and the first few
 // reads have met all that run beside them.

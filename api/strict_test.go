@@ -2,10 +2,13 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/uuid"
 )
@@ -285,6 +288,9 @@ func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
 	s := start(t)
 	large := func(n int) string { return `{"name":"` + strings.Repeat("x", n) + `"}` }
 	s.do(s.admin, "POST", "/v1/groups", large(1<<20)).refused(413, "body_too_large")
+	unread := request(t, s.admin, "POST", "/v1/groups", "{}")
+	unread.Body, unread.ContentLength = io.NopCloser(iotest.ErrReader(errors.New("it was read"))), 1<<20
+	s.serve(unread).refused(413, "body_too_large")
 	unsaid := request(t, s.admin, "POST", "/v1/groups", large(1<<20))
 	unsaid.ContentLength = -1
 	s.serve(unsaid).refused(413, "body_too_large")

@@ -198,7 +198,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	account := w.purse(ctx, 1_000_000)
 	drivers := w.drivers(ctx, 8)
-	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(400))*time.Millisecond)
+	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(800))*time.Millisecond)
 	var breaking sync.WaitGroup
 	defer breaking.Wait()
 	breaking.Go(func() {

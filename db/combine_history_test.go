@@ -267,7 +267,7 @@ func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 	ctx := t.Context()
 	d := openCombining(t)
 	other := openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second}) // as another process
-	for range rounds(60) {
+	for range rounds(100) {
 		w := d.world(ctx)
 		h := newHistory(ctx, w, func() *db.Store { return []*db.Store{w.Store, other}[rand.IntN(2)] })
 		if err := h.live(ctx, 6, 6); err != nil {
@@ -285,7 +285,7 @@ func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openCombining(t)
-	for range rounds(60) {
+	for range rounds(100) {
 		w := d.world(ctx)
 		f := w.flushing()
 		s := db.CombiningOver(f)

@@ -149,7 +149,7 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 		}
 	})
 	t.Logf("killed %d of %d", len(found), total)
-	if *update {
+	if *update && len(found) == total { // not if -run chose a few, or one survived
 		found.write(t)
 	}
 	for key := range spared {

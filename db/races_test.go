@@ -71,7 +71,7 @@ func TestRaces(t *testing.T) {
 	if underRace {
 		t.Skip("who wins is SQL, of which the race detector learns nothing: TestRacesCombined has the same with more of Go")
 	}
-	run(t, open(t), races(), 2)
+	run(t, open(t), races(), 3)
 }
 
 func TestRules(t *testing.T) {

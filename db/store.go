@@ -24,7 +24,7 @@ const AppRole = "waybill_app"
 type Config struct {
 	URL              string
 	MaxConns         int32         // 0: 16
-	IdleConns        int32         // as many are kept ready, where MaxConns allows
+	IdleConns        int32         // as many are kept ready, where MaxConns allows; 0: none
 	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms

@@ -43,18 +43,8 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 	}
 }
 
-// notUnderRace leaves a test to go test alone: it takes many requests, and those beside it
-// have the race detector look at the same goroutines with a few.
-func notUnderRace(t *testing.T) {
-	t.Helper()
-	if underRace {
-		t.Skip("go test runs it without the race detector")
-	}
-}
-
 func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 	t.Parallel()
-	notUnderRace(t)
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "2", "--accounts", "3", "--pickups", "100")
@@ -106,7 +96,6 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 
 func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	t.Parallel()
-	notUnderRace(t)
 	d := dbtest.New(t, invariants)
 	dir := t.TempDir()
 	other := filepath.Join(dir, "ready.json")

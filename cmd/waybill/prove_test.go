@@ -157,7 +157,6 @@ func (l lie) told(t *testing.T, to string) string {
 // A proof that finds nothing wrong with anything proves nothing.
 func TestProveCatchesLies(t *testing.T) {
 	t.Parallel()
-	notUnderRace(t)
 	w := newTown(t)
 	s := w.inProcess(t)
 	var caught []string

@@ -24,7 +24,11 @@ type blank struct{ path string }
 // blankOf names the file by all that initdb goes by, but the machine's memory.
 func blankOf(p programs, cache string) blank {
 	zone, _ := os.Readlink("/etc/localtime")
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%q", p.version, p.dir, os.Getenv("TZ"), zone, initdbOptions))
+	built := "" // versions in the making keep their name while their catalogs change
+	if info, err := os.Stat(p.path("postgres")); err == nil {
+		built = info.ModTime().String()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{p.version, p.dir, built, os.Getenv("TZ"), zone, initdbOptions}))
 	return blank{filepath.Join(cache, "initdb-"+hex.EncodeToString(sum[:6])+".tar")}
 }
 
