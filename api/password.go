@@ -39,7 +39,7 @@ type passwords struct {
 const patience = 3 * time.Second
 
 // cheap is a cost whose hash takes less than the 10 ms that any goroutine may keep a
-// processor: not worth a thread.
+// processor: not worth a thread, and its time tells more of the moment than of the next.
 const cheap = 6
 
 // maxPassword is what bcrypt looks at: it ignores what follows, so longer is refused.
@@ -54,7 +54,7 @@ func newPasswords(cost int) *passwords {
 		if err != nil {
 			panic(err) // only a cost out of range
 		}
-		p.took.CompareAndSwap(0, int64(time.Since(start)))
+		p.measured(time.Since(start))
 		return hash
 	})
 	go p.decoy()
@@ -88,18 +88,26 @@ func (p *passwords) inSlot(ctx context.Context, work func()) error {
 		return err
 	}
 	defer leave()
-	start := time.Now()
-	if p.cost > cheap {
-		inBackground(work)
-	} else {
+	if p.cost <= cheap {
 		work()
+		return nil
 	}
-	took, last := int64(time.Since(start)), p.took.Load()
-	if last == 0 { // not even the decoy
+	start := time.Now()
+	inBackground(work)
+	p.measured(time.Since(start))
+	return nil
+}
+
+// measured moves what hashes took lately toward what this one did.
+func (p *passwords) measured(hash time.Duration) {
+	if p.cost <= cheap {
+		return
+	}
+	took, last := int64(hash), p.took.Load()
+	if last == 0 {
 		last = took
 	}
 	p.took.Store(last + (took-last)/4) // another slot's at this moment may be lost
-	return nil
 }
 
 // turn waits, for who is in the queue, until it is the user's next try. Who waits, or

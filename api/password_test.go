@@ -37,3 +37,16 @@ func TestQueueIsAsLongAsPatience(t *testing.T) {
 		}
 	}
 }
+
+func TestHashesAreMeasuredWhereTheyTakeLong(t *testing.T) {
+	t.Parallel()
+	for cost, want := range map[int][]time.Duration{cheap: {0, 0}, cheap + 1: {time.Second, 2 * time.Second}} {
+		p := &passwords{cost: cost}
+		for i, hash := range []time.Duration{time.Second, 5 * time.Second} {
+			p.measured(hash)
+			if took := time.Duration(p.took.Load()); took != want[i] {
+				t.Errorf("cost %d, after a hash of %v: %v, want %v", cost, hash, took, want[i])
+			}
+		}
+	}
+}
