@@ -3,11 +3,11 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,9 +28,6 @@ type passwords struct {
 	// One of them is held while a user's password is verified: their next one waits.
 	users [64]chan struct{}
 	seed  maphash.Seed
-	// Compared against where there is no user, so that it takes the same time. Made in
-	// the background: it takes longer than all the rest of the start.
-	decoy func() []byte
 }
 
 // patience is how long who is let in has to wait for a slot, about: by the time that
@@ -48,16 +45,7 @@ const maxPassword = 72
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
 	p := &passwords{cost: cost, slots: make(chan struct{}, slots), seed: maphash.MakeSeed()}
-	p.decoy = sync.OnceValue(func() []byte {
-		start := time.Now()
-		hash, err := bcrypt.GenerateFromPassword([]byte("no user has this one"), cost)
-		if err != nil {
-			panic(err) // only a cost out of range
-		}
-		p.measured(time.Since(start))
-		return hash
-	})
-	go p.decoy()
+	p.took.Store(int64(50 * time.Microsecond << cost)) // a guess, until one is measured
 	for i := range p.users {
 		p.users[i] = make(chan struct{}, 1)
 	}
@@ -100,14 +88,8 @@ func (p *passwords) inSlot(ctx context.Context, work func()) error {
 
 // measured moves what hashes took lately toward what this one did.
 func (p *passwords) measured(hash time.Duration) {
-	if p.cost <= cheap {
-		return
-	}
-	took, last := int64(hash), p.took.Load()
-	if last == 0 {
-		last = took
-	}
-	p.took.Store(last + (took-last)/4) // another slot's at this moment may be lost
+	last := p.took.Load()
+	p.took.Store(last + (int64(hash)-last)/4) // another slot's at this moment may be lost
 }
 
 // turn waits, for who is in the queue, until it is the user's next try. Who waits, or
@@ -156,11 +138,17 @@ func (p *passwords) matches(ctx context.Context, hash, password string) (bool, e
 func (p *passwords) compare(ctx context.Context, hash, password string) (bool, error) {
 	against := []byte(hash)
 	if hash == "" {
-		against = p.decoy()
+		against = decoy(p.cost)
 	}
 	var same bool
 	if err := p.inSlot(ctx, func() { same = bcrypt.CompareHashAndPassword(against, []byte(password)) == nil }); err != nil {
 		return false, err
 	}
 	return same && hash != "" && len(password) <= maxPassword, nil
+}
+
+// decoy is compared with where there is no user. It is nobody's hash: the time goes by
+// the cost, which it has, and the salt.
+func decoy(cost int) []byte {
+	return fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat("n", 22+31)) // salt and hash
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"waybill/db"
 )
 
@@ -40,13 +42,28 @@ func TestQueueIsAsLongAsPatience(t *testing.T) {
 
 func TestHashesAreMeasuredWhereTheyTakeLong(t *testing.T) {
 	t.Parallel()
-	for cost, want := range map[int][]time.Duration{cheap: {0, 0}, cheap + 1: {time.Second, 2 * time.Second}} {
-		p := &passwords{cost: cost}
-		for i, hash := range []time.Duration{time.Second, 5 * time.Second} {
-			p.measured(hash)
-			if took := time.Duration(p.took.Load()); took != want[i] {
-				t.Errorf("cost %d, after a hash of %v: %v, want %v", cost, hash, took, want[i])
-			}
+	for cost, moves := range map[int]bool{cheap: false, cheap + 1: true} {
+		p := newPasswords(cost)
+		p.took.Store(int64(time.Hour))
+		if _, err := p.hash(t.Context(), "password", "correct horse"); err != nil {
+			t.Fatal(err)
 		}
+		if took := time.Duration(p.took.Load()); (took < time.Hour) != moves {
+			t.Errorf("cost %d: a hash takes %v now", cost, took)
+		}
+	}
+}
+
+// Who is not there is compared as anybody else: bcrypt takes the decoy for a hash of the
+// cost, and goes all the way to find that the password is another.
+func TestDecoyIsAHashOfTheCost(t *testing.T) {
+	t.Parallel()
+	for _, cost := range []int{bcrypt.MinCost, bcrypt.DefaultCost, bcrypt.MaxCost} {
+		if got, err := bcrypt.Cost(decoy(cost)); err != nil || got != cost {
+			t.Errorf("cost %d: %d, %v", cost, got, err)
+		}
+	}
+	if err := bcrypt.CompareHashAndPassword(decoy(bcrypt.MinCost), []byte("correct horse")); err != bcrypt.ErrMismatchedHashAndPassword {
+		t.Error(err)
 	}
 }
