@@ -28,6 +28,16 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
 	}
+	conn := stdlib.OpenDB(*config)
+	m, err := newMigrator(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func newMigrator(conn *sql.DB) (*Migrator, error) {
 	folder, err := fs.Sub(files.Migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -37,10 +47,8 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := stdlib.OpenDB(*config)
 	provider, err := goose.NewProvider(goose.DialectPostgres, conn, folder, goose.WithSessionLocker(locker))
 	if err != nil {
-		conn.Close()
 		return nil, err
 	}
 	return &Migrator{provider, conn}, nil
@@ -60,14 +68,15 @@ func Migrate(ctx context.Context, ownerURL string) error {
 	return err
 }
 
-// CheckSchema tells whether the database at url has the schema that this program
-// needs, and if it does not, what to run.
-func CheckSchema(ctx context.Context, url string) error {
-	m, err := NewMigrator(url)
+// CheckSchema tells whether the database has the schema that this program needs, and
+// if it does not, what to run.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	conn := stdlib.OpenDBFromPool(s.Pool())
+	defer conn.Close() // the pool stays open
+	m, err := newMigrator(conn)
 	if err != nil {
 		return err
 	}
-	defer m.Close()
 	have, want, err := m.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot read the schema's version (run as its owner: waybill migrate up): %w", err)

@@ -37,11 +37,11 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	if s.store.URL == "" {
 		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
 	}
+	collectLess()
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
-	collectLess()
 	fmt.Fprintf(out, "serving %s, ready in %d ms\n", running.url(), time.Since(start).Milliseconds())
 	return running.serve(ctx)
 }
@@ -111,7 +111,7 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 		// pgx tells of each address that it tried on a line of its own.
 		return nil, fmt.Errorf("cannot use the database: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
-	if err := db.CheckSchema(ctx, c.URL); err != nil {
+	if err := store.CheckSchema(ctx); err != nil {
 		store.Close()
 		return nil, err
 	}
