@@ -32,7 +32,9 @@ import (
 // Two requests of one key never share a flush, nor are two of them under way at once:
 // they are served in the order in which they came. A flush that the server refused is
 // rolled back, whole: it is halved until the guilty request stands alone, with its own
-// error. Where the outcome is not known, each request is resolved by itself.
+// error. One that waited in vain for what somebody else holds is parted, so that only
+// those who need that wait on. Where the outcome is not known, each request is resolved
+// by itself.
 type combiner[Q, A any] struct {
 	// flush is one statement. It gives an answer for each request, in their order.
 	flush func(context.Context, []Q) ([]A, error)
@@ -46,6 +48,7 @@ type combiner[Q, A any] struct {
 	keys func(Q) []key
 	// shares names the rows that those of one flush share, and no two flushes: the
 	// second would only wait for the first; nil, if there are none.
+	// The first is what a flush may have to wait for.
 	shares func(Q) []key
 	// caller is whose requests go alone for a while, after one of them was refused.
 	caller func(Q) uuid.UUID
@@ -259,13 +262,22 @@ func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 func (c *combiner[Q, A]) serve(group []*request[Q, A]) {
 	ctx, cancel := flushContext(group)
 	defer cancel()
-	c.serveUntil(ctx, group, false)
+	c.serveUntil(ctx, group, whole)
 }
 
-// serveUntil answers each of the group, or its halves, before the context ends. Whoever
-// is guilty of the halving is accused before they hear of it: their next request is
-// already a suspect's.
-func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A], halved bool) {
+// cut is how a group came about.
+type cut int
+
+const (
+	whole  cut = iota
+	half       // of one that was refused
+	parted     // from those who do not need the same rows, after a wait in vain
+)
+
+// serveUntil answers each of the group, or what it is cut into, before the context ends.
+// Whoever is guilty of the halving is accused before they hear of it: their next request
+// is already a suspect's.
+func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A], of cut) {
 	if group = present(group); len(group) == 0 {
 		return
 	}
@@ -285,18 +297,61 @@ func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A],
 		for _, r := range present(group) {
 			r.finish(c.lookUp(ctx, r.ask))
 		}
+	case heldUp(err):
+		if parts := c.parts(group); of != parted && len(parts) > 1 {
+			c.serveParts(ctx, parts)
+			return
+		}
+		for _, r := range group {
+			r.finish(r.answer, err)
+		}
 	case len(group) == 1, !rolledBack(err): // without a connection, none of them has one
 		for _, r := range group {
-			if halved && r.guilty(err) {
+			if of == half && r.guilty(err) {
 				c.accuse(r)
 			}
 			r.finish(r.answer, err)
 		}
 	default:
-		for half := range slices.Chunk(group, (len(group)+1)/2) {
-			c.serveUntil(ctx, half, true)
+		for part := range slices.Chunk(group, (len(group)+1)/2) {
+			c.serveUntil(ctx, part, half)
 		}
 	}
+}
+
+// serveParts serves the parts beside each other. The rows of those that are answered are
+// free at once, and not only when the last has waited enough.
+func (c *combiner[Q, A]) serveParts(ctx context.Context, parts [][]*request[Q, A]) {
+	var served sync.WaitGroup
+	for _, part := range parts {
+		served.Go(func() {
+			c.serveUntil(ctx, part, parted)
+			c.mu.Lock()
+			c.release(part)
+			c.depart()
+			c.mu.Unlock()
+		})
+	}
+	served.Wait()
+}
+
+// parts are the requests of a group by the row that they share, so that those who need
+// the one that is held stand together; or halves, where nobody knows who does.
+func (c *combiner[Q, A]) parts(group []*request[Q, A]) [][]*request[Q, A] {
+	if c.shares == nil {
+		return slices.Collect(slices.Chunk(group, (len(group)+1)/2))
+	}
+	var parts [][]*request[Q, A]
+	of := map[key]int{}
+	for _, r := range group {
+		row := c.shares(r.ask)[0]
+		if _, known := of[row]; !known {
+			of[row] = len(parts)
+			parts = append(parts, nil)
+		}
+		parts[of[row]] = append(parts[of[row]], r)
+	}
+	return parts
 }
 
 // present are those of the group who have not gone away; the others are dropped.
@@ -374,9 +429,11 @@ func (r *request[Q, A]) finish(answer A, err error) {
 	}
 }
 
-// guilty tells whether the error is the server's, for what the request asks, and not
-// because its caller went away.
-func (r *request[Q, A]) guilty(err error) bool { return rolledBack(err) && r.ctx.Err() == nil }
+// guilty tells whether the error is the server's, for what the request asks: neither
+// because its caller went away, nor for what somebody else holds.
+func (r *request[Q, A]) guilty(err error) bool {
+	return rolledBack(err) && !heldUp(err) && r.ctx.Err() == nil
+}
 
 // accuse notes whose request made the server refuse a whole flush.
 func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
@@ -409,6 +466,7 @@ func (c *combiner[Q, A]) hold(r *request[Q, A]) {
 	}
 }
 
+// release gives back what those of the group hold. Once: it may be another's afterwards.
 func (c *combiner[Q, A]) release(group []*request[Q, A]) {
 	for _, r := range group {
 		for _, k := range r.keys {
@@ -417,6 +475,7 @@ func (c *combiner[Q, A]) release(group []*request[Q, A]) {
 		for _, k := range r.shares {
 			delete(c.shared, k)
 		}
+		r.keys, r.shares = nil, nil
 	}
 }
 
@@ -518,6 +577,12 @@ func rolledBack(err error) bool {
 func lostDeadlock(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
+}
+
+// heldUp tells whether err is the end of a wait in vain for what somebody else holds.
+func heldUp(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "55P03"
 }
 
 // neverDone tells whether a statement that failed with err did certainly nothing. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -98,6 +99,46 @@ func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
 		if err := <-waiting; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Charges of several accounts share a flush, and somebody holds one of these for longer
+// than a statement waits: the others' charges go through then, those that come later at
+// once, and only those of that account are told to come back.
+func TestAnAccountHeldForLongHoldsUpItsOwnChargesOnly(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	account := w.purse(ctx, 10)
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(ctx)
+	must(tx.Exec(ctx, "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, account))
+	impatient := openStore(t, db.Config{URL: w.pool.Config().ConnString(), LockTimeout: time.Second, AcquireTimeout: 5 * time.Second})
+	f := &flushing{DBTX: impatient.DBTX()}
+	f.hold()
+	s := db.CombiningOver(f)
+	others := []uuid.UUID{w.purse(ctx, 2), w.purse(ctx, 2), w.purse(ctx, 2)}
+	through := make(chan error, len(others))
+	charging := func(account uuid.UUID) act {
+		return func(s *db.Store) error { err := w.charging(ctx, account, 1)(s); through <- err; return err }
+	}
+	all := make(chan []error, 1)
+	go func() {
+		all <- w.sharingOver(s, f, "entry", w.decoyCharges(ctx),
+			charging(others[0]), w.charging(ctx, account, 1), charging(others[1]), w.charging(ctx, account, 2), charging(others[2]))
+	}()
+	for range others {
+		w.must(<-through)
+	}
+	for _, other := range others {
+		if err := w.charging(ctx, other, 1)(s); err != nil {
+			t.Error("afterwards: ", err)
+		}
+	}
+	if len(all) > 0 {
+		t.Error("the others waited for the account's charges, or these not again")
+	}
+	errs := <-all
+	if err := first(refused(errs[1], db.Overloaded), refused(errs[3], db.Overloaded), w.expectBalance(ctx, others[0], 0)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -331,15 +331,101 @@ func TestWhoGoesAwayInAFlightLeavesTheOthersTheirAnswers(t *testing.T) {
 	})
 }
 
-// A row that is locked elsewhere for long ends each half with a timeout too.
-func TestHalvingAFlushHasOneDeadline(t *testing.T) {
+// errHeldUp is how a statement ends that waited for what somebody else holds.
+var errHeldUp = &pgconn.PgError{Code: "55P03", SeverityUnlocalized: "ERROR"}
+
+// Somebody else holds a row for long: of those who shared a flush, only those who need
+// the row are refused, after their second wait, and they are nobody's suspects. The
+// others have waited once, and whoever comes after them not at all.
+func TestAFlushThatWaitsInVainIsParted(t *testing.T) {
+	const wait = 3 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(2)
+		c.shares = func(ask int) []key { return []key{{id: uuid.UUID{1: byte(ask / 10)}}} }
+		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+			if slices.ContainsFunc(asks, func(ask int) bool { return ask/10 == 3 }) {
+				time.Sleep(wait)
+				return nil, errHeldUp
+			}
+			return f.flush(ctx, asks)
+		}
+		type told struct {
+			ask   int
+			err   error
+			after time.Duration
+		}
+		answers, start := make(chan told, 7), time.Now()
+		ask := func(ask int) {
+			_, err := c.do(t.Context(), ask)
+			answers <- told{ask, err, time.Since(start)}
+		}
+		for _, i := range []int{50, 11, 31, 21, 32, 12} { // the first goes alone
+			go ask(i)
+			synctest.Wait()
+		}
+		time.Sleep(wait + 10*time.Millisecond)
+		go ask(13)
+		for range cap(answers) {
+			a := <-answers
+			switch {
+			case a.ask/10 == 3 && (a.err != errHeldUp || a.after > 2*wait+5*time.Millisecond):
+				t.Errorf("%d, of the row that is held, got %v after %v", a.ask, a.err, a.after)
+			case a.ask/10 != 3 && (a.err != nil || a.after > wait+15*time.Millisecond):
+				t.Errorf("%d got %v after %v", a.ask, a.err, a.after)
+			}
+		}
+		if len(c.suspect) > 0 {
+			t.Errorf("%d are suspects", len(c.suspect))
+		}
+		synctest.Wait()
+		if len(c.held)+len(c.shared)+len(c.flying) > 0 {
+			t.Errorf("at the end %v and %v are held, %d are flying", c.held, c.shared, len(c.flying))
+		}
+	})
+}
+
+// Where nobody knows who needs the row, one half of the flush is refused at the most.
+func TestAFlushThatWaitsInVainForNobodyKnowsWhatIsHalved(t *testing.T) {
+	const wait = 3 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		c := f.combiner(1)
+		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+			if slices.Contains(asks, 30) {
+				time.Sleep(wait)
+				return nil, errHeldUp
+			}
+			return f.flush(ctx, asks)
+		}
+		go c.do(t.Context(), 100) // the first goes alone
+		synctest.Wait()
+		start := time.Now()
+		_, errs := together(c, upTo(64)...)
+		refused := 0
+		for i, err := range errs {
+			switch {
+			case err == errHeldUp:
+				refused++
+			case err != nil || i == 30:
+				t.Errorf("%d got %v", i, err)
+			}
+		}
+		if took := time.Since(start); refused == 0 || refused > 32 || took > 2*wait+10*time.Millisecond {
+			t.Errorf("%d were refused, the last after %v", refused, took)
+		}
+	})
+}
+
+// A server that does not even say so in time, as one that hangs, has one deadline.
+func TestAFlushHasOneDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		c := f.combiner(1)
 		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
 			select {
 			case <-time.After(3 * time.Second):
-				return nil, &pgconn.PgError{Code: "55P03", SeverityUnlocalized: "ERROR"}
+				return nil, errRefused
 			case <-ctx.Done():
 				return nil, refuse(Timeout, "")
 			}
