@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -264,15 +265,18 @@ func text(t testing.TB, method, url, token, body string, headers ...string) (sta
 	return response.StatusCode, string(read)
 }
 
-// freeAddress is one that nobody listens at.
+// freeAddress is one that nobody listens at, below the ports that the system gives to
+// connections that go out: one of those may have a port that was free a moment ago.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func has(t testing.TB, text string, parts ...string) {

@@ -27,13 +27,17 @@ func include(conf string) error {
 }
 
 // listenAt settles the port and the passwords.
-func (s *Server) listenAt(o Options) (err error) {
+func (s *Server) choosePort(o Options) (err error) {
 	s.port = 5432 // without TCP it is part of the socket's name, nothing more
 	if !o.TCP {
 		return nil
 	}
+	pick := o.pick
+	if pick == nil {
+		pick = freePort
+	}
 	if s.port = o.Port; s.port == 0 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = pick(); err != nil {
 			return err
 		}
 	}

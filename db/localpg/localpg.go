@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	Settings map[string]string
 	// Log receives the server's log as well; the folder keeps it in any case.
 	Log io.Writer
+
+	pick func() (int, error) // a free port; nil: freePort
 }
 
 // Server is a running PostgreSQL. Its methods may be called concurrently.
@@ -104,16 +107,27 @@ func (s *Server) launch(ctx context.Context, o Options, find search) (err error)
 	if err := s.folder.initdb(ctx, s.programs, s.account, find.cache); err != nil {
 		return err
 	}
-	if err := s.listenAt(o); err != nil {
-		return err
-	}
-	if err := s.folder.configure(s.settings(o), s.account); err != nil {
-		return err
-	}
-	if err := s.run(ctx, o.Log); err != nil {
+	if err := s.listen(ctx, o); err != nil {
 		return err
 	}
 	return s.setUp(ctx)
+}
+
+// listen runs the server, and again at another port where somebody took the free one
+// before the server could: any connection out of this machine may.
+func (s *Server) listen(ctx context.Context, o Options) (err error) {
+	for range 5 {
+		if err = s.choosePort(o); err != nil {
+			return err
+		}
+		if err = s.folder.configure(s.settings(o), s.account); err != nil {
+			return err
+		}
+		if err = s.run(ctx, o.Log); err == nil || o.Port != 0 || !strings.Contains(err.Error(), "could not bind") {
+			return err
+		}
+	}
+	return err
 }
 
 // Done is closed when the server has ended, whatever the reason.

@@ -3,8 +3,10 @@ package localpg
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,6 +108,31 @@ func TestDurableKeepsPostgresDefaults(t *testing.T) {
 		if got := query(t, s.URL(App, Database), "SELECT current_setting('"+setting+"')"); got != want {
 			t.Errorf("%s = %q, want %q", setting, got, want)
 		}
+	}
+}
+
+// Between the finding of a free port and its use, any connection may take it.
+func TestPortTakenMeanwhileIsNotInsistedOn(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port, picked := taken.Addr().(*net.TCPAddr).Port, 0
+	pick := func() (int, error) {
+		if picked++; picked <= 2 {
+			return port, nil
+		}
+		return freePort()
+	}
+	s := startIn(t, Options{Dir: usedDir(t), TCP: true, pick: pick})
+	if got := query(t, s.URL(App, Database), "SHOW port"); got == strconv.Itoa(port) || picked != 3 {
+		t.Errorf("it listens at %s, after %d picks; %d is taken", got, picked, port)
+	}
+	_, err = Start(t.Context(), Options{Dir: usedDir(t), TCP: true, Port: port})
+	if err == nil || !strings.Contains(err.Error(), "Address already in use") {
+		t.Errorf("at a port that is asked for and taken: %v", err)
 	}
 }
 

@@ -58,6 +58,9 @@ func (s *Server) run(ctx context.Context, log io.Writer) error {
 }
 
 func (s *Server) openLog() (err error) {
+	if s.log != nil { // of a start that failed
+		s.log.Close()
+	}
 	if s.log, err = os.Create(s.folder.log()); err != nil {
 		return err
 	}
