@@ -136,7 +136,18 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 }
 
 // quiet: only what is wrong is said.
-var quiet = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+var quiet = slog.New(wrong{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
+
+// wrong leaves out what is not: River's client, when it stops on a busy machine, may end
+// its connection before it has said on it that it listens no more.
+type wrong struct{ slog.Handler }
+
+func (w wrong) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasSuffix(r.Message, "Error unlistening on topic") {
+		return nil
+	}
+	return w.Handler.Handle(ctx, r)
+}
 
 // idle is a job that does nothing.
 type idle struct {

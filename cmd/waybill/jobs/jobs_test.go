@@ -137,10 +137,16 @@ func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Crew {
 	return crew
 }
 
-// gateway sends to a fake one, and does not wait for it for long.
+// gateway sends to a fake one, and waits for it longer than a busy machine takes: no
+// answer is lost but those that are to be.
 func (c *clinic) gateway(fake *fakegateway.Gateway) texts.Sender {
 	c.t.Helper()
-	g, err := texts.NewGateway(fake.URL, fakegateway.Secret, 100*time.Millisecond)
+	return c.gatewayWithin(fake, 10*time.Second)
+}
+
+func (c *clinic) gatewayWithin(fake *fakegateway.Gateway, limit time.Duration) texts.Sender {
+	c.t.Helper()
+	g, err := texts.NewGateway(fake.URL, fakegateway.Secret, limit)
 	c.must(err)
 	return g
 }

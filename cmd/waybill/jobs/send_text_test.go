@@ -75,7 +75,7 @@ func TestTextsTakeEffectOnceWhateverTheGatewayDoes(t *testing.T) {
 		return fakegateway.Accept
 	})
 	c.submit(60)
-	c.work(c.gateway(fake), func(o *Options) { o.Clock, o.Workers = lapse(60), 8 })
+	c.work(c.gatewayWithin(fake, 100*time.Millisecond), func(o *Options) { o.Clock, o.Workers = lapse(60), 8 })
 	c.schedule(60)
 	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 60 && c.count(countUnfinished) == 0 })
 	if len(fake.Taken()) != 60 || c.count(countLost) != 0 {
