@@ -196,7 +196,7 @@ func (w *world) expectNoText(ctx context.Context, pickup uuid.UUID, name db.Tran
 func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := openSettled(t).world(ctx)
 	const callers = 32
 	rounds := 200
 	if underRace {
@@ -218,6 +218,7 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 		w.must(created(ctx, w.as, w.staff, mine))
 		w.must(created(ctx, w.as, w.dispatcher, theirs))
 	}
+	must(w.owner.Exec(ctx, "ANALYZE pickups, pickup_transitions, accounts, drivers, driver_slots, users, phone_numbers"))
 	hub := *w
 	hub.dispatcher = w.hub
 

@@ -60,6 +60,14 @@ func open(t testing.TB) *database {
 	return opened(t, dbtest.New(t, checkInvariants), false)
 }
 
+// openSettled is for so many statements that planning each for its arguments would be the
+// most of the work. Their plans go by statistics: make what they are about, then ANALYZE.
+func openSettled(t testing.TB) *database {
+	t.Helper()
+	d := dbtest.New(t, checkInvariants)
+	return &database{openStore(t, config(d.SettledURL(), false)), d.Owner(), d}
+}
+
 // openCombining is for what must hold also where concurrent requests share statements.
 func openCombining(t testing.TB) *database {
 	t.Helper()
@@ -74,12 +82,16 @@ func openUnchecked(t testing.TB) *database {
 
 func opened(t testing.TB, d *dbtest.DB, combining bool) *database {
 	t.Helper()
-	// Forty connections at once take a busy machine longer than a request would wait.
-	c := db.Config{URL: d.AppURL, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
+	url := d.AppURL // each statement is planned for its arguments
 	if combining {
-		c.URL = d.SettledURL() // the others have each statement planned for its arguments
+		url = d.SettledURL()
 	}
-	return &database{openStore(t, c), d.Owner(), d}
+	return &database{openStore(t, config(url, combining)), d.Owner(), d}
+}
+
+func config(url string, combining bool) db.Config {
+	// Forty connections at once take a busy machine longer than a request would wait.
+	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
 }
 
 func openStore(t testing.TB, c db.Config) *db.Store {

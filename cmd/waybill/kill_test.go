@@ -193,7 +193,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		return fakegateway.Accept
 	})
 	// Few connections: new ones cost a new server more than what it is asked.
-	flags := append([]string{"--addr", address, "--workers", "2", "--max-conns", "4"}, to(gateway)...)
+	flags := append([]string{"--addr", address, "--workers", "2", "--max-conns", "2"}, to(gateway)...)
 	database := k.db.SettledURL() + "&application_name=" + killed
 	senders := k.senders(callers)
 	opening := k.balance()
