@@ -144,7 +144,8 @@ func TestACrowdHasAFlightOfItsOwn(t *testing.T) {
 		f := &flushes{}
 		together(f.combiner(2), upTo(1+crowd+crowd-1)...)
 		sizes := each(f.asked, func(asks []int) int { return len(asks) })
-		if !slices.Equal(sizes, []int{1, crowd, crowd - 1}) {
+		slices.Sort(sizes) // the first two take off at one moment
+		if !slices.Equal(sizes, []int{1, crowd - 1, crowd}) {
 			t.Errorf("flushes of %v; want one of the first, of those who filled another, and of the rest", sizes)
 		}
 	})
