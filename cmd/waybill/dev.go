@@ -96,19 +96,20 @@ func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant: %w", err)
 	}
+	users, err := furnish(ctx, s.storeConfig(), demo)
+	if err != nil {
+		return fmt.Errorf("cannot load the demo tenant's appointments and sessions: %w", err)
+	}
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
-	}
-	if err := feedDemo(ctx, running.store, demo); err != nil {
-		running.store.Close()
-		return fmt.Errorf("cannot load the demo tenant's appointments: %w", err)
 	}
 	served := make(chan error, 1)
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { served <- running.serve(serving) }()
-	if err := announce(ctx, running, demo, owner, readyFile, out); err != nil {
+	r := ready{running.url(), running.adminURL(), owner, demoSlug, demo.tenantID, users}
+	if err := announce(r, readyFile, out); err != nil {
 		stop()
 		return errors.Join(err, <-served)
 	}
@@ -132,15 +133,29 @@ type readyUser struct {
 	Token    db.Token    `json:"token"`
 }
 
-func announce(ctx context.Context, running *server, demo demo, owner, readyFile string, out io.Writer) error {
-	r := ready{running.url(), running.adminURL(), owner, demoSlug, demo.tenantID, nil}
-	for _, u := range demo.users {
-		token, _, err := running.store.OpenSession(ctx, demo.tenantID, u.ID, u.PasswordHash, 30*24*time.Hour)
-		if err != nil {
-			return err
-		}
-		r.Users = append(r.Users, readyUser{u.Email, demoPassword, u.Role, token})
+// furnish feeds the appointments and gives a session of each role, as the application,
+// with the patience of a program that answers nobody yet.
+func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
+	c.AcquireTimeout = time.Minute
+	store, err := openStore(ctx, c)
+	if err != nil {
+		return nil, err
 	}
+	defer store.Close()
+	if err := feedDemo(ctx, store, demo); err != nil {
+		return nil, err
+	}
+	for _, u := range demo.users {
+		token, _, err := store.OpenSession(ctx, demo.tenantID, u.ID, u.PasswordHash, 30*24*time.Hour)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, readyUser{u.Email, demoPassword, u.Role, token})
+	}
+	return users, nil
+}
+
+func announce(r ready, readyFile string, out io.Writer) error {
 	fmt.Fprintf(out, `
 Waybill serves %[1]s
   documentation   %[1]s/docs

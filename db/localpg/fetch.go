@@ -44,7 +44,7 @@ func (d download) fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	bin := filepath.Join(home, "bin")
 	if _, err := os.Stat(bin); err == nil {
 		return bin, nil

@@ -131,7 +131,7 @@ func (f *folder) close() error {
 		errs = append(errs, os.RemoveAll(f.socket))
 	}
 	if f.lock != nil {
-		errs = append(errs, f.lock.Close())
+		errs = append(errs, unlock(f.lock))
 	}
 	return errors.Join(errs...)
 }

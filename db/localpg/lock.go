@@ -39,6 +39,10 @@ func lockNew(path string) (*os.File, error) {
 	return f, os.Rename(path+".new", path)
 }
 
+// unlock gives the lock back and closes the file. To close it would not do: a program
+// that another goroutine starts at this moment has the file too, until it is executed.
+func unlock(f *os.File) error { return errors.Join(giveBack(f), f.Close()) }
+
 func ownerOf(f *os.File) string {
 	text, _ := io.ReadAll(f)
 	if pid := strings.TrimSpace(string(text)); pid != "" {

@@ -19,6 +19,8 @@ func uidOf(os.FileInfo) int { return -1 }
 
 func tryLock(*os.File) error { return errors.ErrUnsupported }
 
+func giveBack(*os.File) error { return errors.ErrUnsupported }
+
 func alive(int) bool { return false }
 
 func startGuarded(*exec.Cmd) (release func(), err error) { return nil, errors.ErrUnsupported }

@@ -30,6 +30,8 @@ func tryLock(f *os.File) error {
 	return err
 }
 
+func giveBack(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || err == syscall.EPERM

@@ -39,7 +39,7 @@ func sweepOne(f *folder) {
 		f.sweepUnlocked()
 		return
 	}
-	defer lock.Close()
+	defer unlock(lock)
 	if tryLock(lock) != nil || f.running() {
 		return // its process lives, or its server is still about to end
 	}
