@@ -67,6 +67,10 @@ func (o *output) String() string {
 // it finds is a failure, and it need not sleep a second at each exit.
 const raceOptions = "GORACE=atexit_sleep_ms=0 exitcode=66"
 
+// patience for the program's requests, which on a busy machine may wait longer for a
+// connection than they should.
+const patience = "WAYBILL_ACQUIRE_TIMEOUT=2s"
+
 // program is a running waybill.
 type program struct {
 	t           testing.TB
@@ -93,7 +97,7 @@ func launch(t testing.TB, cmd *exec.Cmd, in io.Reader, env []string) *program {
 			p.cmd.Env = append(p.cmd.Env, v)
 		}
 	}
-	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions), env...)
+	p.cmd.Env = append(append(p.cmd.Env, asProgram+"=1", raceOptions, patience), env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, &p.out, &p.errors
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
