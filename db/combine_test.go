@@ -418,8 +418,8 @@ func TestAFlushThatWaitsInVainForNobodyKnowsWhatIsHalved(t *testing.T) {
 	})
 }
 
-// A server that does not even say so in time, as one that hangs, has one deadline.
-func TestAFlushHasOneDeadline(t *testing.T) {
+// However long each half takes to be refused, there is one deadline.
+func TestHalvingAFlushHasOneDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		c := f.combiner(1)
