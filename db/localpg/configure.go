@@ -26,7 +26,7 @@ func include(conf string) error {
 	return f.Close()
 }
 
-// listenAt settles the port and the passwords.
+// choosePort settles the port and the passwords.
 func (s *Server) choosePort(o Options) (err error) {
 	s.port = 5432 // without TCP it is part of the socket's name, nothing more
 	if !o.TCP {
