@@ -12,10 +12,10 @@ import (
 	"waybill/db"
 )
 
-// holding keeps a pickup locked, as a session of somebody else may for any time.
-func (w *world) holding(ctx context.Context, id uuid.UUID) pgx.Tx {
+// holding keeps a row locked, as a session of somebody else may for any time.
+func (w *world) holding(ctx context.Context, table string, id uuid.UUID) pgx.Tx {
 	tx := must(w.owner.Begin(ctx))
-	must(tx.Exec(ctx, "SELECT FROM pickups WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, id))
+	must(tx.Exec(ctx, "SELECT FROM "+table+" WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, id))
 	return tx
 }
 
@@ -47,7 +47,7 @@ func TestAPickupHeldElsewhereDoesNotStallItsFlush(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			ctx, w := combiningWorld(t)
 			held := c.pickup(ctx, w)
-			tx := w.holding(ctx, held)
+			tx := w.holding(ctx, "pickups", held)
 			defer tx.Rollback(ctx)
 			done := make(chan error, neighbours+1)
 			report := func(act act) act {
@@ -83,7 +83,7 @@ func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
 	var holders []pgx.Tx
 	for range decoys + 1 {
 		id := w.pickup(ctx)
-		tx := w.holding(ctx, id)
+		tx := w.holding(ctx, "pickups", id)
 		defer tx.Rollback(ctx)
 		holders = append(holders, tx)
 		go func() { waiting <- w.moving(ctx, "submit", id)(w.Store) }()
@@ -108,9 +108,8 @@ func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
 func TestAnAccountHeldForLongHoldsUpItsOwnChargesOnly(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
-	tx := must(w.owner.Begin(ctx))
+	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
-	must(tx.Exec(ctx, "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, account))
 	impatient := openStore(t, db.Config{URL: w.pool.Config().ConnString(), LockTimeout: time.Second, AcquireTimeout: 5 * time.Second})
 	f := &flushing{DBTX: impatient.DBTX()}
 	f.hold()
@@ -146,9 +145,8 @@ func TestAnAccountHeldForLongHoldsUpItsOwnChargesOnly(t *testing.T) {
 func TestAnAccountHeldElsewhereDoesNotStallOtherAccounts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
-	tx := must(w.owner.Begin(ctx))
+	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
-	must(tx.Exec(ctx, "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, account))
 	const held = 4
 	waiting := make(chan error, held)
 	for range held {
