@@ -275,5 +275,5 @@ func TestLogHoldsNoContent(t *testing.T) {
 	has(t, log, `"operation":"create-pickup"`, `"operation":"cancel-pickup"`, `"code":"email_taken"`, `"code":"unauthenticated"`,
 		`"status":201`, `"request_id":`, w.tenantID.String())
 	has(t, log, `"operation":"create-patient"`, `"code":"external_id_taken"`)
-	hasNot(t, log, secret, "Beeblebrox", "1931", "+1999", dispatcher, admin, "demo.example", "$2a$")
+	hasNot(t, log, secret, "Beeblebrox", "1931-07", "+1999", dispatcher, admin, "demo.example", "$2a$")
 }

@@ -80,7 +80,7 @@ func TestLogHoldsNoValues(t *testing.T) {
 			t.Errorf("the log does not name %s: this proves nothing\n%s", word, log)
 		}
 	}
-	for _, value := range []string{"Quetzal", "1931"} {
+	for _, value := range []string{"Quetzal", "1931-07"} {
 		if bytes.Contains(log, []byte(value)) {
 			t.Errorf("the log holds %s:\n%s", value, log)
 		}
