@@ -30,7 +30,7 @@ type Options struct {
 	Lifetimes      db.Lifetimes  // of sessions
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
-	StreamPoll     time.Duration // how often the event stream looks; 0: 100 ms
+	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
 	// Undeclared is told of a code that an operation answered and its document does
@@ -46,13 +46,13 @@ type server struct {
 	lifetimes      db.Lifetimes
 	passwords      *passwords
 	handlerTimeout time.Duration
-	streamPoll     time.Duration
 	feedIdle       time.Duration
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
 	streams        chan struct{} // a place for each open stream
+	events         *eventWatch
 	feeds          chan struct{} // a place for each feed that is coming in
 }
 
@@ -87,17 +87,15 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		streamPoll: o.StreamPoll, undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
-		feeds: make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
+		events: newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
+		feeds:  make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	if a.handlerTimeout == 0 {
 		a.handlerTimeout = 10 * time.Second
-	}
-	if a.streamPoll == 0 {
-		a.streamPoll = 100 * time.Millisecond
 	}
 	if a.undeclared == nil {
 		a.undeclared = func(string, db.Code) {}

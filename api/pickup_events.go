@@ -118,7 +118,9 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 	}
 	return &streamOutput{"text/event-stream", "no-store", func(hc huma.Context) {
 		defer func() { <-a.streams }()
-		a.stream(hc, v, from)
+		events := a.events.follow(v.TenantID, horizon)
+		defer events.leave()
+		a.stream(hc, v, from, events)
 	}}, nil
 }
 
@@ -131,7 +133,7 @@ func (a *server) horizon(ctx context.Context) (uint64, error) {
 }
 
 const (
-	streamsAtOnce = 256 // in a process: each asks the database some times a second
+	streamsAtOnce = 256 // in a process
 
 	streamPage  = 200              // events read at once
 	streamAlive = 15 * time.Second // between signs of life
@@ -142,14 +144,14 @@ const (
 // stream sends what is committed, in order, until the client goes away, the session
 // ends or the server drains. It never sends what is younger than a transaction that
 // still runs: that one may commit an event that belongs before.
-func (a *server) stream(hc huma.Context, v db.Viewer, at position) {
+func (a *server) stream(hc huma.Context, v db.Viewer, at position, events follower) {
 	ctx := hc.Context()
 	_, w := humago.Unwrap(hc)
 	control := http.NewResponseController(w)
 	hc.SetStatus(http.StatusOK)
-	poll := time.NewTicker(a.streamPoll)
-	defer poll.Stop()
 	alive, checked := time.Now(), time.Now()
+	awake := time.NewTimer(streamAuth)
+	defer awake.Stop()
 	send := func(text []byte) bool {
 		control.SetWriteDeadline(time.Now().Add(streamWrite))
 		_, err := w.Write(text)
@@ -160,13 +162,15 @@ func (a *server) stream(hc huma.Context, v db.Viewer, at position) {
 		return
 	}
 	for {
-		if time.Since(checked) > streamAuth {
+		if time.Since(checked) >= streamAuth {
 			var err error
 			if v, err = a.store.Authenticate(ctx, tokenOf(ctx), a.lifetimes.Idle); err != nil {
 				return
 			}
 			checked = time.Now()
+			awake.Reset(streamAuth)
 		}
+		news := events.news()
 		text, next, more, err := a.eventsAfter(ctx, v, at)
 		if err != nil {
 			return // the client comes back with its Last-Event-ID
@@ -186,7 +190,8 @@ func (a *server) stream(hc huma.Context, v db.Viewer, at position) {
 			return
 		case <-a.stopping:
 			return
-		case <-poll.C:
+		case <-news:
+		case <-awake.C:
 		}
 	}
 }

@@ -160,6 +160,20 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	}
 }
 
+// Each event wakes the stream: were each told only when the stream next looks by itself,
+// after two seconds, a dozen would take longer than the stream may.
+func TestStreamIsWokenByEachEvent(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	st := follow(t, s.listen(), s.dispatcher, "")
+	for range 12 {
+		s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
+		if e := st.transition(); e.name != "submit" {
+			t.Errorf("told %v", e)
+		}
+	}
+}
+
 // An event whose transaction ends late comes in its place, and nothing before it that
 // belongs after.
 func TestStreamWaitsForLateCommitters(t *testing.T) {

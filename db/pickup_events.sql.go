@@ -11,6 +11,43 @@ import (
 	"github.com/google/uuid"
 )
 
+const findTenantsWithNewEvents = `-- name: FindTenantsWithNewEvents :one
+SELECT
+    pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
+    ARRAY(
+        SELECT t.tenant_id
+        FROM unnest($1::uuid[], $2::text[]) AS t (tenant_id, since_xid)
+        CROSS JOIN LATERAL (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = t.tenant_id
+                AND e.xid >= t.since_xid::xid8
+                AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid, e.seq
+            LIMIT 1
+        ) AS e
+    )::uuid[] AS tenant_ids
+`
+
+type FindTenantsWithNewEventsParams struct {
+	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
+	SinceXids []string    `json:"since_xids"`
+}
+
+type FindTenantsWithNewEventsRow struct {
+	Horizon   string      `json:"horizon"`
+	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
+}
+
+// Which of some tenants have events that can be told, each since a horizon of its own, and
+// the horizon of now: one look for all open streams. LIMIT and the order keep it a look
+// into the index for each tenant, since mostly there is nothing to find.
+func (q *Queries) FindTenantsWithNewEvents(ctx context.Context, arg FindTenantsWithNewEventsParams) (FindTenantsWithNewEventsRow, error) {
+	row := q.db.QueryRow(ctx, findTenantsWithNewEvents, arg.TenantIds, arg.SinceXids)
+	var i FindTenantsWithNewEventsRow
+	err := row.Scan(&i.Horizon, &i.TenantIds)
+	return i, err
+}
+
 const getMovedPickup = `-- name: GetMovedPickup :one
 SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 FROM pickup_events AS e

@@ -35,6 +35,25 @@ LIMIT @max_rows::int;
 -- name: GetStreamHorizon :one
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid;
 
+-- Which of some tenants have events that can be told, each since a horizon of its own, and
+-- the horizon of now: one look for all open streams. LIMIT and the order keep it a look
+-- into the index for each tenant, since mostly there is nothing to find.
+-- name: FindTenantsWithNewEvents :one
+SELECT
+    pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
+    ARRAY(
+        SELECT t.tenant_id
+        FROM unnest(@tenant_ids::uuid[], @since_xids::text[]) AS t (tenant_id, since_xid)
+        CROSS JOIN LATERAL (
+            SELECT FROM pickup_events AS e
+            WHERE e.tenant_id = t.tenant_id
+                AND e.xid >= t.since_xid::xid8
+                AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid, e.seq
+            LIMIT 1
+        ) AS e
+    )::uuid[] AS tenant_ids;
+
 -- What happened after one place in the stream and before a horizon, for one viewer.
 -- A driver is told of what is given to them and what is taken away.
 -- name: StreamPickupEvents :many
