@@ -107,6 +107,9 @@ func (w *eventWatch) look() {
 		about.TenantIds, about.SinceXids = append(about.TenantIds, id), append(about.SinceXids, t.since)
 	}
 	w.mu.Unlock()
+	if len(asked) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), eventWatchTimeout)
 	defer cancel()
 	found, err := w.find(ctx, about)
