@@ -86,7 +86,7 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 	web := w.inProcess(t)
 	w.submit(t, web.URL)
 	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL, "WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
-		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2")
+		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--gateway-timeout", "3s")
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
 	// A gateway that hangs holds nobody up for longer than was asked.
 	gateway.Always(fakegateway.Hang)

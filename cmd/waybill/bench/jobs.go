@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -335,12 +336,12 @@ func (c *counting) Send(_ context.Context, t texts.Text) texts.Answer {
 }
 
 func (b *jobsBench) fill(ctx context.Context) error {
-	params := make([]river.InsertManyParams, 1000)
-	for n := 0; n < b.backlog; n += len(params) {
-		for i := range params {
-			params[i].Args = idle{b.by.TenantID, uuid.New()}
-		}
-		if _, err := b.river.InsertManyFast(ctx, params); err != nil {
+	all := make([]river.InsertManyParams, b.backlog)
+	for i := range all {
+		all[i].Args = idle{b.by.TenantID, uuid.New()}
+	}
+	for some := range slices.Chunk(all, 1000) {
+		if _, err := b.river.InsertManyFast(ctx, some); err != nil {
 			return err
 		}
 	}
