@@ -31,6 +31,7 @@ type Options struct {
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
 	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
+	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
 	// Undeclared is told of a code that an operation answered and its document does
@@ -46,6 +47,7 @@ type server struct {
 	lifetimes      db.Lifetimes
 	passwords      *passwords
 	handlerTimeout time.Duration
+	bodyTimeout    time.Duration
 	feedIdle       time.Duration
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
@@ -87,7 +89,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
+		bodyTimeout: cmp.Or(o.BodyTimeout, 5*time.Second), undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
 		events: newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
 		feeds:  make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}

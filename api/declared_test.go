@@ -45,3 +45,28 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 		t.Errorf("told of %v, want %v", told, want)
 	}
 }
+
+// Who sets a limit for bodies sets it for those of each operation.
+func TestBodiesOfAllOperationsHaveTheLimitOfTime(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[time.Duration]Options{5 * time.Second: {}, 2 * time.Second: {BodyTimeout: 2 * time.Second}} {
+		o.PasswordCost = bcrypt.MinCost
+		a := newServer(nil, o)
+		a.huma = humago.New(http.NewServeMux(), config())
+		a.registerAll()
+		n := 0
+		for path, item := range a.huma.OpenAPI().Paths {
+			for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+				if op == nil {
+					continue
+				}
+				if n++; op.BodyReadTimeout != want {
+					t.Errorf("%s %s: %v, want %v", op.Method, path, op.BodyReadTimeout, want)
+				}
+			}
+		}
+		if n == 0 {
+			t.Error("no operation: this proves nothing")
+		}
+	}
+}
