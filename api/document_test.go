@@ -44,7 +44,7 @@ type described struct {
 }
 
 var theDocument = sync.OnceValue(func() *document {
-	a, err := api.New(context.Background(), nil, withoutStore)
+	a, err := api.New(context.Background(), nil, api.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -372,7 +372,7 @@ func bound(s object, name string, otherwise int) int {
 
 func TestSnapshotIsWhatTheCodeGives(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, withoutStore)
+	a, err := api.New(t.Context(), nil, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,7 +422,7 @@ func TestDocumentDescribesEveryOperation(t *testing.T) {
 
 func TestDocumentIsServedInBothVersions(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, withoutStore)
+	a, err := api.New(t.Context(), nil, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,7 +473,7 @@ var elsewhere = regexp.MustCompile(`(?:src|href|url)\s*[=(:]\s*["']?(?:https?:)?
 
 func TestDocsNeedNoOtherHost(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, withoutStore)
+	a, err := api.New(t.Context(), nil, api.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

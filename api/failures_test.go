@@ -12,7 +12,7 @@ import (
 
 func TestPanicIsOneAnswerAndTheServerGoesOn(t *testing.T) {
 	t.Parallel()
-	a, err := api.New(t.Context(), nil, withoutStore) // without a store, whatever needs one panics
+	a, err := api.New(t.Context(), nil, api.Options{}) // without a store, whatever needs one panics
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := dbtest.Run(m, noCanary)
+	code := dbtest.Run(m, dbtest.LogCheck(noCanary), dbtest.Seed(plantTenants))
 	if err := logged.check(); err != nil {
 		fmt.Fprintln(os.Stderr, "the servers' log:", err)
 		code = max(code, 1)
@@ -79,10 +79,6 @@ var passwordHash = sync.OnceValue(func() string {
 	return string(hash)
 })
 
-// withoutStore are for an API that nobody logs in to: each makes a hash at its start,
-// which takes the default cost most of a second under the race detector.
-var withoutStore = api.Options{PasswordCost: bcrypt.MinCost}
-
 // start gives the test its server; settings change how the store and the API are opened.
 func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
@@ -108,8 +104,19 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, base: base, store: store, api: a, planted: planted{}}
-	s.tenant, s.foreign = s.newTenant(), s.newTenant()
+	s.tenant, s.foreign = seeded[0].copy(), seeded[1].copy()
 	return s
+}
+
+// seeded are the tenants that each test's database has from its start.
+var seeded = [2]*tenant{newTenant(), newTenant()}
+
+func plantTenants(ctx context.Context, owner *pgxpool.Pool) error {
+	var b pgx.Batch
+	for _, t := range seeded {
+		t.plant(&b)
+	}
+	return owner.SendBatch(ctx, &b).Close()
 }
 
 // checkBooks looks, after every test, for what must never be.
@@ -130,16 +137,42 @@ func checkBooks(ctx context.Context, owner *pgxpool.Pool) error {
 	return err
 }
 
-func (s *server) newTenant() *tenant {
+func newTenant() *tenant {
 	t := &tenant{id: newID(), facility: newID(), hidden: newID(), group: newID(), account: newID(),
 		driverID: newID(), rivalID: newID(), phone: newID(), entry: newID()}
 	t.slug = "t" + strings.ReplaceAll(t.id.String(), "-", "")
-	var b pgx.Batch
+	t.admin, t.dispatcher, t.hub = t.newUser(db.UserRoleAdmin), t.newUser(db.UserRoleDispatcher), t.newUser(db.UserRoleHub)
+	t.staff, t.stranger = t.newUser(db.UserRoleStaff), t.newUser(db.UserRoleStaff)
+	t.driver, t.rival = t.newUser(db.UserRoleDriver), t.newUser(db.UserRoleDriver)
+	return t
+}
+
+func (t *tenant) newUser(role db.UserRole) *user {
+	id := newID()
+	return &user{id, role, id.String() + "@example.com", string(db.NewToken(t.id))}
+}
+
+func (t *tenant) users() []**user {
+	return []**user{&t.admin, &t.dispatcher, &t.hub, &t.staff, &t.stranger, &t.driver, &t.rival}
+}
+
+// copy is the test's own: it may log its users in and out.
+func (t *tenant) copy() *tenant {
+	c := *t
+	for _, u := range c.users() {
+		own := **u
+		*u = &own
+	}
+	return &c
+}
+
+// plant makes the tenant, with a session for each user.
+func (t *tenant) plant(b *pgx.Batch) {
 	b.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1, $2, 'Tenant')", t.id, t.slug)
 	b.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, 'auto_dispatch', false)", t.id)
-	t.admin, t.dispatcher, t.hub = queueUser(&b, t, db.UserRoleAdmin), queueUser(&b, t, db.UserRoleDispatcher), queueUser(&b, t, db.UserRoleHub)
-	t.staff, t.stranger = queueUser(&b, t, db.UserRoleStaff), queueUser(&b, t, db.UserRoleStaff)
-	t.driver, t.rival = queueUser(&b, t, db.UserRoleDriver), queueUser(&b, t, db.UserRoleDriver)
+	for _, u := range t.users() {
+		t.plantUser(b, *u)
+	}
 	for _, id := range []uuid.UUID{t.facility, t.hidden} {
 		b.Queue(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, t.id, id)
@@ -156,18 +189,11 @@ func (s *server) newTenant() *tenant {
 	}
 	b.Queue(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest)
 		VALUES ($1, $2, $3, '+14155550100', '\x00')`, t.id, t.phone, t.staff.id)
-	s.must(s.base.Owner().SendBatch(s.t.Context(), &b).Close())
-	return t
 }
 
-// queueUser makes a user with a session.
-func queueUser(b *pgx.Batch, t *tenant, role db.UserRole) *user {
-	u := &user{id: newID(), role: role}
-	u.email = u.id.String() + "@example.com"
+func (t *tenant) plantUser(b *pgx.Batch, u *user) {
 	b.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-		VALUES ($1, $2, $3, 'User', $4, $5, '\x00')`, t.id, u.id, u.email, role, passwordHash())
-	token := db.NewToken(t.id)
-	u.token = string(token)
+		VALUES ($1, $2, $3, 'User', $4, $5, '\x00')`, t.id, u.id, u.email, u.role, passwordHash())
 	raw, err := base64.RawURLEncoding.DecodeString(u.token)
 	if err != nil {
 		panic(err)
@@ -175,7 +201,6 @@ func queueUser(b *pgx.Batch, t *tenant, role db.UserRole) *user {
 	hash := sha256.Sum256(raw)
 	b.Queue(`INSERT INTO sessions (tenant_id, token_hash, user_id, password_epoch, expires_at)
 		VALUES ($1, $2, $3, 1, now() + interval '1 day')`, t.id, hash[:], u.id)
-	return u
 }
 
 func (s *server) must(err error) {
@@ -451,7 +476,8 @@ func (s *server) newDriver(t *tenant) uuid.UUID {
 func (s *server) newUser(t *tenant, role db.UserRole) *user {
 	s.t.Helper()
 	var b pgx.Batch
-	u := queueUser(&b, t, role)
+	u := t.newUser(role)
+	t.plantUser(&b, u)
 	s.must(s.base.Owner().SendBatch(s.t.Context(), &b).Close())
 	return u
 }

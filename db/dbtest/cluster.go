@@ -21,7 +21,8 @@ type cluster struct {
 	login
 	server   *localpg.Server // nil with DATABASE_URL
 	admin    *pgxpool.Pool   // creates and drops databases
-	template string
+	template string          // the migrated database
+	seeded   string          // what the tests' databases are clones of: the template, or a clone with the seed
 	stock    *stock
 
 	mu     sync.Mutex
@@ -30,6 +31,9 @@ type cluster struct {
 
 // suite opens the cluster at the first use, and closes it at the end of Run.
 type suite struct {
+	logChecks []LogCheck
+	seed      Seed // nil: none
+
 	running bool
 	once    sync.Once
 	cluster *cluster
@@ -42,16 +46,16 @@ func (s *suite) open() (*cluster, error) {
 	if !s.running {
 		return nil, errors.New("the package's TestMain must be: dbtest.Exit(dbtest.Run(m))")
 	}
-	s.once.Do(func() { s.cluster, s.err = openCluster() })
+	s.once.Do(func() { s.cluster, s.err = openCluster(s.seed) })
 	return s.cluster, s.err
 }
 
-func (s *suite) checkLog(checks []LogCheck) error {
-	if len(checks) == 0 || s.cluster == nil || s.cluster.server == nil {
+func (s *suite) checkLog() error {
+	if len(s.logChecks) == 0 || s.cluster == nil || s.cluster.server == nil {
 		return nil
 	}
 	log, err := os.ReadFile(s.cluster.server.LogFile())
-	for _, check := range checks {
+	for _, check := range s.logChecks {
 		err = errors.Join(err, check(log))
 	}
 	return err
@@ -64,7 +68,7 @@ func (s *suite) close() error {
 	return s.cluster.close()
 }
 
-func openCluster() (c *cluster, err error) {
+func openCluster(seed Seed) (c *cluster, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	c = &cluster{}
@@ -73,6 +77,9 @@ func openCluster() (c *cluster, err error) {
 	}
 	if err := c.makeTemplate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("template: %w", err), c.close())
+	}
+	if err := c.plant(ctx, seed); err != nil {
+		return nil, errors.Join(fmt.Errorf("seed: %w", err), c.close())
 	}
 	c.stock = newStock(c)
 	return c, nil
@@ -96,6 +103,7 @@ func (c *cluster) close() error {
 	if c.stock != nil {
 		c.stock.close()
 	}
+	c.uproot()
 	if c.admin != nil {
 		c.admin.Close()
 	}

@@ -1,9 +1,10 @@
-// Package dbtest gives each test a database of its own, migrated and empty.
+// Package dbtest gives each test a database of its own, migrated, and empty but for what
+// the package's tests all start from, if they say so ([Seed]).
 //
 // A package's tests share one throwaway PostgreSQL, started at the first use, or
 // the server of DATABASE_URL, whose login must be allowed to create databases.
-// The migrations run once; each test gets a clone of their result, made ahead
-// while others run:
+// The migrations run once, and the seed after them; each test gets a clone of their
+// result, made ahead while others run:
 //
 //	func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 //
@@ -34,17 +35,31 @@ type Check func(ctx context.Context, owner *pgxpool.Pool) error
 // checkTimeout limits each check: it may wait for a lock that the test left behind.
 const checkTimeout = 30 * time.Second
 
+// Option is what a package asks of [Run] for all its tests.
+type Option interface{ applyTo(*suite) }
+
 // LogCheck looks, after all tests, at what PostgreSQL logged during them. With
 // DATABASE_URL, the log is out of reach, and nothing is checked.
 type LogCheck func(log []byte) error
 
+func (c LogCheck) applyTo(s *suite) { s.logChecks = append(s.logChecks, c) }
+
+// Seed puts into the database what all tests of the package start from. It runs once, when
+// the first of them asks for a database: theirs are clones of what it leaves.
+type Seed func(ctx context.Context, owner *pgxpool.Pool) error
+
+func (fill Seed) applyTo(s *suite) { s.seed = fill }
+
 // Run runs the tests and then stops the server, if any test started one. It
 // returns the exit code.
-func Run(m *testing.M, checks ...LogCheck) int {
+func Run(m *testing.M, options ...Option) int {
 	collectLess()
+	for _, option := range options {
+		option.applyTo(&shared)
+	}
 	shared.running = true
 	code := m.Run()
-	if err := shared.checkLog(checks); err != nil {
+	if err := shared.checkLog(); err != nil {
 		fmt.Fprintln(os.Stderr, "dbtest: PostgreSQL's log:", err)
 		code = max(code, 1)
 	}

@@ -13,7 +13,12 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Seed(plant))) }
+
+func plant(ctx context.Context, owner *pgxpool.Pool) error {
+	_, err := owner.Exec(ctx, "CREATE TABLE planted AS SELECT gen_random_uuid() AS id")
+	return err
+}
 
 func ask(t *testing.T, pool *pgxpool.Pool, sql string) (value string) {
 	t.Helper()
@@ -43,6 +48,22 @@ func TestNewGivesEachTestItsOwn(t *testing.T) {
 	}
 	if got := ask(t, b.Owner(), find); got != "none" {
 		t.Errorf("b sees the table of a")
+	}
+}
+
+func TestNewGivesEachTestTheSeed(t *testing.T) {
+	t.Parallel()
+	const find = "SELECT id::text FROM planted"
+	a, b := dbtest.New(t), dbtest.New(t)
+	seed := ask(t, a.Owner(), find)
+	if got := ask(t, b.Owner(), find); got != seed {
+		t.Errorf("planted are %s and %s, want one seed, planted once", seed, got)
+	}
+	if _, err := a.Owner().Exec(t.Context(), "DELETE FROM planted"); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, b.Owner(), find); got != seed {
+		t.Errorf("b sees what became of a's seed: %s", got)
 	}
 }
 
