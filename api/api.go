@@ -31,13 +31,16 @@ type Options struct {
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
 	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
-	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s
+	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
 }
+
+// bodyTimeout is shorter than the handler's, which has to read the body.
+const bodyTimeout = 5 * time.Second
 
 // server holds what the handlers share.
 type server struct {
@@ -89,7 +92,7 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		bodyTimeout: cmp.Or(o.BodyTimeout, 5*time.Second), undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
+		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
 		events: newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
 		feeds:  make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}

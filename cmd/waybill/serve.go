@@ -185,12 +185,9 @@ func (r *server) lookAtLogSettings(ctx context.Context) {
 // headerTimeout is how long a client may take to say what it wants. The body has until
 // --read-timeout: that bounds also the bodies that no operation reads, which package
 // http reads on after the handler, before the answer is sent. One that an operation
-// reads has bodyTimeout at most; a feed has limits of its own. A handler or stream that
-// runs longer is not cut: package http drops the limit once it has the whole request.
-const (
-	headerTimeout = 5 * time.Second
-	bodyTimeout   = 5 * time.Second // shorter than the handler's, which has to read it
-)
+// reads has [api.Options.BodyTimeout]; a feed has limits of its own. A handler or stream
+// that runs longer is not cut: package http drops the limit once it has the whole request.
+const headerTimeout = 5 * time.Second
 
 // lastRequests tells clients of a draining server that each answer is the last on its
 // connection: one that is closed while a request is under way loses it.

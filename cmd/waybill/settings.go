@@ -114,8 +114,7 @@ func (s *settings) storeConfig() db.Config {
 // apiOptions are what package api takes.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
-	o.BodyTimeout = min(s.readTimeout, bodyTimeout)
-	o.Log, o.Observe, o.PasswordCost = log, observe, int(s.passwordCost)
+	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }
 
