@@ -34,6 +34,8 @@ type watchedTenant struct {
 	streams int
 	since   string        // the horizon below which there is nothing left to find
 	news    chan struct{} // closed at the next events
+	horizon uint64        // how far the look saw that found the last ones
+	pages   []*sharedPage // read lately, the newest last
 }
 
 // follower is a stream's place in the watch.
@@ -75,11 +77,12 @@ func (f follower) leave() {
 }
 
 // news is closed when the tenant has an event that was not there before the call. Call it
-// before reading the events, or what comes between is not waited for.
-func (f follower) news() <-chan struct{} {
+// before reading the events, or what comes between is not waited for. What was news before
+// is below the horizon.
+func (f follower) news() (news <-chan struct{}, horizon uint64) {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
-	return f.tenant.news
+	return f.tenant.news, f.tenant.horizon
 }
 
 func (w *eventWatch) run(ctx context.Context) {
@@ -116,6 +119,10 @@ func (w *eventWatch) look() {
 	if err != nil {
 		return
 	}
+	horizon, err := strconv.ParseUint(found.Horizon, 10, 64)
+	if err != nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, t := range asked { // who came meanwhile was not looked for
@@ -124,6 +131,6 @@ func (w *eventWatch) look() {
 	for _, id := range found.TenantIds {
 		t := asked[id]
 		close(t.news)
-		t.news = make(chan struct{})
+		t.news, t.horizon = make(chan struct{}), horizon
 	}
 }

@@ -161,28 +161,29 @@ func (a *server) stream(hc huma.Context, v db.Viewer, at position, events follow
 	if !send(fmt.Appendf(nil, "retry: 1000\nid: %s\n\n", at)) {
 		return
 	}
-	for {
+	news, _ := events.news()
+	horizon, err := a.horizon(ctx)
+	for err == nil {
 		if time.Since(checked) >= streamAuth {
-			var err error
 			if v, err = a.store.Authenticate(ctx, tokenOf(ctx), a.lifetimes.Idle); err != nil {
 				return
 			}
 			checked = time.Now()
 			awake.Reset(streamAuth)
 		}
-		news := events.news()
-		text, next, more, err := a.eventsAfter(ctx, v, at)
-		if err != nil {
+		page, failed := a.eventsAfter(ctx, v, at, horizon, events)
+		if failed != nil {
 			return // the client comes back with its Last-Event-ID
 		}
-		at = next
+		at = page.next
+		text := page.text
 		if len(text) == 0 && time.Since(alive) > streamAlive {
 			text = fmt.Appendf(nil, "id: %s\n\n", at)
 		}
 		if len(text) > 0 && !send(text) {
 			return
 		}
-		if more {
+		if page.more {
 			continue
 		}
 		select {
@@ -191,37 +192,49 @@ func (a *server) stream(hc huma.Context, v db.Viewer, at position, events follow
 		case <-a.stopping:
 			return
 		case <-news:
-		case <-awake.C:
+			news, horizon = events.news()
+		case <-awake.C: // whatever became of the watch
+			news, _ = events.news()
+			horizon, err = a.horizon(ctx)
 		}
 	}
 }
 
-// eventsAfter gives the next events as text, the place after them, and whether there
-// may be more right away.
-func (a *server) eventsAfter(ctx context.Context, v db.Viewer, at position) (text []byte, next position, more bool, err error) {
-	horizon, err := a.horizon(ctx)
-	if err != nil || horizon == at.xid {
-		return nil, at, false, err
+// eventsAfter gives the events between a position and a horizon, or the first of them.
+// What admins, dispatchers and hubs are told goes by their role alone, as
+// StreamPickupEvents has it: they read together.
+func (a *server) eventsAfter(ctx context.Context, v db.Viewer, at position, horizon uint64, events follower) (eventPage, error) {
+	if horizon <= at.xid {
+		return eventPage{next: at}, nil
 	}
+	read := func(ctx context.Context) (eventPage, error) { return a.readEvents(ctx, v, at, horizon) }
+	switch v.Role {
+	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
+		return events.together(ctx, place{v.Role, at, horizon}, read)
+	}
+	return read(ctx)
+}
+
+func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horizon uint64) (eventPage, error) {
 	rows, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq), Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
 	})
 	if err != nil {
-		return nil, at, false, err
+		return eventPage{}, err
 	}
 	var out bytes.Buffer
 	for _, e := range rows {
 		at = position{e.Xid, uint64(e.Seq)}
 		data, err := json.Marshal(e)
 		if err != nil {
-			return nil, at, false, err
+			return eventPage{}, err
 		}
 		fmt.Fprintf(&out, "id: %s\nevent: %s\ndata: %s\n\n", at, e.Transition, data)
 	}
 	if len(rows) == streamPage {
-		return out.Bytes(), at, true, nil
+		return eventPage{out.Bytes(), at, true}, nil
 	}
 	// Nothing below the horizon is left, or ever will be.
-	return out.Bytes(), position{xid: horizon}, false, nil
+	return eventPage{out.Bytes(), position{xid: horizon}, false}, nil
 }

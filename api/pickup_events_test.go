@@ -160,6 +160,42 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	}
 }
 
+// Streams that read together, some of them from behind and all of them page by page, are
+// each told everything, and in order.
+func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	url := s.listen()
+	pickup := strings.TrimPrefix(s.pickup(), "/v1/pickups/")
+	before := follow(t, url, s.dispatcher, "")
+	before.cancel()
+	var streams []*stream
+	for i := range 8 {
+		streams = append(streams, follow(t, url, []*user{s.dispatcher, s.admin}[i%2], ""))
+	}
+	const rounds, each = 5, 100
+	for round := range rounds {
+		s.exec(`
+			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+			SELECT $1, gen_random_uuid(), $2, version, 'submit', $3, 'DRAFT', 'SUBMITTED', '\x00'
+			FROM generate_series($4::int, $5) AS version`, s.tenant.id, pickup, s.dispatcher.id, 2+round*each, 1+(round+1)*each)
+		streams = append(streams, follow(t, url, s.dispatcher, before.last))
+	}
+	want := scan[[]string](s, "SELECT array_agg(id::text ORDER BY xid, seq) FROM pickup_events")
+	if len(want) != rounds*each {
+		t.Fatalf("%d events", len(want))
+	}
+	for i, st := range streams {
+		var got []string
+		for range want {
+			got = append(got, st.transition().data["id"].(string))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("stream %d is told something else than what happened", i)
+		}
+	}
+}
+
 // Each event wakes the stream: were each told only when the stream next looks by itself,
 // after two seconds, a dozen would take longer than the stream may.
 func TestStreamIsWokenByEachEvent(t *testing.T) {

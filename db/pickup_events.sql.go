@@ -245,7 +245,8 @@ type StreamPickupEventsParams struct {
 }
 
 // What happened after one place in the stream and before a horizon, for one viewer.
-// A driver is told of what is given to them and what is taken away.
+// A driver is told of what is given to them and what is taken away. What an admin, a
+// dispatcher or a hub is told goes by their role alone: their streams read together.
 func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
 		arg.TenantID,

@@ -55,7 +55,8 @@ SELECT
     )::uuid[] AS tenant_ids;
 
 -- What happened after one place in the stream and before a horizon, for one viewer.
--- A driver is told of what is given to them and what is taken away.
+-- A driver is told of what is given to them and what is taken away. What an admin, a
+-- dispatcher or a hub is told goes by their role alone: their streams read together.
 -- name: StreamPickupEvents :many
 SELECT e.*
 FROM pickup_events AS e

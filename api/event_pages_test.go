@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// followed is a stream of a tenant whose watch never looks.
+func followed(t *testing.T) follower {
+	w := newEventWatch(nil, eventWatchTimeout)
+	w.find = func(context.Context, db.FindTenantsWithNewEventsParams) (db.FindTenantsWithNewEventsRow, error) {
+		return db.FindTenantsWithNewEventsRow{}, errors.New("no database")
+	}
+	f := w.follow(uuid.New(), 7)
+	t.Cleanup(f.leave)
+	return f
+}
+
+func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := followed(t)
+		here := place{db.UserRoleAdmin, position{7, 1}, 9}
+		var reads atomic.Int64
+		answer := make(chan struct{})
+		read := func(context.Context) (eventPage, error) {
+			reads.Add(1)
+			<-answer
+			return eventPage{[]byte("events"), position{xid: 9}, true}, nil
+		}
+		var streams sync.WaitGroup
+		for range 60 {
+			streams.Go(func() {
+				if p, err := f.together(t.Context(), here, read); err != nil || string(p.text) != "events" || p.next.xid != 9 || !p.more {
+					t.Errorf("%+v, %v", p, err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(answer)
+		streams.Wait()
+		if _, err := f.together(t.Context(), here, read); err != nil || reads.Load() != 1 {
+			t.Errorf("read %d times, %v", reads.Load(), err)
+		}
+		for i, other := range []place{
+			{db.UserRoleHub, here.after, here.horizon}, {here.role, position{7, 2}, here.horizon}, {here.role, position{8, 1}, here.horizon},
+			{here.role, here.after, 10},
+		} {
+			if _, err := f.together(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {
+				t.Errorf("%+v is not another place: %d reads", other, reads.Load())
+			}
+		}
+	})
+}
+
+// Whose client goes away reads on for the others; who waits for the read need not.
+func TestWhoGoesAwayWhileReadingTogetherHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := followed(t)
+		answer := make(chan struct{})
+		read := func(ctx context.Context) (eventPage, error) {
+			select {
+			case <-answer:
+				return eventPage{text: []byte("events")}, nil
+			case <-ctx.Done():
+				return eventPage{}, ctx.Err()
+			}
+		}
+		gone, goes := context.WithCancel(t.Context())
+		got := make(chan error, 3)
+		for _, ctx := range []context.Context{gone, gone, t.Context()} {
+			go func() {
+				_, err := f.together(ctx, place{}, read)
+				got <- err
+			}()
+			synctest.Wait()
+		}
+		goes()
+		if err := <-got; !errors.Is(err, context.Canceled) {
+			t.Errorf("who waited and went away: %v", err)
+		}
+		close(answer)
+		for range 2 {
+			if err := <-got; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestAReadThatFailsIsNotKept(t *testing.T) {
+	t.Parallel()
+	f := followed(t)
+	broken := errors.New("no database")
+	if _, err := f.together(t.Context(), place{}, func(context.Context) (eventPage, error) { return eventPage{}, broken }); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	func() {
+		defer func() { recover() }()
+		f.together(t.Context(), place{}, func(context.Context) (eventPage, error) { panic("on purpose") })
+	}()
+	read := func(context.Context) (eventPage, error) { return eventPage{text: []byte("events")}, nil }
+	for i := range uint64(3 * pagesKept) {
+		if p, err := f.together(t.Context(), place{horizon: i}, read); err != nil || string(p.text) != "events" {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}
+	if n := len(f.tenant.pages); n != pagesKept {
+		t.Errorf("%d pages are kept", n)
+	}
+}
