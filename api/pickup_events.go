@@ -184,7 +184,12 @@ func (a *server) stream(hc huma.Context, v db.Viewer, at position, events follow
 			return
 		}
 		if page.more {
-			continue
+			select {
+			case <-a.stopping:
+				return
+			default:
+				continue
+			}
 		}
 		select {
 		case <-ctx.Done():

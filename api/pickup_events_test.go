@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -192,6 +195,39 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("stream %d is told something else than what happened", i)
+		}
+	}
+	s.api.Drain() // also ends who has far to go
+	told := 0
+	st := follow(t, url, s.dispatcher, before.last)
+	for e, ok := st.next(); ok; e, ok = st.next() {
+		if e.name != "" {
+			told++
+		}
+	}
+	if told > 200 {
+		t.Errorf("%d events are told by a server that drains", told)
+	}
+}
+
+// Those who read together are told what others of their role are, whoever they are.
+func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
+	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
+	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
+		rows, err := s.store.StreamPickupEvents(t.Context(), db.StreamPickupEventsParams{
+			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3", Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
+		})
+		s.must(err)
+		return rows
+	}
+	for _, as := range []*user{s.admin, s.dispatcher, s.hub} {
+		// One of the facility's viewers, one of none's.
+		one, other := seen(s.staff.id, as.role), seen(newID(), as.role)
+		if len(one) == 0 || !reflect.DeepEqual(one, other) {
+			t.Errorf("%s: %d and %d events", as.role, len(one), len(other))
 		}
 	}
 }
