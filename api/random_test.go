@@ -14,10 +14,11 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // perOperation is how many random requests each operation of the document gets.
-const perOperation = 30 / raceFactor
+var perOperation = dbtest.Rounds(60)
 
 // generator makes values for the schemas of the document, most of them valid, from
 // one seed.

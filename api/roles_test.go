@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // rights says who may do what: a letter for each of admin, dispatcher, staff, driver
@@ -106,6 +107,7 @@ func (t *tenant) whoMay(operation string) *user {
 // exactly like what is not there, and no answer holds a value of theirs.
 func TestRolesMayWhatTheTableSays(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "who may, asked one after the other")
 	for id := range table {
 		if theDocument().operation(id) == nil {
 			t.Errorf("the table has %s, the document has not", id)

@@ -198,7 +198,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
 	account := w.purse(ctx, 1_000_000)
 	drivers := w.drivers(ctx, 8)
-	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(800))*time.Millisecond)
+	end := time.Now().Add(200*time.Millisecond + time.Duration(dbtest.Rounds(800))*time.Millisecond)
 	var breaking sync.WaitGroup
 	defer breaking.Wait()
 	breaking.Go(func() {
@@ -332,7 +332,7 @@ func TestWhatIsToldIsTrueWhenBackendsAreTerminated(t *testing.T) {
 			}
 		}
 	})
-	enough, end := int64(rounds(20)), time.Now().Add(20*time.Second)
+	enough, end := int64(dbtest.Rounds(20)), time.Now().Add(20*time.Second)
 	together(16, func(int) error {
 		for terminated.Load() < enough && time.Now().Before(end) {
 			e := charge(account, 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // asked is one request of a history, got what it was answered.
@@ -235,22 +236,13 @@ func (h *history) live(ctx context.Context, callers, each int) error {
 	return errors.Join(err, h.end(ctx))
 }
 
-// rounds is how many of so many are worth it: what goes wrong is SQL, of which the
-// race detector learns nothing.
-func rounds(n int) int {
-	if underRace {
-		return max(n/8, 1)
-	}
-	return n
-}
-
 // The model is the store's: what it says of requests one by one is what the store
 // does, without sharing anything.
 func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	for range rounds(20) {
+	for range dbtest.Rounds(20) {
 		w := d.world(ctx)
 		h := newHistory(ctx, w, func() *db.Store { return w.as })
 		if err := h.live(ctx, 1, 30); err != nil {
@@ -267,7 +259,7 @@ func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 	ctx := t.Context()
 	d := openCombining(t)
 	other := openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second}) // as another process
-	for range rounds(100) {
+	for range dbtest.Rounds(100) {
 		w := d.world(ctx)
 		h := newHistory(ctx, w, func() *db.Store { return []*db.Store{w.Store, other}[rand.IntN(2)] })
 		if err := h.live(ctx, 6, 6); err != nil {
@@ -285,7 +277,7 @@ func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openCombining(t)
-	for range rounds(100) {
+	for range dbtest.Rounds(100) {
 		w := d.world(ctx)
 		f := w.flushing()
 		s := db.CombiningOver(f)
@@ -321,9 +313,7 @@ func (b broken) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 // What checks the histories finds a store that breaks the rules.
 func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("what is broken is SQL, of which the race detector learns nothing: go test runs it without")
-	}
+	dbtest.WithoutRace(t, "what is broken is SQL")
 	ctx := t.Context()
 	for name, b := range map[string]broken{
 		"accounts are not locked":   {nil, "FOR NO KEY UPDATE OF c", ""},

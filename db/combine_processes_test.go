@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // Several processes on one database, each combining: over few accounts, drivers and
@@ -33,7 +34,7 @@ func TestSeveralProcessesCombineOnOneDatabase(t *testing.T) {
 		"": true, db.IllegalTransition: true, db.InsufficientFunds: true, db.DriverBusy: true, db.NoDriverFree: true,
 	}
 	var told sync.Map
-	end := time.Now().Add(200*time.Millisecond + time.Duration(rounds(500))*time.Millisecond)
+	end := time.Now().Add(200*time.Millisecond + time.Duration(dbtest.Rounds(500))*time.Millisecond)
 	for _, err := range together(36, func(caller int) error {
 		s := stores[caller%len(stores)]
 		for time.Now().Before(end) {

@@ -8,10 +8,11 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // neighbours are how many good requests share a flush with a guilty one.
-var neighbours = rounds(24) + 7
+var neighbours = dbtest.Rounds(24) + 7
 
 // refuses makes the server refuse rows of a table whose column has the value, by a
 // constraint that no statement looks at before: as they come, or at the commit.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // Flushes in any order, over shared pickups, accounts and drivers: none is picked as
@@ -77,7 +78,7 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	w := d.world(ctx)
 	account := w.purse(ctx, 1_000_000)
 	for _, err := range together(16, func(int) error {
-		for range rounds(8) {
+		for range dbtest.Rounds(8) {
 			draft := w.draft(paidBy(account), costing(1))
 			if err := created(ctx, w.as, w.staff, []db.Draft{draft}); err != nil {
 				return err

@@ -6,4 +6,5 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
+// Many wait for rows that others hold.
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Parallel(2))) }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // texting are the transitions that owe a text, each with its statement, and how a
@@ -190,18 +191,16 @@ func (w *world) expectNoText(ctx context.Context, pickup uuid.UUID, name db.Tran
 	return nil
 }
 
-// Thirty-two callers make each of the transitions that owe a text, of the same two
-// hundred pickups, half of which were asked for by somebody without a number. The
+// Thirty-two callers make each of the transitions that owe a text, of the same pickups (two
+// hundred in all rounds), half of which were asked for by somebody without a number. The
 // texts are those of the transitions won, the jobs those of the texts with a number.
 func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := openSettled(t).world(ctx)
 	const callers = 32
-	rounds := 200
-	if underRace {
-		rounds = 20
-	}
+	const few = 20 // in one statement
+	rounds := few * dbtest.Rounds(10)
 	drivers := w.drivers(ctx, rounds)
 	some, rest := make([]uuid.UUID, rounds), make([]uuid.UUID, rounds) // to assign, to dispatch
 	for _, set := range [][]uuid.UUID{some, rest} {
@@ -225,7 +224,6 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	won := map[db.TransitionName]int{}
 	// All try all of the pickups, a few in one statement, each caller beginning elsewhere.
 	race := func(w *world, name db.TransitionName, pickups []uuid.UUID) {
-		const few = 20
 		wins := make([]int, callers)
 		for _, err := range together(callers, func(caller int) error {
 			for offset := range rounds / few {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"waybill/db/dbtest"
 )
 
 // guardingReads are reads that decide who is let in.
@@ -107,9 +109,7 @@ func (k killers) first(guard string, checks []check) []check {
 // query's races and rules: one of them must fail, or it proves nothing.
 func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("what is changed is SQL, of which the race detector learns nothing: go test runs it without")
-	}
+	dbtest.WithoutRace(t, "what is changed is SQL")
 	d := openUnchecked(t)
 	checks := map[string][]check{}
 	for _, c := range slices.Concat(rules(), races()) {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // node is a part of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells of it.
@@ -79,9 +80,7 @@ func (f failing) Scan(...any) error { return f.err }
 // there.
 func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("plans are PostgreSQL's, of which the race detector learns nothing: go test runs it without")
-	}
+	dbtest.WithoutRace(t, "plans are PostgreSQL's")
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
 	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))

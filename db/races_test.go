@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"waybill/db/dbtest"
 	"waybill/sql"
 )
 
@@ -68,10 +69,8 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("who wins is SQL, of which the race detector learns nothing: TestRacesCombined has the same with more of Go")
-	}
-	run(t, open(t), races(), 3)
+	dbtest.WithoutRace(t, "who wins is SQL, and TestRacesCombined has the same with more of Go")
+	run(t, open(t), races(), dbtest.Rounds(4))
 }
 
 func TestRules(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // buffers runs a query of a name for the viewer, with its arguments in the order of its
@@ -56,9 +57,7 @@ func few(t *testing.T, most int, what string, custom, generic int) {
 // What a reader of few facilities costs does not grow with the patients of the others.
 func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("a plan, of which the race detector learns nothing")
-	}
+	dbtest.WithoutRace(t, "plans are PostgreSQL's")
 	ctx := t.Context()
 	d := open(t)
 	w := d.world(ctx)
@@ -93,9 +92,7 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 // pickup costs them no more.
 func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
-	if underRace {
-		t.Skip("a plan, of which the race detector learns nothing")
-	}
+	dbtest.WithoutRace(t, "plans are PostgreSQL's")
 	ctx := t.Context()
 	d := open(t)
 	w := d.world(ctx)

@@ -102,6 +102,7 @@ func (d *developing) token(role db.UserRole) string {
 // a database behind or loses what was written.
 func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "processes and what is kept of them")
 	var both sync.WaitGroup
 	one, other := folder(t), folder(t)
 	var a, b *developing
@@ -215,6 +216,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 // offers one of each role who can log in.
 func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "processes and what is kept of them")
 	d := dbtest.New(t)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	dev := startDev(t, t.TempDir(), env)

@@ -18,6 +18,7 @@ import (
 
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 // sender is one of many callers of a server that is killed again and again. It sends
@@ -179,7 +180,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const callers = 32
 	kills := 50
-	if underRace {
+	if dbtest.UnderRace {
 		kills = 12
 	}
 	k := &killing{t: t, town: newTown(t), up: make(chan struct{})}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,8 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,11 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	// They wait for programs, and for limits to pass, more than they compute.
-	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
-		panic(err)
-	}
-	dbtest.Exit(dbtest.Run(m))
+	dbtest.Exit(dbtest.Run(m, dbtest.Parallel(4)))
 }
 
 // output collects what a process writes, readable while it runs.

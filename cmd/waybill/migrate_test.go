@@ -9,6 +9,7 @@ import (
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	url := emptyDatabase(t, dbtest.New(t))
 	migrate := func(verb string) string {
 		t.Helper()
@@ -46,6 +47,7 @@ func TestMigrate(t *testing.T) {
 // Two deployments start at once, and each migrates first.
 func TestTwoMigrateUpAtOnce(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	url := emptyDatabase(t, dbtest.New(t))
 	env := []string{"DATABASE_URL=" + url}
 	both := []*program{start(t, env, "migrate", "up"), start(t, env, "migrate", "up")}
@@ -68,6 +70,7 @@ func TestTwoMigrateUpAtOnce(t *testing.T) {
 
 func TestMigrateRefuses(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
 	for _, c := range []struct {
 		args []string

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"waybill/db/dbtest"
 )
 
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	var yaml string
 	for format, begins := range map[string]string{"yaml": "", "json": `"openapi": "3.1`, "json-3.0": `"openapi": "3.0`} {
 		code, out, errors := ended(t, "", nil, "openapi", "--format", format)

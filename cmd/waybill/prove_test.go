@@ -17,6 +17,7 @@ import (
 
 	"waybill/cmd/waybill/prove"
 	"waybill/db"
+	"waybill/db/dbtest"
 )
 
 func (w *town) options(url string) prove.Options {
@@ -157,6 +158,7 @@ func (l lie) told(t *testing.T, to string) string {
 // A proof that finds nothing wrong with anything proves nothing.
 func TestProveCatchesLies(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "what is caught, by what every story also runs")
 	w := newTown(t)
 	s := w.inProcess(t)
 	var caught []string
@@ -198,6 +200,7 @@ func (w *town) readyFile(t testing.TB, url string) string {
 
 func TestProveExits(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	w := newTown(t)
 	s := w.inProcess(t)
 	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20", "--story", "attempts,one-driver,unknown-user"}

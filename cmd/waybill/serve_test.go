@@ -22,6 +22,7 @@ import (
 // password that it was given.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -213,6 +214,7 @@ func TestAdminPort(t *testing.T) {
 // Where the database's own log would hold values of rows, serve says so, once.
 func TestServeWarnsOfALogThatTells(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	const warning = "would hold values"
 	log := func(databaseURL string) string {
 		s := serve(t, databaseURL)

@@ -10,6 +10,7 @@ import (
 
 func TestTenantsAdminLogsIn(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
 	make := func(slug, email, password string) (int, string, string) {
 		return ended(t, password, []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4"},

@@ -21,7 +21,7 @@ type cluster struct {
 	login
 	server   *localpg.Server // nil with DATABASE_URL
 	admin    *pgxpool.Pool   // creates and drops databases
-	template string          // the migrated database
+	template string          // the migrated database, or PostgreSQL's own
 	seeded   string          // what the tests' databases are clones of: the template, or a clone with the seed
 	stock    *stock
 
@@ -32,7 +32,9 @@ type cluster struct {
 // suite opens the cluster at the first use, and closes it at the end of Run.
 type suite struct {
 	logChecks []LogCheck
-	seed      Seed // nil: none
+	empty     bool     // no migrations
+	seed      Seed     // nil: none
+	parallel  Parallel // 0: as go test has it
 
 	running bool
 	once    sync.Once
@@ -46,7 +48,7 @@ func (s *suite) open() (*cluster, error) {
 	if !s.running {
 		return nil, errors.New("the package's TestMain must be: dbtest.Exit(dbtest.Run(m))")
 	}
-	s.once.Do(func() { s.cluster, s.err = openCluster(s.seed) })
+	s.once.Do(func() { s.cluster, s.err = openCluster(s.empty, s.seed) })
 	return s.cluster, s.err
 }
 
@@ -68,14 +70,16 @@ func (s *suite) close() error {
 	return s.cluster.close()
 }
 
-func openCluster(seed Seed) (c *cluster, err error) {
+func openCluster(empty bool, seed Seed) (c *cluster, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	c = &cluster{}
 	if err := c.connect(ctx, os.Getenv("DATABASE_URL")); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	if err := c.makeTemplate(ctx); err != nil {
+	if empty {
+		c.template = "template1"
+	} else if err := c.makeTemplate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("template: %w", err), c.close())
 	}
 	if err := c.plant(ctx, seed); err != nil {

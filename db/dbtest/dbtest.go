@@ -1,5 +1,5 @@
-// Package dbtest gives each test a database of its own, migrated, and empty but for what
-// the package's tests all start from, if they say so ([Seed]).
+// Package dbtest gives each test a database of its own, migrated unless the package's tests
+// want none of it ([Empty]), and without rows but those that they all start from ([Seed]).
 //
 // A package's tests share one throwaway PostgreSQL, started at the first use, or
 // the server of DATABASE_URL, whose login must be allowed to create databases.
@@ -19,9 +19,12 @@ package dbtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"testing"
 	"time"
 
@@ -50,6 +53,17 @@ type Seed func(ctx context.Context, owner *pgxpool.Pool) error
 
 func (fill Seed) applyTo(s *suite) { s.seed = fill }
 
+// Empty leaves out the migrations: the databases are as PostgreSQL makes them.
+type Empty struct{}
+
+func (Empty) applyTo(s *suite) { s.empty = true }
+
+// Parallel is how many tests run at once for each processor, where -parallel does not say:
+// more than one, for tests that wait more than they compute.
+type Parallel int
+
+func (n Parallel) applyTo(s *suite) { s.parallel = n }
+
 // Run runs the tests and then stops the server, if any test started one. It
 // returns the exit code.
 func Run(m *testing.M, options ...Option) int {
@@ -58,6 +72,7 @@ func Run(m *testing.M, options ...Option) int {
 		option.applyTo(&shared)
 	}
 	shared.running = true
+	shared.parallel.set()
 	code := m.Run()
 	if err := shared.checkLog(); err != nil {
 		fmt.Fprintln(os.Stderr, "dbtest: PostgreSQL's log:", err)
@@ -68,6 +83,20 @@ func Run(m *testing.M, options ...Option) int {
 		code = max(code, 1)
 	}
 	return code
+}
+
+// set leaves alone what the command line says.
+func (n Parallel) set() {
+	const name = "test.parallel"
+	flag.Parse()
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == name })
+	if n == 0 || told {
+		return
+	}
+	if err := flag.Set(name, strconv.Itoa(int(n)*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err) // it is a number
+	}
 }
 
 // collectLess, unless GOGC says otherwise: of a heap of some MB the garbage collector took a

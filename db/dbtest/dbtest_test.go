@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -126,17 +125,12 @@ func TestChecksRunAfterTheTest(t *testing.T) {
 	}
 }
 
-// TestNewIsFast asserts nothing: a busy machine is no failure.
-func TestNewIsFast(t *testing.T) {
-	dbtest.New(t) // the server's start
-	const rounds = 20
-	begin, slowest := time.Now(), time.Duration(0)
-	for range rounds {
-		one := time.Now()
-		dbtest.New(t)
-		slowest = max(slowest, time.Since(one))
+// BenchmarkNew is of what each test waits for: go test ./db/dbtest -run - -bench New
+func BenchmarkNew(b *testing.B) {
+	dbtest.New(b) // the server's start
+	for b.Loop() {
+		dbtest.New(b)
 	}
-	t.Logf("New takes %v on average, %v at most", time.Since(begin)/rounds, slowest)
 }
 
 // The next three fail on purpose: other tests run them in a process of their own.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"waybill/db/dbtest"
 	"waybill/db/localpg"
 )
 
@@ -20,9 +21,7 @@ const helperVariable = "DBTEST_HELPER"
 func runHelper(t *testing.T, databaseURL, tests string) (output string, passed bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.v", "-test.run", tests)
-	// Built with the race detector, it would sleep a second at its exit.
-	race := strings.TrimSpace("atexit_sleep_ms=0 " + os.Getenv("GORACE"))
-	cmd.Env = append(os.Environ(), helperVariable+"=1", "DATABASE_URL="+databaseURL, "GORACE="+race)
+	cmd.Env = append(os.Environ(), helperVariable+"=1", "DATABASE_URL="+databaseURL)
 	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
 }
@@ -50,6 +49,7 @@ func shell(t *testing.T, line string) string {
 // They fail in one process: a server of its own is what each would cost.
 func TestFailureKeepsTheDatabaseAndSaysHowToOpenIt(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "processes and what is left of them")
 	output, passed := runHelper(t, "", "^TestHelper")
 	if passed {
 		t.Fatal("the failing tests passed")
@@ -137,6 +137,7 @@ var onlyTemplate = regexp.MustCompile(`^waybill_template_[0-9a-f]{12}$`)
 
 func TestServerOfDatabaseURL(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "processes and what is left of them")
 	server := startOther(t)
 	t.Run("is shared and left clean", func(t *testing.T) { isLeftClean(t, server) })
 	t.Run("keeps a failed test's database", func(t *testing.T) { keepsADatabase(t, server) })

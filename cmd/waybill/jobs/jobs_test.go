@@ -17,7 +17,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
+// They wait for workers, who look for jobs now and then.
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Parallel(2))) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 

@@ -4,5 +4,8 @@ package dbtest
 
 import "os"
 
+// UnderRace says whether the race detector is on.
+const UnderRace = false
+
 // Exit ends the process with the code of [Run].
 func Exit(code int) { os.Exit(code) }
