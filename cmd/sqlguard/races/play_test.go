@@ -1,3 +1,7 @@
+//go:build !race
+
+// What is played is SQL, of which the race detector learns nothing.
+
 package races_test
 
 import (

@@ -1,3 +1,7 @@
+//go:build !race
+
+// What is played is SQL, of which the race detector learns nothing.
+
 package races_test
 
 import (
@@ -16,7 +20,6 @@ func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Empty{}, dbtest.P
 // rewrite closes it.
 func TestPagesTellTheTruth(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is played is SQL")
 	for _, r := range rules.All {
 		for _, kind := range []string{"race lost", "race closed"} {
 			t.Run(r.ID+"/"+kind, func(t *testing.T) {
