@@ -80,7 +80,7 @@ func (f failing) Scan(...any) error { return f.err }
 // there.
 func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "plans are PostgreSQL's")
+	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
 	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))

@@ -57,7 +57,7 @@ func few(t *testing.T, most int, what string, custom, generic int) {
 // What a reader of few facilities costs does not grow with the patients of the others.
 func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "plans are PostgreSQL's")
+	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := open(t)
 	w := d.world(ctx)
@@ -92,7 +92,7 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 // pickup costs them no more.
 func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "plans are PostgreSQL's")
+	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	d := open(t)
 	w := d.world(ctx)

@@ -85,15 +85,15 @@ func put(tb testing.TB, path, text string) {
 	}
 }
 
-// TestFourThousandQueriesInASecond takes the best of three tries: others may use
-// the machine too. The first is cold, files and all.
+// TestFourThousandQueriesInASecond tries three times where it has to: others may use the
+// machine too. The first is cold, files and all.
 func TestFourThousandQueriesInASecond(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("a measurement")
 	}
 	dir := large(t)
 	best := time.Hour
-	for range 3 {
+	for try := 0; try < 3 && best > time.Second; try++ {
 		begun := time.Now()
 		run([]string{dir}, io.Discard, io.Discard)
 		took := time.Since(begun)

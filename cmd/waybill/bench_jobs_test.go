@@ -11,7 +11,7 @@ import (
 
 func TestBenchJobsPrintsOneLine(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is printed, by what the soak also runs")
+	dbtest.Thorough(t, "what a benchmark prints")
 	d := dbtest.New(t) // it takes jobs away that nobody is to work
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	args := []string{"bench", "jobs", "--json", "--duration", "10ms", "--callers", "4", "--warm", "100", "--set", "20", "--backlog", "200", "--workers", "20", "--starts", "3"}

@@ -45,7 +45,7 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 
 func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is printed, by what the comparison of servers also runs")
+	dbtest.Thorough(t, "what a benchmark prints of each work")
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "2", "--accounts", "3", "--pickups", "100")
@@ -128,7 +128,7 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 
 func TestHTTPBenchWithoutPgbenchSaysSoOnceAndHasALineForEachCallers(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is printed")
+	dbtest.Thorough(t, "what a benchmark prints")
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_PG_BIN=" + t.TempDir(), "PATH="}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--work", "get", "--accounts", "1", "--pickups", "100")

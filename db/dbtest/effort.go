@@ -6,23 +6,38 @@ import (
 	"testing"
 )
 
-// roundsVariable says how often to try what goes by chance: "all", or nothing.
-const roundsVariable = "WAYBILL_TEST_ROUNDS"
+// effortVariable says how much to try: "thorough", as CI does it once, or nothing.
+const effortVariable = "WAYBILL_TEST"
+
+func thorough() bool {
+	switch value := os.Getenv(effortVariable); value {
+	case "", "thorough":
+		return value != ""
+	default:
+		panic(fmt.Sprintf("%s is %q: it is thorough, or empty", effortVariable, value))
+	}
+}
 
 // Rounds is how many of n rounds a test makes of what goes by chance, where one more round
-// is one more chance to find something: all of them with WAYBILL_TEST_ROUNDS=all, as CI
-// has it once; otherwise a quarter, and an eighth under the race detector, which makes them
-// slow. It is 1 at least.
+// is one more chance to find something: all of them with WAYBILL_TEST=thorough; otherwise a
+// quarter, and an eighth under the race detector, which makes them slow. It is 1 at least.
 func Rounds(n int) int {
-	switch value := os.Getenv(roundsVariable); {
-	case value == "all":
+	switch {
+	case thorough():
 		return n
-	case value != "":
-		panic(fmt.Sprintf("%s is %q: it is all, or empty", roundsVariable, value))
 	case UnderRace:
 		return max(n/8, 1)
 	default:
 		return max(n/4, 1)
+	}
+}
+
+// Thorough skips the test but with WAYBILL_TEST=thorough: it takes long for how seldom
+// something that it is about changes.
+func Thorough(t testing.TB, about string) {
+	t.Helper()
+	if !thorough() {
+		t.Skipf("%s: %s=thorough runs it", about, effortVariable)
 	}
 }
 
