@@ -313,7 +313,7 @@ func (b broken) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 // What checks the histories finds a store that breaks the rules.
 func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 	t.Parallel()
-	dbtest.Thorough(t, "a test of the histories' test")
+	dbtest.Thorough(t, "a test of the histories themselves")
 	ctx := t.Context()
 	for name, b := range map[string]broken{
 		"accounts are not locked":   {nil, "FOR NO KEY UPDATE OF c", ""},

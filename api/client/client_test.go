@@ -1,3 +1,7 @@
+//go:build !race
+
+// The client has no goroutine of its own, and the server is api's to test with the race detector.
+
 package client_test
 
 import (

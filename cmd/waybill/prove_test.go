@@ -158,7 +158,7 @@ func (l lie) told(t *testing.T, to string) string {
 // A proof that finds nothing wrong with anything proves nothing.
 func TestProveCatchesLies(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is caught, by what every story also runs")
+	dbtest.Thorough(t, "a test of the stories themselves")
 	w := newTown(t)
 	s := w.inProcess(t)
 	var caught []string

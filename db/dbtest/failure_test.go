@@ -49,7 +49,7 @@ func shell(t *testing.T, line string) string {
 // They fail in one process: a server of its own is what each would cost.
 func TestFailureKeepsTheDatabaseAndSaysHowToOpenIt(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is left of them")
+	dbtest.Thorough(t, "a test of the tests' own failures")
 	output, passed := runHelper(t, "", "^TestHelper")
 	if passed {
 		t.Fatal("the failing tests passed")
@@ -137,7 +137,7 @@ var onlyTemplate = regexp.MustCompile(`^waybill_template_[0-9a-f]{12}$`)
 
 func TestServerOfDatabaseURL(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is left of them")
+	dbtest.Thorough(t, "a test of the tests' own failures")
 	server := startOther(t)
 	t.Run("is shared and left clean", func(t *testing.T) { isLeftClean(t, server) })
 	t.Run("keeps a failed test's database", func(t *testing.T) { keepsADatabase(t, server) })

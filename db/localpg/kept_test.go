@@ -1,7 +1,10 @@
+//go:build !race
+
+// What is kept of processes that ended: files, and no memory that anybody shares.
+
 package localpg
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,17 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
-
-func tryConnect(t *testing.T, url string) error {
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		return err
-	}
-	return conn.Close(context.Background())
-}
 
 func TestKeptFolderIsPickedUpAgain(t *testing.T) {
 	t.Parallel()

@@ -165,3 +165,11 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+func tryConnect(t *testing.T, url string) error {
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(context.Background())
+}
