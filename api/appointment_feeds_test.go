@@ -251,7 +251,7 @@ func TestListHasAMillionRecordsAtMost(t *testing.T) {
 func TestLongListIsStreamed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	const n = 12_000 / raceFactor
+	n := 12_000 / raceFactor
 	var before, during runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

@@ -71,6 +71,10 @@ type user struct {
 
 const password = "correct horse"
 
+// raceFactor is how many times fewer requests do where each is like the ones before: the
+// race detector makes them ten times as slow, and learns nothing from more.
+var raceFactor = map[bool]int{false: 1, true: 4}[dbtest.UnderRace]
+
 var passwordHash = sync.OnceValue(func() string {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {

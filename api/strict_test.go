@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/uuid"
+
+	"waybill/db/dbtest"
 )
 
 // secret is what no answer may repeat.
@@ -285,6 +287,7 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 
 func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
 	t.Parallel()
+	dbtest.WithoutRace(t, "megabytes, one after the other")
 	s := start(t)
 	large := func(n int) string { return `{"name":"` + strings.Repeat("x", n) + `"}` }
 	s.do(s.admin, "POST", "/v1/groups", large(1<<20)).refused(413, "body_too_large")
