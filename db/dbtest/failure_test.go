@@ -137,7 +137,7 @@ var onlyTemplate = regexp.MustCompile(`^waybill_template_[0-9a-f]{12}$`)
 
 func TestServerOfDatabaseURL(t *testing.T) {
 	t.Parallel()
-	dbtest.Thorough(t, "a test of the tests' own failures")
+	dbtest.Thorough(t, "test runs that share a server")
 	server := startOther(t)
 	t.Run("is shared and left clean", func(t *testing.T) { isLeftClean(t, server) })
 	t.Run("keeps a failed test's database", func(t *testing.T) { keepsADatabase(t, server) })
