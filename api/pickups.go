@@ -165,12 +165,19 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
 		CreatedFrom: in.CreatedFrom, CreatedTo: to,
-		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.Limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, pickupsFor(v.Role, rows), func(p Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
+	page := &Page[Pickup]{Items: make([]Pickup, len(rows))}
+	for i, r := range rows {
+		page.Items[i] = pickupFor(v.Role, r.Pickup)
+		if r.More {
+			page.NextCursor = in.after(r.Pickup.CreatedAt, r.Pickup.ID)
+		}
+	}
+	return &ListOf[Pickup]{page}, nil
 }
 
 // given is what a query parameter was set to, or nil.
@@ -229,7 +236,7 @@ type editPickupInput struct {
 
 func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[Pickup], error) {
 	b := in.Body
-	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
+	ask := db.EditPickupParams{
 		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
@@ -239,9 +246,10 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value,
 		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value,
 		SetNote: b.Note.Sent, Note: b.Note.Value,
-	})
+	}
+	row, err := a.store.EditPickup(ctx, ask)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, a.explainEditPickup(ctx, v, in)
+		return nil, a.explainEditPickup(ctx, ask)
 	}
 	if err != nil {
 		return nil, err
@@ -251,29 +259,30 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 }
 
 // explainEditPickup says why an edit matched no row, from a fresh read.
-func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPickupInput) error {
-	now, err := a.store.GetOne(ctx, v, in.PickupID)
+func (a *server) explainEditPickup(ctx context.Context, ask db.EditPickupParams) error {
+	now, err := a.store.ExplainEditPickup(ctx, db.ExplainEditPickupParams{
+		TenantID: ask.TenantID, ID: ask.ID, ViewerID: ask.ViewerID, FacilityID: ask.FacilityID, PatientID: ask.PatientID,
+		SetWindowStart: ask.SetWindowStart, WindowStart: ask.WindowStart, SetWindowEnd: ask.SetWindowEnd, WindowEnd: ask.WindowEnd,
+		SetPickupLatitude: ask.SetPickupLatitude, PickupLatitude: ask.PickupLatitude,
+		SetPickupLongitude: ask.SetPickupLongitude, PickupLongitude: ask.PickupLongitude,
+	})
 	switch {
 	case err != nil:
 		return err
-	case now.Version != in.version:
+	case now.Version != ask.Version:
 		return problem(db.StaleVersion, "If-Match", "")
 	case now.Status != db.PickupStatusDRAFT:
 		refused := problem(db.NotEditable, "", "")
 		refused.CurrentStatus = now.Status
 		return refused
+	case !now.PatientFound:
+		return problem(db.PatientNotFound, "patient_id", "")
+	case !now.FacilityFound:
+		return problem(db.FacilityNotFound, "facility_id", "")
+	case !now.WindowFits:
+		return problem(db.ValidationFailed, "window_end", sentenceOn("window_end"))
+	case !now.PointFits:
+		return problem(db.ValidationFailed, "pickup_longitude", sentenceOn("pickup_longitude"))
 	}
-	if patient := in.Body.PatientID.Value; patient != nil {
-		seen, err := a.seesPatient(ctx, v, *patient)
-		if err == nil && !seen {
-			err = problem(db.PatientNotFound, "patient_id", "")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if in.Body.FacilityID == nil {
-		return problem(db.Overloaded, "", "") // the patient came to be seen in between
-	}
-	return problem(db.FacilityNotFound, "facility_id", "")
+	return problem(db.Overloaded, "", "") // what was not there came to be in between
 }

@@ -229,7 +229,8 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		{`{"pickup_latitude": null, "pickup_longitude": null}`, object{"pickup_latitude": nil, "pickup_longitude": nil}},
 		{`{"pickup_latitude": 1.5, "pickup_longitude": 2.5}`, object{"pickup_latitude": 1.5, "pickup_longitude": 2.5}},
 		{`{"window_start": null}`, object{"window_start": nil}},
-		{`{"window_end": null, "price_cents": 7}`, object{"window_end": nil, "price_cents": 7.0}},
+		{`{"window_start": "2030-01-02T03:00:00Z"}`, object{"window_start": "2030-01-02T03:00:00Z"}},
+		{`{"price_cents": 7}`, object{"price_cents": 7.0}},
 		{`{"pickup_address": "3 New St"}`, object{"pickup_address": "3 New St"}},
 	} {
 		a := edit(c.body).want(200)
@@ -261,6 +262,8 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		`{"window_end": "9999-12-31T23:59:59-14:00"}`:   {"validation_failed", "window_end"},
 		`{"window_start": "0000-01-01T00:00:00+14:00"}`: {"validation_failed", "window_start"},
 		`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {"validation_failed", "window_end"},
+		`{"window_end": "2030-01-02T03:00:00Z"}`:                                      {"validation_failed", "window_end"},
+		`{"window_start": "2030-01-02T06:00:00Z"}`:                                    {"validation_failed", "window_end"},
 		`{"facility_id": "` + s.hidden.String() + `"}`:                                {"facility_not_found", "facility_id"},
 		`{"facility_id": "` + newID().String() + `"}`:                                 {"facility_not_found", "facility_id"},
 		`{"account_id": "` + s.foreign.account.String() + `"}`:                        {"account_not_found", "account_id"},

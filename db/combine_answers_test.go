@@ -94,7 +94,7 @@ func TestEachRequestOfAFlushGetsItsOwnAnswer(t *testing.T) {
 			{"", w.creating(ctx, w.draft())},
 			{db.FacilityNotFound, w.creating(ctx, w.draft(func(d *db.Draft) { d.FacilityID = w.hidden }))},
 			{db.AccountNotFound, w.creating(ctx, w.draft(paidBy(newID())))},
-			{db.ValidationFailed, w.creating(ctx, w.draft(costing(-1)))},
+			{db.ValidationFailed, w.creating(ctx, w.draft(func(d *db.Draft) { d.Digest = nil }))}, // the row's NOT NULL
 			{"", w.creating(ctx, w.draft())},
 		}},
 	} {

@@ -192,25 +192,8 @@ var breaches = map[string]string{
 func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	d := open(t)
-	w := d.world(ctx)
-	driver, other, phone := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), newID()
-	w.must(addNumber(ctx, w.as, w.staff, phone, "+14155550123"))
-	must(openSession(ctx, w.as, w.staff, "old hash"))
-	ids := map[string]uuid.UUID{
-		"$w": w.tenant, "$new": newID(), "$staff": w.staff.UserID, "$hub": w.hub.UserID, "$phone": phone,
-		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account, "$driver": driver.DriverID, "$other": other.DriverID,
-		"$pickup": w.assigned(ctx, driver), "$draft": w.pickup(ctx), "$submitted": w.submitted(ctx),
-		"$patient": w.patient(ctx), "$appointment": newID(),
-	}
-	must(d.owner.Exec(ctx, "UPDATE patients SET external_id = 'p' WHERE id = $1", ids["$patient"]))
-	w.appointment(ctx, ids["$appointment"], ids["$patient"], w.facility)
-	var pairs []string
-	// $draft before $driver, and so on: none is another's beginning.
-	for _, name := range slices.Sorted(maps.Keys(ids)) {
-		pairs = append(pairs, name, "'"+ids[name].String()+"'::uuid")
-	}
-	named := strings.NewReplacer(pairs...)
+	w := open(t).world(ctx)
+	named := w.named(ctx)
 	codes := db.ConstraintCodes()
 	for name := range codes {
 		if _, ok := breaches[name]; !ok {
@@ -218,7 +201,7 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 		}
 	}
 	for name, statement := range breaches {
-		err := breach(ctx, d.owner, named.Replace(statement))
+		err := breach(ctx, w.owner, named.Replace(statement))
 		var server *pgconn.PgError
 		if !errors.As(err, &server) || server.ConstraintName != name {
 			t.Errorf("%s: got %v", name, err)
@@ -229,6 +212,27 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 			t.Errorf("%s: explained as %v", name, explained)
 		}
 	}
+}
+
+// named puts the ids of a world's rows into a breach.
+func (w *world) named(ctx context.Context) *strings.Replacer {
+	driver, other, phone := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), newID()
+	w.must(addNumber(ctx, w.as, w.staff, phone, "+14155550123"))
+	must(openSession(ctx, w.as, w.staff, "old hash"))
+	ids := map[string]uuid.UUID{
+		"$w": w.tenant, "$new": newID(), "$staff": w.staff.UserID, "$hub": w.hub.UserID, "$phone": phone,
+		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account, "$driver": driver.DriverID, "$other": other.DriverID,
+		"$pickup": w.assigned(ctx, driver), "$draft": w.pickup(ctx), "$submitted": w.submitted(ctx),
+		"$patient": w.patient(ctx), "$appointment": newID(),
+	}
+	must(w.owner.Exec(ctx, "UPDATE patients SET external_id = 'p' WHERE id = $1", ids["$patient"]))
+	w.appointment(ctx, ids["$appointment"], ids["$patient"], w.facility)
+	var pairs []string
+	// $draft before $driver, and so on: none is another's beginning.
+	for _, name := range slices.Sorted(maps.Keys(ids)) {
+		pairs = append(pairs, name, "'"+ids[name].String()+"'::uuid")
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // breach runs the statement and undoes it.

@@ -42,3 +42,8 @@ func HashOf(t Token) []byte {
 
 // Attempts is how often a write that would win by now is tried.
 const Attempts = attempts
+
+// SendDrafts sends the statement, whatever it will be refused for.
+func (s *Store) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
+	return s.flushDrafts(ctx, []batch{{drafts, v}})
+}

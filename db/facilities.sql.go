@@ -109,10 +109,10 @@ WHERE f.tenant_id = $1
     AND CASE $3::user_role
         WHEN 'admin' THEN true
         WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN EXISTS (
-            SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $4::uuid
-                AND role_sees_pickup('driver', p.status, p.driver_id, $4))
+        WHEN 'driver' THEN f.id IN (
+            SELECT p.facility_id
+            FROM pickups AS p
+            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id, $4::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $5)
@@ -156,10 +156,10 @@ WHERE f.tenant_id = $1
     AND CASE $2::user_role
         WHEN 'admin' THEN true
         WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN EXISTS (
-            SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $3::uuid
-                AND role_sees_pickup('driver', p.status, p.driver_id, $3))
+        WHEN 'driver' THEN f.id IN (
+            SELECT p.facility_id
+            FROM pickups AS p
+            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id, $3::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $4)

@@ -45,7 +45,7 @@ func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) 
 		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		CreatedTo: time.Now().Add(time.Hour), BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 200,
 	})) {
-		ids = append(ids, p.ID)
+		ids = append(ids, p.Pickup.ID)
 	}
 	return ids
 }

@@ -2,13 +2,13 @@ package db
 
 import (
 	"context"
-	"errors"
 	"math"
-	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 )
 
 // Draft asks for one pickup.
@@ -33,6 +33,11 @@ type Draft struct {
 // Refused with IDReused, FacilityNotFound, AccountNotFound, PatientNotFound or ValidationFailed, the
 // Error's Item saying which.
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
+	for i, d := range drafts {
+		if field := d.refusedField(); field != "" {
+			return nil, 0, &Error{Code: ValidationFailed, Field: field, Item: i}
+		}
+	}
 	for range attempts {
 		rows, err := s.create(ctx, batch{drafts, v})
 		created += len(rows)
@@ -42,7 +47,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 		// An id met by a request that came at the same time is explained like one
 		// that was there before.
 		if err != nil && !violates(err, "pickups_pkey") {
-			return nil, 0, refusedDraft(drafts, err)
+			return nil, 0, Explain(err)
 		}
 		known, err := s.explainDrafts(ctx, v, drafts)
 		if err != nil {
@@ -87,23 +92,29 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 	return known, nil
 }
 
-var uuids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-
-// refusedDraft finds the draft that a CHECK refused. PostgreSQL names the row, not
-// the item: its detail, which goes nowhere else, begins with the row's two keys.
-func refusedDraft(drafts []Draft, err error) error {
-	refused := Explain(err)
-	var server *pgconn.PgError
-	if refused.Code != ValidationFailed || !errors.As(err, &server) {
-		return refused
+// refusedField is the field that a CHECK of pickups would refuse, else "". The CHECKs stay
+// behind it, but what meets one is an error in the server's log, and of a batch
+// PostgreSQL does not say which item it was.
+func (d Draft) refusedField() string {
+	blank := func(text string) bool { return strings.Trim(text, " ") == "" }
+	within := func(at *float64, most float64) bool { return at == nil || *at >= -most && *at <= most }
+	switch {
+	case d.PriceCents < 0 || d.PriceCents > 1<<53-1:
+		return "price_cents"
+	case blank(d.PickupAddress) || utf8.RuneCountInString(d.PickupAddress) > 500:
+		return "pickup_address"
+	case blank(d.DropoffAddress) || utf8.RuneCountInString(d.DropoffAddress) > 500:
+		return "dropoff_address"
+	case !within(d.PickupLatitude, 90):
+		return "pickup_latitude"
+	case !within(d.PickupLongitude, 180) || (d.PickupLatitude == nil) != (d.PickupLongitude == nil):
+		return "pickup_longitude"
+	case d.WindowStart != nil && d.WindowEnd != nil && d.WindowStart.UnixMicro() >= d.WindowEnd.UnixMicro(): // as they are stored
+		return "window_end"
+	case utf8.RuneCountInString(d.Note) > 2000:
+		return "note"
 	}
-	keys := uuids.FindAllString(server.Detail, 2)
-	for i, d := range drafts {
-		if len(keys) == 2 && keys[1] == d.ID.String() {
-			refused.Item = i
-		}
-	}
-	return refused
+	return ""
 }
 
 // batch are drafts of which all are made or none, for their viewer.
@@ -178,6 +189,20 @@ func (s *Store) GetOne(ctx context.Context, v Viewer, id uuid.UUID) (Pickup, err
 		return Pickup{}, refuse(NotFound, "")
 	}
 	return p.row.Pickup, nil
+}
+
+// ListPickups gives the newest pickups that the viewer sees, each with whether there are
+// more than MaxRows.
+func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
+	return New(replanning{s.db}).ListPickups(ctx, p)
+}
+
+// replanning has each statement planned for its arguments: the plan for any arguments, to
+// which PostgreSQL turns after five times, cannot choose an index by what is asked for.
+type replanning struct{ DBTX }
+
+func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return r.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
 // getDrafts gives the pickups of the drafts, in their order.

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
 )
@@ -417,6 +422,36 @@ var pickupRules = []check{
 			refused(moving(w.hidden), db.NotFound),
 			moving(w.facility))
 	}},
+	{"EditPickup", "an edit meets a constraint of the row", func(ctx context.Context, w *world) error {
+		at, one := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 1.0
+		id := w.pickup(ctx, func(d *db.Draft) {
+			d.WindowStart, d.PickupLatitude, d.PickupLongitude = &at, &one, &one
+		})
+		version := int64(1)
+		edit := func(set func(*db.EditPickupParams)) error {
+			ask := db.EditPickupParams{TenantID: w.tenant, ID: id, Version: version, ViewerID: w.staff.UserID}
+			set(&ask)
+			_, err := w.EditPickup(ctx, ask)
+			if err == nil {
+				version++
+			}
+			return err
+		}
+		end := func(at time.Time) func(*db.EditPickupParams) {
+			return func(p *db.EditPickupParams) { p.SetWindowEnd, p.WindowEnd = true, &at }
+		}
+		start := func(at *time.Time) func(*db.EditPickupParams) {
+			return func(p *db.EditPickupParams) { p.SetWindowStart, p.WindowStart = true, at }
+		}
+		none := func(p *db.EditPickupParams) { p.SetPickupLatitude = true }
+		late := at.Add(2 * time.Hour)
+		// No row, and no error of PostgreSQL's.
+		return first(
+			unmatched(edit(end(at))), edit(end(at.Add(time.Hour))), unmatched(edit(start(&late))), edit(start(nil)), edit(start(&at)),
+			unmatched(edit(none)),
+			edit(func(p *db.EditPickupParams) { none(p); p.SetPickupLongitude = true }),
+			unmatched(edit(func(p *db.EditPickupParams) { p.SetPickupLongitude, p.PickupLongitude = true, &one })))
+	}},
 }
 
 func (w *world) moving(ctx context.Context, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) act {
@@ -434,6 +469,14 @@ func created(ctx context.Context, s *db.Store, v db.Viewer, drafts []db.Draft) e
 		}
 	}
 	return nil
+}
+
+// unmatched says whether a statement found no row, and met no constraint.
+func unmatched(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return fmt.Errorf("got %v, want no row", err)
 }
 
 func editPickup(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version, cents int64) error {
@@ -533,4 +576,70 @@ func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 			t.Fatalf("the balance is %d, want %d", got, balance)
 		}
 	}
+}
+
+// What a CHECK would refuse is refused before the statement, of a batch with its item: no
+// such draft is sent. The CHECKs refuse the same, for the same field.
+func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	at, one, nan := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 1.0, math.NaN()
+	far, farther := 91.0, 181.0
+	within := at.Add(900 * time.Nanosecond) // the same, as it is stored
+	offline := db.StoreOver(nowhere{}, func(q db.DBTX) db.DBTX { return q })
+	for what, c := range map[string]struct {
+		field string
+		edit  func(*db.Draft)
+	}{
+		"a price below nothing":  {"price_cents", costing(-1)},
+		"a price over the most":  {"price_cents", costing(1 << 53)},
+		"a blank address":        {"pickup_address", func(d *db.Draft) { d.PickupAddress = "  " }},
+		"a long address":         {"pickup_address", func(d *db.Draft) { d.PickupAddress = strings.Repeat("ü", 501) }},
+		"no address to go to":    {"dropoff_address", func(d *db.Draft) { d.DropoffAddress = "" }},
+		"a long one":             {"dropoff_address", func(d *db.Draft) { d.DropoffAddress = strings.Repeat("x", 501) }},
+		"a latitude off earth":   {"pickup_latitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &far, &one }},
+		"a longitude off earth":  {"pickup_longitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &one, &farther }},
+		"a latitude alone":       {"pickup_longitude", func(d *db.Draft) { d.PickupLatitude = &one }},
+		"a longitude alone":      {"pickup_longitude", func(d *db.Draft) { d.PickupLongitude = &one }},
+		"a window of no time":    {"window_end", func(d *db.Draft) { d.WindowStart, d.WindowEnd = &at, &within }},
+		"a window the wrong way": {"window_end", func(d *db.Draft) { d.WindowStart, d.WindowEnd = &within, &at }},
+		"a long note":            {"note", func(d *db.Draft) { d.Note = strings.Repeat("ü", 2001) }},
+		"no number":              {"pickup_latitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &nan, &one }},
+	} {
+		_, _, err := offline.CreateDrafts(ctx, w.staff, []db.Draft{w.draft(), w.draft(c.edit)})
+		var refusal *db.Error
+		if !errors.As(err, &refusal) || refusal.Code != db.ValidationFailed || refusal.Field != c.field || refusal.Item != 1 {
+			t.Errorf("%s: got %v", what, err)
+		}
+		if what == "no number" { // to the statement, it is none
+			continue
+		}
+		_, err = w.SendDrafts(ctx, w.staff, []db.Draft{w.draft(c.edit)})
+		if refusal := db.Explain(err); err == nil || refusal.Code != db.ValidationFailed || refusal.Field != c.field {
+			t.Errorf("%s: the statement gave %v", what, err)
+		}
+	}
+	if err := created(ctx, w.Store, w.staff, []db.Draft{w.draft(func(d *db.Draft) {
+		d.PickupAddress, d.Note = strings.Repeat("ü", 500), strings.Repeat("ü", 2000)
+		end := at.Add(time.Microsecond)
+		d.WindowStart, d.WindowEnd = &at, &end
+	})}); err != nil {
+		t.Errorf("the longest: %v", err)
+	}
+}
+
+// nowhere is a database that nobody may ask.
+type nowhere struct{ db.DBTX }
+
+func (nowhere) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return nil, errors.New("a statement was sent")
+}
+
+func (nowhere) QueryRow(context.Context, string, ...any) pgx.Row {
+	return failing{errors.New("a statement was sent")}
+}
+
+func (nowhere) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, errors.New("a statement was sent")
 }

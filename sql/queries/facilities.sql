@@ -12,10 +12,10 @@ WHERE f.tenant_id = @tenant_id
     AND CASE @viewer_role::user_role
         WHEN 'admin' THEN true
         WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN EXISTS (
-            SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
-                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
+        WHEN 'driver' THEN f.id IN (
+            SELECT p.facility_id
+            FROM pickups AS p
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -27,10 +27,10 @@ WHERE f.tenant_id = @tenant_id
     AND CASE @viewer_role::user_role
         WHEN 'admin' THEN true
         WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN EXISTS (
-            SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
-                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
+        WHEN 'driver' THEN f.id IN (
+            SELECT p.facility_id
+            FROM pickups AS p
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)

@@ -105,21 +105,46 @@ WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id));
 
+-- The newest pickups that the viewer sees; what is shown of patients is recorded, and
+-- whether there is more is all that is told of the next one. In a status they are read by
+-- the index of statuses, whose order the rows have, however many PostgreSQL thinks there
+-- are: under row level security it has no statistics of an enum. It is to be planned for
+-- its arguments (Store.ListPickups).
 -- name: ListPickups :many
-SELECT p.*
-FROM pickups AS p
-WHERE p.tenant_id = @tenant_id
-    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
-    AND (sqlc.narg('status')::pickup_status IS NULL OR p.status = sqlc.narg('status'))
-    AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
-    AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
-    AND p.created_at >= @created_from::timestamptz
-    AND p.created_at < @created_to::timestamptz
-    AND (p.created_at, p.id) < (@before_created_at::timestamptz, @before_id::uuid)
-ORDER BY p.created_at DESC, p.id DESC
-LIMIT @max_rows::int;
+WITH found AS MATERIALIZED (
+    SELECT p.*
+    FROM pickups AS p
+    WHERE p.tenant_id = @tenant_id
+        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
+        AND (sqlc.narg('status')::pickup_status IS NULL
+            -- A status that the role does not see leaves nothing to read.
+            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id, @viewer_driver_id))
+            AND (p.status, p.created_at) >= (sqlc.narg('status'), @created_from::timestamptz)
+            AND (p.status, p.created_at) < (sqlc.narg('status'), @created_to::timestamptz)
+            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz, @before_id::uuid))
+        AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
+        AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
+        AND p.created_at >= @created_from
+        AND p.created_at < @created_to
+        AND (p.created_at, p.id) < (@before_created_at, @before_id)
+    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC
+    LIMIT 1 + @max_rows::int
+), shown AS MATERIALIZED (
+    SELECT f.*
+    FROM found AS f
+    ORDER BY f.created_at DESC, f.id DESC
+    LIMIT @max_rows::int
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id, 'list-pickups'
+    FROM shown AS s
+    WHERE s.patient_id IS NOT NULL
+)
+SELECT sqlc.embed(pickups), ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
+FROM shown AS pickups
+ORDER BY pickups.created_at DESC, pickups.id DESC;
 
 -- name: ListTransitions :many
 SELECT transition, before::text[] AS before, after, roles::text[] AS roles, has_driver
@@ -700,6 +725,29 @@ SELECT EXISTS (
         AND d.located_at IS NOT NULL
 );
 
+-- What an edit that matched no row is held against, read afresh; nothing of the patient.
+-- name: ExplainEditPickup :one
+SELECT
+    p.version,
+    p.status,
+    ((CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
+        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
+    (num_nulls(
+        CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
+        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
+    (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))::boolean AS facility_found,
+    (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
+        SELECT FROM patient_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))::boolean AS patient_found
+FROM pickups AS p
+WHERE p.tenant_id = @tenant_id
+    AND p.id = @id
+    AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid);
+
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: a pickup is edited after it was submitted
 -- name: EditPickup :one
@@ -721,6 +769,12 @@ WHERE p.tenant_id = @tenant_id
     AND p.id = @id
     AND p.version = @version
     AND p.status = 'DRAFT'
+    -- As the row's constraints have it, which would put an error into the server's log.
+    AND (CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
+        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE
+    AND num_nulls(
+        CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
+        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1
     AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
