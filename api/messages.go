@@ -26,7 +26,7 @@ type listMessagesInput struct {
 }
 
 func (a *server) listMessages(ctx context.Context, v db.Viewer, in *listMessagesInput) (*ListOf[Message], error) {
-	if _, err := a.store.GetOne(ctx, v, in.PickupID); err != nil {
+	if err := a.store.SeesPickup(ctx, v, in.PickupID); err != nil {
 		return nil, err
 	}
 	rows, err := a.store.ListMessages(ctx, db.ListMessagesParams{

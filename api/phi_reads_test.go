@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -36,7 +38,7 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 			t.Errorf("got %v", item)
 		}
 	}
-	if want := []string{"get-pickup-patient", "list-patients", "get-patient"}; !slices.Equal(operations, want) {
+	if want := []string{"get-pickup-patient", "list-patients", "get-patient", "edit-pickup"}; !slices.Equal(operations, want) {
 		t.Errorf("got %v, want %v", operations, want)
 	}
 	first := s.do(s.admin, "GET", path+"/reads?limit=2", nil).want(200)
@@ -61,7 +63,7 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	pickup := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": path[len("/v1/patients/"):]})).want(201).header.Get("Location")
 	s.feed(s.staff, []object{newRecord(1)}).want(200)
 	appointments := "/v1/appointments?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + s.facility.String()
-	paths := []string{path, "/v1/patients", pickup + "/patient", appointments}
+	paths := []string{path, "/v1/patients", pickup + "/patient", appointments, pickup, "/v1/pickups"}
 	for _, path := range paths {
 		s.do(s.staff, "GET", path, nil).want(200)
 	}
@@ -71,5 +73,57 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 			t.Errorf("%s: %s", path, a)
 		}
 	}
-	s.do(s.staff, "GET", pickup, nil).want(200)
+	for request, body := range map[string]any{"PATCH " + pickup: object{"note": "Ring"}, "POST " + pickup + "/submit": nil} {
+		method, path, _ := strings.Cut(request, " ")
+		if a := s.do(s.staff, method, path, body, "If-Match", `"1"`).refused(500, "internal"); noCanary(a.body) != nil {
+			t.Errorf("%s: %s", request, a)
+		}
+	}
+}
+
+// Every answer that shows a pickup which names a patient is recorded with its operation,
+// and no other.
+func TestPickupsThatNameAPatientAreRecorded(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := s.patient()
+	body := with(s.newPickup(), object{"id": newID(), "patient_id": path[len("/v1/patients/"):]})
+	want := map[string]int{}
+	did := func(operation string, times int, a *answer) *answer {
+		t.Helper()
+		if want[operation] += times; want[operation] == 0 {
+			delete(want, operation)
+		}
+		if got := s.reads(path); !maps.Equal(got, want) {
+			t.Fatalf("after %s: recorded are %v, want %v", a.request, got, want)
+		}
+		return a
+	}
+	made := did("create-pickup", 1, s.do(s.staff, "POST", "/v1/pickups", body).fresh(201))
+	pickup := made.header.Get("Location")
+	did("create-pickup", 1, s.do(s.staff, "POST", "/v1/pickups", body).replayed())
+	did("create-pickups", 2, s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": []object{
+		with(body, object{"id": newID()}), with(body, object{"id": newID()}), s.newPickup()}}).want(201))
+	did("list-pickups", 1, s.do(s.staff, "GET", "/v1/pickups", nil).want(200))
+	did("list-pickups", 0, s.do(s.stranger, "GET", "/v1/pickups", nil).want(200))
+	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // the batch's last, for nobody
+	did("edit-pickup", 1, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).want(200))
+	did("edit-pickup", 0, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).refused(412, "stale_version"))
+	did("submit-pickup", 1, s.do(s.staff, "POST", pickup+"/submit", nil, "Idempotency-Key", "s").fresh(200))
+	did("submit-pickup", 1, s.do(s.staff, "POST", pickup+"/submit", nil, "Idempotency-Key", "s").replayed())
+	did("submit-pickup", 0, s.do(s.staff, "POST", pickup+"/submit", nil).refused(409, "illegal_transition"))
+	did("assign-pickup", 1, s.do(s.dispatcher, "POST", pickup+"/assign", object{"driver_id": s.driverID}).want(200))
+	for _, u := range []*user{s.admin, s.dispatcher, s.staff, s.tenant.driver} {
+		did("get-pickup", 1, s.do(u, "GET", pickup, nil).want(200))
+	}
+	for _, u := range []*user{s.stranger, s.hub, s.rival, s.foreign.admin} {
+		did("get-pickup", 0, s.do(u, "GET", pickup, nil).refused(404, "not_found"))
+	}
+	for _, of := range []string{"/events", "/messages"} {
+		did("", 0, s.do(s.staff, "GET", pickup+of, nil).want(200))
+	}
+	did("get-pickup", 0, s.do(s.staff, "GET", s.pickup(), nil).want(200))
+	did("collect-pickup", 1, s.do(s.tenant.driver, "POST", pickup+"/collect", nil).want(200))
+	did("receive-pickup", 1, s.do(s.hub, "POST", pickup+"/receive", nil).want(200)) // where to, which is the patient's home
+	did("list-pickups", 1, s.do(s.hub, "GET", "/v1/pickups", nil).want(200))
 }

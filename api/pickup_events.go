@@ -50,7 +50,7 @@ func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
 }
 
 func (a *server) listPickupEvents(ctx context.Context, v db.Viewer, in *listPickupEventsInput) (*ListOf[db.PickupEvent], error) {
-	if _, err := a.store.GetOne(ctx, v, in.PickupID); err != nil {
+	if err := a.store.SeesPickup(ctx, v, in.PickupID); err != nil {
 		return nil, err
 	}
 	rows, err := a.store.ListPickupEvents(ctx, db.ListPickupEventsParams{

@@ -112,6 +112,7 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	seen := map[uuid.UUID]bool{}
 	for i, item := range in.Body.Items {
 		drafts[i] = item.draft(v)
+		drafts[i].Operation = "create-pickups"
 		if seen[drafts[i].ID] {
 			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
 		}
@@ -254,8 +255,8 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 	if err != nil {
 		return nil, err
 	}
-	shown := pickupFor(v.Role, row)
-	return &Row[Pickup]{pickupTag(v.Role, row.Version), &shown}, nil
+	shown := pickupFor(v.Role, row.Pickup)
+	return &Row[Pickup]{pickupTag(v.Role, shown.Version), &shown}, nil
 }
 
 // explainEditPickup says why an edit matched no row, from a fresh read.

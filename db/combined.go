@@ -4,7 +4,8 @@ import "github.com/google/uuid"
 
 // combined are the requests that share statements with others of their kind.
 //
-// Statements that name patients are not among them: each serves one viewer. Nor is
+// Statements that read patients are not among them: each serves one viewer. Those that
+// record that a pickup named one are, each record being its own viewer's. Nor is
 // dispatch (see there), whose combiner is always off.
 type combined struct {
 	submits, assigns, moves, dispatches *combiner[move, found[Moved]]

@@ -103,7 +103,7 @@ var patientRules = []check{
 			return err
 		}
 		w.disallow(ctx, id, w.facility)
-		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 1))
+		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 2)) // and the create
 	}},
 	{"CreatePickups", "a pickup is for a patient whom its maker does not see", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)

@@ -50,20 +50,38 @@ func (q *Queries) FindTenantsWithNewEvents(ctx context.Context, arg FindTenantsW
 }
 
 const getMovedPickup = `-- name: GetMovedPickup :one
+WITH told AS MATERIALIZED (
+    SELECT
+        p.tenant_id,
+        p.id,
+        p.patient_id,
+        coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+            OR $1 = 'staff' AND EXISTS (
+                SELECT FROM facility_viewers AS v
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false) AS seen,
+        e.transition,
+        e.after AS event_after,
+        e.version AS event_version,
+        e.created_at AS event_created_at
+    FROM pickup_events AS e
+    JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+    WHERE e.tenant_id = $4
+        AND e.id = $5
+        AND e.actor_id = $3::uuid
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT t.tenant_id, t.patient_id, $3, t.transition::text || '-pickup'
+    FROM told AS t
+    WHERE t.patient_id IS NOT NULL AND t.seen
+)
 SELECT
     p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
-    coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
-        OR $1 = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false)::boolean AS seen,
-    e.after AS event_after,
-    e.version AS event_version,
-    e.created_at AS event_created_at
-FROM pickup_events AS e
-JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = $4
-    AND e.id = $5
-    AND e.actor_id = $3::uuid
+    t.seen::boolean AS seen,
+    t.event_after::pickup_status AS event_after,
+    t.event_version::bigint AS event_version,
+    t.event_created_at::timestamptz AS event_created_at
+FROM told AS t
+JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id
 `
 
 type GetMovedPickupParams struct {
@@ -77,13 +95,14 @@ type GetMovedPickupParams struct {
 type GetMovedPickupRow struct {
 	Pickup         Pickup       `json:"pickup"`
 	Seen           bool         `json:"seen"`
-	EventAfter     PickupStatus `doc:"The status after" json:"event_after"`
-	EventVersion   int64        `doc:"The pickup's version after the transition" example:"1" json:"event_version"`
-	EventCreatedAt time.Time    `doc:"When it was created" json:"event_created_at"`
+	EventAfter     PickupStatus `json:"event_after"`
+	EventVersion   int64        `json:"event_version"`
+	EventCreatedAt time.Time    `json:"event_created_at"`
 }
 
 // What an event did: the pickup that it moved, as it is now, and whether its maker still
 // sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
+// What it shows of a patient is recorded.
 func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (GetMovedPickupRow, error) {
 	row := q.db.QueryRow(ctx, getMovedPickup,
 		arg.ViewerRole,

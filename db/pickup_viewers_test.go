@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -304,5 +305,34 @@ func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 	}
 	if tried < 10 {
 		t.Errorf("%d statements ask who sees a pickup", tried)
+	}
+}
+
+// What GetPickups reads by hand is the whole row.
+func TestAPickupIsReadWhole(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := openUnchecked(t).world(ctx)
+	at, end, one, note := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2030, 1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
+	patient := w.patient(ctx)
+	id := w.pickup(ctx, func(d *db.Draft) {
+		d.PatientID, d.Note, d.WindowStart, d.WindowEnd, d.PickupLatitude, d.PickupLongitude = &patient, note, &at, &end, &one, &one
+	})
+	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
+	must(w.owner.Exec(ctx, "ALTER TABLE pickups DISABLE TRIGGER USER"))
+	must(w.owner.Exec(ctx, "UPDATE pickups SET status = 'CANCELED', charged_cents = 0, refunded_cents = price_cents, cancel_reason = 'why' WHERE id = $1", id))
+	row := must(pgx.CollectExactlyOneRow(must(w.owner.Query(ctx, "SELECT * FROM pickups WHERE id = $1", id)), pgx.RowToStructByPos[db.Pickup]))
+	got := must(w.GetOne(ctx, w.staff, id))
+	if !reflect.DeepEqual(got, row) {
+		t.Errorf("got %+v, want %+v", got, row)
+	}
+	fields, unset := reflect.ValueOf(got), 0
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			unset++
+		}
+	}
+	if unset > 2 { // driver_id and charged_cents
+		t.Errorf("%d members are not set: this proves nothing of them", unset)
 	}
 }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strings"
@@ -26,6 +27,7 @@ type Draft struct {
 	WindowEnd       *time.Time
 	Note            string // "" for none
 	Digest          []byte // of the request, to know a repeat
+	Operation       string // of the API, for the record of the patients shown; "": create-pickup
 }
 
 // CreateDrafts makes pickups, all or none, and gives them in the order asked. created
@@ -157,11 +159,12 @@ func (s *Store) flushDrafts(ctx context.Context, asks []batch) ([][]Pickup, erro
 			p.RequestDigests = append(p.RequestDigests, d.Digest)
 		}
 	}
+	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
 	rows, err := s.CreatePickups(ctx, p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
-		i := place[key{r.TenantID, r.ID}]
-		made[i] = append(made[i], r)
+		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
+		made[i] = append(made[i], r.Pickup)
 	}
 	return made, err
 }
@@ -173,22 +176,38 @@ func (s *Store) resolveDrafts(ctx context.Context, b batch) ([]Pickup, error) {
 	return one(s.flushDrafts(ctx, []batch{b}))
 }
 
-// seen asks for a pickup, for its viewer.
+func operationOf(drafts []Draft) string { return cmp.Or(drafts[0].Operation, "create-pickup") }
+
+// seen asks for a pickup, for its viewer, to show it in the answer of an operation, or
+// with "" to look at it alone.
 type seen struct {
-	id     uuid.UUID
-	viewer Viewer
+	id        uuid.UUID
+	viewer    Viewer
+	operation string
 }
 
-// GetOne gives a pickup that the viewer may see, else NotFound.
+// SeesPickup says whether the viewer may see the pickup: nil, or NotFound. Nothing of it
+// is shown, or recorded as shown.
+func (s *Store) SeesPickup(ctx context.Context, v Viewer, id uuid.UUID) error {
+	_, err := s.getOne(ctx, seen{id, v, ""})
+	return err
+}
+
+// GetOne gives a pickup that the viewer may see, else NotFound, to show it in the answer
+// of get-pickup: where it names a patient, that is recorded.
 func (s *Store) GetOne(ctx context.Context, v Viewer, id uuid.UUID) (Pickup, error) {
-	p, err := s.pickups.do(ctx, seen{id, v})
+	return s.getOne(ctx, seen{id, v, "get-pickup"})
+}
+
+func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
+	p, err := s.pickups.do(ctx, ask)
 	if err != nil {
 		return Pickup{}, Explain(err)
 	}
 	if !p.is {
 		return Pickup{}, refuse(NotFound, "")
 	}
-	return p.row.Pickup, nil
+	return p.row.pickup(), nil
 }
 
 // ListPickups gives the newest pickups that the viewer sees, each with whether there are
@@ -205,9 +224,39 @@ func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	return r.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
+// pickup is the row of pickups in what GetPickups reads.
+func (r GetPickupsRow) pickup() Pickup {
+	return Pickup{
+		TenantID:        r.TenantID,
+		ID:              r.ID,
+		Status:          r.Status,
+		PreviousStatus:  r.PreviousStatus,
+		FacilityID:      r.FacilityID,
+		AccountID:       r.AccountID,
+		RequestedBy:     r.RequestedBy,
+		DriverID:        r.DriverID,
+		PriceCents:      r.PriceCents,
+		ChargedCents:    r.ChargedCents,
+		RefundedCents:   r.RefundedCents,
+		PickupAddress:   r.PickupAddress,
+		PickupLatitude:  r.PickupLatitude,
+		PickupLongitude: r.PickupLongitude,
+		DropoffAddress:  r.DropoffAddress,
+		WindowStart:     r.WindowStart,
+		WindowEnd:       r.WindowEnd,
+		Note:            r.Note,
+		CancelReason:    r.CancelReason,
+		Version:         r.Version,
+		RequestDigest:   r.RequestDigest,
+		CreatedAt:       r.CreatedAt,
+		UpdatedAt:       r.UpdatedAt,
+		PatientID:       r.PatientID,
+	}
+}
+
 // getDrafts gives the pickups of the drafts, in their order.
 func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pickup, error) {
-	rows, err := s.flushSeen(ctx, each(drafts, func(d Draft) seen { return seen{d.ID, v} }))
+	rows, err := s.flushSeen(ctx, each(drafts, func(d Draft) seen { return seen{d.ID, v, operationOf(drafts)} }))
 	if err != nil {
 		return nil, Explain(err)
 	}
@@ -216,7 +265,7 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 		if !r.is {
 			return nil, refuse(NotFound, "")
 		}
-		pickups[i] = r.row.Pickup
+		pickups[i] = r.row.pickup()
 	}
 	return pickups, nil
 }
@@ -228,6 +277,7 @@ func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsR
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
 		ViewerRoles:     each(asks, func(a seen) string { return string(a.viewer.Role) }),
 		ViewerDriverIds: each(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
+		Operations:      each(asks, func(a seen) string { return a.operation }),
 	})
 	return inPlace(asks, rows, func(r GetPickupsRow) int64 { return r.Asked }), err
 }

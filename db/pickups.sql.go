@@ -67,7 +67,7 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
         l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -85,6 +85,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'assign-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -250,22 +255,29 @@ WITH asked AS (
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
+), created AS (
+    INSERT INTO pickups (
+        tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
+        pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
+        note, request_digest)
+    SELECT
+        a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
+        nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
+        a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
+        nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
+        nullif(a.note, ''), a.request_digest
+    FROM asked AS a
+    WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
+        AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
+    ORDER BY a.tenant_id, a.id
+    RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT c.tenant_id, c.patient_id, c.requested_by, $18::text
+    FROM created AS c
+    WHERE c.patient_id IS NOT NULL
 )
-INSERT INTO pickups (
-    tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
-    pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
-    note, request_digest)
-SELECT
-    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
-    nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
-    a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
-    nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
-    nullif(a.note, ''), a.request_digest
-FROM asked AS a
-WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
-    AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
-ORDER BY a.tenant_id, a.id
-RETURNING tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM created AS pickups
 `
 
 type CreatePickupsParams struct {
@@ -286,17 +298,23 @@ type CreatePickupsParams struct {
 	WindowEnds       []time.Time `json:"window_ends"`
 	Notes            []string    `json:"notes"`
 	RequestDigests   [][]byte    `json:"request_digests"`
+	Operation        string      `json:"operation"`
+}
+
+type CreatePickupsRow struct {
+	Pickup Pickup `json:"pickup"`
 }
 
 // Pickups as drafts, all of a batch or none: where one names a facility that its
 // requester does not see, or such a patient, an account that is not there, or an id
 // that belongs to another request, none is inserted, and a fresh read tells which. Those that were
 // inserted by an earlier try of the same request are left as they are. Absent values
-// are the zero of their type: ”, NaN, the year 1, the nil uuid.
+// are the zero of their type: ”, NaN, the year 1, the nil uuid. The answer shows the
+// patients that they name, which is recorded.
 // Closes: a retried request makes a second pickup
 // Closes: a batch is half made
 // Closes: two batches insert the same ids crosswise
-func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([]Pickup, error) {
+func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([]CreatePickupsRow, error) {
 	rows, err := q.db.Query(ctx, createPickups,
 		arg.Batches,
 		arg.TenantIds,
@@ -315,39 +333,40 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 		arg.WindowEnds,
 		arg.Notes,
 		arg.RequestDigests,
+		arg.Operation,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Pickup{}
+	items := []CreatePickupsRow{}
 	for rows.Next() {
-		var i Pickup
+		var i CreatePickupsRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.Status,
-			&i.PreviousStatus,
-			&i.FacilityID,
-			&i.AccountID,
-			&i.RequestedBy,
-			&i.DriverID,
-			&i.PriceCents,
-			&i.ChargedCents,
-			&i.RefundedCents,
-			&i.PickupAddress,
-			&i.PickupLatitude,
-			&i.PickupLongitude,
-			&i.DropoffAddress,
-			&i.WindowStart,
-			&i.WindowEnd,
-			&i.Note,
-			&i.CancelReason,
-			&i.Version,
-			&i.RequestDigest,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PatientID,
+			&i.Pickup.TenantID,
+			&i.Pickup.ID,
+			&i.Pickup.Status,
+			&i.Pickup.PreviousStatus,
+			&i.Pickup.FacilityID,
+			&i.Pickup.AccountID,
+			&i.Pickup.RequestedBy,
+			&i.Pickup.DriverID,
+			&i.Pickup.PriceCents,
+			&i.Pickup.ChargedCents,
+			&i.Pickup.RefundedCents,
+			&i.Pickup.PickupAddress,
+			&i.Pickup.PickupLatitude,
+			&i.Pickup.PickupLongitude,
+			&i.Pickup.DropoffAddress,
+			&i.Pickup.WindowStart,
+			&i.Pickup.WindowEnd,
+			&i.Pickup.Note,
+			&i.Pickup.CancelReason,
+			&i.Pickup.Version,
+			&i.Pickup.RequestDigest,
+			&i.Pickup.CreatedAt,
+			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 		); err != nil {
 			return nil, err
 		}
@@ -404,7 +423,7 @@ WITH locked AS MATERIALIZED (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
         $6::uuid AS event_id, $7::uuid AS message_id, l.text,
         coalesce(role_sees_pickup($1::user_role, m.status, m.driver_id, NULL), false) AS seen
     FROM moved AS m
@@ -422,6 +441,11 @@ WITH locked AS MATERIALIZED (
         w.tenant_id, w.event_id, w.id, w.version, 'dispatch', $8::uuid, w.previous_status, w.status, w.driver_id,
         nullif($5::text, ''), $9::bytea
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, $8, 'dispatch-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -545,41 +569,49 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 }
 
 const editPickup = `-- name: EditPickup :one
-UPDATE pickups AS p
-SET facility_id = coalesce($1, p.facility_id),
-    account_id = coalesce($2, p.account_id),
-    patient_id = CASE WHEN $3::boolean THEN $4 ELSE p.patient_id END,
-    price_cents = coalesce($5, p.price_cents),
-    pickup_address = coalesce($6, p.pickup_address),
-    pickup_latitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_latitude END,
-    pickup_longitude = CASE WHEN $9::boolean THEN $10 ELSE p.pickup_longitude END,
-    dropoff_address = coalesce($11, p.dropoff_address),
-    window_start = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END,
-    window_end = CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END,
-    note = CASE WHEN $16::boolean THEN $17 ELSE p.note END,
-    version = p.version + 1,
-    updated_at = now()
-WHERE p.tenant_id = $18
-    AND p.id = $19
-    AND p.version = $20
-    AND p.status = 'DRAFT'
-    -- As the row's constraints have it, which would put an error into the server's log.
-    AND (CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END
-        < CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END) IS NOT FALSE
-    AND num_nulls(
-        CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_latitude END,
-        CASE WHEN $9::boolean THEN $10::float8 ELSE p.pickup_longitude END) <> 1
-    AND EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $21)
-    -- A facility or a patient that the editor does not see is one that is not there.
-    AND ($1::uuid IS NULL OR EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $1 AND v.user_id = $21))
-    AND ($4::uuid IS NULL OR EXISTS (
-        SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $4 AND v.user_id = $21))
-RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+WITH edited AS (
+    UPDATE pickups AS p
+    SET facility_id = coalesce($1, p.facility_id),
+        account_id = coalesce($2, p.account_id),
+        patient_id = CASE WHEN $3::boolean THEN $4 ELSE p.patient_id END,
+        price_cents = coalesce($5, p.price_cents),
+        pickup_address = coalesce($6, p.pickup_address),
+        pickup_latitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN $9::boolean THEN $10 ELSE p.pickup_longitude END,
+        dropoff_address = coalesce($11, p.dropoff_address),
+        window_start = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END,
+        window_end = CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END,
+        note = CASE WHEN $16::boolean THEN $17 ELSE p.note END,
+        version = p.version + 1,
+        updated_at = now()
+    WHERE p.tenant_id = $18
+        AND p.id = $19
+        AND p.version = $20
+        AND p.status = 'DRAFT'
+        -- As the row's constraints have it, which would put an error into the server's log.
+        AND (CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END
+            < CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END) IS NOT FALSE
+        AND num_nulls(
+            CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_latitude END,
+            CASE WHEN $9::boolean THEN $10::float8 ELSE p.pickup_longitude END) <> 1
+        AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $21)
+        -- A facility or a patient that the editor does not see is one that is not there.
+        AND ($1::uuid IS NULL OR EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = $1 AND v.user_id = $21))
+        AND ($4::uuid IS NULL OR EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = $4 AND v.user_id = $21))
+    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT e.tenant_id, e.patient_id, $21, 'edit-pickup'
+    FROM edited AS e
+    WHERE e.patient_id IS NOT NULL
+)
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id FROM edited AS pickups
 `
 
 type EditPickupParams struct {
@@ -606,9 +638,13 @@ type EditPickupParams struct {
 	ViewerID           uuid.UUID  `format:"uuid" json:"viewer_id"`
 }
 
+type EditPickupRow struct {
+	Pickup Pickup `json:"pickup"`
+}
+
 // Closes: an edit clobbers another that it has not seen
 // Closes: a pickup is edited after it was submitted
-func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (Pickup, error) {
+func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (EditPickupRow, error) {
 	row := q.db.QueryRow(ctx, editPickup,
 		arg.FacilityID,
 		arg.AccountID,
@@ -632,32 +668,32 @@ func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (Pickup,
 		arg.Version,
 		arg.ViewerID,
 	)
-	var i Pickup
+	var i EditPickupRow
 	err := row.Scan(
-		&i.TenantID,
-		&i.ID,
-		&i.Status,
-		&i.PreviousStatus,
-		&i.FacilityID,
-		&i.AccountID,
-		&i.RequestedBy,
-		&i.DriverID,
-		&i.PriceCents,
-		&i.ChargedCents,
-		&i.RefundedCents,
-		&i.PickupAddress,
-		&i.PickupLatitude,
-		&i.PickupLongitude,
-		&i.DropoffAddress,
-		&i.WindowStart,
-		&i.WindowEnd,
-		&i.Note,
-		&i.CancelReason,
-		&i.Version,
-		&i.RequestDigest,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.PatientID,
+		&i.Pickup.TenantID,
+		&i.Pickup.ID,
+		&i.Pickup.Status,
+		&i.Pickup.PreviousStatus,
+		&i.Pickup.FacilityID,
+		&i.Pickup.AccountID,
+		&i.Pickup.RequestedBy,
+		&i.Pickup.DriverID,
+		&i.Pickup.PriceCents,
+		&i.Pickup.ChargedCents,
+		&i.Pickup.RefundedCents,
+		&i.Pickup.PickupAddress,
+		&i.Pickup.PickupLatitude,
+		&i.Pickup.PickupLongitude,
+		&i.Pickup.DropoffAddress,
+		&i.Pickup.WindowStart,
+		&i.Pickup.WindowEnd,
+		&i.Pickup.Note,
+		&i.Pickup.CancelReason,
+		&i.Pickup.Version,
+		&i.Pickup.RequestDigest,
+		&i.Pickup.CreatedAt,
+		&i.Pickup.UpdatedAt,
+		&i.Pickup.PatientID,
 	)
 	return i, err
 }
@@ -840,39 +876,61 @@ func (q *Queries) ExplainEditPickup(ctx context.Context, arg ExplainEditPickupPa
 }
 
 const explainTransition = `-- name: ExplainTransition :one
+WITH now AS MATERIALIZED (
+    SELECT
+        p.tenant_id,
+        p.id,
+        p.patient_id,
+        coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+            OR v.user_id IS NOT NULL, false) AS seen,
+        coalesce(e.after, p.status) AS event_after,
+        coalesce(e.version, p.version) AS event_version,
+        coalesce(e.created_at, p.updated_at) AS event_created_at,
+        $1 = ANY (t.roles) AS role_may,
+        p.status = ANY (t.before) AS legal_now,
+        c.balance_cents >= p.price_cents AS affordable_now,
+        e.id IS NOT NULL AS key_used,
+        coalesce(e.transition = t.transition AND e.request_digest = $3::bytea, false) AS same_request
+    FROM pickups AS p
+    JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
+    JOIN pickup_transitions AS t ON t.transition = $4::transition_name
+    LEFT JOIN pickup_events AS e
+        ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $5::text
+    LEFT JOIN LATERAL (
+        SELECT w.user_id
+        FROM facility_viewers AS w
+        WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = $6::uuid
+        LIMIT 1
+    ) AS v ON true
+    WHERE p.tenant_id = $7
+        AND p.id = $8
+        AND (role_sees_pickup($1, p.status, p.driver_id, $2) OR v.user_id IS NOT NULL
+            OR e.actor_id = $6 AND e.transition = t.transition AND e.request_digest = $3)
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT n.tenant_id, n.patient_id, $6, ($4::transition_name)::text || '-pickup'
+    FROM now AS n
+    WHERE n.patient_id IS NOT NULL AND n.role_may AND n.same_request AND n.seen
+)
 SELECT
     p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
-    coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
-        OR v.user_id IS NOT NULL, false)::boolean AS seen,
-    coalesce(e.after, p.status) AS event_after,
-    coalesce(e.version, p.version)::bigint AS event_version,
-    coalesce(e.created_at, p.updated_at)::timestamptz AS event_created_at,
-    ($1 = ANY (t.roles))::boolean AS role_may,
-    (p.status = ANY (t.before))::boolean AS legal_now,
-    (c.balance_cents >= p.price_cents)::boolean AS affordable_now,
+    s.seen::boolean AS seen,
+    s.event_after::pickup_status AS event_after,
+    s.event_version::bigint AS event_version,
+    s.event_created_at::timestamptz AS event_created_at,
+    s.role_may::boolean AS role_may,
+    s.legal_now::boolean AS legal_now,
+    s.affordable_now::boolean AS affordable_now,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
         WHERE p.status = ANY (n.before) AND $1::user_role = ANY (n.roles)
         ORDER BY n.transition
     )::text[] AS allowed,
-    (e.id IS NOT NULL)::boolean AS key_used,
-    coalesce(e.transition = t.transition AND e.request_digest = $3::bytea, false)::boolean AS same_request
-FROM pickups AS p
-JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
-JOIN pickup_transitions AS t ON t.transition = $4::transition_name
-LEFT JOIN pickup_events AS e
-    ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $5::text
-LEFT JOIN LATERAL (
-    SELECT w.user_id
-    FROM facility_viewers AS w
-    WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = $6::uuid
-    LIMIT 1
-) AS v ON true
-WHERE p.tenant_id = $7
-    AND p.id = $8
-    AND (role_sees_pickup($1, p.status, p.driver_id, $2) OR v.user_id IS NOT NULL
-        OR e.actor_id = $6 AND e.transition = t.transition AND e.request_digest = $3)
+    s.key_used::boolean AS key_used,
+    s.same_request::boolean AS same_request
+FROM now AS s
+JOIN pickups AS p ON p.tenant_id = s.tenant_id AND p.id = s.id
 `
 
 type ExplainTransitionParams struct {
@@ -889,7 +947,7 @@ type ExplainTransitionParams struct {
 type ExplainTransitionRow struct {
 	Pickup         Pickup       `json:"pickup"`
 	Seen           bool         `json:"seen"`
-	EventAfter     PickupStatus `doc:"The status after" json:"event_after"`
+	EventAfter     PickupStatus `json:"event_after"`
 	EventVersion   int64        `json:"event_version"`
 	EventCreatedAt time.Time    `json:"event_created_at"`
 	RoleMay        bool         `json:"role_may"`
@@ -904,7 +962,8 @@ type ExplainTransitionRow struct {
 // the fact, and they may have moved again. The event is the one that used this
 // Idempotency-Key before. No row: there is no such pickup for this viewer, nor an event
 // of theirs by this very request. Where there is such an event alone, since what they did
-// took the pickup from their sight, seen is false: they are told again what the event did.
+// took the pickup from their sight, seen is false: they are told again what the event did. What
+// a repeat shows of a patient is recorded.
 func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionParams) (ExplainTransitionRow, error) {
 	row := q.db.QueryRow(ctx, explainTransition,
 		arg.ViewerRole,
@@ -957,18 +1016,33 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 }
 
 const getPickups = `-- name: GetPickups :many
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, a.asked::bigint AS asked
-FROM unnest(
-    $1::uuid[],
-    $2::uuid[],
-    $3::uuid[],
-    ($4::text[])::user_role[],
-    $5::uuid[]
-) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, asked)
-JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+WITH seen AS MATERIALIZED (
+    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, a.asked, a.viewer_id, a.operation
+    FROM unnest(
+        $1::uuid[],
+        $2::uuid[],
+        $3::uuid[],
+        ($4::text[])::user_role[],
+        $5::uuid[],
+        $6::text[]
+    ) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.patient_id, s.viewer_id, s.operation
+    FROM seen AS s
+    WHERE s.patient_id IS NOT NULL AND s.operation <> ''
+)
+SELECT
+    s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
+    s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
+    s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.asked::bigint AS asked
+FROM seen AS s
 `
 
 type GetPickupsParams struct {
@@ -977,15 +1051,41 @@ type GetPickupsParams struct {
 	ViewerIds       []uuid.UUID `format:"uuid" json:"viewer_ids"`
 	ViewerRoles     []string    `json:"viewer_roles"`
 	ViewerDriverIds []uuid.UUID `format:"uuid" json:"viewer_driver_ids"`
+	Operations      []string    `json:"operations"`
 }
 
 type GetPickupsRow struct {
-	Pickup Pickup `json:"pickup"`
-	Asked  int64  `json:"asked"`
+	TenantID        uuid.UUID     `format:"uuid" json:"-"`
+	ID              uuid.UUID     `format:"uuid" json:"id"`
+	Status          PickupStatus  `json:"status"`
+	PreviousStatus  *PickupStatus `json:"previous_status"`
+	FacilityID      uuid.UUID     `format:"uuid" json:"facility_id"`
+	AccountID       uuid.UUID     `format:"uuid" json:"account_id"`
+	RequestedBy     uuid.UUID     `format:"uuid" json:"requested_by"`
+	DriverID        *uuid.UUID    `format:"uuid" json:"driver_id" nullable:"true"`
+	PriceCents      int64         `json:"price_cents"`
+	ChargedCents    int64         `json:"charged_cents"`
+	RefundedCents   int64         `json:"refunded_cents"`
+	PickupAddress   string        `json:"pickup_address"`
+	PickupLatitude  *float64      `json:"pickup_latitude"`
+	PickupLongitude *float64      `json:"pickup_longitude"`
+	DropoffAddress  string        `json:"dropoff_address"`
+	WindowStart     *time.Time    `json:"window_start" nullable:"true"`
+	WindowEnd       *time.Time    `json:"window_end" nullable:"true"`
+	Note            *string       `json:"note"`
+	CancelReason    *string       `json:"cancel_reason"`
+	Version         int64         `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	RequestDigest   []byte        `json:"-"`
+	CreatedAt       time.Time     `doc:"When it was created" json:"created_at"`
+	UpdatedAt       time.Time     `json:"updated_at"`
+	PatientID       *uuid.UUID    `format:"uuid" json:"patient_id" nullable:"true"`
+	Asked           int64         `json:"asked"`
 }
 
 // Pickups by key, each for its viewer: one that they may not see is one that is
-// not there. Asked counts from 1.
+// not there. Where an operation shows the pickup, not a mere look at it, and it names a patient,
+// that is recorded. Asked counts from 1. The columns are those of pickups: to read the rows
+// once more for sqlc.embed would take half as long again.
 func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPickupsRow, error) {
 	rows, err := q.db.Query(ctx, getPickups,
 		arg.TenantIds,
@@ -993,6 +1093,7 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPi
 		arg.ViewerIds,
 		arg.ViewerRoles,
 		arg.ViewerDriverIds,
+		arg.Operations,
 	)
 	if err != nil {
 		return nil, err
@@ -1002,30 +1103,30 @@ func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPi
 	for rows.Next() {
 		var i GetPickupsRow
 		if err := rows.Scan(
-			&i.Pickup.TenantID,
-			&i.Pickup.ID,
-			&i.Pickup.Status,
-			&i.Pickup.PreviousStatus,
-			&i.Pickup.FacilityID,
-			&i.Pickup.AccountID,
-			&i.Pickup.RequestedBy,
-			&i.Pickup.DriverID,
-			&i.Pickup.PriceCents,
-			&i.Pickup.ChargedCents,
-			&i.Pickup.RefundedCents,
-			&i.Pickup.PickupAddress,
-			&i.Pickup.PickupLatitude,
-			&i.Pickup.PickupLongitude,
-			&i.Pickup.DropoffAddress,
-			&i.Pickup.WindowStart,
-			&i.Pickup.WindowEnd,
-			&i.Pickup.Note,
-			&i.Pickup.CancelReason,
-			&i.Pickup.Version,
-			&i.Pickup.RequestDigest,
-			&i.Pickup.CreatedAt,
-			&i.Pickup.UpdatedAt,
-			&i.Pickup.PatientID,
+			&i.TenantID,
+			&i.ID,
+			&i.Status,
+			&i.PreviousStatus,
+			&i.FacilityID,
+			&i.AccountID,
+			&i.RequestedBy,
+			&i.DriverID,
+			&i.PriceCents,
+			&i.ChargedCents,
+			&i.RefundedCents,
+			&i.PickupAddress,
+			&i.PickupLatitude,
+			&i.PickupLongitude,
+			&i.DropoffAddress,
+			&i.WindowStart,
+			&i.WindowEnd,
+			&i.Note,
+			&i.CancelReason,
+			&i.Version,
+			&i.RequestDigest,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PatientID,
 			&i.Asked,
 		); err != nil {
 			return nil, err
@@ -1281,7 +1382,7 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by, m.patient_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -1322,6 +1423,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, w.transition::text || '-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -1522,7 +1628,7 @@ WITH asked AS (
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by, m.patient_id,
         f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text,
         coalesce(f.viewer_role = 'staff' OR role_sees_pickup(f.viewer_role, m.status, m.driver_id, f.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -1551,6 +1657,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'submit-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,

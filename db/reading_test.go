@@ -114,6 +114,6 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickups",
-		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"}, []uuid.UUID{uuid.Nil})
+		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"}, []uuid.UUID{uuid.Nil}, []string{"get-pickup"})
 	few(t, 100, "one pickup", custom, generic)
 }

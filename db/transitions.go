@@ -275,11 +275,11 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 	if errors.Is(refusal, errAgain) {
 		return refusal
 	}
-	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v}}))
+	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
 	switch {
 	case err != nil:
 		return Explain(err)
-	case !now.is || now.row.Pickup.Version != p.Version:
+	case !now.is || now.row.Version != p.Version:
 		return errAgain
 	}
 	return refusal

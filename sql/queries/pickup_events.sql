@@ -3,21 +3,40 @@ SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
 
 -- What an event did: the pickup that it moved, as it is now, and whether its maker still
 -- sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
+-- What it shows of a patient is recorded.
 -- name: GetMovedPickup :one
+WITH told AS MATERIALIZED (
+    SELECT
+        p.tenant_id,
+        p.id,
+        p.patient_id,
+        coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+            OR @viewer_role = 'staff' AND EXISTS (
+                SELECT FROM facility_viewers AS v
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id), false) AS seen,
+        e.transition,
+        e.after AS event_after,
+        e.version AS event_version,
+        e.created_at AS event_created_at
+    FROM pickup_events AS e
+    JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
+    WHERE e.tenant_id = @tenant_id
+        AND e.id = @event_id
+        AND e.actor_id = @viewer_id::uuid
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT t.tenant_id, t.patient_id, @viewer_id, t.transition::text || '-pickup'
+    FROM told AS t
+    WHERE t.patient_id IS NOT NULL AND t.seen
+)
 SELECT
     sqlc.embed(p),
-    coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
-        OR @viewer_role = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id), false)::boolean AS seen,
-    e.after AS event_after,
-    e.version AS event_version,
-    e.created_at AS event_created_at
-FROM pickup_events AS e
-JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = @tenant_id
-    AND e.id = @event_id
-    AND e.actor_id = @viewer_id::uuid;
+    t.seen::boolean AS seen,
+    t.event_after::pickup_status AS event_after,
+    t.event_version::bigint AS event_version,
+    t.event_created_at::timestamptz AS event_created_at
+FROM told AS t
+JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id;
 
 -- A pickup's events, for who may see the pickup: those that their role is told of, and a
 -- driver's login those since it was linked to them.

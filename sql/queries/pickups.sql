@@ -2,7 +2,8 @@
 -- requester does not see, or such a patient, an account that is not there, or an id
 -- that belongs to another request, none is inserted, and a fresh read tells which. Those that were
 -- inserted by an earlier try of the same request are left as they are. Absent values
--- are the zero of their type: '', NaN, the year 1, the nil uuid.
+-- are the zero of their type: '', NaN, the year 1, the nil uuid. The answer shows the
+-- patients that they name, which is recorded.
 -- Closes: a retried request makes a second pickup
 -- Closes: a batch is half made
 -- Closes: two batches insert the same ids crosswise
@@ -48,22 +49,29 @@ WITH asked AS (
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
+), created AS (
+    INSERT INTO pickups (
+        tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
+        pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
+        note, request_digest)
+    SELECT
+        a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
+        nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
+        a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
+        nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
+        nullif(a.note, ''), a.request_digest
+    FROM asked AS a
+    WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
+        AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
+    ORDER BY a.tenant_id, a.id
+    RETURNING *
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT c.tenant_id, c.patient_id, c.requested_by, @operation::text
+    FROM created AS c
+    WHERE c.patient_id IS NOT NULL
 )
-INSERT INTO pickups (
-    tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
-    pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
-    note, request_digest)
-SELECT
-    a.tenant_id, a.id, a.viewer_id, a.facility_id, a.account_id,
-    nullif(a.patient_id, '00000000-0000-0000-0000-000000000000'), a.price_cents,
-    a.pickup_address, nullif(a.pickup_latitude, 'NaN'), nullif(a.pickup_longitude, 'NaN'), a.dropoff_address,
-    nullif(a.window_start, '0001-01-01 00:00:00Z'), nullif(a.window_end, '0001-01-01 00:00:00Z'),
-    nullif(a.note, ''), a.request_digest
-FROM asked AS a
-WHERE a.batch NOT IN (SELECT b.batch FROM asked AS b WHERE b.ord NOT IN (SELECT c.ord FROM acceptable AS c))
-    AND NOT EXISTS (SELECT FROM known AS k WHERE k.tenant_id = a.tenant_id AND k.id = a.id)
-ORDER BY a.tenant_id, a.id
-RETURNING *;
+SELECT sqlc.embed(pickups) FROM created AS pickups;
 
 -- What became of the pickups asked for, in the order asked: the row where there is
 -- one, and what a new one could name. Read afresh after a create that fell short.
@@ -90,20 +98,37 @@ LEFT JOIN accounts AS c ON c.tenant_id = @tenant_id AND c.id = a.account_id
 ORDER BY a.ord;
 
 -- Pickups by key, each for its viewer: one that they may not see is one that is
--- not there. Asked counts from 1.
+-- not there. Where an operation shows the pickup, not a mere look at it, and it names a patient,
+-- that is recorded. Asked counts from 1. The columns are those of pickups: to read the rows
+-- once more for sqlc.embed would take half as long again.
 -- name: GetPickups :many
-SELECT sqlc.embed(p), a.asked::bigint AS asked
-FROM unnest(
-    @tenant_ids::uuid[],
-    @ids::uuid[],
-    @viewer_ids::uuid[],
-    (@viewer_roles::text[])::user_role[],
-    @viewer_driver_ids::uuid[]
-) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, asked)
-JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+WITH seen AS MATERIALIZED (
+    SELECT p.*, a.asked, a.viewer_id, a.operation
+    FROM unnest(
+        @tenant_ids::uuid[],
+        @ids::uuid[],
+        @viewer_ids::uuid[],
+        (@viewer_roles::text[])::user_role[],
+        @viewer_driver_ids::uuid[],
+        @operations::text[]
+    ) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id));
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT s.tenant_id, s.patient_id, s.viewer_id, s.operation
+    FROM seen AS s
+    WHERE s.patient_id IS NOT NULL AND s.operation <> ''
+)
+SELECT
+    s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
+    s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
+    s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    s.asked::bigint AS asked
+FROM seen AS s;
 
 -- The newest pickups that the viewer sees; what is shown of patients is recorded, and
 -- whether there is more is all that is told of the next one. In a status they are read by
@@ -229,7 +254,7 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by, m.patient_id,
         f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text,
         coalesce(f.viewer_role = 'staff' OR role_sees_pickup(f.viewer_role, m.status, m.driver_id, f.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -258,6 +283,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'submit-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -360,7 +390,7 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
         l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -378,6 +408,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'assign-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -467,7 +502,7 @@ WITH locked AS MATERIALIZED (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
         @event_id::uuid AS event_id, @message_id::uuid AS message_id, l.text,
         coalesce(role_sees_pickup(@viewer_role::user_role, m.status, m.driver_id, NULL), false) AS seen
     FROM moved AS m
@@ -485,6 +520,11 @@ WITH locked AS MATERIALIZED (
         w.tenant_id, w.event_id, w.id, w.version, 'dispatch', @viewer_id::uuid, w.previous_status, w.status, w.driver_id,
         nullif(@idempotency_key::text, ''), @request_digest::bytea
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, @viewer_id, 'dispatch-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -593,7 +633,7 @@ WITH asked AS (
     RETURNING p.*
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by, m.patient_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
@@ -634,6 +674,11 @@ WITH asked AS (
         w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, w.transition::text || '-pickup'
+    FROM won AS w
+    WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
         w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
@@ -672,41 +717,64 @@ JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id;
 -- the fact, and they may have moved again. The event is the one that used this
 -- Idempotency-Key before. No row: there is no such pickup for this viewer, nor an event
 -- of theirs by this very request. Where there is such an event alone, since what they did
--- took the pickup from their sight, seen is false: they are told again what the event did.
+-- took the pickup from their sight, seen is false: they are told again what the event did. What
+-- a repeat shows of a patient is recorded.
 -- name: ExplainTransition :one
+WITH now AS MATERIALIZED (
+    SELECT
+        p.tenant_id,
+        p.id,
+        p.patient_id,
+        coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+            OR v.user_id IS NOT NULL, false) AS seen,
+        coalesce(e.after, p.status) AS event_after,
+        coalesce(e.version, p.version) AS event_version,
+        coalesce(e.created_at, p.updated_at) AS event_created_at,
+        @viewer_role = ANY (t.roles) AS role_may,
+        p.status = ANY (t.before) AS legal_now,
+        c.balance_cents >= p.price_cents AS affordable_now,
+        e.id IS NOT NULL AS key_used,
+        coalesce(e.transition = t.transition AND e.request_digest = @request_digest::bytea, false) AS same_request
+    FROM pickups AS p
+    JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
+    JOIN pickup_transitions AS t ON t.transition = @transition::transition_name
+    LEFT JOIN pickup_events AS e
+        ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = @idempotency_key::text
+    LEFT JOIN LATERAL (
+        SELECT w.user_id
+        FROM facility_viewers AS w
+        WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = @viewer_id::uuid
+        LIMIT 1
+    ) AS v ON true
+    WHERE p.tenant_id = @tenant_id
+        AND p.id = @id
+        AND (role_sees_pickup(@viewer_role, p.status, p.driver_id, @viewer_driver_id) OR v.user_id IS NOT NULL
+            OR e.actor_id = @viewer_id AND e.transition = t.transition AND e.request_digest = @request_digest)
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT n.tenant_id, n.patient_id, @viewer_id, (@transition::transition_name)::text || '-pickup'
+    FROM now AS n
+    WHERE n.patient_id IS NOT NULL AND n.role_may AND n.same_request AND n.seen
+)
 SELECT
     sqlc.embed(p),
-    coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
-        OR v.user_id IS NOT NULL, false)::boolean AS seen,
-    coalesce(e.after, p.status) AS event_after,
-    coalesce(e.version, p.version)::bigint AS event_version,
-    coalesce(e.created_at, p.updated_at)::timestamptz AS event_created_at,
-    (@viewer_role = ANY (t.roles))::boolean AS role_may,
-    (p.status = ANY (t.before))::boolean AS legal_now,
-    (c.balance_cents >= p.price_cents)::boolean AS affordable_now,
+    s.seen::boolean AS seen,
+    s.event_after::pickup_status AS event_after,
+    s.event_version::bigint AS event_version,
+    s.event_created_at::timestamptz AS event_created_at,
+    s.role_may::boolean AS role_may,
+    s.legal_now::boolean AS legal_now,
+    s.affordable_now::boolean AS affordable_now,
     ARRAY(
         SELECT n.transition::text
         FROM pickup_transitions AS n
         WHERE p.status = ANY (n.before) AND @viewer_role::user_role = ANY (n.roles)
         ORDER BY n.transition
     )::text[] AS allowed,
-    (e.id IS NOT NULL)::boolean AS key_used,
-    coalesce(e.transition = t.transition AND e.request_digest = @request_digest::bytea, false)::boolean AS same_request
-FROM pickups AS p
-JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
-JOIN pickup_transitions AS t ON t.transition = @transition::transition_name
-LEFT JOIN pickup_events AS e
-    ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = @idempotency_key::text
-LEFT JOIN LATERAL (
-    SELECT w.user_id
-    FROM facility_viewers AS w
-    WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = @viewer_id::uuid
-    LIMIT 1
-) AS v ON true
-WHERE p.tenant_id = @tenant_id
-    AND p.id = @id
-    AND (role_sees_pickup(@viewer_role, p.status, p.driver_id, @viewer_driver_id) OR v.user_id IS NOT NULL
-        OR e.actor_id = @viewer_id AND e.transition = t.transition AND e.request_digest = @request_digest);
+    s.key_used::boolean AS key_used,
+    s.same_request::boolean AS same_request
+FROM now AS s
+JOIN pickups AS p ON p.tenant_id = s.tenant_id AND p.id = s.id;
 
 -- Why a driver was not given: not there, or busy with another pickup now.
 -- name: ExplainDriver :one
@@ -751,38 +819,46 @@ WHERE p.tenant_id = @tenant_id
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: a pickup is edited after it was submitted
 -- name: EditPickup :one
-UPDATE pickups AS p
-SET facility_id = coalesce(sqlc.narg('facility_id'), p.facility_id),
-    account_id = coalesce(sqlc.narg('account_id'), p.account_id),
-    patient_id = CASE WHEN @set_patient_id::boolean THEN sqlc.narg('patient_id') ELSE p.patient_id END,
-    price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
-    pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
-    pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
-    pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude') ELSE p.pickup_longitude END,
-    dropoff_address = coalesce(sqlc.narg('dropoff_address'), p.dropoff_address),
-    window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END,
-    window_end = CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END,
-    note = CASE WHEN @set_note::boolean THEN sqlc.narg('note') ELSE p.note END,
-    version = p.version + 1,
-    updated_at = now()
-WHERE p.tenant_id = @tenant_id
-    AND p.id = @id
-    AND p.version = @version
-    AND p.status = 'DRAFT'
-    -- As the row's constraints have it, which would put an error into the server's log.
-    AND (CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
-        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE
-    AND num_nulls(
-        CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
-        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1
-    AND EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-    -- A facility or a patient that the editor does not see is one that is not there.
-    AND (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))
-    AND (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
-        SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))
-RETURNING p.*;
+WITH edited AS (
+    UPDATE pickups AS p
+    SET facility_id = coalesce(sqlc.narg('facility_id'), p.facility_id),
+        account_id = coalesce(sqlc.narg('account_id'), p.account_id),
+        patient_id = CASE WHEN @set_patient_id::boolean THEN sqlc.narg('patient_id') ELSE p.patient_id END,
+        price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
+        pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
+        pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude') ELSE p.pickup_longitude END,
+        dropoff_address = coalesce(sqlc.narg('dropoff_address'), p.dropoff_address),
+        window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END,
+        window_end = CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END,
+        note = CASE WHEN @set_note::boolean THEN sqlc.narg('note') ELSE p.note END,
+        version = p.version + 1,
+        updated_at = now()
+    WHERE p.tenant_id = @tenant_id
+        AND p.id = @id
+        AND p.version = @version
+        AND p.status = 'DRAFT'
+        -- As the row's constraints have it, which would put an error into the server's log.
+        AND (CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
+            < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE
+        AND num_nulls(
+            CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
+            CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1
+        AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+        -- A facility or a patient that the editor does not see is one that is not there.
+        AND (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))
+        AND (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
+            SELECT FROM patient_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))
+    RETURNING p.*
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT e.tenant_id, e.patient_id, @viewer_id, 'edit-pickup'
+    FROM edited AS e
+    WHERE e.patient_id IS NOT NULL
+)
+SELECT sqlc.embed(pickups) FROM edited AS pickups;
