@@ -157,7 +157,7 @@ func (s *sender) move(names ...string) {
 			body = map[string]any{"driver_id": s.driver}
 		}
 		answer := s.send("POST", "/v1/pickups/"+m.pickup.String()+"/"+name, db.UserRoleDispatcher, body, "Idempotency-Key", m.key)
-		var p db.Pickup
+		var p struct{ Status db.PickupStatus }
 		if answer == nil || json.Unmarshal(answer, &p) != nil {
 			return
 		}
