@@ -72,6 +72,7 @@ const (
 	ErrorCodeAccountNotFound      ErrorCode = "account_not_found"
 	ErrorCodeBalanceTooLarge      ErrorCode = "balance_too_large"
 	ErrorCodeBodyTooLarge         ErrorCode = "body_too_large"
+	ErrorCodeConcurrencyLimit     ErrorCode = "concurrency_limit"
 	ErrorCodeDriverBusy           ErrorCode = "driver_busy"
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
@@ -118,6 +119,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeBalanceTooLarge:
 		return true
 	case ErrorCodeBodyTooLarge:
+		return true
+	case ErrorCodeConcurrencyLimit:
 		return true
 	case ErrorCodeDriverBusy:
 		return true
