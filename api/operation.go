@@ -114,7 +114,7 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
-	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
+	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)

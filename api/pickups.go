@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -56,8 +55,8 @@ type NewPickup struct {
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
 	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
-	WindowStart     *time.Time `json:"window_start,omitempty" doc:"The earliest time to come"`
-	WindowEnd       *time.Time `json:"window_end,omitempty" doc:"The latest time to come"`
+	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time to come"`
+	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time to come"`
 	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
@@ -66,14 +65,14 @@ func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	if n.PatientID != nil && *n.PatientID == uuid.Nil { // to a Draft it would look like none
 		return []error{problem(db.PatientNotFound, inBody(at, "patient_id"), "")}
 	}
-	return append(outOfTime(inBody(at, "window_start"), n.WindowStart), outOfTime(inBody(at, "window_end"), n.WindowEnd)...)
+	return nil
 }
 
 func (n NewPickup) draft(v db.Viewer) db.Draft {
 	return db.Draft{
 		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
 		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
-		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart, WindowEnd: n.WindowEnd, Note: n.Note,
+		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart.standard(), WindowEnd: n.WindowEnd.standard(), Note: n.Note,
 		Digest: digest(v, "create-pickup", n),
 	}
 }
@@ -139,31 +138,21 @@ type listPickupsInput struct {
 	CreatedRange
 }
 
-// CreatedRange is a range of the times of creation.
+// CreatedRange is a range of the times of creation. What is left zero was not sent.
 type CreatedRange struct {
-	CreatedFrom time.Time `query:"created_from" doc:"Only those created then or later"`
-	CreatedTo   time.Time `query:"created_to" doc:"Only those created before"`
-}
-
-// Resolve implements huma.Resolver. What is left zero was not sent.
-func (c *CreatedRange) Resolve(ctx huma.Context) (errs []error) {
-	for name, t := range map[string]*time.Time{"created_from": &c.CreatedFrom, "created_to": &c.CreatedTo} {
-		if ctx.Query(name) != "" {
-			errs = append(errs, outOfTime(name, t)...)
-		}
-	}
-	return errs
+	CreatedFrom Time `query:"created_from" doc:"Only those created then or later"`
+	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[db.Pickup], error) {
-	to := in.CreatedTo
+	to := in.CreatedTo.Time
 	if to.IsZero() {
 		to = beyond
 	}
 	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
-		CreatedFrom: in.CreatedFrom, CreatedTo: to,
+		CreatedFrom: in.CreatedFrom.Time, CreatedTo: to,
 		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
@@ -210,14 +199,9 @@ type PickupEdit struct {
 	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	PickupLatitude  Clearable[float64]   `json:"pickup_latitude,omitzero" minimum:"-90" maximum:"90"`
 	PickupLongitude Clearable[float64]   `json:"pickup_longitude,omitzero" minimum:"-180" maximum:"180"`
-	WindowStart     Clearable[time.Time] `json:"window_start,omitzero"`
-	WindowEnd       Clearable[time.Time] `json:"window_end,omitzero"`
+	WindowStart     Clearable[Time]      `json:"window_start,omitzero"`
+	WindowEnd       Clearable[Time]      `json:"window_end,omitzero"`
 	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
-}
-
-// Resolve implements huma.ResolverWithPath.
-func (e PickupEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return append(outOfTime(inBody(at, "window_start"), e.WindowStart.Value), outOfTime(inBody(at, "window_end"), e.WindowEnd.Value)...)
 }
 
 type editPickupInput struct {
@@ -235,8 +219,8 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
 		SetPickupLatitude: b.PickupLatitude.Sent, PickupLatitude: b.PickupLatitude.Value,
 		SetPickupLongitude: b.PickupLongitude.Sent, PickupLongitude: b.PickupLongitude.Value,
-		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value,
-		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value,
+		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value.standard(),
+		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value.standard(),
 		SetNote: b.Note.Sent, Note: b.Note.Value,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,15 +17,6 @@ import (
 
 	"waybill/db"
 )
-
-// outOfTime refuses a time that cannot be told again: in some time zone, the year has
-// more or less than four digits. The year 1, Go's zero, would look like no time.
-func outOfTime(field string, t *time.Time) []error {
-	if t == nil || t.Year() >= 1900 && t.Year() <= 9998 {
-		return nil
-	}
-	return []error{problem(db.ValidationFailed, field, field+": expected an RFC 3339 time between the years 1900 and 9998.")}
-}
 
 // inBody is the name of a member that a resolver of the body looks at.
 func inBody(at *huma.PathBuffer, name string) string {
@@ -65,8 +55,9 @@ func strictPath(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictIDs refuses an id in the path or the query in another form than one.
-func strictIDs(ctx huma.Context, next func(huma.Context)) {
+// strictForms refuses an id in the path or the query in another form than one, and a time
+// that parseTime does not take.
+func strictForms(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		value := ""
 		switch p.In {
@@ -82,6 +73,12 @@ func strictIDs(ctx huma.Context, next func(huma.Context)) {
 		if p.Schema.Format == "uuid" && p.In == "query" && isNil(value) {
 			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+anID+"."))
 			return
+		}
+		if p.Schema.Extensions["format"] == timeFormat && value != "" {
+			if wrong := wrongTime(value); wrong != "" {
+				writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+wrong+"."))
+				return
+			}
 		}
 	}
 	next(ctx)
