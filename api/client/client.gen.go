@@ -2001,7 +2001,7 @@ type ClientInterface interface {
 
 	// Readyz Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2972,7 +2972,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9018,7 +9018,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14165,7 +14165,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
