@@ -1329,6 +1329,10 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
         AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
@@ -1541,9 +1545,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1657,6 +1661,10 @@ export interface components {
         IdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
         };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -2475,6 +2483,15 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
         AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
             headers: {
@@ -2601,13 +2618,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2662,6 +2679,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem"];
             };
         };
         /** @description Conflict: illegal_transition */
@@ -2980,7 +3006,10 @@ export interface operations {
     "create-account": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3027,7 +3056,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3382,7 +3411,10 @@ export interface operations {
     "create-driver": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3429,7 +3461,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3595,7 +3627,10 @@ export interface operations {
     "create-facility": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3642,7 +3677,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3933,7 +3968,10 @@ export interface operations {
     "create-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3980,7 +4018,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4297,7 +4335,10 @@ export interface operations {
     "create-patient": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4344,7 +4385,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4637,7 +4678,10 @@ export interface operations {
     "create-pickup": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4685,7 +4729,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4694,7 +4738,10 @@ export interface operations {
     "create-pickups": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4734,7 +4781,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5499,7 +5546,10 @@ export interface operations {
     "create-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5546,7 +5596,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5749,7 +5799,10 @@ export interface operations {
     "add-phone-number": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user_id: string;
             };
@@ -5799,7 +5852,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
