@@ -72,7 +72,7 @@ var meanings = map[db.Code]meaning{
 		"The id was used for a request that differs from this one.",
 		"The same id with the same request is a safe retry. For a new request, take a new id."},
 	db.IdempotencyKeyReused: {422, "The Idempotency-Key belongs to another request",
-		"The Idempotency-Key was used for another transition of this pickup, or with another body.",
+		"The Idempotency-Key was used for another request: another transition of this pickup, or another body.",
 		"Take a new key for each thing that you want done, and keep it for its retries."},
 	db.IllegalTransition: {409, "The transition does not start here",
 		"The pickup is in a status where this transition does not start.",

@@ -48,10 +48,17 @@ type NewDriver struct {
 	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
 
-type createDriverInput struct{ Body NewDriver }
+type createDriverInput struct {
+	CreateKey
+	Body NewDriver
+}
 
 func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriverInput) (*Created[db.Driver], error) {
-	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-driver", in.Body)
+	b, d := in.Body, digest(v, "create-driver", in.Body)
+	id, err := in.newID(v, "create-driver", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
 		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,

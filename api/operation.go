@@ -49,8 +49,14 @@ var (
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
+	if _, ok := any(new(I)).(keyed); ok {
+		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
+	}
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		if k, ok := any(in).(keyed); ok {
+			err = k.ofKey(err)
+		}
 		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)

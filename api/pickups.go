@@ -68,19 +68,26 @@ func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return nil
 }
 
-func (n NewPickup) draft(v db.Viewer) db.Draft {
+func (n NewPickup) draft(v db.Viewer, id uuid.UUID) db.Draft {
 	return db.Draft{
-		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
+		ID: id, FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
 		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
 		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart.standard(), WindowEnd: n.WindowEnd.standard(), Note: n.Note,
 		Digest: digest(v, "create-pickup", n),
 	}
 }
 
-type createPickupInput struct{ Body NewPickup }
+type createPickupInput struct {
+	CreateKey
+	Body NewPickup
+}
 
 func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[db.Pickup], error) {
-	rows, made, err := a.store.CreateDrafts(ctx, v, []db.Draft{in.Body.draft(v)})
+	id, err := in.newID(v, "create-pickup", 0, in.Body.ID)
+	if err != nil {
+		return nil, err
+	}
+	rows, made, err := a.store.CreateDrafts(ctx, v, []db.Draft{in.Body.draft(v, id)})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +99,10 @@ type NewPickups struct {
 	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
 }
 
-type createPickupsInput struct{ Body NewPickups }
+type createPickupsInput struct {
+	CreateKey
+	Body NewPickups
+}
 
 // Pickups are those of a batch, in the order asked.
 type Pickups struct {
@@ -106,14 +116,9 @@ type pickupsOutput struct {
 }
 
 func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPickupsInput) (*pickupsOutput, error) {
-	drafts := make([]db.Draft, len(in.Body.Items))
-	seen := map[uuid.UUID]bool{}
-	for i, item := range in.Body.Items {
-		drafts[i] = item.draft(v)
-		if seen[drafts[i].ID] {
-			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
-		}
-		seen[drafts[i].ID] = true
+	drafts, err := in.drafts(v)
+	if err != nil {
+		return nil, err
 	}
 	rows, made, err := a.store.CreateDrafts(ctx, v, drafts)
 	var refused *db.Error
@@ -126,6 +131,32 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{rows}}
 	if made == 0 {
 		out.Status, out.Replayed = http.StatusOK, "true"
+	}
+	return out, nil
+}
+
+// drafts are those of a batch. With a key, each stands for the whole of it: the same
+// first items and others after them are another request.
+func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
+	out := make([]db.Draft, len(in.Body.Items))
+	seen := map[uuid.UUID]bool{}
+	var whole []byte
+	if in.Key != "" {
+		whole = digest(v, "create-pickups", in.Body)
+	}
+	for i, item := range in.Body.Items {
+		id, err := in.newID(v, "create-pickups", i, item.ID)
+		if err != nil {
+			return nil, err
+		}
+		if seen[id] {
+			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
+		}
+		seen[id] = true
+		out[i] = item.draft(v, id)
+		if whole != nil {
+			out[i].Digest = whole
+		}
 	}
 	return out, nil
 }

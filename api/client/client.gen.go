@@ -1334,6 +1334,12 @@ type ListAccountsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccountParams defines parameters for CreateAccount.
+type CreateAccountParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
 	// IfNoneMatch ETags that the client has: 304 if one of them is still good
@@ -1385,6 +1391,12 @@ type ListDriversParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateDriverParams defines parameters for CreateDriver.
+type CreateDriverParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
 	// IfNoneMatch ETags that the client has: 304 if one of them is still good
@@ -1404,6 +1416,12 @@ type ListFacilitiesParams struct {
 
 	// Cursor The next_cursor of the part before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateFacilityParams defines parameters for CreateFacility.
+type CreateFacilityParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetFacilityParams defines parameters for GetFacility.
@@ -1460,6 +1478,12 @@ type ListGroupsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateGroupParams defines parameters for CreateGroup.
+type CreateGroupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
 	// IfNoneMatch ETags that the client has: 304 if one of them is still good
@@ -1500,6 +1524,12 @@ type ListPatientsParams struct {
 
 	// FacilityID Only those that this facility sees
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
+}
+
+// CreatePatientParams defines parameters for CreatePatient.
+type CreatePatientParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetPatientParams defines parameters for GetPatient.
@@ -1554,6 +1584,18 @@ type ListPickupsParams struct {
 
 	// CreatedTo Only those created before
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
+}
+
+// CreatePickupParams defines parameters for CreatePickup.
+type CreatePickupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// CreatePickupsParams defines parameters for CreatePickups.
+type CreatePickupsParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // StreamPickupsParams defines parameters for StreamPickups.
@@ -1691,6 +1733,12 @@ type ListUsersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
 	// IfNoneMatch ETags that the client has: 304 if one of them is still good
@@ -1710,6 +1758,12 @@ type ListPhoneNumbersParams struct {
 
 	// Cursor The next_cursor of the part before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddPhoneNumberParams defines parameters for AddPhoneNumber.
+type AddPhoneNumberParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
@@ -2022,7 +2076,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccount Create an account
 	//
@@ -2033,7 +2087,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAccount Get an account
 	//
@@ -2147,7 +2201,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateDriver Create a driver
 	//
@@ -2158,7 +2212,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDriver Get a driver
 	//
@@ -2229,7 +2283,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateFacility Create a facility
 	//
@@ -2238,7 +2292,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFacility Get a facility
 	//
@@ -2341,7 +2395,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGroup Create a group
 	//
@@ -2352,7 +2406,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetGroup Get a group
 	//
@@ -2451,7 +2505,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePatient Create a patient
 	//
@@ -2462,7 +2516,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPatient Get a patient
 	//
@@ -2558,7 +2612,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickup Create a pickup
 	//
@@ -2569,7 +2623,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickupsWithBody Create up to 1,000 pickups
 	//
@@ -2580,7 +2634,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickups Create up to 1,000 pickups
 	//
@@ -2591,7 +2645,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamPickups Follow the pickups that you see
 	//
@@ -2824,7 +2878,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateUser Create a user
 	//
@@ -2833,7 +2887,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUser Get a user
 	//
@@ -2915,7 +2969,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPhoneNumber Add a phone number
 	//
@@ -2926,7 +2980,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RemovePhoneNumber Remove a phone number
 	//
@@ -3013,8 +3067,8 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3034,8 +3088,8 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequest(c.Server, body)
+func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3268,8 +3322,8 @@ func (c *Client) ListDrivers(ctx context.Context, params *ListDriversParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3289,8 +3343,8 @@ func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequest(c.Server, body)
+func (c *Client) CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3430,8 +3484,8 @@ func (c *Client) ListFacilities(ctx context.Context, params *ListFacilitiesParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3449,8 +3503,8 @@ func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequest(c.Server, body)
+func (c *Client) CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3662,8 +3716,8 @@ func (c *Client) ListGroups(ctx context.Context, params *ListGroupsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3683,8 +3737,8 @@ func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequest(c.Server, body)
+func (c *Client) CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3892,8 +3946,8 @@ func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3913,8 +3967,8 @@ func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequest(c.Server, body)
+func (c *Client) CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4109,8 +4163,8 @@ func (c *Client) ListPickups(ctx context.Context, params *ListPickupsParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4130,8 +4184,8 @@ func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequest(c.Server, body)
+func (c *Client) CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4151,8 +4205,8 @@ func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestB
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4172,8 +4226,8 @@ func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequest(c.Server, body)
+func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4655,8 +4709,8 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4674,8 +4728,8 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequest(c.Server, body)
+func (c *Client) CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4836,8 +4890,8 @@ func (c *Client) ListPhoneNumbers(ctx context.Context, userID openapi_types.UUID
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, contentType, body)
+func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4857,8 +4911,8 @@ func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_type
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequest(c.Server, userID, body)
+func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequest(c.Server, userID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5041,18 +5095,18 @@ func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Re
 }
 
 // NewCreateAccountRequest calls the generic CreateAccount builder with application/json body
-func NewCreateAccountRequest(server string, body CreateAccountJSONRequestBody) (*http.Request, error) {
+func NewCreateAccountRequest(server string, params *CreateAccountParams, body CreateAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAccountRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAccountRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAccountRequestWithBody constructs an http.Request for the CreateAccount method, with any body, and a specified content type
-func NewCreateAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAccountRequestWithBody(server string, params *CreateAccountParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5076,6 +5130,21 @@ func NewCreateAccountRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5566,18 +5635,18 @@ func NewListDriversRequest(server string, params *ListDriversParams) (*http.Requ
 }
 
 // NewCreateDriverRequest calls the generic CreateDriver builder with application/json body
-func NewCreateDriverRequest(server string, body CreateDriverJSONRequestBody) (*http.Request, error) {
+func NewCreateDriverRequest(server string, params *CreateDriverParams, body CreateDriverJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateDriverRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateDriverRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateDriverRequestWithBody constructs an http.Request for the CreateDriver method, with any body, and a specified content type
-func NewCreateDriverRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateDriverRequestWithBody(server string, params *CreateDriverParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5601,6 +5670,21 @@ func NewCreateDriverRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5828,18 +5912,18 @@ func NewListFacilitiesRequest(server string, params *ListFacilitiesParams) (*htt
 }
 
 // NewCreateFacilityRequest calls the generic CreateFacility builder with application/json body
-func NewCreateFacilityRequest(server string, body CreateFacilityJSONRequestBody) (*http.Request, error) {
+func NewCreateFacilityRequest(server string, params *CreateFacilityParams, body CreateFacilityJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateFacilityRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateFacilityRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateFacilityRequestWithBody constructs an http.Request for the CreateFacility method, with any body, and a specified content type
-func NewCreateFacilityRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateFacilityRequestWithBody(server string, params *CreateFacilityParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5863,6 +5947,21 @@ func NewCreateFacilityRequestWithBody(server string, contentType string, body io
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6300,18 +6399,18 @@ func NewListGroupsRequest(server string, params *ListGroupsParams) (*http.Reques
 }
 
 // NewCreateGroupRequest calls the generic CreateGroup builder with application/json body
-func NewCreateGroupRequest(server string, body CreateGroupJSONRequestBody) (*http.Request, error) {
+func NewCreateGroupRequest(server string, params *CreateGroupParams, body CreateGroupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateGroupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateGroupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateGroupRequestWithBody constructs an http.Request for the CreateGroup method, with any body, and a specified content type
-func NewCreateGroupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateGroupRequestWithBody(server string, params *CreateGroupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6335,6 +6434,21 @@ func NewCreateGroupRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6837,18 +6951,18 @@ func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Re
 }
 
 // NewCreatePatientRequest calls the generic CreatePatient builder with application/json body
-func NewCreatePatientRequest(server string, body CreatePatientJSONRequestBody) (*http.Request, error) {
+func NewCreatePatientRequest(server string, params *CreatePatientParams, body CreatePatientJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePatientRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePatientRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePatientRequestWithBody constructs an http.Request for the CreatePatient method, with any body, and a specified content type
-func NewCreatePatientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePatientRequestWithBody(server string, params *CreatePatientParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6872,6 +6986,21 @@ func NewCreatePatientRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -7367,18 +7496,18 @@ func NewListPickupsRequest(server string, params *ListPickupsParams) (*http.Requ
 }
 
 // NewCreatePickupRequest calls the generic CreatePickup builder with application/json body
-func NewCreatePickupRequest(server string, body CreatePickupJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupRequest(server string, params *CreatePickupParams, body CreatePickupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupRequestWithBody constructs an http.Request for the CreatePickup method, with any body, and a specified content type
-func NewCreatePickupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupRequestWithBody(server string, params *CreatePickupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7403,22 +7532,37 @@ func NewCreatePickupRequestWithBody(server string, contentType string, body io.R
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewCreatePickupsRequest calls the generic CreatePickups builder with application/json body
-func NewCreatePickupsRequest(server string, body CreatePickupsJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupsRequest(server string, params *CreatePickupsParams, body CreatePickupsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupsRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupsRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupsRequestWithBody constructs an http.Request for the CreatePickups method, with any body, and a specified content type
-func NewCreatePickupsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupsRequestWithBody(server string, params *CreatePickupsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7442,6 +7586,21 @@ func NewCreatePickupsRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8564,18 +8723,18 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 }
 
 // NewCreateUserRequest calls the generic CreateUser builder with application/json body
-func NewCreateUserRequest(server string, body CreateUserJSONRequestBody) (*http.Request, error) {
+func NewCreateUserRequest(server string, params *CreateUserParams, body CreateUserJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateUserRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateUserRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateUserRequestWithBody constructs an http.Request for the CreateUser method, with any body, and a specified content type
-func NewCreateUserRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateUserRequestWithBody(server string, params *CreateUserParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -8599,6 +8758,21 @@ func NewCreateUserRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8867,18 +9041,18 @@ func NewListPhoneNumbersRequest(server string, userID openapi_types.UUID, params
 }
 
 // NewAddPhoneNumberRequest calls the generic AddPhoneNumber builder with application/json body
-func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
+func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddPhoneNumberRequestWithBody(server, userID, "application/json", bodyReader)
+	return NewAddPhoneNumberRequestWithBody(server, userID, params, "application/json", bodyReader)
 }
 
 // NewAddPhoneNumberRequestWithBody constructs an http.Request for the AddPhoneNumber method, with any body, and a specified content type
-func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8909,6 +9083,21 @@ func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -9043,7 +9232,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// CreateAccountWithResponse Create an account
 	//
@@ -9054,7 +9243,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// GetAccountWithResponse Get an account
 	//
@@ -9178,7 +9367,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// CreateDriverWithResponse Create a driver
 	//
@@ -9189,7 +9378,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// GetDriverWithResponse Get a driver
 	//
@@ -9264,7 +9453,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// CreateFacilityWithResponse Create a facility
 	//
@@ -9273,7 +9462,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// GetFacilityWithResponse Get a facility
 	//
@@ -9384,7 +9573,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// CreateGroupWithResponse Create a group
 	//
@@ -9395,7 +9584,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// GetGroupWithResponse Get a group
 	//
@@ -9510,7 +9699,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// CreatePatientWithResponse Create a patient
 	//
@@ -9521,7 +9710,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// GetPatientWithResponse Get a patient
 	//
@@ -9631,7 +9820,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupWithResponse Create a pickup
 	//
@@ -9642,7 +9831,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupsWithBodyWithResponse Create up to 1,000 pickups
 	//
@@ -9653,7 +9842,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// CreatePickupsWithResponse Create up to 1,000 pickups
 	//
@@ -9664,7 +9853,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
@@ -9929,7 +10118,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// CreateUserWithResponse Create a user
 	//
@@ -9938,7 +10127,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// GetUserWithResponse Get a user
 	//
@@ -10026,7 +10215,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// AddPhoneNumberWithResponse Add a phone number
 	//
@@ -10037,7 +10226,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// RemovePhoneNumberWithResponse Remove a phone number
 	//
@@ -14202,8 +14391,8 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccountWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccountWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14219,8 +14408,8 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccount(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccount(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14415,8 +14604,8 @@ func (c *ClientWithResponses) ListDriversWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriverWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriverWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14432,8 +14621,8 @@ func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriver(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriver(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14549,8 +14738,8 @@ func (c *ClientWithResponses) ListFacilitiesWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacilityWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacilityWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14564,8 +14753,8 @@ func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacility(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacility(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14741,8 +14930,8 @@ func (c *ClientWithResponses) ListGroupsWithResponse(ctx context.Context, params
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14758,8 +14947,8 @@ func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14939,8 +15128,8 @@ func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatientWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatientWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14956,8 +15145,8 @@ func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatient(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatient(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15126,8 +15315,8 @@ func (c *ClientWithResponses) ListPickupsWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15143,8 +15332,8 @@ func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15160,8 +15349,8 @@ func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickupsWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickupsWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15177,8 +15366,8 @@ func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickups(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickups(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15592,8 +15781,8 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUserWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUserWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15607,8 +15796,8 @@ func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUser(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUser(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15743,8 +15932,8 @@ func (c *ClientWithResponses) ListPhoneNumbersWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15760,8 +15949,8 @@ func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumber(ctx, userID, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumber(ctx, userID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
