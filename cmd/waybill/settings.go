@@ -165,9 +165,10 @@ func (e *environment) text(into *string, name, variable, otherwise, usage string
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
-// secret is a text that -h must not show: what the environment says holds a password.
+// secret is a text that -h must not show: what the environment says holds a password. As a
+// flag it is shown by ps to whoever uses the machine.
 func (e *environment) secret(into *string, name, variable, otherwise, usage string) {
-	e.text(into, name, variable, otherwise, usage)
+	e.text(into, name, variable, otherwise, usage+"; keep it out of flags, which ps shows")
 	e.flags.Lookup(name).DefValue = otherwise
 }
 
