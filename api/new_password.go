@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 )
 
 // minPassword is how many characters a password has at least.
@@ -59,7 +60,7 @@ var common = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-func isCommon(prepared string) bool { return common()[strings.ToLower(prepared)] }
+func isCommon(prepared string) bool { return common()[strings.ToLower(norm.NFKC.String(prepared))] }
 
 // HashPassword makes the hash of a new password, as create-user does, for a program that
 // has a terminal to ask for it. wrong says what keeps it from being one, "" if nothing does.
