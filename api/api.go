@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type Options struct {
 	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
+	// TrustedProxies are those whose X-Forwarded-For says where a request comes from.
+	TrustedProxies []netip.Prefix
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -51,6 +54,7 @@ type server struct {
 	log            *slog.Logger
 	lifetimes      db.Lifetimes
 	passwords      *passwords
+	trustedProxies []netip.Prefix
 	handlerTimeout time.Duration
 	bodyTimeout    time.Duration
 	feedIdle       time.Duration
@@ -112,7 +116,7 @@ func newServer(store *db.Store, o Options) *server {
 	if cost == 0 {
 		cost = bcrypt.DefaultCost
 	}
-	a.passwords = newPasswords(cost)
+	a.passwords, a.trustedProxies = newPasswords(cost), o.TrustedProxies
 	return a
 }
 

@@ -14,13 +14,12 @@ import (
 
 const createSession = `-- name: CreateSession :one
 WITH verified AS (
-    UPDATE users
-    SET failed_logins = 0, next_login_at = 'epoch'
+    SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
         AND password_hash = $3::text
-    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+    FOR NO KEY UPDATE
 ), swept AS (
     -- Theirs that nobody can use any more: the table does not grow with the logins.
     DELETE FROM sessions AS s
@@ -34,7 +33,7 @@ WITH verified AS (
     FROM verified
     RETURNING expires_at
 )
-SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at, opened.expires_at
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.version, users.request_digest, users.created_at, opened.expires_at
 FROM verified AS users, opened
 `
 
@@ -74,8 +73,6 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (C
 		&i.User.Active,
 		&i.User.PasswordHash,
 		&i.User.PasswordEpoch,
-		&i.User.FailedLogins,
-		&i.User.NextLoginAt,
 		&i.User.Version,
 		&i.User.RequestDigest,
 		&i.User.CreatedAt,
