@@ -801,7 +801,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -939,7 +939,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first.
+         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2200,15 +2200,20 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
         Pickup: {
-            /** Format: uuid */
-            account_id: string;
-            cancel_reason: string | null;
+            /**
+             * Format: uuid
+             * @description For admins, dispatchers and staff
+             */
+            account_id?: string;
+            /** @description For admins, dispatchers and staff */
+            cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now
+             * @description What is charged now. For admins, dispatchers and staff
              */
-            charged_cents: number;
+            charged_cents?: number;
             /**
              * Format: date-time
              * @description When it was created
@@ -2218,36 +2223,42 @@ export interface components {
              * Format: uuid
              * @description Set in ASSIGNED to DELIVERED, and in no other status
              */
-            driver_id: string | null;
-            dropoff_address: string;
+            driver_id?: string | null;
+            /** @description For who sees the pickup */
+            dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            note: string | null;
+            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know
+             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
              */
-            patient_id: string | null;
-            pickup_address: string;
+            patient_id?: string | null;
+            /** @description For who sees the pickup */
+            pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description Without a point, the facility's is used. For who sees the pickup
              */
-            pickup_latitude: number | null;
-            /** Format: double */
-            pickup_longitude: number | null;
+            pickup_latitude?: number | null;
+            /**
+             * Format: double
+             * @description For who sees the pickup
+             */
+            pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges
+             * @description What submit charges. For admins, dispatchers and staff
              */
-            price_cents: number;
+            price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back
+             * @description What cancel gave back. For admins, dispatchers and staff
              */
-            refunded_cents: number;
+            refunded_cents?: number;
             /**
              * Format: uuid
              * @description The user who created it
@@ -2265,10 +2276,16 @@ export interface components {
              * @example 1
              */
             version: number;
-            /** Format: date-time */
-            window_end: string | null;
-            /** Format: date-time */
-            window_start: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_end?: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_start?: string | null;
         };
         PickupEdit: {
             /** Format: uuid */
