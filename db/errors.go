@@ -60,6 +60,9 @@ type Error struct {
 	Status  PickupStatus
 	Allowed []string
 
+	// For Forbidden: the user's role or driver was changed while the write was under way.
+	Changed bool
+
 	cause error
 }
 
@@ -122,6 +125,12 @@ func explainServer(err *pgconn.PgError) *Error {
 		return &Error{Code: Overloaded, cause: concealed(err)}
 	case "0A000": // a cached plan of before a migration: gone after this error
 		return &Error{Code: Overloaded, cause: concealed(err)}
+	case sessionOver:
+		return &Error{Code: Unauthenticated, cause: concealed(err)}
+	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
+		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case notSeenAnyMore:
+		return &Error{Code: NotFound, cause: concealed(err)}
 	case "57014": // canceled: by statement_timeout, or because the caller went away
 		return &Error{Code: Timeout, cause: concealed(err)}
 	case "57P01", "57P02", "57P03": // shutting down, crashed, starting up

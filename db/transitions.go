@@ -27,6 +27,10 @@ type move struct {
 	eventID, entryID, messageID uuid.UUID
 }
 
+func (m move) by() Viewer { return m.viewer }
+
+func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
+
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
 // that an earlier request with the same key did. Whoever may not see the pickup is
 // refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
@@ -43,7 +47,8 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pic
 		}
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
-		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") {
+		// So is one that its viewer was not to see any more when it was made.
+		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") && !notSeen(err) {
 			return Pickup{}, false, Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
@@ -81,7 +86,7 @@ type moveFlush = func(context.Context, []move) ([]found[Pickup], error)
 
 func (s *Store) submitting(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.SubmitPickups(ctx, SubmitPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -94,7 +99,7 @@ func (s *Store) submitting(q *Queries) moveFlush {
 
 func (s *Store) assigning(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.AssignPickups(ctx, AssignPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -107,7 +112,7 @@ func (s *Store) assigning(q *Queries) moveFlush {
 
 func (s *Store) moving(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.MovePickups(ctx, MovePickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -122,7 +127,7 @@ func (s *Store) moving(q *Queries) moveFlush {
 // would take one driver twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Pickup], error) {
 	m := asks[0]
-	rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
+	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
 	})
