@@ -13,7 +13,10 @@ import (
 // of a patient whom v does not see: of them, nothing else is told.
 func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientParams) (_ Patient, replayed bool, err error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
-	q := s.writing(v, p.ID)
+	q, err := s.writing(v, p.ID)
+	if err != nil {
+		return Patient{}, false, err
+	}
 	for range attempts {
 		made, err := q.CreatePatient(ctx, p)
 		if err == nil {
@@ -66,7 +69,11 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 // a facility that v does not see.
 func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
-	edited, err := s.writing(v, p.ID).EditPatient(ctx, p)
+	q, err := s.writing(v, p.ID)
+	if err != nil {
+		return Patient{}, err
+	}
+	edited, err := q.EditPatient(ctx, p)
 	if err == nil {
 		return edited.Patient, nil
 	}

@@ -16,10 +16,11 @@ import (
 // nowhere is Unauthenticated.
 func (s *Store) As(v Viewer) *Queries { return New(s.viewing(v, nil)) }
 
-// writing gives the queries that write the patient: like As, and what the viewer does not
-// see after the write is refused (see notSeen).
-func (s *Store) writing(v Viewer, patientID uuid.UUID) *Queries {
-	return New(s.viewing(v, []queued{{confirmPatient, []any{v.TenantID, patientID, v.UserID}}}))
+// writing gives the queries that write the patient: like As, but what the viewer does not
+// see after the write is refused (see notSeen). Unauthenticated for who may not write.
+func (s *Store) writing(v Viewer, patientID uuid.UUID) (*Queries, error) {
+	after := []queued{{confirmPatient, []any{v.TenantID, patientID, v.UserID}}}
+	return New(s.viewing(v, after)), v.mayWrite()
 }
 
 // viewing sends each statement behind the viewer's setting.
