@@ -1357,13 +1357,13 @@ type CreateAccountParams struct {
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1414,13 +1414,13 @@ type CreateDriverParams struct {
 
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1441,13 +1441,13 @@ type CreateFacilityParams struct {
 
 // GetFacilityParams defines parameters for GetFacility.
 type GetFacilityParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1474,13 +1474,13 @@ type ListFlagsParams struct {
 
 // GetFlagParams defines parameters for GetFlag.
 type GetFlagParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1501,13 +1501,13 @@ type CreateGroupParams struct {
 
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1549,13 +1549,13 @@ type CreatePatientParams struct {
 
 // GetPatientParams defines parameters for GetPatient.
 type GetPatientParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1621,19 +1621,19 @@ type StreamPickupsParams struct {
 
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1642,7 +1642,7 @@ type AssignPickupParams struct {
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1651,7 +1651,7 @@ type CancelPickupParams struct {
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1660,7 +1660,7 @@ type CollectPickupParams struct {
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1669,7 +1669,7 @@ type DeliverPickupParams struct {
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1696,7 +1696,7 @@ type ListMessagesParams struct {
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1705,7 +1705,7 @@ type PackPickupParams struct {
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1714,7 +1714,7 @@ type ReceivePickupParams struct {
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1723,7 +1723,7 @@ type ReleasePickupParams struct {
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1732,7 +1732,7 @@ type ShipPickupParams struct {
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1756,13 +1756,13 @@ type CreateUserParams struct {
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 

@@ -3098,7 +3098,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3142,7 +3142,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3503,7 +3503,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3546,7 +3546,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3719,7 +3719,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3762,7 +3762,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3881,7 +3881,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3925,7 +3925,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4060,7 +4060,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4104,7 +4104,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4427,7 +4427,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4471,7 +4471,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4854,7 +4854,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4897,7 +4897,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4942,7 +4942,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4990,7 +4990,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5038,7 +5038,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5079,7 +5079,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5120,7 +5120,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5229,7 +5229,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5300,7 +5300,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5341,7 +5341,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5382,7 +5382,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5423,7 +5423,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5504,6 +5504,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5639,7 +5640,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5682,7 +5683,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5783,6 +5784,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["PasswordChanged"];
