@@ -20,7 +20,7 @@ WHERE tenant_id = $2
     AND id = $3
     AND active
     AND password_epoch = $4
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type ChangePasswordParams struct {
@@ -51,6 +51,8 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -62,7 +64,7 @@ const createUser = `-- name: CreateUser :one
 INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type CreateUserParams struct {
@@ -97,6 +99,8 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (User, e
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -113,7 +117,7 @@ WITH deactivated AS (
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
-    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 ), ended AS (
     UPDATE sessions AS s
     SET revoked_at = now()
@@ -122,7 +126,7 @@ WITH deactivated AS (
         AND s.user_id = d.id
         AND s.revoked_at IS NULL
 )
-SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.version, users.request_digest, users.created_at FROM deactivated AS users
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at FROM deactivated AS users
 `
 
 type DeactivateUserParams struct {
@@ -150,6 +154,8 @@ func (q *Queries) DeactivateUser(ctx context.Context, arg DeactivateUserParams) 
 		&i.User.Active,
 		&i.User.PasswordHash,
 		&i.User.PasswordEpoch,
+		&i.User.FailedLogins,
+		&i.User.NextLoginAt,
 		&i.User.Version,
 		&i.User.RequestDigest,
 		&i.User.CreatedAt,
@@ -167,7 +173,7 @@ WHERE tenant_id = $4
     AND id = $5
     AND version = $6
     AND ($7::user_role = 'admin' OR id = $8)
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type EditUserParams struct {
@@ -203,6 +209,8 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -234,7 +242,7 @@ func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow
 }
 
 const getUser = `-- name: GetUser :one
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND id = $2
     AND ($3::user_role IN ('admin', 'dispatcher') OR id = $4)
@@ -264,6 +272,8 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -272,7 +282,7 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND ($2::user_role IN ('admin', 'dispatcher') OR id = $3)
     AND (created_at, id) < ($4::timestamptz, $5::uuid)
@@ -314,6 +324,8 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 			&i.Active,
 			&i.PasswordHash,
 			&i.PasswordEpoch,
+			&i.FailedLogins,
+			&i.NextLoginAt,
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
