@@ -49,8 +49,14 @@ var (
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
+	if _, ok := any(new(I)).(keyed); ok {
+		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
+	}
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		if k, ok := any(in).(keyed); ok {
+			err = k.ofKey(err)
+		}
 		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)
@@ -114,7 +120,7 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
-	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
+	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)

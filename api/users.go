@@ -60,11 +60,17 @@ type NewUser struct {
 	Role     db.UserRole `json:"role"`
 }
 
-type createUserInput struct{ Body NewUser }
+type createUserInput struct {
+	CreateKey
+	Body NewUser
+}
 
 func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInput) (*Created[db.User], error) {
 	b := in.Body
-	id := idOr(b.ID)
+	id, err := in.newID(v, "create-user", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	hash, err := a.passwords.hash(ctx, v, "password", b.Password)
 	if err != nil {
 		return nil, err

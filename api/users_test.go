@@ -99,11 +99,13 @@ func TestEditsNeedTheVersionSeen(t *testing.T) {
 		edit().refused(428, "precondition_required", "If-Match")
 		edit("If-Match", "").refused(422, "validation_failed", "If-Match")
 		edit("If-Match", "*").refused(428, "precondition_required", "If-Match")
-		edit("If-Match", `"1", "2"`).refused(422, "validation_failed", "If-Match")
-		for _, tag := range []string{`"99"`, `1`, `"one"`, `W/` + seen.etag(), `""`, `"-1"`, `"1`, `"01"`, "\x22" + strings.Repeat("9", 400) + "\x22"} {
+		for _, tag := range []string{`"99"`, `W/"99"`, `"99-1"`, `"9223372036854775807"`} {
 			edit("If-Match", tag).refused(412, "stale_version", "If-Match")
 		}
-		changed := edit("If-Match", seen.etag()).want(200)
+		for _, tag := range notOurs {
+			edit("If-Match", tag).refused(422, "validation_failed", "If-Match")
+		}
+		changed := edit("If-Match", "W/"+seen.etag()).want(200) // as a proxy that compresses makes it
 		if changed.etag() == seen.etag() || changed.str("version") != "2" {
 			t.Errorf("%s: after the edit %s with ETag %s", path, changed, changed.etag())
 		}

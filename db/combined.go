@@ -7,7 +7,7 @@ import "github.com/google/uuid"
 // Statements that name patients are not among them: each serves one viewer. Nor is
 // dispatch (see there), whose combiner is always off.
 type combined struct {
-	submits, assigns, moves, dispatches *combiner[move, found[Pickup]]
+	submits, assigns, moves, dispatches *combiner[move, found[Moved]]
 
 	entries   *combiner[entry, found[LedgerEntry]]
 	drafts    *combiner[batch, []Pickup]
@@ -28,22 +28,22 @@ func combine(s *Store, oneByOne bool) combined {
 	mover := func(m move) uuid.UUID { return m.viewer.UserID }
 	skip := New(skipping{s.db})
 	return combined{
-		submits: &combiner[move, found[Pickup]]{
+		submits: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		assigns: &combiner[move, found[Pickup]]{
+		assigns: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, caller: mover,
 			keys: func(m move) []key {
 				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
 			},
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		moves: &combiner[move, found[Pickup]]{
+		moves: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		dispatches: &combiner[move, found[Pickup]]{off: true, flush: s.dispatch, resolve: s.resolveMove},
+		dispatches: &combiner[move, found[Moved]]{off: true, flush: s.dispatch, resolve: s.resolveMove},
 		entries: &combiner[entry, found[LedgerEntry]]{
 			off: oneByOne, flush: s.flushEntries, resolve: s.resolveEntry,
 			keys:    func(e entry) []key { return []key{{e.viewer.TenantID, e.ID}} },

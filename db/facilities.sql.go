@@ -111,7 +111,8 @@ WHERE f.tenant_id = $1
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $4::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $4::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, $4))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $5)
@@ -157,7 +158,8 @@ WHERE f.tenant_id = $1
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $3::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $3::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, $3))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $4)

@@ -53,11 +53,9 @@ const (
 		" WHERE v.tenant_id = f.tenant_id AND v.patient_id = f.patient_id AND v.user_id = $1::uuid)"
 	seesTheFacility = "EXISTS ( SELECT FROM facility_viewers AS v" +
 		" WHERE v.tenant_id = $3 AND v.facility_id = $4 AND v.user_id = $2)"
-	viewerRule = "CASE a.viewer_role WHEN 'admin' THEN true WHEN 'dispatcher' THEN true" +
-		" WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'" +
-		" WHEN 'driver' THEN p.driver_id = a.viewer_driver_id" +
-		" ELSE EXISTS ( SELECT FROM facility_viewers AS v" +
-		" WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id) END"
+	viewerRule = "(role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id)" +
+		" OR a.viewer_role = 'staff' AND EXISTS ( SELECT FROM facility_viewers AS v" +
+		" WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))"
 )
 
 var update = flag.Bool("update", false, "write testdata/guards.txt anew")

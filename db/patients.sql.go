@@ -259,7 +259,7 @@ WITH seen AS MATERIALIZED (
         AND k.id = $3
         AND CASE $1::user_role
             WHEN 'hub' THEN false
-            WHEN 'driver' THEN k.driver_id = $4::uuid AND k.status <> 'DELIVERED'
+            WHEN 'driver' THEN role_sees_pickup('driver', k.status, k.driver_id, $4::uuid)
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $5::uuid)
@@ -284,7 +284,7 @@ FROM seen AS s
 type GetPickupPatientParams struct {
 	ViewerRole     UserRole  `json:"viewer_role"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
+	PickupID       uuid.UUID `format:"uuid" json:"-"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
 	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 }

@@ -64,8 +64,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
+		registerTimes(conn.TypeMap())
 		return nil
 	}
+	dropReadOnlySessions(&config.ConnConfig.Config)
 	// A caller who goes away cancels the query on the server; the connection lives on.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}

@@ -72,6 +72,7 @@ const (
 	ErrorCodeAccountNotFound      ErrorCode = "account_not_found"
 	ErrorCodeBalanceTooLarge      ErrorCode = "balance_too_large"
 	ErrorCodeBodyTooLarge         ErrorCode = "body_too_large"
+	ErrorCodeConcurrencyLimit     ErrorCode = "concurrency_limit"
 	ErrorCodeDriverBusy           ErrorCode = "driver_busy"
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
@@ -119,6 +120,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeBalanceTooLarge:
 		return true
 	case ErrorCodeBodyTooLarge:
+		return true
+	case ErrorCodeConcurrencyLimit:
 		return true
 	case ErrorCodeDriverBusy:
 		return true
@@ -1107,37 +1110,48 @@ type PhoneNumber struct {
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Pickup defines model for Pickup.
+// Pickup Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone.
 type Pickup struct {
-	AccountID    openapi_types.UUID        `json:"account_id"`
-	CancelReason nullable.Nullable[string] `json:"cancel_reason"`
+	// AccountID For admins, dispatchers and staff
+	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// ChargedCents What is charged now
-	ChargedCents int64 `json:"charged_cents"`
+	// CancelReason For admins, dispatchers and staff
+	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
+
+	// ChargedCents What is charged now. For admins, dispatchers and staff
+	ChargedCents *int64 `json:"charged_cents,omitempty"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID Set in ASSIGNED to DELIVERED, and in no other status
-	DriverID       nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
-	DropoffAddress string                                `json:"dropoff_address"`
-	FacilityID     openapi_types.UUID                    `json:"facility_id"`
-	ID             openapi_types.UUID                    `json:"id"`
-	Note           nullable.Nullable[string]             `json:"note"`
+	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// PatientID Whom it is for; get-pickup-patient tells more to who may know
-	PatientID     nullable.Nullable[openapi_types.UUID] `json:"patient_id"`
-	PickupAddress string                                `json:"pickup_address"`
+	// DropoffAddress For who sees the pickup
+	DropoffAddress *string            `json:"dropoff_address,omitempty"`
+	FacilityID     openapi_types.UUID `json:"facility_id"`
+	ID             openapi_types.UUID `json:"id"`
 
-	// PickupLatitude Without a point, the facility's is used
-	PickupLatitude  nullable.Nullable[float64] `json:"pickup_latitude"`
-	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude"`
+	// Note For admins, dispatchers, staff, and the driver while it is theirs
+	Note nullable.Nullable[string] `json:"note,omitempty"`
 
-	// PriceCents What submit charges
-	PriceCents int64 `json:"price_cents"`
+	// PatientID Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
+	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// RefundedCents What cancel gave back
-	RefundedCents int64 `json:"refunded_cents"`
+	// PickupAddress For who sees the pickup
+	PickupAddress *string `json:"pickup_address,omitempty"`
+
+	// PickupLatitude Without a point, the facility's is used. For who sees the pickup
+	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude For who sees the pickup
+	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
+
+	// PriceCents What submit charges. For admins, dispatchers and staff
+	PriceCents *int64 `json:"price_cents,omitempty"`
+
+	// RefundedCents What cancel gave back. For admins, dispatchers and staff
+	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 
 	// RequestedBy The user who created it
 	RequestedBy openapi_types.UUID `json:"requested_by"`
@@ -1151,9 +1165,13 @@ type Pickup struct {
 	// Version Counts the accepted edits; what If-Match compares
 	//
 	// Examples: 1
-	Version     int64                        `json:"version"`
-	WindowEnd   nullable.Nullable[time.Time] `json:"window_end"`
-	WindowStart nullable.Nullable[time.Time] `json:"window_start"`
+	Version int64 `json:"version"`
+
+	// WindowEnd For who sees the pickup
+	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
+
+	// WindowStart For who sees the pickup
+	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
 // PickupEdit defines model for PickupEdit.
@@ -1334,15 +1352,21 @@ type ListAccountsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccountParams defines parameters for CreateAccount.
+type CreateAccountParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1385,15 +1409,21 @@ type ListDriversParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateDriverParams defines parameters for CreateDriver.
+type CreateDriverParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1406,15 +1436,21 @@ type ListFacilitiesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateFacilityParams defines parameters for CreateFacility.
+type CreateFacilityParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetFacilityParams defines parameters for GetFacility.
 type GetFacilityParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1441,13 +1477,13 @@ type ListFlagsParams struct {
 
 // GetFlagParams defines parameters for GetFlag.
 type GetFlagParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1460,15 +1496,21 @@ type ListGroupsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateGroupParams defines parameters for CreateGroup.
+type CreateGroupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1502,15 +1544,21 @@ type ListPatientsParams struct {
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
 }
 
+// CreatePatientParams defines parameters for CreatePatient.
+type CreatePatientParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetPatientParams defines parameters for GetPatient.
 type GetPatientParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1556,6 +1604,18 @@ type ListPickupsParams struct {
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 }
 
+// CreatePickupParams defines parameters for CreatePickup.
+type CreatePickupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// CreatePickupsParams defines parameters for CreatePickups.
+type CreatePickupsParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // StreamPickupsParams defines parameters for StreamPickups.
 type StreamPickupsParams struct {
 	// LastEventID The id of the last event that was seen
@@ -1564,19 +1624,19 @@ type StreamPickupsParams struct {
 
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1585,7 +1645,7 @@ type AssignPickupParams struct {
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1594,7 +1654,7 @@ type CancelPickupParams struct {
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1603,7 +1663,7 @@ type CollectPickupParams struct {
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1612,7 +1672,7 @@ type DeliverPickupParams struct {
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1639,7 +1699,7 @@ type ListMessagesParams struct {
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1648,7 +1708,7 @@ type PackPickupParams struct {
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1657,7 +1717,7 @@ type ReceivePickupParams struct {
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1666,7 +1726,7 @@ type ReleasePickupParams struct {
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1675,7 +1735,7 @@ type ShipPickupParams struct {
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1691,15 +1751,21 @@ type ListUsersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1710,6 +1776,12 @@ type ListPhoneNumbersParams struct {
 
 	// Cursor The next_cursor of the part before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddPhoneNumberParams defines parameters for AddPhoneNumber.
+type AddPhoneNumberParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
@@ -2001,7 +2073,7 @@ type ClientInterface interface {
 
 	// Readyz Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2022,7 +2094,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccount Create an account
 	//
@@ -2033,7 +2105,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAccount Get an account
 	//
@@ -2147,7 +2219,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateDriver Create a driver
 	//
@@ -2158,7 +2230,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDriver Get a driver
 	//
@@ -2229,7 +2301,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateFacility Create a facility
 	//
@@ -2238,7 +2310,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFacility Get a facility
 	//
@@ -2341,7 +2413,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGroup Create a group
 	//
@@ -2352,7 +2424,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetGroup Get a group
 	//
@@ -2451,7 +2523,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePatient Create a patient
 	//
@@ -2462,7 +2534,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPatient Get a patient
 	//
@@ -2558,7 +2630,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickup Create a pickup
 	//
@@ -2569,7 +2641,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickupsWithBody Create up to 1,000 pickups
 	//
@@ -2580,7 +2652,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickups Create up to 1,000 pickups
 	//
@@ -2591,7 +2663,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamPickups Follow the pickups that you see
 	//
@@ -2604,7 +2676,7 @@ type ClientInterface interface {
 
 	// GetPickup Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2706,7 +2778,7 @@ type ClientInterface interface {
 
 	// ListPickupEvents List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2824,7 +2896,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateUser Create a user
 	//
@@ -2833,7 +2905,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUser Get a user
 	//
@@ -2915,7 +2987,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPhoneNumber Add a phone number
 	//
@@ -2926,7 +2998,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RemovePhoneNumber Remove a phone number
 	//
@@ -2981,7 +3053,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3022,8 +3094,8 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3043,8 +3115,8 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequest(c.Server, body)
+func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3277,8 +3349,8 @@ func (c *Client) ListDrivers(ctx context.Context, params *ListDriversParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3298,8 +3370,8 @@ func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequest(c.Server, body)
+func (c *Client) CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3439,8 +3511,8 @@ func (c *Client) ListFacilities(ctx context.Context, params *ListFacilitiesParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3458,8 +3530,8 @@ func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequest(c.Server, body)
+func (c *Client) CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3671,8 +3743,8 @@ func (c *Client) ListGroups(ctx context.Context, params *ListGroupsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3692,8 +3764,8 @@ func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequest(c.Server, body)
+func (c *Client) CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3901,8 +3973,8 @@ func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3922,8 +3994,8 @@ func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequest(c.Server, body)
+func (c *Client) CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4118,8 +4190,8 @@ func (c *Client) ListPickups(ctx context.Context, params *ListPickupsParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4139,8 +4211,8 @@ func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequest(c.Server, body)
+func (c *Client) CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4160,8 +4232,8 @@ func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestB
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4181,8 +4253,8 @@ func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequest(c.Server, body)
+func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4214,7 +4286,7 @@ func (c *Client) StreamPickups(ctx context.Context, params *StreamPickupsParams,
 
 // GetPickup Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4416,7 +4488,7 @@ func (c *Client) DispatchPickup(ctx context.Context, pickupID openapi_types.UUID
 
 // ListPickupEvents List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4664,8 +4736,8 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4683,8 +4755,8 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequest(c.Server, body)
+func (c *Client) CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4845,8 +4917,8 @@ func (c *Client) ListPhoneNumbers(ctx context.Context, userID openapi_types.UUID
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, contentType, body)
+func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4866,8 +4938,8 @@ func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_type
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequest(c.Server, userID, body)
+func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequest(c.Server, userID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5069,18 +5141,18 @@ func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Re
 }
 
 // NewCreateAccountRequest calls the generic CreateAccount builder with application/json body
-func NewCreateAccountRequest(server string, body CreateAccountJSONRequestBody) (*http.Request, error) {
+func NewCreateAccountRequest(server string, params *CreateAccountParams, body CreateAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAccountRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAccountRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAccountRequestWithBody constructs an http.Request for the CreateAccount method, with any body, and a specified content type
-func NewCreateAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAccountRequestWithBody(server string, params *CreateAccountParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5104,6 +5176,21 @@ func NewCreateAccountRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5594,18 +5681,18 @@ func NewListDriversRequest(server string, params *ListDriversParams) (*http.Requ
 }
 
 // NewCreateDriverRequest calls the generic CreateDriver builder with application/json body
-func NewCreateDriverRequest(server string, body CreateDriverJSONRequestBody) (*http.Request, error) {
+func NewCreateDriverRequest(server string, params *CreateDriverParams, body CreateDriverJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateDriverRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateDriverRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateDriverRequestWithBody constructs an http.Request for the CreateDriver method, with any body, and a specified content type
-func NewCreateDriverRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateDriverRequestWithBody(server string, params *CreateDriverParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5629,6 +5716,21 @@ func NewCreateDriverRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5856,18 +5958,18 @@ func NewListFacilitiesRequest(server string, params *ListFacilitiesParams) (*htt
 }
 
 // NewCreateFacilityRequest calls the generic CreateFacility builder with application/json body
-func NewCreateFacilityRequest(server string, body CreateFacilityJSONRequestBody) (*http.Request, error) {
+func NewCreateFacilityRequest(server string, params *CreateFacilityParams, body CreateFacilityJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateFacilityRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateFacilityRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateFacilityRequestWithBody constructs an http.Request for the CreateFacility method, with any body, and a specified content type
-func NewCreateFacilityRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateFacilityRequestWithBody(server string, params *CreateFacilityParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5891,6 +5993,21 @@ func NewCreateFacilityRequestWithBody(server string, contentType string, body io
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6328,18 +6445,18 @@ func NewListGroupsRequest(server string, params *ListGroupsParams) (*http.Reques
 }
 
 // NewCreateGroupRequest calls the generic CreateGroup builder with application/json body
-func NewCreateGroupRequest(server string, body CreateGroupJSONRequestBody) (*http.Request, error) {
+func NewCreateGroupRequest(server string, params *CreateGroupParams, body CreateGroupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateGroupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateGroupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateGroupRequestWithBody constructs an http.Request for the CreateGroup method, with any body, and a specified content type
-func NewCreateGroupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateGroupRequestWithBody(server string, params *CreateGroupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6363,6 +6480,21 @@ func NewCreateGroupRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6865,18 +6997,18 @@ func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Re
 }
 
 // NewCreatePatientRequest calls the generic CreatePatient builder with application/json body
-func NewCreatePatientRequest(server string, body CreatePatientJSONRequestBody) (*http.Request, error) {
+func NewCreatePatientRequest(server string, params *CreatePatientParams, body CreatePatientJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePatientRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePatientRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePatientRequestWithBody constructs an http.Request for the CreatePatient method, with any body, and a specified content type
-func NewCreatePatientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePatientRequestWithBody(server string, params *CreatePatientParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6900,6 +7032,21 @@ func NewCreatePatientRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -7395,18 +7542,18 @@ func NewListPickupsRequest(server string, params *ListPickupsParams) (*http.Requ
 }
 
 // NewCreatePickupRequest calls the generic CreatePickup builder with application/json body
-func NewCreatePickupRequest(server string, body CreatePickupJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupRequest(server string, params *CreatePickupParams, body CreatePickupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupRequestWithBody constructs an http.Request for the CreatePickup method, with any body, and a specified content type
-func NewCreatePickupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupRequestWithBody(server string, params *CreatePickupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7431,22 +7578,37 @@ func NewCreatePickupRequestWithBody(server string, contentType string, body io.R
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewCreatePickupsRequest calls the generic CreatePickups builder with application/json body
-func NewCreatePickupsRequest(server string, body CreatePickupsJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupsRequest(server string, params *CreatePickupsParams, body CreatePickupsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupsRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupsRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupsRequestWithBody constructs an http.Request for the CreatePickups method, with any body, and a specified content type
-func NewCreatePickupsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupsRequestWithBody(server string, params *CreatePickupsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7470,6 +7632,21 @@ func NewCreatePickupsRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8592,18 +8769,18 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 }
 
 // NewCreateUserRequest calls the generic CreateUser builder with application/json body
-func NewCreateUserRequest(server string, body CreateUserJSONRequestBody) (*http.Request, error) {
+func NewCreateUserRequest(server string, params *CreateUserParams, body CreateUserJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateUserRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateUserRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateUserRequestWithBody constructs an http.Request for the CreateUser method, with any body, and a specified content type
-func NewCreateUserRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateUserRequestWithBody(server string, params *CreateUserParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -8627,6 +8804,21 @@ func NewCreateUserRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8895,18 +9087,18 @@ func NewListPhoneNumbersRequest(server string, userID openapi_types.UUID, params
 }
 
 // NewAddPhoneNumberRequest calls the generic AddPhoneNumber builder with application/json body
-func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
+func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddPhoneNumberRequestWithBody(server, userID, "application/json", bodyReader)
+	return NewAddPhoneNumberRequestWithBody(server, userID, params, "application/json", bodyReader)
 }
 
 // NewAddPhoneNumberRequestWithBody constructs an http.Request for the AddPhoneNumber method, with any body, and a specified content type
-func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8937,6 +9129,21 @@ func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -9080,7 +9287,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9105,7 +9312,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// CreateAccountWithResponse Create an account
 	//
@@ -9116,7 +9323,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// GetAccountWithResponse Get an account
 	//
@@ -9240,7 +9447,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// CreateDriverWithResponse Create a driver
 	//
@@ -9251,7 +9458,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// GetDriverWithResponse Get a driver
 	//
@@ -9326,7 +9533,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// CreateFacilityWithResponse Create a facility
 	//
@@ -9335,7 +9542,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// GetFacilityWithResponse Get a facility
 	//
@@ -9446,7 +9653,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// CreateGroupWithResponse Create a group
 	//
@@ -9457,7 +9664,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// GetGroupWithResponse Get a group
 	//
@@ -9572,7 +9779,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// CreatePatientWithResponse Create a patient
 	//
@@ -9583,7 +9790,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// GetPatientWithResponse Get a patient
 	//
@@ -9693,7 +9900,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupWithResponse Create a pickup
 	//
@@ -9704,7 +9911,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupsWithBodyWithResponse Create up to 1,000 pickups
 	//
@@ -9715,7 +9922,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// CreatePickupsWithResponse Create up to 1,000 pickups
 	//
@@ -9726,7 +9933,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
@@ -9741,7 +9948,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupWithResponse Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9851,7 +10058,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPickupEventsWithResponse List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9991,7 +10198,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// CreateUserWithResponse Create a user
 	//
@@ -10000,7 +10207,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// GetUserWithResponse Get a user
 	//
@@ -10088,7 +10295,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// AddPhoneNumberWithResponse Add a phone number
 	//
@@ -10099,7 +10306,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// RemovePhoneNumberWithResponse Remove a phone number
 	//
@@ -14293,7 +14500,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14330,8 +14537,8 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccountWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccountWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14347,8 +14554,8 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccount(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccount(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14543,8 +14750,8 @@ func (c *ClientWithResponses) ListDriversWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriverWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriverWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14560,8 +14767,8 @@ func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriver(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriver(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14677,8 +14884,8 @@ func (c *ClientWithResponses) ListFacilitiesWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacilityWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacilityWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14692,8 +14899,8 @@ func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacility(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacility(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14869,8 +15076,8 @@ func (c *ClientWithResponses) ListGroupsWithResponse(ctx context.Context, params
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14886,8 +15093,8 @@ func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15067,8 +15274,8 @@ func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatientWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatientWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15084,8 +15291,8 @@ func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatient(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatient(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15254,8 +15461,8 @@ func (c *ClientWithResponses) ListPickupsWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15271,8 +15478,8 @@ func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15288,8 +15495,8 @@ func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickupsWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickupsWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15305,8 +15512,8 @@ func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickups(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickups(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15332,7 +15539,7 @@ func (c *ClientWithResponses) StreamPickupsWithResponse(ctx context.Context, par
 
 // GetPickupWithResponse Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15502,7 +15709,7 @@ func (c *ClientWithResponses) DispatchPickupWithResponse(ctx context.Context, pi
 
 // ListPickupEventsWithResponse List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15720,8 +15927,8 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUserWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUserWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15735,8 +15942,8 @@ func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUser(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUser(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15871,8 +16078,8 @@ func (c *ClientWithResponses) ListPhoneNumbersWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15888,8 +16095,8 @@ func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumber(ctx, userID, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumber(ctx, userID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ WITH seen AS MATERIALIZED (
         AND k.id = @pickup_id
         AND CASE @viewer_role::user_role
             WHEN 'hub' THEN false
-            WHEN 'driver' THEN k.driver_id = @viewer_driver_id::uuid AND k.status <> 'DELIVERED'
+            WHEN 'driver' THEN role_sees_pickup('driver', k.status, k.driver_id, @viewer_driver_id::uuid)
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
