@@ -96,6 +96,7 @@ const (
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
@@ -166,6 +167,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -1339,13 +1342,13 @@ type CreateAccountParams struct {
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1396,13 +1399,13 @@ type CreateDriverParams struct {
 
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1423,13 +1426,13 @@ type CreateFacilityParams struct {
 
 // GetFacilityParams defines parameters for GetFacility.
 type GetFacilityParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1456,13 +1459,13 @@ type ListFlagsParams struct {
 
 // GetFlagParams defines parameters for GetFlag.
 type GetFlagParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1483,13 +1486,13 @@ type CreateGroupParams struct {
 
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1531,13 +1534,13 @@ type CreatePatientParams struct {
 
 // GetPatientParams defines parameters for GetPatient.
 type GetPatientParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1603,19 +1606,19 @@ type StreamPickupsParams struct {
 
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1624,7 +1627,7 @@ type AssignPickupParams struct {
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1633,7 +1636,7 @@ type CancelPickupParams struct {
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1642,7 +1645,7 @@ type CollectPickupParams struct {
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1651,7 +1654,7 @@ type DeliverPickupParams struct {
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1678,7 +1681,7 @@ type ListMessagesParams struct {
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1687,7 +1690,7 @@ type PackPickupParams struct {
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1696,7 +1699,7 @@ type ReceivePickupParams struct {
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1705,7 +1708,7 @@ type ReleasePickupParams struct {
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1714,7 +1717,7 @@ type ShipPickupParams struct {
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1738,13 +1741,13 @@ type CreateUserParams struct {
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 

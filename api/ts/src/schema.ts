@@ -1329,13 +1329,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1474,9 +1474,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1507,7 +1507,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1545,9 +1545,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1662,9 +1662,13 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
         };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -2386,6 +2390,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2468,10 +2480,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2483,22 +2491,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2537,13 +2545,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2618,13 +2626,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2681,13 +2689,22 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, user_not_found, validation_failed */
-        IdempotencyKeyReusedOrUserNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
             };
         };
         /** @description Conflict: illegal_transition */
@@ -2811,6 +2828,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2874,15 +2909,6 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
             };
         };
     };
@@ -3056,7 +3082,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3066,7 +3092,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3110,7 +3136,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3143,7 +3169,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3203,7 +3229,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3262,7 +3288,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3461,7 +3487,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrUserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3471,7 +3497,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3514,7 +3540,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3548,7 +3574,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3587,7 +3613,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3677,7 +3703,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3687,7 +3713,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3730,7 +3756,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3763,7 +3789,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3849,7 +3875,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3893,7 +3919,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3926,7 +3952,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4018,7 +4044,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4028,7 +4054,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4072,7 +4098,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4105,7 +4131,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4385,7 +4411,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4395,7 +4421,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4439,7 +4465,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4473,7 +4499,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4729,7 +4755,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4781,7 +4807,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4821,7 +4847,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4864,7 +4890,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4898,7 +4924,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4909,7 +4935,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4947,7 +4973,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4957,7 +4983,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4995,7 +5021,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5005,7 +5031,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5046,7 +5072,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5087,7 +5113,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5196,7 +5222,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5267,7 +5293,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5308,7 +5334,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5349,7 +5375,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5390,7 +5416,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5504,7 +5530,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5596,7 +5622,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5606,7 +5632,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5649,7 +5675,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5683,7 +5709,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5755,7 +5781,7 @@ export interface operations {
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5852,7 +5878,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
