@@ -9,6 +9,7 @@ import (
 // The codes of requests that do not reach the database.
 const (
 	bodyTooLarge         db.Code = "body_too_large"
+	concurrencyLimit     db.Code = "concurrency_limit"
 	methodNotAllowed     db.Code = "method_not_allowed"
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
@@ -41,6 +42,9 @@ var meanings = map[db.Code]meaning{
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
 		"The body is larger than this operation takes.",
 		"Send less at once: the limit is 1 MiB unless the operation says otherwise."},
+	concurrencyLimit: {http.StatusTooManyRequests, "Too many of yours at once",
+		"You have as many of these under way as one user or one tenant may have.",
+		"End one of them, or wait until one has ended: the detail says how many there may be."},
 	db.DriverBusy: {409, "The driver is busy",
 		"The driver has another pickup assigned.",
 		"Choose another driver, release the other pickup, or let dispatch choose."},
@@ -131,8 +135,8 @@ var meanings = map[db.Code]meaning{
 	db.Unauthenticated: {401, "Not logged in",
 		"There is no good session for this request.",
 		"Log in. A session ends when it expires, is revoked, or its user's password changes."},
-	db.Unavailable: {503, "The database does not answer",
-		"The server cannot reach its database now.",
+	db.Unavailable: {503, "The database is not available",
+		"The server cannot reach its database now, or the database takes no writes.",
 		"Send it again after Retry-After seconds."},
 	unknownField: {422, "Unknown member in the body",
 		"The body has a member that this operation does not know.",

@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -33,8 +32,8 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
-		about: "Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, " +
-			"the hub those from COLLECTED on.",
+		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, " +
+			"the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
 	register(a, operation{
@@ -82,7 +81,7 @@ type createPickupInput struct {
 	Body NewPickup
 }
 
-func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[db.Pickup], error) {
+func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[Pickup], error) {
 	id, err := in.newID(v, "create-pickup", 0, in.Body.ID)
 	if err != nil {
 		return nil, err
@@ -91,7 +90,8 @@ func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickup
 	if err != nil {
 		return nil, err
 	}
-	return createdRow(&rows[0], "/v1/pickups/"+rows[0].ID.String(), etag(rows[0].Version), made == 0), nil
+	shown := pickupFor(v.Role, rows[0])
+	return createdRow(&shown, "/v1/pickups/"+shown.ID.String(), pickupTag(v.Role, shown.Version), made == 0), nil
 }
 
 // NewPickups asks for several pickups, all or none.
@@ -106,7 +106,7 @@ type createPickupsInput struct {
 
 // Pickups are those of a batch, in the order asked.
 type Pickups struct {
-	Items []db.Pickup `json:"items"`
+	Items []Pickup `json:"items"`
 }
 
 type pickupsOutput struct {
@@ -128,7 +128,7 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	if err != nil {
 		return nil, err
 	}
-	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{rows}}
+	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{pickupsFor(v.Role, rows)}}
 	if made == 0 {
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}
@@ -175,7 +175,7 @@ type CreatedRange struct {
 	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
 }
 
-func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[db.Pickup], error) {
+func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
 	to := in.CreatedTo.Time
 	if to.IsZero() {
 		to = beyond
@@ -189,7 +189,7 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(p db.Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
+	return pageOf(in.Limit, pickupsFor(v.Role, rows), func(p Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
 }
 
 // given is what a query parameter was set to, or nil.
@@ -211,13 +211,13 @@ type getPickupInput struct {
 	IfNoneMatch
 }
 
-func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput) (*Row[db.Pickup], error) {
+func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput) (*Row[Pickup], error) {
 	row, err := a.store.GetOne(ctx, v, in.PickupID)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(row.Version)
-	return &Row[db.Pickup]{tag, &row}, in.shown(tag)
+	tag, shown := pickupTag(v.Role, row.Version), pickupFor(v.Role, row)
+	return &Row[Pickup]{tag, &shown}, in.shown(tag)
 }
 
 // PickupEdit has what is to change; what is left out stays, and null clears.
@@ -243,17 +243,18 @@ type editPickupInput struct {
 	Body PickupEdit
 }
 
-func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[db.Pickup], error) {
+func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[Pickup], error) {
 	b := in.Body
 	if b == (PickupEdit{}) {
 		row, err := a.store.GetOne(ctx, v, in.PickupID)
 		if err == nil && row.Version == in.version && row.Status != db.PickupStatusDRAFT {
 			err = notEditable(row.Status)
 		}
-		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+		shown := pickupFor(v.Role, row)
+		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
 	}
-	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
-		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
+	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
+		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
 		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
@@ -263,13 +264,14 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value.standard(),
 		SetNote: b.Note.Sent, Note: b.Note.Value,
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if err != nil && db.CodeOf(err) == db.NotFound {
 		return nil, a.explainEditPickup(ctx, v, in)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Row[db.Pickup]{etag(row.Version), &row}, nil
+	shown := pickupFor(v.Role, row)
+	return &Row[Pickup]{pickupTag(v.Role, row.Version), &shown}, nil
 }
 
 func notEditable(now db.PickupStatus) *Problem {

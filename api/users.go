@@ -66,7 +66,7 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	if err != nil {
 		return nil, err
 	}
-	hash, err := a.passwords.hash(ctx, "password", b.Password)
+	hash, err := a.passwords.hash(ctx, v, "password", b.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,8 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 		if err != nil {
 			return known, nil, err
 		}
-		same, err := a.passwords.matches(ctx, known.PasswordHash, b.Password)
-		if known.PasswordEpoch == 1 && !same {
+		match, err := a.matches(ctx, v, known.PasswordHash, b.Password)
+		if known.PasswordEpoch == 1 && !match {
 			return known, nil, err
 		}
 		return known, known.RequestDigest, err
@@ -187,12 +187,12 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	if err := a.verifySelf(ctx, v, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	hash, err := a.passwords.hash(ctx, "new_password", in.Body.NewPassword)
+	hash, err := a.passwords.hash(ctx, v, "new_password", in.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
 	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: in.UserID, PasswordHash: target.PasswordHash, NewPasswordHash: hash,
+		TenantID: v.TenantID, ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, problem(passwordChanged, "", "")
@@ -203,28 +203,48 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// verifySelf asks the caller for their password, counted like a login.
+// verifySelf asks the caller for their password. Tries are counted in this session alone:
+// whoever guesses elsewhere, the user can change the password, and whoever has come by the
+// session can't guess it.
 func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) error {
 	self, err := a.store.GetUser(ctx, a.userParams(v, v.UserID))
 	if err != nil {
 		return err
 	}
-	leave, err := a.passwords.enter()
+	leave, err := a.passwords.enterAs(v)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	err = a.verify(ctx, v.TenantID, self.Email, password, func(user db.CountLoginAttemptRow) error {
-		_, err := a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
-			TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,
-		})
+	key := attemptKey("session", string(tokenOf(ctx)))
+	unlock, err := a.passwords.lockTry(ctx, key)
+	if err != nil {
 		return err
-	})
-	var p *Problem
-	if errors.As(err, &p) && p.Code == db.Unauthenticated {
+	}
+	defer unlock()
+	if err := a.countAttempt(ctx, key); err != nil {
+		return err
+	}
+	match, err := a.passwords.compare(ctx, asCaller(v), self.PasswordHash, password)
+	if err != nil {
+		return err
+	}
+	if !match.same {
 		return problem(db.ValidationFailed, "current_password", "This is not your password.")
 	}
+	_, err = a.store.ForgetLoginAttempts(ctx, key)
 	return err
+}
+
+// matches tells whether a hash is the password's.
+func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string) (bool, error) {
+	leave, err := a.passwords.enterAs(v)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	match, err := a.passwords.compare(ctx, asCaller(v), hash, password)
+	return match.same, err
 }
 
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {

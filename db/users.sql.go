@@ -15,25 +15,23 @@ import (
 const changePassword = `-- name: ChangePassword :one
 UPDATE users
 SET password_hash = $1,
-    password_epoch = password_epoch + 1,
-    failed_logins = 0,
-    next_login_at = 'epoch'
+    password_epoch = password_epoch + 1
 WHERE tenant_id = $2
     AND id = $3
     AND active
-    AND password_hash = $4
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+    AND password_epoch = $4
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
 `
 
 type ChangePasswordParams struct {
 	NewPasswordHash string    `json:"-"`
 	TenantID        uuid.UUID `format:"uuid" json:"-"`
 	ID              uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash    string    `json:"-"`
+	PasswordEpoch   int64     `json:"-"`
 }
 
-// Sets a password in the place of the one whose hash was verified; every session
-// opened with that one is over.
+// Sets a password in the place of the one of that epoch; every session opened with that
+// one is over. A hash that was renewed meanwhile is the same password's.
 // Closes: two password changes both succeed with the old password
 // Closes: a deactivated user sets a password
 func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) (User, error) {
@@ -41,7 +39,7 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		arg.NewPasswordHash,
 		arg.TenantID,
 		arg.ID,
-		arg.PasswordHash,
+		arg.PasswordEpoch,
 	)
 	var i User
 	err := row.Scan(
@@ -53,8 +51,6 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
-		&i.FailedLogins,
-		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -62,69 +58,11 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 	return i, err
 }
 
-const clearLoginAttempts = `-- name: ClearLoginAttempts :execrows
-UPDATE users
-SET failed_logins = 0, next_login_at = 'epoch'
-WHERE tenant_id = $1 AND id = $2 AND password_hash = $3
-`
-
-type ClearLoginAttemptsParams struct {
-	TenantID     uuid.UUID `format:"uuid" json:"-"`
-	ID           uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash string    `json:"-"`
-}
-
-// Sets the count back for who gave the right password without opening a session.
-// Closes: a password that is no longer good clears the count of guesses
-func (q *Queries) ClearLoginAttempts(ctx context.Context, arg ClearLoginAttemptsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, clearLoginAttempts, arg.TenantID, arg.ID, arg.PasswordHash)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const countLoginAttempt = `-- name: CountLoginAttempt :one
-UPDATE users
-SET failed_logins = failed_logins + 1,
-    next_login_at = CASE
-        WHEN failed_logins < 3 THEN next_login_at
-        ELSE now() + least(interval '1 second' * 2 ^ least(failed_logins - 3, 20), interval '15 minutes')
-    END
-WHERE tenant_id = $1
-    AND lower(email) = lower($2::text)
-    AND active
-    AND next_login_at <= now()
-RETURNING id, password_hash
-`
-
-type CountLoginAttemptParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	Email    string    `json:"email"`
-}
-
-type CountLoginAttemptRow struct {
-	ID           uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash string    `json:"-"`
-}
-
-// Counts a login before its password is looked at, so that guesses sent at once
-// are all counted. The fourth failure in a row makes the next one wait a second,
-// each further one twice as long, a quarter of an hour at most. A login that
-// succeeds (CreateSession) sets all of it back.
-// Closes: parallel guesses go uncounted
-func (q *Queries) CountLoginAttempt(ctx context.Context, arg CountLoginAttemptParams) (CountLoginAttemptRow, error) {
-	row := q.db.QueryRow(ctx, countLoginAttempt, arg.TenantID, arg.Email)
-	var i CountLoginAttemptRow
-	err := row.Scan(&i.ID, &i.PasswordHash)
-	return i, err
-}
-
 const createUser = `-- name: CreateUser :one
 INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
 `
 
 type CreateUserParams struct {
@@ -159,8 +97,6 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (User, e
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
-		&i.FailedLogins,
-		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -177,7 +113,7 @@ WITH deactivated AS (
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
-    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
 ), ended AS (
     UPDATE sessions AS s
     SET revoked_at = now()
@@ -186,7 +122,7 @@ WITH deactivated AS (
         AND s.user_id = d.id
         AND s.revoked_at IS NULL
 )
-SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at FROM deactivated AS users
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.version, users.request_digest, users.created_at FROM deactivated AS users
 `
 
 type DeactivateUserParams struct {
@@ -214,8 +150,6 @@ func (q *Queries) DeactivateUser(ctx context.Context, arg DeactivateUserParams) 
 		&i.User.Active,
 		&i.User.PasswordHash,
 		&i.User.PasswordEpoch,
-		&i.User.FailedLogins,
-		&i.User.NextLoginAt,
 		&i.User.Version,
 		&i.User.RequestDigest,
 		&i.User.CreatedAt,
@@ -233,7 +167,7 @@ WHERE tenant_id = $4
     AND id = $5
     AND version = $6
     AND ($7::user_role = 'admin' OR id = $8)
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
 `
 
 type EditUserParams struct {
@@ -269,8 +203,6 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
-		&i.FailedLogins,
-		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -278,27 +210,31 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 	return i, err
 }
 
-const getLoginWait = `-- name: GetLoginWait :one
-SELECT (next_login_at - now())::interval AS wait
-FROM users
-WHERE tenant_id = $1 AND lower(email) = lower($2::text) AND active
+const getLogin = `-- name: GetLogin :one
+SELECT id, password_hash FROM users
+WHERE tenant_id = $1 AND fold_case(email) = fold_case($2::text) AND active
 `
 
-type GetLoginWaitParams struct {
+type GetLoginParams struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	Email    string    `json:"email"`
 }
 
-// How long a user has to wait for the next login.
-func (q *Queries) GetLoginWait(ctx context.Context, arg GetLoginWaitParams) (time.Duration, error) {
-	row := q.db.QueryRow(ctx, getLoginWait, arg.TenantID, arg.Email)
-	var wait time.Duration
-	err := row.Scan(&wait)
-	return wait, err
+type GetLoginRow struct {
+	ID           uuid.UUID `format:"uuid" json:"id"`
+	PasswordHash string    `json:"-"`
+}
+
+// Whose password a login is about.
+func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow, error) {
+	row := q.db.QueryRow(ctx, getLogin, arg.TenantID, arg.Email)
+	var i GetLoginRow
+	err := row.Scan(&i.ID, &i.PasswordHash)
+	return i, err
 }
 
 const getUser = `-- name: GetUser :one
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND id = $2
     AND ($3::user_role IN ('admin', 'dispatcher') OR id = $4)
@@ -328,8 +264,6 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
-		&i.FailedLogins,
-		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -338,7 +272,7 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND ($2::user_role IN ('admin', 'dispatcher') OR id = $3)
     AND (created_at, id) < ($4::timestamptz, $5::uuid)
@@ -380,8 +314,6 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 			&i.Active,
 			&i.PasswordHash,
 			&i.PasswordEpoch,
-			&i.FailedLogins,
-			&i.NextLoginAt,
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
@@ -394,4 +326,35 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const renewPasswordHash = `-- name: RenewPasswordHash :execrows
+UPDATE users
+SET password_hash = $1
+WHERE tenant_id = $2
+    AND id = $3
+    AND password_hash = $4
+`
+
+type RenewPasswordHashParams struct {
+	NewPasswordHash string    `json:"-"`
+	TenantID        uuid.UUID `format:"uuid" json:"-"`
+	ID              uuid.UUID `format:"uuid" json:"id"`
+	PasswordHash    string    `json:"-"`
+}
+
+// Stores another hash of the same password: of a higher cost, or of its prepared form. No
+// session ends.
+// Closes: a renewed hash brings back a password that was changed
+func (q *Queries) RenewPasswordHash(ctx context.Context, arg RenewPasswordHashParams) (int64, error) {
+	result, err := q.db.Exec(ctx, renewPasswordHash,
+		arg.NewPasswordHash,
+		arg.TenantID,
+		arg.ID,
+		arg.PasswordHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,41 +28,6 @@ var userRaces = []check{
 			return w.createUser(ctx, w.Store, newID(), email)
 		}), db.EmailTaken)
 	}},
-	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
-		// Four are let through; the fourth makes the next one wait.
-		if err := someWin(4, together(manyCallers, func(int) error { return w.guess(ctx, w.Store, w.staff) }), db.NotFound); err != nil {
-			return err
-		}
-		if n := w.failedLogins(ctx, w.staff); n != 4 {
-			return fmt.Errorf("%d failed logins are counted, want 4", n)
-		}
-		return nil
-	}},
-	{"ClearLoginAttempts", "a password that is no longer good clears the count of guesses", func(ctx context.Context, w *world) error {
-		w.must(w.guess(ctx, w.as, w.staff))
-		var cleared int64
-		clearing := func(hash string) act {
-			return func(s *db.Store) (err error) {
-				cleared, err = s.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
-					TenantID: w.tenant, ID: w.staff.UserID, PasswordHash: hash,
-				})
-				return err
-			}
-		}
-		if err := w.wins(ctx, commit,
-			func(s *db.Store) error { return resetPassword(ctx, w, s) }, clearing("old hash"),
-		); err != nil {
-			return err
-		}
-		if n := w.failedLogins(ctx, w.staff); cleared != 0 || n != 1 {
-			return fmt.Errorf("%d rows were cleared, %d failed logins are left", cleared, n)
-		}
-		w.must(clearing("new hash")(w.Store))
-		if n := w.failedLogins(ctx, w.staff); cleared != 1 || n != 0 {
-			return fmt.Errorf("%d rows were cleared, %d failed logins are left", cleared, n)
-		}
-		return nil
-	}},
 	{"EditUser", clobbered, func(ctx context.Context, w *world) error {
 		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
 			return editUser(ctx, s, w.admin, w.staff, name, version)
@@ -70,19 +35,35 @@ var userRaces = []check{
 	}},
 	{"ChangePassword", "two password changes both succeed with the old password", func(ctx context.Context, w *world) error {
 		if err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "first") },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "second") },
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "first") },
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "second") },
 		); err != nil {
 			return err
 		}
 		return oneWins(together(manyCallers, func(i int) error {
-			return changePassword(ctx, w.Store, w.staff, "first", fmt.Sprint("next ", i))
+			return changePassword(ctx, w.Store, w.staff, 2, fmt.Sprint("next ", i))
 		}), db.NotFound)
 	}},
 	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *world) error {
 		return w.loses(ctx, db.NotFound,
 			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "new hash") })
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
+	}},
+	{"RenewPasswordHash", "a renewed hash brings back a password that was changed", func(ctx context.Context, w *world) error {
+		var renewed int64
+		if err := w.wins(ctx, commit,
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
+			func(s *db.Store) (err error) {
+				renewed, err = renew(ctx, s, w.staff, "old hash", "renewed")
+				return err
+			},
+		); err != nil {
+			return err
+		}
+		if hash := w.passwordHash(ctx, w.staff); renewed != 0 || hash != "new hash" {
+			return fmt.Errorf("%d rows were renewed, the hash is %q", renewed, hash)
+		}
+		return nil
 	}},
 	{"DeactivateUser", "a deactivated user keeps a session", func(ctx context.Context, w *world) error {
 		before := must(openSession(ctx, w.as, w.staff, "old hash"))
@@ -101,9 +82,19 @@ var userRaces = []check{
 }
 
 var userRules = []check{
-	{"CountLoginAttempt", "a deactivated user is not let through", func(ctx context.Context, w *world) error {
-		w.must(deactivate(ctx, w.as, w.staff))
-		return refused(w.guess(ctx, w.Store, w.staff), db.NotFound)
+	{"ChangePassword", "nobody sets the password of a deactivated user", func(ctx context.Context, w *world) error {
+		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
+		return refused(changePassword(ctx, w.Store, w.staff, 2, "new hash"), db.NotFound)
+	}},
+	{"RenewPasswordHash", "a session outlives the renewal of its user's hash", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		if n := must(renew(ctx, w.Store, w.staff, "old hash", "renewed")); n != 1 {
+			return fmt.Errorf("%d rows were renewed", n)
+		}
+		if _, err := w.Authenticate(ctx, token, time.Hour); err != nil {
+			return err
+		}
+		return changePassword(ctx, w.Store, w.staff, 1, "new hash")
 	}},
 	{"EditUser", "a user edits another", func(ctx context.Context, w *world) error {
 		return first(
@@ -130,18 +121,6 @@ func (w *world) createUser(ctx context.Context, s *db.Store, id uuid.UUID, email
 	return err
 }
 
-// guess counts one attempt to log in.
-func (w *world) guess(ctx context.Context, s *db.Store, v db.Viewer) error {
-	_, err := s.CountLoginAttempt(ctx, db.CountLoginAttemptParams{
-		TenantID: v.TenantID, Email: strings.ToUpper(v.UserID.String()) + "@example.com",
-	})
-	return err
-}
-
-func (w *world) failedLogins(ctx context.Context, v db.Viewer) int {
-	return scan[int](ctx, w.owner, "SELECT failed_logins FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
-}
-
 func editUser(ctx context.Context, s *db.Store, by, of db.Viewer, name string, version int64) error {
 	_, err := s.EditUser(ctx, db.EditUserParams{
 		TenantID: of.TenantID, ID: of.UserID, Name: &name, Version: version, ViewerRole: by.Role, ViewerID: by.UserID,
@@ -149,19 +128,25 @@ func editUser(ctx context.Context, s *db.Store, by, of db.Viewer, name string, v
 	return err
 }
 
-func changePassword(ctx context.Context, s *db.Store, v db.Viewer, old, new string) error {
+func changePassword(ctx context.Context, s *db.Store, v db.Viewer, epoch int64, new string) error {
 	_, err := s.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: v.UserID, PasswordHash: old, NewPasswordHash: new,
+		TenantID: v.TenantID, ID: v.UserID, PasswordEpoch: epoch, NewPasswordHash: new,
 	})
 	return err
 }
 
-// resetPassword changes it and counts a guess at the new one.
-func resetPassword(ctx context.Context, w *world, s *db.Store) error {
-	if err := changePassword(ctx, s, w.staff, "old hash", "new hash"); err != nil {
-		return err
-	}
-	return w.guess(ctx, s, w.staff)
+func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int64, error) {
+	return s.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
+		TenantID: v.TenantID, ID: v.UserID, PasswordHash: old, NewPasswordHash: new,
+	})
+}
+
+func (w *world) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
+	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
+}
+
+func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
+	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
 }
 
 func deactivate(ctx context.Context, s *db.Store, v db.Viewer) error {

@@ -72,6 +72,7 @@ const (
 	ErrorCodeAccountNotFound      ErrorCode = "account_not_found"
 	ErrorCodeBalanceTooLarge      ErrorCode = "balance_too_large"
 	ErrorCodeBodyTooLarge         ErrorCode = "body_too_large"
+	ErrorCodeConcurrencyLimit     ErrorCode = "concurrency_limit"
 	ErrorCodeDriverBusy           ErrorCode = "driver_busy"
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
@@ -119,6 +120,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeBalanceTooLarge:
 		return true
 	case ErrorCodeBodyTooLarge:
+		return true
+	case ErrorCodeConcurrencyLimit:
 		return true
 	case ErrorCodeDriverBusy:
 		return true
@@ -1107,37 +1110,48 @@ type PhoneNumber struct {
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Pickup defines model for Pickup.
+// Pickup Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone.
 type Pickup struct {
-	AccountID    openapi_types.UUID        `json:"account_id"`
-	CancelReason nullable.Nullable[string] `json:"cancel_reason"`
+	// AccountID For admins, dispatchers and staff
+	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// ChargedCents What is charged now
-	ChargedCents int64 `json:"charged_cents"`
+	// CancelReason For admins, dispatchers and staff
+	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
+
+	// ChargedCents What is charged now. For admins, dispatchers and staff
+	ChargedCents *int64 `json:"charged_cents,omitempty"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID Set in ASSIGNED to DELIVERED, and in no other status
-	DriverID       nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
-	DropoffAddress string                                `json:"dropoff_address"`
-	FacilityID     openapi_types.UUID                    `json:"facility_id"`
-	ID             openapi_types.UUID                    `json:"id"`
-	Note           nullable.Nullable[string]             `json:"note"`
+	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// PatientID Whom it is for; get-pickup-patient tells more to who may know
-	PatientID     nullable.Nullable[openapi_types.UUID] `json:"patient_id"`
-	PickupAddress string                                `json:"pickup_address"`
+	// DropoffAddress For who sees the pickup
+	DropoffAddress *string            `json:"dropoff_address,omitempty"`
+	FacilityID     openapi_types.UUID `json:"facility_id"`
+	ID             openapi_types.UUID `json:"id"`
 
-	// PickupLatitude Without a point, the facility's is used
-	PickupLatitude  nullable.Nullable[float64] `json:"pickup_latitude"`
-	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude"`
+	// Note For admins, dispatchers, staff, and the driver while it is theirs
+	Note nullable.Nullable[string] `json:"note,omitempty"`
 
-	// PriceCents What submit charges
-	PriceCents int64 `json:"price_cents"`
+	// PatientID Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
+	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// RefundedCents What cancel gave back
-	RefundedCents int64 `json:"refunded_cents"`
+	// PickupAddress For who sees the pickup
+	PickupAddress *string `json:"pickup_address,omitempty"`
+
+	// PickupLatitude Without a point, the facility's is used. For who sees the pickup
+	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude For who sees the pickup
+	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
+
+	// PriceCents What submit charges. For admins, dispatchers and staff
+	PriceCents *int64 `json:"price_cents,omitempty"`
+
+	// RefundedCents What cancel gave back. For admins, dispatchers and staff
+	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 
 	// RequestedBy The user who created it
 	RequestedBy openapi_types.UUID `json:"requested_by"`
@@ -1151,9 +1165,13 @@ type Pickup struct {
 	// Version Counts the accepted edits; what If-Match compares
 	//
 	// Examples: 1
-	Version     int64                        `json:"version"`
-	WindowEnd   nullable.Nullable[time.Time] `json:"window_end"`
-	WindowStart nullable.Nullable[time.Time] `json:"window_start"`
+	Version int64 `json:"version"`
+
+	// WindowEnd For who sees the pickup
+	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
+
+	// WindowStart For who sees the pickup
+	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
 // PickupEdit defines model for PickupEdit.
@@ -2055,7 +2073,7 @@ type ClientInterface interface {
 
 	// Readyz Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2658,7 +2676,7 @@ type ClientInterface interface {
 
 	// GetPickup Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2760,7 +2778,7 @@ type ClientInterface interface {
 
 	// ListPickupEvents List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3026,7 +3044,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4259,7 +4277,7 @@ func (c *Client) StreamPickups(ctx context.Context, params *StreamPickupsParams,
 
 // GetPickup Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4461,7 +4479,7 @@ func (c *Client) DispatchPickup(ctx context.Context, pickupID openapi_types.UUID
 
 // ListPickupEvents List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -9207,7 +9225,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9868,7 +9886,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupWithResponse Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9978,7 +9996,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPickupEventsWithResponse List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -14354,7 +14372,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15393,7 +15411,7 @@ func (c *ClientWithResponses) StreamPickupsWithResponse(ctx context.Context, par
 
 // GetPickupWithResponse Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15563,7 +15581,7 @@ func (c *ClientWithResponses) DispatchPickupWithResponse(ctx context.Context, pi
 
 // ListPickupEventsWithResponse List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //

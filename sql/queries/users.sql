@@ -12,11 +12,10 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR id = @viewer_id);
 
--- How long a user has to wait for the next login.
--- name: GetLoginWait :one
-SELECT (next_login_at - now())::interval AS wait
-FROM users
-WHERE tenant_id = @tenant_id AND lower(email) = lower(@email::text) AND active;
+-- Whose password a login is about.
+-- name: GetLogin :one
+SELECT id, password_hash FROM users
+WHERE tenant_id = @tenant_id AND fold_case(email) = fold_case(@email::text) AND active;
 
 -- name: ListUsers :many
 SELECT * FROM users
@@ -25,31 +24,6 @@ WHERE tenant_id = @tenant_id
     AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
-
--- Counts a login before its password is looked at, so that guesses sent at once
--- are all counted. The fourth failure in a row makes the next one wait a second,
--- each further one twice as long, a quarter of an hour at most. A login that
--- succeeds (CreateSession) sets all of it back.
--- Closes: parallel guesses go uncounted
--- name: CountLoginAttempt :one
-UPDATE users
-SET failed_logins = failed_logins + 1,
-    next_login_at = CASE
-        WHEN failed_logins < 3 THEN next_login_at
-        ELSE now() + least(interval '1 second' * 2 ^ least(failed_logins - 3, 20), interval '15 minutes')
-    END
-WHERE tenant_id = @tenant_id
-    AND lower(email) = lower(@email::text)
-    AND active
-    AND next_login_at <= now()
-RETURNING id, password_hash;
-
--- Sets the count back for who gave the right password without opening a session.
--- Closes: a password that is no longer good clears the count of guesses
--- name: ClearLoginAttempts :execrows
-UPDATE users
-SET failed_logins = 0, next_login_at = 'epoch'
-WHERE tenant_id = @tenant_id AND id = @id AND password_hash = @password_hash;
 
 -- Closes: an edit clobbers another that it has not seen
 -- name: EditUser :one
@@ -64,21 +38,29 @@ WHERE tenant_id = @tenant_id
     AND (@viewer_role::user_role = 'admin' OR id = @viewer_id)
 RETURNING *;
 
--- Sets a password in the place of the one whose hash was verified; every session
--- opened with that one is over.
+-- Sets a password in the place of the one of that epoch; every session opened with that
+-- one is over. A hash that was renewed meanwhile is the same password's.
 -- Closes: two password changes both succeed with the old password
 -- Closes: a deactivated user sets a password
 -- name: ChangePassword :one
 UPDATE users
 SET password_hash = @new_password_hash,
-    password_epoch = password_epoch + 1,
-    failed_logins = 0,
-    next_login_at = 'epoch'
+    password_epoch = password_epoch + 1
 WHERE tenant_id = @tenant_id
     AND id = @id
     AND active
-    AND password_hash = @password_hash
+    AND password_epoch = @password_epoch
 RETURNING *;
+
+-- Stores another hash of the same password: of a higher cost, or of its prepared form. No
+-- session ends.
+-- Closes: a renewed hash brings back a password that was changed
+-- name: RenewPasswordHash :execrows
+UPDATE users
+SET password_hash = @new_password_hash
+WHERE tenant_id = @tenant_id
+    AND id = @id
+    AND password_hash = @password_hash;
 
 -- Deactivates a user and ends their sessions. The raised epoch ends those too that
 -- are being opened right now.

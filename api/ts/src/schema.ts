@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
@@ -801,7 +801,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -939,7 +939,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first.
+         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1412,6 +1412,10 @@ export interface components {
         Cancellation: {
             reason?: string;
         };
+        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "concurrency_limit";
+        };
         Credentials: {
             /**
              * @description In whatever case
@@ -1507,7 +1511,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -2200,15 +2204,20 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
         Pickup: {
-            /** Format: uuid */
-            account_id: string;
-            cancel_reason: string | null;
+            /**
+             * Format: uuid
+             * @description For admins, dispatchers and staff
+             */
+            account_id?: string;
+            /** @description For admins, dispatchers and staff */
+            cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now
+             * @description What is charged now. For admins, dispatchers and staff
              */
-            charged_cents: number;
+            charged_cents?: number;
             /**
              * Format: date-time
              * @description When it was created
@@ -2218,36 +2227,42 @@ export interface components {
              * Format: uuid
              * @description Set in ASSIGNED to DELIVERED, and in no other status
              */
-            driver_id: string | null;
-            dropoff_address: string;
+            driver_id?: string | null;
+            /** @description For who sees the pickup */
+            dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            note: string | null;
+            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know
+             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
              */
-            patient_id: string | null;
-            pickup_address: string;
+            patient_id?: string | null;
+            /** @description For who sees the pickup */
+            pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description Without a point, the facility's is used. For who sees the pickup
              */
-            pickup_latitude: number | null;
-            /** Format: double */
-            pickup_longitude: number | null;
+            pickup_latitude?: number | null;
+            /**
+             * Format: double
+             * @description For who sees the pickup
+             */
+            pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges
+             * @description What submit charges. For admins, dispatchers and staff
              */
-            price_cents: number;
+            price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back
+             * @description What cancel gave back. For admins, dispatchers and staff
              */
-            refunded_cents: number;
+            refunded_cents?: number;
             /**
              * Format: uuid
              * @description The user who created it
@@ -2265,10 +2280,16 @@ export interface components {
              * @example 1
              */
             version: number;
-            /** Format: date-time */
-            window_end: string | null;
-            /** Format: date-time */
-            window_start: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_end?: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_start?: string | null;
         };
         PickupEdit: {
             /** Format: uuid */
@@ -2534,6 +2555,17 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
+            };
+        };
+        /** @description Too Many Requests: concurrency_limit */
+        ConcurrencyLimit: {
+            headers: {
+                /** @description Seconds to wait before the next try */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
             };
         };
         /** @description Conflict: driver_busy, illegal_transition */
@@ -4838,6 +4870,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5497,6 +5530,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5776,6 +5810,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["PasswordChanged"];
