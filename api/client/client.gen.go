@@ -98,6 +98,7 @@ const (
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
@@ -172,6 +173,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true

@@ -1351,13 +1351,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1500,9 +1500,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1533,7 +1533,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1571,9 +1571,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1688,9 +1688,13 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
         };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -2433,6 +2437,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2515,10 +2527,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2530,22 +2538,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2595,13 +2603,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2676,13 +2684,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2739,13 +2747,22 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, user_not_found, validation_failed */
-        IdempotencyKeyReusedOrUserNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
             };
         };
         /** @description Conflict: illegal_transition */
@@ -2878,6 +2895,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2941,15 +2976,6 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
-            };
-        };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
             };
         };
     };
@@ -3123,7 +3149,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3210,7 +3236,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3270,7 +3296,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3329,7 +3355,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3528,7 +3554,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrUserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3615,7 +3641,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3654,7 +3680,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3744,7 +3770,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3830,7 +3856,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3993,7 +4019,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4085,7 +4111,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4172,7 +4198,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4452,7 +4478,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4540,7 +4566,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4796,7 +4822,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4848,7 +4874,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4966,7 +4992,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5015,7 +5041,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5063,7 +5089,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5573,7 +5599,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5665,7 +5691,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5752,7 +5778,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5826,7 +5852,7 @@ export interface operations {
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5923,7 +5949,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
