@@ -7,6 +7,7 @@ import (
 
 	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/syntax"
 )
 
@@ -29,11 +30,29 @@ func checkUnboundedRead(c *check) {
 		t := b.Relations[0].Table
 		f := c.at(max(b.Relations[0].Location, 0), t.String(), "All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
 			"What is a page today is the whole table in a year, in the memory of the program.")
-		f.Try = "… ORDER BY its key LIMIT @max_rows, from where the last page ended"
+		f.Advice = c.limitRows(sel, b)
 		if filtered(s, b) {
 			f.Severity = Note
 		}
 	}
+}
+
+// limitRows puts a LIMIT behind a SELECT, and an order that pages can follow where it has
+// none and its rows are a table's.
+func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
+	clauses := sqltext.ClausesOf(c.query.Text, max(b.Relations[0].Location, 0), false)
+	limit := "LIMIT " + param(c.query, "max_rows", 0)
+	plain := len(sel.GetDistinctClause()) == 0 && len(sel.GetGroupClause()) == 0 && sel.GetOp() <= pg.SetOperation_SETOP_NONE
+	if t := b.Relations[0].Table; plain && !b.Ordered && t.View == nil {
+		if i := slices.IndexFunc(t.Keys, func(k *catalog.Key) bool { return k.Primary }); i >= 0 {
+			var order []string
+			for _, column := range t.Keys[i].Columns {
+				order = append(order, syntax.Quote(b.Relations[0].Name)+"."+syntax.Quote(column))
+			}
+			limit = "ORDER BY " + list(order) + " " + limit
+		}
+	}
+	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended", Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
 }
 
 // oneRow reports whether a SELECT only adds up.

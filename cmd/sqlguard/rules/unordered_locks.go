@@ -21,14 +21,14 @@ func checkUnorderedLocks(c *check) {
 		if w.Op == reading.Update && w.Function == "" && several(w) && !lockedInOrder(w) {
 			c.on(w, "Several rows of "+w.Table()+" are locked in whatever order the plan finds them.",
 				"Two such statements with common rows can wait for each other: one of them fails with 40P01.",
-			).Try = "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"
+			).Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
 		}
 	}
 }
 
 func order(w *verdict.Write) string {
 	if len(w.Keys) > 0 {
-		return list(w.Keys[0].Columns)
+		return quotedList(w.Keys[0].Columns)
 	}
 	return "its key"
 }

@@ -103,6 +103,7 @@ type Write struct {
 	Columns   []Column
 	Tests     []Test
 	Keys      []*catalog.Key // the keys by which it finds its rows
+	Triggered []string       // the columns that triggers set beside it
 	Function  string         // whose body it stands in, if any
 }
 
