@@ -19,7 +19,7 @@ var staleTest = &Rule{
 
 func checkStaleTest(c *check) {
 	for _, w := range c.query.Writes {
-		stale := unguarded(w, w.Of(verdict.Stale))
+		stale := unguarded(w, w.Snapshots)
 		if len(stale) == 0 {
 			continue
 		}
