@@ -20,13 +20,22 @@ type Outcome struct {
 // the second has ended, or waits; then it commits. An error is one of the first, or of the
 // duel itself.
 func Duel(ctx context.Context, pool *pgxpool.Pool, first, second Statement) (Outcome, error) {
+	return DuelAt(ctx, pool, string(pgx.ReadCommitted), first, second)
+}
+
+// DuelAt is a duel at another level of isolation.
+func DuelAt(ctx context.Context, pool *pgxpool.Pool, level string, first, second Statement) (Outcome, error) {
 	var out Outcome
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return out, err
 	}
 	defer conn.Release()
-	tx, err := pool.Begin(ctx)
+	defer conn.Exec(context.WithoutCancel(ctx), "RESET default_transaction_isolation")
+	if _, err := conn.Exec(ctx, "SELECT set_config('default_transaction_isolation', $1, false)", level); err != nil {
+		return out, err
+	}
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.TxIsoLevel(level)})
 	if err != nil {
 		return out, err
 	}

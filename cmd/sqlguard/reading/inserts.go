@@ -77,7 +77,7 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 			w.Inserted[name], w.InsertedNode[column] = syntax.Key(value), value
 		}
 	}
-	if readAgain(target, w.Conflict, from) {
+	if readAgain(target, w, from) {
 		w.Again = rows
 	}
 	for _, column := range w.Conflict {
@@ -88,14 +88,17 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 
 // readAgain reports whether the rows of the conflict are ones that the statement read
 // before: each column of the conflict is inserted as it was read.
-func readAgain(target *Relation, conflict []string, from map[string][]Source) bool {
-	for _, column := range conflict {
+func readAgain(target *Relation, w *Write, from map[string][]Source) bool {
+	for _, column := range w.Conflict {
 		f := from[column]
+		if n := w.InsertedNode[column]; n != nil && syntax.Bare(n).GetColumnRef() == nil {
+			return false // computed from what was read
+		}
 		if len(f) != 1 || f[0].Relation == nil || f[0].Relation.Table != target.Table || f[0].Column != column {
 			return false
 		}
 	}
-	return len(conflict) > 0
+	return len(w.Conflict) > 0
 }
 
 func insertColumns(target *Relation, s *pg.InsertStmt) []string {
