@@ -163,7 +163,8 @@ func contradicts(x, y claim) bool {
 }
 
 // without reports whether one write is only of what another did not find: NOT EXISTS
-// (the other), NOT IN (the other), or where the number of its rows is 0.
+// (the other), NOT IN (the other), or where the number of its rows is 0. It is also
+// where the other takes its rows from a CTE, and this one those that are not in it.
 func without(w, other *verdict.Write) bool {
 	for _, c := range append(slices.Clone(w.Conditions), inputConditions(w)...) {
 		found := false
@@ -189,7 +190,10 @@ func inputConditions(w *verdict.Write) []reading.Condition {
 }
 
 func reads(b *reading.Block, other *verdict.Write) bool {
-	return slices.ContainsFunc(reading.Upstream(b), func(b *reading.Block) bool { return b.Node == other.Node })
+	taken := reading.Upstream(other.Feeds()...)
+	return slices.ContainsFunc(reading.Upstream(b), func(b *reading.Block) bool {
+		return b.Node == other.Node || b.InCTE && slices.Contains(taken, b)
+	})
 }
 
 // saysNone: NOT (…), c NOT IN (…), c <> ALL (…), (SELECT count(*) …) = 0.
@@ -208,7 +212,7 @@ func saysNone(n *pg.Node) bool {
 // insertsFrom reports whether w is an upsert of what the other returned, under a key
 // that is not read from it.
 func insertsFrom(w, other *verdict.Write) bool {
-	return w.Op == reading.Upsert && w.Again == nil && slices.ContainsFunc(w.Feeds(), func(b *reading.Block) bool { return reads(b, other) })
+	return w.Op == reading.Upsert && w.Again == nil && slices.ContainsFunc(reading.Upstream(w.Feeds()...), func(b *reading.Block) bool { return b.Node == other.Node })
 }
 
 // joinsElsewhere reports whether w finds its rows by what the other returned, but not by

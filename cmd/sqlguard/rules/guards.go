@@ -23,12 +23,26 @@ func suggestion(w *verdict.Write) *Advice {
 	if w.Clause > 0 || w.Op == reading.Delete || len(overwritten(w)) == 0 {
 		return nil
 	}
-	for _, advise := range []func(*verdict.Write) *Advice{checkVersion, checkLease, checkFirst, checkOldValues, addVersion} {
+	advices := []func(*verdict.Write) *Advice{checkVersion, checkLease, checkFirst, checkOldValues, addVersion}
+	if !oneByKey(w) { // what a caller saw is one version, and the rows have one each
+		advices = []func(*verdict.Write) *Advice{checkLease, checkFirst}
+	}
+	for _, advise := range advices {
 		if a := advise(w); a != nil {
 			return a
 		}
 	}
 	return nil
+}
+
+// oneByKey reports whether a write changes one row, which the caller names by a key.
+func oneByKey(w *verdict.Write) bool {
+	if w.Op == reading.Upsert {
+		return w.Insert == nil || slices.IndexFunc(w.Conflict, func(column string) bool {
+			return w.InsertedNode[column] == nil || !syntax.Param(syntax.Bare(w.InsertedNode[column]))
+		}) < 0
+	}
+	return len(w.Keys) > 0 && !several(w)
 }
 
 var (

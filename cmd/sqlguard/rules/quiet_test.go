@@ -83,6 +83,23 @@ ON CONFLICT (owner_id, slot) DO UPDATE SET n = orders.n + 1;`, nil},
 	"all but what is put": {`-- name: A :execrows
 WITH gone AS (DELETE FROM marks WHERE code <> ALL (@codes::text[]))
 INSERT INTO marks (no, code) SELECT unnest(@nos::bigint[]), unnest(@codes::text[]) ON CONFLICT (code) DO UPDATE SET mail = marks.mail || '!';`, nil},
+	"put what is listed, drop the rest": {`-- name: A :execrows
+WITH input AS (SELECT unnest(@nos::bigint[]) AS no, unnest(@codes::text[]) AS code),
+put AS (INSERT INTO marks (no, code) SELECT no, code FROM input ON CONFLICT (code) DO UPDATE SET mail = marks.mail || '!' RETURNING no)
+DELETE FROM marks WHERE NOT EXISTS (SELECT FROM input WHERE input.code = marks.code);`, nil},
+	"take some, drop the others": {`-- name: A :execrows
+WITH first AS (SELECT id FROM orders WHERE owner_id = @owner LIMIT 3),
+others AS (SELECT id FROM orders WHERE owner_id = @owner AND id NOT IN (SELECT id FROM first) FOR UPDATE),
+gone AS (DELETE FROM orders USING others WHERE orders.id = others.id)
+UPDATE orders SET n = n + 1 FROM first WHERE orders.id = first.id;`, nil},
+	"a cleanup by UPDATE": {"-- name: A :exec\nUPDATE orders SET state = 'late' WHERE owner_id = @owner AND state = 'new' AND runs_until < now();", nil},
+	"a claim that nobody awaits": {`-- name: A :exec
+WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPDATE orders SET state = 'late' FROM l WHERE orders.id = l.id;`, nil},
+	"the newest wins":     {"-- name: A :exec\nUPDATE orders SET n = @n WHERE id = @id AND (n IS NULL OR @n > n);", nil},
+	"a throttled time":    {"-- name: A :exec\nUPDATE orders SET used_at = now() WHERE id = @id AND (used_at IS NULL OR used_at < now() - interval '1 minute');", nil},
+	"one row, taken":      {"-- name: A :exec\nUPDATE orders SET state = 'taken' WHERE id = @id AND state = 'new';", []string{"silent-loss"}},
+	"a read of groups":    {"-- name: A :many\nSELECT kind, count(*) FROM orders GROUP BY kind;", nil},
+	"a switch and a form": {"-- name: A :exec\nUPDATE orders SET used = true WHERE id = @id;\n-- name: B :execrows\nUPDATE orders SET used = @used WHERE id = @id AND used = @old;", nil},
 	"parts that may meet": {`-- name: A :execrows
 WITH a AS (UPDATE orders SET n = n + 1 WHERE owner_id = @owner AND kind = @kind)
 UPDATE orders SET n = n + 2 WHERE owner_id = @owner AND slot <> @slot;`, []string{"written-twice"}},
@@ -132,6 +149,23 @@ func found(t *testing.T, schema, queries string) []rules.Finding {
 		t.Fatal(err)
 	}
 	return rules.Check(db, &rules.Options{})
+}
+
+// TestNoSuggestionForManyRows: what a caller saw of one row is none of the others'.
+func TestNoSuggestionForManyRows(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{
+		"UPDATE orders SET title = @title WHERE owner_id = @owner;",
+		"UPDATE orders SET title = @title WHERE id = ANY (@ids::bigint[]);",
+		"UPDATE orders SET title = v.title FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@titles::text[]) AS title) v WHERE v.id = orders.id;",
+		"MERGE INTO orders o USING (SELECT @id::bigint AS id) s ON o.id = s.id WHEN MATCHED THEN UPDATE SET title = @title;",
+	} {
+		for _, f := range found(t, orders, "-- name: A :exec\n"+query) {
+			if f.Rule.ID == "blind-overwrite" && f.Advice != nil {
+				t.Errorf("%s\n%s", query, f.Advice.Text)
+			}
+		}
+	}
 }
 
 // said are queries, and what their first finding says.

@@ -6,6 +6,7 @@ import (
 
 	pg "github.com/sqlc-dev/oliphant"
 
+	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
 	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
@@ -27,7 +28,7 @@ func checkSilentLoss(c *check) {
 		return
 	}
 	for _, w := range c.query.Writes {
-		if !w.Verdict.Guarded() || w.Function != "" || cleansUp(w) || alreadySo(w) || overwritesBehind(w) {
+		if !w.Verdict.Guarded() || w.Function != "" || !namedByCaller(w) || alreadySo(w) || newestWins(w) || overwritesBehind(w) {
 			continue
 		}
 		f := c.on(w, "The write does nothing where its guard fails, and "+c.query.Command+" does not tell.",
@@ -39,8 +40,74 @@ func checkSilentLoss(c *check) {
 	}
 }
 
-// cleansUp: a DELETE of whatever is in a state, not of a row that the caller named.
-func cleansUp(w *verdict.Write) bool { return w.Op == reading.Delete && len(w.Keys) == 0 }
+// namedByCaller reports whether the caller names the one row that is written. A write of
+// whatever is in some state loses nothing where there is none.
+func namedByCaller(w *verdict.Write) bool {
+	if w.Op == reading.Upsert {
+		return oneByKey(w)
+	}
+	return !several(w) && slices.ContainsFunc(w.Keys, func(k *catalog.Key) bool {
+		return !slices.ContainsFunc(k.Columns, func(column string) bool { return !givenBy(w, column) })
+	})
+}
+
+// givenBy reports whether a condition holds the column equal to the caller's value.
+func givenBy(w *verdict.Write, column string) bool {
+	return slices.ContainsFunc(w.Conditions, func(c reading.Condition) bool {
+		own := false
+		for _, from := range w.Statement.Direct(c.Node, c.Block) {
+			if from.Relation != nil && from.Relation != w.Target {
+				return false
+			}
+			own = own || from.Column == column
+		}
+		return own && c.Node.GetSubLink() == nil
+	})
+}
+
+// newestWins: a guard that the value written is further on than the one that is there.
+// Where it fails, what was to be written is out of date.
+func newestWins(w *verdict.Write) bool {
+	found := false
+	for _, t := range w.Guards() {
+		switch {
+		case t.Kind == verdict.Liveness:
+		case len(t.Columns) == 1 && comparesWritten(w, t):
+			found = true
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// comparesWritten reports whether a test compares the order of its column and the very
+// value that is written there, or of the time where it is a time that is written.
+func comparesWritten(w *verdict.Write, t verdict.Test) bool {
+	var written *pg.Node
+	for _, c := range w.Columns {
+		if c.Column == t.Columns[0] && !c.Part {
+			written = c.Value
+		}
+	}
+	found := false
+	syntax.Walk(t.Source.Node, func(n *pg.Node) bool {
+		e := n.GetAExpr()
+		if e != nil && slices.Contains([]string{"<", ">", "<=", ">="}, syntax.Operator(n)) {
+			found = found || syntax.Key(e.GetLexpr()) == syntax.Key(written) || syntax.Key(e.GetRexpr()) == syntax.Key(written) ||
+				reading.Clock(syntax.Bare(written)) && onlyClock(w, t)
+		}
+		return !found
+	})
+	return found
+}
+
+// onlyClock reports whether a test compares its column with nothing but the time.
+func onlyClock(w *verdict.Write, t verdict.Test) bool {
+	return !slices.ContainsFunc(w.Statement.Direct(t.Source.Node, t.Source.Block), func(s reading.Source) bool {
+		return s.Origin == reading.FromElsewhere || s.Relation != nil && s.Relation != w.Target
+	})
+}
 
 // claims are columns that say who was first: there the second has lost something.
 var claims = regexp.MustCompile(`(?i)redeem|use[ds]?(_|$)|claim|consum|accept|taken?(_|$)|spent|paid|charg|reserv|book|grant|won(_|$)|assign|leas|lock|pick|start|beg[au]n`)

@@ -24,7 +24,7 @@ func checkUnboundedRead(c *check) {
 	for _, s := range c.query.Statements {
 		b := s.Root
 		sel := b.Node.GetSelectStmt()
-		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || c.bounded(s, b) {
+		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || len(sel.GetGroupClause()) > 0 || c.bounded(s, b) {
 			continue
 		}
 		t := b.Relations[0].Table
@@ -55,11 +55,8 @@ func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended", Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
 }
 
-// oneRow reports whether a SELECT only adds up.
+// oneRow reports whether a SELECT only adds up, all of its rows or those of a group.
 func oneRow(s *pg.SelectStmt) bool {
-	if len(s.GetGroupClause()) > 0 {
-		return false
-	}
 	for _, n := range s.GetTargetList() {
 		f := syntax.Bare(n.GetResTarget().GetVal()).GetFuncCall()
 		if _, name := syntax.Function(f); f.GetOver() == nil && slices.Contains([]string{"count", "sum", "min", "max", "avg", "array_agg", "json_agg", "jsonb_agg", "string_agg", "bool_or", "bool_and"}, name) {

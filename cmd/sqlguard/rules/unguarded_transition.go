@@ -39,8 +39,8 @@ func transits(w *verdict.Write) bool {
 func (c *check) transition(w *verdict.Write, column verdict.Column) {
 	value := syntax.Key(column.Value)
 	for _, s := range c.db.Facts.Settings(w.Target.Table, column.Column) {
-		if s.Value == value || s.Query == nil || s.Query == c.query {
-			continue
+		if s.Value == value || s.Query == nil || s.Query == c.query || !s.Fixed && !isState(column.Value) {
+			continue // a caller's choice, where what is set here is a mere switch
 		}
 		f := c.on(w, columns(w.Table(), []string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
 			"Of two that come at once the later one wins, also where its step was not allowed any more.")

@@ -27,11 +27,14 @@ func columns(table string, names []string) string {
 	return table + "." + strings.Join(names, ", ")
 }
 
-func areOverwritten(names []string) string {
+func areOverwritten(names []string) string { return isOrAre(names)[1:] + " overwritten" }
+
+// isOrAre is the verb of the columns.
+func isOrAre(names []string) string {
 	if len(names) == 1 {
-		return "is overwritten"
+		return " is"
 	}
-	return "are overwritten"
+	return " are"
 }
 
 // finds says how a write finds its rows, and why nothing else in its WHERE counts: "the
