@@ -65,7 +65,7 @@ var suggestions = []advised{
 	race(advised{name: "positions", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
 		queries: "-- name: A :exec\nUPDATE dogs SET name = $2 WHERE id = $1;"}, "2", values{"1": 1, "3": 1}),
 	race(advised{name: "another table", kind: rules.CheckVersion, schema: dogs + "CREATE TABLE toys (dog int, version int);", rows: dogRow + "; INSERT INTO toys VALUES (1, 9)", check: dogName,
-		queries: "-- name: A :exec\nUPDATE dogs AS d SET name = @name FROM toys t WHERE t.dog = d.id;"}, "name", values{"version": 1}),
+		queries: "-- name: A :exec\nUPDATE dogs AS d SET name = @name FROM toys t WHERE t.dog = d.id AND d.id = @id;"}, "name", values{"id": 1, "version": 1}),
 	race(advised{name: "a version that moves already", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
 		queries: "-- name: A :exec\nUPDATE dogs SET name = @name, version = version + 1 WHERE id = @id;"}, "name", values{"id": 1, "version": 1}),
 	race(advised{name: "a version that a trigger moves", kind: rules.CheckVersion, rows: dogRow, check: dogName,

@@ -4,6 +4,8 @@
 package reading
 
 import (
+	"slices"
+
 	pg "github.com/sqlc-dev/oliphant"
 
 	"waybill/cmd/sqlguard/catalog"
@@ -152,6 +154,7 @@ func (r *Relation) Column(column string) []Source { return r.column(column) }
 // Upstream are the blocks that feed the given ones, and these themselves.
 func Upstream(blocks ...*Block) []*Block {
 	seen := map[*Block]bool{}
+	blocks = slices.Clone(blocks) // it may be a block's own list
 	var all []*Block
 	for len(blocks) > 0 {
 		b := blocks[len(blocks)-1]

@@ -35,14 +35,15 @@ func suggestion(w *verdict.Write) *Advice {
 	return nil
 }
 
-// oneByKey reports whether a write changes one row, which the caller names by a key.
+// oneByKey reports whether a write changes one row, which the caller names by a key. A
+// write of whatever is in some state loses nothing where there is none.
 func oneByKey(w *verdict.Write) bool {
 	if w.Op == reading.Upsert {
 		return w.Insert == nil || slices.IndexFunc(w.Conflict, func(column string) bool {
 			return w.InsertedNode[column] == nil || !syntax.Param(syntax.Bare(w.InsertedNode[column]))
 		}) < 0
 	}
-	return len(w.Keys) > 0 && !several(w)
+	return namedByCaller(w)
 }
 
 var (

@@ -28,7 +28,7 @@ func checkSilentLoss(c *check) {
 		return
 	}
 	for _, w := range c.query.Writes {
-		if !w.Verdict.Guarded() || w.Function != "" || !namedByCaller(w) || alreadySo(w) || newestWins(w) || overwritesBehind(w) {
+		if !w.Verdict.Guarded() || w.Function != "" || !oneByKey(w) || alreadySo(w) || newestWins(w) || overwritesBehind(w) {
 			continue
 		}
 		f := c.on(w, "The write does nothing where its guard fails, and "+c.query.Command+" does not tell.",
@@ -40,12 +40,8 @@ func checkSilentLoss(c *check) {
 	}
 }
 
-// namedByCaller reports whether the caller names the one row that is written. A write of
-// whatever is in some state loses nothing where there is none.
+// namedByCaller reports whether the caller names a key of the row that is written.
 func namedByCaller(w *verdict.Write) bool {
-	if w.Op == reading.Upsert {
-		return oneByKey(w)
-	}
 	return !several(w) && slices.ContainsFunc(w.Keys, func(k *catalog.Key) bool {
 		return !slices.ContainsFunc(k.Columns, func(column string) bool { return !givenBy(w, column) })
 	})
@@ -72,7 +68,7 @@ func newestWins(w *verdict.Write) bool {
 	for _, t := range w.Guards() {
 		switch {
 		case t.Kind == verdict.Liveness:
-		case len(t.Columns) == 1 && comparesWritten(w, t):
+		case len(names([]verdict.Test{t})) == 1 && comparesWritten(w, t):
 			found = true
 		default:
 			return false
@@ -122,7 +118,7 @@ func alreadySo(w *verdict.Write) bool {
 	for _, t := range w.Guards() {
 		switch {
 		case t.Kind == verdict.Liveness:
-		case notYet(t.Source.Node) && len(t.Columns) == 1 && !claims.MatchString(t.Columns[0]):
+		case notYet(t.Source.Node) && len(names([]verdict.Test{t})) == 1 && !claims.MatchString(t.Columns[0]):
 			found = true
 		default:
 			return false
