@@ -56,7 +56,7 @@ var (
 func checkVersion(w *verdict.Write) *Advice {
 	for _, name := range versions {
 		c := w.Target.Table.Column(name)
-		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) {
+		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
 			continue
 		}
 		condition := qualified(w, name) + " = " + param(w.Query, name, 0)
@@ -68,6 +68,16 @@ func checkVersion(w *verdict.Write) *Advice {
 		}
 	}
 	return nil
+}
+
+// isLockVersion tells a version that writes move from one that says which version of
+// something else a row is about: it begins with a number of its own, and nobody sets it
+// to anything but the next.
+func isLockVersion(w *verdict.Write, c *catalog.Column) bool {
+	if w.Facts.Counts(w.Target.Table, c.Name) {
+		return true
+	}
+	return syntax.Bare(c.Default).GetAConst().GetIval() != nil && len(w.Facts.Settings(w.Target.Table, c.Name)) == 0
 }
 
 func increment(w *verdict.Write, name string) string {

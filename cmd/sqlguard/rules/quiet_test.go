@@ -18,7 +18,7 @@ CREATE TABLE orders (
     used_at timestamptz, gone_at timestamptz, updated_at timestamptz, runs_until timestamptz, title text NOT NULL, last_event_id uuid, n int NOT NULL,
     UNIQUE (owner_id, slot));
 CREATE TABLE tokens (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), serial bigserial UNIQUE, code text UNIQUE, label text);
-CREATE TABLE marks (no bigint PRIMARY KEY, code text UNIQUE, mail text UNIQUE);
+CREATE TABLE marks (no bigint PRIMARY KEY, code text UNIQUE, mail text UNIQUE, label text);
 `
 
 // quiet are queries of which most that could be said is noise, with what is found all the
@@ -95,11 +95,13 @@ UPDATE orders SET n = n + 1 FROM first WHERE orders.id = first.id;`, nil},
 	"a cleanup by UPDATE": {"-- name: A :exec\nUPDATE orders SET state = 'late' WHERE owner_id = @owner AND state = 'new' AND runs_until < now();", nil},
 	"a claim that nobody awaits": {`-- name: A :exec
 WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPDATE orders SET state = 'late' FROM l WHERE orders.id = l.id;`, nil},
-	"the newest wins":     {"-- name: A :exec\nUPDATE orders SET n = @n WHERE id = @id AND (n IS NULL OR @n > n);", nil},
-	"a throttled time":    {"-- name: A :exec\nUPDATE orders SET used_at = now() WHERE id = @id AND (used_at IS NULL OR used_at < now() - interval '1 minute');", nil},
-	"one row, taken":      {"-- name: A :exec\nUPDATE orders SET state = 'taken' WHERE id = @id AND state = 'new';", []string{"silent-loss"}},
-	"a read of groups":    {"-- name: A :many\nSELECT kind, count(*) FROM orders GROUP BY kind;", nil},
-	"a switch and a form": {"-- name: A :exec\nUPDATE orders SET used = true WHERE id = @id;\n-- name: B :execrows\nUPDATE orders SET used = @used WHERE id = @id AND used = @old;", nil},
+	"the newest wins":      {"-- name: A :exec\nUPDATE orders SET n = @n WHERE id = @id AND (n IS NULL OR @n > n);", nil},
+	"a throttled time":     {"-- name: A :exec\nUPDATE orders SET used_at = now() WHERE id = @id AND (used_at IS NULL OR used_at < now() - interval '1 minute');", nil},
+	"one row, taken":       {"-- name: A :exec\nUPDATE orders SET state = 'taken' WHERE id = @id AND state = 'new';", []string{"silent-loss"}},
+	"a read of groups":     {"-- name: A :many\nSELECT kind, count(*) FROM orders GROUP BY kind;", nil},
+	"a counter put back":   {"-- name: A :exec\nUPDATE orders SET n = 0 WHERE id = @id;\n-- name: B :exec\nUPDATE orders SET n = n + 1 WHERE id = @id;", nil},
+	"keys without a value": {"-- name: A :exec\nINSERT INTO marks (no, label) VALUES (@no, @label) ON CONFLICT DO NOTHING;", nil},
+	"a switch and a form":  {"-- name: A :exec\nUPDATE orders SET used = true WHERE id = @id;\n-- name: B :execrows\nUPDATE orders SET used = @used WHERE id = @id AND used = @old;", nil},
 	"parts that may meet": {`-- name: A :execrows
 WITH a AS (UPDATE orders SET n = n + 1 WHERE owner_id = @owner AND kind = @kind)
 UPDATE orders SET n = n + 2 WHERE owner_id = @owner AND slot <> @slot;`, []string{"written-twice"}},
@@ -149,6 +151,25 @@ func found(t *testing.T, schema, queries string) []rules.Finding {
 		t.Fatal(err)
 	}
 	return rules.Check(db, &rules.Options{})
+}
+
+// TestAVersionOfSomethingElseIsNoLock: it is what the row is about, and no write moves it.
+func TestAVersionOfSomethingElseIsNoLock(t *testing.T) {
+	t.Parallel()
+	for column, lock := range map[string]bool{
+		"version int NOT NULL": false, "version int NOT NULL DEFAULT 1": true, "version text NOT NULL DEFAULT '1'": false, "version int": false,
+	} {
+		schema := "CREATE TABLE assets (id int PRIMARY KEY, name text NOT NULL, " + column + ");"
+		all := found(t, schema, "-- name: A :exec\nUPDATE assets SET name = @name WHERE id = @id;")
+		if len(all) != 1 || (all[0].Advice.Kind == rules.CheckVersion) != lock {
+			t.Errorf("%s: got %+v", column, all)
+		}
+	}
+	all := found(t, "CREATE TABLE assets (id int PRIMARY KEY, name text NOT NULL, version int NOT NULL DEFAULT 0);",
+		"-- name: A :exec\nUPDATE assets SET name = @name WHERE id = @id;\n-- name: B :execrows\nUPDATE assets SET version = @version WHERE id = @id AND version = @old;")
+	if len(all) != 1 || all[0].Advice.Kind == rules.CheckVersion {
+		t.Errorf("a version that a caller sets: got %+v", all)
+	}
 }
 
 // TestNoSuggestionForManyRows: what a caller saw of one row is none of the others'.

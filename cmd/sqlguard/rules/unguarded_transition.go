@@ -42,6 +42,9 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 		if s.Value == value || s.Query == nil || s.Query == c.query || !s.Fixed && !isState(column.Value) {
 			continue // a caller's choice, where what is set here is a mere switch
 		}
+		if c.db.Facts.Counts(w.Target.Table, column.Column) {
+			continue // a counter, put back
+		}
 		f := c.on(w, columns(w.Table(), []string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
 			"Of two that come at once the later one wins, also where its step was not allowed any more.")
 		f.place(column.Location)

@@ -58,13 +58,14 @@ func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Adv
 // unique are functions whose values no row has yet.
 var unique = regexp.MustCompile(`(?i)uuid|ulid|nanoid|ksuid|^nextval$|^gen_random_bytes$`)
 
-// fresh reports whether an INSERT fills a column of the key with a value that no row has.
+// fresh reports whether an INSERT fills a column of the key with a value that no row has,
+// or with none at all.
 func fresh(t *catalog.Table, k *catalog.Key, insert *pg.InsertStmt) bool {
 	return slices.ContainsFunc(k.Columns, func(column string) bool {
 		i := slices.IndexFunc(insert.GetCols(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == column })
 		if i < 0 && len(insert.GetCols()) > 0 {
 			c := t.Column(column)
-			return c != nil && (c.Identity || strings.HasSuffix(c.Type, "serial") || makesUnique(c.Default))
+			return c != nil && (c.Identity || strings.HasSuffix(c.Type, "serial") || makesUnique(c.Default) || c.Default == nil && !c.NotNull && !k.Exprs && len(c.Generated) == 0)
 		}
 		return i >= 0 && insertsUnique(insert.GetSelectStmt().GetSelectStmt(), i)
 	})
