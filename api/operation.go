@@ -75,6 +75,10 @@ func takesBody(input reflect.Type) bool {
 	return parsed || raw
 }
 
+// writes tells whether the operation may change anything: all do, but those whose method
+// says that they do not.
+func (op operation) writes() bool { return op.method != http.MethodGet && op.method != http.MethodHead }
+
 // problemFor turns a handler's error into the operation's answer.
 func problemFor(ctx context.Context, op operation, err error) error {
 	if err == nil || isNotModified(err) {
@@ -156,7 +160,7 @@ func (op operation) allCodes() []db.Code {
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated)
-		if len(op.roles) < len(everyRole) || op.transition != "" {
+		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role was changed under way
 			codes = append(codes, db.Forbidden)
 		}
 	}

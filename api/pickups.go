@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -244,8 +243,8 @@ type editPickupInput struct {
 
 func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[Pickup], error) {
 	b := in.Body
-	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
-		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
+	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
+		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
 		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
@@ -255,7 +254,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value.standard(),
 		SetNote: b.Note.Sent, Note: b.Note.Value,
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if err != nil && db.CodeOf(err) == db.NotFound {
 		return nil, a.explainEditPickup(ctx, v, in)
 	}
 	if err != nil {

@@ -423,7 +423,7 @@ var road = []struct {
 func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uuid.UUID) uuid.UUID {
 	s.t.Helper()
 	ctx := s.t.Context()
-	as := func(u *user) db.Viewer { return db.Viewer{TenantID: t.id, UserID: u.id, Role: u.role} }
+	as := func(u *user) db.Viewer { return db.SystemViewer(t.id, u.id, u.role) }
 	id := newID()
 	_, _, err := s.store.CreateDrafts(ctx, as(t.dispatcher), []db.Draft{{
 		ID: id, FacilityID: facility, AccountID: t.account, PriceCents: 100, PickupAddress: "1 Main St", DropoffAddress: "2 Lab Way", Digest: []byte("x"),

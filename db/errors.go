@@ -61,6 +61,9 @@ type Error struct {
 	Status  PickupStatus
 	Allowed []string
 
+	// For Forbidden: the user's role or driver was changed while the write was under way.
+	Changed bool
+
 	cause error
 }
 
@@ -119,6 +122,12 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		}
 	case "23502": // not null: names a column, no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
+	case sessionOver:
+		return &Error{Code: Unauthenticated, cause: concealed(err)}
+	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
+		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case notSeenAnyMore:
+		return &Error{Code: NotFound, cause: concealed(err)}
 	}
 	code, ok := serverStates[err.Code]
 	switch {

@@ -33,7 +33,7 @@ func races() []check {
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
+		appointmentRules, authorityRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
 		sessionRules, userRules)
 }
 

@@ -20,7 +20,7 @@ WHERE tenant_id = $2
     AND id = $3
     AND active
     AND password_epoch = $4
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type ChangePasswordParams struct {
@@ -51,6 +51,8 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -62,7 +64,7 @@ const createUser = `-- name: CreateUser :one
 INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type CreateUserParams struct {
@@ -97,6 +99,8 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (User, e
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -121,7 +125,7 @@ WITH admins AS MATERIALIZED (
         AND id = $2::uuid
         AND active
         AND (role <> 'admin' OR EXISTS (SELECT FROM admins AS a WHERE a.id <> $2::uuid))
-    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 ), ended AS (
     UPDATE sessions AS s
     SET revoked_at = now()
@@ -130,7 +134,7 @@ WITH admins AS MATERIALIZED (
         AND s.user_id = d.id
         AND s.revoked_at IS NULL
 )
-SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.version, users.request_digest, users.created_at FROM deactivated AS users
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at FROM deactivated AS users
 `
 
 type DeactivateUserParams struct {
@@ -159,6 +163,8 @@ func (q *Queries) DeactivateUser(ctx context.Context, arg DeactivateUserParams) 
 		&i.User.Active,
 		&i.User.PasswordHash,
 		&i.User.PasswordEpoch,
+		&i.User.FailedLogins,
+		&i.User.NextLoginAt,
 		&i.User.Version,
 		&i.User.RequestDigest,
 		&i.User.CreatedAt,
@@ -190,7 +196,7 @@ WHERE tenant_id = $4::uuid
         OR NOT active
         OR EXISTS (SELECT FROM admins AS a WHERE a.id <> $5::uuid)
     )
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type EditUserParams struct {
@@ -230,6 +236,8 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -261,7 +269,7 @@ func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow
 }
 
 const getUser = `-- name: GetUser :one
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND id = $2
     AND ($3::user_role IN ('admin', 'dispatcher') OR id = $4)
@@ -291,6 +299,8 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -299,7 +309,7 @@ func (q *Queries) GetUser(ctx context.Context, arg GetUserParams) (User, error) 
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
+SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
     AND ($2::user_role IN ('admin', 'dispatcher') OR id = $3)
     AND (created_at, id) < ($4::timestamptz, $5::uuid)
@@ -341,6 +351,8 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 			&i.Active,
 			&i.PasswordHash,
 			&i.PasswordEpoch,
+			&i.FailedLogins,
+			&i.NextLoginAt,
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
@@ -366,7 +378,7 @@ SET role = 'admin',
     password_hash = excluded.password_hash,
     password_epoch = u.password_epoch + 1,
     version = u.version + 1
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type MakeAdminParams struct {
@@ -401,6 +413,8 @@ func (q *Queries) MakeAdmin(ctx context.Context, arg MakeAdminParams) (User, err
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
@@ -415,7 +429,7 @@ SET active = true,
 WHERE tenant_id = $1
     AND id = $2
     AND NOT active
-RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type ReactivateUserParams struct {
@@ -437,6 +451,8 @@ func (q *Queries) ReactivateUser(ctx context.Context, arg ReactivateUserParams) 
 		&i.Active,
 		&i.PasswordHash,
 		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,

@@ -289,6 +289,10 @@ func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int6
 	})
 }
 
+func (w *world) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
+	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
+}
+
 func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
 	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
 }
