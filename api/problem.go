@@ -236,6 +236,7 @@ func serveProblem(ctx context.Context, w http.ResponseWriter, p *Problem) {
 	for name, values := range p.GetHeaders() {
 		w.Header()[name] = values
 	}
+	w.Header()["Cache-Control"] = noStore
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	json.NewEncoder(w).Encode(p)

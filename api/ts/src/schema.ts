@@ -2965,6 +2965,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
