@@ -30,7 +30,7 @@ func (a *server) registerUsers() {
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
 		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
-		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden},
+		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
@@ -41,9 +41,14 @@ func (a *server) registerUsers() {
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
-		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing.",
-		roles: admin, codes: []db.Code{db.NotFound},
+		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.",
+		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
+	register(a, operation{
+		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
+		summary: "Reactivate a user", about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.",
+		roles: admin, codes: []db.Code{db.NotFound},
+	}, a.reactivateUser)
 }
 
 // NewUser asks for a user.
@@ -157,7 +162,10 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 		Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err := edited(err, func() error {
-		_, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		user, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		if err == nil && user.Version == in.version && in.Body.Role != nil && isAdmin(user) {
+			return problem(db.LastAdmin, "role", "")
+		}
 		return err
 	}); err != nil {
 		return nil, err
@@ -247,9 +255,27 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 	return match.same, err
 }
 
+// isAdmin tells whether the user is an admin who can log in: what the database counts
+// where it keeps the last one.
+func isAdmin(u db.User) bool { return u.Active && u.Role == db.UserRoleAdmin }
+
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
 	row, err := a.store.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
 	user := row.User
+	if errors.Is(err, pgx.ErrNoRows) {
+		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		if err == nil && isAdmin(user) {
+			err = problem(db.LastAdmin, "", "")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Row[db.User]{etag(user.Version), &user}, nil
+}
+
+func (a *server) reactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
+	user, err := a.store.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
 	if errors.Is(err, pgx.ErrNoRows) {
 		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
 	}

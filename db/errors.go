@@ -32,6 +32,7 @@ const (
 	IllegalTransition    Code = "illegal_transition"
 	InsufficientFunds    Code = "insufficient_funds"
 	Internal             Code = "internal"
+	LastAdmin            Code = "last_admin"
 	NoDriverFree         Code = "no_driver_free"
 	NotEditable          Code = "not_editable"
 	NotFound             Code = "not_found"

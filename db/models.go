@@ -630,6 +630,8 @@ type User struct {
 	Active        bool      `doc:"False once deactivated: no login, no session" json:"active"`
 	PasswordHash  string    `json:"-"`
 	PasswordEpoch int64     `json:"-"`
+	FailedLogins  int32     `json:"-"`
+	NextLoginAt   time.Time `json:"-"`
 	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
 	RequestDigest []byte    `json:"-"`
 	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`

@@ -25,6 +25,8 @@ var spared = map[string]string{
 	"CreateLedgerEntries: ORDER BY s.ord":                                     "the window beneath leaves this order, as long as PostgreSQL shares the sort",
 	"SubmitPickups: " + keyUnused:                                             "no event comes before a submit, so that no key can be used; kept like in its siblings",
 	"EditDriver: FOR NO KEY UPDATE OF s":                                      "the order alone: against a dispatch that checks the key of a driver whose login is changed",
+	"EditUser: ORDER BY u.id":                                                 "the key's index is in this order, as long as PostgreSQL scans it",
+	"DeactivateUser: ORDER BY u.id":                                           "like in EditUser",
 	"ListAppointments: ORDER BY a.starts_at, a.id":                            "the index is in this order, as long as PostgreSQL scans it",
 	"ListAppointments: ORDER BY f.starts_at, f.id":                            "the rows come in the order in which they were found",
 	"ListAppointments: ORDER BY s.starts_at, s.id":                            "the rows come in the order in which they were found",

@@ -199,7 +199,8 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	if got := must(streamed(ctx, w, before)); len(got) != 7 {
 		t.Fatalf("the login before is told %v", got)
 	}
-	now := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleDriver, DriverID: before.DriverID}
+	now := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
+	now.DriverID = before.DriverID
 	var batch pgx.Batch
 	queueUser(&batch, now)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())

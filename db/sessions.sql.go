@@ -56,7 +56,7 @@ func (q *Queries) ConfirmSessions(ctx context.Context, arg ConfirmSessionsParams
 
 const createSession = `-- name: CreateSession :one
 WITH verified AS (
-    SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, version, request_digest, created_at FROM users
+    SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
@@ -75,7 +75,7 @@ WITH verified AS (
     FROM verified
     RETURNING expires_at
 )
-SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.version, users.request_digest, users.created_at, opened.expires_at
+SELECT users.tenant_id, users.id, users.email, users.name, users.role, users.active, users.password_hash, users.password_epoch, users.failed_logins, users.next_login_at, users.version, users.request_digest, users.created_at, opened.expires_at
 FROM verified AS users, opened
 `
 
@@ -115,6 +115,8 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) (C
 		&i.User.Active,
 		&i.User.PasswordHash,
 		&i.User.PasswordEpoch,
+		&i.User.FailedLogins,
+		&i.User.NextLoginAt,
 		&i.User.Version,
 		&i.User.RequestDigest,
 		&i.User.CreatedAt,

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -76,6 +78,45 @@ var userRaces = []check{
 		}
 		return first(w.isOver(ctx, before), w.isOver(ctx, during))
 	}},
+	{"EditUser", "two admins demote each other", func(ctx context.Context, w *world) error {
+		other := w.secondAdmin(ctx)
+		if err := w.loses(ctx, db.NotFound,
+			func(s *db.Store) error { return demote(ctx, s, w.admin, other) },
+			func(s *db.Store) error { return demote(ctx, s, other, w.admin) },
+		); err != nil {
+			return err
+		}
+		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error { return demote(ctx, s, by, of) })
+	}},
+	{"DeactivateUser", "two admins deactivate each other", func(ctx context.Context, w *world) error {
+		other := w.secondAdmin(ctx)
+		if err := w.loses(ctx, db.NotFound,
+			func(s *db.Store) error { return deactivate(ctx, s, other) },
+			func(s *db.Store) error { return deactivate(ctx, s, w.admin) },
+		); err != nil {
+			return err
+		}
+		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error {
+			if by.UserID == w.admin.UserID { // one way against the other
+				return demote(ctx, w.as, by, of)
+			}
+			return deactivate(ctx, s, of)
+		})
+	}},
+	{"ReactivateUser", "a user is reactivated twice", func(ctx context.Context, w *world) error {
+		w.must(deactivate(ctx, w.as, w.staff))
+		return oneWins(together(manyCallers, func(int) error { return reactivate(ctx, w.Store, w.staff) }), db.NotFound)
+	}},
+	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
+		owner := w.over(w.owner)
+		if err := first(together(manyCallers, func(i int) error { return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2]) })...); err != nil {
+			return err
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = 'ada@x' AND tenant_id = $1", w.tenant); n != 1 {
+			return fmt.Errorf("%d users have the address", n)
+		}
+		return nil
+	}},
 	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
 		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
 	}},
@@ -100,6 +141,61 @@ var userRules = []check{
 		return first(
 			refused(editUser(ctx, w.Store, w.staff, w.hub, "mine", 1), db.NotFound),
 			editUser(ctx, w.Store, w.staff, w.staff, "mine", 1))
+	}},
+	{"EditUser", "the last admin is demoted", func(ctx context.Context, w *world) error {
+		off := w.secondAdmin(ctx)
+		w.must(deactivate(ctx, w.as, off))
+		return first(
+			refused(demote(ctx, w.Store, w.admin, w.admin), db.NotFound),
+			demoteAt(ctx, w.Store, w.admin, off, 2), // who is none any more
+			editUser(ctx, w.Store, w.admin, w.admin, "still admin", 1))
+	}},
+	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *world) error {
+		return w.passes(ctx,
+			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
+			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
+	}},
+	{"DeactivateUser", "an admin who is being edited counts once more", func(ctx context.Context, w *world) error {
+		edit := func(version int64) act {
+			return func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
+		}
+		off := func(s *db.Store) error { return deactivate(ctx, s, w.admin) }
+		if err := w.loses(ctx, db.NotFound, edit(1), off); err != nil {
+			return err
+		}
+		w.secondAdmin(ctx)
+		return w.wins(ctx, commit, edit(2), off)
+	}},
+	{"DeactivateUser", "the last admin is deactivated", func(ctx context.Context, w *world) error {
+		off := w.secondAdmin(ctx)
+		w.must(deactivate(ctx, w.as, off))
+		return first(
+			refused(deactivate(ctx, w.Store, w.admin), db.NotFound),
+			deactivate(ctx, w.Store, w.hub))
+	}},
+	{"ReactivateUser", "a session of before comes back with its user", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		w.must(deactivate(ctx, w.as, w.staff))
+		if err := reactivate(ctx, w.Store, w.staff); err != nil {
+			return err
+		}
+		return first(w.isOver(ctx, token), second(openSession(ctx, w.as, w.staff, "old hash")))
+	}},
+	{"MakeAdmin", "the admin of a tenant whose only one is gone gets back in", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
+		email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
+		if err := w.makeAdmin(ctx, w.over(w.owner), email); err != nil {
+			return err
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = fold_case($1)", email); n != 1 {
+			return fmt.Errorf("%d users of all tenants have the address", n)
+		}
+		v, err := w.Authenticate(ctx, must(openSession(ctx, w.as, w.staff, "new hash")), time.Hour)
+		if err != nil || v.Role != db.UserRoleAdmin {
+			return fmt.Errorf("%s, %v", v.Role, err)
+		}
+		return w.isOver(ctx, token)
 	}},
 	{"DeactivateUser", "a session revoked before keeps its time", func(ctx context.Context, w *world) error {
 		w.must(w.as.CloseSession(ctx, must(openSession(ctx, w.as, w.staff, "old hash"))))
@@ -134,6 +230,58 @@ func changePassword(ctx context.Context, s *db.Store, v db.Viewer, epoch int64, 
 	})
 	return err
 }
+
+// demote makes the user a member of the staff.
+func demote(ctx context.Context, s *db.Store, by, of db.Viewer) error {
+	return demoteAt(ctx, s, by, of, 1)
+}
+
+func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64) error {
+	role := db.UserRoleStaff
+	_, err := s.EditUser(ctx, db.EditUserParams{
+		TenantID: of.TenantID, ID: of.UserID, Role: &role, ViewerRole: by.Role, ViewerID: by.UserID,
+		Version: version,
+	})
+	return err
+}
+
+// secondAdmin makes another admin of the tenant.
+func (w *world) secondAdmin(ctx context.Context) db.Viewer {
+	v := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleAdmin}
+	var batch pgx.Batch
+	queueUser(&batch, v)
+	w.must(w.owner.SendBatch(ctx, &batch).Close())
+	return v
+}
+
+// keepsAnAdmin has two admins do the same to each other, again and again: one is left each
+// time.
+func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Store, by, of db.Viewer) error) error {
+	for range 4 {
+		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2", w.tenant, w.admin.UserID))
+		pair := []db.Viewer{w.admin, w.secondAdmin(ctx)}
+		errs := together(2, func(i int) error { return act(w.Store, pair[i], pair[1-i]) })
+		if err := oneWins(errs, db.NotFound); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func reactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
+	_, err := s.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: v.UserID})
+	return err
+}
+
+func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string) error {
+	slug := scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
+	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email), Slug: slug})
+	return err
+}
+
+// second is the error of a call whose value nobody wants.
+func second[T any](_ T, err error) error { return err }
 
 func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int64, error) {
 	return s.RenewPasswordHash(ctx, db.RenewPasswordHashParams{

@@ -86,6 +86,7 @@ const (
 	ErrorCodeIllegalTransition    ErrorCode = "illegal_transition"
 	ErrorCodeInsufficientFunds    ErrorCode = "insufficient_funds"
 	ErrorCodeInternal             ErrorCode = "internal"
+	ErrorCodeLastAdmin            ErrorCode = "last_admin"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
@@ -148,6 +149,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeInsufficientFunds:
 		return true
 	case ErrorCodeInternal:
+		return true
+	case ErrorCodeLastAdmin:
 		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
@@ -2940,7 +2943,7 @@ type ClientInterface interface {
 
 	// DeactivateUser Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing.
+	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 	//
 	// Roles: admin.
 	//
@@ -3006,6 +3009,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 	RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReactivateUser Reactivate a user
+	//
+	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	//
+	// Roles: admin.
+	//
+	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+	ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetError What an error code means
@@ -4821,7 +4833,7 @@ func (c *Client) EditUser(ctx context.Context, userID openapi_types.UUID, params
 
 // DeactivateUser Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing.
+// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 //
 // Roles: admin.
 //
@@ -4948,6 +4960,25 @@ func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, 
 // Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRemovePhoneNumberRequest(c.Server, userID, phoneNumberID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReactivateUser Reactivate a user
+//
+// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+//
+// Roles: admin.
+//
+// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+func (c *Client) ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReactivateUserRequest(c.Server, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -9161,6 +9192,40 @@ func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phone
 	return req, nil
 }
 
+// NewReactivateUserRequest constructs an http.Request for the ReactivateUser method
+func NewReactivateUserRequest(server string, userID openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/%s/reactivate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -10182,7 +10247,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeactivateUserWithResponse Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing.
+	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 	//
 	// Roles: admin.
 	//
@@ -10254,6 +10319,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 	RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error)
+
+	// ReactivateUserWithResponse Reactivate a user
+	//
+	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	//
+	// Roles: admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+	ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error)
 }
 
 // GetErrorResponse200Headers the declared response headers of an HTTP 200 response for GetError
@@ -14349,6 +14425,61 @@ func (r RemovePhoneNumberResponse) ContentType() string {
 	return ""
 }
 
+// ReactivateUserResponse200Headers the declared response headers of an HTTP 200 response for ReactivateUser
+type ReactivateUserResponse200Headers struct {
+	ETag string
+}
+
+type ReactivateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReactivateUserResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReactivateUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReactivateUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReactivateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReactivateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReactivateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReactivateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetErrorWithResponse What an error code means
 //
 // A page for people.
@@ -15884,7 +16015,7 @@ func (c *ClientWithResponses) EditUserWithResponse(ctx context.Context, userID o
 
 // DeactivateUserWithResponse Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing.
+// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 //
 // Roles: admin.
 //
@@ -15997,6 +16128,23 @@ func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseRemovePhoneNumberResponse(rsp)
+}
+
+// ReactivateUserWithResponse Reactivate a user
+//
+// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+//
+// Roles: admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+func (c *ClientWithResponses) ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error) {
+	rsp, err := c.ReactivateUser(ctx, userID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReactivateUserResponse(rsp)
 }
 
 // ParseGetErrorResponse parses an HTTP response from a GetErrorWithResponse call
@@ -19637,6 +19785,52 @@ func ParseRemovePhoneNumberResponse(rsp *http.Response) (*RemovePhoneNumberRespo
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseReactivateUserResponse parses an HTTP response from a ReactivateUserWithResponse call
+func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReactivateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReactivateUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

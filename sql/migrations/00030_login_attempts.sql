@@ -32,13 +32,9 @@ CREATE INDEX login_buckets_full_idx ON login_buckets (full_at);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON login_attempts, login_buckets TO waybill_app;
 
-ALTER TABLE users
-    DROP COLUMN failed_logins,
-    DROP COLUMN next_login_at;
+-- users.failed_logins and next_login_at are read by nobody any more, and stay for the processes
+-- of the release before, which run beside this one's while it is rolled out.
 
 -- +goose Down
-ALTER TABLE users
-    ADD COLUMN failed_logins integer     NOT NULL DEFAULT 0,
-    ADD COLUMN next_login_at timestamptz NOT NULL DEFAULT 'epoch';
 DROP TABLE login_buckets;
 DROP TABLE login_attempts;

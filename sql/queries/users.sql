@@ -25,17 +25,35 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
+-- Edits a user, but leaves the tenant an admin who can log in: those there are, but for the
+-- one that is demoted, are locked in the order of their keys and looked at as they are then.
+-- Where no admin is demoted, nobody asks for them, and none is locked.
 -- Closes: an edit clobbers another that it has not seen
+-- Closes: two admins demote each other
 -- name: EditUser :one
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = @tenant_id::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+)
 UPDATE users
-SET email = coalesce(sqlc.narg('email'), email),
-    name = coalesce(sqlc.narg('name'), name),
-    role = coalesce(sqlc.narg('role'), role),
+SET email = coalesce(sqlc.narg('email')::text, email),
+    name = coalesce(sqlc.narg('name')::text, name),
+    role = coalesce(sqlc.narg('role')::user_role, role),
     version = version + 1
-WHERE tenant_id = @tenant_id
-    AND id = @id
-    AND version = @version
-    AND (@viewer_role::user_role = 'admin' OR id = @viewer_id)
+WHERE tenant_id = @tenant_id::uuid
+    AND id = @id::uuid
+    AND version = @version::bigint
+    AND (@viewer_role::user_role = 'admin' OR id = @viewer_id::uuid)
+    AND (
+        coalesce(sqlc.narg('role')::user_role, 'admin') = 'admin'
+        OR role <> 'admin'
+        OR NOT active
+        OR EXISTS (SELECT FROM admins AS a WHERE a.id <> @id::uuid)
+    )
 RETURNING *;
 
 -- Sets a password in the place of the one of that epoch; every session opened with that
@@ -63,11 +81,19 @@ WHERE tenant_id = @tenant_id
     AND password_hash = @password_hash;
 
 -- Deactivates a user and ends their sessions. The raised epoch ends those too that
--- are being opened right now.
+-- are being opened right now. The tenant keeps an admin, like in EditUser.
 -- Closes: a deactivated user keeps a session
 -- Closes: a user is deactivated twice
+-- Closes: two admins deactivate each other
 -- name: DeactivateUser :one
-WITH deactivated AS (
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = @tenant_id::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+), deactivated AS (
     UPDATE users
     SET active = false,
         password_epoch = password_epoch + 1,
@@ -75,6 +101,7 @@ WITH deactivated AS (
     WHERE tenant_id = @tenant_id::uuid
         AND id = @id::uuid
         AND active
+        AND (role <> 'admin' OR EXISTS (SELECT FROM admins AS a WHERE a.id <> @id::uuid))
     RETURNING *
 ), ended AS (
     UPDATE sessions AS s
@@ -85,3 +112,33 @@ WITH deactivated AS (
         AND s.revoked_at IS NULL
 )
 SELECT sqlc.embed(users) FROM deactivated AS users;
+
+-- Lets a deactivated user log in again. The sessions of before stay over.
+-- Closes: a user is reactivated twice
+-- name: ReactivateUser :one
+UPDATE users
+SET active = true,
+    version = version + 1
+WHERE tenant_id = @tenant_id
+    AND id = @id
+    AND NOT active
+RETURNING *;
+
+-- Makes an admin of the tenant with a new password, out of the user with this address if
+-- there is one, deactivated or not: an operator's way back into a tenant. Every session of
+-- theirs is over. Run by the owner of the schema, as the operator's last word: of two at once
+-- the later one's password is good.
+-- Closes: two operators make two admins of one address
+-- @write blind reason="an operator sets a password whatever was there; the epoch ends what the one before opened"
+-- name: MakeAdmin :one
+INSERT INTO users AS u (tenant_id, id, email, name, role, password_hash, request_digest)
+SELECT t.id, @id::uuid, @email::text, @email::text, 'admin', @password_hash::text, @request_digest::bytea
+FROM tenants AS t
+WHERE t.slug = @slug::text
+ON CONFLICT (tenant_id, fold_case(email)) DO UPDATE
+SET role = 'admin',
+    active = true,
+    password_hash = excluded.password_hash,
+    password_epoch = u.password_epoch + 1,
+    version = u.version + 1
+RETURNING *;

@@ -1215,7 +1215,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing.
+         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
          *
          *     Roles: admin.
          */
@@ -1291,6 +1291,28 @@ export interface paths {
          * @description Roles: admin, staff.
          */
         delete: operations["remove-phone-number"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reactivate a user
+         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         *
+         *     Roles: admin.
+         */
+        post: operations["reactivate-user"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1494,9 +1516,9 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "id_reused";
         };
-        EmailTakenProblem: components["schemas"]["Problem"] & {
+        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "email_taken";
+            code?: "email_taken" | "last_admin";
         };
         EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1511,7 +1533,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1693,6 +1715,10 @@ export interface components {
         InvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        LastAdminProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_admin";
         };
         LedgerEntry: {
             /** Format: uuid */
@@ -2604,15 +2630,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
             };
         };
-        /** @description Conflict: email_taken */
-        EmailTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenProblem"];
-            };
-        };
         /** @description Conflict: email_taken, id_reused */
         EmailTakenOrIdReused: {
             headers: {
@@ -2620,6 +2637,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Conflict: email_taken, last_admin */
+        EmailTakenOrLastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
             };
         };
         /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
@@ -2782,6 +2808,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["InvalidProblem"];
+            };
+        };
+        /** @description Conflict: last_admin */
+        LastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastAdminProblem"];
             };
         };
         /** @description Conflict: not_editable */
@@ -5745,7 +5780,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTaken"];
+            409: components["responses"]["EmailTakenOrLastAdmin"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -5782,6 +5817,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["LastAdmin"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5943,6 +5979,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reactivate-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
