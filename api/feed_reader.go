@@ -236,8 +236,8 @@ func (p *recordParser) whole(r *feedReader) error {
 	switch d := p.out.EndsAt.Sub(p.out.StartsAt); {
 	case d <= 0:
 		return r.refuse(db.ValidationFailed, "ends_at", "expected a time after starts_at")
-	case d > 24*time.Hour:
-		return r.refuse(db.ValidationFailed, "ends_at", "expected a time within 24 hours of starts_at")
+	case d > db.LongestAppointment:
+		return r.refuse(db.ValidationFailed, "ends_at", fmt.Sprintf("expected a time within %d hours of starts_at", db.LongestAppointment/time.Hour))
 	}
 	return nil
 }
