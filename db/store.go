@@ -77,7 +77,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, withoutPassword(err)
+		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
 	s := newStore(p, p.as, c.OneByOne)

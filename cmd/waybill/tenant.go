@@ -83,7 +83,11 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, errors.New("database URL: is not a PostgreSQL connection string")
 	}
-	return pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(db.ConnectAdvice(err, &config.Config)))
+	}
+	return conn, nil
 }
 
 func ignoreEOF(err error) error {
