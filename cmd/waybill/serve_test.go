@@ -46,7 +46,7 @@ func TestServeRefuses(t *testing.T) {
 		"a DSN that is none":    {[]string{"DATABASE_URL=postgres://u:pa%zz:hunter2@h:bad/db"}, nil, []string{"is not a PostgreSQL connection string"}},
 		"a database not there":  {[]string{"DATABASE_URL=postgres://u:hunter2@" + freeAddress(t) + "/db"}, nil, []string{"cannot use the database", "connection refused"}},
 		"a wrong password":      {[]string{"DATABASE_URL=" + withPassword(t, d.AppURL)}, nil, []string{"cannot use the database"}},
-		"an empty database":     {[]string{"DATABASE_URL=" + emptyDatabase(t, d)}, nil, []string{"the schema is at version 0, this program needs", "waybill migrate up"}},
+		"an empty database":     {[]string{"DATABASE_URL=" + emptyDatabase(t, d)}, nil, []string{"the database has no schema", "waybill migrate up"}},
 		"a schema too old":      {[]string{"DATABASE_URL=" + behind}, nil, []string{"the schema is at version", "this program needs", "waybill migrate up"}},
 		"a port in use":         {[]string{good}, []string{"--addr", taken.Addr().String()}, []string{"cannot listen", taken.Addr().String(), "in use"}},
 		"an admin port in use":  {[]string{good}, []string{"--admin-addr", taken.Addr().String()}, []string{"cannot listen for the admin port"}},

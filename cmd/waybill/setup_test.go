@@ -348,7 +348,7 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down", "guest may not do that: migrations run as the owner of the schema")
 
 	for address, says := range map[string]string{
-		p.url("boss", "yours"): "there is no database yours: it is made by: waybill setup --database yours",
+		p.url("boss", "yours"):                                "there is no database yours: it is made by: waybill setup --database yours",
 		"postgres://boss:wrong@127.0.0.1:" + p.port + "/mine": "refuses the password of boss",
 		p.url("waybill_app", "mine"):                          "refuses the password of waybill_app",
 	} {
