@@ -78,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, withoutPassword(err)
+		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
