@@ -106,7 +106,7 @@ type Write struct {
 	Keys      []*catalog.Key // the keys by which it finds its rows
 	Triggered []string       // the columns that triggers set beside it
 	Facts     *Facts
-	Function  string         // whose body it stands in, if any
+	Function  string // whose body it stands in, if any
 }
 
 // Table is the written table's name.
