@@ -59,7 +59,7 @@ var suggestions = []advised{
 	race(advised{name: "an update", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
 		queries: "-- name: A :exec\nUPDATE dogs SET name = @name WHERE id = @id;"}, "name", values{"id": 1, "version": 1}),
 	race(advised{name: "an OR, a comment and RETURNING", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
-		queries: "-- name: A :one\nUPDATE dogs SET name = @name -- now\nWHERE id = @id OR id = @id + 1 -- here\nRETURNING *;"}, "name", values{"id": 1, "version": 1}),
+		queries: "-- name: A :one\nUPDATE dogs SET name = @name -- now\nWHERE id = @id AND (note = 'x' OR id > 0) -- here\nRETURNING *;"}, "name", values{"id": 1, "version": 1}),
 	race(advised{name: "a parameter of that name", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
 		queries: "-- name: A :exec\nUPDATE dogs SET name = sqlc.arg('name'), note = sqlc.arg(version)::text WHERE id = @id;"}, "name", values{"id": 1, "version": "x", "old_version": 1}),
 	race(advised{name: "positions", kind: rules.CheckVersion, schema: dogs, rows: dogRow, check: dogName,
@@ -90,6 +90,8 @@ CREATE TRIGGER bump BEFORE UPDATE ON dogs FOR EACH ROW EXECUTE FUNCTION bump();`
 
 	race(advised{name: "until the caller's time", kind: rules.CheckLease, schema: kennels, rows: "INSERT INTO kennels VALUES (1)", check: "SELECT reserved_by FROM kennels",
 		queries: "-- name: A :exec\nUPDATE kennels SET reserved_by = @by, reserved_until = @until WHERE id = @id;"}, "by", values{"id": 1, "until": later}),
+	race(advised{name: "an owner's lease", kind: rules.CheckLease, schema: "CREATE TABLE kennels (id int PRIMARY KEY, lease_owner text, lease_expiry timestamp);", rows: "INSERT INTO kennels VALUES (1)", check: "SELECT lease_owner FROM kennels",
+		queries: "-- name: A :exec\nUPDATE kennels SET lease_owner = $2, lease_expiry = $3 WHERE id = $1;"}, "2", values{"1": 1, "3": later}),
 	race(advised{name: "for an interval", kind: rules.CheckLease, schema: kennels, rows: "INSERT INTO kennels VALUES (1, 'old', now() - interval '1 day')", check: "SELECT reserved_by FROM kennels",
 		queries: "-- name: A :exec\nUPDATE kennels SET reserved_by = @by, reserved_until = now() + @lease::interval WHERE id = @id;"}, "by", values{"id": 1, "lease": "1 hour"}),
 	race(advised{name: "without an end", kind: rules.CheckLease, schema: jobs, rows: jobRow, check: worker,
