@@ -90,7 +90,7 @@ CREATE TRIGGER bump BEFORE UPDATE ON dogs FOR EACH ROW EXECUTE FUNCTION bump();`
 
 	race(advised{name: "until the caller's time", kind: rules.CheckLease, schema: kennels, rows: "INSERT INTO kennels VALUES (1)", check: "SELECT reserved_by FROM kennels",
 		queries: "-- name: A :exec\nUPDATE kennels SET reserved_by = @by, reserved_until = @until WHERE id = @id;"}, "by", values{"id": 1, "until": later}),
-	race(advised{name: "an owner's lease", kind: rules.CheckLease, schema: "CREATE TABLE kennels (id int PRIMARY KEY, lease_owner text, lease_expiry timestamp);", rows: "INSERT INTO kennels VALUES (1)", check: "SELECT lease_owner FROM kennels",
+	race(advised{name: "an owner's lease", kind: rules.CheckLease, schema: "CREATE TABLE kennels (id int PRIMARY KEY, lease_owner text, lease_expiry timestamptz);", rows: "INSERT INTO kennels VALUES (1)", check: "SELECT lease_owner FROM kennels",
 		queries: "-- name: A :exec\nUPDATE kennels SET lease_owner = $2, lease_expiry = $3 WHERE id = $1;"}, "2", values{"1": 1, "3": later}),
 	race(advised{name: "for an interval", kind: rules.CheckLease, schema: kennels, rows: "INSERT INTO kennels VALUES (1, 'old', now() - interval '1 day')", check: "SELECT reserved_by FROM kennels",
 		queries: "-- name: A :exec\nUPDATE kennels SET reserved_by = @by, reserved_until = now() + @lease::interval WHERE id = @id;"}, "by", values{"id": 1, "lease": "1 hour"}),
@@ -114,6 +114,8 @@ CREATE TRIGGER bump BEFORE UPDATE ON dogs FOR EACH ROW EXECUTE FUNCTION bump();`
 		queries: "-- name: A :exec\nUPDATE cats SET name = @name, home = @home WHERE id = @id;"}, "home", values{"id": 1, "name": "old", "old_name": "old", "old_home": "old"}),
 	race(advised{name: "positions", kind: rules.CheckOldValues, schema: plain, rows: plainRow, check: "SELECT home FROM cats",
 		queries: "-- name: A :exec\nUPDATE cats SET name = $1, home = $2 WHERE id = $3;"}, "2", values{"3": 1, "1": "old", "4": "old", "5": "old"}),
+	race(advised{name: "a lease without a time zone", kind: rules.CheckOldValues, schema: "CREATE TABLE kennels (id int PRIMARY KEY, lease_owner text, lease_expiry timestamp);", rows: "INSERT INTO kennels VALUES (1)", check: "SELECT lease_owner FROM kennels",
+		queries: "-- name: A :exec\nUPDATE kennels SET lease_owner = $2, lease_expiry = $3 WHERE id = $1;"}, "2", values{"1": 1, "3": later, "4": nil, "5": nil}),
 	race(advised{name: "a patch", kind: rules.CheckOldValues, schema: plain, rows: plainRow, check: "SELECT name FROM cats",
 		queries: "-- name: A :exec\nUPDATE cats SET name = COALESCE(sqlc.narg('name'), name) WHERE id = @id;"}, "name", values{"id": 1, "old_name": "old"}),
 	race(advised{name: "quoted names", kind: rules.CheckOldValues, schema: `CREATE TABLE "Cats" ("Id" int PRIMARY KEY, "ownerName" text, "order" text);`, rows: `INSERT INTO "Cats" VALUES (1, 'old', 'old')`, check: `SELECT "ownerName" FROM "Cats"`,

@@ -144,9 +144,10 @@ func given(w *verdict.Write, c verdict.Column) bool {
 	return syntax.Param(value) || w.Op == reading.Upsert && len(names) == 2 && names[0] == "excluded"
 }
 
-// isUntil: a time that the write sets in the future, not to now.
+// isUntil: a time that the write sets in the future, not to now. Without a time zone it
+// cannot be compared with now(), which is told in the session's.
 func isUntil(c *catalog.Column, set verdict.Column) bool {
-	return c != nil && strings.HasPrefix(c.Type, "timestamp") && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
+	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
 }
 
 // checkFirst lets only the first through: of "redeemed_by = @u, redeemed_at = now()"
