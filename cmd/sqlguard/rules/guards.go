@@ -59,12 +59,13 @@ func checkVersion(w *verdict.Write) *Advice {
 		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
 			continue
 		}
-		condition := qualified(w, name) + " = " + param(w.Query, name, 0)
+		seen := param(w.Query, name, 0)
+		condition := qualified(w, name) + " = " + seen
 		switch {
 		case slices.Contains(w.Triggered, name) || slices.Contains(w.Set(verdict.RelativeSet), name):
-			return guarded(w, CheckVersion, condition)
+			return guarded(w, CheckVersion, condition).sees(seen, name)
 		case !sets(w, name):
-			return guarded(w, CheckVersion, condition, increment(w, name))
+			return guarded(w, CheckVersion, condition, increment(w, name)).sees(seen, name)
 		}
 	}
 	return nil
@@ -92,7 +93,8 @@ func addVersion(w *verdict.Write) *Advice {
 	if i < 0 || !t.Known() {
 		return nil
 	}
-	a := guarded(w, AddVersion, qualified(w, versions[i])+" = "+param(w.Query, versions[i], 0), increment(w, versions[i]))
+	seen := param(w.Query, versions[i], 0)
+	a := guarded(w, AddVersion, qualified(w, versions[i])+" = "+seen, increment(w, versions[i])).sees(seen, versions[i])
 	a.Schema = fmt.Sprintf("ALTER TABLE %s ADD %s integer NOT NULL DEFAULT 1", quotedTable(t), versions[i])
 	a.Text = a.Schema + "; " + a.Text
 	return a
@@ -172,6 +174,7 @@ var noEquality = []string{"json", "xml", "point", "line", "lseg", "box", "path",
 // checkOldValues compares all columns that are overwritten with what the caller saw.
 func checkOldValues(w *verdict.Write) *Advice {
 	var parts []string
+	seen := &Advice{}
 	for _, c := range w.Columns {
 		if c.Class != verdict.AbsoluteSet && c.Class != verdict.PatchSet {
 			continue
@@ -188,12 +191,20 @@ func checkOldValues(w *verdict.Write) *Advice {
 		if column.NotNull && c.Field == "" {
 			operator = " = "
 		}
-		parts = append(parts, left+operator+param(w.Query, "old_"+name, len(parts)))
+		old := param(w.Query, "old_"+name, len(parts))
+		expression := syntax.Quote(c.Column)
+		if c.Field != "" {
+			expression = "(" + expression + ")." + syntax.Quote(c.Field)
+		}
+		seen.sees(old, expression)
+		parts = append(parts, left+operator+old)
 	}
 	if len(parts) == 0 || len(parts) > mostOldValues {
 		return nil
 	}
-	return guarded(w, CheckOldValues, strings.Join(parts, " AND "))
+	a := guarded(w, CheckOldValues, strings.Join(parts, " AND "))
+	a.Seen = seen.Seen
+	return a
 }
 
 func sets(w *verdict.Write, column string) bool {
