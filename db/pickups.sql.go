@@ -211,17 +211,20 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 
 const confirmPickups = `-- name: ConfirmPickups :exec
 SELECT refuse_authority('WB003')
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
-CROSS JOIN LATERAL (
-    SELECT w.facility_id
-    FROM pickups AS w
-    WHERE w.tenant_id = a.tenant_id AND w.id = a.id AND w.xmin = pg_current_xact_id_if_assigned()::xid
-    LIMIT 1
-) AS p
+FROM (
+    SELECT DISTINCT a.tenant_id, a.viewer_id, p.facility_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
+    CROSS JOIN LATERAL (
+        SELECT w.facility_id
+        FROM pickups AS w
+        WHERE w.tenant_id = a.tenant_id AND w.id = a.id AND w.xmin = pg_current_xact_id_if_assigned()::xid
+        LIMIT 1
+    ) AS p
+) AS wrote
 LEFT JOIN LATERAL (
     SELECT v.facility_id
     FROM facility_viewers AS v
-    WHERE v.tenant_id = a.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id
+    WHERE v.tenant_id = wrote.tenant_id AND v.facility_id = wrote.facility_id AND v.user_id = wrote.viewer_id
     LIMIT 1
 ) AS seen ON true
 WHERE seen.facility_id IS NULL
