@@ -30,7 +30,7 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"}, "reactivate-user": {"A----", "user"},
 	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"}, "remove-phone-number": {"A-O--", "phone"},
 
 	"create-facility": {"A----", ""}, "list-facilities": {"AAAAA", ""}, "get-facility": {"AAOOO", "facility"},

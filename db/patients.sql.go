@@ -11,6 +11,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const confirmPatient = `-- name: ConfirmPatient :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM patient_viewers AS v
+    WHERE v.tenant_id = $1 AND v.patient_id = $2 AND v.user_id = $3)
+`
+
+type ConfirmPatientParams struct {
+	TenantID  uuid.UUID `format:"uuid" json:"-"`
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+// Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
+// its own, does not see: taken out of the group while the write waited.
+func (q *Queries) ConfirmPatient(ctx context.Context, arg ConfirmPatientParams) error {
+	_, err := q.db.Exec(ctx, confirmPatient, arg.TenantID, arg.PatientID, arg.ViewerID)
+	return err
+}
+
 const createPatient = `-- name: CreatePatient :one
 WITH created AS (
     INSERT INTO patients (

@@ -61,7 +61,7 @@ func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (name
 }
 
 func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
-	v := db.Viewer{TenantID: w.tenant, Role: db.UserRoleDriver}
+	v := db.SystemViewer(w.tenant, uuid.Nil, db.UserRoleDriver)
 	w.must(w.owner.QueryRow(ctx, `SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
 		Scan(&v.DriverID, &v.UserID))
 	return v
@@ -200,7 +200,8 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	if got := must(streamed(ctx, w, before)); len(got) != 7 {
 		t.Fatalf("the login before is told %v", got)
 	}
-	now := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleDriver, DriverID: before.DriverID}
+	now := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
+	now.DriverID = before.DriverID
 	var batch pgx.Batch
 	queueUser(&batch, now)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
@@ -321,7 +322,7 @@ func TestAPickupIsReadWhole(t *testing.T) {
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
 	must(w.owner.Exec(ctx, "ALTER TABLE pickups DISABLE TRIGGER USER"))
 	must(w.owner.Exec(ctx, "UPDATE pickups SET status = 'CANCELED', charged_cents = 0, refunded_cents = price_cents, cancel_reason = 'why' WHERE id = $1", id))
-	row := must(pgx.CollectExactlyOneRow(must(w.owner.Query(ctx, "SELECT * FROM pickups WHERE id = $1", id)), pgx.RowToStructByPos[db.Pickup]))
+	row := must(pgx.CollectExactlyOneRow(must(w.Pool().Query(ctx, "SELECT * FROM pickups WHERE id = $1", id)), pgx.RowToStructByPos[db.Pickup]))
 	got := must(w.GetOne(ctx, w.staff, id))
 	if !reflect.DeepEqual(got, row) {
 		t.Errorf("got %+v, want %+v", got, row)

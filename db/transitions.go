@@ -45,6 +45,10 @@ func movedAway(p Pickup, after PickupStatus, version int64, at time.Time) Moved 
 	}}
 }
 
+func (m move) by() Viewer { return m.viewer }
+
+func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
+
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
 // that an earlier request with the same key did, which its maker is told also where it
 // took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
@@ -61,7 +65,8 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 		}
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
-		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") {
+		// So is one that its viewer was not to see any more when it was made.
+		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") && !notSeen(err) {
 			return Moved{}, false, Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
@@ -99,7 +104,7 @@ type moveFlush = func(context.Context, []move) ([]found[Moved], error)
 
 func (s *Store) submitting(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.SubmitPickups(ctx, SubmitPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -112,7 +117,7 @@ func (s *Store) submitting(q *Queries) moveFlush {
 
 func (s *Store) assigning(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.AssignPickups(ctx, AssignPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -125,7 +130,7 @@ func (s *Store) assigning(q *Queries) moveFlush {
 
 func (s *Store) moving(q *Queries) moveFlush {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		a := asked(asks)
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.MovePickups(ctx, MovePickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -140,7 +145,7 @@ func (s *Store) moving(q *Queries) moveFlush {
 // would take one driver twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
-	rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
+	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
 	})

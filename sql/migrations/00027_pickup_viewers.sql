@@ -46,12 +46,6 @@ ALTER POLICY patients_drivers ON patients
                 AND role_sees_pickup('driver', p.status, p.driver_id, d.id)
                 AND d.user_id = (SELECT viewer_id())));
 
--- What a driver has now is found without all that they had.
--- What a killed build left is not used, and in the way of another.
-DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_current_idx;
-CREATE INDEX CONCURRENTLY pickups_driver_current_idx ON pickups (tenant_id, driver_id, created_at, id)
-    WHERE status IN ('ASSIGNED', 'COLLECTED', 'RECEIVED', 'PACKED', 'SHIPPED');
-
 -- Since when the driver has this login, or none: what happened before is not told to it.
 -- Of the drivers that are there, nobody knows: since now.
 ALTER TABLE drivers ADD COLUMN IF NOT EXISTS user_since timestamptz NOT NULL DEFAULT now();
@@ -86,6 +80,5 @@ ALTER POLICY patients_drivers ON patients
                 AND p.patient_id = patients.id
                 AND p.status <> 'DELIVERED'
                 AND d.user_id = (SELECT viewer_id())));
-DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_current_idx;
 DROP FUNCTION IF EXISTS role_sees_event;
 DROP FUNCTION IF EXISTS role_sees_pickup;

@@ -46,6 +46,14 @@ SELECT EXISTS (
     SELECT FROM facility_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
 
+-- Refuses the transaction whose viewer by now does not see the facility: taken out of the
+-- group while it went on.
+-- name: ConfirmFacility :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
+
 -- Closes: an edit clobbers another that it has not seen
 -- name: EditFacility :one
 UPDATE facilities

@@ -34,3 +34,35 @@ SET status = CASE WHEN @reason::text = '' THEN 'SENT'::message_status ELSE 'FAIL
 WHERE tenant_id = @tenant_id
     AND id = @id
     AND status = 'QUEUED';
+
+-- A tenant's texts that the gateway refused for good, in the order in which they were
+-- owed: for an operator, who may send them again. Neither the number nor the wording.
+-- Those that never had a number were refused by nobody, and are not among them.
+-- name: ListRefusedMessages :many
+SELECT m.id, coalesce(m.reason, '')::text AS reason, m.created_at
+FROM messages AS m
+WHERE m.tenant_id = @tenant_id
+    AND m.status = 'FAILED'
+    AND m.reason <> 'no_number'
+    AND (m.created_at, m.id) > (@after_created_at::timestamptz, @after_id::uuid)
+    AND starts_with(m.reason, @reason::text)
+ORDER BY m.created_at, m.id
+LIMIT @max_rows::int;
+
+-- Has a refused text sent again, by a new job: the old one is gone within minutes. A text
+-- without a number stays as it is: whoever gets one later is told what comes later.
+-- Closes: two operators who send a text again enqueue two jobs
+-- Closes: a text that is being sent is sent again
+-- name: RequeueMessage :execrows
+WITH requeued AS (
+    UPDATE messages
+    SET status = 'QUEUED', reason = NULL
+    WHERE tenant_id = @tenant_id::uuid
+        AND id = @id::uuid
+        AND status = 'FAILED'
+        AND reason IS DISTINCT FROM 'no_number'
+    RETURNING tenant_id, id
+)
+INSERT INTO river_job (kind, queue, args)
+SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', r.tenant_id, 'message_id', r.id)
+FROM requeued AS r;

@@ -161,3 +161,11 @@ SELECT patient_exists(@tenant_id, @id)::boolean;
 SELECT EXISTS (
     SELECT FROM patient_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);
+
+-- Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
+-- its own, does not see: taken out of the group while the write waited.
+-- name: ConfirmPatient :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM patient_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);

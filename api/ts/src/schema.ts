@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -779,7 +779,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         *
+         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *
+         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1215,7 +1219,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing.
+         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
          *
          *     Roles: admin.
          */
@@ -1296,6 +1300,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reactivate a user
+         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         *
+         *     Roles: admin.
+         */
+        post: operations["reactivate-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1329,9 +1355,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1368,7 +1398,7 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 24 hours at most
+             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
@@ -1407,6 +1437,10 @@ export interface components {
         };
         Cancellation: {
             reason?: string;
+        };
+        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "concurrency_limit";
         };
         Credentials: {
             /**
@@ -1470,9 +1504,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1486,9 +1520,9 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "id_reused";
         };
-        EmailTakenProblem: components["schemas"]["Problem"] & {
+        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "email_taken";
+            code?: "email_taken" | "last_admin";
         };
         EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1503,7 +1537,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1541,9 +1575,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1658,6 +1692,14 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "illegal_transition" | "insufficient_funds";
@@ -1677,6 +1719,10 @@ export interface components {
         InvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        LastAdminProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_admin";
         };
         LedgerEntry: {
             /** Format: uuid */
@@ -2395,6 +2441,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2477,10 +2531,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2492,13 +2542,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2528,6 +2587,17 @@ export interface components {
                 "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
             };
         };
+        /** @description Too Many Requests: concurrency_limit */
+        ConcurrencyLimit: {
+            headers: {
+                /** @description Seconds to wait before the next try */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
+            };
+        };
         /** @description Conflict: driver_busy, illegal_transition */
         DriverBusyOrIllegalTransition: {
             headers: {
@@ -2537,13 +2607,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2564,15 +2634,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
             };
         };
-        /** @description Conflict: email_taken */
-        EmailTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenProblem"];
-            };
-        };
         /** @description Conflict: email_taken, id_reused */
         EmailTakenOrIdReused: {
             headers: {
@@ -2580,6 +2641,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Conflict: email_taken, last_admin */
+        EmailTakenOrLastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
             };
         };
         /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
@@ -2618,13 +2688,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2681,6 +2751,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Conflict: illegal_transition */
         IllegalTransition: {
             headers: {
@@ -2724,6 +2812,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["InvalidProblem"];
+            };
+        };
+        /** @description Conflict: last_admin */
+        LastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastAdminProblem"];
             };
         };
         /** @description Conflict: not_editable */
@@ -2802,6 +2899,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2867,15 +2982,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
-            };
-        };
     };
     parameters: never;
     requestBodies: never;
@@ -2898,6 +3004,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2997,7 +3109,10 @@ export interface operations {
     "create-account": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3044,7 +3159,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3054,7 +3169,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3098,7 +3213,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3131,7 +3246,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3191,7 +3306,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3250,7 +3365,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3335,7 +3450,7 @@ export interface operations {
                 facility_id: string;
                 /** @description Those that end later */
                 from: string;
-                /** @description Those that start before; at most 31 days after from */
+                /** @description Those that start before; at most 31 days and an hour after from */
                 to: string;
                 /** @description Only those in this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -3399,7 +3514,10 @@ export interface operations {
     "create-driver": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3446,7 +3564,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3456,7 +3574,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3499,7 +3617,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3533,7 +3651,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3572,7 +3690,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3612,7 +3730,10 @@ export interface operations {
     "create-facility": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3659,7 +3780,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3669,7 +3790,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3712,7 +3833,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3745,7 +3866,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3831,7 +3952,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3875,7 +3996,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3908,7 +4029,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3950,7 +4071,10 @@ export interface operations {
     "create-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3997,7 +4121,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4007,7 +4131,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4051,7 +4175,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4084,7 +4208,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4314,7 +4438,10 @@ export interface operations {
     "create-patient": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4361,7 +4488,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4371,7 +4498,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4415,7 +4542,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4449,7 +4576,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4654,7 +4781,10 @@ export interface operations {
     "create-pickup": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4702,7 +4832,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4711,7 +4841,10 @@ export interface operations {
     "create-pickups": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4751,7 +4884,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4773,15 +4906,31 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
+                    /** @description Tells a proxy to pass on each event as it comes */
+                    "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": ({
+                        data: components["schemas"]["PickupEvent"];
+                        event: components["schemas"]["TransitionName"];
+                        /** @description Where to resume: opaque */
+                        id: string;
+                    } | {
+                        data: Record<string, never>;
+                        /** @enum {string} */
+                        event: "checkpoint";
+                        /** @description Where to resume: opaque */
+                        id: string;
+                        /** @description Milliseconds to wait before coming back */
+                        retry?: number;
+                    })[];
                 };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4791,7 +4940,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4834,7 +4983,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4868,7 +5017,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4879,7 +5028,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4917,7 +5066,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4927,7 +5076,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4965,7 +5114,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4975,7 +5124,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5016,7 +5165,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5057,7 +5206,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5166,7 +5315,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5237,7 +5386,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5278,7 +5427,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5319,7 +5468,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5360,7 +5509,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5441,6 +5590,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5474,7 +5624,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5516,7 +5666,10 @@ export interface operations {
     "create-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5563,7 +5716,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5573,7 +5726,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5616,7 +5769,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5646,11 +5799,11 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTaken"];
+            409: components["responses"]["EmailTakenOrLastAdmin"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5683,6 +5836,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["LastAdmin"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5717,12 +5871,13 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5766,7 +5921,10 @@ export interface operations {
     "add-phone-number": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user_id: string;
             };
@@ -5816,7 +5974,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5840,6 +5998,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reactivate-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
