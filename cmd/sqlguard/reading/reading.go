@@ -97,6 +97,7 @@ type Write struct {
 	Conditions []Condition       // on the row that is written
 	Inserted   map[string]string // of an upsert: the key of the expression inserted in each column
 	Clause     int               // of a MERGE, from 1
+	Rows       *Block            // of an upsert: the SELECT that it inserts
 	Again      *Block            // of an upsert: the SELECT that read the very rows of the conflict, if one did
 }
 
