@@ -20,7 +20,9 @@ const withFacility = "Whatever the role, of the patients that a facility of your
 func (a *server) registerPatients() {
 	register(a, operation{
 		id: "create-patient", method: http.MethodPost, path: "/v1/patients", tag: "patients", status: http.StatusCreated,
-		summary: "Create a patient", about: "For a facility of your groups, which sees them from then on.", roles: patientRoles,
+		summary: "Create a patient", roles: patientRoles,
+		about: "For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it " +
+			"is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.",
 		codes: []db.Code{db.FacilityNotFound, db.ExternalIDTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createPatient)
 	register(a, operation{
@@ -34,7 +36,8 @@ func (a *server) registerPatients() {
 	register(a, operation{
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
-		about:   withFacility + " The external id is changed by who sees the facility whose records know them.", roles: patientRoles,
+		about: withFacility + " The external id, without the blanks around it, is changed by who sees the facility whose records " +
+			"know them, while the patient allows that one to see them.", roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{
@@ -59,7 +62,7 @@ type NewPatient struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPatient) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return unborn(inBody(at, "birth_date"), &n.BirthDate)
+	return append(blankID(inBody(at, "external_id"), n.ExternalID), unborn(inBody(at, "birth_date"), &n.BirthDate)...)
 }
 
 // unborn refuses a birth date in the future. Where the day begins first, it is already
@@ -74,7 +77,9 @@ func unborn(field string, d *db.Date) []error {
 type createPatientInput struct{ Body NewPatient }
 
 func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatientInput) (*Created[db.Patient], error) {
-	b, d := in.Body, digest(v, "create-patient", in.Body)
+	b := in.Body
+	b.ExternalID = trimID(b.ExternalID)
+	d := digest(v, "create-patient", b)
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
 		ID: idOr(b.ID), FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
@@ -139,8 +144,11 @@ type PatientEdit struct {
 }
 
 // Resolve implements huma.ResolverWithPath.
-func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return unborn(inBody(at, "birth_date"), e.BirthDate)
+func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) (errs []error) {
+	if e.ExternalID.Value != nil {
+		errs = blankID(inBody(at, "external_id"), *e.ExternalID.Value)
+	}
+	return append(errs, unborn(inBody(at, "birth_date"), e.BirthDate)...)
 }
 
 type editPatientInput struct {
@@ -151,6 +159,9 @@ type editPatientInput struct {
 
 func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientInput) (*Row[db.Patient], error) {
 	b := in.Body
+	if id := b.ExternalID.Value; id != nil {
+		*id = trimID(*id)
+	}
 	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,

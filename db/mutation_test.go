@@ -33,7 +33,8 @@ var spared = map[string]string{
 	"ListPatients: ORDER BY k.patient_id":                                     "DISTINCT leaves this order, as long as PostgreSQL sorts for it",
 	"ListPatients: ORDER BY p.id":                                             "the patients are looked up in this order, as long as PostgreSQL joins by a loop",
 	"ListPatients: ORDER BY patients.id":                                      "the rows come in the order in which they were found",
-	"DisallowFacility: " + seesThePatient:                                     "row level security leaves no other row: whoever sees the facility sees the patient by it",
+	"GetPatient: " + seesThePatient:                                           "row level security leaves no other row; kept like in its siblings",
+	"EditPatient: f.allowed":                                                  "row level security leaves no other row; kept like in its siblings",
 	"AssignPickups: " + viewerRule:                                            "only dispatchers assign, who see all; kept like in its siblings",
 	"SubmitPickups: " + textOwed:                                              "a submit always owes a text; kept for a dictionary that says otherwise",
 	"AssignPickups: " + textOwed:                                              "like a submit",
@@ -48,7 +49,7 @@ const (
 	keyUnused = "NOT EXISTS ( SELECT FROM pickup_events AS e" +
 		" WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)"
 	seesThePatient = "EXISTS ( SELECT FROM patient_viewers AS v" +
-		" WHERE v.tenant_id = f.tenant_id AND v.patient_id = f.patient_id AND v.user_id = $1::uuid)"
+		" WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $4::uuid)"
 	seesTheFacility = "EXISTS ( SELECT FROM facility_viewers AS v" +
 		" WHERE v.tenant_id = $3 AND v.facility_id = $4 AND v.user_id = $2)"
 	viewerRule = "CASE a.viewer_role WHEN 'admin' THEN true WHEN 'dispatcher' THEN true" +
