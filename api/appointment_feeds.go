@@ -90,9 +90,9 @@ func feedBody(schemas huma.Registry) *huma.RequestBody {
 
 type syncAppointmentsInput struct {
 	FacilityPath
-	AsOf       time.Time `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most" example:"2030-01-01T06:00:00Z"`
-	Records    int64     `query:"records" minimum:"0" doc:"How many records the list has: one with fewer, or more, is refused"`
-	AllowEmpty bool      `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come, be it how many"`
+	AsOf       Time  `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most" example:"2030-01-01T06:00:00Z"`
+	Records    int64 `query:"records" minimum:"0" doc:"How many records the list has: one with fewer, or more, is refused"`
+	AllowEmpty bool  `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come, be it how many"`
 
 	AllowMassCancel bool `query:"allow_mass_cancel" doc:"Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share"`
 
@@ -102,10 +102,7 @@ type syncAppointmentsInput struct {
 }
 
 // Resolve implements huma.Resolver.
-func (in *syncAppointmentsInput) Resolve(ctx huma.Context) (errs []error) {
-	if ctx.Query("as_of") != "" {
-		errs = outOfTime("as_of", &in.AsOf)
-	}
+func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
 	if ctx.Query("records") != "" {
 		in.count = &in.Records
 	}
@@ -113,7 +110,7 @@ func (in *syncAppointmentsInput) Resolve(ctx huma.Context) (errs []error) {
 	kind, _ := inUTF8(ctx.Header("Content-Type"))
 	in.lines = kind == ndjson
 	in.body = &steadyBody{body: bodyReader(ctx), control: http.NewResponseController(w), begun: time.Now()}
-	return errs
+	return nil
 }
 
 type syncAppointmentsOutput struct{ Body *db.FeedResult }
@@ -130,7 +127,7 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
 	done, err := a.store.SyncFeed(ctx, v, db.Feed{
-		FacilityID: in.FacilityID, AsOf: in.AsOf, Count: in.count,
+		FacilityID: in.FacilityID, AsOf: in.AsOf.Time, Count: in.count,
 		AllowEmpty: in.AllowEmpty, AllowMassCancel: in.AllowMassCancel, Records: reader.records,
 	})
 	if err != nil {

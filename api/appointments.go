@@ -40,8 +40,8 @@ type Appointment struct {
 type listAppointmentsInput struct {
 	ByStart
 	FacilityID uuid.UUID            `query:"facility_id" format:"uuid" required:"true" doc:"The facility"`
-	From       time.Time            `query:"from" required:"true" doc:"Those that end later" example:"2030-01-01T00:00:00Z"`
-	To         time.Time            `query:"to" required:"true" doc:"Those that start before; at most 31 days after from" example:"2030-01-02T00:00:00Z"`
+	From       Time                 `query:"from" required:"true" doc:"Those that end later" example:"2030-01-01T00:00:00Z"`
+	To         Time                 `query:"to" required:"true" doc:"Those that start before; at most 31 days after from" example:"2030-01-02T00:00:00Z"`
 	Status     db.AppointmentStatus `query:"status" doc:"Only those in this status"`
 }
 
@@ -51,16 +51,11 @@ const widestRange = 31 * 24 * time.Hour
 // Resolve implements huma.Resolver.
 func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
 	errs := in.ByStart.Resolve(ctx)
-	for name, t := range map[string]*time.Time{"from": &in.From, "to": &in.To} {
-		if ctx.Query(name) != "" {
-			errs = append(errs, outOfTime(name, t)...)
-		}
-	}
 	switch {
 	case len(errs) > 0 || ctx.Query("from") == "" || ctx.Query("to") == "": // said by huma
-	case !in.From.Before(in.To):
+	case !in.From.Before(in.To.Time):
 		errs = append(errs, problem(db.ValidationFailed, "to", "to must be after from."))
-	case in.To.Sub(in.From) > widestRange:
+	case in.To.Sub(in.From.Time) > widestRange:
 		errs = append(errs, problem(rangeTooWide, "to", ""))
 	}
 	return errs
@@ -68,7 +63,7 @@ func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
 
 func (a *server) listAppointments(ctx context.Context, v db.Viewer, in *listAppointmentsInput) (*ListOf[Appointment], error) {
 	rows, err := a.store.As(v).ListAppointments(ctx, db.ListAppointmentsParams{
-		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: in.FacilityID, FromTime: in.From, ToTime: in.To,
+		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: in.FacilityID, FromTime: in.From.Time, ToTime: in.To.Time,
 		AfterStartsAt: in.after, AfterID: in.afterID, Status: given(in.Status), MaxRows: in.Limit,
 	})
 	if err != nil {

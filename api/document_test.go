@@ -290,6 +290,9 @@ func (d *document) validate(s object, v any, at string) error {
 			if _, err := time.Parse(time.RFC3339Nano, v); err != nil {
 				return fail("no time")
 			}
+			if !strings.HasSuffix(v, "Z") {
+				return fail("%s is not UTC", v)
+			}
 		}
 	case float64:
 		if low, ok := s["minimum"].(float64); ok && v < low {

@@ -38,10 +38,17 @@ type NewFacility struct {
 	Longitude float64    `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4186"`
 }
 
-type createFacilityInput struct{ Body NewFacility }
+type createFacilityInput struct {
+	CreateKey
+	Body NewFacility
+}
 
 func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFacilityInput) (*Created[db.Facility], error) {
-	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-facility", in.Body)
+	b, d := in.Body, digest(v, "create-facility", in.Body)
+	id, err := in.newID(v, "create-facility", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
 		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})

@@ -441,12 +441,12 @@ func oddText(text string) string {
 	return ""
 }
 
-// timeOf takes an RFC 3339 time, to the microsecond that the database keeps.
+// timeOf takes what parseTime does.
 func timeOf(value []byte, into *time.Time) (wrong string) {
 	text, ok := textOf(value)
-	if !ok || into.UnmarshalText([]byte(text)) != nil || len(outOfTime("", into)) > 0 {
-		return "expected an RFC 3339 time between the years 1900 and 9998"
+	if !ok {
+		return noTime
 	}
-	*into = into.Truncate(time.Microsecond)
-	return ""
+	*into, wrong = parseTime(text)
+	return wrong
 }

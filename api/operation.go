@@ -49,8 +49,14 @@ var (
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
+	if _, ok := any(new(I)).(keyed); ok {
+		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
+	}
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		if k, ok := any(in).(keyed); ok {
+			err = k.ofKey(err)
+		}
 		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)
@@ -68,6 +74,10 @@ func takesBody(input reflect.Type) bool {
 	_, raw := input.FieldByName("RawBody")
 	return parsed || raw
 }
+
+// writes tells whether the operation may change anything: all do, but those whose method
+// says that they do not.
+func (op operation) writes() bool { return op.method != http.MethodGet && op.method != http.MethodHead }
 
 // problemFor turns a handler's error into the operation's answer.
 func problemFor(ctx context.Context, op operation, err error) error {
@@ -114,7 +124,7 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
-	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
+	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)
@@ -150,7 +160,7 @@ func (op operation) allCodes() []db.Code {
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated)
-		if len(op.roles) < len(everyRole) || op.transition != "" {
+		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role was changed under way
 			codes = append(codes, db.Forbidden)
 		}
 	}

@@ -74,14 +74,21 @@ func unborn(field string, d *db.Date) []error {
 	return []error{problem(db.ValidationFailed, field, field+": expected a day that is not in the future.")}
 }
 
-type createPatientInput struct{ Body NewPatient }
+type createPatientInput struct {
+	CreateKey
+	Body NewPatient
+}
 
 func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatientInput) (*Created[db.Patient], error) {
 	b := in.Body
 	b.ExternalID = trimID(b.ExternalID)
 	d := digest(v, "create-patient", b)
+	id, err := in.newID(v, "create-patient", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
-		ID: idOr(b.ID), FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
+		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
 	})
 	if err != nil {

@@ -82,6 +82,9 @@ func problemOf(err error) *Problem {
 	if e.Code == db.ValidationFailed {
 		p.Detail = sentenceOn(e.Field)
 	}
+	if e.Changed {
+		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing was done."
+	}
 	p.cause = e // the server's own error may hold what was stored
 	if e.Code == db.IllegalTransition && e.Status != "" {
 		p.CurrentStatus = e.Status

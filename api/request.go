@@ -18,6 +18,7 @@ import (
 // eight more allocations. One goroutine serves a request: no lock.
 type request struct {
 	context.Context
+	http      *http.Request // nil in tests of what needs none
 	id        string
 	operation string
 	session   session
@@ -88,7 +89,7 @@ type Observer func(operation string, status int, code string, took time.Duration
 func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		known := &request{Context: r.Context(), id: requestID(r)}
+		known := &request{Context: r.Context(), http: r, id: requestID(r)}
 		w.Header().Set("X-Request-Id", known.id)
 		w.Header()["X-Content-Type-Options"] = nosniff
 		rec := &recorder{ResponseWriter: w}

@@ -20,7 +20,7 @@ func (a *server) registerService() {
 	}, a.livez)
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
-		summary: "Can the server take requests", about: "Asks the database; says no while the server drains.",
+		summary: "Can the server take requests", about: "Asks the database whether it could write; says no while the database is read-only or the server drains.",
 	}, a.readyz)
 	registerOpen(a, operation{
 		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true, mediaType: "text/html",
@@ -47,7 +47,7 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := a.store.Ping(ctx); err != nil {
+	if err := a.store.CheckWritable(ctx); err != nil {
 		p := problem(db.Unavailable, "", "")
 		p.cause = err
 		return nil, p

@@ -164,15 +164,7 @@ func (w *walk) value(name string, t reflect.Type) *misfit {
 	case '{':
 		return w.object(t)
 	case '"':
-		quoted := w.quoted()
-		if t != reflect.TypeFor[uuid.UUID]() {
-			break
-		}
-		if v := unquote(quoted); !isID(v) {
-			return &misfit{"", noID}
-		} else if name == "id" && isNil(v) {
-			return &misfit{"", anID}
-		}
+		return oddString(name, w.quoted(), t)
 	case 'n':
 		if !clears { // to Go it would look like one that was left out
 			return &misfit{"", "null is no value here: leave it out"}
@@ -180,6 +172,23 @@ func (w *walk) value(name string, t reflect.Type) *misfit {
 		w.number()
 	default:
 		w.number()
+	}
+	return nil
+}
+
+// oddString looks at a string that has to have a form.
+func oddString(name string, quoted []byte, t reflect.Type) *misfit {
+	switch t {
+	case reflect.TypeFor[uuid.UUID]():
+		if v := unquote(quoted); !isID(v) {
+			return &misfit{"", noID}
+		} else if name == "id" && isNil(v) {
+			return &misfit{"", anID}
+		}
+	case reflect.TypeFor[Time]():
+		if _, wrong := parseTime(unquote(quoted)); wrong != "" {
+			return &misfit{"", wrong}
+		}
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 		want int64
 	}{
 		"nobody":                  {d.DBTX(), 0},
-		"no ids":                  {d.As(db.Viewer{}).DBTX(), 0},
+		"no ids":                  {d.As(db.SystemViewer(uuid.Nil, uuid.Nil, "")).DBTX(), 0},
 		"who sees one facility":   {d.As(w.staff).DBTX(), 1},
 		"their neighbour":         {d.As(other.staff).DBTX(), 1},
 		"who is in no group":      {d.As(w.stranger).DBTX(), 0},
@@ -100,7 +100,7 @@ func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
 		want int64
 	}{
 		"who sees the facility": {w.staff, 1}, "who is in no group": {w.stranger, 0}, "an admin in no group": {w.admin, 0},
-		"another tenant's": {other.staff, 0}, "nobody": {db.Viewer{}, 0},
+		"another tenant's": {other.staff, 0}, "nobody": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
 	} {
 		if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM denied_feed_patients"); err != nil || n != c.want {
 			t.Errorf("%s: %d rows, %v; want %d", name, n, err, c.want)

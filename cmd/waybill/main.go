@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -24,7 +26,7 @@ func commands() []command {
 		{"dev", "find or fetch PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
 		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
-		{"jobs", "list | retry ID | retry --all: show the jobs that failed or wait, run them again", runJobs},
+		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
 		{"tenant", "create a tenant with its first admin", runTenant},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
@@ -61,7 +63,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no command %q; see: waybill help", args[0])
+	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
+}
+
+// quoted shows a word of the command line that should not be there, unless it may hold a
+// password: a URL, a setting, a secret.
+func quoted(word string) string {
+	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
+		return "argument"
+	}
+	return strconv.Quote(word)
 }
 
 // errUsage: no command was given, and help instead.
@@ -109,7 +120,7 @@ func parse(flags *flag.FlagSet, args []string) error {
 		return fmt.Errorf("%w; see: %s -h", err, flags.Name())
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unexpected %q; see: %[1]s -h", flags.Name(), flags.Arg(0))
+		return fmt.Errorf("%s: unexpected %s; see: %[1]s -h", flags.Name(), quoted(flags.Arg(0)))
 	}
 	return nil
 }

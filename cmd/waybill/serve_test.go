@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -61,6 +62,8 @@ func TestServeRefuses(t *testing.T) {
 		"a flag no choice":      {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
 		"no connections":        {[]string{good}, []string{"--max-conns", "0"}, []string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
 		"limits inside out":     {[]string{good}, []string{"--lock-timeout", "6s"}, []string{"time limits must grow from inside out"}},
+		"no stream for a user":  {[]string{good}, []string{"--streams-per-user", "0"}, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+		"a tenant above all":    {[]string{good, "WAYBILL_STREAMS=100"}, nil, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
 		"a feed never idle":     {[]string{good}, []string{"--feed-idle", "0"}, []string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
 		"a feed idle for ever":  {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil, []string{"no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
 		"an unknown level":      {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil, []string{"--log-level (WAYBILL_LOG_LEVEL)"}},
@@ -197,7 +200,7 @@ func TestAdminPort(t *testing.T) {
 		}
 	}
 	has(t, metrics, `operation="stream-pickups"`)
-	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
 		if status, _ := text(t, "GET", "http://"+admin+path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)
 		}
@@ -208,6 +211,34 @@ func TestAdminPort(t *testing.T) {
 	}
 	if status, _ := text(t, "GET", s.url+"/metrics", "", ""); status != 404 {
 		t.Errorf("metrics on the public port: %d", status)
+	}
+}
+
+// What a flag holds is on none of the admin port's pages, of serve and of work.
+func TestTheAdminPortShowsNoFlag(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	const secret = "whsec_aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMg=="
+	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2", "--gateway-secret", secret, "--database-url", w.db.AppURL}
+	for _, command := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"work"}} {
+		admin := freeAddress(t)
+		start(t, nil, slices.Concat(command, flags, []string{"--admin-addr", admin})...)
+		eventually(t, command[0]+" serves its metrics", func() bool {
+			response, err := http.Get("http://" + admin + "/metrics")
+			if err == nil {
+				response.Body.Close()
+			}
+			return err == nil && response.StatusCode == 200
+		})
+		for path, want := range map[string]int{
+			"/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/cmdline": 404, "/debug/pprof/goroutine?debug=2": 200, "/debug/vars": 404,
+		} {
+			status, page := text(t, "GET", "http://"+admin+path, "", "")
+			if status != want {
+				t.Errorf("%s %s: %d", command[0], path, status)
+			}
+			hasNot(t, page, "hunter2", secret[6:], w.db.AppURL)
+		}
 	}
 }
 
@@ -278,4 +309,25 @@ func TestLogHoldsNoContent(t *testing.T) {
 		`"status":201`, `"request_id":`, w.tenantID.String())
 	has(t, log, `"operation":"create-patient"`, `"code":"external_id_taken"`)
 	hasNot(t, log, secret, "Beeblebrox", "1931-07", "+1999", dispatcher, admin, "demo.example", "$2a$")
+}
+
+// A word too many may be a URL with a password: no message repeats it.
+func TestNoMessageRepeatsASecret(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"postgres://u:hunter2@h/db"}, {"serve", "postgres://u:hunter2@h/db"}, {"work", "password=hunter2"}, {"jobs", "list", "whsec_hunter2"},
+		{"serve", "--database_url=postgres://u:hunter2@h/db"}, {"migrate", "up", "postgres://u:hunter2@h/db"}, {"tenant", "hunter2@h"},
+	} {
+		code, out, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}, args...)
+		if code != 1 {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+		hasNot(t, out+errors, "hunter2")
+	}
+	if got := withoutPassword("postgres://u:hunter2@h/db", false); got != "postgres://u:xxxxx@h/db" {
+		t.Error(got)
+	}
+	for _, address := range []string{"postgres://h/db?password=hunter2", "host=h password=hunter2", "postgres://%zz:hunter2@h"} {
+		hasNot(t, withoutPassword(address, false), "hunter2")
+	}
 }

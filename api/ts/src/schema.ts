@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
@@ -807,7 +807,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -945,7 +945,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first.
+         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1221,7 +1221,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing.
+         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
          *
          *     Roles: admin.
          */
@@ -1302,6 +1302,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reactivate a user
+         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         *
+         *     Roles: admin.
+         */
+        post: operations["reactivate-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1334,6 +1356,10 @@ export interface components {
         };
         AccountEdit: {
             name?: string;
+        };
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1414,6 +1440,10 @@ export interface components {
         Cancellation: {
             reason?: string;
         };
+        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "concurrency_limit";
+        };
         Credentials: {
             /**
              * @description In whatever case
@@ -1492,9 +1522,9 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "id_reused";
         };
-        EmailTakenProblem: components["schemas"]["Problem"] & {
+        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "email_taken";
+            code?: "email_taken" | "last_admin";
         };
         EmptyFeedOrRecordsMismatchOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1509,7 +1539,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "records_mismatch" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "records_mismatch" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1558,9 +1588,9 @@ export interface components {
             max_cancel_share?: number;
             name?: string;
         };
-        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1677,6 +1707,10 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
+        IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "illegal_transition" | "insufficient_funds";
@@ -1696,6 +1730,10 @@ export interface components {
         InvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        LastAdminProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_admin";
         };
         LastFacilityProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -2227,15 +2265,20 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
         Pickup: {
-            /** Format: uuid */
-            account_id: string;
-            cancel_reason: string | null;
+            /**
+             * Format: uuid
+             * @description For admins, dispatchers and staff
+             */
+            account_id?: string;
+            /** @description For admins, dispatchers and staff */
+            cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now
+             * @description What is charged now. For admins, dispatchers and staff
              */
-            charged_cents: number;
+            charged_cents?: number;
             /**
              * Format: date-time
              * @description When it was created
@@ -2245,36 +2288,42 @@ export interface components {
              * Format: uuid
              * @description Set in ASSIGNED to DELIVERED, and in no other status
              */
-            driver_id: string | null;
-            dropoff_address: string;
+            driver_id?: string | null;
+            /** @description For who sees the pickup */
+            dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            note: string | null;
+            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know
+             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
              */
-            patient_id: string | null;
-            pickup_address: string;
+            patient_id?: string | null;
+            /** @description For who sees the pickup */
+            pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description Without a point, the facility's is used. For who sees the pickup
              */
-            pickup_latitude: number | null;
-            /** Format: double */
-            pickup_longitude: number | null;
+            pickup_latitude?: number | null;
+            /**
+             * Format: double
+             * @description For who sees the pickup
+             */
+            pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges
+             * @description What submit charges. For admins, dispatchers and staff
              */
-            price_cents: number;
+            price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back
+             * @description What cancel gave back. For admins, dispatchers and staff
              */
-            refunded_cents: number;
+            refunded_cents?: number;
             /**
              * Format: uuid
              * @description The user who created it
@@ -2292,10 +2341,16 @@ export interface components {
              * @example 1
              */
             version: number;
-            /** Format: date-time */
-            window_end: string | null;
-            /** Format: date-time */
-            window_start: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_end?: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_start?: string | null;
         };
         PickupEdit: {
             /** Format: uuid */
@@ -2514,6 +2569,15 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
         AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
             headers: {
@@ -2548,6 +2612,17 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
+            };
+        };
+        /** @description Too Many Requests: concurrency_limit */
+        ConcurrencyLimit: {
+            headers: {
+                /** @description Seconds to wait before the next try */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
             };
         };
         /** @description Conflict: driver_busy, illegal_transition */
@@ -2586,15 +2661,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
             };
         };
-        /** @description Conflict: email_taken */
-        EmailTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenProblem"];
-            };
-        };
         /** @description Conflict: email_taken, id_reused */
         EmailTakenOrIdReused: {
             headers: {
@@ -2602,6 +2668,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Conflict: email_taken, last_admin */
+        EmailTakenOrLastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
             };
         };
         /** @description Unprocessable Entity: empty_feed, records_mismatch, unknown_field, unknown_parameter, validation_failed */
@@ -2640,13 +2715,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2703,6 +2778,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
+        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Conflict: illegal_transition */
         IllegalTransition: {
             headers: {
@@ -2746,6 +2830,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["InvalidProblem"];
+            };
+        };
+        /** @description Conflict: last_admin */
+        LastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastAdminProblem"];
             };
         };
         /** @description Conflict: last_facility */
@@ -3037,7 +3130,10 @@ export interface operations {
     "create-account": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3084,7 +3180,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3094,7 +3190,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3138,7 +3234,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3439,7 +3535,10 @@ export interface operations {
     "create-driver": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3486,7 +3585,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3496,7 +3595,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3539,7 +3638,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3652,7 +3751,10 @@ export interface operations {
     "create-facility": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3699,7 +3801,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3709,7 +3811,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3752,7 +3854,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3876,7 +3978,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3920,7 +4022,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3995,7 +4097,10 @@ export interface operations {
     "create-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4042,7 +4147,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4052,7 +4157,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4096,7 +4201,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4359,7 +4464,10 @@ export interface operations {
     "create-patient": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4406,7 +4514,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4416,7 +4524,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4460,7 +4568,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4700,7 +4808,10 @@ export interface operations {
     "create-pickup": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4748,7 +4859,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4757,7 +4868,10 @@ export interface operations {
     "create-pickups": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4797,7 +4911,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4828,6 +4942,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4837,7 +4952,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4880,7 +4995,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4925,7 +5040,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4973,7 +5088,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5021,7 +5136,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5062,7 +5177,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5103,7 +5218,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5212,7 +5327,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5283,7 +5398,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5324,7 +5439,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5365,7 +5480,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5406,7 +5521,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5487,6 +5602,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5562,7 +5678,10 @@ export interface operations {
     "create-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5609,7 +5728,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5619,7 +5738,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5662,7 +5781,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5692,7 +5811,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTaken"];
+            409: components["responses"]["EmailTakenOrLastAdmin"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -5729,6 +5848,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["LastAdmin"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5763,6 +5883,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["PasswordChanged"];
@@ -5812,7 +5933,10 @@ export interface operations {
     "add-phone-number": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user_id: string;
             };
@@ -5862,7 +5986,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5886,6 +6010,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reactivate-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];

@@ -115,7 +115,8 @@ type Assignment struct {
 	Column   string
 	Value    *pg.Node // nil where a subselect gives several columns
 	From     []Source
-	Part     bool // SET c[i] = e or c.f = e
+	Part     bool   // SET c[i] = e or c.f = e
+	Field    string // the f of c.f
 	Location int
 }
 

@@ -5,6 +5,7 @@ import "cmp"
 var blindOverwrite = &Rule{
 	ID: "blind-overwrite", Severity: Error,
 	Summary: "A write replaces columns without testing what was there.",
+	Moot:    changedRow,
 	check:   checkBlindOverwrite,
 }
 

@@ -5,6 +5,7 @@ import "waybill/cmd/sqlguard/verdict"
 var livenessOverwrite = &Rule{
 	ID: "liveness-overwrite", Severity: Warning,
 	Summary: "An overwrite behind a test that both of two callers pass.",
+	Moot:    changedRow,
 	check:   checkLivenessOverwrite,
 }
 

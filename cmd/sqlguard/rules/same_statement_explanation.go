@@ -9,6 +9,7 @@ import (
 var sameStatementExplanation = &Rule{
 	ID: "same-statement-explanation", Severity: Warning,
 	Summary: "The SELECT around a write reads the written table to say why it lost.",
+	Moot:    changedRow,
 	check:   checkSameStatementExplanation,
 }
 

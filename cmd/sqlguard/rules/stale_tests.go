@@ -8,6 +8,7 @@ import (
 var staleTest = &Rule{
 	ID: "stale-test", Severity: Error,
 	Summary: "A test of the written table in a subselect, CTE or EXISTS that does not lock.",
+	Moot:    changedSet,
 	check:   checkStaleTest,
 }
 

@@ -11,6 +11,7 @@ import (
 var unguardedTransition = &Rule{
 	ID: "unguarded-transition", Severity: Warning,
 	Summary: "A state is set to a fixed value from whatever state the row is in.",
+	Moot:    changedRow,
 	check:   checkUnguardedTransition,
 }
 

@@ -12,6 +12,7 @@ import (
 type Facts struct {
 	catalog *catalog.Catalog
 	set     map[*catalog.Table]map[string][]Setting
+	writes  map[*catalog.Table][]*reading.Write
 	trigger map[*catalog.Table][]string
 	bodies  map[*catalog.Function]body
 	scopes  []string
@@ -25,7 +26,8 @@ type Setting struct {
 }
 
 func newFacts(c *catalog.Catalog, scopes []string) *Facts {
-	f := &Facts{catalog: c, set: map[*catalog.Table]map[string][]Setting{}, trigger: map[*catalog.Table][]string{},
+	f := &Facts{catalog: c, set: map[*catalog.Table]map[string][]Setting{},
+		writes: map[*catalog.Table][]*reading.Write{}, trigger: map[*catalog.Table][]string{},
 		bodies: map[*catalog.Function]body{}, scopes: scopes}
 	for _, t := range c.Tables() {
 		f.trigger[t] = c.SetByTriggers(t)
@@ -36,6 +38,7 @@ func newFacts(c *catalog.Catalog, scopes []string) *Facts {
 // learn notes what a write sets. Setting a column to its own value, or the column
 // of a conflict to what it has, changes nothing.
 func (f *Facts) learn(q *Query, w *reading.Write) {
+	f.writes[w.Target.Table] = append(f.writes[w.Target.Table], w)
 	for _, a := range w.Assigned {
 		if touches(w, a) {
 			continue

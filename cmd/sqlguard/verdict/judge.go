@@ -68,7 +68,7 @@ func (j *judge) writes(columns []Column) {
 			continue
 		}
 		j.written[c.Column] = true
-		if c.Value != nil {
+		if c.Value != nil && !c.Part {
 			j.values[c.Column] = j.valueKeys(c)
 		}
 	}

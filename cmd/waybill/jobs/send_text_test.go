@@ -190,7 +190,7 @@ func TestAStopHandsJobsBack(t *testing.T) {
 	c := newClinic(t)
 	fake := fakegateway.Start(t)
 	fake.Always(fakegateway.Hang)
-	gateway, err := texts.NewGateway(fake.URL, fakegateway.Secret, time.Minute)
+	gateway, err := texts.NewGateway(texts.GatewayOptions{URL: fake.URL, Secret: fakegateway.Secret, Timeout: time.Minute})
 	c.must(err)
 	c.submit(6)
 	crew, err := Start(t.Context(), Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
