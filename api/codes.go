@@ -14,6 +14,7 @@ const (
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
+	readOnlyField        db.Code = "read_only_field"
 	requestTimeout       db.Code = "request_timeout"
 	unknownField         db.Code = "unknown_field"
 	unknownParameter     db.Code = "unknown_parameter"
@@ -125,6 +126,9 @@ var meanings = map[db.Code]meaning{
 	db.RateLimited: {http.StatusTooManyRequests, "Too many failed logins",
 		"After several failed logins the next one has to wait.",
 		"Try again after Retry-After seconds."},
+	readOnlyField: {422, "The member is read-only",
+		"The body has a member that this operation answers with and does not take.",
+		"Send what is to be written alone: detail lists it. To change the rest there are operations of its own, or none."},
 	db.RecordsMismatch: {422, "The list is not as long as said",
 		"The list has another number of records than the parameter records says.",
 		"Nothing was changed. A list that was cut on its way may look whole: send it again."},

@@ -1,29 +1,9 @@
 package api
 
-import (
-	"strings"
-	"unicode"
+import "strings"
 
-	"waybill/db"
-)
-
-// trimID is an id from a facility's records without the blanks around it, in whatever
-// script: records that were typed have them, and "7 " is the same id as "7".
-func trimID(id string) string { return strings.TrimFunc(id, isBlank) }
-
-// isBlank also knows what shows as nothing and is no white space to Unicode.
-func isBlank(r rune) bool {
-	switch r {
-	case '\u180e', '\u200b', '\u2060', '\ufeff':
-		return true
-	}
-	return unicode.IsSpace(r)
-}
-
-// blankID refuses an id that is nothing but blanks.
-func blankID(field, id string) []error {
-	if id == "" || trimID(id) != "" {
-		return nil
-	}
-	return []error{problem(db.ValidationFailed, field, field+": expected text that is not blank.")}
+// trimID is an id from a facility's records without what cannot be seen around it, in
+// whatever script: records that were typed have blanks, and "7 " is the same id as "7".
+func trimID(id string) string {
+	return strings.TrimFunc(id, func(r rune) bool { return !isVisible(r) })
 }

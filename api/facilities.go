@@ -106,6 +106,8 @@ type FacilityEdit struct {
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
 
+func (FacilityEdit) isEdit() {}
+
 type editFacilityInput struct {
 	FacilityPath
 	IfMatch
@@ -113,6 +115,10 @@ type editFacilityInput struct {
 }
 
 func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacilityInput) (*Row[db.Facility], error) {
+	if in.Body == (FacilityEdit{}) {
+		row, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,

@@ -305,7 +305,7 @@ var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 // object reads each member of an object once, and misses none that is required.
 func (p *recordParser) object(data []byte, path string, members []recordMember) {
 	fail := func(code db.Code, name, what string) { p.code, p.member, p.wrong = code, path+name, what }
-	seen := 0
+	seen, left := 0, 0 // members that are there, and those that are null
 	for c := (cursor{data, 1}); p.wrong == "" && c.sign() != '}'; {
 		if c.data[c.at] == ',' {
 			c.at++
@@ -322,10 +322,10 @@ func (p *recordParser) object(data []byte, path string, members []recordMember) 
 			fail(unknownField, name, "there is no such member")
 		case i < 0:
 			fail(unknownField, "", "it has a member that there is not")
-		case seen&(1<<i) != 0:
+		case (seen|left)&(1<<i) != 0:
 			fail(db.ValidationFailed, name, "the member is given more than once")
-		case string(value) == "null":
-			fail(db.ValidationFailed, name, "null is no value here: leave it out")
+		case string(value) == "null": // left out
+			left |= 1 << i
 		default:
 			seen |= 1 << i
 			if wrong := members[i].read(p, value); wrong != "" {
@@ -433,8 +433,8 @@ func nameOf(value []byte, into *string) (wrong string) {
 
 func oddText(text string) string {
 	switch {
-	case strings.TrimSpace(text) == "":
-		return "expected text that is not blank"
+	case isBlank(text):
+		return notBlank
 	case utf8.RuneCountInString(text) > longestText:
 		return fmt.Sprintf("expected %d characters at most", longestText)
 	}

@@ -62,7 +62,7 @@ type NewPatient struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPatient) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return append(blankID(inBody(at, "external_id"), n.ExternalID), unborn(inBody(at, "birth_date"), &n.BirthDate)...)
+	return unborn(inBody(at, "birth_date"), &n.BirthDate)
 }
 
 // unborn refuses a birth date in the future. Where the day begins first, it is already
@@ -151,12 +151,11 @@ type PatientEdit struct {
 }
 
 // Resolve implements huma.ResolverWithPath.
-func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) (errs []error) {
-	if e.ExternalID.Value != nil {
-		errs = blankID(inBody(at, "external_id"), *e.ExternalID.Value)
-	}
-	return append(errs, unborn(inBody(at, "birth_date"), e.BirthDate)...)
+func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	return unborn(inBody(at, "birth_date"), e.BirthDate)
 }
+
+func (PatientEdit) isEdit() {}
 
 type editPatientInput struct {
 	PatientPath
@@ -166,6 +165,12 @@ type editPatientInput struct {
 
 func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientInput) (*Row[db.Patient], error) {
 	b := in.Body
+	if b == (PatientEdit{}) {
+		row, err := a.store.As(v).GetPatient(ctx, db.GetPatientParams{
+			TenantID: v.TenantID, ID: in.PatientID, ViewerID: v.UserID, Operation: "edit-patient",
+		})
+		return asSeen(in.IfMatch, row.Patient.Version, etag(row.Patient.Version), &row.Patient, err)
+	}
 	if id := b.ExternalID.Value; id != nil {
 		*id = trimID(*id)
 	}

@@ -205,7 +205,7 @@ func init() {
 		return problemOfRequest(status, message, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		p := problemOfRequest(status, message, errs)
+		p := requestOf(ctx.Context()).readOnly.explain(problemOfRequest(status, message, errs))
 		stamp(ctx, p)
 		return p
 	}

@@ -25,6 +25,7 @@ type request struct {
 	code      string
 	cause     error
 	declared  func(context.Context, db.Code) // holds a code against the document
+	readOnly  readOnly                       // of the operation
 }
 
 // Value implements context.Context.

@@ -71,6 +71,19 @@ func Migrate(ctx context.Context, ownerURL string) error {
 	return err
 }
 
+// NewestMigration is the version of the schema that this program needs.
+func NewestMigration() int64 {
+	names, err := fs.Glob(files.Migrations, "migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		panic("the program has no migrations") // they are embedded
+	}
+	version, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
+	if err != nil {
+		panic(err)
+	}
+	return version
+}
+
 // CheckSchema tells whether the database has the schema that this program needs, and
 // if it does not, what to run.
 func (s *Store) CheckSchema(ctx context.Context) error {

@@ -100,6 +100,7 @@ const (
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
@@ -179,6 +180,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRecordsMismatch:
 		return true

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -186,6 +187,31 @@ func TestDevEndsWithTheGoRunThatStartedIt(t *testing.T) {
 		}
 		return err != nil
 	})
+}
+
+// "go run" keeps an interrupt to itself, since a terminal sends it to both, and leaves no
+// trace of it: a script ends dev by the number that dev prints.
+func TestDevPrintsTheNumberToKill(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	dir := t.TempDir()
+	gorun := filepath.Join(dir, "go")
+	if err := os.WriteFile(gorun, []byte("#!/bin/sh\ntrap : INT\n\"$@\" &\nwait\nwait\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
+	_, after, found := strings.Cut(dev.out.String(), "or from elsewhere: kill ")
+	number, _, _ := strings.Cut(after, ";")
+	pid, err := strconv.Atoi(number)
+	if !found || err != nil {
+		t.Fatalf("no number in: %s", dev.out.String())
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := dev.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {

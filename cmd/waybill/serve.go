@@ -100,12 +100,15 @@ func collectLess() {
 	}
 }
 
+// errNoSchema: nobody has migrated the database.
+var errNoSchema = errors.New("the database has no schema: run as its owner: waybill migrate up")
+
 // openStore connects, and makes sure that the schema is one that this program knows.
 func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	store, err := db.Open(ctx, c)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "22023" { // there is no such role
-		return nil, errors.New("the database has no schema: run as its owner: waybill migrate up")
+		return nil, errNoSchema
 	}
 	if err != nil {
 		// pgx tells of each address that it tried on a line of its own.

@@ -21,10 +21,11 @@ RETURN clock_timestamp() + interval '1 minute';
 -- A watermark that is ahead, as it could be by a day, keeps no true list out.
 UPDATE appointment_feeds SET as_of = latest_as_of() WHERE as_of > latest_as_of();
 
--- An id from a facility's records without the blanks around it, in whatever script.
+-- An id from a facility's records without the blanks around it, those that are in use: the
+-- application knows some more.
 CREATE OR REPLACE FUNCTION trimmed_id(id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN btrim(id, U&'\0009\000A\000B\000C\000D\0020\0085\00A0\1680\180E\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\2028\2029\202F\205F\2060\3000\FEFF');
+RETURN btrim(id, U&'\0009\000A\000B\000C\000D\0020\0085\00A0\1680\180E\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\200E\200F\2028\2029\202F\205F\2060\3000\FEFF');
 
 -- What came before by another spelling of an id is found by the next feed. Where several
 -- spellings came to be rows, one has the id from now on: the one that had it, or the oldest.

@@ -54,7 +54,7 @@ type Finding struct {
 	Table    string
 	Offset   int // in the query's text
 	Lines    []string
-	Try      string
+	Advice   *Advice // nil: none is known to help
 }
 
 // Options are what a project tells the rules about itself.
@@ -119,6 +119,14 @@ func (c *check) on(w *verdict.Write, lines ...string) *Finding {
 		f.Lines = append(f.Lines, "The write is in the function "+w.Function+".")
 	}
 	return f
+}
+
+// place moves a finding to an offset further on in the query's text. What is found in a
+// function stays where the query calls it: its offsets are those of another text.
+func (f *Finding) place(offset int) {
+	if f.Write == nil || f.Write.Function == "" {
+		f.Offset = max(offset, f.Offset)
+	}
 }
 
 // Check applies all rules to a database, then the waivers that its queries hold.
