@@ -231,8 +231,8 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 			VALUES ($1, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant, w.facility, patient, id, feedDay.AddDate(0, 0, i)))
 	}
 	must(m.Up(ctx))
-	for _, table := range []string{"patients", "appointments"} {
-		got := must(pgx.CollectRows(must(d.owner.Query(ctx, "SELECT external_id FROM "+table+" ORDER BY id")), pgx.RowTo[string]))
+	for table, order := range map[string]string{"patients": "id", "appointments": "starts_at"} {
+		got := must(pgx.CollectRows(must(d.owner.Query(ctx, "SELECT external_id FROM "+table+" ORDER BY "+order)), pgx.RowTo[string]))
 		if want := []string{"7", "7 ", " 7", "8", "\ufeff8", "9"}; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", table, got, want)
 		}
