@@ -246,7 +246,7 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"out of time":        {whole(`"starts_at":"10000-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
 		"ends before":        {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T08:00:00Z"`), "validation_failed", ".ends_at"},
 		"ends at once":       {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T09:00:00.0000001Z"`), "validation_failed", ".ends_at"},
-		"too long":           {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T09:00:01Z"`), "validation_failed", ".ends_at"},
+		"too long":           {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T10:00:01Z"`), "validation_failed", ".ends_at"},
 		"status":             {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
 		"patient is text":    {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
 		"no name":            {patient(`"family_name":"B","birth_date":"1990-05-17"`), "validation_failed", ".patient.given_name"},

@@ -121,7 +121,7 @@ var meanings = map[db.Code]meaning{
 		"This edit needs an If-Match header with the ETag of the row that was seen.",
 		"Read the row, and send its ETag with the edit, so that nobody's change is overwritten unseen."},
 	rangeTooWide: {422, "The range is too wide",
-		"from and to are more than 31 days apart.",
+		"from and to are more than 31 days and one hour apart.",
 		"Ask for less at once."},
 	db.RateLimited: {http.StatusTooManyRequests, "Too many failed logins",
 		"After several failed logins the next one has to wait.",

@@ -63,6 +63,7 @@ var (
 	errNoObject = errors.New("no object")
 	errTrailing = errors.New("trailing text")
 	errTooLong  = errors.New("too long")
+	errMark     = errors.New("a byte order mark")
 )
 
 // nextLine reads a line that is not blank. The last one may lack its end.
@@ -93,6 +94,9 @@ func trimmed(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 func (r *feedReader) nextElement() (more bool, err error) {
 	c, err := r.sign()
 	if r.at == 0 {
+		if c == byteOrderMark[0] {
+			return false, errMark
+		}
 		if err != nil || c != '[' {
 			return false, cmpError(err, errNoArray)
 		}
@@ -180,6 +184,8 @@ func (r *feedReader) explain(err error) error {
 		return nil
 	case errors.Is(err, errNoArray):
 		return problem(unreadableBody, "", "The body is not a JSON array.")
+	case errors.Is(err, errMark):
+		return problem(unreadableBody, "", "The body begins with "+aMark+".")
 	case errors.Is(err, errTrailing):
 		return problem(unreadableBody, "", "Text follows the array.")
 	case errors.Is(err, errTooLong):
@@ -205,6 +211,8 @@ func (r *feedReader) refuse(code db.Code, member, what string) *Problem {
 func (r *feedReader) parse() (out db.FeedRecord, err error) {
 	data := trimmed(r.record)
 	switch {
+	case bytes.HasPrefix(data, byteOrderMark):
+		return out, r.refuse(unreadableBody, "", "it begins with "+aMark)
 	case !utf8.Valid(data):
 		return out, r.refuse(unreadableBody, "", "it is not valid UTF-8")
 	case !json.Valid(data):
@@ -228,8 +236,8 @@ func (p *recordParser) whole(r *feedReader) error {
 	switch d := p.out.EndsAt.Sub(p.out.StartsAt); {
 	case d <= 0:
 		return r.refuse(db.ValidationFailed, "ends_at", "expected a time after starts_at")
-	case d > 24*time.Hour:
-		return r.refuse(db.ValidationFailed, "ends_at", "expected a time within 24 hours of starts_at")
+	case d > db.LongestAppointment:
+		return r.refuse(db.ValidationFailed, "ends_at", fmt.Sprintf("expected a time within %d hours of starts_at", db.LongestAppointment/time.Hour))
 	}
 	return nil
 }

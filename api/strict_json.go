@@ -24,6 +24,9 @@ import (
 var strictJSON = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, into any) error {
+		if bytes.HasPrefix(data, byteOrderMark) {
+			return badBody{unreadableBody, "", "The body begins with " + aMark + "."}
+		}
 		if !utf8.Valid(data) {
 			return badBody{unreadableBody, "", "The body is not valid UTF-8."}
 		}
@@ -45,6 +48,10 @@ var strictJSON = huma.Format{
 		return err
 	},
 }
+
+var byteOrderMark = []byte("\ufeff")
+
+const aMark = "a byte order mark (U+FEFF), which JSON has not: leave it out"
 
 // withoutNulls is a value as huma shall see it: a member that is null is one that was
 // left out, and so is a body. Where null means something, or is one too many, the walk

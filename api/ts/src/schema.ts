@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -1400,7 +1400,7 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 24 hours at most
+             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
@@ -3057,6 +3057,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3497,7 +3503,7 @@ export interface operations {
                 facility_id: string;
                 /** @description Those that end later */
                 from: string;
-                /** @description Those that start before; at most 31 days after from */
+                /** @description Those that start before; at most 31 days and an hour after from */
                 to: string;
                 /** @description Only those in this status */
                 status?: components["schemas"]["AppointmentStatus"];
