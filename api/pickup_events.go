@@ -18,14 +18,15 @@ import (
 func (a *server) registerPickupEvents() {
 	register(a, operation{
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
-		summary: "List the events of a pickup", about: "Oldest first.", roles: everyRole, codes: []db.Code{db.NotFound},
+		summary: "List the events of a pickup",
+		about:   "Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.", roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listPickupEvents)
 	register(a, operation{
 		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups", long: true, mediaType: "text/event-stream",
 		summary: "Follow the pickups that you see",
 		about: "Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of " +
 			"list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.",
-		roles: everyRole,
+		roles: everyRole, codes: []db.Code{concurrencyLimit},
 	}, a.streamPickups)
 }
 
@@ -111,13 +112,12 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 	if from.xid > horizon {
 		return nil, notOfThisStream()
 	}
-	select {
-	case a.streams <- struct{}{}:
-	default:
-		return nil, problem(db.Overloaded, "", "Too many streams are open.")
+	release, err := a.streams.take(v.TenantID, v.UserID)
+	if err != nil {
+		return nil, err
 	}
 	return &streamOutput{"text/event-stream", "no-store", func(hc huma.Context) {
-		defer func() { <-a.streams }()
+		defer release()
 		events := a.events.follow(v.TenantID, horizon)
 		defer events.leave()
 		a.stream(hc, v, from, events)
@@ -132,9 +132,10 @@ func (a *server) horizon(ctx context.Context) (uint64, error) {
 	return strconv.ParseUint(text, 10, 64)
 }
 
-const (
-	streamsAtOnce = 256 // in a process
+// streamsAtOnce: one waits on little but memory, some 30 KB.
+var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
+const (
 	streamPage  = 200              // events read at once
 	streamAlive = 15 * time.Second // between signs of life
 	streamAuth  = 2 * time.Second  // between looks at whether the session is still good

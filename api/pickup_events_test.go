@@ -80,6 +80,9 @@ func (st *stream) next() (e event, ok bool) {
 			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
 				st.t.Error(err)
 			}
+			if at := fmt.Sprint(e.data["created_at"]); !strings.HasSuffix(at, "Z") {
+				st.t.Errorf("an event of %s, which is not UTC", at)
+			}
 		case "":
 			if e.id != "" {
 				st.last = e.id
@@ -167,7 +170,7 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 // each told everything, and in order.
 func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	t.Parallel()
-	s := start(t, roomy)
+	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.Streams.PerUser = 16 })
 	url := s.listen()
 	pickup := strings.TrimPrefix(s.pickup(), "/v1/pickups/")
 	before := follow(t, url, s.dispatcher, "")
@@ -338,16 +341,34 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
-func TestStreamsAreSoManyAtOnce(t *testing.T) {
+// A driver who opens all streams that they can takes none of another's, nor a tenant's
+// users of another tenant's.
+func TestStreamsOfOneUserLeaveThoseOfOthersTheirPlaces(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(_ *db.Config, o *api.Options) { o.StreamPoll = time.Hour })
+	s := start(t, func(_ *db.Config, o *api.Options) {
+		o.StreamPoll, o.Streams = time.Hour, api.Limits{Whole: 7, PerTenant: 5}
+	})
 	url := s.listen()
-	const enough = 256
-	open := make([]*stream, enough)
-	for i := range open {
-		open[i] = follow(t, url, s.hub, "")
+	refused := func(as *user, status int, code, says string) {
+		t.Helper()
+		a := s.do(as, "GET", "/v1/pickups/stream", nil).refused(status, code)
+		if !strings.Contains(a.str("detail"), says) || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s", as.role, a)
+		}
 	}
-	s.do(s.hub, "GET", "/v1/pickups/stream", nil).refused(503, "overloaded")
+	// So many are a tenant's, whoever of it has them.
+	var open []*stream
+	for range 4 {
+		open = append(open, follow(t, url, s.tenant.driver, ""))
+	}
+	open = append(open, follow(t, url, s.hub, ""))
+	refused(s.hub, 429, "concurrency_limit", "A tenant may have 5 event streams at once.")
+	// And another tenant's open, as long as the server takes any.
+	for range 2 {
+		follow(t, url, s.foreign.dispatcher, "")
+	}
+	refused(s.foreign.dispatcher, 503, "overloaded", "")
+	refused(s.hub, 429, "concurrency_limit", "")
 	open[0].cancel()
 	s.until("a place is free again", func() bool {
 		r := request(t, s.hub, "GET", "/v1/pickups/stream", nil)
@@ -357,6 +378,22 @@ func TestStreamsAreSoManyAtOnce(t *testing.T) {
 		s.api.ServeHTTP(w, r.WithContext(ctx))
 		return w.Code == 200
 	})
+}
+
+func TestOneDriverHasEightStreams(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	url := s.listen()
+	for range 8 {
+		follow(t, url, s.tenant.driver, "")
+	}
+	a := s.do(s.tenant.driver, "GET", "/v1/pickups/stream", nil).refused(429, "concurrency_limit")
+	if !strings.Contains(a.str("detail"), "A user may have 8 event streams at once.") {
+		t.Error(a)
+	}
+	for _, as := range []*user{s.rival, s.hub, s.foreign.dispatcher} {
+		follow(t, url, as, "")
+	}
 }
 
 func TestStreamRefusesWhatIsNotItsOwn(t *testing.T) {

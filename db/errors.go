@@ -32,6 +32,7 @@ const (
 	IllegalTransition    Code = "illegal_transition"
 	InsufficientFunds    Code = "insufficient_funds"
 	Internal             Code = "internal"
+	LastAdmin            Code = "last_admin"
 	NoDriverFree         Code = "no_driver_free"
 	NotEditable          Code = "not_editable"
 	NotFound             Code = "not_found"
@@ -59,6 +60,9 @@ type Error struct {
 	// again, and the transitions that the caller could make from it.
 	Status  PickupStatus
 	Allowed []string
+
+	// For Forbidden: the user's role or driver was changed while the write was under way.
+	Changed bool
 
 	cause error
 }
@@ -118,6 +122,12 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		}
 	case "23502": // not null: names a column, no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
+	case sessionOver:
+		return &Error{Code: Unauthenticated, cause: concealed(err)}
+	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
+		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case notSeenAnyMore:
+		return &Error{Code: NotFound, cause: concealed(err)}
 	}
 	code, ok := serverStates[err.Code]
 	switch {

@@ -358,7 +358,7 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	colleague := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleStaff}
+	colleague := db.SystemViewer(w.tenant, newID(), db.UserRoleStaff)
 	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, 'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
 	w.set(ctx, "INSERT INTO group_members SELECT $1, id, $2 FROM groups WHERE tenant_id = $1", colleague.UserID)
 	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)

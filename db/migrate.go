@@ -32,7 +32,9 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
 	}
-	conn := stdlib.OpenDB(*config)
+	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+		return CheckEncoding(conn.PgConn())
+	}))
 	provider, err := newProvider(conn)
 	if err != nil {
 		conn.Close()

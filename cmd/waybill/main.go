@@ -29,7 +29,7 @@ func commands() []command {
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
 		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
-		{"tenant", "create a tenant with its first admin", runTenant},
+		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password", runTenant},
 		{"version", "say which version this is, of the program, the document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay bad stories against a running server, and print what held", runProve},
@@ -92,8 +92,9 @@ func help(out io.Writer) {
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
+		command, _, _ := strings.Cut(name, " ")
 		for _, c := range commands() {
-			if c.name == name {
+			if c.name == command {
 				usage(flags, c.summary, out)
 			}
 		}

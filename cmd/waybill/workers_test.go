@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/api"
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 )
@@ -25,7 +26,7 @@ func (w *town) submit(t testing.TB, url string) uuid.UUID {
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
 		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here", "dropoff_address": "there"
 	}`, demoID("facility"), demoID("account Research Lab")))
-	var made db.Pickup
+	var made api.Pickup
 	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
 		t.Fatalf("create: %d %s", status, answer)
 	}

@@ -27,7 +27,7 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 	case err != nil:
 		return c.again(job.JobRow, "database", 0)
 	}
-	by := db.Viewer{TenantID: submitted.TenantID, UserID: submitted.ActorID, Role: db.UserRoleDispatcher}
+	by := db.SystemViewer(submitted.TenantID, submitted.ActorID, db.UserRoleDispatcher)
 	_, _, err = c.Store.MoveOne(ctx, by, db.Transition{
 		Name: db.TransitionNameDispatch, PickupID: submitted.PickupID, Version: submitted.Version, Digest: submitted.ID[:],
 	})
