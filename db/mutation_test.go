@@ -41,7 +41,7 @@ var spared = map[string]string{
 	"AssignPickups: " + textOwed:                                              "like a submit",
 	"DispatchPickup: " + textOwed:                                             "like a submit",
 	"ConfirmPickups: p.xmin = pg_current_xact_id_if_assigned()::xid":          "who asks for what they do not see is told so anyhow: it spares the neighbours a flush in halves",
-	"SyncAppointments: a.starts_at > ($3::timestamptz) - interval '24 hours'": "what it leaves out is found one by one: the time it takes alone, which the plan check sees",
+	"SyncAppointments: a.starts_at > ($3::timestamptz) - longest_appointment()": "what it leaves out is found one by one: the time it takes alone, which the plan check sees",
 	"SyncAppointments: k.id IS NULL":                                          "what was found is found again: the time it takes alone",
 	"SyncAppointments: c.patient_differs":                                     "the update tests it again, on the row that it locks: the time it takes alone",
 }
