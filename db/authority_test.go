@@ -38,6 +38,7 @@ type heldWrite struct {
 // sessions.
 func (w *world) heldWrites(ctx context.Context) []heldWrite {
 	w.signIn(ctx)
+	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
 	driver := w.driver(ctx, 1, 1)
 	name := "Another name"
@@ -166,6 +167,7 @@ var authorityRules = []check{
 	}},
 	{"ConfirmSessions", "who ends their own session is not refused for it", func(ctx context.Context, w *world) error {
 		v := w.admin
+		w.secondAdmin(ctx)
 		for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
 			"logout":     func(ctx context.Context, v db.Viewer, token db.Token) error { return w.CloseSession(ctx, token) },
 			"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error { return deactivate(ctx, w.Store, v) },

@@ -31,7 +31,9 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
 	}
-	conn := stdlib.OpenDB(*config)
+	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+		return CheckEncoding(conn.PgConn())
+	}))
 	m, err := newMigrator(conn)
 	if err != nil {
 		conn.Close()

@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
 		registerTimes(conn.TypeMap())
-		return nil
+		return CheckEncoding(conn.PgConn())
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
 	// A caller who goes away cancels the query on the server; the connection lives on.

@@ -262,6 +262,7 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	do(200, admin, "PATCH", user("dispatcher"), `{"role":"staff"}`, "If-Match", `"1"`)
 	do(200, admin, "PATCH", user("staff"), `{"email":"other@demo.example"}`, "If-Match", `"1"`)
 	do(200, db.UserRoleDriver, "PUT", user("driver")+"/password", `{"current_password":"waybill-demo","new_password":"something else"}`)
+	do(201, admin, "POST", "/v1/users", `{"email":"second@demo.example","name":"S","password":"something else","role":"admin"}`)
 	do(200, admin, "PATCH", user("admin"), `{"role":"hub"}`, "If-Match", `"1"`)
 	dev.stop(syscall.SIGTERM)
 

@@ -28,7 +28,7 @@ func commands() []command {
 		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
-		{"tenant", "create a tenant with its first admin", runTenant},
+		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password", runTenant},
 		{"version", "say which version this is, of the program, the document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay bad stories against a running server, and print what held", runProve},
@@ -91,8 +91,9 @@ func help(out io.Writer) {
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
+		command, _, _ := strings.Cut(name, " ")
 		for _, c := range commands() {
-			if c.name == name {
+			if c.name == command {
 				usage(flags, c.summary, out)
 			}
 		}

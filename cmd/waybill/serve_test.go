@@ -64,6 +64,7 @@ func TestServeRefuses(t *testing.T) {
 		"limits inside out":     {[]string{good}, []string{"--lock-timeout", "6s"}, []string{"time limits must grow from inside out"}},
 		"no stream for a user":  {[]string{good}, []string{"--streams-per-user", "0"}, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
 		"a tenant above all":    {[]string{good, "WAYBILL_STREAMS=100"}, nil, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+		"no list of proxies":    {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil, []string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list"}},
 		"a feed never idle":     {[]string{good}, []string{"--feed-idle", "0"}, []string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
 		"a feed idle for ever":  {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil, []string{"no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
 		"an unknown level":      {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil, []string{"--log-level (WAYBILL_LOG_LEVEL)"}},

@@ -13,7 +13,7 @@ import (
 var tenantFields = map[string]string{
 	"slug":  "--slug is not one: lower-case letters, digits and single hyphens, as in acme-couriers",
 	"name":  "--name is empty or too long",
-	"email": "--admin-email is not an email address",
+	"email": "the email address is none",
 }
 
 // inWords says for an operator what the database refused: what it is about, and what to do.
