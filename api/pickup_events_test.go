@@ -86,7 +86,7 @@ func (st *stream) next() (e event, ok bool) {
 			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
 				st.t.Error(err)
 			}
-			if at := fmt.Sprint(e.data["created_at"]); !strings.HasSuffix(at, "Z") {
+			if at, ok := e.data["created_at"].(string); ok && !strings.HasSuffix(at, "Z") {
 				st.t.Errorf("an event of %s, which is not UTC", at)
 			}
 		case "":
