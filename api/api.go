@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type Options struct {
 	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
+	// TrustedProxies are those whose X-Forwarded-For says where a request comes from.
+	TrustedProxies []netip.Prefix
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -51,6 +54,7 @@ type server struct {
 	log            *slog.Logger
 	lifetimes      db.Lifetimes
 	passwords      *passwords
+	trustedProxies []netip.Prefix
 	handlerTimeout time.Duration
 	bodyTimeout    time.Duration
 	feedIdle       time.Duration
@@ -119,7 +123,7 @@ func newServer(store *db.Store, o Options) *server {
 	if cost == 0 {
 		cost = bcrypt.DefaultCost
 	}
-	a.passwords = newPasswords(cost)
+	a.passwords, a.trustedProxies = newPasswords(cost), o.TrustedProxies
 	return a
 }
 
@@ -130,8 +134,10 @@ func config() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true
 	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
-		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id and " +
-		"transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. Errors are one problem with a stable code."
+		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id or an " +
+		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A header that would " +
+		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member left out; in an edit it " +
+		"clears. Errors are one problem with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}

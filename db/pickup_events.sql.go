@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -57,47 +58,78 @@ func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([
 }
 
 const getMovedPickup = `-- name: GetMovedPickup :one
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+SELECT
+    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
+    coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+        OR $1 = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false)::boolean AS seen,
+    e.after AS event_after,
+    e.version AS event_version,
+    e.created_at AS event_created_at
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = $1 AND e.id = $2
+WHERE e.tenant_id = $4
+    AND e.id = $5
+    AND e.actor_id = $3::uuid
 `
 
 type GetMovedPickupParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	EventID  uuid.UUID `format:"uuid" json:"event_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	EventID        uuid.UUID `format:"uuid" json:"event_id"`
 }
 
-// What an event did: the pickup that it moved, as it is now. Whoever knows the event's
-// id made it, or tried to: they learn whether they did.
-func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (Pickup, error) {
-	row := q.db.QueryRow(ctx, getMovedPickup, arg.TenantID, arg.EventID)
-	var i Pickup
+type GetMovedPickupRow struct {
+	Pickup         Pickup       `json:"pickup"`
+	Seen           bool         `json:"seen"`
+	EventAfter     PickupStatus `doc:"The status after" json:"event_after"`
+	EventVersion   int64        `doc:"The pickup's version after the transition" example:"1" json:"event_version"`
+	EventCreatedAt time.Time    `doc:"When it was created" json:"event_created_at"`
+}
+
+// What an event did: the pickup that it moved, as it is now, and whether its maker still
+// sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
+func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (GetMovedPickupRow, error) {
+	row := q.db.QueryRow(ctx, getMovedPickup,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.ViewerID,
+		arg.TenantID,
+		arg.EventID,
+	)
+	var i GetMovedPickupRow
 	err := row.Scan(
-		&i.TenantID,
-		&i.ID,
-		&i.Status,
-		&i.PreviousStatus,
-		&i.FacilityID,
-		&i.AccountID,
-		&i.RequestedBy,
-		&i.DriverID,
-		&i.PriceCents,
-		&i.ChargedCents,
-		&i.RefundedCents,
-		&i.PickupAddress,
-		&i.PickupLatitude,
-		&i.PickupLongitude,
-		&i.DropoffAddress,
-		&i.WindowStart,
-		&i.WindowEnd,
-		&i.Note,
-		&i.CancelReason,
-		&i.Version,
-		&i.RequestDigest,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.PatientID,
+		&i.Pickup.TenantID,
+		&i.Pickup.ID,
+		&i.Pickup.Status,
+		&i.Pickup.PreviousStatus,
+		&i.Pickup.FacilityID,
+		&i.Pickup.AccountID,
+		&i.Pickup.RequestedBy,
+		&i.Pickup.DriverID,
+		&i.Pickup.PriceCents,
+		&i.Pickup.ChargedCents,
+		&i.Pickup.RefundedCents,
+		&i.Pickup.PickupAddress,
+		&i.Pickup.PickupLatitude,
+		&i.Pickup.PickupLongitude,
+		&i.Pickup.DropoffAddress,
+		&i.Pickup.WindowStart,
+		&i.Pickup.WindowEnd,
+		&i.Pickup.Note,
+		&i.Pickup.CancelReason,
+		&i.Pickup.Version,
+		&i.Pickup.RequestDigest,
+		&i.Pickup.CreatedAt,
+		&i.Pickup.UpdatedAt,
+		&i.Pickup.PatientID,
+		&i.Seen,
+		&i.EventAfter,
+		&i.EventVersion,
+		&i.EventCreatedAt,
 	)
 	return i, err
 }
@@ -200,15 +232,13 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND CASE $4::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = $5::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6)
-    END
+    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid) OR $4::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
+    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
+    AND ($4 <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6))
 ORDER BY e.version
 LIMIT $7::int
 `
@@ -223,7 +253,8 @@ type ListPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
-// A pickup's events, for who may see the pickup.
+// A pickup's events, for who may see the pickup: those that their role is told of, and a
+// driver's login those since it was linked to them.
 func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, listPickupEvents,
 		arg.TenantID,
@@ -288,15 +319,12 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
     AND e.xid < ($4::text)::xid8
-    AND CASE $5::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN e.after BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN e.driver_id = $6::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7)
-    END
+    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid) OR $5 = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7))
+    AND ($5 <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = $1 AND d.id = $6 AND d.user_id = $7))
 ORDER BY e.xid, e.seq
 LIMIT $8::int
 `
@@ -313,8 +341,9 @@ type StreamPickupEventsParams struct {
 }
 
 // What happened after one place in the stream and before a horizon, for one viewer.
-// A driver is told of what is given to them and what is taken away. What an admin, a
-// dispatcher or a hub is told goes by their role alone: their streams read together.
+// A driver is told of what is given to them and what is taken away, since this login is
+// theirs. What an admin, a dispatcher or a hub is told goes by their role alone: their
+// streams read together.
 func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
 		arg.TenantID,

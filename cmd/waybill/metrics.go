@@ -124,12 +124,12 @@ func (m *metrics) observe(operation string, status int, code string, took time.D
 	}
 }
 
-// handler serves the metrics and the profiles.
+// handler serves the metrics and the profiles. Of package pprof's pages the command line is
+// left out: a flag may hold the database's password, or the gateway's secret.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

@@ -1,15 +1,26 @@
 -- name: GetPickupEvent :one
 SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
 
--- What an event did: the pickup that it moved, as it is now. Whoever knows the event's
--- id made it, or tried to: they learn whether they did.
+-- What an event did: the pickup that it moved, as it is now, and whether its maker still
+-- sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
 -- name: GetMovedPickup :one
-SELECT p.*
+SELECT
+    sqlc.embed(p),
+    coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id), false)::boolean AS seen,
+    e.after AS event_after,
+    e.version AS event_version,
+    e.created_at AS event_created_at
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = @tenant_id AND e.id = @event_id;
+WHERE e.tenant_id = @tenant_id
+    AND e.id = @event_id
+    AND e.actor_id = @viewer_id::uuid;
 
--- A pickup's events, for who may see the pickup.
+-- A pickup's events, for who may see the pickup: those that their role is told of, and a
+-- driver's login those since it was linked to them.
 -- name: ListPickupEvents :many
 SELECT e.*
 FROM pickup_events AS e
@@ -17,15 +28,13 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND e.pickup_id = @pickup_id
     AND e.version > @after_version::bigint
-    AND CASE @viewer_role::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = @viewer_driver_id::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-    END
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
+    AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
+    AND (@viewer_role <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id))
 ORDER BY e.version
 LIMIT @max_rows::int;
 
@@ -97,8 +106,9 @@ CROSS JOIN LATERAL (
 SELECT pg_current_xact_id()::text AS xid;
 
 -- What happened after one place in the stream and before a horizon, for one viewer.
--- A driver is told of what is given to them and what is taken away. What an admin, a
--- dispatcher or a hub is told goes by their role alone: their streams read together.
+-- A driver is told of what is given to them and what is taken away, since this login is
+-- theirs. What an admin, a dispatcher or a hub is told goes by their role alone: their
+-- streams read together.
 -- name: StreamPickupEvents :many
 SELECT e.*
 FROM pickup_events AS e
@@ -106,15 +116,12 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
     AND e.xid < (@horizon::text)::xid8
-    AND CASE @viewer_role::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN e.after BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN e.driver_id = @viewer_driver_id::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-    END
+    AND (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid) OR @viewer_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
+    AND (@viewer_role <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = @tenant_id AND d.id = @viewer_driver_id AND d.user_id = @viewer_id))
 ORDER BY e.xid, e.seq
 LIMIT @max_rows::int;
 
