@@ -40,7 +40,7 @@ type event struct {
 	data     object
 }
 
-// isTransition tells whether it says anything.
+// isTransition tells whether it says anything: its name comes before its data.
 func (e event) isTransition() bool { return e.name != "checkpoint" }
 
 func (s *server) listen() string {
