@@ -38,10 +38,17 @@ type NewFacility struct {
 	Longitude float64    `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4186"`
 }
 
-type createFacilityInput struct{ Body NewFacility }
+type createFacilityInput struct {
+	CreateKey
+	Body NewFacility
+}
 
 func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFacilityInput) (*Created[db.Facility], error) {
-	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-facility", in.Body)
+	b, d := in.Body, digest(v, "create-facility", in.Body)
+	id, err := in.newID(v, "create-facility", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
 		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})
@@ -95,7 +102,11 @@ type FacilityEdit struct {
 	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
+
+	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
+
+func (FacilityEdit) isEdit() {}
 
 type editFacilityInput struct {
 	FacilityPath
@@ -104,9 +115,13 @@ type editFacilityInput struct {
 }
 
 func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacilityInput) (*Row[db.Facility], error) {
+	if in.Body == (FacilityEdit{}) {
+		row, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
-		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude,
+		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
 	})
 	if err := edited(err, func() error {
 		_, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))

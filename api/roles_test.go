@@ -30,7 +30,7 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"}, "reactivate-user": {"A----", "user"},
 	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"}, "remove-phone-number": {"A-O--", "phone"},
 
 	"create-facility": {"A----", ""}, "list-facilities": {"AAAAA", ""}, "get-facility": {"AAOOO", "facility"},
@@ -245,7 +245,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		patient := s.patientFor(role, which, t)
 		ids["patient_id"], ids["facility_id"] = patient.String(), t.hidden.String()
 		if on == "allowed" && op.method == "DELETE" {
-			s.exec("INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, patient, t.hidden)
+			s.allow(patient, t.hidden)
 		}
 	case op.id == "create-patient":
 		s.shows(t, t.facility, t.as(role))
@@ -350,6 +350,16 @@ func (s *server) shows(t *tenant, facility uuid.UUID, users ...*user) {
 	}
 }
 
+// allow has the patient allow facilities, as if somebody had told.
+func (s *server) allow(patient uuid.UUID, facilities ...uuid.UUID) {
+	s.t.Helper()
+	s.exec(`WITH allowed AS (
+			INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+			SELECT p.tenant_id, p.id, f FROM patients AS p CROSS JOIN unnest($2::uuid[]) AS f WHERE p.id = $1
+			ON CONFLICT DO NOTHING RETURNING *)
+		UPDATE patients SET allowed_facilities = allowed_facilities + (SELECT count(*) FROM allowed) WHERE id = $1`, patient, facilities)
+}
+
 func (s *server) newPhone(t *tenant, userID string) string {
 	id := newID()
 	s.exec(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\x00')`,
@@ -449,7 +459,7 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 		{s.staff, "/v1/pickups", []string{draft, others, delivered, canceled}},
 		{s.stranger, "/v1/pickups", nil},
 		{s.tenant.driver, "/v1/pickups", []string{mine}},
-		{s.rival, "/v1/pickups", []string{others, delivered}},
+		{s.rival, "/v1/pickups", []string{others}},
 		{s.hub, "/v1/pickups", []string{mine, delivered}},
 		{s.foreign.admin, "/v1/pickups", []string{theirs.String()}},
 		{s.admin, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},

@@ -6,21 +6,19 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"waybill/db"
 )
 
 var appointmentRules = []check{
 	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
 		w.must(w.fed(ctx, w.list(1,
-			lasting(1, -24*time.Hour, 24*time.Hour),    // ends as the time begins
-			lasting(2, -24*time.Hour+time.Second, day), // the longest that reaches into it
-			lasting(3, 0, time.Hour),                   // begins with it
-			lasting(4, 5*time.Hour, time.Hour),         // two at one moment
-			lasting(5, 5*time.Hour, time.Hour),         //
-			lasting(6, day-time.Second, time.Hour),     // reaches out of it
-			lasting(7, day, time.Hour),                 // begins as it ends
+			lasting(1, -db.LongestAppointment, db.LongestAppointment),             // ends as the time begins
+			lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment), // the longest that reaches into it
+			lasting(3, 0, time.Hour),               // begins with it
+			lasting(4, 5*time.Hour, time.Hour),     // two at one moment
+			lasting(5, 5*time.Hour, time.Hour),     //
+			lasting(6, day-time.Second, time.Hour), // reaches out of it
+			lasting(7, day, time.Hour),             // begins as it ends
 			with(lasting(8, time.Hour, time.Hour), canceled),
 		)))
 		got, err := w.listed(ctx, db.ListAppointmentsParams{})
@@ -45,12 +43,20 @@ var appointmentRules = []check{
 	}},
 	{"ListAppointments", "a facility that is not allowed any more reads who comes", func(ctx context.Context, w *world) error {
 		w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
-		w.disallow(ctx, scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = 'p1'", w.tenant), w.facility)
-		got, err := w.listed(ctx, db.ListAppointmentsParams{})
-		if err == nil && !slices.Equal(got, []string{"2"}) {
-			err = fmt.Errorf("listed %v", got)
+		id := w.patientOf(ctx, "p1")
+		w.allow(ctx, id, w.hidden)
+		w.disallow(ctx, id, w.facility)
+		for _, by := range []string{"who does not see the patient", "who sees them by another facility"} {
+			got, err := w.listed(ctx, db.ListAppointmentsParams{})
+			if err == nil && !slices.Equal(got, []string{"2"}) {
+				err = fmt.Errorf("listed %v by %s", got, by)
+			}
+			if err != nil {
+				return err
+			}
+			w.shows(ctx, w.staff, w.hidden)
 		}
-		return err
+		return nil
 	}},
 }
 

@@ -42,6 +42,7 @@ type heldWrite struct {
 // sessions.
 func (w *world) heldWrites(ctx context.Context) []heldWrite {
 	w.signIn(ctx)
+	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
 	driver := w.driver(ctx, 1, 1)
 	name := "Another name"
@@ -153,11 +154,12 @@ var authorityRules = []check{
 	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession},
 	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it", func(ctx context.Context, w *world) error {
 		v := w.admin
+		w.secondAdmin(ctx)
 		for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
 			"logout":     func(ctx context.Context, v db.Viewer, token db.Token) error { return w.CloseSession(ctx, token) },
 			"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error { return deactivate(ctx, w.Store, v) },
 			"a password": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-				return changePassword(ctx, w.Store, v, "old hash", "old hash")
+				return changePassword(ctx, w.Store, v, w.passwordEpoch(ctx, v), "old hash")
 			},
 			"a role": func(ctx context.Context, v db.Viewer, _ db.Token) error {
 				role, version := db.UserRoleHub, scan[int64](ctx, w.owner, "SELECT version FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)

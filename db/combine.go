@@ -323,7 +323,7 @@ func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A],
 		for _, r := range group {
 			r.finish(r.answer, err)
 		}
-	case len(group) == 1, !rolledBack(err): // without a connection, none of them has one
+	case len(group) == 1, !rolledBack(err), isUnavailable(err): // without a connection, none of them has one
 		for _, r := range group {
 			if of == half && r.guilty(err) {
 				c.accuse(r)
@@ -454,10 +454,11 @@ func (r *request[Q, A]) finish(answer A, err error) {
 }
 
 // guilty tells whether the error is the server's, for what the request asks: neither
-// because its caller went away, nor for what somebody else holds, nor because a session
-// was ended under way, of which its user may have others.
+// because its caller went away, nor for what somebody else holds, nor for what the server
+// cannot do for anybody, nor because a session was ended under way, of which its user may
+// have others.
 func (r *request[Q, A]) guilty(err error) bool {
-	return rolledBack(err) && !heldUp(err) && !lostAuthority(err) && r.ctx.Err() == nil
+	return rolledBack(err) && !heldUp(err) && !isUnavailable(err) && !lostAuthority(err) && r.ctx.Err() == nil
 }
 
 // accuse notes whose request made the server refuse a whole flush.

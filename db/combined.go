@@ -5,7 +5,7 @@ package db
 // Statements that name patients are not among them: each serves one viewer. Nor is
 // dispatch (see there), whose combiner is always off.
 type combined struct {
-	submits, assigns, moves, dispatches *combiner[move, found[Pickup]]
+	submits, assigns, moves, dispatches *combiner[move, found[Moved]]
 
 	entries   *combiner[entry, found[LedgerEntry]]
 	drafts    *combiner[batch, []Pickup]
@@ -25,22 +25,22 @@ func combine(s *Store, oneByOne bool) combined {
 	pickupKeys := func(m move) []key { return []key{{m.viewer.TenantID, m.PickupID}} }
 	skip := New(skipping{s.db})
 	return combined{
-		submits: &combiner[move, found[Pickup]]{
+		submits: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		assigns: &combiner[move, found[Pickup]]{
+		assigns: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, viewer: move.by,
 			keys: func(m move) []key {
 				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
 			},
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		moves: &combiner[move, found[Pickup]]{
+		moves: &combiner[move, found[Moved]]{
 			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		dispatches: &combiner[move, found[Pickup]]{off: true, flush: s.dispatch, resolve: s.resolveMove, viewer: move.by},
+		dispatches: &combiner[move, found[Moved]]{off: true, flush: s.dispatch, resolve: s.resolveMove, viewer: move.by},
 		entries: &combiner[entry, found[LedgerEntry]]{
 			off: oneByOne, flush: s.flushEntries, resolve: s.resolveEntry,
 			keys:    func(e entry) []key { return []key{{e.viewer.TenantID, e.ID}} },

@@ -89,13 +89,12 @@ func (q *Queries) ConfirmSessions(ctx context.Context, arg ConfirmSessionsParams
 
 const createSession = `-- name: CreateSession :one
 WITH verified AS (
-    UPDATE users
-    SET failed_logins = 0, next_login_at = 'epoch'
+    SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
         AND password_hash = $3::text
-    RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+    FOR NO KEY UPDATE
 ), swept AS (
     -- Theirs that nobody can use any more: the table does not grow with the logins.
     DELETE FROM sessions AS s

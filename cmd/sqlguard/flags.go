@@ -24,13 +24,17 @@ type command struct {
 	baseline      string
 	writeBaseline bool
 	verdicts      bool
+	version       bool
+	proven        string // the query whose race is to be played
 }
 
-const usage = `usage: sqlguard [flags] [folder or sqlc.yaml]
+const usage = `usage: sqlguard [folder or sqlc.yaml] [flags]
+       sqlguard prove QUERY [folder or sqlc.yaml] [flags]
 
 Says of each write of a sqlc project what two callers at once can do to each
 other through it. Status 0: nothing found; 1: errors or warnings; 2: something
-could not be read.
+could not be read. prove plays the race of one query on a throwaway PostgreSQL,
+and with its suggestion.
 
 `
 
@@ -42,13 +46,15 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	set.SetOutput(problems)
 	set.StringVar(&c.format, "format", "text", "text, json, sarif or github")
 	set.StringVar(&c.colour, "color", "auto", "auto, always or never: colour in text")
-	set.StringVar(&c.config, "config", "", "settings; without it, sqlguard.yaml beside sqlc.yaml if there is one")
+	set.StringVar(&c.config, "config", "", "settings; without it, sqlguard.yaml beside sqlc.yaml, or in the folder given")
 	set.StringVar(&c.baseline, "baseline", "", "a file of findings that are not reported")
 	set.BoolVar(&c.writeBaseline, "write-baseline", false, "write the findings to the file of --baseline")
 	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write, whatever is found")
+	set.BoolVar(&c.version, "version", false, "print the version of sqlguard")
 	set.StringVar(&explain, "explain", "", "print the page of a rule")
 	set.Usage = func() { fmt.Fprint(problems, usage); set.PrintDefaults() }
-	if err := set.Parse(args); err != nil {
+	rest, err := parseAnywhere(set, args)
+	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, clean
 		}
@@ -57,7 +63,35 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	if explain != "" {
 		return nil, c.explain(explain)
 	}
-	return c, c.check(set.Args())
+	if c.version {
+		fmt.Fprintln(out, version())
+		return nil, clean
+	}
+	if len(rest) > 0 && rest[0] == "prove" {
+		if rest = rest[1:]; len(rest) == 0 {
+			fmt.Fprintln(problems, "sqlguard: prove QUERY [folder or sqlc.yaml]")
+			return nil, unreadable
+		}
+		c.proven, rest = rest[0], rest[1:]
+	}
+	return c, c.check(rest)
+}
+
+// parseAnywhere parses the flags wherever they stand, and returns the other arguments.
+func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, err
+		}
+		left := set.Args()
+		if parsed := len(args) - len(left); parsed > 0 && args[parsed-1] == "--" {
+			return append(rest, left...), nil // what follows is no flag
+		}
+		if len(left) == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, left[0]), left[1:]
+	}
 }
 
 // check sorts out what flags alone do not; c.path is "" where it complains.
@@ -68,7 +102,7 @@ func (c *command) check(args []string) int {
 	switch {
 	case len(args) > 1:
 		c.path = ""
-		fmt.Fprintln(c.problems, "sqlguard: flags come first, then one folder or sqlc.yaml")
+		fmt.Fprintln(c.problems, "sqlguard: one folder or sqlc.yaml at a time")
 	case report.Formats[c.format] == nil:
 		c.path = ""
 		fmt.Fprintf(c.problems, "sqlguard: --format %s: text, json, sarif or github\n", c.format)

@@ -6,8 +6,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"waybill/cmd/sqlguard/rules"
 )
@@ -180,6 +184,8 @@ func TestSettingsChangeSeverities(t *testing.T) {
 	for text, want := range map[string]int{
 		"rules: {blind-overwrite: off}\n": clean, "rules: {blind-overwrite: note}\n": clean, "": found,
 		"rules: {no-rule: off}\n": unreadable, "rules: {blind-overwrite: loud}\n": unreadable, "unknown: 1\n": unreadable,
+		"isolation: chaos\n": unreadable, "exclude: ['']\n": unreadable, "paths: [{rules: {all: off}}]\n": unreadable,
+		"paths: [{path: x, rules: {no-rule: off}}]\n": unreadable, "rules: {all: note}\n": clean,
 	} {
 		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -190,10 +196,166 @@ func TestSettingsChangeSeverities(t *testing.T) {
 	}
 }
 
+func TestFlagsMayFollowThePath(t *testing.T) {
+	t.Parallel()
+	_, want, _ := guard("--format", "json", "--color=never", "testdata/kennels")
+	for _, args := range [][]string{
+		{"testdata/kennels", "--format", "json"}, {"--color", "never", "testdata/kennels", "--format=json"}, {"--format", "json", "--", "testdata/kennels"},
+	} {
+		if status, out, problems := guard(args...); status != found || out != want {
+			t.Errorf("%q: status %d, %s", args, status, problems)
+		}
+	}
+}
+
+func TestVersionIsOneLine(t *testing.T) {
+	t.Parallel()
+	status, out, _ := guard("testdata/kennels", "--version")
+	if status != clean || !strings.HasPrefix(out, "sqlguard ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("status %d, %q", status, out)
+	}
+	for want, info := range map[string]*debug.BuildInfo{
+		"v1.2.3":                    {Main: debug.Module{Version: "v1.2.3"}},
+		"(devel)":                   {Main: debug.Module{Version: "(devel)"}},
+		"0123456789ab with changes": {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}}},
+	} {
+		if got := versionOf(info); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+const rename = "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id;\n"
+
+func TestProjectsBelowTheFolderAreJudgedWithItsSettings(t *testing.T) {
+	t.Parallel()
+	root := filepath.Dir(write(t, dogs, rename))
+	if err := os.WriteFile(filepath.Join(root, "sqlguard.yaml"), []byte("rules: {blind-overwrite: note}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, problems := guard(root); status != clean || !strings.Contains(out, "1 note in 1 query") {
+		t.Errorf("status %d\n%s%s", status, out, problems)
+	}
+}
+
+// putIn writes a file of the project in dir.
+func putIn(t *testing.T, dir, name, text string) {
+	t.Helper()
+	put(t, filepath.Join(dir, name), text)
+}
+
+// The file of fixtures moves the token that the other file's guard tests: without it there
+// is no guard.
+func TestFilesAreExcludedAndHaveSeveritiesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const fence = "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id AND token = @token;\n"
+	dir := write(t, "CREATE TABLE dogs (id bigint PRIMARY KEY, name text, token int);\n", fence)
+	putIn(t, dir, "sqlc.yaml", "version: '2'\nsql: [{engine: postgresql, schema: schema.sql, queries: [queries.sql, more/fixtures]}]\n")
+	putIn(t, dir, "more/fixtures/a.sql", "-- name: SetToken :exec\nUPDATE dogs SET token = @token;\n")
+	for text, want := range map[string]string{
+		"":                             "1 error in 2 queries", // SetToken
+		"exclude: [more/fixtures]":     "1 error in 1 query",   // Rename: nobody moves the token
+		"exclude: ['**/*tures/*.sql']": "1 error in 1 query",
+		"exclude: ['fixtures']":        "1 error in 2 queries",
+		"paths: [{path: more, rules: {all: note}}]":                              "1 note in 2 queries",
+		"paths: [{path: ['more/**'], rules: {all: off, unbounded-write: note}}]": "1 note in 2 queries",
+		"{rules: {all: note}, paths: [{path: more/*/a.sql, rules: {all: off}}]}": "no findings in 2 queries",
+		"{rules: {all: off}, paths: [{path: x.sql, rules: {all: warning}}]}":     "no findings in 2 queries",
+	} {
+		putIn(t, dir, "sqlguard.yaml", text+"\n")
+		if _, out, problems := guard(dir); !strings.Contains(out, want+"\n") {
+			t.Errorf("%s\nwant %s\n%s%s", text, want, out, problems)
+		}
+	}
+}
+
+func TestIsolationTellsWhatIsMoot(t *testing.T) {
+	t.Parallel()
+	dir := write(t, dogs, rename+`-- name: Stale :execrows
+UPDATE dogs SET name = 'x' WHERE id IN (SELECT id FROM dogs WHERE name IS NULL LIMIT 1);
+-- name: Quiet :exec
+UPDATE dogs SET name = @name WHERE id = @id AND name = @old;
+`)
+	for level, want := range map[string]string{
+		"read committed": "2 errors, 1 warning", "repeatable read": "1 error, 1 warning", "serializable": "1 warning",
+	} {
+		putIn(t, dir, "sqlguard.yaml", "isolation: "+level+"\n")
+		if _, out, _ := guard(dir); !strings.Contains(out, want+" in 3 queries") {
+			t.Errorf("%s: want %s\n%s", level, want, out)
+		}
+	}
+}
+
 func TestExplainPrintsThePage(t *testing.T) {
 	t.Parallel()
 	if status, out, _ := guard("--explain", "stale-test"); status != clean || !strings.HasPrefix(out, "# stale-test\n") {
 		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+// TestAdoptingIsTrue runs the page's commands, in their order, in a project full of mistakes.
+func TestAdoptingIsTrue(t *testing.T) {
+	page, err := os.ReadFile("ADOPTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/kennels")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		args := strings.Fields(line)
+		if len(args) > 2 && args[0] == "-" && args[1] == "run:" {
+			args = args[2:]
+		}
+		if len(args) == 0 || args[0] != "sqlguard" || !strings.HasPrefix(line, "    ") {
+			continue
+		}
+		ran++
+		want := clean
+		if len(args) == 1 {
+			want = found // at first
+		}
+		if status, out, problems := guard(args[1:]...); status != want {
+			t.Errorf("%q: status %d, want %d\n%s%s", args, status, want, out, problems)
+		}
+	}
+	if ran < 4 {
+		t.Errorf("the page has %d commands", ran)
+	}
+	_, settings, _ := strings.Cut(string(page), "All of it is optional:\n")
+	settings, _, _ = strings.Cut(settings, "\nA single write")
+	put(t, filepath.Join(dir, "sqlguard.yaml"), strings.ReplaceAll(settings, "\n    ", "\n"))
+	if status, _, problems := guard(); status != found {
+		t.Errorf("with the page's settings: status %d\n%s", status, problems)
+	}
+}
+
+// TestPreCommitHook: its files are those that a project's findings depend on.
+func TestPreCommitHook(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []struct {
+		ID, Entry, Language, Files string
+		PassFilenames              *bool `yaml:"pass_filenames"`
+	}
+	if err := yaml.Unmarshal(text, &hooks); err != nil || len(hooks) != 1 {
+		t.Fatalf("%d hooks, %v", len(hooks), err)
+	}
+	h := hooks[0]
+	if h.ID != "sqlguard" || h.Entry != "sqlguard" || h.Language != "golang" || h.PassFilenames == nil || *h.PassFilenames {
+		t.Errorf("got %+v", h)
+	}
+	files := regexp.MustCompile(h.Files)
+	for name, want := range map[string]bool{"db/q.sql": true, "sqlc.yaml": true, "a/sqlc.json": true, "sqlguard.yaml": true, "sqlguard.baseline": true, "main.go": false, "q.sql.go": false} {
+		if files.MatchString(name) != want {
+			t.Errorf("%s: want %v", name, want)
+		}
 	}
 }
 

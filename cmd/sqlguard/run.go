@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"waybill/cmd/sqlguard/baseline"
 	"waybill/cmd/sqlguard/project"
@@ -17,16 +16,34 @@ func (c *command) run() int {
 	if c.path == "" {
 		return unreadable
 	}
-	p, err := project.Load(c.path)
-	if err != nil {
-		return c.fail(err)
-	}
-	s, err := readSettings(c.config, filepath.Dir(p.Config))
-	if err != nil {
-		return c.fail(err)
-	}
-	r := &report.Report{LeftOut: p.LeftOut}
+	projects, err := project.Load(c.path)
 	status := clean
+	if err != nil {
+		status = c.fail(err)
+	}
+	if len(projects) == 0 {
+		return status
+	}
+	r := &report.Report{}
+	for _, p := range projects {
+		s, err := readSettings(c.config, p.Folder(), c.path)
+		if err != nil {
+			return c.fail(err)
+		}
+		status = max(status, c.judge(r, p, s))
+	}
+	if c.verdicts {
+		report.Verdicts(c.out, r.Databases)
+		return status
+	}
+	return max(status, c.report(r))
+}
+
+// judge adds what a project's databases give to the report.
+func (c *command) judge(r *report.Report, p *project.Project, s *settings) int {
+	status := clean
+	r.LeftOut = append(r.LeftOut, p.LeftOut...)
+	p.Leave(s.excluded.match)
 	for _, d := range p.Databases {
 		judged, errs := verdict.Judge(d, verdict.Options{Scopes: s.TenantColumns})
 		for _, err := range errs {
@@ -35,11 +52,7 @@ func (c *command) run() int {
 		r.Databases = append(r.Databases, judged)
 		r.Findings = append(r.Findings, rules.Check(judged, s.options())...)
 	}
-	if c.verdicts {
-		report.Verdicts(c.out, r.Databases)
-		return status
-	}
-	return max(status, c.report(r))
+	return status
 }
 
 // report holds the findings against the baseline, and prints them.

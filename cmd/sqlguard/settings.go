@@ -21,14 +21,42 @@ type settings struct {
 		Tables     []string `yaml:"tables"`
 		Parameters []string `yaml:"parameters"`
 	} `yaml:"viewer"`
+	Isolation rules.Isolation           `yaml:"isolation"`
+	Exclude   []string                  `yaml:"exclude"`
+	Rules     map[string]rules.Severity `yaml:"rules"`
+	Paths     []pathSettings            `yaml:"paths"`
+
+	excluded patterns
+}
+
+// pathSettings are the severities of the rules for the files that patterns match.
+type pathSettings struct {
+	Path  oneOrMore                 `yaml:"path"`
 	Rules map[string]rules.Severity `yaml:"rules"`
 }
 
-// readSettings reads the file, or else the sqlguard.yaml in the folder, if any.
-func readSettings(path, folder string) (*settings, error) {
+// oneOrMore is a text or a list of them.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*o = oneOrMore{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(o))
+}
+
+const settingsName = "sqlguard.yaml"
+
+// readSettings reads the file, or else the sqlguard.yaml in the first of the folders
+// that has one.
+func readSettings(path string, folders ...string) (*settings, error) {
 	given := path != ""
-	if !given {
-		path = filepath.Join(folder, "sqlguard.yaml")
+	for i := 0; !given && i < len(folders); i++ {
+		path = filepath.Join(folders[i], settingsName)
+		if _, err := os.Stat(path); err == nil {
+			break
+		}
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !given {
@@ -50,22 +78,49 @@ func readSettings(path, folder string) (*settings, error) {
 }
 
 func (s *settings) check() error {
-	for id, severity := range s.Rules {
-		switch severity {
-		case rules.Off, rules.Note, rules.Warning, rules.Error:
-		default:
-			return fmt.Errorf("rules: %s: %q is none of off, note, warning and error", id, severity)
+	if err := checkSeverities("rules", s.Rules); err != nil {
+		return err
+	}
+	for _, p := range s.Paths {
+		if err := checkSeverities("paths: "+fmt.Sprint([]string(p.Path)), p.Rules); err != nil {
+			return err
 		}
-		if rules.ByID(id) == nil {
-			return fmt.Errorf("rules: there is no rule %s", id)
+		if _, err := newPatterns(p.Path); err != nil || len(p.Path) == 0 {
+			return errors.Join(errors.New("paths: path must name at least one file or pattern"), err)
 		}
+	}
+	if !s.Isolation.Known() {
+		return fmt.Errorf("isolation: %q is none of read committed, repeatable read and serializable", s.Isolation)
 	}
 	if len(s.Viewer.Tables) > 0 && len(s.Viewer.Parameters) == 0 {
 		return errors.New("viewer: tables are named, but no parameters that name the viewer")
+	}
+	var err error
+	s.excluded, err = newPatterns(s.Exclude)
+	return err
+}
+
+// checkSeverities reports a severity or a rule that there is not.
+func checkSeverities(where string, severities map[string]rules.Severity) error {
+	for id, severity := range severities {
+		switch severity {
+		case rules.Off, rules.Note, rules.Warning, rules.Error:
+		default:
+			return fmt.Errorf("%s: %s: %q is none of off, note, warning and error", where, id, severity)
+		}
+		if id != rules.EveryRule && rules.ByID(id) == nil {
+			return fmt.Errorf("%s: there is no rule %s", where, id)
+		}
 	}
 	return nil
 }
 
 func (s *settings) options() *rules.Options {
-	return &rules.Options{Tenant: s.TenantColumns, Viewed: s.Viewer.Tables, Viewer: s.Viewer.Parameters, Severities: s.Rules}
+	o := &rules.Options{Tenant: s.TenantColumns, Viewed: s.Viewer.Tables, Viewer: s.Viewer.Parameters, Isolation: s.Isolation}
+	o.Severities = append(o.Severities, rules.Severities{Rules: s.Rules})
+	for _, p := range s.Paths {
+		matches, _ := newPatterns(p.Path) // checked
+		o.Severities = append(o.Severities, rules.Severities{Files: matches.match, Rules: p.Rules})
+	}
+	return o
 }

@@ -14,7 +14,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -28,7 +29,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -59,6 +61,7 @@ SET name = coalesce(sqlc.narg('name'), name),
     address = coalesce(sqlc.narg('address'), address),
     latitude = coalesce(sqlc.narg('latitude'), latitude),
     longitude = coalesce(sqlc.narg('longitude'), longitude),
+    max_cancel_share = coalesce(sqlc.narg('max_cancel_share'), max_cancel_share),
     version = version + 1
 WHERE tenant_id = @tenant_id AND id = @id AND version = @version
 RETURNING *;

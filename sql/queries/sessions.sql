@@ -5,13 +5,12 @@
 -- Closes: a login outlives the deactivation of its user
 -- name: CreateSession :one
 WITH verified AS (
-    UPDATE users
-    SET failed_logins = 0, next_login_at = 'epoch'
+    SELECT * FROM users
     WHERE tenant_id = @tenant_id::uuid
         AND id = @user_id::uuid
         AND active
         AND password_hash = @password_hash::text
-    RETURNING *
+    FOR NO KEY UPDATE
 ), swept AS (
     -- Theirs that nobody can use any more: the table does not grow with the logins.
     DELETE FROM sessions AS s

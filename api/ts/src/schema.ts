@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -361,7 +361,13 @@ export interface paths {
         put?: never;
         /**
          * Make a facility's appointments what its records say
-         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+         *
+         *     A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+         *
+         *     A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+         *
+         *     The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
          *
          *     For a facility of your groups, whatever the role.
          *
@@ -587,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Create a patient
-         * @description For a facility of your groups, which sees them from then on.
+         * @description For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -619,7 +625,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a patient
-         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -635,7 +641,7 @@ export interface paths {
         };
         /**
          * List what a patient allowed
-         * @description Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+         * @description Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
          *
          *     Roles: admin.
          */
@@ -666,7 +672,7 @@ export interface paths {
         post?: never;
         /**
          * Record that a patient does not allow a facility to see them any more
-         * @description By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+         * @description By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -685,7 +691,7 @@ export interface paths {
         };
         /**
          * List who read a patient
-         * @description Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+         * @description Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
          *
          *     Roles: admin.
          */
@@ -779,7 +785,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         *
+         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *
+         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -801,7 +811,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -939,7 +949,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first.
+         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1215,7 +1225,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing.
+         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
          *
          *     Roles: admin.
          */
@@ -1296,6 +1306,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reactivate a user
+         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         *
+         *     Roles: admin.
+         */
+        post: operations["reactivate-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1329,9 +1361,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1368,11 +1404,11 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 24 hours at most
+             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
-            /** @description The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent */
+            /** @description The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @description With whom it is; the same in all records with their external_id */
             patient: components["schemas"]["PatientRecord"];
@@ -1407,6 +1443,10 @@ export interface components {
         };
         Cancellation: {
             reason?: string;
+        };
+        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "concurrency_limit";
         };
         Credentials: {
             /**
@@ -1470,9 +1510,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1486,13 +1526,13 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "id_reused";
         };
-        EmailTakenProblem: components["schemas"]["Problem"] & {
+        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "email_taken";
+            code?: "email_taken" | "last_admin";
         };
-        EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
+        EmptyFeedOrRecordsMismatchOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "empty_feed" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "empty_feed" | "records_mismatch" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         /**
          * @description Which way an entry moved the balance
@@ -1503,7 +1543,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1525,6 +1565,12 @@ export interface components {
             latitude: number;
             /** Format: double */
             longitude: number;
+            /**
+             * Format: double
+             * @description The share of its current appointments that a list may cancel without allow_mass_cancel
+             * @example 0.5
+             */
+            max_cancel_share: number;
             name: string;
             /**
              * Format: int64
@@ -1539,11 +1585,16 @@ export interface components {
             latitude?: number;
             /** Format: double */
             longitude?: number;
+            /**
+             * Format: double
+             * @description The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
+             */
+            max_cancel_share?: number;
             name?: string;
         };
-        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1564,6 +1615,8 @@ export interface components {
              * @description Records of appointments that were not there before
              */
             created: number;
+            /** @description Records that changed nothing and are in no other count, by the reason */
+            not_applied: components["schemas"]["NotApplied"];
             /** @description True: a newer list, or this one, came before, and nothing was changed */
             superseded: boolean;
             /**
@@ -1658,6 +1711,14 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "illegal_transition" | "insufficient_funds";
@@ -1677,6 +1738,14 @@ export interface components {
         InvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        LastAdminProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_admin";
+        };
+        LastFacilityProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_facility";
         };
         LedgerEntry: {
             /** Format: uuid */
@@ -1742,6 +1811,10 @@ export interface components {
             /** @description Send it as: Authorization: Bearer <token> */
             token: string;
             user: components["schemas"]["User"];
+        };
+        MassCancellationProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "mass_cancellation";
         };
         Message: {
             /**
@@ -1954,6 +2027,13 @@ export interface components {
             password: string;
             role: components["schemas"]["UserRole"];
         };
+        NotApplied: {
+            /**
+             * Format: int64
+             * @description Their patient, or the one whose appointment it was, does not allow the facility to see them
+             */
+            consent_withdrawn: number;
+        };
         NotEditableProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "not_editable";
@@ -2123,6 +2203,11 @@ export interface components {
             id: string;
             /** Format: uuid */
             patient_id: string;
+            /**
+             * Format: int64
+             * @description Numbers the consents of the patient, from 1, in the order in which they took effect
+             */
+            seq: number;
         };
         PatientEdit: {
             /**
@@ -2142,7 +2227,7 @@ export interface components {
              * @example 1990-05-17
              */
             birth_date: string;
-            /** @description Their id in the facility's records: text, or a whole number, which is its digits as they are sent */
+            /** @description Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @example Lovelace */
             family_name: string;
@@ -2160,7 +2245,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description The operation that showed the patient
+             * @description The operation that showed the patient, or wrote to them
              * @example get-patient
              */
             operation: string;
@@ -2168,7 +2253,7 @@ export interface components {
             patient_id: string;
             /**
              * Format: uuid
-             * @description The user who read
+             * @description The user who did it
              */
             user_id: string;
         };
@@ -2188,15 +2273,20 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
         Pickup: {
-            /** Format: uuid */
-            account_id: string;
-            cancel_reason: string | null;
+            /**
+             * Format: uuid
+             * @description For admins, dispatchers and staff
+             */
+            account_id?: string;
+            /** @description For admins, dispatchers and staff */
+            cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now
+             * @description What is charged now. For admins, dispatchers and staff
              */
-            charged_cents: number;
+            charged_cents?: number;
             /**
              * Format: date-time
              * @description When it was created
@@ -2206,36 +2296,42 @@ export interface components {
              * Format: uuid
              * @description Set in ASSIGNED to DELIVERED, and in no other status
              */
-            driver_id: string | null;
-            dropoff_address: string;
+            driver_id?: string | null;
+            /** @description For who sees the pickup */
+            dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            note: string | null;
+            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know
+             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
              */
-            patient_id: string | null;
-            pickup_address: string;
+            patient_id?: string | null;
+            /** @description For who sees the pickup */
+            pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description Without a point, the facility's is used. For who sees the pickup
              */
-            pickup_latitude: number | null;
-            /** Format: double */
-            pickup_longitude: number | null;
+            pickup_latitude?: number | null;
+            /**
+             * Format: double
+             * @description For who sees the pickup
+             */
+            pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges
+             * @description What submit charges. For admins, dispatchers and staff
              */
-            price_cents: number;
+            price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back
+             * @description What cancel gave back. For admins, dispatchers and staff
              */
-            refunded_cents: number;
+            refunded_cents?: number;
             /**
              * Format: uuid
              * @description The user who created it
@@ -2253,10 +2349,16 @@ export interface components {
              * @example 1
              */
             version: number;
-            /** Format: date-time */
-            window_end: string | null;
-            /** Format: date-time */
-            window_start: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_end?: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_start?: string | null;
         };
         PickupEdit: {
             /** Format: uuid */
@@ -2378,6 +2480,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2460,10 +2570,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2475,13 +2581,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2511,6 +2626,17 @@ export interface components {
                 "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
             };
         };
+        /** @description Too Many Requests: concurrency_limit */
+        ConcurrencyLimit: {
+            headers: {
+                /** @description Seconds to wait before the next try */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
+            };
+        };
         /** @description Conflict: driver_busy, illegal_transition */
         DriverBusyOrIllegalTransition: {
             headers: {
@@ -2520,13 +2646,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2547,15 +2673,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
             };
         };
-        /** @description Conflict: email_taken */
-        EmailTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenProblem"];
-            };
-        };
         /** @description Conflict: email_taken, id_reused */
         EmailTakenOrIdReused: {
             headers: {
@@ -2565,13 +2682,22 @@ export interface components {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
             };
         };
-        /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
-        EmptyFeedOrInvalid: {
+        /** @description Conflict: email_taken, last_admin */
+        EmailTakenOrLastAdmin: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["EmptyFeedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: empty_feed, records_mismatch, unknown_field, unknown_parameter, validation_failed */
+        EmptyFeedOrRecordsMismatchOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmptyFeedOrRecordsMismatchOrInvalidProblem"];
             };
         };
         /** @description Conflict: external_id_taken */
@@ -2601,13 +2727,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2664,6 +2790,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Conflict: illegal_transition */
         IllegalTransition: {
             headers: {
@@ -2707,6 +2851,33 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["InvalidProblem"];
+            };
+        };
+        /** @description Conflict: last_admin */
+        LastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastAdminProblem"];
+            };
+        };
+        /** @description Conflict: last_facility */
+        LastFacility: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastFacilityProblem"];
+            };
+        };
+        /** @description Conflict: mass_cancellation */
+        MassCancellation: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MassCancellationProblem"];
             };
         };
         /** @description Conflict: not_editable */
@@ -2785,6 +2956,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2850,15 +3039,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
-            };
-        };
     };
     parameters: never;
     requestBodies: never;
@@ -2881,6 +3061,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2980,7 +3166,10 @@ export interface operations {
     "create-account": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3027,7 +3216,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3037,7 +3226,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3081,7 +3270,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3114,7 +3303,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3174,7 +3363,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3233,7 +3422,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3318,7 +3507,7 @@ export interface operations {
                 facility_id: string;
                 /** @description Those that end later */
                 from: string;
-                /** @description Those that start before; at most 31 days after from */
+                /** @description Those that start before; at most 31 days and an hour after from */
                 to: string;
                 /** @description Only those in this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -3382,7 +3571,10 @@ export interface operations {
     "create-driver": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3429,7 +3621,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3439,7 +3631,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3482,7 +3674,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3516,7 +3708,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3555,7 +3747,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3595,7 +3787,10 @@ export interface operations {
     "create-facility": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3642,7 +3837,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3652,7 +3847,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3695,7 +3890,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3728,7 +3923,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3738,10 +3933,14 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description When the list was what is: the newest list of a facility counts. At most 24 hours in the future */
+                /** @description When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most */
                 as_of: string;
-                /** @description Whether a list of nothing is meant: it cancels all that is to come */
+                /** @description How many records the list has: one with fewer, or more, is refused */
+                records?: number;
+                /** @description Whether a list of nothing is meant: it cancels all that is to come, be it how many */
                 allow_empty?: boolean;
+                /** @description Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share */
+                allow_mass_cancel?: boolean;
             };
             header?: never;
             path: {
@@ -3770,9 +3969,10 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["MassCancellation"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["EmptyFeedOrInvalid"];
+            422: components["responses"]["EmptyFeedOrRecordsMismatchOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3814,7 +4014,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3858,7 +4058,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3891,7 +4091,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3933,7 +4133,10 @@ export interface operations {
     "create-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3980,7 +4183,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3990,7 +4193,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4034,7 +4237,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4067,7 +4270,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4297,7 +4500,10 @@ export interface operations {
     "create-patient": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4344,7 +4550,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4354,7 +4560,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4398,7 +4604,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4432,7 +4638,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4526,6 +4732,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["FacilityNotFoundOrNotFound"];
+            409: components["responses"]["LastFacility"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4637,7 +4844,10 @@ export interface operations {
     "create-pickup": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4685,7 +4895,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4694,7 +4904,10 @@ export interface operations {
     "create-pickups": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4734,7 +4947,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4756,15 +4969,31 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
+                    /** @description Tells a proxy to pass on each event as it comes */
+                    "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": ({
+                        data: components["schemas"]["PickupEvent"];
+                        event: components["schemas"]["TransitionName"];
+                        /** @description Where to resume: opaque */
+                        id: string;
+                    } | {
+                        data: Record<string, never>;
+                        /** @enum {string} */
+                        event: "checkpoint";
+                        /** @description Where to resume: opaque */
+                        id: string;
+                        /** @description Milliseconds to wait before coming back */
+                        retry?: number;
+                    })[];
                 };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4774,7 +5003,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4817,7 +5046,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4851,7 +5080,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4862,7 +5091,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4900,7 +5129,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4910,7 +5139,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4948,7 +5177,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4958,7 +5187,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4999,7 +5228,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5040,7 +5269,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5149,7 +5378,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5220,7 +5449,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5261,7 +5490,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5302,7 +5531,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5343,7 +5572,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5458,7 +5687,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5500,7 +5729,10 @@ export interface operations {
     "create-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5547,7 +5779,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5557,7 +5789,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5600,7 +5832,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5630,11 +5862,11 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTaken"];
+            409: components["responses"]["EmailTakenOrLastAdmin"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5667,6 +5899,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["LastAdmin"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5707,7 +5940,7 @@ export interface operations {
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5751,7 +5984,10 @@ export interface operations {
     "add-phone-number": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user_id: string;
             };
@@ -5801,7 +6037,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5825,6 +6061,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reactivate-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];

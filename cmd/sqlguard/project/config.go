@@ -1,11 +1,8 @@
 package project
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -38,24 +35,6 @@ type configFile struct {
 	Version  string        `yaml:"version"`
 	SQL      []configEntry `yaml:"sql"`
 	Packages []configEntry `yaml:"packages"`
-}
-
-// find is the sqlc.yaml at path, or in the folder at path.
-func find(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.IsDir() {
-		return path, nil
-	}
-	for _, name := range []string{"sqlc.yaml", "sqlc.yml", "sqlc.json"} {
-		config := filepath.Join(path, name)
-		if _, err := os.Stat(config); !errors.Is(err, fs.ErrNotExist) {
-			return config, err
-		}
-	}
-	return "", &Error{Path: path, Message: "no sqlc.yaml, sqlc.yml or sqlc.json here"}
 }
 
 func readConfig(path string) ([]entry, error) {

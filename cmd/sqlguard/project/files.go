@@ -12,11 +12,11 @@ import (
 const byteOrderMark = "\ufeff"
 
 // readFiles reads the files that paths name, each a file, a folder or a pattern, as
-// sqlc takes them: of a folder its own *.sql files, without those that go down.
-func readFiles(root string, paths []string) ([]*File, error) {
+// sqlc takes them: *.sql files, of a folder its own, without those that go down.
+func (p *Project) readFiles(paths []string) ([]*File, error) {
 	var files []*File
 	for _, path := range paths {
-		names, err := expand(root, path)
+		names, err := expand(filepath.Dir(p.Config), path)
 		if err != nil {
 			return nil, err
 		}
@@ -26,7 +26,7 @@ func readFiles(root string, paths []string) ([]*File, error) {
 				return nil, err
 			}
 			f := NewFile(filepath.ToSlash(name), strings.TrimPrefix(string(text), byteOrderMark))
-			if inside, err := filepath.Rel(root, name); err == nil {
+			if inside, err := filepath.Rel(p.root, name); err == nil {
 				f.Name = filepath.ToSlash(inside)
 			}
 			files = append(files, f)
@@ -65,7 +65,7 @@ func sqlFiles(path string) ([]string, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return slices.DeleteFunc([]string{path}, func(name string) bool { return !isSQL(filepath.Base(name)) }), nil
 	}
 	inside, err := os.ReadDir(path)
 	if err != nil {

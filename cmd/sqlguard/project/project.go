@@ -3,8 +3,10 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,6 +18,8 @@ type Project struct {
 	Config    string // the path of its sqlc.yaml
 	Databases []*Database
 	LeftOut   []string // entries that are not PostgreSQL, for people to know
+
+	root string // the folder that files are named from
 }
 
 // Database is one schema and all queries that the project has for it.
@@ -27,7 +31,7 @@ type Database struct {
 // File is a text and the path to show for it.
 type File struct {
 	Path string
-	Name string // the path from the folder of sqlc.yaml
+	Name string // the path from the folder of sqlc.yaml, or of several
 	Text string
 
 	lines func() *sqltext.Lines
@@ -84,17 +88,39 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
 }
 
-// Load reads the project of a sqlc.yaml, or of the folder that it is in.
-func Load(path string) (*Project, error) {
-	config, err := find(path)
+// Load reads the projects at path: that of a sqlc.yaml, of the folder that it is in,
+// or those of every sqlc.yaml below the folder. Where there are several, files are
+// named from that folder, so that no two have one name. What can be read is returned
+// also beside an error.
+func Load(path string) ([]*Project, error) {
+	configs, err := find(path)
 	if err != nil {
 		return nil, err
 	}
+	var all []*Project
+	var errs []error
+	for _, config := range configs {
+		root := filepath.Dir(config)
+		if len(configs) > 1 {
+			root = path
+		}
+		p, err := load(config, root)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, errors.Join(errs...)
+}
+
+// load reads the project of one sqlc.yaml; its files are named from the folder root.
+func load(config, root string) (*Project, error) {
 	entries, err := readConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{Config: config}
+	p := &Project{Config: config, root: root}
 	databases := map[string]*Database{}
 	for _, e := range entries {
 		if e.engine != "postgresql" {
@@ -111,11 +137,10 @@ func Load(path string) (*Project, error) {
 // add reads an entry. Entries that share a schema write the same tables: they are
 // judged together.
 func (p *Project) add(databases map[string]*Database, e entry) error {
-	root := filepath.Dir(p.Config)
 	key := strings.Join(e.schema, "\x00")
 	d := databases[key]
 	if d == nil {
-		files, err := readFiles(root, e.schema)
+		files, err := p.readFiles(e.schema)
 		if err != nil {
 			return err
 		}
@@ -123,7 +148,7 @@ func (p *Project) add(databases map[string]*Database, e entry) error {
 		databases[key] = d
 		p.Databases = append(p.Databases, d)
 	}
-	files, err := readFiles(root, e.queries)
+	files, err := p.readFiles(e.queries)
 	if err != nil {
 		return err
 	}
@@ -135,6 +160,17 @@ func (p *Project) add(databases map[string]*Database, e entry) error {
 		return &Error{Path: p.Config, Message: "no queries in " + strings.Join(e.queries, ", ")}
 	}
 	return nil
+}
+
+// Folder is the folder of the project's sqlc.yaml.
+func (p *Project) Folder() string { return filepath.Dir(p.Config) }
+
+// Leave drops the queries of the files whose names excluded accepts: they are judged
+// as if the project did not have them.
+func (p *Project) Leave(excluded func(name string) bool) {
+	for _, d := range p.Databases {
+		d.Queries = slices.DeleteFunc(d.Queries, func(q *Query) bool { return excluded(q.File.Name) })
+	}
 }
 
 func schemaStatements(files []*File) []*Statement {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,11 +35,56 @@ const oneQuery = "-- name: GetKennel :one\nSELECT 1;\n"
 
 func load(t *testing.T, files map[string]string) *project.Project {
 	t.Helper()
-	p, err := project.Load(write(t, files))
+	all, err := project.Load(write(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return all[0]
+}
+
+const config = "version: '2'\nsql: [{engine: postgresql, schema: s/*, queries: q/*}]\n"
+
+func TestLoadTakesOnlySQLFilesWhateverThePatternMatches(t *testing.T) {
+	t.Parallel()
+	p := load(t, map[string]string{
+		"sqlc.yaml": config, "s/1.sql": "CREATE TABLE t ();", "s/1.down.sql": "DROP TABLE t;", "s/README.md": "not SQL",
+		"q/a.sql": oneQuery, "q/a.sql.go": "package q", "q/.a.sql": "draft", "q/down.down.sql": "no", "q/more/b.sql": oneQuery,
+	})
+	d := p.Databases[0]
+	if len(d.Schema) != 1 || len(d.Queries) != 2 || d.Queries[0].File.Name != "q/a.sql" || d.Queries[1].File.Name != "q/more/b.sql" {
+		t.Errorf("got %+v", d)
+	}
+}
+
+func TestLoadFindsEveryConfigurationBelowTheFolder(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for _, folder := range []string{"server/a", "server/b", "vendor/x", ".cache/y", "web/node_modules/z", "a/testdata/w"} {
+		files[folder+"/sqlc.yaml"] = config
+		files[folder+"/s/1.sql"] = ""
+		files[folder+"/q/a.sql"] = oneQuery
+	}
+	all, err := project.Load(write(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Databases[0].Queries[0].File.Name)
+	}
+	if want := []string{"server/a/q/a.sql", "server/b/q/a.sql"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}
+
+func TestLoadReadsTheOthersWhereOneConfigurationIsBroken(t *testing.T) {
+	t.Parallel()
+	all, err := project.Load(write(t, map[string]string{
+		"a/sqlc.yaml": config, "a/s/1.sql": "", "a/q/a.sql": oneQuery, "b/sqlc.yaml": "sql: 1\n",
+	}))
+	if err == nil || len(all) != 1 {
+		t.Errorf("got %d projects and %v", len(all), err)
+	}
 }
 
 func TestLoadReadsBothVersionsOfTheConfig(t *testing.T) {

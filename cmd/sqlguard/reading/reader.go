@@ -67,6 +67,8 @@ func (r *reader) dispatch(b *Block, n *pg.Node) {
 		r.deletes(b, x.DeleteStmt)
 	case *pg.Node_MergeStmt:
 		r.merges(b, x.MergeStmt)
+	case *pg.Node_TruncateStmt:
+		r.truncates(b, x.TruncateStmt)
 	case *pg.Node_ExplainStmt:
 		r.dispatch(b, x.ExplainStmt.GetQuery())
 	case *pg.Node_PrepareStmt:

@@ -9,6 +9,16 @@ import (
 // clocks are the functions that tell the time.
 var clocks = set("now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday")
 
+// Clock reports whether n is nothing but a call for the time.
+func Clock(n *pg.Node) bool {
+	if f := n.GetFuncCall(); f != nil {
+		schema, name := syntax.Function(f)
+		return schema == "" && clocks[name]
+	}
+	f := n.GetSqlvalueFunction()
+	return f != nil && valueFunction(f).Origin == FromClock
+}
+
 // others are the functions whose value the statement does not determine.
 var others = set("random", "gen_random_uuid", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "uuidv4", "uuidv7",
 	"gen_random_bytes", "nextval", "currval", "lastval", "txid_current", "pg_current_xact_id", "current_setting",

@@ -44,6 +44,13 @@ func (r *reader) deletes(b *Block, s *pg.DeleteStmt) {
 	r.write(&Write{Op: Delete, Block: b, Target: target, Conditions: b.Conditions})
 }
 
+// truncates reads TRUNCATE: it deletes every row of each of its tables.
+func (r *reader) truncates(b *Block, s *pg.TruncateStmt) {
+	for _, n := range s.GetRelations() {
+		r.write(&Write{Op: Delete, Block: b, Target: r.target(b, n.GetRangeVar())})
+	}
+}
+
 func (r *reader) write(w *Write) {
 	w.Node = w.Block.Node
 	w.Location = w.Target.Location
@@ -56,6 +63,9 @@ func (r *reader) assignments(b *Block, list []*pg.Node) []Assignment {
 	for _, n := range list {
 		t := n.GetResTarget()
 		a := Assignment{Column: b.Relations[0].shown(t.GetName()), Value: t.GetVal(), Part: len(t.GetIndirection()) > 0, Location: int(t.GetLocation())}
+		if a.Part {
+			a.Field = t.GetIndirection()[0].GetString_().GetSval()
+		}
 		if multi := t.GetVal().GetMultiAssignRef(); multi != nil {
 			r.oneOfSeveral(b, &a, multi)
 		} else {

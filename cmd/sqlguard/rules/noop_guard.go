@@ -5,6 +5,7 @@ import "waybill/cmd/sqlguard/verdict"
 var noopGuard = &Rule{
 	ID: "noop-guard", Severity: Error,
 	Summary: "IS DISTINCT FROM the value being written only skips writes that change nothing.",
+	Moot:    changedRow,
 	check:   checkNoopGuard,
 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -24,6 +25,7 @@ type Rule struct {
 	ID       string
 	Severity Severity // the worst that it reports
 	Summary  string
+	Moot     []Isolation // the levels at which PostgreSQL refuses the second write itself
 	check    func(*check)
 }
 
@@ -53,7 +55,7 @@ type Finding struct {
 	Table    string
 	Offset   int // in the query's text
 	Lines    []string
-	Try      string
+	Advice   *Advice // nil: none is known to help
 }
 
 // Options are what a project tells the rules about itself.
@@ -61,7 +63,34 @@ type Options struct {
 	Tenant     []string // the columns that name a row's tenant
 	Viewed     []string // the tables whose reads must name a viewer
 	Viewer     []string // the parameters that do
-	Severities map[string]Severity
+	Isolation  Isolation
+	Severities []Severities // the last that speaks of a finding counts
+}
+
+// EveryRule stands for all rules where severities are set.
+const EveryRule = "all"
+
+// Severities are what a project makes of some rules.
+type Severities struct {
+	Files func(name string) bool // the files that they are for; nil: all
+	Rules map[string]Severity
+}
+
+// severity is what the project makes of a finding.
+func (o *Options) severity(f Finding) Severity {
+	severity := f.Severity
+	for _, s := range o.Severities {
+		if s.Files != nil && !s.Files(f.Query.File.Name) {
+			continue
+		}
+		if all, ok := s.Rules[EveryRule]; ok {
+			severity = all
+		}
+		if own, ok := s.Rules[f.Rule.ID]; ok {
+			severity = own
+		}
+	}
+	return severity
 }
 
 // check is a rule at work on one query.
@@ -71,6 +100,7 @@ type check struct {
 	query   *verdict.Query
 	options *Options
 	known   map[string]*verdict.Query
+	lockers map[*catalog.Table][]*verdict.Query
 	found   []Finding
 }
 
@@ -93,9 +123,17 @@ func (c *check) on(w *verdict.Write, lines ...string) *Finding {
 	return f
 }
 
+// place moves a finding to an offset further on in the query's text. What is found in a
+// function stays where the query calls it: its offsets are those of another text.
+func (f *Finding) place(offset int) {
+	if f.Write == nil || f.Write.Function == "" {
+		f.Offset = max(offset, f.Offset)
+	}
+}
+
 // Check applies all rules to a database, then the waivers that its queries hold.
 func Check(db *verdict.Database, o *Options) []Finding {
-	known := map[string]*verdict.Query{}
+	known, lockers := map[string]*verdict.Query{}, lockers(db)
 	for _, q := range db.Queries {
 		known[q.Name] = q
 	}
@@ -103,8 +141,8 @@ func Check(db *verdict.Database, o *Options) []Finding {
 	for _, q := range db.Queries {
 		var found []Finding
 		for _, r := range All {
-			c := &check{rule: r, db: db, query: q, options: o, known: known}
-			if r.check != nil {
+			c := &check{rule: r, db: db, query: q, options: o, known: known, lockers: lockers}
+			if r.check != nil && !slices.Contains(r.Moot, o.Isolation) {
 				r.check(c)
 			}
 			found = append(found, c.found...)
@@ -118,9 +156,7 @@ func Check(db *verdict.Database, o *Options) []Finding {
 // settle applies the project's own severities, and orders.
 func settle(all []Finding, o *Options) []Finding {
 	for i := range all {
-		if s, ok := o.Severities[all[i].Rule.ID]; ok {
-			all[i].Severity = s
-		}
+		all[i].Severity = o.severity(all[i])
 	}
 	all = slices.DeleteFunc(all, func(f Finding) bool { return f.Severity == Off })
 	slices.SortStableFunc(all, func(a, b Finding) int {

@@ -3,13 +3,13 @@ package rules
 import (
 	"slices"
 
-	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
 )
 
 var sameStatementExplanation = &Rule{
 	ID: "same-statement-explanation", Severity: Warning,
 	Summary: "The SELECT around a write reads the written table to say why it lost.",
+	Moot:    changedRow,
 	check:   checkSameStatementExplanation,
 }
 
@@ -17,7 +17,7 @@ func checkSameStatementExplanation(c *check) {
 	for _, s := range c.query.Statements {
 		for _, w := range c.query.Writes {
 			if w.Statement == s && w.Verdict.Guarded() {
-				c.explained(s, w.Block, w.Target.Table)
+				c.explained(s, w.Write)
 			}
 		}
 	}
@@ -25,8 +25,8 @@ func checkSameStatementExplanation(c *check) {
 
 // explained reports a reading of the table outside what feeds the write: it shows
 // the row as it was before the statement began, not as the write found it.
-func (c *check) explained(s *reading.Statement, write *reading.Block, t *catalog.Table) {
-	before := reading.Upstream(write)
+func (c *check) explained(s *reading.Statement, w *reading.Write) {
+	before, t := reading.Upstream(w.Block, w.Rows), w.Target.Table
 	for _, b := range reading.Upstream(s.Root) {
 		if slices.Contains(before, b) {
 			continue
@@ -35,7 +35,7 @@ func (c *check) explained(s *reading.Statement, write *reading.Block, t *catalog
 			if r.Table == t && r.Block == nil && !r.Locked && !r.Written {
 				c.at(max(r.Location, 0), t.String(),
 					t.String()+" is read here as it was before the statement began, not as the write found it.",
-					"After a lost race the answer shows a row that should have been written.").Try = "a fresh read on zero rows, in a statement of its own"
+					"After a lost race the answer shows a row that should have been written.").Advice = &Advice{Kind: ReadAfresh, Text: "a fresh read on zero rows, in a statement of its own"}
 				return
 			}
 		}

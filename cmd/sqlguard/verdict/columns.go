@@ -19,7 +19,7 @@ func (j *judge) columns() []Column {
 }
 
 func (j *judge) class(a reading.Assignment) Class {
-	if a.Part { // the rest of the column stays as it is
+	if a.Part && a.Field == "" { // of an array or a document the rest stays as it is
 		return RelativeSet
 	}
 	if a.Value == nil {
@@ -109,7 +109,7 @@ func (j *judge) chosen(column string, branches []*pg.Node, byCaller bool) Class 
 }
 
 // computed judges an operator or a function: what is computed from nothing of its
-// own but a patch is one, and a time with an interval is a time.
+// own but a patch is one, and a time with a fixed interval is a time.
 func (j *judge) computed(column string, n *pg.Node) Class {
 	operator := syntax.Operator(n)
 	from := j.sources(n)
@@ -143,16 +143,10 @@ func (j *judge) onlyPatched(column string, n *pg.Node) bool {
 	return patched && !bare
 }
 
-// movedClock reports whether the sources are a clock, and parameters at most.
+// movedClock reports whether the sources are nothing but a clock: with a parameter the
+// caller decides how far it is moved.
 func movedClock(from []reading.Source) bool {
-	clock := false
-	for _, s := range from {
-		if s.Origin != reading.FromClock && s.Origin != reading.FromParam {
-			return false
-		}
-		clock = clock || s.Origin == reading.FromClock
-	}
-	return clock
+	return len(from) > 0 && !slices.ContainsFunc(from, func(s reading.Source) bool { return s.Origin != reading.FromClock })
 }
 
 // reads reports whether n reads the column's value in the row that is written.

@@ -12,6 +12,7 @@ import (
 type Facts struct {
 	catalog *catalog.Catalog
 	set     map[*catalog.Table]map[string][]Setting
+	writes  map[*catalog.Table][]*reading.Write
 	trigger map[*catalog.Table][]string
 	bodies  map[*catalog.Function]body
 	scopes  []string
@@ -25,7 +26,8 @@ type Setting struct {
 }
 
 func newFacts(c *catalog.Catalog, scopes []string) *Facts {
-	f := &Facts{catalog: c, set: map[*catalog.Table]map[string][]Setting{}, trigger: map[*catalog.Table][]string{},
+	f := &Facts{catalog: c, set: map[*catalog.Table]map[string][]Setting{},
+		writes: map[*catalog.Table][]*reading.Write{}, trigger: map[*catalog.Table][]string{},
 		bodies: map[*catalog.Function]body{}, scopes: scopes}
 	for _, t := range c.Tables() {
 		f.trigger[t] = c.SetByTriggers(t)
@@ -36,6 +38,7 @@ func newFacts(c *catalog.Catalog, scopes []string) *Facts {
 // learn notes what a write sets. Setting a column to its own value, or the column
 // of a conflict to what it has, changes nothing.
 func (f *Facts) learn(q *Query, w *reading.Write) {
+	f.writes[w.Target.Table] = append(f.writes[w.Target.Table], w)
 	for _, a := range w.Assigned {
 		if touches(w, a) {
 			continue
@@ -52,6 +55,18 @@ func (f *Facts) learn(q *Query, w *reading.Write) {
 func touches(w *reading.Write, a reading.Assignment) bool {
 	ref := syntax.Bare(a.Value).GetColumnRef()
 	return ref != nil && len(a.From) == 1 && a.From[0].Relation == w.Target && a.From[0].Column == a.Column
+}
+
+// Counts reports whether any query or trigger of the project moves the column from what it
+// is, as a version or a counter.
+func (f *Facts) Counts(t *catalog.Table, column string) bool {
+	return slices.Contains(f.triggers(t), column) || slices.ContainsFunc(f.writes[t], func(w *reading.Write) bool {
+		return slices.ContainsFunc(w.Assigned, func(a reading.Assignment) bool {
+			return a.Column == column && syntax.Operator(syntax.Bare(a.Value)) != "" && slices.ContainsFunc(a.From, func(s reading.Source) bool {
+				return s.Relation == w.Target && s.Column == column
+			})
+		})
+	})
 }
 
 // Settings are the places where the project sets a column.

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"slices"
+
 	pg "github.com/sqlc-dev/oliphant"
 
 	"waybill/cmd/sqlguard/reading"
@@ -21,6 +23,7 @@ func (j *judge) tests() []Test {
 		}
 	}
 	all = append(all, j.upstream(append(feeds, j.write.Again))...)
+	all = append(all, j.chosenBySnapshot()...)
 	j.ask(ownRows, j.write.Conditions)
 	return all
 }
@@ -37,8 +40,11 @@ func (j *judge) ask(whose subject, conditions []reading.Condition) {
 		return
 	}
 	for _, c := range conditions {
+		if c.Outer || differs(c.Node, false) {
+			continue
+		}
 		for _, from := range j.statement.Direct(c.Node, c.Block) {
-			if j.subject(from) && !c.Outer {
+			if j.subject(from) {
 				j.tested[from.Column] = true
 			}
 		}
@@ -53,7 +59,10 @@ func (j *judge) condition(c reading.Condition) Test {
 		return Test{Source: c, Offset: -1}
 	}
 	j.ask(ownRows, j.write.Conditions)
-	t := j.node(c.Node, c.Block, false)
+	if j.implied(c) {
+		return Test{Source: c, Offset: -1}
+	}
+	t := j.renewed(c, j.node(c.Node, c.Block, false))
 	if t.Class != Guard && t.Class != Stale && t.Class != Noop {
 		if seen := j.seen(c, j.write.Conditions); seen.Class > Irrelevant {
 			t = seen
@@ -171,12 +180,20 @@ func either(parts []Test) Test {
 	}
 	t := Test{Class: least.Class, Columns: columns, Lost: least.Lost}
 	switch {
+	case least.Class == Scope && most.Class == Guard && guardedUnlessFixed(parts):
+		t.Class, t.Kind = Guard, strongest(parts)
 	case least.Class == Guard:
 		t.Kind = strongest(parts)
 	case least.Class <= Tautology && most.Class > Tautology:
 		t.Class, t.Lost = Optional, most.Class == Guard || most.Lost
 	}
 	return t
+}
+
+// guardedUnlessFixed reports whether each alternative is a guard, or a property of the
+// row that nobody changes and that the caller has no say in: no cap, for good.
+func guardedUnlessFixed(parts []Test) bool {
+	return !slices.ContainsFunc(parts, func(t Test) bool { return t.Class != Guard && !t.Fixed })
 }
 
 // caseTest judges CASE … END as a condition: on the row's own state by that, else

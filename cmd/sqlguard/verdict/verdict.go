@@ -69,6 +69,7 @@ const (
 	Optional                    // the caller may switch it off
 	Stale                       // of a snapshot, not tested again after a lock wait
 	Noop                        // only skips a write that changes nothing
+	Renewed                     // true again once the write is done, whoever else writes
 	Scope                       // an immutable column
 	Identity                    // a key
 	Guard
@@ -81,6 +82,8 @@ type Test struct {
 	Columns []string // of the target's table
 	Offset  int      // in the statement, or -1
 	Lost    bool     // of an optional one: it would be a guard
+	Repeats bool     // of a guard: it is true again once the write is done; others make it false
+	Fixed   bool     // it asks the row's own columns alone, and they never change
 	Source  reading.Condition
 }
 
@@ -99,8 +102,11 @@ type Write struct {
 	Kind      Kind
 	Columns   []Column
 	Tests     []Test
+	Snapshots []Test         // the stale tests, each where it stands: in a subselect, not around it
 	Keys      []*catalog.Key // the keys by which it finds its rows
-	Function  string         // whose body it stands in, if any
+	Triggered []string       // the columns that triggers set beside it
+	Facts     *Facts
+	Function  string // whose body it stands in, if any
 }
 
 // Table is the written table's name.

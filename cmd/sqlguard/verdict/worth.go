@@ -29,7 +29,8 @@ func (j *judge) leaf(n *pg.Node, b *reading.Block, not bool) Test {
 	case j.withSnapshot(direct):
 		t.Class = Stale
 	default:
-		t.Class, t.Kind = j.byColumns(n, t.Columns, direct)
+		t.Class, t.Kind = j.byColumns(n, t.Columns, direct, not)
+		t.Fixed = t.Class == Scope && !slices.ContainsFunc(direct, func(s reading.Source) bool { return !j.subject(s) })
 		if t.Class == Guard && selfDefault(n) {
 			t.Class, t.Kind, t.Lost = Optional, "", true
 		}
@@ -49,17 +50,20 @@ func (j *judge) columnsIn(from []reading.Source) []string {
 }
 
 // byColumns judges a condition by the columns that it asks for.
-func (j *judge) byColumns(n *pg.Node, columns []string, direct []reading.Source) (TestClass, Kind) {
+func (j *judge) byColumns(n *pg.Node, columns []string, direct []reading.Source, not bool) (TestClass, Kind) {
 	if j.all(columns, j.conflict) {
 		return Identity, ""
 	}
 	if j.any(columns, j.changes) {
 		return Guard, CAS
 	}
-	if j.any(columns, func(c string) bool { return !j.keyColumn(c) && j.facts.Mutable(j.table, c) }) {
+	moved := func(c string) bool {
+		return !j.keyColumn(c) && j.facts.Mutable(j.table, c) && !j.belongs(n, c, direct)
+	}
+	if j.any(columns, moved) {
 		return Guard, j.kind(n, columns, direct)
 	}
-	if j.any(columns, j.keyColumn) {
+	if j.any(columns, j.keyColumn) && !differs(n, not) {
 		return Identity, ""
 	}
 	return Scope, ""

@@ -147,7 +147,7 @@ func (c *clinic) gateway(fake *fakegateway.Gateway) texts.Sender {
 
 func (c *clinic) gatewayWithin(fake *fakegateway.Gateway, limit time.Duration) texts.Sender {
 	c.t.Helper()
-	g, err := texts.NewGateway(fake.URL, fakegateway.Secret, limit)
+	g, err := texts.NewGateway(texts.GatewayOptions{URL: fake.URL, Secret: fakegateway.Secret, Timeout: limit})
 	c.must(err)
 	return g
 }

@@ -204,3 +204,34 @@ WITH asked AS (SELECT * FROM unnest(@ids::bigint[], @workers::text[], @attempts:
 locked AS MATERIALIZED (
     SELECT j.id, a.worker FROM asked a JOIN jobs j ON j.id = a.id WHERE j.attempt = a.attempt ORDER BY j.id FOR NO KEY UPDATE OF j)
 UPDATE jobs SET worker = locked.worker FROM locked WHERE jobs.id = locked.id;
+
+-- A third table beside the locked rows does not make the test one of theirs.
+
+-- name: TestThenLockThenJoin :many
+-- want: jobs blind
+WITH free AS (SELECT id FROM jobs WHERE state = 'ready'),
+locked AS (SELECT j.id, j.owner_id, j.queue FROM jobs j JOIN free ON free.id = j.id ORDER BY j.id FOR UPDATE OF j)
+UPDATE jobs SET worker = @worker FROM locked JOIN runs r ON r.job_id = locked.id AND r.state = 'x' WHERE jobs.id = locked.id RETURNING jobs.*;
+
+-- name: TestThenLockThenJoinOwner :many
+-- want: jobs blind
+WITH free AS (SELECT id FROM jobs WHERE state = 'ready'),
+locked AS (SELECT j.id, j.run_at FROM jobs j JOIN free ON free.id = j.id ORDER BY j.id FOR UPDATE OF j)
+UPDATE jobs SET worker = @worker, run_at = locked.run_at FROM locked, runs r WHERE jobs.id = locked.id AND r.job_id = jobs.id AND r.id = jobs.n RETURNING jobs.*;
+
+-- name: LockJoinsTested :many
+-- want: jobs blind
+WITH free AS (SELECT id, run_at FROM jobs WHERE state = 'ready')
+UPDATE jobs SET worker = @worker FROM free JOIN runs r ON r.job_id = free.id
+WHERE jobs.id IN (SELECT j.id FROM jobs j JOIN runs ON runs.job_id = j.id AND runs.id = j.n FOR UPDATE OF j) AND jobs.id = free.id RETURNING jobs.*;
+
+-- name: CaseOfSnapshot :execrows
+-- want: jobs blind
+WITH seen AS (SELECT id, state FROM jobs WHERE id = @id)
+UPDATE jobs SET worker = CASE WHEN (SELECT state FROM seen) = 'ready' THEN @worker ELSE worker END WHERE id = @id;
+
+-- name: UpsertCaseOfSnapshot :execrows
+-- want: jobs upsert-blind
+WITH seen AS (SELECT id, attempt FROM jobs WHERE id = @id)
+INSERT INTO jobs (id, worker) VALUES (@id, @worker)
+ON CONFLICT (id) DO UPDATE SET worker = CASE WHEN (SELECT attempt FROM seen) = @attempt THEN EXCLUDED.worker ELSE jobs.worker END;

@@ -132,7 +132,15 @@ UPDATE kennels SET seen_at = CURRENT_TIMESTAMP WHERE id = @id;
 
 -- name: SeenLater :exec
 -- want: kennels constant
-UPDATE kennels SET seen_at = clock_timestamp() + interval '1 hour', reserved_until = now() + @lease::interval WHERE id = @id;
+UPDATE kennels SET seen_at = clock_timestamp() + interval '1 hour', reserved_until = now() - interval '1 day' WHERE id = @id;
+
+-- name: ReserveFor :exec
+-- want: kennels blind
+UPDATE kennels SET reserved_until = now() + @lease::interval WHERE id = @id;
+
+-- name: ReserveForSeconds :exec
+-- want: kennels blind
+UPDATE kennels SET reserved_until = now() + make_interval(secs => @seconds) WHERE id = @id;
 
 -- name: SeenAsTold :exec
 -- want: kennels blind

@@ -108,7 +108,7 @@ UPDATE "Orders" AS "O" SET "Note" = @note WHERE "O"."Id" = @id AND "O"."userId" 
 UPDATE seats SET label = @label WHERE person_id = @person_id AND taken;
 
 -- name: SeatOfPerson :execrows
--- want: seats conditional fence
+-- want: seats blind
 UPDATE seats SET label = @label WHERE id = @id AND person_id = @person_id;
 
 -- name: Sit :execrows

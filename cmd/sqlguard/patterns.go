@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// patterns match the names of files, as they stand in a report's --verdicts.
+type patterns []*regexp.Regexp
+
+// newPatterns reads patterns: * and ? within a name, ** over folders; a folder means
+// all that is in it.
+func newPatterns(texts []string) (patterns, error) {
+	var all patterns
+	for _, text := range texts {
+		text = strings.TrimSuffix(strings.TrimPrefix(text, "./"), "/")
+		if text == "" {
+			return nil, fmt.Errorf("an empty pattern")
+		}
+		p, err := regexp.Compile("^" + expression(text) + "(/.*)?$")
+		if err != nil {
+			return nil, fmt.Errorf("pattern %s: %w", text, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// expression translates a pattern into a regular expression.
+func expression(pattern string) string {
+	var out strings.Builder
+	for pattern != "" {
+		size := 1
+		switch {
+		case strings.HasPrefix(pattern, "**/"):
+			out.WriteString("(.*/)?")
+			size = 3
+		case strings.HasPrefix(pattern, "**"):
+			out.WriteString(".*")
+			size = 2
+		case pattern[0] == '*':
+			out.WriteString("[^/]*")
+		case pattern[0] == '?':
+			out.WriteString("[^/]")
+		default:
+			out.WriteString(regexp.QuoteMeta(pattern[:1]))
+		}
+		pattern = pattern[size:]
+	}
+	return out.String()
+}
+
+func (p patterns) match(name string) bool {
+	for _, pattern := range p {
+		if pattern.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"cmp"
+	"runtime/debug"
+)
+
+// version says which sqlguard this is: the module's version, or the commit that it
+// was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "sqlguard (unknown version)"
+	}
+	return "sqlguard " + versionOf(info) + " " + info.GoVersion
+}
+
+// versionOf prefers a release to a commit.
+func versionOf(info *debug.BuildInfo) string {
+	setting := map[string]string{}
+	for _, s := range info.Settings {
+		setting[s.Key] = s.Value
+	}
+	commit := setting["vcs.revision"]
+	if len(commit) > 12 {
+		commit = commit[:12]
+	}
+	if commit != "" && setting["vcs.modified"] == "true" {
+		commit += " with changes"
+	}
+	release := info.Main.Version
+	if release == "(devel)" {
+		release = ""
+	}
+	return cmp.Or(release, commit, "(devel)")
+}
