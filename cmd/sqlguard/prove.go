@@ -68,6 +68,9 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 			return c.fail(err)
 		}
 		fmt.Fprintf(c.out, "%s writes %s (%s)\n\n%s\n", q.Name, w.Table(), w.Verdict, proof)
+		if proof.Advice != nil && proof.Advice.Kind == rules.CheckBefore {
+			fmt.Fprintln(c.out, "The finding is of two queries, of which each sets another state; here the one has met itself.")
+		}
 		if proof.Plain.Loses() {
 			status = found
 		}

@@ -28,6 +28,7 @@ type world struct {
 	others []*table // parents first
 	params []param
 	consts []string // the constants of the query
+	later  bool     // the first caller is to bring the later of two values
 }
 
 // param is a parameter of the query; of a varied one each caller has its own value.
@@ -76,8 +77,10 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write) (*world, er
 			return nil, err
 		}
 	}
-	v.params, err = r.params(w.Query.Text, varied(w))
-	return v, err
+	if v.params, err = r.params(w.Query.Text, varied(w)); err != nil {
+		return nil, err
+	}
+	return v, v.settle()
 }
 
 func name(t *catalog.Table) string { return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name) }
@@ -136,24 +139,45 @@ type choice struct {
 }
 
 // tries is how many rows are tried until the query writes one.
-const tries = 1500
+const tries = 800
 
-var errNoRow = errors.New("no row could be made that the query writes")
+// ErrNoRow means that nothing is known: the query found no row to write.
+var ErrNoRow = errors.New("no row could be made that the query writes")
 
-// find looks for rows that the query writes, and leaves them in the database.
-func (v *world) find() (choice, error) {
+// played is how many rows that the query writes are played before it is said that
+// nothing is lost.
+const played = 24
+
+// find looks for rows with which the query loses one of two callers' writes, and returns
+// the race; where it finds none, the last that it played.
+func (v *world) find() (choice, *Race, error) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for try := range tries {
-		c := v.choose(random, try)
-		writes, err := v.attempt(c)
-		if err != nil {
-			return c, err
+	var c choice
+	var r *Race
+	races := 0
+	for try := 0; try < tries && races < played; try++ {
+		next := v.choose(random, try)
+		if writes, err := v.attempt(next); err != nil {
+			return c, r, err
+		} else if !writes {
+			continue
 		}
-		if writes {
-			return c, v.fill(c)
+		if err := v.fill(next); err != nil {
+			return c, r, err
+		}
+		races++
+		var err error
+		if r, err = v.race(v.query.Text, v.params, next.args); err != nil {
+			return c, r, err
+		}
+		if c = next; r.Loses() {
+			return c, r, nil
 		}
 	}
-	return choice{}, errNoRow
+	if races == 0 {
+		return c, r, ErrNoRow
+	}
+	return c, r, nil
 }
 
 // choose makes up rows and values: the first time those that stand for everything that
@@ -161,7 +185,7 @@ func (v *world) find() (choice, error) {
 func (v *world) choose(random *rand.Rand, try int) choice {
 	asked := v.asked()
 	var c choice
-	for _, t := range append(slices.Clone(v.others), v.target) {
+	for _, t := range v.tables() {
 		one := make([]*string, len(t.Columns))
 		two := make([]*string, len(t.Columns))
 		for i, col := range t.Columns {
@@ -170,12 +194,12 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 			if asked[unquote(col.Name)] {
 				chance = 0.6
 			}
-			one[i], two[i] = &all[0], &all[min(1, len(all)-1)]
+			one[i], two[i] = t.base[i], t.base[i]
+			if col.Key || col.Unique {
+				two[i] = &all[min(1, len(all)-1)]
+			}
 			if try > 0 && !(col.Key && random.Float64() < 0.8) && random.Float64() < chance {
 				one[i] = pick(random, all, col.Nullable)
-			}
-			if col.Nullable && !col.Key && t != v.target && !asked[unquote(col.Name)] {
-				two[i] = nil
 			}
 		}
 		rows := [][]*string{one}
@@ -184,22 +208,37 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 		}
 		c.rows = append(c.rows, rows)
 	}
-	for _, p := range v.params {
+	for i, p := range v.params {
 		all := p.kind.candidates(v.consts)
 		a := &all[0]
 		if try > 0 && random.Float64() < 0.3 {
 			a = pick(random, all, true)
 		}
 		b := a
-		if p.varied {
-			a, b = &all[0], &all[min(1, len(all)-1)]
-			if try%3 == 2 && len(all) > 3 { // times that lie ahead
-				a, b = &all[2], &all[3]
-			}
+		switch {
+		case p.varied:
+			a, b = v.two(p.kind, all, try)
+		case try%2 == 1 && try/2%(len(v.params)+1) == i: // the second leaves it out
+			b = nil
 		}
 		c.args[0], c.args[1] = append(c.args[0], a), append(c.args[1], b)
 	}
 	return c
+}
+
+// two are the values of the two callers, none of them what the row has to begin with
+// unless there are no others.
+func (v *world) two(k kind, all []string, try int) (a, b *string) {
+	at := func(i int) *string { return &all[min(i, len(all)-1)] }
+	switch {
+	case v.later:
+		return at(2), at(1)
+	case k.isTime() && !k.Array: // a lease that has ended already is none
+		return at(2), at(3)
+	case try%3 == 1 || len(all) < 3: // where a third value refers to nothing
+		return at(1), at(0)
+	}
+	return at(1), at(2)
 }
 
 func pick(random *rand.Rand, all []string, nullable bool) *string {
@@ -239,16 +278,32 @@ func (v *world) attempt(c choice) (bool, error) {
 		return false, v.ctx.Err()
 	}
 	var before, after string
-	if err := tx.QueryRow(v.ctx, v.places()).Scan(&before); err != nil {
+	if err := tx.QueryRow(v.ctx, v.contents()).Scan(&before); err != nil {
 		return false, err
 	}
 	if _, err := tx.Exec(v.ctx, v.sql(v.query.Text, v.params, c.args[0])); err != nil {
 		return false, v.ctx.Err()
 	}
-	if err := tx.QueryRow(v.ctx, v.places()).Scan(&after); err != nil {
+	if err := tx.QueryRow(v.ctx, v.contents()).Scan(&after); err != nil {
 		return false, v.ctx.Err()
 	}
-	return before != after && before != "", nil
+	return v.changes(before, after), nil
+}
+
+// changes reports whether the one row is written, and if the write overwrites columns,
+// whether any of them has another value now.
+func (v *world) changes(before, after string) bool {
+	old, err := rowsOf(before)
+	if err != nil || len(old) != 1 || before == after {
+		return false
+	}
+	now, err := rowsOf(after)
+	if err != nil || len(now) != 1 {
+		return err == nil // deleted, or one more
+	}
+	overwritten := v.write.Set(verdict.AbsoluteSet, verdict.PatchSet)
+	return len(overwritten) == 0 && fmt.Sprint(old[0][place]) != fmt.Sprint(now[0][place]) ||
+		slices.ContainsFunc(overwritten, func(column string) bool { return fmt.Sprint(old[0][column]) != fmt.Sprint(now[0][column]) })
 }
 
 // fill leaves the rows in the database, in the place of those of before.
@@ -258,20 +313,21 @@ func (v *world) fill(c choice) error {
 		return err
 	}
 	defer tx.Rollback(v.ctx)
-	for _, t := range append(slices.Clone(v.others), v.target) {
-		if _, err := tx.Exec(v.ctx, "TRUNCATE "+t.Name+" CASCADE"); err != nil {
-			return err
-		}
-	}
 	if !v.insert(tx, c) {
-		return errNoRow
+		return ErrNoRow
 	}
 	return tx.Commit(v.ctx)
 }
 
-// insert inserts the rows, and reports whether the first of each table could be.
+// insert inserts the rows in the place of those that are there, and reports whether the
+// target's could be.
 func (v *world) insert(tx pgx.Tx, c choice) bool {
-	for i, t := range append(slices.Clone(v.others), v.target) {
+	for _, t := range slices.Backward(v.tables()) {
+		if _, err := tx.Exec(v.ctx, "DELETE FROM "+t.Name); err != nil {
+			return false
+		}
+	}
+	for i, t := range v.tables() {
 		for nth, row := range c.rows[i] {
 			if _, err := tx.Exec(v.ctx, "SAVEPOINT s"); err != nil {
 				return false
@@ -295,9 +351,4 @@ func (t *table) insertion(row []*string) string {
 		names, values = append(names, c.Name), append(values, c.Kind.literal(row[i]))
 	}
 	return "INSERT INTO " + t.Name + " (" + strings.Join(names, ", ") + ") OVERRIDING SYSTEM VALUE VALUES (" + strings.Join(values, ", ") + ")"
-}
-
-// places says where the target's rows are: each write moves the ones that it writes.
-func (v *world) places() string {
-	return "SELECT coalesce(string_agg(tableoid::text || ctid::text, ' ' ORDER BY tableoid, ctid), '') FROM " + v.target.Name
 }
