@@ -17,7 +17,8 @@ type table struct {
 	Parents  []string // the tables that its foreign keys refer to
 	Literals []string // the constants of its checks
 
-	checks map[string][]string // the columns of each check, by its name
+	oid    uint32
+	checks map[string][]string // the columns of each constraint, by its name
 	base   []*string           // a row that keeps its checks
 }
 
@@ -47,6 +48,9 @@ ORDER BY a.attnum`
 
 func (r *reader) table(name string) (*table, error) {
 	t := &table{Name: name, checks: map[string][]string{}}
+	if err := r.conn.QueryRow(r.ctx, "SELECT $1::regclass::oid", name).Scan(&t.oid); err != nil {
+		return nil, err
+	}
 	rows, err := r.conn.Query(r.ctx, columnsOf, name)
 	if err != nil {
 		return nil, err
@@ -90,12 +94,12 @@ func (r *reader) constraints(t *table) error {
 		if err := rows.Scan(&name, &kind, &parent, &text, &columns); err != nil {
 			return err
 		}
+		t.checks[name] = columns
 		switch {
 		case kind == "f" && parent != t.Name && !slices.Contains(t.Parents, parent):
 			t.Parents = append(t.Parents, parent)
 		case kind == "c":
 			t.Literals = append(t.Literals, constants(text)...)
-			t.checks[name] = columns
 		}
 	}
 	return rows.Err()

@@ -26,6 +26,7 @@ type world struct {
 	write  *verdict.Write
 	target *table
 	others []*table // parents first
+	seen   map[uint32]bool
 	params []param
 	consts []string // the constants of the query
 	later  bool     // the first caller is to bring the later of two values
@@ -63,6 +64,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write) (*world, er
 	if v.target, err = r.table(name(w.Target.Table)); err != nil {
 		return nil, err
 	}
+	v.seen = map[uint32]bool{v.target.oid: true}
 	for _, b := range w.Statement.Blocks {
 		for _, rel := range b.Relations {
 			if t := rel.Table; t != nil && t.View == nil && t.Known() && rel.Block == nil {
@@ -88,20 +90,13 @@ func name(t *catalog.Table) string { return syntax.Quote(t.Schema) + "." + synta
 // add takes a table in, behind those that it refers to.
 func (v *world) add(r *reader, name string) error {
 	t, err := r.table(name)
-	if err != nil {
+	if err != nil || v.seen[t.oid] {
 		return err
 	}
-	known := func(o *table) bool {
-		return slices.EqualFunc(o.Columns, t.Columns, func(a, b column) bool { return a.Name == b.Name }) && bare(o.Name) == bare(t.Name)
-	}
-	if known(v.target) || slices.ContainsFunc(v.others, known) {
-		return nil
-	}
+	v.seen[t.oid] = true // also while its own parents are taken in: they may refer back
 	for _, parent := range t.Parents {
-		if bare(parent) != bare(name) {
-			if err := v.add(r, parent); err != nil {
-				return err
-			}
+		if err := v.add(r, parent); err != nil {
+			return err
 		}
 	}
 	v.others = append(v.others, t)
@@ -195,7 +190,7 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 				chance = 0.6
 			}
 			one[i], two[i] = t.base[i], t.base[i]
-			if col.Key || col.Unique {
+			if col.Unique {
 				two[i] = &all[min(1, len(all)-1)]
 			}
 			if try > 0 && !(col.Key && random.Float64() < 0.8) && random.Float64() < chance {
