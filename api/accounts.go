@@ -60,10 +60,17 @@ type NewAccount struct {
 	Currency string     `json:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code" example:"USD"`
 }
 
-type createAccountInput struct{ Body NewAccount }
+type createAccountInput struct {
+	CreateKey
+	Body NewAccount
+}
 
 func (a *server) createAccount(ctx context.Context, v db.Viewer, in *createAccountInput) (*Created[db.Account], error) {
-	id, d := idOr(in.Body.ID), digest(v, "create-account", in.Body)
+	id, err := in.newID(v, "create-account", 0, in.Body.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := digest(v, "create-account", in.Body)
 	row, err := a.store.CreateAccount(ctx, db.CreateAccountParams{
 		TenantID: v.TenantID, ID: id, Name: in.Body.Name, Currency: in.Body.Currency, RequestDigest: d,
 	})
@@ -119,6 +126,8 @@ type AccountEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
+func (AccountEdit) isEdit() {}
+
 type editAccountInput struct {
 	AccountPath
 	IfMatch
@@ -126,6 +135,10 @@ type editAccountInput struct {
 }
 
 func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountInput) (*Row[db.Account], error) {
+	if in.Body == (AccountEdit{}) {
+		row, err := a.account(ctx, v, in.AccountID)
+		return asSeen(in.IfMatch, row.Version, accountTag(row), &row, err)
+	}
 	row, err := a.store.EditAccount(ctx, db.EditAccountParams{
 		TenantID: v.TenantID, ID: in.AccountID, Version: in.version, Name: in.Body.Name,
 	})

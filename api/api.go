@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
@@ -31,9 +33,12 @@ type Options struct {
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
 	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
+	Streams        Limits        // of open event streams; a 0 in it: 1024 in the process, 256 of a tenant, 8 of a user
 	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
+	// TrustedProxies are those whose X-Forwarded-For says where a request comes from.
+	TrustedProxies []netip.Prefix
 	// Undeclared is told of a code that an operation answered and its document does
 	// not declare: tests fail on it.
 	Undeclared func(operation string, code db.Code)
@@ -49,6 +54,7 @@ type server struct {
 	log            *slog.Logger
 	lifetimes      db.Lifetimes
 	passwords      *passwords
+	trustedProxies []netip.Prefix
 	handlerTimeout time.Duration
 	bodyTimeout    time.Duration
 	feedIdle       time.Duration
@@ -56,7 +62,7 @@ type server struct {
 	undeclared     func(string, db.Code)
 	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
 	stopping       chan struct{}
-	streams        chan struct{} // a place for each open stream
+	streams        *shares[uuid.UUID] // open event streams
 	events         *eventWatch
 	feeds          chan struct{} // a place for each feed that is coming in
 }
@@ -70,6 +76,13 @@ type API struct {
 // Drain makes /readyz say no and ends the event streams, for a server about to stop.
 // Call it once.
 func (a *API) Drain() { close(a.server.stopping) }
+
+// OpenStreams tells how many event streams are open.
+func (a *API) OpenStreams() int { return a.server.streams.inUse() }
+
+// StreamLag tells how long ago all events could be told that were committed by then; 0 while
+// no stream is open.
+func (a *API) StreamLag() time.Duration { return a.server.events.behind() }
 
 // New makes the API over a store. Without one (nil) it serves nothing but its document.
 func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
@@ -92,9 +105,10 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}), streams: make(chan struct{}, streamsAtOnce),
-		events: newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
-		feeds:  make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}),
+		streams: newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
+		events:  newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
+		feeds:   make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -109,7 +123,7 @@ func newServer(store *db.Store, o Options) *server {
 	if cost == 0 {
 		cost = bcrypt.DefaultCost
 	}
-	a.passwords = newPasswords(cost)
+	a.passwords, a.trustedProxies = newPasswords(cost), o.TrustedProxies
 	return a
 }
 
@@ -120,8 +134,10 @@ func config() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true
 	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
-		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id and " +
-		"transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. Errors are one problem with a stable code."
+		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id or an " +
+		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A header that would " +
+		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member left out; in an edit it " +
+		"clears. Errors are one problem with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}

@@ -45,7 +45,7 @@ type AppointmentRecord struct {
 	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
-	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 24 hours at most" example:"2030-01-01T09:30:00Z"`
+	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 25 hours at most: a whole day where the clocks are set back" example:"2030-01-01T09:30:00Z"`
 	Status     db.AppointmentStatus `json:"status,omitempty" doc:"BOOKED if left out"`
 }
 
@@ -84,8 +84,8 @@ func feedBody(schemas huma.Registry) *huma.RequestBody {
 
 type syncAppointmentsInput struct {
 	FacilityPath
-	AsOf       time.Time `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. At most 24 hours in the future" example:"2030-01-01T06:00:00Z"`
-	AllowEmpty bool      `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come"`
+	AsOf       Time `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. At most 24 hours in the future" example:"2030-01-01T06:00:00Z"`
+	AllowEmpty bool `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come"`
 
 	lines bool
 	body  *steadyBody
@@ -94,8 +94,7 @@ type syncAppointmentsInput struct {
 // Resolve implements huma.Resolver.
 func (in *syncAppointmentsInput) Resolve(ctx huma.Context) (errs []error) {
 	if ctx.Query("as_of") != "" {
-		errs = outOfTime("as_of", &in.AsOf)
-		if len(errs) == 0 && in.AsOf.After(time.Now().Add(24*time.Hour)) {
+		if in.AsOf.After(time.Now().Add(24 * time.Hour)) {
 			errs = append(errs, problem(db.ValidationFailed, "as_of", "as_of is more than 24 hours in the future."))
 		}
 	}
@@ -119,7 +118,7 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 	defer cancel()
 	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
-	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf, AllowEmpty: in.AllowEmpty, Records: reader.records})
+	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf.Time, AllowEmpty: in.AllowEmpty, Records: reader.records})
 	if err != nil {
 		return nil, contradiction(err)
 	}

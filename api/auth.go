@@ -38,10 +38,16 @@ func (a *server) authorize(op operation) func(huma.Context, func(huma.Context)) 
 			writeProblem(ctx, problemOf(err))
 			return
 		}
-		requestOf(ctx.Context()).session = session{token, viewer}
+		known := requestOf(ctx.Context())
+		known.session = session{token, viewer}
 		if !slices.Contains(roles, viewer.Role) {
 			writeProblem(ctx, problem(db.Forbidden, "", ""))
 			return
+		}
+		if op.writes() { // its statements come after its body: each confirms the session once more
+			known.Context = db.Acting(known.Context, viewer)
+		} else {
+			known.session.viewer = viewer.ForReading()
 		}
 		next(ctx)
 	}

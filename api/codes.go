@@ -9,10 +9,12 @@ import (
 // The codes of requests that do not reach the database.
 const (
 	bodyTooLarge         db.Code = "body_too_large"
+	concurrencyLimit     db.Code = "concurrency_limit"
 	methodNotAllowed     db.Code = "method_not_allowed"
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
+	readOnlyField        db.Code = "read_only_field"
 	requestTimeout       db.Code = "request_timeout"
 	unknownField         db.Code = "unknown_field"
 	unknownParameter     db.Code = "unknown_parameter"
@@ -40,6 +42,9 @@ var meanings = map[db.Code]meaning{
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
 		"The body is larger than this operation takes.",
 		"Send less at once: the limit is 1 MiB unless the operation says otherwise."},
+	concurrencyLimit: {http.StatusTooManyRequests, "Too many of yours at once",
+		"You have as many of these under way as one user or one tenant may have.",
+		"End one of them, or wait until one has ended: the detail says how many there may be."},
 	db.DriverBusy: {409, "The driver is busy",
 		"The driver has another pickup assigned.",
 		"Choose another driver, release the other pickup, or let dispatch choose."},
@@ -68,7 +73,7 @@ var meanings = map[db.Code]meaning{
 		"The id was used for a request that differs from this one.",
 		"The same id with the same request is a safe retry. For a new request, take a new id."},
 	db.IdempotencyKeyReused: {422, "The Idempotency-Key belongs to another request",
-		"The Idempotency-Key was used for another transition of this pickup, or with another body.",
+		"The Idempotency-Key was used for another request: another transition of this pickup, or another body.",
 		"Take a new key for each thing that you want done, and keep it for its retries."},
 	db.IllegalTransition: {409, "The transition does not start here",
 		"The pickup is in a status where this transition does not start.",
@@ -79,6 +84,9 @@ var meanings = map[db.Code]meaning{
 	db.Internal: {500, "Something is wrong on our side",
 		"The request could not be carried out.",
 		"Tell us the request_id. Whether a write took effect can be seen by sending it again with the same id or key."},
+	db.LastAdmin: {409, "The tenant would have no admin",
+		"The user is the only active admin of the tenant, who is neither deactivated nor given another role.",
+		"Make another user an admin first, or reactivate one."},
 	methodNotAllowed: {http.StatusMethodNotAllowed, "The path has no such method",
 		"The path exists, but not with this method.",
 		"The Allow header lists the methods of the path."},
@@ -107,11 +115,14 @@ var meanings = map[db.Code]meaning{
 		"This edit needs an If-Match header with the ETag of the row that was seen.",
 		"Read the row, and send its ETag with the edit, so that nobody's change is overwritten unseen."},
 	rangeTooWide: {422, "The range is too wide",
-		"from and to are more than 31 days apart.",
+		"from and to are more than 31 days and one hour apart.",
 		"Ask for less at once."},
 	db.RateLimited: {http.StatusTooManyRequests, "Too many failed logins",
 		"After several failed logins the next one has to wait.",
 		"Try again after Retry-After seconds."},
+	readOnlyField: {422, "The member is read-only",
+		"The body has a member that this operation answers with and does not take.",
+		"Send what is to be written alone: detail lists it. To change the rest there are operations of its own, or none."},
 	requestTimeout: {http.StatusRequestTimeout, "The body came too slowly",
 		"The body was not whole in time.",
 		"Send it again over a better line, or in smaller parts."},
@@ -127,8 +138,8 @@ var meanings = map[db.Code]meaning{
 	db.Unauthenticated: {401, "Not logged in",
 		"There is no good session for this request.",
 		"Log in. A session ends when it expires, is revoked, or its user's password changes."},
-	db.Unavailable: {503, "The database does not answer",
-		"The server cannot reach its database now.",
+	db.Unavailable: {503, "The database is not available",
+		"The server cannot reach its database now, or the database takes no writes.",
 		"Send it again after Retry-After seconds."},
 	unknownField: {422, "Unknown member in the body",
 		"The body has a member that this operation does not know.",

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,42 +26,82 @@ func etag(version int64, moves ...int64) string {
 	return string(append(tag, '"'))
 }
 
-// noVersion is one that no row has: an ETag that was not ours matches none.
-const noVersion = -1
-
-func versionIn(tag string) int64 {
-	inner, quoted := strings.CutPrefix(strings.TrimSpace(tag), `"`)
-	inner, closed := strings.CutSuffix(inner, `"`)
-	number, _, _ := strings.Cut(inner, "-")
-	version, err := strconv.ParseInt(number, 10, 64)
-	if !quoted || !closed || err != nil || version < 1 || strconv.FormatInt(version, 10) != number {
-		return noVersion
+// entityTags takes apart a list of ETags (RFC 9110, 8.8.3), as what stands between their
+// quotes. That one is weak (W/) is left out: a proxy that compresses an answer makes its
+// ETag weak, and the version in it is as good.
+func entityTags(list string) (opaque []string, ok bool) {
+	for rest := strings.Trim(list, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
+		rest, ok = strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
+		end := strings.IndexByte(rest, '"')
+		if !ok || end < 0 || strings.ContainsFunc(rest[:end], func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			return nil, false
+		}
+		opaque, rest = append(opaque, rest[:end]), strings.TrimLeft(rest[end+1:], " \t")
+		if rest != "" && rest[0] != ',' {
+			return nil, false
+		}
 	}
-	return version
+	return opaque, len(opaque) > 0
+}
+
+// versionIn gives the version in an ETag of ours.
+func versionIn(opaque string) (version int64, ok bool) {
+	number, moves, several := strings.Cut(opaque, "-")
+	if several && !isNumber(moves) || !isNumber(number) {
+		return 0, false
+	}
+	version, err := strconv.ParseInt(number, 10, 64)
+	return version, err == nil && version > 0
+}
+
+// isNumber tells whether text is a whole number as etag writes them.
+func isNumber(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && n >= 0 && strconv.FormatInt(n, 10) == text
+}
+
+// ifMatch gives the version that an If-Match names.
+func ifMatch(header string) (version int64, err error) {
+	refuse := func(what string) (int64, error) { return 0, problem(db.ValidationFailed, "If-Match", what) }
+	tags, ok := entityTags(header)
+	switch {
+	case !ok:
+		return refuse("If-Match is no ETag: send it as the answer had it, its quotes included.")
+	case len(tags) > 1:
+		return refuse("If-Match takes one ETag: that of the version which was seen.")
+	}
+	version, ok = versionIn(tags[0])
+	if !ok {
+		return refuse("If-Match has an ETag that no answer had: send it as it was, with nothing added.")
+	}
+	return version, nil
 }
 
 // IfMatch is the precondition of an edit: required, so that nobody overwrites what
 // they have not seen.
 type IfMatch struct {
-	Tag string `header:"If-Match" doc:"The ETag of the row as it was read; required" example:"\"7\""`
+	Tag string `header:"If-Match" doc:"The ETag of the row as it was read; required. A weak one (W/) does" example:"\"7\""`
 
 	version int64
 }
 
 // Resolve implements huma.Resolver.
 func (m *IfMatch) Resolve(huma.Context) []error {
-	if m.Tag == "" || strings.TrimSpace(m.Tag) == "*" {
+	switch strings.TrimSpace(m.Tag) {
+	case "":
 		return []error{problem(preconditionRequired, "If-Match", "")}
+	case "*":
+		return []error{problem(preconditionRequired, "If-Match", "If-Match: * names no version: send the ETag of the row that was seen.")}
 	}
 	var err error
-	m.version, err = parseIfMatch(m.Tag)
+	m.version, err = ifMatch(m.Tag)
 	return asErrors(err)
 }
 
-// OptionalIfMatch is the precondition of a transition: without one, the status alone
-// decides.
+// OptionalIfMatch is the precondition of a transition: without one, or with *, the status
+// alone decides.
 type OptionalIfMatch struct {
-	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read: a late duplicate of an earlier round then loses" example:"\"7\""`
+	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does" example:"\"7\""`
 
 	version int64
 }
@@ -71,15 +112,8 @@ func (m *OptionalIfMatch) Resolve(huma.Context) []error {
 		return nil
 	}
 	var err error
-	m.version, err = parseIfMatch(m.Tag)
+	m.version, err = ifMatch(m.Tag)
 	return asErrors(err)
-}
-
-func parseIfMatch(tag string) (int64, error) {
-	if strings.Contains(tag, ",") {
-		return 0, problem(db.ValidationFailed, "If-Match", "If-Match takes one ETag.")
-	}
-	return versionIn(tag), nil
 }
 
 func asErrors(err error) []error {
@@ -91,18 +125,27 @@ func asErrors(err error) []error {
 
 // IfNoneMatch lets a client keep what it has.
 type IfNoneMatch struct {
-	Tags string `header:"If-None-Match" doc:"ETags that the client has: 304 if one of them is still good"`
+	Tags string `header:"If-None-Match" doc:"ETags that the client has, or *: 304 if one of them is still good"`
+
+	have []string
 }
 
-// fresh tells whether the client has what tag names (RFC 9110: weak comparison).
-func (m IfNoneMatch) fresh(tag string) bool {
-	for have := range strings.SplitSeq(m.Tags, ",") {
-		have = strings.TrimSpace(have)
-		if have == "*" || strings.TrimPrefix(have, "W/") == tag {
-			return true
-		}
+// Resolve implements huma.Resolver.
+func (m *IfNoneMatch) Resolve(huma.Context) []error {
+	var ok bool
+	if m.Tags == "" || strings.TrimSpace(m.Tags) == "*" {
+		return nil
 	}
-	return false
+	if m.have, ok = entityTags(m.Tags); !ok {
+		return []error{problem(db.ValidationFailed, "If-None-Match", "If-None-Match is no list of ETags: send them as the answers had them, their quotes included.")}
+	}
+	return nil
+}
+
+// fresh tells whether the client has what tag names (RFC 9110: weak comparison). An ETag
+// that is not ours is that of nothing here.
+func (m IfNoneMatch) fresh(tag string) bool {
+	return strings.TrimSpace(m.Tags) == "*" || slices.Contains(m.have, strings.Trim(tag, `"`))
 }
 
 // notModified answers 304: the client has what the answer would show.
@@ -129,6 +172,18 @@ func (m IfNoneMatch) shown(tag string) error {
 type Row[T any] struct {
 	ETag string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
 	Body *T
+}
+
+// asSeen answers an edit of nothing: the row, if it is still the version that the edit was
+// based on. Nothing is written, and no version is raised.
+func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Row[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	if version != m.version {
+		return nil, problem(db.StaleVersion, "If-Match", "")
+	}
+	return &Row[T]{tag, row}, nil
 }
 
 // edited tells what became of an edit that compared a version: where it matched no

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"waybill/db"
@@ -49,10 +48,17 @@ type NewDriver struct {
 	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
 
-type createDriverInput struct{ Body NewDriver }
+type createDriverInput struct {
+	CreateKey
+	Body NewDriver
+}
 
 func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriverInput) (*Created[db.Driver], error) {
-	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-driver", in.Body)
+	b, d := in.Body, digest(v, "create-driver", in.Body)
+	id, err := in.newID(v, "create-driver", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
 		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
@@ -112,6 +118,8 @@ type DriverEdit struct {
 	Longitude *float64             `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
 
+func (DriverEdit) isEdit() {}
+
 type editDriverInput struct {
 	DriverPath
 	IfMatch
@@ -122,6 +130,10 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 	b := in.Body
 	if v.Role == db.UserRoleDriver && (b.Name != nil || b.UserID.Sent || b.Latitude != nil) {
 		return nil, problem(db.Forbidden, "", "Drivers change their own duty here, and their place by locate-driver.")
+	}
+	if b == (DriverEdit{}) {
+		row, err := a.driver(ctx, v, in.DriverID)
+		return asSeen(in.IfMatch, row.Version, driverTag(row), &row, err)
 	}
 	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
 		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -138,14 +150,9 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 
 // Location is one observation of a driver.
 type Location struct {
-	Latitude  float64   `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
-	Longitude float64   `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
-	LocatedAt time.Time `json:"located_at" doc:"When they were seen there; at most a minute ahead of the server's clock"`
-}
-
-// Resolve implements huma.ResolverWithPath.
-func (l Location) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return outOfTime(inBody(at, "located_at"), &l.LocatedAt)
+	Latitude  float64 `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
+	Longitude float64 `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
+	LocatedAt Time    `json:"located_at" doc:"When they were seen there; at most a minute ahead of the server's clock"`
 }
 
 type locateDriverInput struct {
@@ -169,11 +176,11 @@ type locatedOutput struct {
 const ahead = time.Minute
 
 func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriverInput) (*locatedOutput, error) {
-	if time.Until(in.Body.LocatedAt) > ahead {
+	if time.Until(in.Body.LocatedAt.Time) > ahead {
 		return nil, problem(db.ValidationFailed, "located_at", "located_at is in the future.")
 	}
 	row, applied, err := a.store.Locate(ctx, v, db.Location{
-		DriverID: in.DriverID, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, At: in.Body.LocatedAt,
+		DriverID: in.DriverID, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, At: in.Body.LocatedAt.Time,
 	})
 	if err == nil && !applied {
 		row, err = a.driver(ctx, v, in.DriverID)

@@ -15,3 +15,6 @@ func ReadFeed(body string, lines bool, at int) (right int, err error) {
 	}
 	return right, nil
 }
+
+// ParseTime is parseTime.
+var ParseTime = parseTime

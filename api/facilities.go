@@ -38,10 +38,17 @@ type NewFacility struct {
 	Longitude float64    `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4186"`
 }
 
-type createFacilityInput struct{ Body NewFacility }
+type createFacilityInput struct {
+	CreateKey
+	Body NewFacility
+}
 
 func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFacilityInput) (*Created[db.Facility], error) {
-	b, id, d := in.Body, idOr(in.Body.ID), digest(v, "create-facility", in.Body)
+	b, d := in.Body, digest(v, "create-facility", in.Body)
+	id, err := in.newID(v, "create-facility", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
 		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})
@@ -97,6 +104,8 @@ type FacilityEdit struct {
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
 }
 
+func (FacilityEdit) isEdit() {}
+
 type editFacilityInput struct {
 	FacilityPath
 	IfMatch
@@ -104,6 +113,10 @@ type editFacilityInput struct {
 }
 
 func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacilityInput) (*Row[db.Facility], error) {
+	if in.Body == (FacilityEdit{}) {
+		row, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude,

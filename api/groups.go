@@ -72,10 +72,17 @@ type NewGroup struct {
 	Name string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission staff"`
 }
 
-type createGroupInput struct{ Body NewGroup }
+type createGroupInput struct {
+	CreateKey
+	Body NewGroup
+}
 
 func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupInput) (*Created[db.Group], error) {
-	id, d := idOr(in.Body.ID), digest(v, "create-group", in.Body)
+	id, err := in.newID(v, "create-group", 0, in.Body.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := digest(v, "create-group", in.Body)
 	row, err := a.store.CreateGroup(ctx, db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
 	row, replayed, err := created(row, err, d, func() (db.Group, []byte, error) {
 		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
@@ -125,6 +132,8 @@ type GroupEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
+func (GroupEdit) isEdit() {}
+
 type editGroupInput struct {
 	GroupPath
 	IfMatch
@@ -132,6 +141,10 @@ type editGroupInput struct {
 }
 
 func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput) (*Row[db.Group], error) {
+	if in.Body == (GroupEdit{}) {
+		row, err := a.group(ctx, v, in.GroupID)
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
 		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
 	})

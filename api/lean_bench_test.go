@@ -180,7 +180,7 @@ func (s *server) deposit() {
 }
 
 func (s *server) viewer(u *user) db.Viewer {
-	return db.Viewer{TenantID: s.id, UserID: u.id, Role: u.role}
+	return db.SystemViewer(s.id, u.id, u.role)
 }
 
 // byHand has the same operations without a document, validation, log, metrics, time

@@ -36,6 +36,7 @@ type operation struct {
 	mediaType string
 	body      bool              // whether it takes one: read off the type of its input
 	raw       *huma.RequestBody // of a body that the handler reads by itself
+	readOnly  readOnly          // read off the types of its input and its answer
 	// answers that are no error, beyond the first: replays, 304.
 	also []int
 }
@@ -49,8 +50,16 @@ var (
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
+	op.readOnly = readOnlyOf(reflect.TypeFor[I](), reflect.TypeFor[O]())
+	op.codes = append(slices.Clip(op.codes), op.readOnly.codes()...)
+	if _, ok := any(new(I)).(keyed); ok {
+		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
+	}
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		if k, ok := any(in).(keyed); ok {
+			err = k.ofKey(err)
+		}
 		return out, problemFor(ctx, op, err)
 	})
 	a.complete(op)
@@ -68,6 +77,10 @@ func takesBody(input reflect.Type) bool {
 	_, raw := input.FieldByName("RawBody")
 	return parsed || raw
 }
+
+// writes tells whether the operation may change anything: all do, but those whose method
+// says that they do not.
+func (op operation) writes() bool { return op.method != http.MethodGet && op.method != http.MethodHead }
 
 // problemFor turns a handler's error into the operation's answer.
 func problemFor(ctx context.Context, op operation, err error) error {
@@ -114,7 +127,7 @@ func (a *server) entry(op operation) huma.Operation {
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
 	}
-	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictIDs, strictHeaders)
+	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	switch {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)
@@ -132,7 +145,7 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	declared := a.againstDocument(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
-		known.operation, known.declared = op.id, declared
+		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
 		if !op.long {
 			defer known.limit(a.handlerTimeout)()
 		}
@@ -150,7 +163,7 @@ func (op operation) allCodes() []db.Code {
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated)
-		if len(op.roles) < len(everyRole) || op.transition != "" {
+		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role was changed under way
 			codes = append(codes, db.Forbidden)
 		}
 	}

@@ -2,29 +2,33 @@ package api
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
 )
 
-// Who comes when the hashes ahead would take longer than patience is told to come back,
-// before anything is counted or asked for.
-func TestQueueIsAsLongAsPatience(t *testing.T) {
+// Whoever comes when the hashes ahead would take longer than maxQueueWait is told to come
+// back, before anything is counted or asked for.
+func TestQueueIsAsLongAsTheWaitMayBe(t *testing.T) {
 	t.Parallel()
 	for took, want := range map[time.Duration]int{
-		0: 32, time.Millisecond: 32, patience / 7: 7, patience: 1, time.Hour: 1,
+		0: maxQueue, time.Millisecond: maxQueue, maxQueueWait / 7: 7, maxQueueWait: 1, time.Hour: 1,
 	} {
-		p := &passwords{slots: make(chan struct{}, 2)}
+		p := newPasswords(bcrypt.MinCost)
+		p.slots = 2
 		p.took.Store(int64(took))
-		let := 0
-		for range 100 {
-			_, err := p.enter()
+		admitted := 0
+		for i := range 200 {
+			_, err := p.enter(caller{fmt.Sprint("source ", i), fmt.Sprint("tenant ", i)})
 			var refused *Problem
 			if err == nil {
-				let++
+				admitted++
 				continue
 			}
 			if !errors.As(err, &refused) || refused.Code != db.Overloaded {
@@ -34,18 +38,18 @@ func TestQueueIsAsLongAsPatience(t *testing.T) {
 				t.Errorf("Retry-After %q", after)
 			}
 		}
-		if let != 2*want {
-			t.Errorf("when a hash takes %v, %d are let in, want %d", took, let, 2*want)
+		if admitted != 2*want {
+			t.Errorf("when a hash takes %v, %d are admitted, want %d", took, admitted, 2*want)
 		}
 	}
 }
 
 func TestHashesAreMeasuredWhereTheyTakeLong(t *testing.T) {
 	t.Parallel()
-	for cost, moves := range map[int]bool{cheap: false, cheap + 1: true} {
+	for cost, moves := range map[int]bool{inlineCost: false, inlineCost + 1: true} {
 		p := newPasswords(cost)
 		p.took.Store(int64(time.Hour))
-		if _, err := p.hash(t.Context(), "password", "correct horse"); err != nil {
+		if _, err := p.hash(t.Context(), db.Viewer{}, "password", "correct horse"); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Duration(p.took.Load()); (took < time.Hour) != moves {
@@ -54,16 +58,136 @@ func TestHashesAreMeasuredWhereTheyTakeLong(t *testing.T) {
 	}
 }
 
-// Who is not there is compared as anybody else: bcrypt takes the decoy for a hash of the
-// cost, and goes all the way to find that the password is another.
-func TestDecoyIsAHashOfTheCost(t *testing.T) {
+// Logins, as many as there may be, leave the places of those who have a session alone.
+func TestLoginsTakeNoPlaceOfThoseWithASession(t *testing.T) {
+	t.Parallel()
+	p := newPasswords(bcrypt.MinCost)
+	refused := false
+	for i := range 1000 {
+		if _, err := p.enter(caller{fmt.Sprint("source ", i), fmt.Sprint("tenant ", i)}); err != nil {
+			refused = true
+		}
+	}
+	if !refused {
+		t.Fatal("the queue took them all: this proves nothing")
+	}
+	if _, err := p.enterAs(db.Viewer{TenantID: uuid.New(), UserID: uuid.New()}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A user who is not there is compared as any other: bcrypt takes the dummy for a hash of
+// the cost, and goes all the way to find that the password is another.
+func TestDummyIsAHashOfTheCost(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []int{bcrypt.MinCost, bcrypt.DefaultCost, bcrypt.MaxCost} {
-		if got, err := bcrypt.Cost(decoy(cost)); err != nil || got != cost {
+		if got, err := bcrypt.Cost(dummyHash(cost)); err != nil || got != cost {
 			t.Errorf("cost %d: %d, %v", cost, got, err)
 		}
 	}
-	if err := bcrypt.CompareHashAndPassword(decoy(bcrypt.MinCost), []byte("correct horse")); err != bcrypt.ErrMismatchedHashAndPassword {
+	if err := bcrypt.CompareHashAndPassword(dummyHash(bcrypt.MinCost), []byte("correct horse")); err != bcrypt.ErrMismatchedHashAndPassword {
 		t.Error(err)
+	}
+}
+
+// Whatever the hash, a comparison makes the rounds of the costliest one: they are what
+// takes the time.
+func TestEveryComparisonMakesTheSameRounds(t *testing.T) {
+	t.Parallel()
+	p := newPasswords(6)
+	hash := func(cost int) string {
+		made, err := bcrypt.GenerateFromPassword([]byte("correct horse"), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(made)
+	}
+	rounds := func(hash, password string) (n int) {
+		p.compareHash = func(hash, password []byte) error {
+			cost, err := bcrypt.Cost(hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += 1 << cost
+			return bcrypt.CompareHashAndPassword(hash, password)
+		}
+		if _, err := p.compare(t.Context(), caller{}, hash, password); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, hash := range []string{"", "no hash", hash(4), hash(5), hash(6)} {
+		for _, password := range []string{"correct horse", "wrong horse"} {
+			if got := rounds(hash, password); got != 1<<6 {
+				t.Errorf("%q against %.7q: %d rounds, want %d", password, hash, got, 1<<6)
+			}
+		}
+	}
+	rounds(hash(8), "wrong horse") // of a time when the cost was higher
+	if got := rounds("", "wrong horse"); got != 1<<8 {
+		t.Errorf("after a costlier hash, a user who is not there makes %d rounds, want %d", got, 1<<8)
+	}
+}
+
+func TestWhatIsComparedIsPrepared(t *testing.T) {
+	t.Parallel()
+	p := newPasswords(bcrypt.MinCost + 1)
+	hashOf := func(password string, cost int) string {
+		made, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(made)
+	}
+	const composed, decomposed = "pässwörter", "pa\u0308sswo\u0308rter"
+	for name, c := range map[string]struct {
+		hash, given string
+		want        verdict
+	}{
+		"the same":                        {hashOf(composed, 5), composed, verdict{true, false}},
+		"the other form":                  {hashOf(composed, 5), decomposed, verdict{true, false}},
+		"another kind of space":           {hashOf("correct horse", 5), "correct\u00a0horse", verdict{true, false}},
+		"a hash of what was typed":        {hashOf(decomposed, 5), decomposed, verdict{true, true}},
+		"a hash of what may not be typed": {hashOf("correct\thorse", 5), "correct\thorse", verdict{true, false}},
+		"a hash of a lower cost":          {hashOf("correct horse", 4), "correct horse", verdict{true, true}},
+		"another password":                {hashOf(composed, 4), "passworter", verdict{}},
+		"what bcrypt would cut":           {hashOf(strings.Repeat("x", 72), 5), strings.Repeat("x", 73), verdict{}},
+		"no hash":                         {"", composed, verdict{}},
+		"the password of the dummy":       {"", "", verdict{}},
+	} {
+		if got, err := p.compare(t.Context(), caller{}, c.hash, c.given); err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
+		}
+	}
+}
+
+func TestNewPasswords(t *testing.T) {
+	t.Parallel()
+	for password, refused := range map[string]bool{
+		"correct horse": false, "pässwörter": false, "        ": true, "\u3000\u00a0\u2003     ": true, "\u2003\u2003\u2003\u2003\u2003\u2003\u2003\u2003": true,
+		"short": true, "a\u0308a\u0308a\u0308a\u0308": true, "correct\thorse": true, "correct\ufeffhorse": true,
+		strings.Repeat("ä", 36): false, strings.Repeat("a\u0308", 36): false, strings.Repeat("ä", 37): true,
+		"password": true, "PassWord": true, "ｐａｓｓｗｏｒｄ": true, "12345678": true, "Qwerty123": true, "Password1": true,
+	} {
+		prepared, wrong := newPassword(password)
+		if (wrong != "") != refused {
+			t.Errorf("%q: %q", password, wrong)
+		}
+		if again, _ := newPassword(prepared); wrong == "" && again != prepared {
+			t.Errorf("%q: prepared twice it is another", password)
+		}
+	}
+	if n := len(common()); n < 100 {
+		t.Errorf("%d common passwords", n)
+	}
+	for password := range common() {
+		if len(password) < minPassword {
+			t.Errorf("%q is too short anyhow", password)
+		}
+	}
+	one, _ := newPassword("pässwörter")
+	other, _ := newPassword("pa\u0308sswo\u0308rter")
+	if one != other {
+		t.Error("composed and decomposed are two passwords")
 	}
 }

@@ -71,12 +71,19 @@ func unborn(field string, d *db.Date) []error {
 	return []error{problem(db.ValidationFailed, field, field+": expected a day that is not in the future.")}
 }
 
-type createPatientInput struct{ Body NewPatient }
+type createPatientInput struct {
+	CreateKey
+	Body NewPatient
+}
 
 func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatientInput) (*Created[db.Patient], error) {
 	b, d := in.Body, digest(v, "create-patient", in.Body)
+	id, err := in.newID(v, "create-patient", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
-		ID: idOr(b.ID), FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
+		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
 	})
 	if err != nil {
@@ -143,6 +150,8 @@ func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return unborn(inBody(at, "birth_date"), e.BirthDate)
 }
 
+func (PatientEdit) isEdit() {}
+
 type editPatientInput struct {
 	PatientPath
 	IfMatch
@@ -151,6 +160,12 @@ type editPatientInput struct {
 
 func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientInput) (*Row[db.Patient], error) {
 	b := in.Body
+	if b == (PatientEdit{}) {
+		row, err := a.store.As(v).GetPatient(ctx, db.GetPatientParams{
+			TenantID: v.TenantID, ID: in.PatientID, ViewerID: v.UserID, Operation: "edit-patient",
+		})
+		return asSeen(in.IfMatch, row.Patient.Version, etag(row.Patient.Version), &row.Patient, err)
+	}
 	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,

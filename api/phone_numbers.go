@@ -36,6 +36,7 @@ type NewPhoneNumber struct {
 
 type addPhoneNumberInput struct {
 	UserPath
+	CreateKey
 	Body NewPhoneNumber
 }
 
@@ -43,7 +44,10 @@ func (a *server) addPhoneNumber(ctx context.Context, v db.Viewer, in *addPhoneNu
 	if hidden(v, in.UserID) {
 		return nil, problem(db.UserNotFound, "", "")
 	}
-	id := idOr(in.Body.ID)
+	id, err := in.newID(v, "add-phone-number", 0, in.Body.ID)
+	if err != nil {
+		return nil, err
+	}
 	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
 	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
 		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: in.Body.Number, RequestDigest: d,

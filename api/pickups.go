@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -34,8 +32,8 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
-		about: "Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, " +
-			"the hub those from COLLECTED on.",
+		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, " +
+			"the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
 	register(a, operation{
@@ -56,8 +54,8 @@ type NewPickup struct {
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
 	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
-	WindowStart     *time.Time `json:"window_start,omitempty" doc:"The earliest time to come"`
-	WindowEnd       *time.Time `json:"window_end,omitempty" doc:"The latest time to come"`
+	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time to come"`
+	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time to come"`
 	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
@@ -66,26 +64,34 @@ func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	if n.PatientID != nil && *n.PatientID == uuid.Nil { // to a Draft it would look like none
 		return []error{problem(db.PatientNotFound, inBody(at, "patient_id"), "")}
 	}
-	return append(outOfTime(inBody(at, "window_start"), n.WindowStart), outOfTime(inBody(at, "window_end"), n.WindowEnd)...)
+	return nil
 }
 
-func (n NewPickup) draft(v db.Viewer) db.Draft {
+func (n NewPickup) draft(v db.Viewer, id uuid.UUID) db.Draft {
 	return db.Draft{
-		ID: idOr(n.ID), FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
+		ID: id, FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
 		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
-		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart, WindowEnd: n.WindowEnd, Note: n.Note,
+		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart.standard(), WindowEnd: n.WindowEnd.standard(), Note: n.Note,
 		Digest: digest(v, "create-pickup", n),
 	}
 }
 
-type createPickupInput struct{ Body NewPickup }
+type createPickupInput struct {
+	CreateKey
+	Body NewPickup
+}
 
-func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[db.Pickup], error) {
-	rows, made, err := a.store.CreateDrafts(ctx, v, []db.Draft{in.Body.draft(v)})
+func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickupInput) (*Created[Pickup], error) {
+	id, err := in.newID(v, "create-pickup", 0, in.Body.ID)
 	if err != nil {
 		return nil, err
 	}
-	return createdRow(&rows[0], "/v1/pickups/"+rows[0].ID.String(), etag(rows[0].Version), made == 0), nil
+	rows, made, err := a.store.CreateDrafts(ctx, v, []db.Draft{in.Body.draft(v, id)})
+	if err != nil {
+		return nil, err
+	}
+	shown := pickupFor(v.Role, rows[0])
+	return createdRow(&shown, "/v1/pickups/"+shown.ID.String(), pickupTag(v.Role, shown.Version), made == 0), nil
 }
 
 // NewPickups asks for several pickups, all or none.
@@ -93,11 +99,14 @@ type NewPickups struct {
 	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
 }
 
-type createPickupsInput struct{ Body NewPickups }
+type createPickupsInput struct {
+	CreateKey
+	Body NewPickups
+}
 
 // Pickups are those of a batch, in the order asked.
 type Pickups struct {
-	Items []db.Pickup `json:"items"`
+	Items []Pickup `json:"items"`
 }
 
 type pickupsOutput struct {
@@ -107,14 +116,9 @@ type pickupsOutput struct {
 }
 
 func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPickupsInput) (*pickupsOutput, error) {
-	drafts := make([]db.Draft, len(in.Body.Items))
-	seen := map[uuid.UUID]bool{}
-	for i, item := range in.Body.Items {
-		drafts[i] = item.draft(v)
-		if seen[drafts[i].ID] {
-			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
-		}
-		seen[drafts[i].ID] = true
+	drafts, err := in.drafts(v)
+	if err != nil {
+		return nil, err
 	}
 	rows, made, err := a.store.CreateDrafts(ctx, v, drafts)
 	var refused *db.Error
@@ -124,9 +128,35 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	if err != nil {
 		return nil, err
 	}
-	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{rows}}
+	out := &pickupsOutput{Status: http.StatusCreated, Body: &Pickups{pickupsFor(v.Role, rows)}}
 	if made == 0 {
 		out.Status, out.Replayed = http.StatusOK, "true"
+	}
+	return out, nil
+}
+
+// drafts are those of a batch. With a key, each stands for the whole of it: the same
+// first items and others after them are another request.
+func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
+	out := make([]db.Draft, len(in.Body.Items))
+	seen := map[uuid.UUID]bool{}
+	var whole []byte
+	if in.Key != "" {
+		whole = digest(v, "create-pickups", in.Body)
+	}
+	for i, item := range in.Body.Items {
+		id, err := in.newID(v, "create-pickups", i, item.ID)
+		if err != nil {
+			return nil, err
+		}
+		if seen[id] {
+			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
+		}
+		seen[id] = true
+		out[i] = item.draft(v, id)
+		if whole != nil {
+			out[i].Digest = whole
+		}
 	}
 	return out, nil
 }
@@ -139,37 +169,27 @@ type listPickupsInput struct {
 	CreatedRange
 }
 
-// CreatedRange is a range of the times of creation.
+// CreatedRange is a range of the times of creation. What is left zero was not sent.
 type CreatedRange struct {
-	CreatedFrom time.Time `query:"created_from" doc:"Only those created then or later"`
-	CreatedTo   time.Time `query:"created_to" doc:"Only those created before"`
+	CreatedFrom Time `query:"created_from" doc:"Only those created then or later"`
+	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
 }
 
-// Resolve implements huma.Resolver. What is left zero was not sent.
-func (c *CreatedRange) Resolve(ctx huma.Context) (errs []error) {
-	for name, t := range map[string]*time.Time{"created_from": &c.CreatedFrom, "created_to": &c.CreatedTo} {
-		if ctx.Query(name) != "" {
-			errs = append(errs, outOfTime(name, t)...)
-		}
-	}
-	return errs
-}
-
-func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[db.Pickup], error) {
-	to := in.CreatedTo
+func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
+	to := in.CreatedTo.Time
 	if to.IsZero() {
 		to = beyond
 	}
 	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		Status: given(in.Status), FacilityID: given(in.FacilityID), DriverID: given(in.DriverID),
-		CreatedFrom: in.CreatedFrom, CreatedTo: to,
+		CreatedFrom: in.CreatedFrom.Time, CreatedTo: to,
 		BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(p db.Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
+	return pageOf(in.Limit, pickupsFor(v.Role, rows), func(p Pickup) string { return in.after(p.CreatedAt, p.ID) }), nil
 }
 
 // given is what a query parameter was set to, or nil.
@@ -191,13 +211,13 @@ type getPickupInput struct {
 	IfNoneMatch
 }
 
-func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput) (*Row[db.Pickup], error) {
+func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput) (*Row[Pickup], error) {
 	row, err := a.store.GetOne(ctx, v, in.PickupID)
 	if err != nil {
 		return nil, err
 	}
-	tag := etag(row.Version)
-	return &Row[db.Pickup]{tag, &row}, in.shown(tag)
+	tag, shown := pickupTag(v.Role, row.Version), pickupFor(v.Role, row)
+	return &Row[Pickup]{tag, &shown}, in.shown(tag)
 }
 
 // PickupEdit has what is to change; what is left out stays, and null clears.
@@ -210,15 +230,12 @@ type PickupEdit struct {
 	DropoffAddress  *string              `json:"dropoff_address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	PickupLatitude  Clearable[float64]   `json:"pickup_latitude,omitzero" minimum:"-90" maximum:"90"`
 	PickupLongitude Clearable[float64]   `json:"pickup_longitude,omitzero" minimum:"-180" maximum:"180"`
-	WindowStart     Clearable[time.Time] `json:"window_start,omitzero"`
-	WindowEnd       Clearable[time.Time] `json:"window_end,omitzero"`
+	WindowStart     Clearable[Time]      `json:"window_start,omitzero"`
+	WindowEnd       Clearable[Time]      `json:"window_end,omitzero"`
 	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
-// Resolve implements huma.ResolverWithPath.
-func (e PickupEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return append(outOfTime(inBody(at, "window_start"), e.WindowStart.Value), outOfTime(inBody(at, "window_end"), e.WindowEnd.Value)...)
-}
+func (PickupEdit) isEdit() {}
 
 type editPickupInput struct {
 	PickupPath
@@ -226,26 +243,41 @@ type editPickupInput struct {
 	Body PickupEdit
 }
 
-func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[db.Pickup], error) {
+func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[Pickup], error) {
 	b := in.Body
-	row, err := a.store.EditPickup(ctx, db.EditPickupParams{
-		TenantID: v.TenantID, ID: in.PickupID, Version: in.version, ViewerID: v.UserID,
+	if b == (PickupEdit{}) {
+		row, err := a.store.GetOne(ctx, v, in.PickupID)
+		if err == nil && row.Version == in.version && row.Status != db.PickupStatusDRAFT {
+			err = notEditable(row.Status)
+		}
+		shown := pickupFor(v.Role, row)
+		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
+	}
+	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
+		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
 		PickupAddress: b.PickupAddress, DropoffAddress: b.DropoffAddress,
 		SetPickupLatitude: b.PickupLatitude.Sent, PickupLatitude: b.PickupLatitude.Value,
 		SetPickupLongitude: b.PickupLongitude.Sent, PickupLongitude: b.PickupLongitude.Value,
-		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value,
-		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value,
+		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value.standard(),
+		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value.standard(),
 		SetNote: b.Note.Sent, Note: b.Note.Value,
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if err != nil && db.CodeOf(err) == db.NotFound {
 		return nil, a.explainEditPickup(ctx, v, in)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Row[db.Pickup]{etag(row.Version), &row}, nil
+	shown := pickupFor(v.Role, row)
+	return &Row[Pickup]{pickupTag(v.Role, row.Version), &shown}, nil
+}
+
+func notEditable(now db.PickupStatus) *Problem {
+	refused := problem(db.NotEditable, "", "")
+	refused.CurrentStatus = now
+	return refused
 }
 
 // explainEditPickup says why an edit matched no row, from a fresh read.
@@ -257,9 +289,7 @@ func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPic
 	case now.Version != in.version:
 		return problem(db.StaleVersion, "If-Match", "")
 	case now.Status != db.PickupStatusDRAFT:
-		refused := problem(db.NotEditable, "", "")
-		refused.CurrentStatus = now.Status
-		return refused
+		return notEditable(now.Status)
 	}
 	if patient := in.Body.PatientID.Value; patient != nil {
 		seen, err := a.seesPatient(ctx, v, *patient)

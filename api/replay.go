@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,45 @@ func idOr(id *uuid.UUID) uuid.UUID {
 		return *id
 	}
 	return uuid.Must(uuid.NewV7())
+}
+
+// idempotencyKey is the header.
+const idempotencyKey = "Idempotency-Key"
+
+// CreateKey is the Idempotency-Key of a create, in place of an id. It is not stored: the id
+// of the row follows from it, so that the row itself is what a repeat is known by.
+type CreateKey struct {
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused"`
+}
+
+// newID is the id of what a create makes: the caller's choice, the one that follows from
+// their key, or a new one. item is its position, where there are several.
+func (k CreateKey) newID(v db.Viewer, operation string, item int, chosen *uuid.UUID) (uuid.UUID, error) {
+	switch {
+	case k.Key == "":
+		return idOr(chosen), nil
+	case chosen != nil:
+		return uuid.Nil, problem(db.ValidationFailed, idempotencyKey, "Send an id or an Idempotency-Key, not both: either makes a retry safe.")
+	}
+	mac := hmac.New(sha256.New, v.DigestKey)
+	fmt.Fprintf(mac, "%s\x00%s\x00%d\x00", idempotencyKey, operation, item)
+	mac.Write(v.UserID[:])
+	mac.Write([]byte(k.Key))
+	id := uuid.UUID(mac.Sum(nil)[:16])
+	id[6] = id[6]&0x0f | 0x80 // version 8: made as its maker likes
+	id[8] = id[8]&0x3f | 0x80
+	return id, nil
+}
+
+// keyed is an input that may have a CreateKey.
+type keyed interface{ ofKey(err error) error }
+
+// ofKey tells of an id that follows from the key what it means: that the key is used.
+func (k CreateKey) ofKey(err error) error {
+	if k.Key == "" || err == nil || problemOf(err).Code != db.IDReused {
+		return err
+	}
+	return problem(db.IdempotencyKeyReused, idempotencyKey, "")
 }
 
 // created tells what became of an INSERT. Where it made nothing, or a constraint

@@ -30,7 +30,7 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"}, "reactivate-user": {"A----", "user"},
 	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"}, "remove-phone-number": {"A-O--", "phone"},
 
 	"create-facility": {"A----", ""}, "list-facilities": {"AAAAA", ""}, "get-facility": {"AAOOO", "facility"},
@@ -449,7 +449,7 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 		{s.staff, "/v1/pickups", []string{draft, others, delivered, canceled}},
 		{s.stranger, "/v1/pickups", nil},
 		{s.tenant.driver, "/v1/pickups", []string{mine}},
-		{s.rival, "/v1/pickups", []string{others, delivered}},
+		{s.rival, "/v1/pickups", []string{others}},
 		{s.hub, "/v1/pickups", []string{mine, delivered}},
 		{s.foreign.admin, "/v1/pickups", []string{theirs.String()}},
 		{s.admin, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},

@@ -20,7 +20,7 @@ func (a *server) registerService() {
 	}, a.livez)
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
-		summary: "Can the server take requests", about: "Asks the database; says no while the server drains.",
+		summary: "Can the server take requests", about: "Asks the database whether it could write; says no while the database is read-only or the server drains.",
 	}, a.readyz)
 	registerOpen(a, operation{
 		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true, mediaType: "text/html",
@@ -47,7 +47,7 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := a.store.Ping(ctx); err != nil {
+	if err := a.store.CheckWritable(ctx); err != nil {
 		p := problem(db.Unavailable, "", "")
 		p.cause = err
 		return nil, p
@@ -58,7 +58,10 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 //go:embed error.html
 var errorHTML string
 
-var errorPage = template.Must(template.New("error").Parse(errorHTML))
+var (
+	errorPage    = template.Must(template.New("error").Parse(errorHTML))
+	errorHeaders = headersFor([]byte(errorHTML))
+)
 
 type errorPath struct {
 	Code string `path:"code" maxLength:"100" example:"driver_busy"`
@@ -66,7 +69,8 @@ type errorPath struct {
 
 type pageOutput struct {
 	ContentType string `header:"Content-Type"`
-	Body        []byte `contentType:"text/html"`
+	PageHeaders
+	Body []byte `contentType:"text/html"`
 }
 
 func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error) {
@@ -79,5 +83,5 @@ func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error)
 		"Code": in.Code, "Status": m.status, "StatusText": http.StatusText(m.status), "Title": m.title,
 		"Detail": m.detail, "Advice": m.advice, "Codes": slices.Sorted(maps.Keys(meanings)),
 	})
-	return &pageOutput{"text/html; charset=utf-8", page.Bytes()}, err
+	return &pageOutput{"text/html; charset=utf-8", errorHeaders, page.Bytes()}, err
 }

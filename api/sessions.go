@@ -47,7 +47,8 @@ type loginInput struct{ Body Credentials }
 type loginOutput struct{ Body *Login }
 
 func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
-	leave, err := a.passwords.enter() // who is refused costs the database nothing
+	try := a.newLoginTry(ctx, in.Body)
+	leave, err := a.passwords.enter(try.caller) // who is refused costs the database nothing
 	if err != nil {
 		return nil, err
 	}
@@ -56,65 +57,72 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
-	var out *loginOutput
-	err = a.verify(ctx, tenant.ID, in.Body.Email, in.Body.Password, func(user db.CountLoginAttemptRow) error {
-		token, opened, err := a.store.OpenSession(ctx, tenant.ID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
-		out = &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}
-		return err
-	})
+	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	defer unlock()
+	if err := a.countLogin(ctx, try); err != nil {
+		return nil, err
+	}
+	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return out, a.loginSucceeded(ctx, try)
 }
 
-// verify finds the user whose password this is, for then, which sets the count of
-// attempts back. The caller has a place in the queue of passwords. The attempt is counted
-// before the password is looked at: parallel guesses are all counted. One user's are taken
-// one after the other, then included: as many good logins as come at once do not look like
-// failures. Who does not exist costs the same time.
-func (a *server) verify(ctx context.Context, tenantID uuid.UUID, email, password string, then func(db.CountLoginAttemptRow) error) error {
-	leave, err := a.passwords.turn(ctx, tenantID, email)
-	if err != nil {
-		return err
+// openSession opens a session for the user whose password this is. Where the hash is no
+// longer the one that was verified, since another login renewed it or the password was
+// changed, the password is held against the new one.
+func (a *server) openSession(ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials) (*loginOutput, error) {
+	wrong := problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
+	for verified := ""; ; {
+		user, err := a.store.GetLogin(ctx, db.GetLoginParams{TenantID: tenantID, Email: given.Email})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return nil, err
+		}
+		if verified != "" && user.PasswordHash == verified {
+			return nil, wrong // deactivated
+		}
+		verified = user.PasswordHash
+		v, err := a.passwords.compare(ctx, try.caller, user.PasswordHash, given.Password)
+		if err != nil {
+			return nil, err
+		}
+		if !v.same {
+			return nil, wrong
+		}
+		token, opened, err := a.store.OpenSession(ctx, tenantID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
+		if db.CodeOf(err) == db.Unauthenticated {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if v.outworn {
+			a.renewHash(ctx, tenantID, user, try.caller, given.Password)
+		}
+		return &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}, nil
 	}
-	defer leave()
-	user, err := a.countAttempt(ctx, tenantID, email)
-	if err != nil {
-		return err
-	}
-	same, err := a.passwords.compare(ctx, user.PasswordHash, password)
-	if err != nil {
-		return err
-	}
-	if !same {
-		return problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
-	}
-	return then(user)
 }
 
-// countAttempt gives the user whose try was counted, none if there is no such user, or
-// RateLimited if they have to wait. Where by a fresh read they need not wait any more,
-// since a login succeeded meanwhile, it is counted after all.
-func (a *server) countAttempt(ctx context.Context, tenantID uuid.UUID, email string) (db.CountLoginAttemptRow, error) {
-	limited := problem(db.RateLimited, "", "")
-	for range 2 {
-		user, err := a.store.CountLoginAttempt(ctx, db.CountLoginAttemptParams{TenantID: tenantID, Email: email})
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return user, err
-		}
-		wait, err := a.store.GetLoginWait(ctx, db.GetLoginWaitParams{TenantID: tenantID, Email: email})
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			return user, nil
-		case err != nil:
-			return user, err
-		case wait > 0:
-			limited.retryAfter = wait
-			return user, limited
-		}
+// renewHash stores the hash that would be made of the password today. The login has
+// succeeded already: where this fails, the next one does it.
+func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetLoginRow, c caller, password string) {
+	prepared, err := prepare(password)
+	if err != nil {
+		return // it could not be chosen today; it is good until it is changed
 	}
-	return db.CountLoginAttemptRow{}, limited
+	hash, err := a.passwords.generate(ctx, c, prepared)
+	if err == nil {
+		_, err = a.store.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
+			TenantID: tenantID, ID: user.ID, PasswordHash: user.PasswordHash, NewPasswordHash: hash,
+		})
+	}
+	if err != nil {
+		a.log.WarnContext(ctx, "a password's hash is not renewed", "code", db.CodeOf(db.Explain(err)))
+	}
 }
 
 // Session is who calls. Its size is bounded: what the user may see is looked up by

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"runtime"
@@ -18,8 +19,19 @@ import (
 
 func (s *server) login(email, password string) *answer {
 	s.t.Helper()
-	return s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": email, "password": password})
+	return s.loginFrom("192.0.2.1", s.slug, email, password)
 }
+
+// loginFrom logs in from another address.
+func (s *server) loginFrom(source, tenant, email, password string) *answer {
+	s.t.Helper()
+	r := request(s.t, nil, "POST", "/v1/sessions", object{"tenant": tenant, "email": email, "password": password})
+	r.RemoteAddr = source + ":1234"
+	return s.serve(r)
+}
+
+// waitOver ends the wait of every user at every source.
+func (s *server) waitOver() { s.exec("UPDATE login_attempts SET next_at = now()") }
 
 func TestLoginOpensASession(t *testing.T) {
 	t.Parallel()
@@ -85,11 +97,11 @@ func TestFailedLoginsSlowDown(t *testing.T) {
 		if got := retryAfter(); got != want {
 			t.Errorf("Retry-After %d, want %d", got, want)
 		}
-		s.exec("UPDATE users SET next_login_at = now() WHERE id = $1", s.staff.id)
+		s.waitOver()
 		s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
 	}
 	s.login(s.hub.email, password).want(201) // nobody else waits
-	s.exec("UPDATE users SET next_login_at = now() WHERE id = $1", s.staff.id)
+	s.waitOver()
 	s.login(s.staff.email, password).want(201)
 	for range 4 { // a success sets it back
 		s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
@@ -102,10 +114,11 @@ func TestParallelGuessesAreCounted(t *testing.T) {
 	guess := func(int) *answer { return s.login(s.staff.email, "wrong") }
 	// Four are free, then one after each wait: how many of the waits, the clock decides.
 	got := tally(atOnce(24, guess))
-	if counted := scan[int](s, "SELECT failed_logins FROM users WHERE id = $1", s.staff.id); got["401"] != counted || counted < 4 || got["429"] != 24-counted {
+	if counted := scan[int](s, "SELECT sum(failures) FROM login_attempts"); got["401"] != counted || counted < 4 || got["429"] != 24-counted {
 		t.Errorf("got %v, and %d are counted", got, counted)
 	}
-	s.exec("UPDATE users SET failed_logins = 9, next_login_at = now() WHERE id = $1", s.staff.id)
+	s.exec("UPDATE login_attempts SET failures = 9, next_at = now()")
+	s.exec("DELETE FROM login_buckets")
 	if got := tally(atOnce(24, guess)); got["401"] != 1 || got["429"] != 23 { // the next is in a minute
 		t.Errorf("got %v, want one try and 23 refusals", got)
 	}
@@ -151,15 +164,26 @@ func TestTriesForOneUserDoNotKeepOthersOut(t *testing.T) {
 func TestPasswordChangedMeanwhileIsAConflict(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	release := s.lockedRow(s.admin) // the check of their password hangs
+	release := s.lockedTable("login_attempts") // the check of the admin's password hangs
 	done := make(chan *answer, 1)
 	go func() {
 		done <- s.do(s.admin, "PUT", "/v1/users/"+s.hub.id.String()+"/password", object{"current_password": password, "new_password": "another horse"})
 	}()
 	s.until("the check hangs", func() bool { return s.waiting() == 1 })
-	s.exec("UPDATE users SET password_hash = '$2a$04$another' WHERE id = $1", s.hub.id)
+	s.exec("UPDATE users SET password_hash = '$2a$04$another', password_epoch = password_epoch + 1 WHERE id = $1", s.hub.id)
 	release()
 	(<-done).refused(409, "password_changed", "")
+}
+
+// lockedTable holds all writes of a table.
+func (s *server) lockedTable(name string) (release func()) {
+	tx, err := s.base.Owner().Begin(context.Background())
+	s.must(err)
+	_, err = tx.Exec(context.Background(), "LOCK TABLE "+name+" IN SHARE MODE")
+	s.must(err)
+	release = func() { tx.Rollback(context.Background()) }
+	s.t.Cleanup(release)
+	return release
 }
 
 func TestSessionsExpire(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,15 +17,6 @@ import (
 
 	"waybill/db"
 )
-
-// outOfTime refuses a time that cannot be told again: in some time zone, the year has
-// more or less than four digits. The year 1, Go's zero, would look like no time.
-func outOfTime(field string, t *time.Time) []error {
-	if t == nil || t.Year() >= 1900 && t.Year() <= 9998 {
-		return nil
-	}
-	return []error{problem(db.ValidationFailed, field, field+": expected an RFC 3339 time between the years 1900 and 9998.")}
-}
 
 // inBody is the name of a member that a resolver of the body looks at.
 func inBody(at *huma.PathBuffer, name string) string {
@@ -65,8 +55,9 @@ func strictPath(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictIDs refuses an id in the path or the query in another form than one.
-func strictIDs(ctx huma.Context, next func(huma.Context)) {
+// strictForms refuses an id in the path or the query in another form than one, and a time
+// that parseTime does not take.
+func strictForms(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		value := ""
 		switch p.In {
@@ -82,6 +73,12 @@ func strictIDs(ctx huma.Context, next func(huma.Context)) {
 		if p.Schema.Format == "uuid" && p.In == "query" && isNil(value) {
 			writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+anID+"."))
 			return
+		}
+		if p.Schema.Extensions["format"] == timeFormat && value != "" {
+			if wrong := wrongTime(value); wrong != "" {
+				writeProblem(ctx, problem(db.ValidationFailed, p.Name, p.Name+": "+wrong+"."))
+				return
+			}
 		}
 	}
 	next(ctx)
@@ -99,7 +96,43 @@ func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 			return
 		}
 	}
+	if ignored := ignoredHeader(ctx); ignored != nil {
+		writeProblem(ctx, ignored)
+		return
+	}
 	next(ctx)
+}
+
+// meaningful are headers that change what a request asks for, each with what to say where
+// the operation does not honour it. Those of writes alone are left to themselves in reads,
+// which they cannot change.
+var meaningful = []struct {
+	name, sentence string
+	ofReads        bool
+}{
+	{idempotencyKey, "This operation takes no Idempotency-Key: creates and transitions do. Edits are safe by their If-Match, charges and deposits by their id.", false},
+	{"If-Match", "This operation takes no If-Match: it compares no version.", true},
+	{"If-None-Match", "This operation takes no If-None-Match: it is no read.", false},
+	{"If-Unmodified-Since", "This operation takes no If-Unmodified-Since: rows are compared by their version, with If-Match.", false},
+	{"Content-Range", "This operation takes no Content-Range: send the whole body.", false},
+	{"X-Http-Method-Override", "The method is the request's own: X-HTTP-Method-Override is not looked at.", true},
+	{"X-Http-Method", "The method is the request's own: X-HTTP-Method is not looked at.", true},
+	{"X-Method-Override", "The method is the request's own: X-Method-Override is not looked at.", true},
+}
+
+// ignoredHeader refuses a header that the caller relies on and the operation does not have.
+func ignoredHeader(ctx huma.Context) *Problem {
+	r, _ := humago.Unwrap(ctx)
+	op := ctx.Operation()
+	for _, h := range meaningful {
+		if r.Header[h.name] == nil || !h.ofReads && op.Method == http.MethodGet {
+			continue
+		}
+		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "header" && p.Name == h.name }) {
+			return problem(db.ValidationFailed, h.name, h.sentence)
+		}
+	}
+	return nil
 }
 
 // strictAuthorization does it for the header that is looked at before all others. An
@@ -169,7 +202,7 @@ func refuseLargeBody(ctx huma.Context, next func(huma.Context)) {
 func inUTF8(mediaType string) (name string, ok bool) {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	charset, given := parameters["charset"]
-	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8"))
+	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"))
 }
 
 // strictQuery refuses a query that is malformed, names a parameter twice, or names
@@ -208,8 +241,8 @@ func knows(op *huma.Operation, parameter string) bool {
 	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
 }
 
-// refuseBody guards the operations that take no body: an empty object is taken for
-// none, since many clients send one; anything else would be ignored.
+// refuseBody guards the operations that take no body: an empty object and null are taken
+// for none, since many clients send one; anything else would be ignored.
 func refuseBody(ctx huma.Context, next func(huma.Context)) {
 	if r, _ := humago.Unwrap(ctx); r.ContentLength == 0 { // known: nothing to read
 		next(ctx)
@@ -221,8 +254,8 @@ func refuseBody(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(ctx, problem(unreadableBody, "", "The body ended before it was whole."))
 		return
 	}
-	var object map[string]json.RawMessage
-	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 && (json.Unmarshal(body, &object) != nil || object == nil || len(object) > 0) {
+	var members map[string]json.RawMessage
+	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 && (json.Unmarshal(body, &members) != nil || len(members) > 0) {
 		writeProblem(ctx, problem(unknownField, "", "This operation takes no body."))
 		return
 	}

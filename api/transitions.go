@@ -69,18 +69,19 @@ type TransitionInput struct {
 type transitionOutput struct {
 	ETag     string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
 	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier request with this Idempotency-Key made the transition"`
-	Body     *db.Pickup
+	Body     *Pickup
 }
 
 // move makes one transition. body is what the request asked for besides.
 func (a *server) move(ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any) (*transitionOutput, error) {
 	t.PickupID, t.Version, t.Key = in.PickupID, in.version, in.Key
 	t.Digest = digest(v, string(t.Name), body)
-	pickup, replayed, err := a.store.MoveOne(ctx, v, t)
+	moved, replayed, err := a.store.MoveOne(ctx, v, t)
 	if err != nil {
 		return nil, err
 	}
-	out := &transitionOutput{ETag: etag(pickup.Version), Body: &pickup}
+	shown := movedFor(v.Role, moved)
+	out := &transitionOutput{ETag: pickupTag(v.Role, shown.Version), Body: &shown}
 	if replayed {
 		out.Replayed = "true"
 	}

@@ -30,7 +30,7 @@ func (a *server) registerUsers() {
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
 		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
 		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
-		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden},
+		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
@@ -41,9 +41,14 @@ func (a *server) registerUsers() {
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
-		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing.",
-		roles: admin, codes: []db.Code{db.NotFound},
+		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.",
+		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
+	register(a, operation{
+		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
+		summary: "Reactivate a user", about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.",
+		roles: admin, codes: []db.Code{db.NotFound},
+	}, a.reactivateUser)
 }
 
 // NewUser asks for a user.
@@ -55,12 +60,18 @@ type NewUser struct {
 	Role     db.UserRole `json:"role"`
 }
 
-type createUserInput struct{ Body NewUser }
+type createUserInput struct {
+	CreateKey
+	Body NewUser
+}
 
 func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInput) (*Created[db.User], error) {
 	b := in.Body
-	id := idOr(b.ID)
-	hash, err := a.passwords.hash(ctx, "password", b.Password)
+	id, err := in.newID(v, "create-user", 0, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := a.passwords.hash(ctx, v, "password", b.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +88,8 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 		if err != nil {
 			return known, nil, err
 		}
-		same, err := a.passwords.matches(ctx, known.PasswordHash, b.Password)
-		if known.PasswordEpoch == 1 && !same {
+		match, err := a.matches(ctx, v, known.PasswordHash, b.Password)
+		if known.PasswordEpoch == 1 && !match {
 			return known, nil, err
 		}
 		return known, known.RequestDigest, err
@@ -130,6 +141,8 @@ type UserEdit struct {
 	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
 }
 
+func (UserEdit) isEdit() {}
+
 type editUserInput struct {
 	UserPath
 	IfMatch
@@ -140,12 +153,19 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
 		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
 	}
+	if in.Body == (UserEdit{}) {
+		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditUser(ctx, db.EditUserParams{
 		TenantID: v.TenantID, ID: in.UserID, Version: in.version, ViewerRole: v.Role, ViewerID: v.UserID,
 		Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err := edited(err, func() error {
-		_, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		user, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		if err == nil && user.Version == in.version && in.Body.Role != nil && isAdmin(user) {
+			return problem(db.LastAdmin, "role", "")
+		}
 		return err
 	}); err != nil {
 		return nil, err
@@ -175,12 +195,12 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	if err := a.verifySelf(ctx, v, in.Body.CurrentPassword); err != nil {
 		return nil, err
 	}
-	hash, err := a.passwords.hash(ctx, "new_password", in.Body.NewPassword)
+	hash, err := a.passwords.hash(ctx, v, "new_password", in.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
 	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: in.UserID, PasswordHash: target.PasswordHash, NewPasswordHash: hash,
+		TenantID: v.TenantID, ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, problem(passwordChanged, "", "")
@@ -191,33 +211,71 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// verifySelf asks the caller for their password, counted like a login.
+// verifySelf asks the caller for their password. Tries are counted in this session alone:
+// whoever guesses elsewhere, the user can change the password, and whoever has come by the
+// session can't guess it.
 func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) error {
 	self, err := a.store.GetUser(ctx, a.userParams(v, v.UserID))
 	if err != nil {
 		return err
 	}
-	leave, err := a.passwords.enter()
+	leave, err := a.passwords.enterAs(v)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	err = a.verify(ctx, v.TenantID, self.Email, password, func(user db.CountLoginAttemptRow) error {
-		_, err := a.store.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
-			TenantID: v.TenantID, ID: user.ID, PasswordHash: user.PasswordHash,
-		})
+	key := attemptKey("session", string(tokenOf(ctx)))
+	unlock, err := a.passwords.lockTry(ctx, key)
+	if err != nil {
 		return err
-	})
-	var p *Problem
-	if errors.As(err, &p) && p.Code == db.Unauthenticated {
+	}
+	defer unlock()
+	if err := a.countAttempt(ctx, key); err != nil {
+		return err
+	}
+	match, err := a.passwords.compare(ctx, asCaller(v), self.PasswordHash, password)
+	if err != nil {
+		return err
+	}
+	if !match.same {
 		return problem(db.ValidationFailed, "current_password", "This is not your password.")
 	}
+	_, err = a.store.ForgetLoginAttempts(ctx, key)
 	return err
 }
+
+// matches tells whether a hash is the password's.
+func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string) (bool, error) {
+	leave, err := a.passwords.enterAs(v)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	match, err := a.passwords.compare(ctx, asCaller(v), hash, password)
+	return match.same, err
+}
+
+// isAdmin tells whether the user is an admin who can log in: what the database counts
+// where it keeps the last one.
+func isAdmin(u db.User) bool { return u.Active && u.Role == db.UserRoleAdmin }
 
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
 	row, err := a.store.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
 	user := row.User
+	if errors.Is(err, pgx.ErrNoRows) {
+		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		if err == nil && isAdmin(user) {
+			err = problem(db.LastAdmin, "", "")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Row[db.User]{etag(user.Version), &user}, nil
+}
+
+func (a *server) reactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
+	user, err := a.store.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
 	if errors.Is(err, pgx.ErrNoRows) {
 		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
 	}

@@ -28,6 +28,10 @@ type entry struct {
 	viewer Viewer
 }
 
+func (e entry) by() Viewer { return e.viewer }
+
+func (e entry) pickupIDs() []uuid.UUID { return nil }
+
 // Enter books one charge or deposit. replayed says that an earlier try of the same
 // request did. Refused with NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
 func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
@@ -55,7 +59,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 }
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
-	rows, err := s.CreateLedgerEntries(ctx, CreateLedgerEntriesParams{
+	rows, err := s.CreateLedgerEntries(confirmedBy(ctx, asks), CreateLedgerEntriesParams{
 		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
 		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
 		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),

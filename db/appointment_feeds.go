@@ -71,6 +71,9 @@ const (
 // SyncFeed makes a facility's appointments what the feed says, whole or not at all.
 // Who does not see the facility is told NotFound; an error of f.Records comes back as it is.
 func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, error) {
+	if err := v.mayWrite(); err != nil {
+		return FeedResult{}, err
+	}
 	if err := s.seesFacility(ctx, v, f.FacilityID); err != nil {
 		return FeedResult{}, err
 	}
@@ -107,7 +110,7 @@ func (s *Store) seesFacility(ctx context.Context, v Viewer, facility uuid.UUID) 
 func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
-	_, err := s.As(v).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
+	_, err := s.As(v.asSystem()).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return err
 }
 
@@ -202,6 +205,9 @@ func (s *Store) tryFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, sta
 			// is missing would have been canceled.
 			err = refuse(Overloaded, "")
 		}
+		if err == nil {
+			err = New(tx).confirmFeed(ctx, v, f.FacilityID)
+		}
 		return err
 	})
 	if err != nil || !result.Superseded {
@@ -239,6 +245,16 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 	}
 	_, err = q.DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return FeedResult{Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled}, err
+}
+
+// confirmFeed is a feed's last statements: it was let in long ago.
+func (q *Queries) confirmFeed(ctx context.Context, v Viewer, facility uuid.UUID) error {
+	if c := confirmationOf(v); len(c.sessions.TokenHashes) > 0 {
+		if err := q.ConfirmSessions(ctx, c.sessions); err != nil {
+			return err
+		}
+	}
+	return q.ConfirmFacility(ctx, ConfirmFacilityParams{TenantID: v.TenantID, FacilityID: facility, ViewerID: v.UserID})
 }
 
 func (q *Queries) refuseContradiction(ctx context.Context, v Viewer, id uuid.UUID) error {

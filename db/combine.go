@@ -50,8 +50,9 @@ type combiner[Q, A any] struct {
 	// second would only wait for the first; nil, if there are none.
 	// The first is what a flush may have to wait for.
 	shares func(Q) []key
-	// caller is whose requests go alone for a while, after one of them was refused.
-	caller func(Q) uuid.UUID
+	// viewer is whose request it is: they may write, and go alone for a while after one of
+	// their requests was refused; nil for reads.
+	viewer func(Q) Viewer
 
 	off     bool // each request is a flush of its own, whoever else asks
 	flights int  // flushes under way at once, at most; mostly it is one
@@ -112,6 +113,10 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	if c.off {
 		return c.apart(ctx, ask)
 	}
+	if err := c.mayAsk(ask); err != nil {
+		var none A
+		return none, err
+	}
 	r := &request[Q, A]{ctx: ctx, ask: ask}
 	if c.keys != nil {
 		r.keys = c.keys(ask)
@@ -152,9 +157,22 @@ func (c *combiner[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 // apart gives the answer to a request that shares nothing, and waits for what others
 // hold: beside the flights, so that none of them has to.
 func (c *combiner[Q, A]) apart(ctx context.Context, ask Q) (A, error) {
+	if err := c.mayAsk(ask); err != nil {
+		var none A
+		return none, err
+	}
 	r := &request[Q, A]{ctx: ctx, ask: ask, patient: true}
 	c.serve([]*request[Q, A]{r})
 	return r.answer, r.err
+}
+
+// mayAsk refuses the write of a viewer who has no session to confirm it by, and is not
+// the system's.
+func (c *combiner[Q, A]) mayAsk(ask Q) error {
+	if c.viewer == nil {
+		return nil
+	}
+	return c.viewer(ask).mayWrite()
 }
 
 // land gives back what a flight held, and lets the next one depart.
@@ -245,7 +263,7 @@ func (c *combiner[Q, A]) board() (group []*request[Q, A]) {
 func (c *combiner[Q, A]) serveAlone(r *request[Q, A]) {
 	c.serve([]*request[Q, A]{r})
 	c.mu.Lock()
-	if who := c.caller(r.ask); r.err == nil {
+	if who := c.viewer(r.ask).UserID; r.err == nil {
 		if c.suspect[who]--; c.suspect[who] <= 0 {
 			delete(c.suspect, who)
 		}
@@ -305,7 +323,7 @@ func (c *combiner[Q, A]) serveUntil(ctx context.Context, group []*request[Q, A],
 		for _, r := range group {
 			r.finish(r.answer, err)
 		}
-	case len(group) == 1, !rolledBack(err): // without a connection, none of them has one
+	case len(group) == 1, !rolledBack(err), isUnavailable(err): // without a connection, none of them has one
 		for _, r := range group {
 			if of == half && r.guilty(err) {
 				c.accuse(r)
@@ -388,8 +406,10 @@ func (c *combiner[Q, A]) waiting() func(context.Context, []Q) ([]A, error) {
 }
 
 // lookUp resolves a request, again where the connection breaks on this as well: when
-// a server goes, it takes all of the pool's along.
+// a server goes, it takes all of the pool's along. What was committed is told whatever
+// became of the session meanwhile; what is tried again is confirmed like the first time.
 func (c *combiner[Q, A]) lookUp(ctx context.Context, ask Q) (answer A, err error) {
+	ctx = unconfirmed(ctx)
 	for attempt := range attempts {
 		if attempt > 0 {
 			pause(ctx, attempt)
@@ -430,14 +450,16 @@ func (r *request[Q, A]) finish(answer A, err error) {
 }
 
 // guilty tells whether the error is the server's, for what the request asks: neither
-// because its caller went away, nor for what somebody else holds.
+// because its caller went away, nor for what somebody else holds, nor for what the server
+// cannot do for anybody, nor because a session was ended under way, of which its user may
+// have others.
 func (r *request[Q, A]) guilty(err error) bool {
-	return rolledBack(err) && !heldUp(err) && r.ctx.Err() == nil
+	return rolledBack(err) && !heldUp(err) && !isUnavailable(err) && !lostAuthority(err) && r.ctx.Err() == nil
 }
 
 // accuse notes whose request made the server refuse a whole flush.
 func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
-	if c.caller == nil {
+	if c.viewer == nil {
 		return
 	}
 	c.mu.Lock()
@@ -445,11 +467,11 @@ func (c *combiner[Q, A]) accuse(r *request[Q, A]) {
 	if c.suspect == nil {
 		c.suspect = map[uuid.UUID]int{}
 	}
-	c.suspect[c.caller(r.ask)] = probation
+	c.suspect[c.viewer(r.ask).UserID] = probation
 }
 
 func (c *combiner[Q, A]) suspected(r *request[Q, A]) bool {
-	return len(c.suspect) > 0 && c.suspect[c.caller(r.ask)] > 0
+	return len(c.suspect) > 0 && c.suspect[c.viewer(r.ask).UserID] > 0
 }
 
 func (c *combiner[Q, A]) mayHold(r *request[Q, A]) bool { return !anyIn(c.held, r.keys) }

@@ -50,7 +50,7 @@ func (f *flushes) combiner(flights int) *combiner[int, int] {
 		flush:   f.flush,
 		resolve: func(_ context.Context, ask int) (int, error) { return 1000 + ask, nil },
 		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask), byte(ask >> 8)}}} },
-		caller:  func(ask int) uuid.UUID { return uuid.UUID{byte(ask)} },
+		viewer:  func(ask int) Viewer { return SystemViewer(uuid.Nil, uuid.UUID{byte(ask)}, "") },
 		flights: flights, largest: 64, longest: 100,
 	}
 }
@@ -514,7 +514,7 @@ func TestEachRequestIsAnsweredOnce(t *testing.T) {
 		resolve: func(_ context.Context, ask int) (string, error) { return fmt.Sprint(ask), nil },
 		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask)}}} },
 		shares:  func(ask int) []key { return []key{{id: uuid.UUID{byte(ask % 5)}}} },
-		caller:  func(ask int) uuid.UUID { return uuid.UUID{byte(ask % 7)} },
+		viewer:  func(ask int) Viewer { return SystemViewer(uuid.Nil, uuid.UUID{byte(ask % 7)}, "") },
 		flights: 2, largest: 16, longest: 1000,
 	}
 	var wg sync.WaitGroup

@@ -1,13 +1,11 @@
 package db
 
-import "github.com/google/uuid"
-
 // combined are the requests that share statements with others of their kind.
 //
 // Statements that name patients are not among them: each serves one viewer. Nor is
 // dispatch (see there), whose combiner is always off.
 type combined struct {
-	submits, assigns, moves, dispatches *combiner[move, found[Pickup]]
+	submits, assigns, moves, dispatches *combiner[move, found[Moved]]
 
 	entries   *combiner[entry, found[LedgerEntry]]
 	drafts    *combiner[batch, []Pickup]
@@ -25,30 +23,29 @@ const (
 
 func combine(s *Store, oneByOne bool) combined {
 	pickupKeys := func(m move) []key { return []key{{m.viewer.TenantID, m.PickupID}} }
-	mover := func(m move) uuid.UUID { return m.viewer.UserID }
 	skip := New(skipping{s.db})
 	return combined{
-		submits: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
+		submits: &combiner[move, found[Moved]]{
+			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		assigns: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, caller: mover,
+		assigns: &combiner[move, found[Moved]]{
+			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, viewer: move.by,
 			keys: func(m move) []key {
 				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
 			},
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		moves: &combiner[move, found[Pickup]]{
-			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, caller: mover,
+		moves: &combiner[move, found[Moved]]{
+			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
-		dispatches: &combiner[move, found[Pickup]]{off: true, flush: s.dispatch, resolve: s.resolveMove},
+		dispatches: &combiner[move, found[Moved]]{off: true, flush: s.dispatch, resolve: s.resolveMove, viewer: move.by},
 		entries: &combiner[entry, found[LedgerEntry]]{
 			off: oneByOne, flush: s.flushEntries, resolve: s.resolveEntry,
 			keys:    func(e entry) []key { return []key{{e.viewer.TenantID, e.ID}} },
 			shares:  func(e entry) []key { return []key{{e.viewer.TenantID, e.AccountID}} },
-			caller:  func(e entry) uuid.UUID { return e.viewer.UserID },
+			viewer:  entry.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		drafts: &combiner[batch, []Pickup]{
@@ -56,13 +53,13 @@ func combine(s *Store, oneByOne bool) combined {
 			keys: func(b batch) []key {
 				return each(b.drafts, func(d Draft) key { return key{b.viewer.TenantID, d.ID} })
 			},
-			caller:  func(b batch) uuid.UUID { return b.viewer.UserID },
+			viewer:  batch.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		locations: &combiner[location, found[Driver]]{
 			off: oneByOne, flush: s.flushLocations, resolve: s.resolveLocation,
 			keys:    func(l location) []key { return []key{{l.viewer.TenantID, l.DriverID}} },
-			caller:  func(l location) uuid.UUID { return l.viewer.UserID },
+			viewer:  location.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		pickups: &combiner[seen, found[GetPickupsRow]]{

@@ -18,11 +18,11 @@ var violations = map[string]violation{
 	"flags_tenant_fkey": {NotFound, ""},
 	"flags_name_check":  {NotFound, ""},
 
-	"users_pkey":        {IDReused, "id"},
-	"users_tenant_fkey": {NotFound, ""},
-	"users_email_key":   {EmailTaken, "email"},
-	"users_email_check": {ValidationFailed, "email"},
-	"users_name_check":  {ValidationFailed, "name"},
+	"users_pkey":             {IDReused, "id"},
+	"users_tenant_fkey":      {NotFound, ""},
+	"users_email_folded_key": {EmailTaken, "email"},
+	"users_email_check":      {ValidationFailed, "email"},
+	"users_name_check":       {ValidationFailed, "name"},
 
 	"phone_numbers_pkey":         {IDReused, "id"},
 	"phone_numbers_user_fkey":    {UserNotFound, ""}, // the path names the user
@@ -32,6 +32,11 @@ var violations = map[string]violation{
 	"sessions_pkey":             {Internal, ""}, // 256 random bits, twice
 	"sessions_user_fkey":        {Unauthenticated, ""},
 	"sessions_token_hash_check": {Internal, ""},
+
+	"login_attempts_pkey":      {Internal, ""}, // the statements that insert say what then
+	"login_attempts_key_check": {Internal, ""},
+	"login_buckets_pkey":       {Internal, ""},
+	"login_buckets_key_check":  {Internal, ""},
 
 	"facilities_pkey":            {IDReused, "id"},
 	"facilities_tenant_fkey":     {NotFound, ""},

@@ -62,11 +62,11 @@ var breaches = map[string]string{
 	"flags_tenant_fkey": "INSERT INTO flags (tenant_id, name, enabled) VALUES ($new, 'pickup_texts', true)",
 	"flags_name_check":  "INSERT INTO flags (tenant_id, name, enabled) VALUES ($w, 'other', true)",
 
-	"users_pkey":        "UPDATE users SET id = $staff WHERE id = $hub",
-	"users_tenant_fkey": "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, 'epoch', 1, '', now() FROM users WHERE id = $staff",
-	"users_email_key":   "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE id = $hub",
-	"users_email_check": "UPDATE users SET email = 'nobody' WHERE id = $staff",
-	"users_name_check":  "UPDATE users SET name = '' WHERE id = $staff",
+	"users_pkey":             "UPDATE users SET id = $staff WHERE id = $hub",
+	"users_tenant_fkey":      "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, now(), 1, '', now() FROM users WHERE id = $staff",
+	"users_email_folded_key": "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE id = $hub",
+	"users_email_check":      "UPDATE users SET email = 'nobody' WHERE id = $staff",
+	"users_name_check":       "UPDATE users SET name = '' WHERE id = $staff",
 
 	"phone_numbers_pkey":         "INSERT INTO phone_numbers VALUES ($w, $phone, $staff, '+14155550188', '', now())",
 	"phone_numbers_user_fkey":    "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
@@ -76,6 +76,11 @@ var breaches = map[string]string{
 	"sessions_pkey":             "INSERT INTO sessions SELECT * FROM sessions WHERE tenant_id = $w",
 	"sessions_user_fkey":        "UPDATE sessions SET user_id = $new WHERE tenant_id = $w",
 	"sessions_token_hash_check": `UPDATE sessions SET token_hash = '\x00' WHERE tenant_id = $w`,
+
+	"login_attempts_pkey":      "INSERT INTO login_attempts (key, expires_at) SELECT decode(repeat(md5($w::text), 2), 'hex'), now() FROM generate_series(1, 2)",
+	"login_attempts_key_check": `INSERT INTO login_attempts (key, expires_at) VALUES ('\x00', now())`,
+	"login_buckets_pkey":       "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() FROM generate_series(1, 2)",
+	"login_buckets_key_check":  `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
 	"facilities_pkey":            "UPDATE facilities SET id = $hidden WHERE id = $facility",
 	"facilities_tenant_fkey":     "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",

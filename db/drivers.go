@@ -22,6 +22,10 @@ type location struct {
 	viewer Viewer
 }
 
+func (l location) by() Viewer { return l.viewer }
+
+func (l location) pickupIDs() []uuid.UUID { return nil }
+
 // Locate moves a driver, unless a newer observation of them is known, or the viewer
 // may not: then applied is false.
 func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver, applied bool, err error) {
@@ -30,7 +34,7 @@ func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver
 }
 
 func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Driver], error) {
-	rows, err := s.LocateDrivers(ctx, LocateDriversParams{
+	rows, err := s.LocateDrivers(confirmedBy(ctx, asks), LocateDriversParams{
 		TenantIds:       each(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
 		Ids:             each(asks, func(l location) uuid.UUID { return l.DriverID }),
 		ViewerRoles:     each(asks, func(l location) string { return string(l.viewer.Role) }),

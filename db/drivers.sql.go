@@ -20,7 +20,7 @@ VALUES (
     CASE WHEN $6::float8 IS NOT NULL THEN now() END,
     $8)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at
+RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at, user_since
 `
 
 type CreateDriverParams struct {
@@ -62,6 +62,7 @@ func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (Dri
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.UserSince,
 	)
 	return i, err
 }
@@ -91,7 +92,7 @@ WHERE d.tenant_id = s.tenant_id
     AND d.id = s.driver_id
     AND d.version = $7
     AND ($8::user_role <> 'driver' OR d.id = $9::uuid)
-RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at
+RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at, d.user_since
 `
 
 type EditDriverParams struct {
@@ -137,12 +138,13 @@ func (q *Queries) EditDriver(ctx context.Context, arg EditDriverParams) (Driver,
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.UserSince,
 	)
 	return i, err
 }
 
 const getDriver = `-- name: GetDriver :one
-SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at FROM drivers
+SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at, user_since FROM drivers
 WHERE tenant_id = $1
     AND id = $2
     AND ($3::user_role <> 'driver' OR id = $4::uuid)
@@ -176,12 +178,13 @@ func (q *Queries) GetDriver(ctx context.Context, arg GetDriverParams) (Driver, e
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.UserSince,
 	)
 	return i, err
 }
 
 const listDrivers = `-- name: ListDrivers :many
-SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at FROM drivers
+SELECT tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, location_version, version, request_digest, created_at, user_since FROM drivers
 WHERE tenant_id = $1
     AND ($2::user_role <> 'driver' OR id = $3::uuid)
     AND (created_at, id) < ($4::timestamptz, $5::uuid)
@@ -227,6 +230,7 @@ func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Dri
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
+			&i.UserSince,
 		); err != nil {
 			return nil, err
 		}
@@ -266,7 +270,7 @@ SET latitude = l.latitude,
     location_version = d.location_version + 1
 FROM locked AS l
 WHERE d.tenant_id = l.tenant_id AND d.id = l.id
-RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at
+RETURNING d.tenant_id, d.id, d.user_id, d.name, d.on_duty, d.latitude, d.longitude, d.located_at, d.location_version, d.version, d.request_digest, d.created_at, d.user_since
 `
 
 type LocateDriversParams struct {
@@ -313,6 +317,7 @@ func (q *Queries) LocateDrivers(ctx context.Context, arg LocateDriversParams) ([
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
+			&i.UserSince,
 		); err != nil {
 			return nil, err
 		}

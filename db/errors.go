@@ -32,6 +32,7 @@ const (
 	IllegalTransition    Code = "illegal_transition"
 	InsufficientFunds    Code = "insufficient_funds"
 	Internal             Code = "internal"
+	LastAdmin            Code = "last_admin"
 	NoDriverFree         Code = "no_driver_free"
 	NotEditable          Code = "not_editable"
 	NotFound             Code = "not_found"
@@ -59,6 +60,9 @@ type Error struct {
 	// again, and the transitions that the caller could make from it.
 	Status  PickupStatus
 	Allowed []string
+
+	// For Forbidden: the user's role or driver was changed while the write was under way.
+	Changed bool
 
 	cause error
 }
@@ -99,7 +103,7 @@ func Explain(err error) *Error {
 	case errors.Is(err, pgx.ErrNoRows):
 		return &Error{Code: NotFound, cause: err}
 	case errors.As(err, &server):
-		return explainServer(server)
+		return explainServer(server, isConnectError(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return &Error{Code: Timeout, cause: err}
 	case unreachable(err):
@@ -108,7 +112,9 @@ func Explain(err error) *Error {
 	return &Error{Code: Internal, cause: err}
 }
 
-func explainServer(err *pgconn.PgError) *Error {
+// explainServer maps a server's error. connecting says that the server refused the
+// connection itself: then the request has not been looked at.
+func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	switch err.Code {
 	case "23505", "23503", "23514", "23P01": // unique, foreign key, check, exclusion
 		if v, ok := violations[err.ConstraintName]; ok {
@@ -116,19 +122,80 @@ func explainServer(err *pgconn.PgError) *Error {
 		}
 	case "23502": // not null: names a column, no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
-	case "22021", "22P05": // a character that the server's encoding does not have
-		return &Error{Code: ValidationFailed, cause: concealed(err)}
-	case "40001", "40P01", "55P03", "53300": // serialization, deadlock, lock timeout, too many connections
-		return &Error{Code: Overloaded, cause: concealed(err)}
-	case "0A000": // a cached plan of before a migration: gone after this error
-		return &Error{Code: Overloaded, cause: concealed(err)}
-	case "57014": // canceled: by statement_timeout, or because the caller went away
-		return &Error{Code: Timeout, cause: concealed(err)}
-	case "57P01", "57P02", "57P03": // shutting down, crashed, starting up
-		return &Error{Code: Unavailable, cause: concealed(err)}
+	case sessionOver:
+		return &Error{Code: Unauthenticated, cause: concealed(err)}
+	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
+		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case notSeenAnyMore:
+		return &Error{Code: NotFound, cause: concealed(err)}
 	}
-	return &Error{Code: Internal, cause: concealed(err)}
+	code, ok := serverStates[err.Code]
+	switch {
+	case ok && !(code == Internal && connecting):
+	case connecting, unavailableClasses[err.Code[:min(2, len(err.Code))]]:
+		code = Unavailable
+	default:
+		code = Internal
+	}
+	if err.Code == "0A000" && err.Routine != stalePlanRoutine {
+		code = Internal
+	}
+	return &Error{Code: code, cause: concealed(err)}
 }
+
+// stalePlanRoutine is where the server refuses a prepared statement of before a migration.
+// The refusal is the only 0A000 that passes: pgx prepares the statement anew.
+const stalePlanRoutine = "RevalidateCachedQuery"
+
+// serverStates are the SQLSTATEs that say nothing, or not only, of what a request asks.
+// What is neither here nor in unavailableClasses is a fault of the program or of its
+// schema: Internal.
+var serverStates = map[string]Code{
+	"22021": ValidationFailed, // a character that the server's encoding does not have
+	"22P05": ValidationFailed, // the same, untranslatable
+
+	"40001": Overloaded, // serialization failure
+	"40P01": Overloaded, // deadlock
+	"55P03": Overloaded, // lock timeout
+	"53200": Overloaded, // out of memory
+	"53300": Overloaded, // too many connections
+	"53400": Overloaded, // a limit of the configuration, as of temporary files
+	"0A000": Overloaded, // a cached plan of before a migration: gone after this error
+	"26000": Overloaded, // a prepared statement that a pooler in between has lost: likewise
+
+	"57014": Timeout, // canceled: by statement_timeout, or because the caller went away
+	"25P04": Timeout, // transaction_timeout
+
+	"25006": Unavailable, // the session is read-only: a standby, or an operator's setting
+	"25P03": Unavailable, // idle in a transaction for too long: the server has ended the session
+	"57P01": Unavailable, // shutting down
+	"57P02": Unavailable, // another session crashed
+	"57P03": Unavailable, // starting up
+	"57P04": Unavailable, // the database was dropped
+	"57P05": Unavailable, // idle for too long: the server has ended the session
+}
+
+// unavailableClasses are the classes of SQLSTATE by which the server says that it cannot
+// do its work now, whatever the request.
+var unavailableClasses = map[string]bool{
+	"08": true, // the connection: also what a pooler in between says of its server
+	"53": true, // resources: a full disk
+	"58": true, // the system below: I/O errors
+}
+
+// isConnectError tells whether no connection came about.
+func isConnectError(err error) bool {
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect)
+}
+
+// isUnavailable tells whether err says that the server cannot serve anybody now: no
+// reason to send the requests of a batch one by one, nor to blame one of them.
+func isUnavailable(err error) bool { return Explain(err).Code == Unavailable }
+
+// isReadOnlySession tells whether err is the refusal of a write by a session that is
+// read-only. The session may stay so when the server takes writes again.
+func isReadOnlySession(err *pgconn.PgError) bool { return err.Code == "25006" }
 
 // concealed keeps of a server's error what can be logged: Detail, Hint and Where
 // may hold the values of a row.
@@ -144,8 +211,7 @@ func violates(err error, constraint string) bool {
 }
 
 func unreachable(err error) bool {
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+	return isConnectError(err) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) // broke in the middle of an answer
 }

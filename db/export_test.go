@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // What the tests, which are in package db_test because dbtest imports this one,
@@ -10,13 +12,39 @@ import (
 // StoreOver is a store whose statements go to q: a store's, a connection or a
 // transaction. rewrite may change them on the way.
 func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
-	viewing := func(v Viewer) DBTX {
-		if p, ok := q.(pooled); ok {
-			return rewrite(p.as(v))
-		}
-		return rewrite(viewing{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }, v})
+	return StoreConfirming(q, rewrite, func(sql string) string { return sql })
+}
+
+// StoreConfirming is one that may change the statements, too, that go with others in one
+// round trip.
+func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Store {
+	over, ok := q.(confirming)
+	if !ok { // a connection, or a transaction
+		over = confirming{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }}
 	}
-	return newStore(rewrite(q), viewing, true)
+	over.take = over.take.rewriting(text)
+	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
+	return newStore(rewrite(over), viewing, true)
+}
+
+func (take taker) rewriting(text func(string) string) taker {
+	return func(ctx context.Context) (batches, func(), error) {
+		conn, release, err := take(ctx)
+		return rewritten{conn, text}, release, err
+	}
+}
+
+// rewritten changes the statements of a batch.
+type rewritten struct {
+	batches
+	text func(string) string
+}
+
+func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		q.SQL = r.text(q.SQL)
+	}
+	return r.batches.SendBatch(ctx, b)
 }
 
 // CombiningOver is one whose concurrent requests share statements.

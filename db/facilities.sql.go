@@ -12,6 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const confirmFacility = `-- name: ConfirmFacility :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM facility_viewers AS v
+    WHERE v.tenant_id = $1 AND v.facility_id = $2 AND v.user_id = $3)
+`
+
+type ConfirmFacilityParams struct {
+	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
+	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+// Refuses the transaction whose viewer by now does not see the facility: taken out of the
+// group while it went on.
+func (q *Queries) ConfirmFacility(ctx context.Context, arg ConfirmFacilityParams) error {
+	_, err := q.db.Exec(ctx, confirmFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
+	return err
+}
+
 const createFacility = `-- name: CreateFacility :one
 INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -111,7 +131,8 @@ WHERE f.tenant_id = $1
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $4::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $4::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, $4))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $5)
@@ -157,7 +178,8 @@ WHERE f.tenant_id = $1
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $3::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = $3::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, $3))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $4)

@@ -90,6 +90,44 @@ func (q *Queries) GetJobTable(ctx context.Context) (GetJobTableRow, error) {
 	return i, err
 }
 
+const listPausedQueues = `-- name: ListPausedQueues :many
+SELECT
+    q.name, q.paused_at::timestamptz AS paused_at,
+    (SELECT count(*) FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available') AS waiting
+FROM river_queue AS q
+WHERE q.paused_at IS NOT NULL
+ORDER BY q.name
+LIMIT 100
+`
+
+type ListPausedQueuesRow struct {
+	Name     string    `json:"name"`
+	PausedAt time.Time `json:"paused_at"`
+	Waiting  int64     `json:"waiting"`
+}
+
+// The queues that somebody paused, in River's own table, with what waits in each. Nothing
+// of a paused queue is worked, by any process.
+func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, error) {
+	rows, err := q.db.Query(ctx, listPausedQueues)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPausedQueuesRow{}
+	for rows.Next() {
+		var i ListPausedQueuesRow
+		if err := rows.Scan(&i.Name, &i.PausedAt, &i.Waiting); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTroubledJobs = `-- name: ListTroubledJobs :many
 SELECT
     id, kind, state::text AS state, args, attempt, max_attempts, created_at, scheduled_at,

@@ -51,15 +51,9 @@ FROM messages AS m
 JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
 WHERE m.tenant_id = $3
     AND m.pickup_id = $4
-    AND CASE $1::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = $5::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2)
-    END
+    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $5::uuid) OR $1::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2))
     AND (m.created_at, m.id) < ($6::timestamptz, $7::uuid)
 ORDER BY m.created_at DESC, m.id DESC
 LIMIT $8::int
@@ -125,6 +119,93 @@ func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]L
 		return nil, err
 	}
 	return items, nil
+}
+
+const listRefusedMessages = `-- name: ListRefusedMessages :many
+SELECT m.id, coalesce(m.reason, '')::text AS reason, m.created_at
+FROM messages AS m
+WHERE m.tenant_id = $1
+    AND m.status = 'FAILED'
+    AND m.reason <> 'no_number'
+    AND (m.created_at, m.id) > ($2::timestamptz, $3::uuid)
+    AND starts_with(m.reason, $4::text)
+ORDER BY m.created_at, m.id
+LIMIT $5::int
+`
+
+type ListRefusedMessagesParams struct {
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	AfterCreatedAt time.Time `json:"after_created_at"`
+	AfterID        uuid.UUID `format:"uuid" json:"after_id"`
+	Reason         string    `json:"reason"`
+	MaxRows        int32     `json:"max_rows"`
+}
+
+type ListRefusedMessagesRow struct {
+	ID        uuid.UUID `format:"uuid" json:"id"`
+	Reason    string    `json:"reason"`
+	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
+}
+
+// A tenant's texts that the gateway refused for good, in the order in which they were
+// owed: for an operator, who may send them again. Neither the number nor the wording.
+// Those that never had a number were refused by nobody, and are not among them.
+func (q *Queries) ListRefusedMessages(ctx context.Context, arg ListRefusedMessagesParams) ([]ListRefusedMessagesRow, error) {
+	rows, err := q.db.Query(ctx, listRefusedMessages,
+		arg.TenantID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.Reason,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRefusedMessagesRow{}
+	for rows.Next() {
+		var i ListRefusedMessagesRow
+		if err := rows.Scan(&i.ID, &i.Reason, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const requeueMessage = `-- name: RequeueMessage :execrows
+WITH requeued AS (
+    UPDATE messages
+    SET status = 'QUEUED', reason = NULL
+    WHERE tenant_id = $1::uuid
+        AND id = $2::uuid
+        AND status = 'FAILED'
+        AND reason IS DISTINCT FROM 'no_number'
+    RETURNING tenant_id, id
+)
+INSERT INTO river_job (kind, queue, args)
+SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', r.tenant_id, 'message_id', r.id)
+FROM requeued AS r
+`
+
+type RequeueMessageParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"tenant_id"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
+// Has a refused text sent again, by a new job: the old one is gone within minutes. A text
+// without a number stays as it is: whoever gets one later is told what comes later.
+// Closes: two operators who send a text again enqueue two jobs
+// Closes: a text that is being sent is sent again
+func (q *Queries) RequeueMessage(ctx context.Context, arg RequeueMessageParams) (int64, error) {
+	result, err := q.db.Exec(ctx, requeueMessage, arg.TenantID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const settleMessage = `-- name: SettleMessage :execrows

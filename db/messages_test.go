@@ -58,8 +58,50 @@ var messageRaces = func() (all []check) {
 				return fmt.Errorf("the text is %s", m.Status)
 			}
 			return refused(err, db.NotFound)
+		}},
+		check{"RequeueMessage", "two operators who send a text again enqueue two jobs", func(ctx context.Context, w *world) error {
+			one, other := w.refusedText(ctx), w.refusedText(ctx)
+			return first(
+				w.loses(ctx, db.NotFound, w.requeuing(ctx, one), w.requeuing(ctx, one)),
+				oneWins(together(manyCallers, func(int) error { return w.requeuing(ctx, other)(w.Store) }), db.NotFound),
+				w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1))
+		}},
+		check{"RequeueMessage", "a text that is being sent is sent again", func(ctx context.Context, w *world) error {
+			queued, sent := w.queued(ctx), w.queued(ctx)
+			w.must(settle(ctx, w.as, w.tenant, sent, ""))
+			return first(
+				refused(w.requeuing(ctx, queued)(w.Store), db.NotFound), w.expectJobs(ctx, queued, 1),
+				refused(w.requeuing(ctx, sent)(w.Store), db.NotFound), w.expectJobs(ctx, sent, 1))
 		}})
 }()
+
+// refusedText makes a text that the gateway refused, whose job is gone as it is minutes later.
+func (w *world) refusedText(ctx context.Context) uuid.UUID {
+	id := w.queued(ctx)
+	w.must(settle(ctx, w.as, w.tenant, id, "refused_410"))
+	w.set(ctx, "DELETE FROM river_job WHERE args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)", id)
+	return id
+}
+
+// requeuing sends a refused text again.
+func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
+	return func(s *db.Store) error {
+		n, err := s.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: w.tenant, ID: id})
+		if err == nil && n != 1 {
+			err = &db.Error{Code: db.NotFound}
+		}
+		return err
+	}
+}
+
+func (w *world) expectJobs(ctx context.Context, message uuid.UUID, want int) error {
+	got := scan[int](ctx, w.owner, `SELECT count(*) FROM river_job
+		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)`, w.tenant, message)
+	if got != want {
+		return fmt.Errorf("%d jobs send the text, want %d", got, want)
+	}
+	return nil
+}
 
 var messageRules = func() (all []check) {
 	for _, t := range texting {
@@ -97,6 +139,11 @@ var messageRules = func() (all []check) {
 				return first(err, w.expectText(ctx, id, t.name, t.text, "+14155550201"))
 			}})
 	}
+	all = append(all, check{"RequeueMessage", "a text that never had a number is sent again", func(ctx context.Context, w *world) error {
+		w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
+		id := w.queued(ctx)
+		return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
+	}})
 	return append(all, check{"SubmitPickups", "a pickup is dispatched where its switch is off, or not where it is on",
 		func(ctx context.Context, w *world) error {
 			manual := w.submittedBy(ctx, w.Store)
@@ -311,7 +358,7 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	colleague := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleStaff}
+	colleague := db.SystemViewer(w.tenant, newID(), db.UserRoleStaff)
 	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, 'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
 	w.set(ctx, "INSERT INTO group_members SELECT $1, id, $2 FROM groups WHERE tenant_id = $1", colleague.UserID)
 	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)

@@ -454,6 +454,7 @@ type Driver struct {
 	Version         int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
 	RequestDigest   []byte     `json:"-"`
 	CreatedAt       time.Time  `doc:"When it was created" json:"created_at"`
+	UserSince       time.Time  `json:"-"`
 }
 
 type Facility struct {
@@ -570,29 +571,29 @@ type PhoneNumber struct {
 
 type Pickup struct {
 	TenantID        uuid.UUID     `format:"uuid" json:"-"`
-	ID              uuid.UUID     `format:"uuid" json:"id"`
-	Status          PickupStatus  `json:"status"`
+	ID              uuid.UUID     `format:"uuid" json:"-"`
+	Status          PickupStatus  `json:"-"`
 	PreviousStatus  *PickupStatus `json:"-"`
-	FacilityID      uuid.UUID     `format:"uuid" json:"facility_id"`
-	AccountID       uuid.UUID     `format:"uuid" json:"account_id"`
-	RequestedBy     uuid.UUID     `doc:"The user who created it" format:"uuid" json:"requested_by"`
-	DriverID        *uuid.UUID    `doc:"Set in ASSIGNED to DELIVERED, and in no other status" format:"uuid" json:"driver_id" nullable:"true"`
-	PriceCents      int64         `doc:"What submit charges" json:"price_cents" minimum:"0"`
-	ChargedCents    int64         `doc:"What is charged now" json:"charged_cents" minimum:"0"`
-	RefundedCents   int64         `doc:"What cancel gave back" json:"refunded_cents" minimum:"0"`
-	PickupAddress   string        `json:"pickup_address"`
-	PickupLatitude  *float64      `doc:"Without a point, the facility's is used" json:"pickup_latitude"`
-	PickupLongitude *float64      `json:"pickup_longitude"`
-	DropoffAddress  string        `json:"dropoff_address"`
-	WindowStart     *time.Time    `json:"window_start" nullable:"true"`
-	WindowEnd       *time.Time    `json:"window_end" nullable:"true"`
-	Note            *string       `json:"note"`
-	CancelReason    *string       `json:"cancel_reason"`
-	Version         int64         `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	FacilityID      uuid.UUID     `format:"uuid" json:"-"`
+	AccountID       uuid.UUID     `format:"uuid" json:"-"`
+	RequestedBy     uuid.UUID     `format:"uuid" json:"-"`
+	DriverID        *uuid.UUID    `format:"uuid" json:"-" nullable:"true"`
+	PriceCents      int64         `json:"-"`
+	ChargedCents    int64         `json:"-"`
+	RefundedCents   int64         `json:"-"`
+	PickupAddress   string        `json:"-"`
+	PickupLatitude  *float64      `json:"-"`
+	PickupLongitude *float64      `json:"-"`
+	DropoffAddress  string        `json:"-"`
+	WindowStart     *time.Time    `json:"-" nullable:"true"`
+	WindowEnd       *time.Time    `json:"-" nullable:"true"`
+	Note            *string       `json:"-"`
+	CancelReason    *string       `json:"-"`
+	Version         int64         `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
 	RequestDigest   []byte        `json:"-"`
-	CreatedAt       time.Time     `doc:"When it was created" json:"created_at"`
-	UpdatedAt       time.Time     `doc:"When it last changed" json:"updated_at"`
-	PatientID       *uuid.UUID    `doc:"Whom it is for; get-pickup-patient tells more to who may know" format:"uuid" json:"patient_id" nullable:"true"`
+	CreatedAt       time.Time     `doc:"When it was created" json:"-"`
+	UpdatedAt       time.Time     `json:"-"`
+	PatientID       *uuid.UUID    `format:"uuid" json:"-" nullable:"true"`
 }
 
 type PickupEvent struct {
@@ -608,8 +609,9 @@ type PickupEvent struct {
 	IdempotencyKey *string        `json:"-"`
 	RequestDigest  []byte         `json:"-"`
 	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
-	Xid            uint64         `json:"-"`
-	Seq            int64          `json:"-"`
+	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
+	Xid uint64 `json:"-"`
+	Seq int64  `json:"-"`
 }
 
 type Tenant struct {

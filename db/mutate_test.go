@@ -116,8 +116,8 @@ func (p part) instead(sql string) string {
 }
 
 // keys match which rows are meant, not whether they may be written.
-var keys = regexp.MustCompile(`^(\w+\.)?(tenant_id|id|\w+_id|token_hash|name|idempotency_key) = [\w.$:]+$|` +
-	`^true$|^lower\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
+var keys = regexp.MustCompile(`^(\w+\.)?(tenant_id|id|\w+_id|token_hash|name|idempotency_key|key) = [\w.$:]+$|` +
+	`^true$|^fold_case\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
 
 func guards(sql string) (parts []part) {
 	tokens := tokenize(sql)

@@ -13,16 +13,20 @@ import (
 // of a patient whom v does not see: of them, nothing else is told.
 func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientParams) (_ Patient, replayed bool, err error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
-	q := s.As(v)
+	q, err := s.writing(v, p.ID)
+	if err != nil {
+		return Patient{}, false, err
+	}
 	for range attempts {
 		made, err := q.CreatePatient(ctx, p)
 		if err == nil {
 			return made.Patient, false, nil
 		}
-		if !errors.Is(err, pgx.ErrNoRows) && !violates(err, "patients_external_id_key") && !violates(err, "patients_pkey") {
+		none := errors.Is(err, pgx.ErrNoRows) || notSeen(err)
+		if !none && !violates(err, "patients_external_id_key") && !violates(err, "patients_pkey") {
 			return Patient{}, false, Explain(err)
 		}
-		earlier, again := q.GetPatient(ctx, GetPatientParams{
+		earlier, again := s.As(v).GetPatient(ctx, GetPatientParams{
 			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest, Operation: "create-patient",
 		})
 		if again == nil {
@@ -31,7 +35,7 @@ func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientP
 		if !errors.Is(again, pgx.ErrNoRows) {
 			return Patient{}, false, Explain(again)
 		}
-		if !errors.Is(err, pgx.ErrNoRows) {
+		if !none {
 			return Patient{}, false, Explain(err)
 		}
 		if err := s.explainCreatePatient(ctx, v, p); !errors.Is(err, errAgain) {
@@ -65,11 +69,15 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 // a facility that v does not see.
 func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
-	edited, err := s.As(v).EditPatient(ctx, p)
+	q, err := s.writing(v, p.ID)
+	if err != nil {
+		return Patient{}, err
+	}
+	edited, err := q.EditPatient(ctx, p)
 	if err == nil {
 		return edited.Patient, nil
 	}
-	if !errors.Is(err, pgx.ErrNoRows) {
+	if !errors.Is(err, pgx.ErrNoRows) && !notSeen(err) {
 		return Patient{}, Explain(err)
 	}
 	now, err := s.As(v).ExplainEditPatient(ctx, ExplainEditPatientParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID})

@@ -11,6 +11,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const confirmPatient = `-- name: ConfirmPatient :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
+    SELECT FROM patient_viewers AS v
+    WHERE v.tenant_id = $1 AND v.patient_id = $2 AND v.user_id = $3)
+`
+
+type ConfirmPatientParams struct {
+	TenantID  uuid.UUID `format:"uuid" json:"-"`
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
+}
+
+// Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
+// its own, does not see: taken out of the group while the write waited.
+func (q *Queries) ConfirmPatient(ctx context.Context, arg ConfirmPatientParams) error {
+	_, err := q.db.Exec(ctx, confirmPatient, arg.TenantID, arg.PatientID, arg.ViewerID)
+	return err
+}
+
 const createPatient = `-- name: CreatePatient :one
 WITH created AS (
     INSERT INTO patients (
@@ -259,7 +279,7 @@ WITH seen AS MATERIALIZED (
         AND k.id = $3
         AND CASE $1::user_role
             WHEN 'hub' THEN false
-            WHEN 'driver' THEN k.driver_id = $4::uuid AND k.status <> 'DELIVERED'
+            WHEN 'driver' THEN role_sees_pickup('driver', k.status, k.driver_id, $4::uuid)
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $5::uuid)
@@ -284,7 +304,7 @@ FROM seen AS s
 type GetPickupPatientParams struct {
 	ViewerRole     UserRole  `json:"viewer_role"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	PickupID       uuid.UUID `format:"uuid" json:"pickup_id"`
+	PickupID       uuid.UUID `format:"uuid" json:"-"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
 	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 }

@@ -7,89 +7,129 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-const findTenantsWithNewEvents = `-- name: FindTenantsWithNewEvents :one
-SELECT
-    pg_snapshot_xmin(pg_current_snapshot())::text AS horizon,
-    ARRAY(
-        SELECT t.tenant_id
-        FROM unnest($1::uuid[], $2::text[]) AS t (tenant_id, since_xid)
-        CROSS JOIN LATERAL (
-            SELECT FROM pickup_events AS e
-            WHERE e.tenant_id = t.tenant_id
-                AND e.xid >= t.since_xid::xid8
-                AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY e.xid, e.seq
-            LIMIT 1
-        ) AS e
-    )::uuid[] AS tenant_ids
+const findNewEvents = `-- name: FindNewEvents :many
+SELECT t.tenant_id::uuid AS tenant_id, e.xid
+FROM unnest($1::uuid[], $2::text[]) AS t (tenant_id, since_xid)
+CROSS JOIN LATERAL (
+    SELECT e.xid
+    FROM pickup_events AS e
+    WHERE e.tenant_id = t.tenant_id AND e.xid >= t.since_xid::xid8
+    ORDER BY e.xid, e.seq
+    LIMIT 1
+) AS e
 `
 
-type FindTenantsWithNewEventsParams struct {
+type FindNewEventsParams struct {
 	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
 	SinceXids []string    `json:"since_xids"`
 }
 
-type FindTenantsWithNewEventsRow struct {
-	Horizon   string      `json:"horizon"`
-	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
+type FindNewEventsRow struct {
+	TenantID uuid.UUID `format:"uuid" json:"tenant_id"`
+	Xid      uint64    `json:"-"`
 }
 
-// Which of some tenants have events that can be told, each since a horizon of its own, and
-// the horizon of now: one look for all open streams. LIMIT and the order keep it a look
-// into the index for each tenant, since mostly there is nothing to find.
-func (q *Queries) FindTenantsWithNewEvents(ctx context.Context, arg FindTenantsWithNewEventsParams) (FindTenantsWithNewEventsRow, error) {
-	row := q.db.QueryRow(ctx, findTenantsWithNewEvents, arg.TenantIds, arg.SinceXids)
-	var i FindTenantsWithNewEventsRow
-	err := row.Scan(&i.Horizon, &i.TenantIds)
-	return i, err
+// The first event of each of some tenants, where there is one since a place of its own: one
+// look for all open streams. LIMIT and the order keep it a look into the index for each
+// tenant, since mostly there is nothing to find.
+func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([]FindNewEventsRow, error) {
+	rows, err := q.db.Query(ctx, findNewEvents, arg.TenantIds, arg.SinceXids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindNewEventsRow{}
+	for rows.Next() {
+		var i FindNewEventsRow
+		if err := rows.Scan(&i.TenantID, &i.Xid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const getMovedPickup = `-- name: GetMovedPickup :one
-SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+SELECT
+    p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
+    coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+        OR $1 = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false)::boolean AS seen,
+    e.after AS event_after,
+    e.version AS event_version,
+    e.created_at AS event_created_at
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = $1 AND e.id = $2
+WHERE e.tenant_id = $4
+    AND e.id = $5
+    AND e.actor_id = $3::uuid
 `
 
 type GetMovedPickupParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	EventID  uuid.UUID `format:"uuid" json:"event_id"`
+	ViewerRole     UserRole  `json:"viewer_role"`
+	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	EventID        uuid.UUID `format:"uuid" json:"event_id"`
 }
 
-// What an event did: the pickup that it moved, as it is now. Whoever knows the event's
-// id made it, or tried to: they learn whether they did.
-func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (Pickup, error) {
-	row := q.db.QueryRow(ctx, getMovedPickup, arg.TenantID, arg.EventID)
-	var i Pickup
+type GetMovedPickupRow struct {
+	Pickup         Pickup       `json:"pickup"`
+	Seen           bool         `json:"seen"`
+	EventAfter     PickupStatus `doc:"The status after" json:"event_after"`
+	EventVersion   int64        `doc:"The pickup's version after the transition" example:"1" json:"event_version"`
+	EventCreatedAt time.Time    `doc:"When it was created" json:"event_created_at"`
+}
+
+// What an event did: the pickup that it moved, as it is now, and whether its maker still
+// sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
+func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (GetMovedPickupRow, error) {
+	row := q.db.QueryRow(ctx, getMovedPickup,
+		arg.ViewerRole,
+		arg.ViewerDriverID,
+		arg.ViewerID,
+		arg.TenantID,
+		arg.EventID,
+	)
+	var i GetMovedPickupRow
 	err := row.Scan(
-		&i.TenantID,
-		&i.ID,
-		&i.Status,
-		&i.PreviousStatus,
-		&i.FacilityID,
-		&i.AccountID,
-		&i.RequestedBy,
-		&i.DriverID,
-		&i.PriceCents,
-		&i.ChargedCents,
-		&i.RefundedCents,
-		&i.PickupAddress,
-		&i.PickupLatitude,
-		&i.PickupLongitude,
-		&i.DropoffAddress,
-		&i.WindowStart,
-		&i.WindowEnd,
-		&i.Note,
-		&i.CancelReason,
-		&i.Version,
-		&i.RequestDigest,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.PatientID,
+		&i.Pickup.TenantID,
+		&i.Pickup.ID,
+		&i.Pickup.Status,
+		&i.Pickup.PreviousStatus,
+		&i.Pickup.FacilityID,
+		&i.Pickup.AccountID,
+		&i.Pickup.RequestedBy,
+		&i.Pickup.DriverID,
+		&i.Pickup.PriceCents,
+		&i.Pickup.ChargedCents,
+		&i.Pickup.RefundedCents,
+		&i.Pickup.PickupAddress,
+		&i.Pickup.PickupLatitude,
+		&i.Pickup.PickupLongitude,
+		&i.Pickup.DropoffAddress,
+		&i.Pickup.WindowStart,
+		&i.Pickup.WindowEnd,
+		&i.Pickup.Note,
+		&i.Pickup.CancelReason,
+		&i.Pickup.Version,
+		&i.Pickup.RequestDigest,
+		&i.Pickup.CreatedAt,
+		&i.Pickup.UpdatedAt,
+		&i.Pickup.PatientID,
+		&i.Seen,
+		&i.EventAfter,
+		&i.EventVersion,
+		&i.EventCreatedAt,
 	)
 	return i, err
 }
@@ -126,17 +166,63 @@ func (q *Queries) GetPickupEvent(ctx context.Context, arg GetPickupEventParams) 
 }
 
 const getStreamHorizon = `-- name: GetStreamHorizon :one
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid
+WITH locks AS MATERIALIZED (
+    SELECT l.virtualtransaction, l.transactionid, l.relation
+    FROM pg_locks AS l
+    WHERE (l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock')
+        OR (l.locktype = 'relation'
+            AND l.mode = 'RowExclusiveLock'
+            AND l.relation = 'pickup_events'::regclass
+            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+), writers AS (
+    SELECT l.virtualtransaction, count(l.transactionid) > 0 AS has_xid
+    FROM locks AS l
+    GROUP BY l.virtualtransaction
+    HAVING count(l.relation) > 0
+), running AS (
+    SELECT x.xid, l.virtualtransaction
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+    LEFT JOIN locks AS l ON l.transactionid = x.xid::xid
+)
+SELECT
+    least(
+        pg_snapshot_xmax(pg_current_snapshot()),
+        (
+            SELECT r.xid
+            FROM running AS r
+            WHERE r.virtualtransaction IN (SELECT w.virtualtransaction FROM writers AS w)
+                OR (r.virtualtransaction IS NULL AND EXISTS (SELECT FROM writers AS w WHERE NOT w.has_xid))
+            ORDER BY r.xid
+            LIMIT 1
+        )
+    )::text AS xid,
+    pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid
 `
 
-// How far the stream can be told: every transaction below this id has ended. What is
-// younger may still get a predecessor, since neither a transaction's id nor a number
-// says when it commits.
-func (q *Queries) GetStreamHorizon(ctx context.Context) (string, error) {
+type GetStreamHorizonRow struct {
+	Xid       string `json:"xid"`
+	NewestXid string `json:"newest_xid"`
+}
+
+// How far the stream can be told: whoever wrote an event below this place has ended. What is
+// above may still get a predecessor, since neither a transaction's id nor a number says when
+// it commits. Newest is how far it could be told if nobody were writing.
+//
+// Whoever writes events locks their table, ROW EXCLUSIVE, before its transaction has an id
+// (the place of one that does not is mended by the column's default). The statement's snapshot
+// comes first: every id below its xmax was given out by then, and the writer among them that
+// has not ended still shows its lock in pg_locks, which is read now, as it is, by one call.
+// A writer whose id pg_locks does not show may have got it a moment ago, ahead of the lock on
+// the id: any running one that nobody shows can be its. Other transactions do not matter,
+// however long they take, nor do locks of VACUUM, pg_dump or an index that is being made.
+//
+// Read the events by another statement, after this one: its snapshot has those of all writers
+// that had ended here.
+func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, error) {
 	row := q.db.QueryRow(ctx, getStreamHorizon)
-	var xid string
-	err := row.Scan(&xid)
-	return xid, err
+	var i GetStreamHorizonRow
+	err := row.Scan(&i.Xid, &i.NewestXid)
+	return i, err
 }
 
 const listPickupEvents = `-- name: ListPickupEvents :many
@@ -146,15 +232,13 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND CASE $4::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = $5::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6)
-    END
+    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid) OR $4::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
+    AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
+    AND ($4 <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = $1 AND d.id = $5 AND d.user_id = $6))
 ORDER BY e.version
 LIMIT $7::int
 `
@@ -169,7 +253,8 @@ type ListPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
-// A pickup's events, for who may see the pickup.
+// A pickup's events, for who may see the pickup: those that their role is told of, and a
+// driver's login those since it was linked to them.
 func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, listPickupEvents,
 		arg.TenantID,
@@ -213,6 +298,20 @@ func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsPara
 	return items, nil
 }
 
+const moveStreamHorizon = `-- name: MoveStreamHorizon :one
+SELECT pg_current_xact_id()::text AS xid
+`
+
+// Moves the horizon on by a transaction that does nothing. An event whose place its column's
+// default mended may stand where the horizon comes only when another transaction ends: where
+// nobody writes, that is this one.
+func (q *Queries) MoveStreamHorizon(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, moveStreamHorizon)
+	var xid string
+	err := row.Scan(&xid)
+	return xid, err
+}
+
 const streamPickupEvents = `-- name: StreamPickupEvents :many
 SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
 FROM pickup_events AS e
@@ -220,15 +319,12 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
     AND e.xid < ($4::text)::xid8
-    AND CASE $5::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN e.after BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN e.driver_id = $6::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7)
-    END
+    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid) OR $5 = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7))
+    AND ($5 <> 'driver' OR e.created_at >= (
+        SELECT d.user_since FROM drivers AS d
+        WHERE d.tenant_id = $1 AND d.id = $6 AND d.user_id = $7))
 ORDER BY e.xid, e.seq
 LIMIT $8::int
 `
@@ -245,8 +341,9 @@ type StreamPickupEventsParams struct {
 }
 
 // What happened after one place in the stream and before a horizon, for one viewer.
-// A driver is told of what is given to them and what is taken away. What an admin, a
-// dispatcher or a hub is told goes by their role alone: their streams read together.
+// A driver is told of what is given to them and what is taken away, since this login is
+// theirs. What an admin, a dispatcher or a hub is told goes by their role alone: their
+// streams read together.
 func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
 		arg.TenantID,

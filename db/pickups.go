@@ -112,6 +112,12 @@ type batch struct {
 	viewer Viewer
 }
 
+func (b batch) by() Viewer { return b.viewer }
+
+// pickupIDs are none: nobody holds for long what a create waits for, so that its
+// statement, which comes after the body, looks at the groups as they are.
+func (b batch) pickupIDs() []uuid.UUID { return nil }
+
 // create makes the batch: fewer rows than drafts, if it did not make all. A single
 // draft shares its statement, unless it names a patient.
 func (s *Store) create(ctx context.Context, b batch) ([]Pickup, error) {
@@ -146,7 +152,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []batch) ([][]Pickup, erro
 			p.RequestDigests = append(p.RequestDigests, d.Digest)
 		}
 	}
-	rows, err := s.CreatePickups(ctx, p)
+	rows, err := s.CreatePickups(confirmedBy(ctx, asks), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
 		i := place[key{r.TenantID, r.ID}]
@@ -180,6 +186,22 @@ func (s *Store) GetOne(ctx context.Context, v Viewer, id uuid.UUID) (Pickup, err
 	return p.row.Pickup, nil
 }
 
+// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. NotFound, where
+// no row was such that v may edit it: a fresh read tells why.
+func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
+	if err := v.mayWrite(); err != nil {
+		return Pickup{}, err
+	}
+	p.TenantID, p.ViewerID = v.TenantID, v.UserID
+	c := confirmationOf(v)
+	c.addPickups(v, p.ID)
+	row, err := s.EditPickup(withConfirmation(ctx, c), p)
+	if err != nil {
+		return Pickup{}, Explain(err)
+	}
+	return row, nil
+}
+
 // getDrafts gives the pickups of the drafts, in their order.
 func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pickup, error) {
 	rows, err := s.flushSeen(ctx, each(drafts, func(d Draft) seen { return seen{d.ID, v} }))
@@ -197,7 +219,7 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	rows, err := s.GetPickups(ctx, GetPickupsParams{
+	rows, err := s.GetPickups(unconfirmed(ctx), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),

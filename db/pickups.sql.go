@@ -33,21 +33,15 @@ WITH asked AS (
 ), locked AS MATERIALIZED (
     SELECT
         p.tenant_id, p.id, a.driver_id, t.after, t.text,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.message_id
+        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'assign' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND CASE a.viewer_role
-            WHEN 'admin' THEN true
-            WHEN 'dispatcher' THEN true
-            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
-            ELSE EXISTS (
-                SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
-        END
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
         -- Known to be a repeat: leave it out early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
@@ -55,7 +49,7 @@ WITH asked AS (
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
 ), free AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.driver_id, l.after, l.text, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id
+    SELECT l.tenant_id, l.id, l.driver_id, l.after, l.text, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE s.pickup_id IS NULL
@@ -74,7 +68,8 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
-        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text
+        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text,
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
@@ -118,9 +113,11 @@ WITH asked AS (
 )
 SELECT
     pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
 FROM moved AS pickups
+JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
 `
 
 type AssignPickupsParams struct {
@@ -139,6 +136,7 @@ type AssignPickupsParams struct {
 
 type AssignPickupsRow struct {
 	Pickup        Pickup `json:"pickup"`
+	Seen          bool   `json:"seen"`
 	TextsOwed     int32  `json:"texts_owed"`
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
@@ -196,6 +194,7 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
 		); err != nil {
@@ -207,6 +206,42 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 		return nil, err
 	}
 	return items, nil
+}
+
+const confirmPickups = `-- name: ConfirmPickups :exec
+SELECT refuse_authority('WB003')
+FROM (
+    SELECT DISTINCT a.tenant_id, a.viewer_id, p.facility_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
+    CROSS JOIN LATERAL (
+        SELECT w.facility_id
+        FROM pickups AS w
+        WHERE w.tenant_id = a.tenant_id AND w.id = a.id AND w.xmin = pg_current_xact_id_if_assigned()::xid
+        LIMIT 1
+    ) AS p
+) AS wrote
+LEFT JOIN LATERAL (
+    SELECT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = wrote.tenant_id AND v.facility_id = wrote.facility_id AND v.user_id = wrote.viewer_id
+    LIMIT 1
+) AS seen ON true
+WHERE seen.facility_id IS NULL
+`
+
+type ConfirmPickupsParams struct {
+	TenantIds []uuid.UUID `format:"uuid" json:"tenant_ids"`
+	Ids       []uuid.UUID `format:"uuid" json:"ids"`
+	ViewerIds []uuid.UUID `format:"uuid" json:"viewer_ids"`
+}
+
+// Refuses the transaction that wrote pickups for staff who by now, with a snapshot of its
+// own, do not see their facility: taken out of the group while the write waited. What the
+// transaction did not write is nobody's concern here: it is explained like a loss. LIMIT 1
+// has each looked up by its key, whatever the planner makes of the tables.
+func (q *Queries) ConfirmPickups(ctx context.Context, arg ConfirmPickupsParams) error {
+	_, err := q.db.Exec(ctx, confirmPickups, arg.TenantIds, arg.Ids, arg.ViewerIds)
+	return err
 }
 
 const createPickups = `-- name: CreatePickups :many
@@ -406,7 +441,8 @@ WITH locked AS MATERIALIZED (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by,
-        $6::uuid AS event_id, $7::uuid AS message_id, l.text
+        $6::uuid AS event_id, $7::uuid AS message_id, l.text,
+        coalesce(role_sees_pickup($1::user_role, m.status, m.driver_id, NULL), false) AS seen
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), taken AS (
@@ -450,15 +486,17 @@ WITH locked AS MATERIALIZED (
 )
 SELECT
     pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
 FROM moved AS pickups
+JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
 `
 
 type DispatchPickupParams struct {
 	ViewerRole     UserRole  `json:"viewer_role"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
-	ID             uuid.UUID `format:"uuid" json:"id"`
+	ID             uuid.UUID `format:"uuid" json:"-"`
 	Version        int64     `json:"version"`
 	IdempotencyKey string    `json:"idempotency_key"`
 	EventID        uuid.UUID `format:"uuid" json:"event_id"`
@@ -469,6 +507,7 @@ type DispatchPickupParams struct {
 
 type DispatchPickupRow struct {
 	Pickup        Pickup `json:"pickup"`
+	Seen          bool   `json:"seen"`
 	TextsOwed     int32  `json:"texts_owed"`
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
@@ -527,6 +566,7 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
 		); err != nil {
@@ -573,26 +613,26 @@ RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.accou
 `
 
 type EditPickupParams struct {
-	FacilityID         *uuid.UUID `format:"uuid" json:"facility_id" nullable:"true"`
-	AccountID          *uuid.UUID `format:"uuid" json:"account_id" nullable:"true"`
+	FacilityID         *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
+	AccountID          *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
 	SetPatientID       bool       `json:"set_patient_id"`
-	PatientID          *uuid.UUID `doc:"Whom it is for; get-pickup-patient tells more to who may know" format:"uuid" json:"patient_id" nullable:"true"`
-	PriceCents         *int64     `doc:"What submit charges" json:"price_cents" minimum:"0"`
-	PickupAddress      *string    `json:"pickup_address"`
+	PatientID          *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
+	PriceCents         *int64     `json:"-"`
+	PickupAddress      *string    `json:"-"`
 	SetPickupLatitude  bool       `json:"set_pickup_latitude"`
-	PickupLatitude     *float64   `doc:"Without a point, the facility's is used" json:"pickup_latitude"`
+	PickupLatitude     *float64   `json:"-"`
 	SetPickupLongitude bool       `json:"set_pickup_longitude"`
-	PickupLongitude    *float64   `json:"pickup_longitude"`
-	DropoffAddress     *string    `json:"dropoff_address"`
+	PickupLongitude    *float64   `json:"-"`
+	DropoffAddress     *string    `json:"-"`
 	SetWindowStart     bool       `json:"set_window_start"`
 	WindowStart        *time.Time `json:"window_start" nullable:"true"`
 	SetWindowEnd       bool       `json:"set_window_end"`
 	WindowEnd          *time.Time `json:"window_end" nullable:"true"`
 	SetNote            bool       `json:"set_note"`
-	Note               *string    `json:"note"`
+	Note               *string    `json:"-"`
 	TenantID           uuid.UUID  `format:"uuid" json:"-"`
-	ID                 uuid.UUID  `format:"uuid" json:"id"`
-	Version            int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	ID                 uuid.UUID  `format:"uuid" json:"-"`
+	Version            int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
 	ViewerID           uuid.UUID  `format:"uuid" json:"viewer_id"`
 }
 
@@ -755,6 +795,11 @@ func (q *Queries) ExplainDriver(ctx context.Context, arg ExplainDriverParams) (b
 const explainTransition = `-- name: ExplainTransition :one
 SELECT
     p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id,
+    coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
+        OR v.user_id IS NOT NULL, false)::boolean AS seen,
+    coalesce(e.after, p.status) AS event_after,
+    coalesce(e.version, p.version)::bigint AS event_version,
+    coalesce(e.created_at, p.updated_at)::timestamptz AS event_created_at,
     ($1 = ANY (t.roles))::boolean AS role_may,
     (p.status = ANY (t.before))::boolean AS legal_now,
     (c.balance_cents >= p.price_cents)::boolean AS affordable_now,
@@ -765,59 +810,64 @@ SELECT
         ORDER BY n.transition
     )::text[] AS allowed,
     (e.id IS NOT NULL)::boolean AS key_used,
-    coalesce(e.transition = t.transition AND e.request_digest = $2::bytea, false)::boolean AS same_request
+    coalesce(e.transition = t.transition AND e.request_digest = $3::bytea, false)::boolean AS same_request
 FROM pickups AS p
 JOIN accounts AS c ON c.tenant_id = p.tenant_id AND c.id = p.account_id
-JOIN pickup_transitions AS t ON t.transition = $3::transition_name
+JOIN pickup_transitions AS t ON t.transition = $4::transition_name
 LEFT JOIN pickup_events AS e
-    ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $4::text
-WHERE p.tenant_id = $5
-    AND p.id = $6
-    AND CASE $1::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = $7::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $8)
-    END
+    ON e.tenant_id = p.tenant_id AND e.pickup_id = p.id AND e.idempotency_key = $5::text
+LEFT JOIN LATERAL (
+    SELECT w.user_id
+    FROM facility_viewers AS w
+    WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = $6::uuid
+    LIMIT 1
+) AS v ON true
+WHERE p.tenant_id = $7
+    AND p.id = $8
+    AND (role_sees_pickup($1, p.status, p.driver_id, $2) OR v.user_id IS NOT NULL
+        OR e.actor_id = $6 AND e.transition = t.transition AND e.request_digest = $3)
 `
 
 type ExplainTransitionParams struct {
 	ViewerRole     UserRole       `json:"viewer_role"`
+	ViewerDriverID uuid.UUID      `format:"uuid" json:"viewer_driver_id"`
 	RequestDigest  []byte         `json:"request_digest"`
 	Transition     TransitionName `json:"transition"`
 	IdempotencyKey string         `json:"idempotency_key"`
-	TenantID       uuid.UUID      `format:"uuid" json:"-"`
-	ID             uuid.UUID      `format:"uuid" json:"id"`
-	ViewerDriverID uuid.UUID      `format:"uuid" json:"viewer_driver_id"`
 	ViewerID       uuid.UUID      `format:"uuid" json:"viewer_id"`
+	TenantID       uuid.UUID      `format:"uuid" json:"-"`
+	ID             uuid.UUID      `format:"uuid" json:"-"`
 }
 
 type ExplainTransitionRow struct {
-	Pickup        Pickup   `json:"pickup"`
-	RoleMay       bool     `json:"role_may"`
-	LegalNow      bool     `json:"legal_now"`
-	AffordableNow bool     `json:"affordable_now"`
-	Allowed       []string `json:"allowed"`
-	KeyUsed       bool     `json:"key_used"`
-	SameRequest   bool     `json:"same_request"`
+	Pickup         Pickup       `json:"pickup"`
+	Seen           bool         `json:"seen"`
+	EventAfter     PickupStatus `doc:"The status after" json:"event_after"`
+	EventVersion   int64        `json:"event_version"`
+	EventCreatedAt time.Time    `json:"event_created_at"`
+	RoleMay        bool         `json:"role_may"`
+	LegalNow       bool         `json:"legal_now"`
+	AffordableNow  bool         `json:"affordable_now"`
+	Allowed        []string     `json:"allowed"`
+	KeyUsed        bool         `json:"key_used"`
+	SameRequest    bool         `json:"same_request"`
 }
 
 // Why a transition did not move a pickup, as things stand now: read afresh, after
 // the fact, and they may have moved again. The event is the one that used this
-// Idempotency-Key before. No row: there is no such pickup for this viewer.
+// Idempotency-Key before. No row: there is no such pickup for this viewer, nor an event
+// of theirs by this very request. Where there is such an event alone, since what they did
+// took the pickup from their sight, seen is false: they are told again what the event did.
 func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionParams) (ExplainTransitionRow, error) {
 	row := q.db.QueryRow(ctx, explainTransition,
 		arg.ViewerRole,
+		arg.ViewerDriverID,
 		arg.RequestDigest,
 		arg.Transition,
 		arg.IdempotencyKey,
+		arg.ViewerID,
 		arg.TenantID,
 		arg.ID,
-		arg.ViewerDriverID,
-		arg.ViewerID,
 	)
 	var i ExplainTransitionRow
 	err := row.Scan(
@@ -845,6 +895,10 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 		&i.Pickup.CreatedAt,
 		&i.Pickup.UpdatedAt,
 		&i.Pickup.PatientID,
+		&i.Seen,
+		&i.EventAfter,
+		&i.EventVersion,
+		&i.EventCreatedAt,
 		&i.RoleMay,
 		&i.LegalNow,
 		&i.AffordableNow,
@@ -865,15 +919,9 @@ FROM unnest(
     $5::uuid[]
 ) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, asked)
 JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-WHERE CASE a.viewer_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
-    END
+WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
 `
 
 type GetPickupsParams struct {
@@ -966,15 +1014,9 @@ const listPickups = `-- name: ListPickups :many
 SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 FROM pickups AS p
 WHERE p.tenant_id = $1
-    AND CASE $2::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = $3::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $4)
-    END
+    AND (role_sees_pickup($2::user_role, p.status, p.driver_id, $3::uuid) OR $2::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $4))
     AND ($5::pickup_status IS NULL OR p.status = $5)
     AND ($6::uuid IS NULL OR p.facility_id = $6)
     AND ($7::uuid IS NULL OR p.driver_id = $7)
@@ -1122,21 +1164,15 @@ WITH asked AS (
 ), locked AS MATERIALIZED (
     SELECT
         p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver, t.text,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id, a.reason
+        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id, a.reason
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = a.transition AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND CASE a.viewer_role
-            WHEN 'admin' THEN true
-            WHEN 'dispatcher' THEN true
-            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
-            ELSE EXISTS (
-                SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
-        END
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
         -- Known to be a repeat: leave it out early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
@@ -1168,7 +1204,8 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by,
-        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text
+        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text,
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), freed AS (
@@ -1235,9 +1272,11 @@ WITH asked AS (
 )
 SELECT
     pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
 FROM moved AS pickups
+JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
 `
 
 type MovePickupsParams struct {
@@ -1258,6 +1297,7 @@ type MovePickupsParams struct {
 
 type MovePickupsRow struct {
 	Pickup        Pickup `json:"pickup"`
+	Seen          bool   `json:"seen"`
 	TextsOwed     int32  `json:"texts_owed"`
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
@@ -1322,6 +1362,7 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
 		); err != nil {
@@ -1356,21 +1397,15 @@ WITH asked AS (
 ), locked AS MATERIALIZED (
     SELECT
         p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after, t.text,
-        a.viewer_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id
+        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = 'submit' AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND CASE a.viewer_role
-            WHEN 'admin' THEN true
-            WHEN 'dispatcher' THEN true
-            WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-            WHEN 'driver' THEN p.driver_id = a.viewer_driver_id
-            ELSE EXISTS (
-                SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
-        END
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+            SELECT FROM facility_viewers AS v
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
         -- Known to be a repeat: leave it out early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
@@ -1378,20 +1413,20 @@ WITH asked AS (
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
 ), funded AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.account_id, l.price_cents, l.ord, l.after, l.text, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, c.balance_cents
+    SELECT l.tenant_id, l.id, l.account_id, l.price_cents, l.ord, l.after, l.text, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, c.balance_cents
     FROM locked AS l
     JOIN accounts AS c ON c.tenant_id = l.tenant_id AND c.id = l.account_id
     ORDER BY c.tenant_id, c.id, l.ord
     FOR NO KEY UPDATE OF c
 ), spent AS (
     SELECT
-        f.tenant_id, f.id, f.account_id, f.price_cents, f.ord, f.after, f.text, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.balance_cents,
+        f.tenant_id, f.id, f.account_id, f.price_cents, f.ord, f.after, f.text, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.balance_cents,
         spend_in_order(f.balance_cents, -f.price_cents)
             OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
     FROM funded AS f
 ), paying AS (
     SELECT
-        s.tenant_id, s.id, s.account_id, s.price_cents, s.ord, s.after, s.text, s.viewer_id, s.idempotency_key, s.request_digest, s.event_id, s.entry_id, s.message_id, s.balance_cents, s.balance_after,
+        s.tenant_id, s.id, s.account_id, s.price_cents, s.ord, s.after, s.text, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.idempotency_key, s.request_digest, s.event_id, s.entry_id, s.message_id, s.balance_cents, s.balance_after,
         lag(s.balance_after, 1, s.balance_cents)
             OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
     FROM spent AS s
@@ -1410,7 +1445,8 @@ WITH asked AS (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by,
-        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text
+        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text,
+        coalesce(f.viewer_role = 'staff' OR role_sees_pickup(f.viewer_role, m.status, m.driver_id, f.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN funded AS f ON f.tenant_id = m.tenant_id AND f.id = m.id
 ), entered AS (
@@ -1471,9 +1507,11 @@ WITH asked AS (
 )
 SELECT
     pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
+    s.seen::boolean AS seen,
     (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
     (SELECT count(*) FROM owed)::int AS texts_enqueued
 FROM moved AS pickups
+JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
 `
 
 type SubmitPickupsParams struct {
@@ -1492,6 +1530,7 @@ type SubmitPickupsParams struct {
 
 type SubmitPickupsRow struct {
 	Pickup        Pickup `json:"pickup"`
+	Seen          bool   `json:"seen"`
 	TextsOwed     int32  `json:"texts_owed"`
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
@@ -1551,6 +1590,7 @@ func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([
 			&i.Pickup.CreatedAt,
 			&i.Pickup.UpdatedAt,
 			&i.Pickup.PatientID,
+			&i.Seen,
 			&i.TextsOwed,
 			&i.TextsEnqueued,
 		); err != nil {

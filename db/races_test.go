@@ -25,7 +25,7 @@ type check struct {
 // races holds one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, ledgerEntryRaces, messageRaces,
+		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, ledgerEntryRaces, loginAttemptRaces, messageRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
@@ -33,7 +33,7 @@ func races() []check {
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, driverRules, feedRules, ledgerEntryRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
+		appointmentRules, authorityRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules, patientRules, patientFacilityRules, pickupRules, dispatchRules,
 		sessionRules, userRules)
 }
 

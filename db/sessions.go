@@ -21,6 +21,8 @@ type Viewer struct {
 	DriverID  uuid.UUID // the driver whose login this is, else the nil UUID
 	DigestKey []byte    // keys the digests of this tenant's requests
 	ExpiresAt time.Time
+
+	authority authority // set by Authenticate and SystemViewer alone
 }
 
 // Token is what a client holds of its session: the tenant's id and 256 random bits.
@@ -101,7 +103,9 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 			return Viewer{}, err
 		}
 	}
-	return Viewer{row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt}, nil
+	return Viewer{
+		row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt, authority{ofSession, [sha256.Size]byte(hash)},
+	}, nil
 }
 
 // session asks whose it is.

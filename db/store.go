@@ -40,7 +40,7 @@ type Config struct {
 // lost write means.
 type Store struct {
 	*Queries
-	viewing func(Viewer) DBTX // where the statements of one viewer go
+	viewing func(Viewer, []queued) DBTX // where the statements of one viewer go, with what comes after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
 
@@ -64,8 +64,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
-		return nil
+		registerTimes(conn.TypeMap())
+		return CheckEncoding(conn.PgConn())
 	}
+	dropReadOnlySessions(&config.ConnConfig.Config)
 	// A caller who goes away cancels the query on the server; the connection lives on.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
@@ -76,10 +78,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, withoutPassword(err)
+		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
-	s := newStore(p, p.as, c.OneByOne)
+	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
 	return s, nil
 }
@@ -91,7 +93,7 @@ func SessionSettings(c Config) map[string]string {
 		"default_transaction_isolation": "read committed",
 		"statement_timeout":             milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"lock_timeout":                  milliseconds(cmp.Or(c.LockTimeout, 3*time.Second)),
-		// An open transaction holds back the event stream.
+		// An open transaction that wrote an event holds back the event stream.
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
 		"jit":                                 "off", // for statements of milliseconds, compiling costs more than it saves
@@ -99,7 +101,7 @@ func SessionSettings(c Config) map[string]string {
 }
 
 // newStore is a store whose statements go to q, and those of one viewer elsewhere.
-func newStore(q DBTX, viewing func(Viewer) DBTX, oneByOne bool) *Store {
+func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
 	s := &Store{Queries: New(q), viewing: viewing}
 	s.combined = combine(s, oneByOne)
 	return s
@@ -135,6 +137,15 @@ func (p pooled) conn(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, &Error{Code: Timeout, cause: err}
 	}
 	return conn, err
+}
+
+// take implements taker.
+func (p pooled) take(ctx context.Context) (batches, func(), error) {
+	conn, err := p.conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, conn.Release, nil
 }
 
 func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

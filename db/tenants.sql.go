@@ -66,3 +66,42 @@ func (q *Queries) GetTenantBySlug(ctx context.Context, slug string) (Tenant, err
 	)
 	return i, err
 }
+
+const listTenants = `-- name: ListTenants :many
+SELECT id, slug
+FROM tenants
+WHERE slug > $1
+ORDER BY slug
+LIMIT $2::int
+`
+
+type ListTenantsParams struct {
+	AfterSlug string `json:"after_slug"`
+	MaxRows   int32  `json:"max_rows"`
+}
+
+type ListTenantsRow struct {
+	ID   uuid.UUID `format:"uuid" json:"id"`
+	Slug string    `json:"slug"`
+}
+
+// All tenants, for an operator's command.
+func (q *Queries) ListTenants(ctx context.Context, arg ListTenantsParams) ([]ListTenantsRow, error) {
+	rows, err := q.db.Query(ctx, listTenants, arg.AfterSlug, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTenantsRow{}
+	for rows.Next() {
+		var i ListTenantsRow
+		if err := rows.Scan(&i.ID, &i.Slug); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -27,11 +28,32 @@ type move struct {
 	eventID, entryID, messageID uuid.UUID
 }
 
+// Moved is a pickup after a transition, for who made it.
+type Moved struct {
+	Pickup
+	// Seen says that they still see the pickup. Else what they did took it from their
+	// sight: Pickup has the status and the version that this left, and nothing of an
+	// address, a patient or money.
+	Seen bool
+}
+
+// movedAway is what an event left, for who no longer sees its pickup.
+func movedAway(p Pickup, after PickupStatus, version int64, at time.Time) Moved {
+	return Moved{Pickup: Pickup{
+		TenantID: p.TenantID, ID: p.ID, FacilityID: p.FacilityID, RequestedBy: p.RequestedBy, CreatedAt: p.CreatedAt,
+		Status: after, Version: version, UpdatedAt: at,
+	}}
+}
+
+func (m move) by() Viewer { return m.viewer }
+
+func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
+
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
-// that an earlier request with the same key did. Whoever may not see the pickup is
-// refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
+// that an earlier request with the same key did, which its maker is told also where it
+// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
-func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pickup, replayed bool, err error) {
+func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID(), newID(), newID()}
 	for attempt := range attempts {
 		if attempt > 0 {
@@ -43,20 +65,21 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Pic
 		}
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
-		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") {
-			return Pickup{}, false, Explain(err)
+		// So is one that its viewer was not to see any more when it was made.
+		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") && !notSeen(err) {
+			return Moved{}, false, Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
 		if err == nil || !errors.Is(err, errAgain) {
 			return pickup, replayed, err
 		}
 	}
-	return Pickup{}, false, refuse(Overloaded, "")
+	return Moved{}, false, refuse(Overloaded, "")
 }
 
 // move tries once. Who tries again goes apart: what was left out of a flush because
 // others held it is then waited for.
-func (s *Store) move(ctx context.Context, m move, attempt int) (found[Pickup], error) {
+func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
 	c := s.combinerOf(m.Name)
 	if attempt > 0 {
 		return c.apart(ctx, m)
@@ -64,7 +87,7 @@ func (s *Store) move(ctx context.Context, m move, attempt int) (found[Pickup], e
 	return c.do(ctx, m)
 }
 
-func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Pickup]] {
+func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Moved]] {
 	switch name {
 	case TransitionNameSubmit:
 		return s.submits
@@ -77,11 +100,11 @@ func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Pickup]] {
 }
 
 // moveFlush is one of the transitions' statements.
-type moveFlush = func(context.Context, []move) ([]found[Pickup], error)
+type moveFlush = func(context.Context, []move) ([]found[Moved], error)
 
 func (s *Store) submitting(q *Queries) moveFlush {
-	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.SubmitPickups(ctx, SubmitPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -93,8 +116,8 @@ func (s *Store) submitting(q *Queries) moveFlush {
 }
 
 func (s *Store) assigning(q *Queries) moveFlush {
-	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.AssignPickups(ctx, AssignPickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -106,8 +129,8 @@ func (s *Store) assigning(q *Queries) moveFlush {
 }
 
 func (s *Store) moving(q *Queries) moveFlush {
-	return func(ctx context.Context, asks []move) ([]found[Pickup], error) {
-		a := asked(asks)
+	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
+		ctx, a := confirmedBy(ctx, asks), asked(asks)
 		rows, err := q.MovePickups(ctx, MovePickupsParams{
 			TenantIds: a.tenantIDs, Ids: a.ids,
 			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
@@ -120,9 +143,9 @@ func (s *Store) moving(q *Queries) moveFlush {
 
 // dispatch serves the first and only: a statement does not skip its own locks, and
 // would take one driver twice.
-func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Pickup], error) {
+func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
-	rows, err := s.DispatchPickup(ctx, DispatchPickupParams{
+	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
 	})
@@ -160,32 +183,43 @@ func asked(asks []move) arrays {
 // the statement: what the transitions owed, and what the tenants' flags let through.
 type moved struct {
 	Pickup        Pickup
+	Seen          bool
 	TextsOwed     int32
 	TextsEnqueued int32
 }
 
 // results gives each move its row. A flush has one move for each pickup.
-func (s *Store) results(asks []move, rows []moved) []found[Pickup] {
+func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 	if len(rows) > 0 && rows[0].TextsOwed > 0 && s.onTexts != nil {
 		s.onTexts(int(rows[0].TextsOwed), int(rows[0].TextsEnqueued))
 	}
 	return byKey(asks,
 		func(m move) key { return key{m.viewer.TenantID, m.PickupID} },
-		each(rows, func(m moved) Pickup { return m.Pickup }),
-		func(p Pickup) key { return key{p.TenantID, p.ID} })
+		each(rows, func(m moved) Moved {
+			if p := m.Pickup; !m.Seen {
+				return movedAway(p, p.Status, p.Version, p.UpdatedAt)
+			}
+			return Moved{m.Pickup, true}
+		}),
+		func(m Moved) key { return key{m.TenantID, m.ID} })
 }
 
 // resolveMove finds out what became of a move whose statement may have been committed.
 // By its event it was; else it is tried again with the same event: of the two, should
 // the first still be running, one wins, and the event is there once. If neither is seen
 // to have won, the first may do so yet, so that no loss can be told.
-func (s *Store) resolveMove(ctx context.Context, m move) (found[Pickup], error) {
-	find := func() (found[Pickup], error) {
-		pickup, err := s.GetMovedPickup(ctx, GetMovedPickupParams{TenantID: m.viewer.TenantID, EventID: m.eventID})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return found[Pickup]{}, nil
+func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
+	find := func() (found[Moved], error) {
+		r, err := s.GetMovedPickup(ctx, GetMovedPickupParams{
+			TenantID: m.viewer.TenantID, EventID: m.eventID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
+		})
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return found[Moved]{}, nil
+		case err == nil && !r.Seen:
+			return found[Moved]{movedAway(r.Pickup, r.EventAfter, r.EventVersion, r.EventCreatedAt), true}, nil
 		}
-		return found[Pickup]{pickup, err == nil}, err
+		return found[Moved]{Moved{r.Pickup, r.Seen}, err == nil}, err
 	}
 	if r, err := find(); r.is || err != nil {
 		return r, err
@@ -209,32 +243,34 @@ var errUnknown = &Error{Code: Unavailable, cause: errors.New("the outcome is not
 
 // explainTransition says why t did not move its pickup, as things stand now, or
 // finds that an earlier try of it did.
-func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Pickup, bool, error) {
+func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Moved, bool, error) {
 	now, err := s.ExplainTransition(ctx, ExplainTransitionParams{
 		Transition: t.Name, TenantID: v.TenantID, ID: t.PickupID, IdempotencyKey: t.Key, RequestDigest: t.Digest,
 		ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID,
 	})
 	switch {
 	case err != nil:
-		return Pickup{}, false, Explain(err)
+		return Moved{}, false, Explain(err)
 	case !now.RoleMay:
-		return Pickup{}, false, refuse(Forbidden, "")
+		return Moved{}, false, refuse(Forbidden, "")
+	case now.SameRequest && !now.Seen:
+		return movedAway(now.Pickup, now.EventAfter, now.EventVersion, now.EventCreatedAt), true, nil
 	case now.SameRequest:
-		return now.Pickup, true, nil
+		return Moved{now.Pickup, true}, true, nil
 	case now.KeyUsed:
-		return Pickup{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
+		return Moved{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
 	case t.Version != 0 && t.Version != now.Pickup.Version:
-		return Pickup{}, false, refuse(StaleVersion, "If-Match")
+		return Moved{}, false, refuse(StaleVersion, "If-Match")
 	case !now.LegalNow:
-		return Pickup{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
+		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
 	case t.Name == TransitionNameSubmit && !now.AffordableNow:
-		return Pickup{}, false, refuse(InsufficientFunds, "")
+		return Moved{}, false, refuse(InsufficientFunds, "")
 	case t.Name == TransitionNameAssign:
-		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))
+		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))
 	case t.Name == TransitionNameDispatch:
-		return Pickup{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
+		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
 	}
-	return Pickup{}, false, errAgain
+	return Moved{}, false, errAgain
 }
 
 // unmoved lets a refusal stand that was read after the pickup, if the pickup has not

@@ -15,13 +15,11 @@ import (
 const changePassword = `-- name: ChangePassword :one
 UPDATE users
 SET password_hash = $1,
-    password_epoch = password_epoch + 1,
-    failed_logins = 0,
-    next_login_at = 'epoch'
+    password_epoch = password_epoch + 1
 WHERE tenant_id = $2
     AND id = $3
     AND active
-    AND password_hash = $4
+    AND password_epoch = $4
 RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
@@ -29,11 +27,11 @@ type ChangePasswordParams struct {
 	NewPasswordHash string    `json:"-"`
 	TenantID        uuid.UUID `format:"uuid" json:"-"`
 	ID              uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash    string    `json:"-"`
+	PasswordEpoch   int64     `json:"-"`
 }
 
-// Sets a password in the place of the one whose hash was verified; every session
-// opened with that one is over.
+// Sets a password in the place of the one of that epoch; every session opened with that
+// one is over. A hash that was renewed meanwhile is the same password's.
 // Closes: two password changes both succeed with the old password
 // Closes: a deactivated user sets a password
 func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) (User, error) {
@@ -41,7 +39,7 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		arg.NewPasswordHash,
 		arg.TenantID,
 		arg.ID,
-		arg.PasswordHash,
+		arg.PasswordEpoch,
 	)
 	var i User
 	err := row.Scan(
@@ -59,64 +57,6 @@ func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) 
 		&i.RequestDigest,
 		&i.CreatedAt,
 	)
-	return i, err
-}
-
-const clearLoginAttempts = `-- name: ClearLoginAttempts :execrows
-UPDATE users
-SET failed_logins = 0, next_login_at = 'epoch'
-WHERE tenant_id = $1 AND id = $2 AND password_hash = $3
-`
-
-type ClearLoginAttemptsParams struct {
-	TenantID     uuid.UUID `format:"uuid" json:"-"`
-	ID           uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash string    `json:"-"`
-}
-
-// Sets the count back for who gave the right password without opening a session.
-// Closes: a password that is no longer good clears the count of guesses
-func (q *Queries) ClearLoginAttempts(ctx context.Context, arg ClearLoginAttemptsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, clearLoginAttempts, arg.TenantID, arg.ID, arg.PasswordHash)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const countLoginAttempt = `-- name: CountLoginAttempt :one
-UPDATE users
-SET failed_logins = failed_logins + 1,
-    next_login_at = CASE
-        WHEN failed_logins < 3 THEN next_login_at
-        ELSE now() + least(interval '1 second' * 2 ^ least(failed_logins - 3, 20), interval '15 minutes')
-    END
-WHERE tenant_id = $1
-    AND lower(email) = lower($2::text)
-    AND active
-    AND next_login_at <= now()
-RETURNING id, password_hash
-`
-
-type CountLoginAttemptParams struct {
-	TenantID uuid.UUID `format:"uuid" json:"-"`
-	Email    string    `json:"email"`
-}
-
-type CountLoginAttemptRow struct {
-	ID           uuid.UUID `format:"uuid" json:"id"`
-	PasswordHash string    `json:"-"`
-}
-
-// Counts a login before its password is looked at, so that guesses sent at once
-// are all counted. The fourth failure in a row makes the next one wait a second,
-// each further one twice as long, a quarter of an hour at most. A login that
-// succeeds (CreateSession) sets all of it back.
-// Closes: parallel guesses go uncounted
-func (q *Queries) CountLoginAttempt(ctx context.Context, arg CountLoginAttemptParams) (CountLoginAttemptRow, error) {
-	row := q.db.QueryRow(ctx, countLoginAttempt, arg.TenantID, arg.Email)
-	var i CountLoginAttemptRow
-	err := row.Scan(&i.ID, &i.PasswordHash)
 	return i, err
 }
 
@@ -169,7 +109,14 @@ func (q *Queries) CreateUser(ctx context.Context, arg CreateUserParams) (User, e
 }
 
 const deactivateUser = `-- name: DeactivateUser :one
-WITH deactivated AS (
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = $1::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+), deactivated AS (
     UPDATE users
     SET active = false,
         password_epoch = password_epoch + 1,
@@ -177,6 +124,7 @@ WITH deactivated AS (
     WHERE tenant_id = $1::uuid
         AND id = $2::uuid
         AND active
+        AND (role <> 'admin' OR EXISTS (SELECT FROM admins AS a WHERE a.id <> $2::uuid))
     RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 ), ended AS (
     UPDATE sessions AS s
@@ -199,9 +147,10 @@ type DeactivateUserRow struct {
 }
 
 // Deactivates a user and ends their sessions. The raised epoch ends those too that
-// are being opened right now.
+// are being opened right now. The tenant keeps an admin, like in EditUser.
 // Closes: a deactivated user keeps a session
 // Closes: a user is deactivated twice
+// Closes: two admins deactivate each other
 func (q *Queries) DeactivateUser(ctx context.Context, arg DeactivateUserParams) (DeactivateUserRow, error) {
 	row := q.db.QueryRow(ctx, deactivateUser, arg.TenantID, arg.ID)
 	var i DeactivateUserRow
@@ -224,30 +173,48 @@ func (q *Queries) DeactivateUser(ctx context.Context, arg DeactivateUserParams) 
 }
 
 const editUser = `-- name: EditUser :one
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = $4::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+)
 UPDATE users
-SET email = coalesce($1, email),
-    name = coalesce($2, name),
-    role = coalesce($3, role),
+SET email = coalesce($1::text, email),
+    name = coalesce($2::text, name),
+    role = coalesce($3::user_role, role),
     version = version + 1
-WHERE tenant_id = $4
-    AND id = $5
-    AND version = $6
-    AND ($7::user_role = 'admin' OR id = $8)
+WHERE tenant_id = $4::uuid
+    AND id = $5::uuid
+    AND version = $6::bigint
+    AND ($7::user_role = 'admin' OR id = $8::uuid)
+    AND (
+        coalesce($3::user_role, 'admin') = 'admin'
+        OR role <> 'admin'
+        OR NOT active
+        OR EXISTS (SELECT FROM admins AS a WHERE a.id <> $5::uuid)
+    )
 RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
 type EditUserParams struct {
-	Email      *string   `doc:"As typed; unique in the tenant, whatever its case" example:"ada@clinic.example" json:"email"`
+	Email      *string   `json:"email"`
 	Name       *string   `json:"name"`
 	Role       *UserRole `json:"role"`
-	TenantID   uuid.UUID `format:"uuid" json:"-"`
+	TenantID   uuid.UUID `format:"uuid" json:"tenant_id"`
 	ID         uuid.UUID `format:"uuid" json:"id"`
-	Version    int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version    int64     `json:"version"`
 	ViewerRole UserRole  `json:"viewer_role"`
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
+// Edits a user, but leaves the tenant an admin who can log in: those there are, but for the
+// one that is demoted, are locked in the order of their keys and looked at as they are then.
+// Where no admin is demoted, nobody asks for them, and none is locked.
 // Closes: an edit clobbers another that it has not seen
+// Closes: two admins demote each other
 func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error) {
 	row := q.db.QueryRow(ctx, editUser,
 		arg.Email,
@@ -278,23 +245,48 @@ func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error
 	return i, err
 }
 
-const getLoginWait = `-- name: GetLoginWait :one
-SELECT (next_login_at - now())::interval AS wait
-FROM users
-WHERE tenant_id = $1 AND lower(email) = lower($2::text) AND active
+const getLogin = `-- name: GetLogin :one
+SELECT id, password_hash FROM users
+WHERE tenant_id = $1 AND fold_case(email) = fold_case($2::text) AND active
 `
 
-type GetLoginWaitParams struct {
+type GetLoginParams struct {
 	TenantID uuid.UUID `format:"uuid" json:"-"`
 	Email    string    `json:"email"`
 }
 
-// How long a user has to wait for the next login.
-func (q *Queries) GetLoginWait(ctx context.Context, arg GetLoginWaitParams) (time.Duration, error) {
-	row := q.db.QueryRow(ctx, getLoginWait, arg.TenantID, arg.Email)
-	var wait time.Duration
-	err := row.Scan(&wait)
-	return wait, err
+type GetLoginRow struct {
+	ID           uuid.UUID `format:"uuid" json:"id"`
+	PasswordHash string    `json:"-"`
+}
+
+// Whose password a login is about.
+func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow, error) {
+	row := q.db.QueryRow(ctx, getLogin, arg.TenantID, arg.Email)
+	var i GetLoginRow
+	err := row.Scan(&i.ID, &i.PasswordHash)
+	return i, err
+}
+
+const getPasswordEpoch = `-- name: GetPasswordEpoch :one
+SELECT coalesce(u.password_epoch, 0)::bigint AS password_epoch
+FROM tenants AS t
+LEFT JOIN users AS u ON u.tenant_id = t.id AND fold_case(u.email) = fold_case($1::text)
+WHERE t.slug = $2
+`
+
+type GetPasswordEpochParams struct {
+	Email string `json:"email"`
+	Slug  string `json:"slug"`
+}
+
+// What MakeAdmin is to find of the user with this address: which password of theirs is good,
+// 0 for none. No row: there is no such tenant.
+func (q *Queries) GetPasswordEpoch(ctx context.Context, arg GetPasswordEpochParams) (int64, error) {
+	row := q.db.QueryRow(ctx, getPasswordEpoch, arg.Email, arg.Slug)
+	var password_epoch int64
+	err := row.Scan(&password_epoch)
+	return password_epoch, err
 }
 
 const getUser = `-- name: GetUser :one
@@ -394,4 +386,131 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]User, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const makeAdmin = `-- name: MakeAdmin :one
+INSERT INTO users AS u (tenant_id, id, email, name, role, password_hash, request_digest)
+SELECT t.id, $1::uuid, $2::text, $2::text, 'admin', $3::text, $4::bytea
+FROM tenants AS t
+WHERE t.slug = $5::text
+ON CONFLICT (tenant_id, fold_case(email)) DO UPDATE
+SET role = 'admin',
+    active = true,
+    password_hash = excluded.password_hash,
+    password_epoch = u.password_epoch + 1,
+    version = u.version + 1
+WHERE u.password_epoch = $6::bigint
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+`
+
+type MakeAdminParams struct {
+	ID            uuid.UUID `format:"uuid" json:"id"`
+	Email         string    `json:"email"`
+	PasswordHash  string    `json:"password_hash"`
+	RequestDigest []byte    `json:"request_digest"`
+	Slug          string    `json:"slug"`
+	PasswordEpoch int64     `json:"password_epoch"`
+}
+
+// Makes an admin of the tenant with a new password, out of the user with this address if
+// there is one, deactivated or not: an operator's way back into a tenant. Every session of
+// theirs is over. Run by the owner of the schema. No row: their password was changed since
+// the operator looked.
+// Closes: two operators make two admins of one address
+// Closes: two operators both set the password of one admin
+func (q *Queries) MakeAdmin(ctx context.Context, arg MakeAdminParams) (User, error) {
+	row := q.db.QueryRow(ctx, makeAdmin,
+		arg.ID,
+		arg.Email,
+		arg.PasswordHash,
+		arg.RequestDigest,
+		arg.Slug,
+		arg.PasswordEpoch,
+	)
+	var i User
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.Email,
+		&i.Name,
+		&i.Role,
+		&i.Active,
+		&i.PasswordHash,
+		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
+		&i.Version,
+		&i.RequestDigest,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const reactivateUser = `-- name: ReactivateUser :one
+UPDATE users
+SET active = true,
+    version = version + 1
+WHERE tenant_id = $1
+    AND id = $2
+    AND NOT active
+RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
+`
+
+type ReactivateUserParams struct {
+	TenantID uuid.UUID `format:"uuid" json:"-"`
+	ID       uuid.UUID `format:"uuid" json:"id"`
+}
+
+// Lets a deactivated user log in again. The sessions of before stay over.
+// Closes: a user is reactivated twice
+func (q *Queries) ReactivateUser(ctx context.Context, arg ReactivateUserParams) (User, error) {
+	row := q.db.QueryRow(ctx, reactivateUser, arg.TenantID, arg.ID)
+	var i User
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.Email,
+		&i.Name,
+		&i.Role,
+		&i.Active,
+		&i.PasswordHash,
+		&i.PasswordEpoch,
+		&i.FailedLogins,
+		&i.NextLoginAt,
+		&i.Version,
+		&i.RequestDigest,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const renewPasswordHash = `-- name: RenewPasswordHash :execrows
+UPDATE users
+SET password_hash = $1
+WHERE tenant_id = $2
+    AND id = $3
+    AND password_hash = $4
+`
+
+type RenewPasswordHashParams struct {
+	NewPasswordHash string    `json:"-"`
+	TenantID        uuid.UUID `format:"uuid" json:"-"`
+	ID              uuid.UUID `format:"uuid" json:"id"`
+	PasswordHash    string    `json:"-"`
+}
+
+// Stores another hash of the same password: of a higher cost, or of its prepared form. No
+// session ends.
+// Closes: a renewed hash brings back a password that was changed
+func (q *Queries) RenewPasswordHash(ctx context.Context, arg RenewPasswordHashParams) (int64, error) {
+	result, err := q.db.Exec(ctx, renewPasswordHash,
+		arg.NewPasswordHash,
+		arg.TenantID,
+		arg.ID,
+		arg.PasswordHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -28,41 +30,6 @@ var userRaces = []check{
 			return w.createUser(ctx, w.Store, newID(), email)
 		}), db.EmailTaken)
 	}},
-	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
-		// Four are let through; the fourth makes the next one wait.
-		if err := someWin(4, together(manyCallers, func(int) error { return w.guess(ctx, w.Store, w.staff) }), db.NotFound); err != nil {
-			return err
-		}
-		if n := w.failedLogins(ctx, w.staff); n != 4 {
-			return fmt.Errorf("%d failed logins are counted, want 4", n)
-		}
-		return nil
-	}},
-	{"ClearLoginAttempts", "a password that is no longer good clears the count of guesses", func(ctx context.Context, w *world) error {
-		w.must(w.guess(ctx, w.as, w.staff))
-		var cleared int64
-		clearing := func(hash string) act {
-			return func(s *db.Store) (err error) {
-				cleared, err = s.ClearLoginAttempts(ctx, db.ClearLoginAttemptsParams{
-					TenantID: w.tenant, ID: w.staff.UserID, PasswordHash: hash,
-				})
-				return err
-			}
-		}
-		if err := w.wins(ctx, commit,
-			func(s *db.Store) error { return resetPassword(ctx, w, s) }, clearing("old hash"),
-		); err != nil {
-			return err
-		}
-		if n := w.failedLogins(ctx, w.staff); cleared != 0 || n != 1 {
-			return fmt.Errorf("%d rows were cleared, %d failed logins are left", cleared, n)
-		}
-		w.must(clearing("new hash")(w.Store))
-		if n := w.failedLogins(ctx, w.staff); cleared != 1 || n != 0 {
-			return fmt.Errorf("%d rows were cleared, %d failed logins are left", cleared, n)
-		}
-		return nil
-	}},
 	{"EditUser", clobbered, func(ctx context.Context, w *world) error {
 		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
 			return editUser(ctx, s, w.admin, w.staff, name, version)
@@ -70,19 +37,35 @@ var userRaces = []check{
 	}},
 	{"ChangePassword", "two password changes both succeed with the old password", func(ctx context.Context, w *world) error {
 		if err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "first") },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "second") },
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "first") },
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "second") },
 		); err != nil {
 			return err
 		}
 		return oneWins(together(manyCallers, func(i int) error {
-			return changePassword(ctx, w.Store, w.staff, "first", fmt.Sprint("next ", i))
+			return changePassword(ctx, w.Store, w.staff, 2, fmt.Sprint("next ", i))
 		}), db.NotFound)
 	}},
 	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *world) error {
 		return w.loses(ctx, db.NotFound,
 			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, "old hash", "new hash") })
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
+	}},
+	{"RenewPasswordHash", "a renewed hash brings back a password that was changed", func(ctx context.Context, w *world) error {
+		var renewed int64
+		if err := w.wins(ctx, commit,
+			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
+			func(s *db.Store) (err error) {
+				renewed, err = renew(ctx, s, w.staff, "old hash", "renewed")
+				return err
+			},
+		); err != nil {
+			return err
+		}
+		if hash := w.passwordHash(ctx, w.staff); renewed != 0 || hash != "new hash" {
+			return fmt.Errorf("%d rows were renewed, the hash is %q", renewed, hash)
+		}
+		return nil
 	}},
 	{"DeactivateUser", "a deactivated user keeps a session", func(ctx context.Context, w *world) error {
 		before := must(openSession(ctx, w.as, w.staff, "old hash"))
@@ -95,20 +78,128 @@ var userRaces = []check{
 		}
 		return first(w.isOver(ctx, before), w.isOver(ctx, during))
 	}},
+	{"EditUser", "two admins demote each other", func(ctx context.Context, w *world) error {
+		other := w.secondAdmin(ctx)
+		if err := w.loses(ctx, db.NotFound,
+			func(s *db.Store) error { return demote(ctx, s, w.admin, other) },
+			func(s *db.Store) error { return demote(ctx, s, other, w.admin) },
+		); err != nil {
+			return err
+		}
+		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error { return demote(ctx, s, by, of) })
+	}},
+	{"DeactivateUser", "two admins deactivate each other", func(ctx context.Context, w *world) error {
+		other := w.secondAdmin(ctx)
+		if err := w.loses(ctx, db.NotFound,
+			func(s *db.Store) error { return deactivate(ctx, s, other) },
+			func(s *db.Store) error { return deactivate(ctx, s, w.admin) },
+		); err != nil {
+			return err
+		}
+		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error {
+			if by.UserID == w.admin.UserID { // one way against the other
+				return demote(ctx, w.as, by, of)
+			}
+			return deactivate(ctx, s, of)
+		})
+	}},
+	{"ReactivateUser", "a user is reactivated twice", func(ctx context.Context, w *world) error {
+		w.must(deactivate(ctx, w.as, w.staff))
+		return oneWins(together(manyCallers, func(int) error { return reactivate(ctx, w.Store, w.staff) }), db.NotFound)
+	}},
+	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
+		owner := w.over(w.owner)
+		if err := oneWins(together(manyCallers, func(i int) error { return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2], 0) }), db.NotFound); err != nil {
+			return err
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = 'ada@x' AND tenant_id = $1", w.tenant); n != 1 {
+			return fmt.Errorf("%d users have the address", n)
+		}
+		return nil
+	}},
+	{"MakeAdmin", "two operators both set the password of one admin", func(ctx context.Context, w *world) error {
+		owner, email := w.over(w.owner), w.admin.UserID.String()+"@example.com"
+		return oneWins(together(manyCallers, func(int) error { return w.makeAdmin(ctx, owner, email, 1) }), db.NotFound)
+	}},
 	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
 		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
 	}},
 }
 
 var userRules = []check{
-	{"CountLoginAttempt", "a deactivated user is not let through", func(ctx context.Context, w *world) error {
-		w.must(deactivate(ctx, w.as, w.staff))
-		return refused(w.guess(ctx, w.Store, w.staff), db.NotFound)
+	{"ChangePassword", "nobody sets the password of a deactivated user", func(ctx context.Context, w *world) error {
+		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
+		return refused(changePassword(ctx, w.Store, w.staff, 2, "new hash"), db.NotFound)
+	}},
+	{"RenewPasswordHash", "a session outlives the renewal of its user's hash", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		if n := must(renew(ctx, w.Store, w.staff, "old hash", "renewed")); n != 1 {
+			return fmt.Errorf("%d rows were renewed", n)
+		}
+		if _, err := w.Authenticate(ctx, token, time.Hour); err != nil {
+			return err
+		}
+		return changePassword(ctx, w.Store, w.staff, 1, "new hash")
 	}},
 	{"EditUser", "a user edits another", func(ctx context.Context, w *world) error {
 		return first(
 			refused(editUser(ctx, w.Store, w.staff, w.hub, "mine", 1), db.NotFound),
 			editUser(ctx, w.Store, w.staff, w.staff, "mine", 1))
+	}},
+	{"EditUser", "the last admin is demoted", func(ctx context.Context, w *world) error {
+		off := w.secondAdmin(ctx)
+		w.must(deactivate(ctx, w.as, off))
+		return first(
+			refused(demote(ctx, w.Store, w.admin, w.admin), db.NotFound),
+			demoteAt(ctx, w.Store, w.admin, off, 2), // who is none any more
+			editUser(ctx, w.Store, w.admin, w.admin, "still admin", 1))
+	}},
+	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *world) error {
+		return w.passes(ctx,
+			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
+			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
+	}},
+	{"DeactivateUser", "an admin who is being edited counts once more", func(ctx context.Context, w *world) error {
+		edit := func(version int64) act {
+			return func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
+		}
+		off := func(s *db.Store) error { return deactivate(ctx, s, w.admin) }
+		if err := w.loses(ctx, db.NotFound, edit(1), off); err != nil {
+			return err
+		}
+		w.secondAdmin(ctx)
+		return w.wins(ctx, commit, edit(2), off)
+	}},
+	{"DeactivateUser", "the last admin is deactivated", func(ctx context.Context, w *world) error {
+		off := w.secondAdmin(ctx)
+		w.must(deactivate(ctx, w.as, off))
+		return first(
+			refused(deactivate(ctx, w.Store, w.admin), db.NotFound),
+			deactivate(ctx, w.Store, w.hub))
+	}},
+	{"ReactivateUser", "a session of before comes back with its user", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		w.must(deactivate(ctx, w.as, w.staff))
+		if err := reactivate(ctx, w.Store, w.staff); err != nil {
+			return err
+		}
+		return first(w.isOver(ctx, token), second(openSession(ctx, w.as, w.staff, "old hash")))
+	}},
+	{"MakeAdmin", "the admin of a tenant whose only one is gone gets back in", func(ctx context.Context, w *world) error {
+		token := must(openSession(ctx, w.as, w.staff, "old hash"))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
+		email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
+		if err := w.makeAdmin(ctx, w.over(w.owner), email, must(w.over(w.owner).GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: w.slug(ctx), Email: email}))); err != nil {
+			return err
+		}
+		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = fold_case($1)", email); n != 1 {
+			return fmt.Errorf("%d users of all tenants have the address", n)
+		}
+		v, err := w.Authenticate(ctx, must(openSession(ctx, w.as, w.staff, "new hash")), time.Hour)
+		if err != nil || v.Role != db.UserRoleAdmin {
+			return fmt.Errorf("%s, %v", v.Role, err)
+		}
+		return w.isOver(ctx, token)
 	}},
 	{"DeactivateUser", "a session revoked before keeps its time", func(ctx context.Context, w *world) error {
 		w.must(w.as.CloseSession(ctx, must(openSession(ctx, w.as, w.staff, "old hash"))))
@@ -130,18 +221,6 @@ func (w *world) createUser(ctx context.Context, s *db.Store, id uuid.UUID, email
 	return err
 }
 
-// guess counts one attempt to log in.
-func (w *world) guess(ctx context.Context, s *db.Store, v db.Viewer) error {
-	_, err := s.CountLoginAttempt(ctx, db.CountLoginAttemptParams{
-		TenantID: v.TenantID, Email: strings.ToUpper(v.UserID.String()) + "@example.com",
-	})
-	return err
-}
-
-func (w *world) failedLogins(ctx context.Context, v db.Viewer) int {
-	return scan[int](ctx, w.owner, "SELECT failed_logins FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
-}
-
 func editUser(ctx context.Context, s *db.Store, by, of db.Viewer, name string, version int64) error {
 	_, err := s.EditUser(ctx, db.EditUserParams{
 		TenantID: of.TenantID, ID: of.UserID, Name: &name, Version: version, ViewerRole: by.Role, ViewerID: by.UserID,
@@ -149,19 +228,82 @@ func editUser(ctx context.Context, s *db.Store, by, of db.Viewer, name string, v
 	return err
 }
 
-func changePassword(ctx context.Context, s *db.Store, v db.Viewer, old, new string) error {
+func changePassword(ctx context.Context, s *db.Store, v db.Viewer, epoch int64, new string) error {
 	_, err := s.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: v.UserID, PasswordHash: old, NewPasswordHash: new,
+		TenantID: v.TenantID, ID: v.UserID, PasswordEpoch: epoch, NewPasswordHash: new,
 	})
 	return err
 }
 
-// resetPassword changes it and counts a guess at the new one.
-func resetPassword(ctx context.Context, w *world, s *db.Store) error {
-	if err := changePassword(ctx, s, w.staff, "old hash", "new hash"); err != nil {
-		return err
+// demote makes the user a member of the staff.
+func demote(ctx context.Context, s *db.Store, by, of db.Viewer) error {
+	return demoteAt(ctx, s, by, of, 1)
+}
+
+func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64) error {
+	role := db.UserRoleStaff
+	_, err := s.EditUser(ctx, db.EditUserParams{
+		TenantID: of.TenantID, ID: of.UserID, Role: &role, ViewerRole: by.Role, ViewerID: by.UserID,
+		Version: version,
+	})
+	return err
+}
+
+// secondAdmin makes another admin of the tenant.
+func (w *world) secondAdmin(ctx context.Context) db.Viewer {
+	v := db.SystemViewer(w.tenant, newID(), db.UserRoleAdmin)
+	var batch pgx.Batch
+	queueUser(&batch, v)
+	w.must(w.owner.SendBatch(ctx, &batch).Close())
+	return v
+}
+
+// keepsAnAdmin has two admins do the same to each other, again and again: one is left each
+// time.
+func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Store, by, of db.Viewer) error) error {
+	for range 4 {
+		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2", w.tenant, w.admin.UserID))
+		pair := []db.Viewer{w.admin, w.secondAdmin(ctx)}
+		errs := together(2, func(i int) error { return act(w.Store, pair[i], pair[1-i]) })
+		if err := oneWins(errs, db.NotFound); err != nil {
+			return err
+		}
 	}
-	return w.guess(ctx, s, w.staff)
+	return nil
+}
+
+func reactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
+	_, err := s.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: v.UserID})
+	return err
+}
+
+func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string, epoch int64) error {
+	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{
+		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email), Slug: w.slug(ctx), PasswordEpoch: epoch,
+	})
+	return err
+}
+
+func (w *world) slug(ctx context.Context) string {
+	return scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
+}
+
+// second is the error of a call whose value nobody wants.
+func second[T any](_ T, err error) error { return err }
+
+func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int64, error) {
+	return s.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
+		TenantID: v.TenantID, ID: v.UserID, PasswordHash: old, NewPasswordHash: new,
+	})
+}
+
+func (w *world) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
+	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
+}
+
+func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
+	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
 }
 
 func deactivate(ctx context.Context, s *db.Store, v db.Viewer) error {

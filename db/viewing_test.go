@@ -49,7 +49,7 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 		want int64
 	}{
 		"nobody":                  {d.DBTX(), 0},
-		"no ids":                  {d.As(db.Viewer{}).DBTX(), 0},
+		"no ids":                  {d.As(db.SystemViewer(uuid.Nil, uuid.Nil, "")).DBTX(), 0},
 		"who sees one facility":   {d.As(w.staff).DBTX(), 1},
 		"their neighbour":         {d.As(other.staff).DBTX(), 1},
 		"who is in no group":      {d.As(w.stranger).DBTX(), 0},

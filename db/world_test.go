@@ -117,7 +117,7 @@ func (d *database) world(ctx context.Context) *world {
 		&w.admin: db.UserRoleAdmin, &w.dispatcher: db.UserRoleDispatcher, &w.staff: db.UserRoleStaff,
 		&w.stranger: db.UserRoleStaff, &w.hub: db.UserRoleHub,
 	} {
-		*viewer = db.Viewer{TenantID: w.tenant, UserID: newID(), Role: role}
+		*viewer = db.SystemViewer(w.tenant, newID(), role)
 		queueUser(&batch, *viewer)
 	}
 	for _, id := range []uuid.UUID{w.facility, w.hidden} {
@@ -162,12 +162,11 @@ func (w *world) on(m *mutant) *world {
 
 // over is a store over one connection or transaction, the mutant included.
 func (w *world) over(q db.DBTX) *db.Store {
-	return db.StoreOver(q, func(q db.DBTX) db.DBTX {
-		if w.mutant == nil {
-			return q
-		}
-		return rewriting{q, w.mutant}
-	})
+	if w.mutant == nil {
+		return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q })
+	}
+	mutated := rewriting{mutant: w.mutant}
+	return db.StoreConfirming(q, func(q db.DBTX) db.DBTX { return rewriting{q, w.mutant} }, mutated.text)
 }
 
 // purse makes an account with money.
@@ -185,7 +184,8 @@ func (w *world) balance(ctx context.Context, account uuid.UUID) int64 {
 
 // driver makes one on duty, at a place, with a login of their own.
 func (w *world) driver(ctx context.Context, latitude, longitude float64) db.Viewer {
-	v := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleDriver, DriverID: uuid.New()}
+	v := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
+	v.DriverID = uuid.New()
 	var batch pgx.Batch
 	queueUser(&batch, v)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())

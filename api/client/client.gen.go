@@ -72,6 +72,7 @@ const (
 	ErrorCodeAccountNotFound      ErrorCode = "account_not_found"
 	ErrorCodeBalanceTooLarge      ErrorCode = "balance_too_large"
 	ErrorCodeBodyTooLarge         ErrorCode = "body_too_large"
+	ErrorCodeConcurrencyLimit     ErrorCode = "concurrency_limit"
 	ErrorCodeDriverBusy           ErrorCode = "driver_busy"
 	ErrorCodeDriverNotFound       ErrorCode = "driver_not_found"
 	ErrorCodeDriverUserTaken      ErrorCode = "driver_user_taken"
@@ -85,6 +86,7 @@ const (
 	ErrorCodeIllegalTransition    ErrorCode = "illegal_transition"
 	ErrorCodeInsufficientFunds    ErrorCode = "insufficient_funds"
 	ErrorCodeInternal             ErrorCode = "internal"
+	ErrorCodeLastAdmin            ErrorCode = "last_admin"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
@@ -96,6 +98,7 @@ const (
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
@@ -118,6 +121,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeBalanceTooLarge:
 		return true
 	case ErrorCodeBodyTooLarge:
+		return true
+	case ErrorCodeConcurrencyLimit:
 		return true
 	case ErrorCodeDriverBusy:
 		return true
@@ -145,6 +150,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInternal:
 		return true
+	case ErrorCodeLastAdmin:
+		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeNoDriverFree:
@@ -166,6 +173,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -396,7 +405,7 @@ type Appointment struct {
 
 // AppointmentRecord defines model for AppointmentRecord.
 type AppointmentRecord struct {
-	// EndsAt After starts_at, by 24 hours at most
+	// EndsAt After starts_at, by 25 hours at most: a whole day where the clocks are set back
 	//
 	// Examples: 2030-01-01T09:30:00Z
 	EndsAt time.Time `json:"ends_at"`
@@ -1104,37 +1113,48 @@ type PhoneNumber struct {
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Pickup defines model for Pickup.
+// Pickup Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone.
 type Pickup struct {
-	AccountID    openapi_types.UUID        `json:"account_id"`
-	CancelReason nullable.Nullable[string] `json:"cancel_reason"`
+	// AccountID For admins, dispatchers and staff
+	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// ChargedCents What is charged now
-	ChargedCents int64 `json:"charged_cents"`
+	// CancelReason For admins, dispatchers and staff
+	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
+
+	// ChargedCents What is charged now. For admins, dispatchers and staff
+	ChargedCents *int64 `json:"charged_cents,omitempty"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID Set in ASSIGNED to DELIVERED, and in no other status
-	DriverID       nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
-	DropoffAddress string                                `json:"dropoff_address"`
-	FacilityID     openapi_types.UUID                    `json:"facility_id"`
-	ID             openapi_types.UUID                    `json:"id"`
-	Note           nullable.Nullable[string]             `json:"note"`
+	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// PatientID Whom it is for; get-pickup-patient tells more to who may know
-	PatientID     nullable.Nullable[openapi_types.UUID] `json:"patient_id"`
-	PickupAddress string                                `json:"pickup_address"`
+	// DropoffAddress For who sees the pickup
+	DropoffAddress *string            `json:"dropoff_address,omitempty"`
+	FacilityID     openapi_types.UUID `json:"facility_id"`
+	ID             openapi_types.UUID `json:"id"`
 
-	// PickupLatitude Without a point, the facility's is used
-	PickupLatitude  nullable.Nullable[float64] `json:"pickup_latitude"`
-	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude"`
+	// Note For admins, dispatchers, staff, and the driver while it is theirs
+	Note nullable.Nullable[string] `json:"note,omitempty"`
 
-	// PriceCents What submit charges
-	PriceCents int64 `json:"price_cents"`
+	// PatientID Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
+	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// RefundedCents What cancel gave back
-	RefundedCents int64 `json:"refunded_cents"`
+	// PickupAddress For who sees the pickup
+	PickupAddress *string `json:"pickup_address,omitempty"`
+
+	// PickupLatitude Without a point, the facility's is used. For who sees the pickup
+	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude For who sees the pickup
+	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
+
+	// PriceCents What submit charges. For admins, dispatchers and staff
+	PriceCents *int64 `json:"price_cents,omitempty"`
+
+	// RefundedCents What cancel gave back. For admins, dispatchers and staff
+	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 
 	// RequestedBy The user who created it
 	RequestedBy openapi_types.UUID `json:"requested_by"`
@@ -1148,9 +1168,13 @@ type Pickup struct {
 	// Version Counts the accepted edits; what If-Match compares
 	//
 	// Examples: 1
-	Version     int64                        `json:"version"`
-	WindowEnd   nullable.Nullable[time.Time] `json:"window_end"`
-	WindowStart nullable.Nullable[time.Time] `json:"window_start"`
+	Version int64 `json:"version"`
+
+	// WindowEnd For who sees the pickup
+	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
+
+	// WindowStart For who sees the pickup
+	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
 // PickupEdit defines model for PickupEdit.
@@ -1331,15 +1355,21 @@ type ListAccountsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccountParams defines parameters for CreateAccount.
+type CreateAccountParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1366,7 +1396,7 @@ type ListAppointmentsParams struct {
 	// From Those that end later
 	From time.Time `form:"from" json:"from"`
 
-	// To Those that start before; at most 31 days after from
+	// To Those that start before; at most 31 days and an hour after from
 	To time.Time `form:"to" json:"to"`
 
 	// Status Only those in this status
@@ -1382,15 +1412,21 @@ type ListDriversParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateDriverParams defines parameters for CreateDriver.
+type CreateDriverParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1403,15 +1439,21 @@ type ListFacilitiesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateFacilityParams defines parameters for CreateFacility.
+type CreateFacilityParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetFacilityParams defines parameters for GetFacility.
 type GetFacilityParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1438,13 +1480,13 @@ type ListFlagsParams struct {
 
 // GetFlagParams defines parameters for GetFlag.
 type GetFlagParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1457,15 +1499,21 @@ type ListGroupsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateGroupParams defines parameters for CreateGroup.
+type CreateGroupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1499,15 +1547,21 @@ type ListPatientsParams struct {
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
 }
 
+// CreatePatientParams defines parameters for CreatePatient.
+type CreatePatientParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetPatientParams defines parameters for GetPatient.
 type GetPatientParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1553,6 +1607,18 @@ type ListPickupsParams struct {
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 }
 
+// CreatePickupParams defines parameters for CreatePickup.
+type CreatePickupParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// CreatePickupsParams defines parameters for CreatePickups.
+type CreatePickupsParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // StreamPickupsParams defines parameters for StreamPickups.
 type StreamPickupsParams struct {
 	// LastEventID The id of the last event that was seen
@@ -1561,19 +1627,19 @@ type StreamPickupsParams struct {
 
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1582,7 +1648,7 @@ type AssignPickupParams struct {
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1591,7 +1657,7 @@ type CancelPickupParams struct {
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1600,7 +1666,7 @@ type CollectPickupParams struct {
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1609,7 +1675,7 @@ type DeliverPickupParams struct {
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1636,7 +1702,7 @@ type ListMessagesParams struct {
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1645,7 +1711,7 @@ type PackPickupParams struct {
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1654,7 +1720,7 @@ type ReceivePickupParams struct {
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1663,7 +1729,7 @@ type ReleasePickupParams struct {
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1672,7 +1738,7 @@ type ShipPickupParams struct {
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses
+	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
 	IfMatch *string `json:"If-Match,omitempty"`
 
 	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
@@ -1688,15 +1754,21 @@ type ListUsersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch ETags that the client has: 304 if one of them is still good
+	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
-	// IfMatch The ETag of the row as it was read; required
+	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1707,6 +1779,12 @@ type ListPhoneNumbersParams struct {
 
 	// Cursor The next_cursor of the part before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddPhoneNumberParams defines parameters for AddPhoneNumber.
+type AddPhoneNumberParams struct {
+	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
@@ -1998,7 +2076,7 @@ type ClientInterface interface {
 
 	// Readyz Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2019,7 +2097,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccount Create an account
 	//
@@ -2030,7 +2108,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAccount Get an account
 	//
@@ -2119,7 +2197,7 @@ type ClientInterface interface {
 
 	// ListAppointments List a facility's appointments in a range of time
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2144,7 +2222,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateDriver Create a driver
 	//
@@ -2155,7 +2233,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDriver Get a driver
 	//
@@ -2226,7 +2304,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateFacility Create a facility
 	//
@@ -2235,7 +2313,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFacility Get a facility
 	//
@@ -2338,7 +2416,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateGroup Create a group
 	//
@@ -2349,7 +2427,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetGroup Get a group
 	//
@@ -2448,7 +2526,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePatient Create a patient
 	//
@@ -2459,7 +2537,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPatient Get a patient
 	//
@@ -2555,7 +2633,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickup Create a pickup
 	//
@@ -2566,7 +2644,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickupsWithBody Create up to 1,000 pickups
 	//
@@ -2577,7 +2655,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePickups Create up to 1,000 pickups
 	//
@@ -2588,11 +2666,15 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamPickups Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2601,7 +2683,7 @@ type ClientInterface interface {
 
 	// GetPickup Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2703,7 +2785,7 @@ type ClientInterface interface {
 
 	// ListPickupEvents List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2821,7 +2903,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateUser Create a user
 	//
@@ -2830,7 +2912,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUser Get a user
 	//
@@ -2865,7 +2947,7 @@ type ClientInterface interface {
 
 	// DeactivateUser Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing.
+	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 	//
 	// Roles: admin.
 	//
@@ -2912,7 +2994,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPhoneNumber Add a phone number
 	//
@@ -2923,7 +3005,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RemovePhoneNumber Remove a phone number
 	//
@@ -2931,6 +3013,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 	RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReactivateUser Reactivate a user
+	//
+	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	//
+	// Roles: admin.
+	//
+	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+	ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetError What an error code means
@@ -2969,7 +3060,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3010,8 +3101,8 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3031,8 +3122,8 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *Client) CreateAccount(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccountRequest(c.Server, body)
+func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3220,7 +3311,7 @@ func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, ent
 
 // ListAppointments List a facility's appointments in a range of time
 //
-// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3265,8 +3356,8 @@ func (c *Client) ListDrivers(ctx context.Context, params *ListDriversParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateDriverWithBody(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3286,8 +3377,8 @@ func (c *Client) CreateDriverWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *Client) CreateDriver(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateDriverRequest(c.Server, body)
+func (c *Client) CreateDriver(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDriverRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3427,8 +3518,8 @@ func (c *Client) ListFacilities(ctx context.Context, params *ListFacilitiesParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateFacilityWithBody(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3446,8 +3537,8 @@ func (c *Client) CreateFacilityWithBody(ctx context.Context, contentType string,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *Client) CreateFacility(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateFacilityRequest(c.Server, body)
+func (c *Client) CreateFacility(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFacilityRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3659,8 +3750,8 @@ func (c *Client) ListGroups(ctx context.Context, params *ListGroupsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateGroupWithBody(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3680,8 +3771,8 @@ func (c *Client) CreateGroupWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *Client) CreateGroup(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateGroupRequest(c.Server, body)
+func (c *Client) CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateGroupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3889,8 +3980,8 @@ func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePatientWithBody(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3910,8 +4001,8 @@ func (c *Client) CreatePatientWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *Client) CreatePatient(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePatientRequest(c.Server, body)
+func (c *Client) CreatePatient(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePatientRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4106,8 +4197,8 @@ func (c *Client) ListPickups(ctx context.Context, params *ListPickupsParams, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupWithBody(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4127,8 +4218,8 @@ func (c *Client) CreatePickupWithBody(ctx context.Context, contentType string, b
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupRequest(c.Server, body)
+func (c *Client) CreatePickup(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4148,8 +4239,8 @@ func (c *Client) CreatePickup(ctx context.Context, body CreatePickupJSONRequestB
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreatePickupsWithBody(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4169,8 +4260,8 @@ func (c *Client) CreatePickupsWithBody(ctx context.Context, contentType string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *Client) CreatePickups(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreatePickupsRequest(c.Server, body)
+func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePickupsRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4183,7 +4274,11 @@ func (c *Client) CreatePickups(ctx context.Context, body CreatePickupsJSONReques
 
 // StreamPickups Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4202,7 +4297,7 @@ func (c *Client) StreamPickups(ctx context.Context, params *StreamPickupsParams,
 
 // GetPickup Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4404,7 +4499,7 @@ func (c *Client) DispatchPickup(ctx context.Context, pickupID openapi_types.UUID
 
 // ListPickupEvents List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4652,8 +4747,8 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4671,8 +4766,8 @@ func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, bod
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateUserRequest(c.Server, body)
+func (c *Client) CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4746,7 +4841,7 @@ func (c *Client) EditUser(ctx context.Context, userID openapi_types.UUID, params
 
 // DeactivateUser Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing.
+// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 //
 // Roles: admin.
 //
@@ -4833,8 +4928,8 @@ func (c *Client) ListPhoneNumbers(ctx context.Context, userID openapi_types.UUID
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, contentType, body)
+func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequestWithBody(c.Server, userID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4854,8 +4949,8 @@ func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_type
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPhoneNumberRequest(c.Server, userID, body)
+func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPhoneNumberRequest(c.Server, userID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4873,6 +4968,25 @@ func (c *Client) AddPhoneNumber(ctx context.Context, userID openapi_types.UUID, 
 // Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRemovePhoneNumberRequest(c.Server, userID, phoneNumberID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReactivateUser Reactivate a user
+//
+// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+//
+// Roles: admin.
+//
+// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+func (c *Client) ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReactivateUserRequest(c.Server, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -5038,18 +5152,18 @@ func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Re
 }
 
 // NewCreateAccountRequest calls the generic CreateAccount builder with application/json body
-func NewCreateAccountRequest(server string, body CreateAccountJSONRequestBody) (*http.Request, error) {
+func NewCreateAccountRequest(server string, params *CreateAccountParams, body CreateAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAccountRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAccountRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAccountRequestWithBody constructs an http.Request for the CreateAccount method, with any body, and a specified content type
-func NewCreateAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAccountRequestWithBody(server string, params *CreateAccountParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5073,6 +5187,21 @@ func NewCreateAccountRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5563,18 +5692,18 @@ func NewListDriversRequest(server string, params *ListDriversParams) (*http.Requ
 }
 
 // NewCreateDriverRequest calls the generic CreateDriver builder with application/json body
-func NewCreateDriverRequest(server string, body CreateDriverJSONRequestBody) (*http.Request, error) {
+func NewCreateDriverRequest(server string, params *CreateDriverParams, body CreateDriverJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateDriverRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateDriverRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateDriverRequestWithBody constructs an http.Request for the CreateDriver method, with any body, and a specified content type
-func NewCreateDriverRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateDriverRequestWithBody(server string, params *CreateDriverParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5598,6 +5727,21 @@ func NewCreateDriverRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5825,18 +5969,18 @@ func NewListFacilitiesRequest(server string, params *ListFacilitiesParams) (*htt
 }
 
 // NewCreateFacilityRequest calls the generic CreateFacility builder with application/json body
-func NewCreateFacilityRequest(server string, body CreateFacilityJSONRequestBody) (*http.Request, error) {
+func NewCreateFacilityRequest(server string, params *CreateFacilityParams, body CreateFacilityJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateFacilityRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateFacilityRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateFacilityRequestWithBody constructs an http.Request for the CreateFacility method, with any body, and a specified content type
-func NewCreateFacilityRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateFacilityRequestWithBody(server string, params *CreateFacilityParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5860,6 +6004,21 @@ func NewCreateFacilityRequestWithBody(server string, contentType string, body io
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6297,18 +6456,18 @@ func NewListGroupsRequest(server string, params *ListGroupsParams) (*http.Reques
 }
 
 // NewCreateGroupRequest calls the generic CreateGroup builder with application/json body
-func NewCreateGroupRequest(server string, body CreateGroupJSONRequestBody) (*http.Request, error) {
+func NewCreateGroupRequest(server string, params *CreateGroupParams, body CreateGroupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateGroupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateGroupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateGroupRequestWithBody constructs an http.Request for the CreateGroup method, with any body, and a specified content type
-func NewCreateGroupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateGroupRequestWithBody(server string, params *CreateGroupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6332,6 +6491,21 @@ func NewCreateGroupRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6834,18 +7008,18 @@ func NewListPatientsRequest(server string, params *ListPatientsParams) (*http.Re
 }
 
 // NewCreatePatientRequest calls the generic CreatePatient builder with application/json body
-func NewCreatePatientRequest(server string, body CreatePatientJSONRequestBody) (*http.Request, error) {
+func NewCreatePatientRequest(server string, params *CreatePatientParams, body CreatePatientJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePatientRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePatientRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePatientRequestWithBody constructs an http.Request for the CreatePatient method, with any body, and a specified content type
-func NewCreatePatientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePatientRequestWithBody(server string, params *CreatePatientParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6869,6 +7043,21 @@ func NewCreatePatientRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -7364,18 +7553,18 @@ func NewListPickupsRequest(server string, params *ListPickupsParams) (*http.Requ
 }
 
 // NewCreatePickupRequest calls the generic CreatePickup builder with application/json body
-func NewCreatePickupRequest(server string, body CreatePickupJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupRequest(server string, params *CreatePickupParams, body CreatePickupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupRequestWithBody constructs an http.Request for the CreatePickup method, with any body, and a specified content type
-func NewCreatePickupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupRequestWithBody(server string, params *CreatePickupParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7400,22 +7589,37 @@ func NewCreatePickupRequestWithBody(server string, contentType string, body io.R
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewCreatePickupsRequest calls the generic CreatePickups builder with application/json body
-func NewCreatePickupsRequest(server string, body CreatePickupsJSONRequestBody) (*http.Request, error) {
+func NewCreatePickupsRequest(server string, params *CreatePickupsParams, body CreatePickupsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreatePickupsRequestWithBody(server, "application/json", bodyReader)
+	return NewCreatePickupsRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreatePickupsRequestWithBody constructs an http.Request for the CreatePickups method, with any body, and a specified content type
-func NewCreatePickupsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreatePickupsRequestWithBody(server string, params *CreatePickupsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7439,6 +7643,21 @@ func NewCreatePickupsRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8561,18 +8780,18 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 }
 
 // NewCreateUserRequest calls the generic CreateUser builder with application/json body
-func NewCreateUserRequest(server string, body CreateUserJSONRequestBody) (*http.Request, error) {
+func NewCreateUserRequest(server string, params *CreateUserParams, body CreateUserJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateUserRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateUserRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateUserRequestWithBody constructs an http.Request for the CreateUser method, with any body, and a specified content type
-func NewCreateUserRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateUserRequestWithBody(server string, params *CreateUserParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -8596,6 +8815,21 @@ func NewCreateUserRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8864,18 +9098,18 @@ func NewListPhoneNumbersRequest(server string, userID openapi_types.UUID, params
 }
 
 // NewAddPhoneNumberRequest calls the generic AddPhoneNumber builder with application/json body
-func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
+func NewAddPhoneNumberRequest(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddPhoneNumberRequestWithBody(server, userID, "application/json", bodyReader)
+	return NewAddPhoneNumberRequestWithBody(server, userID, params, "application/json", bodyReader)
 }
 
 // NewAddPhoneNumberRequestWithBody constructs an http.Request for the AddPhoneNumber method, with any body, and a specified content type
-func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8906,6 +9140,21 @@ func NewAddPhoneNumberRequestWithBody(server string, userID openapi_types.UUID, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -8944,6 +9193,40 @@ func NewRemovePhoneNumberRequest(server string, userID openapi_types.UUID, phone
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReactivateUserRequest constructs an http.Request for the ReactivateUser method
+func NewReactivateUserRequest(server string, userID openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/%s/reactivate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -9015,7 +9298,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Can the server take requests
 	//
-	// Asks the database; says no while the server drains.
+	// Asks the database whether it could write; says no while the database is read-only or the server drains.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9040,7 +9323,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// CreateAccountWithResponse Create an account
 	//
@@ -9051,7 +9334,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-	CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+	CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
 	// GetAccountWithResponse Get an account
 	//
@@ -9146,7 +9429,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAppointmentsWithResponse List a facility's appointments in a range of time
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9175,7 +9458,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// CreateDriverWithResponse Create a driver
 	//
@@ -9186,7 +9469,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-	CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
+	CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error)
 
 	// GetDriverWithResponse Get a driver
 	//
@@ -9261,7 +9544,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// CreateFacilityWithResponse Create a facility
 	//
@@ -9270,7 +9553,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-	CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
+	CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error)
 
 	// GetFacilityWithResponse Get a facility
 	//
@@ -9381,7 +9664,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// CreateGroupWithResponse Create a group
 	//
@@ -9392,7 +9675,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-	CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
+	CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
 	// GetGroupWithResponse Get a group
 	//
@@ -9507,7 +9790,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// CreatePatientWithResponse Create a patient
 	//
@@ -9518,7 +9801,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-	CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
+	CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error)
 
 	// GetPatientWithResponse Get a patient
 	//
@@ -9628,7 +9911,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupWithResponse Create a pickup
 	//
@@ -9639,7 +9922,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-	CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
+	CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error)
 
 	// CreatePickupsWithBodyWithResponse Create up to 1,000 pickups
 	//
@@ -9650,7 +9933,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// CreatePickupsWithResponse Create up to 1,000 pickups
 	//
@@ -9661,11 +9944,15 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-	CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
+	CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error)
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9676,7 +9963,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupWithResponse Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9786,7 +10073,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPickupEventsWithResponse List the events of a pickup
 	//
-	// Oldest first.
+	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9926,7 +10213,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// CreateUserWithResponse Create a user
 	//
@@ -9935,7 +10222,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users (the `CreateUser` operationId).
-	CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+	CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
 
 	// GetUserWithResponse Get a user
 	//
@@ -9972,7 +10259,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeactivateUserWithResponse Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing.
+	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 	//
 	// Roles: admin.
 	//
@@ -10023,7 +10310,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// AddPhoneNumberWithResponse Add a phone number
 	//
@@ -10034,7 +10321,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
+	AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error)
 
 	// RemovePhoneNumberWithResponse Remove a phone number
 	//
@@ -10044,6 +10331,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/phone-numbers/{phone_number_id} (the `RemovePhoneNumber` operationId).
 	RemovePhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, phoneNumberID openapi_types.UUID, reqEditors ...RequestEditorFn) (*RemovePhoneNumberResponse, error)
+
+	// ReactivateUserWithResponse Reactivate a user
+	//
+	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	//
+	// Roles: admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+	ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error)
+}
+
+// GetErrorResponse200Headers the declared response headers of an HTTP 200 response for GetError
+type GetErrorResponse200Headers struct {
+	ContentSecurityPolicy string
+	ReferrerPolicy        string
+	XFrameOptions         string
 }
 
 type GetErrorResponse struct {
@@ -10051,6 +10356,8 @@ type GetErrorResponse struct {
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetErrorResponse200Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -12616,7 +12923,8 @@ func (r CreatePickupsResponse) ContentType() string {
 
 // StreamPickupsResponse200Headers the declared response headers of an HTTP 200 response for StreamPickups
 type StreamPickupsResponse200Headers struct {
-	CacheControl string
+	CacheControl    string
+	XAccelBuffering string
 }
 
 type StreamPickupsResponse struct {
@@ -14130,6 +14438,61 @@ func (r RemovePhoneNumberResponse) ContentType() string {
 	return ""
 }
 
+// ReactivateUserResponse200Headers the declared response headers of an HTTP 200 response for ReactivateUser
+type ReactivateUserResponse200Headers struct {
+	ETag string
+}
+
+type ReactivateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReactivateUserResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReactivateUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReactivateUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReactivateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReactivateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReactivateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReactivateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetErrorWithResponse What an error code means
 //
 // A page for people.
@@ -14162,7 +14525,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Can the server take requests
 //
-// Asks the database; says no while the server drains.
+// Asks the database whether it could write; says no while the database is read-only or the server drains.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14199,8 +14562,8 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccountWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccountWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14216,8 +14579,8 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
-func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
-	rsp, err := c.CreateAccount(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccount(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14371,7 +14734,7 @@ func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountI
 
 // ListAppointmentsWithResponse List a facility's appointments in a range of time
 //
-// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -14412,8 +14775,8 @@ func (c *ClientWithResponses) ListDriversWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriverWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Context, params *CreateDriverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriverWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14429,8 +14792,8 @@ func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/drivers (the `CreateDriver` operationId).
-func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
-	rsp, err := c.CreateDriver(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, params *CreateDriverParams, body CreateDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDriverResponse, error) {
+	rsp, err := c.CreateDriver(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14546,8 +14909,8 @@ func (c *ClientWithResponses) ListFacilitiesWithResponse(ctx context.Context, pa
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacilityWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Context, params *CreateFacilityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacilityWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14561,8 +14924,8 @@ func (c *ClientWithResponses) CreateFacilityWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/facilities (the `CreateFacility` operationId).
-func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
-	rsp, err := c.CreateFacility(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateFacilityWithResponse(ctx context.Context, params *CreateFacilityParams, body CreateFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFacilityResponse, error) {
+	rsp, err := c.CreateFacility(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14738,8 +15101,8 @@ func (c *ClientWithResponses) ListGroupsWithResponse(ctx context.Context, params
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Context, params *CreateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14755,8 +15118,8 @@ func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/groups (the `CreateGroup` operationId).
-func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
-	rsp, err := c.CreateGroup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error) {
+	rsp, err := c.CreateGroup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14936,8 +15299,8 @@ func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatientWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Context, params *CreatePatientParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatientWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -14953,8 +15316,8 @@ func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/patients (the `CreatePatient` operationId).
-func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
-	rsp, err := c.CreatePatient(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, params *CreatePatientParams, body CreatePatientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePatientResponse, error) {
+	rsp, err := c.CreatePatient(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15123,8 +15486,8 @@ func (c *ClientWithResponses) ListPickupsWithResponse(ctx context.Context, param
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickupWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Context, params *CreatePickupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickupWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15140,8 +15503,8 @@ func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups (the `CreatePickup` operationId).
-func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
-	rsp, err := c.CreatePickup(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, params *CreatePickupParams, body CreatePickupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupResponse, error) {
+	rsp, err := c.CreatePickup(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15157,8 +15520,8 @@ func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, body
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickupsWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Context, params *CreatePickupsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickupsWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15174,8 +15537,8 @@ func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/pickups/batch (the `CreatePickups` operationId).
-func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
-	rsp, err := c.CreatePickups(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, params *CreatePickupsParams, body CreatePickupsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePickupsResponse, error) {
+	rsp, err := c.CreatePickups(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15184,7 +15547,11 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, bod
 
 // StreamPickupsWithResponse Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15201,7 +15568,7 @@ func (c *ClientWithResponses) StreamPickupsWithResponse(ctx context.Context, par
 
 // GetPickupWithResponse Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15371,7 +15738,7 @@ func (c *ClientWithResponses) DispatchPickupWithResponse(ctx context.Context, pi
 
 // ListPickupEventsWithResponse List the events of a pickup
 //
-// Oldest first.
+// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15589,8 +15956,8 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUserWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUserWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15604,8 +15971,8 @@ func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users (the `CreateUser` operationId).
-func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
-	rsp, err := c.CreateUser(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUser(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15665,7 +16032,7 @@ func (c *ClientWithResponses) EditUserWithResponse(ctx context.Context, userID o
 
 // DeactivateUserWithResponse Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing.
+// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
 //
 // Roles: admin.
 //
@@ -15740,8 +16107,8 @@ func (c *ClientWithResponses) ListPhoneNumbersWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumberWithBody(ctx, userID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15757,8 +16124,8 @@ func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/users/{user_id}/phone-numbers (the `AddPhoneNumber` operationId).
-func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
-	rsp, err := c.AddPhoneNumber(ctx, userID, body, reqEditors...)
+func (c *ClientWithResponses) AddPhoneNumberWithResponse(ctx context.Context, userID openapi_types.UUID, params *AddPhoneNumberParams, body AddPhoneNumberJSONRequestBody, reqEditors ...RequestEditorFn) (*AddPhoneNumberResponse, error) {
+	rsp, err := c.AddPhoneNumber(ctx, userID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15778,6 +16145,23 @@ func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseRemovePhoneNumberResponse(rsp)
+}
+
+// ReactivateUserWithResponse Reactivate a user
+//
+// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+//
+// Roles: admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/users/{user_id}/reactivate (the `ReactivateUser` operationId).
+func (c *ClientWithResponses) ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error) {
+	rsp, err := c.ReactivateUser(ctx, userID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReactivateUserResponse(rsp)
 }
 
 // ParseGetErrorResponse parses an HTTP response from a GetErrorWithResponse call
@@ -15801,6 +16185,33 @@ func ParseGetErrorResponse(rsp *http.Response) (*GetErrorResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetErrorResponse200Headers
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = value
+		}
+		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReferrerPolicy = value
+		}
+		if values := rsp.Header.Values("X-Frame-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Frame-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XFrameOptions = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -18087,6 +18498,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XAccelBuffering = value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -19391,6 +19809,52 @@ func ParseRemovePhoneNumberResponse(rsp *http.Response) (*RemovePhoneNumberRespo
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseReactivateUserResponse parses an HTTP response from a ReactivateUserWithResponse call
+func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReactivateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReactivateUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -73,7 +73,7 @@ func newWorld(t *testing.T) world {
 	ctx, url := t.Context(), serve(t)
 	w := world{admin: login(t, url, "admin@clinic.example")}
 	for _, role := range []client.UserRole{client.UserRoleDispatcher, client.UserRoleHub} {
-		res, err := w.admin.CreateUserWithResponse(ctx, client.NewUser{
+		res, err := w.admin.CreateUserWithResponse(ctx, nil, client.NewUser{
 			Email: emailOf(role), Password: password, Name: string(role), Role: role,
 		})
 		check(t, err)
@@ -81,15 +81,15 @@ func newWorld(t *testing.T) world {
 	}
 	w.dispatcher, w.hub = login(t, url, emailOf(client.UserRoleDispatcher)), login(t, url, emailOf(client.UserRoleHub))
 
-	facility, err := w.admin.CreateFacilityWithResponse(ctx, client.NewFacility{
+	facility, err := w.admin.CreateFacilityWithResponse(ctx, nil, client.NewFacility{
 		Name: "Mission Clinic", Address: "2401 Mission St", Latitude: 37.7583, Longitude: -122.4186,
 	})
 	check(t, err)
 	refused(t, facility.ApplicationProblemJSONDefault)
-	account, err := w.admin.CreateAccountWithResponse(ctx, client.NewAccount{Name: "Mission Clinic", Currency: "USD"})
+	account, err := w.admin.CreateAccountWithResponse(ctx, nil, client.NewAccount{Name: "Mission Clinic", Currency: "USD"})
 	check(t, err)
 	refused(t, account.ApplicationProblemJSONDefault)
-	driver, err := w.admin.CreateDriverWithResponse(ctx, client.NewDriver{
+	driver, err := w.admin.CreateDriverWithResponse(ctx, nil, client.NewDriver{
 		Name: "Grace", OnDuty: new(true), Latitude: new(37.7599), Longitude: new(-122.4148),
 	})
 	check(t, err)
@@ -109,7 +109,7 @@ func (w world) newPickup() client.NewPickup {
 
 func (w world) create(t *testing.T, p client.NewPickup) client.Pickup {
 	t.Helper()
-	res, err := w.dispatcher.CreatePickupWithResponse(t.Context(), p)
+	res, err := w.dispatcher.CreatePickupWithResponse(t.Context(), nil, p)
 	check(t, err)
 	refused(t, res.ApplicationProblemJSONDefault)
 	return *res.JSON201
@@ -178,12 +178,12 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 		ID: new(uuid.New()), FacilityID: w.facility, ExternalID: new("4711"), GivenName: "Ada", FamilyName: "Lovelace",
 		BirthDate: openapi_types.Date{Time: born}, Phone: new("+14155550123"),
 	}
-	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, asked)
+	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, asked)
 	check(t, err)
 	if p := unseen.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeFacilityNotFound {
 		t.Errorf("created for a facility that is not seen: %v", p)
 	}
-	group, err := w.admin.CreateGroupWithResponse(ctx, client.NewGroup{Name: "Mission"})
+	group, err := w.admin.CreateGroupWithResponse(ctx, nil, client.NewGroup{Name: "Mission"})
 	check(t, err)
 	refused(t, group.ApplicationProblemJSONDefault)
 	me, err := w.dispatcher.GetSessionWithResponse(ctx)
@@ -196,7 +196,7 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	check(t, err)
 	refused(t, shown.ApplicationProblemJSONDefault)
 
-	made, err := w.dispatcher.CreatePatientWithResponse(ctx, asked)
+	made, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, asked)
 	check(t, err)
 	refused(t, made.ApplicationProblemJSONDefault)
 	if got := made.JSON201.BirthDate; got != asked.BirthDate {
@@ -268,7 +268,7 @@ func TestClientSendsARequestAgain(t *testing.T) {
 	w.deposit(t, 10_000)
 	ctx, asked := t.Context(), w.newPickup()
 	made := w.create(t, asked)
-	again, err := w.dispatcher.CreatePickupWithResponse(ctx, asked)
+	again, err := w.dispatcher.CreatePickupWithResponse(ctx, nil, asked)
 	check(t, err)
 	refused(t, again.ApplicationProblemJSONDefault)
 	if again.JSON200 == nil || again.JSON200.ID != made.ID || again.Headers200.IdempotencyReplayed == nil {

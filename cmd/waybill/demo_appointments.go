@@ -13,7 +13,7 @@ import (
 // feedDemo gives both clinics of the demo tenant appointments, told by the dispatcher,
 // who sees both.
 func feedDemo(ctx context.Context, store *db.Store, made demo) error {
-	told := db.Viewer{TenantID: made.tenantID, Role: db.UserRoleDispatcher}
+	told := db.SystemViewer(made.tenantID, uuid.Nil, db.UserRoleDispatcher)
 	for _, u := range made.users {
 		if u.Role == told.Role {
 			told.UserID = u.ID

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,14 +42,14 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if server == nil {
-		return dev(ctx, s, owner, *readyFile, out)
+		return dev(ctx, s, owner, false, *readyFile, out)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		<-server.Done()
 		cancel(errDatabaseEnded)
 	}()
-	err = dev(ctx, s, owner, *readyFile, out)
+	err = dev(ctx, s, owner, true, *readyFile, out)
 	if errors.Is(context.Cause(ctx), errDatabaseEnded) {
 		err = errDatabaseEnded
 	}
@@ -88,7 +89,8 @@ func devDatabase(ctx context.Context, s *settings, data string) (owner string, s
 	return server.URL(localpg.Owner, localpg.Database), server, nil
 }
 
-func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer) error {
+// dev migrates, loads the demo tenant and serves; own says that the database is dev's own.
+func dev(ctx context.Context, s settings, owner string, own bool, readyFile string, out io.Writer) error {
 	if err := db.Migrate(ctx, owner); err != nil {
 		return fmt.Errorf("cannot migrate: %w", err)
 	}
@@ -109,7 +111,7 @@ func dev(ctx context.Context, s settings, owner, readyFile string, out io.Writer
 	defer stop()
 	go func() { served <- running.serve(serving) }()
 	r := ready{running.url(), running.adminURL(), owner, demoSlug, demo.tenantID, users}
-	if err := announce(r, readyFile, out); err != nil {
+	if err := announce(r, withoutPassword(owner, own), readyFile, out); err != nil {
 		stop()
 		return errors.Join(err, <-served)
 	}
@@ -155,7 +157,20 @@ func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, er
 	return users, nil
 }
 
-func announce(r ready, readyFile string, out io.Writer) error {
+// withoutPassword is a URL as it may be shown: with the password only where it is of a
+// database of dev's own, which nobody else reaches.
+func withoutPassword(address string, own bool) string {
+	if own {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" || u.Query().Has("password") {
+		return "that of DATABASE_URL"
+	}
+	return u.Redacted()
+}
+
+func announce(r ready, database, readyFile string, out io.Writer) error {
 	fmt.Fprintf(out, `
 Waybill serves %[1]s
   documentation   %[1]s/docs
@@ -164,7 +179,7 @@ Waybill serves %[1]s
   database        %[3]s
 
 Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
-`, r.URL, r.AdminURL, r.DatabaseURL, r.Tenant, demoPassword)
+`, r.URL, r.AdminURL, database, r.Tenant, demoPassword)
 	for _, u := range r.Users {
 		fmt.Fprintf(out, "  %-11s %s\n", u.Role, u.Email)
 	}
@@ -172,8 +187,8 @@ Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
   curl -s %s/v1/sessions -H 'Content-Type: application/json' \
     -d '{"tenant":"%s","email":"%s","password":"%s"}'
 
-Ctrl-C stops it; the data is kept for the next time.
-`, r.URL, r.Tenant, r.Users[1].Email, demoPassword)
+Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
+`, r.URL, r.Tenant, r.Users[1].Email, demoPassword, os.Getpid())
 	if readyFile == "" {
 		return nil
 	}

@@ -38,6 +38,7 @@ type queueCollector struct {
 	store       *db.Store
 	depth, ages *prometheus.Desc
 	dead, bytes *prometheus.Desc
+	paused      *prometheus.Desc
 }
 
 // queueTimeout is less than who collects would wait. A queue so long that counting it
@@ -52,6 +53,7 @@ func newQueueCollector(store *db.Store) queueCollector {
 		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
 		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.", []string{"queue"}, nil),
 	}
 }
 
@@ -61,6 +63,7 @@ func (q queueCollector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- q.ages
 	descs <- q.dead
 	descs <- q.bytes
+	descs <- q.paused
 }
 
 // Collect implements prometheus.Collector.
@@ -75,6 +78,7 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 		collected <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(r.Jobs), r.Queue, r.State)
 		collected <- prometheus.MustNewConstMetric(q.ages, prometheus.GaugeValue, r.OldestSeconds, r.Queue, r.State)
 	}
+	q.collectPaused(ctx, collected)
 	table, err := q.store.GetJobTable(ctx)
 	if err != nil {
 		return
@@ -82,5 +86,19 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 	if table.DeadRows != nil && table.TableBytes != nil && table.IndexBytes != nil {
 		collected <- prometheus.MustNewConstMetric(q.dead, prometheus.GaugeValue, float64(*table.DeadRows))
 		collected <- prometheus.MustNewConstMetric(q.bytes, prometheus.GaugeValue, float64(*table.TableBytes+*table.IndexBytes))
+	}
+}
+
+func (q queueCollector) collectPaused(ctx context.Context, collected chan<- prometheus.Metric) {
+	rows, err := q.store.ListPausedQueues(ctx)
+	if err != nil {
+		return
+	}
+	paused := map[string]float64{jobs.Texts: 0, jobs.Dispatches: 0}
+	for _, r := range rows {
+		paused[r.Name] = 1
+	}
+	for queue, value := range paused {
+		collected <- prometheus.MustNewConstMetric(q.paused, prometheus.GaugeValue, value, queue)
 	}
 }

@@ -1,96 +1,238 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/google/uuid"
 
 	"waybill/cmd/waybill/jobs"
 	"waybill/db"
 )
 
-// runJobs shows the jobs that somebody may have to look at, or has some run again.
+// jobsCommand is what "waybill jobs" was asked for.
+type jobsCommand struct {
+	verb   string
+	id     string // of a job, of a text, or the name of a queue
+	all    bool
+	since  time.Duration
+	reason string
+	url    string
+}
+
+var errJobsUsage = errors.New("jobs takes one of: list, retry ID, retry --all, resume QUEUE")
+
+// runJobs shows the jobs and texts that somebody may have to look at, or has some run again.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
-	verb := "list"
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		verb, args = args[0], args[1:]
+	c := jobsCommand{verb: "list"}
+	if len(args) > 0 && isWord(args[0]) {
+		c.verb, args = args[0], args[1:]
 	}
-	var id int64
-	if verb == "retry" && len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		n, err := strconv.ParseInt(args[0], 10, 64)
-		if err != nil || n < 1 {
-			return errors.New("jobs retry takes a job's id, as jobs shows it, or --all")
-		}
-		id, args = n, args[1:]
+	if len(args) > 0 && isWord(args[0]) && c.verb != "list" {
+		c.id, args = args[0], args[1:]
 	}
-	var url string
 	flags := newFlags("jobs", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
-	all := flags.Bool("all", false, "retry every job that is shown")
+	env.secret(&c.url, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	flags.BoolVar(&c.all, "all", false, "retry every job and text that is shown")
+	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to look for texts that the gateway refused")
+	flags.StringVar(&c.reason, "reason", "", "only the texts whose reason begins so, as in refused_422, and no jobs")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	switch {
-	case verb != "list" && verb != "retry":
-		return errors.New("jobs takes one of: list, retry ID, retry --all")
-	case verb == "retry" && (id == 0) != *all, verb == "list" && *all:
-		return errors.New("jobs retry takes a job's id, or --all")
-	case url == "":
-		return errors.New("jobs needs a database: set DATABASE_URL or --database-url")
+	if err := cmp.Or(env.err, c.check()); err != nil {
+		return err
 	}
-	store, err := openStore(ctx, db.Config{URL: url, MaxConns: 2, AcquireTimeout: 5 * time.Second})
+	store, err := openStore(ctx, db.Config{URL: c.url, MaxConns: 2, AcquireTimeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if verb == "list" {
-		return listJobs(ctx, store, out)
+	switch c.verb {
+	case "resume":
+		return c.resume(ctx, store, out)
+	case "retry":
+		return c.retry(ctx, store, out)
 	}
-	return retryJobs(ctx, store, id, out)
+	return c.list(ctx, store, out)
 }
 
-func listJobs(ctx context.Context, store *db.Store, out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	n := 0
-	err := jobs.Troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
+func isWord(arg string) bool { return arg != "" && arg[0] != '-' }
+
+func (c *jobsCommand) check() error {
+	switch {
+	case c.verb != "list" && c.verb != "retry" && c.verb != "resume", c.verb == "resume" && c.id == "":
+		return errJobsUsage
+	case c.verb == "retry" && (c.id == "") != c.all, c.verb != "retry" && c.all:
+		return errors.New("jobs retry takes the id of a job or a text, or --all")
+	case c.verb == "retry" && c.id != "" && c.job() == 0 && c.text() == uuid.Nil:
+		return errors.New("jobs retry takes the id of a job or a text, as jobs shows it, or --all")
+	case c.since <= 0:
+		return errors.New("--since must be positive, as in 24h")
+	case c.url == "":
+		return errors.New("jobs needs a database: set DATABASE_URL or --database-url")
+	}
+	return nil
+}
+
+// job is the id of a job, 0 for none.
+func (c *jobsCommand) job() int64 {
+	n, err := strconv.ParseInt(c.id, 10, 64)
+	if err != nil || n < 1 {
+		return 0
+	}
+	return n
+}
+
+// text is the id of a text, the zero one for none.
+func (c *jobsCommand) text() uuid.UUID {
+	id, err := uuid.Parse(c.id)
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
+}
+
+// troubled gives the jobs that are shown: none, where only some texts are asked for.
+func (c *jobsCommand) troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+	if c.reason != "" {
+		return nil
+	}
+	return jobs.Troubled(ctx, store, each)
+}
+
+func (c *jobsCommand) refused(ctx context.Context, store *db.Store, each func(jobs.RefusedText) error) error {
+	return jobs.Refused(ctx, store, time.Now().Add(-c.since), c.reason, each)
+}
+
+func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) error {
+	paused, err := store.ListPausedQueues(ctx)
+	if err != nil {
+		return db.Explain(err)
+	}
+	for _, q := range paused {
+		fmt.Fprintf(out, "queue %s is paused since %s, and %d jobs wait in it; to go on: waybill jobs resume %[1]s\n", q.Name, stamp(q.PausedAt), q.Waiting)
+	}
+	table, n := columns(out), 0
+	err = c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		if n++; n == 1 {
 			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tput off\tmade\tnext try\targuments\tlast error")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%d of %d\t%d times\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, r.State, r.Attempt, r.MaxAttempts,
-			r.Snoozes, r.CreatedAt.UTC().Format(time.RFC3339), r.ScheduledAt.UTC().Format(time.RFC3339), r.Args, r.LastError)
+			r.Snoozes, stamp(r.CreatedAt), stamp(r.ScheduledAt), r.Args, r.LastError)
 		return err
 	})
-	if err == nil && n == 0 {
+	if err = errors.Join(err, table.Flush()); err != nil {
+		return err
+	}
+	if n == 0 && c.reason == "" {
 		fmt.Fprintln(out, "no job has failed or waits for another try")
 	}
-	return errors.Join(err, table.Flush())
+	return c.listTexts(ctx, store, out)
 }
 
-// retryJobs has one run again, or all that are shown, for 0.
-func retryJobs(ctx context.Context, store *db.Store, id int64, out io.Writer) error {
-	if id != 0 {
-		found, err := jobs.Retry(ctx, store, id)
-		if err == nil && !found {
-			err = fmt.Errorf("there is no job %d", id)
+func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Writer) error {
+	table, n := columns(out), 0
+	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
+		if n++; n == 1 {
+			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n", brief(c.since))
 		}
-		if err == nil {
-			fmt.Fprintf(out, "job %d runs again\n", id)
-		}
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Tenant, t.Reason, stamp(t.OwedAt))
 		return err
+	})
+	if err = errors.Join(err, table.Flush()); err == nil && n == 0 {
+		fmt.Fprintf(out, "no text of the last %s was refused\n", brief(c.since))
 	}
-	n := 0
-	err := jobs.Troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
-		found, err := jobs.Retry(ctx, store, r.ID)
-		if found {
-			n++
+	return err
+}
+
+func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// brief drops the zeros: 24h0m0s is 24h.
+func brief(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "0s")
+	if text == "" || !strings.HasSuffix(text, "m") {
+		return d.String()
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		return short + "h"
+	}
+	return text
+}
+
+func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer) error {
+	found, err := jobs.Resume(ctx, store, c.id)
+	if err == nil && !found {
+		return errors.New("there is no such queue; those that are paused are shown by: waybill jobs")
+	}
+	if err == nil {
+		fmt.Fprintf(out, "queue %s is worked again\n", c.id)
+	}
+	return err
+}
+
+// retry has one job or text run again, or all that are shown.
+func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer) error {
+	switch {
+	case c.all:
+		return c.retryAll(ctx, store, out)
+	case c.text() != uuid.Nil:
+		return c.retryText(ctx, store, out)
+	}
+	found, err := jobs.Retry(ctx, store, c.job())
+	if err == nil && !found {
+		err = fmt.Errorf("there is no job %d", c.job())
+	}
+	if err == nil {
+		fmt.Fprintf(out, "job %d runs again\n", c.job())
+	}
+	return err
+}
+
+func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Writer) error {
+	again := false
+	err := c.refused(ctx, store, func(t jobs.RefusedText) (err error) {
+		if t.ID == c.text() {
+			again, err = jobs.SendAgain(ctx, store, t)
 		}
 		return err
 	})
-	fmt.Fprintf(out, "%d jobs run again\n", n)
+	if err == nil && !again {
+		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)", c.text(), brief(c.since))
+	}
+	if err == nil {
+		fmt.Fprintf(out, "text %s is sent again\n", c.text())
+	}
+	return err
+}
+
+func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writer) error {
+	run, sent := 0, 0
+	err := c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
+		found, err := jobs.Retry(ctx, store, r.ID)
+		if found {
+			run++
+		}
+		return err
+	})
+	if err == nil {
+		err = c.refused(ctx, store, func(t jobs.RefusedText) error {
+			again, err := jobs.SendAgain(ctx, store, t)
+			if again {
+				sent++
+			}
+			return err
+		})
+	}
+	fmt.Fprintf(out, "%d jobs run again, %d texts are sent again\n", run, sent)
 	return err
 }

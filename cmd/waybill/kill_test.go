@@ -157,11 +157,11 @@ func (s *sender) move(names ...string) {
 			body = map[string]any{"driver_id": s.driver}
 		}
 		answer := s.send("POST", "/v1/pickups/"+m.pickup.String()+"/"+name, db.UserRoleDispatcher, body, "Idempotency-Key", m.key)
-		var p db.Pickup
+		var p struct{ Status string }
 		if answer == nil || json.Unmarshal(answer, &p) != nil {
 			return
 		}
-		s.moves, s.statuses[last] = append(s.moves, m), string(p.Status)
+		s.moves, s.statuses[last] = append(s.moves, m), p.Status
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -24,9 +26,11 @@ func commands() []command {
 		{"dev", "find or fetch PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
 		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
-		{"jobs", "list | retry ID | retry --all: show the jobs that failed or wait, run them again", runJobs},
+		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
+		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
-		{"tenant", "create a tenant with its first admin", runTenant},
+		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password", runTenant},
+		{"version", "say which version this is, of the program, the document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay bad stories against a running server, and print what held", runProve},
 		{"bench", "measure, on a database of its own", runBench},
@@ -61,7 +65,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no command %q; see: waybill help", args[0])
+	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
+}
+
+// quoted shows a word of the command line that should not be there, unless it may hold a
+// password: a URL, a setting, a secret.
+func quoted(word string) string {
+	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
+		return "argument"
+	}
+	return strconv.Quote(word)
 }
 
 // errUsage: no command was given, and help instead.
@@ -79,8 +92,9 @@ func help(out io.Writer) {
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
+		command, _, _ := strings.Cut(name, " ")
 		for _, c := range commands() {
-			if c.name == name {
+			if c.name == command {
 				usage(flags, c.summary, out)
 			}
 		}
@@ -94,7 +108,8 @@ func usage(flags *flag.FlagSet, summary string, out io.Writer) {
 	flags.PrintDefaults()
 }
 
-// parse reads the flags; words left over are a mistake. What is wrong is said once, by
+// parse reads the flags; words left over are a mistake, and so is a variable that is almost
+// a setting's. What is wrong is said once, by
 // main: package flag would say it too, with all of the help.
 func parse(flags *flag.FlagSet, args []string) error {
 	usage := flags.Usage
@@ -109,7 +124,7 @@ func parse(flags *flag.FlagSet, args []string) error {
 		return fmt.Errorf("%w; see: %s -h", err, flags.Name())
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unexpected %q; see: %[1]s -h", flags.Name(), flags.Arg(0))
+		return fmt.Errorf("%s: unexpected %s; see: %[1]s -h", flags.Name(), quoted(flags.Arg(0)))
 	}
-	return nil
+	return checkVariables(os.Environ())
 }

@@ -73,6 +73,18 @@ func (m *metrics) watch(store *db.Store) {
 	)
 }
 
+// watchStreams reads the event streams of the process, whenever it is asked.
+func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
+	m.register(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Event streams open."},
+			func() float64 { return float64(open()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "waybill_event_stream_lag_seconds",
+			Help: "How long ago all events could be told that were committed by then: how late the latest may come. 0 while no stream is open.",
+		}, func() float64 { return lag().Seconds() }),
+	)
+}
+
 func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
 }
@@ -112,12 +124,12 @@ func (m *metrics) observe(operation string, status int, code string, took time.D
 	}
 }
 
-// handler serves the metrics and the profiles.
+// handler serves the metrics and the profiles. Of package pprof's pages the command line is
+// left out: a flag may hold the database's password, or the gateway's secret.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

@@ -23,6 +23,8 @@ type settings struct {
 	store           db.Config
 	combine         bool
 	api             api.Options
+	streams         limitSettings
+	trustedProxies  string
 	passwordCost    int32
 	readTimeout     time.Duration
 	drain, shutdown time.Duration
@@ -41,7 +43,9 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second, "how long a client may take to send a request, its body included")
 	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second, "how long a feed of appointments may send nothing")
 	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour, "how long a feed of appointments may take, its body included")
+	s.streams.register(env, "streams", "WAYBILL_STREAMS", api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "event streams open")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
+	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "", "addresses or networks of proxies, separated by commas, whose X-Forwarded-For says where a login comes from")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
 	return env
 }
@@ -72,10 +76,14 @@ func (s *settings) check() error {
 		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
+	case !areProxies(s.trustedProxies):
+		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list of addresses or networks, as in 10.0.0.0/8,192.0.2.7")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
 		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)")
+	case !s.streams.areOrdered():
+		return errors.New("limits must be at least 1 and grow from inside out: --streams-per-user <= --streams-per-tenant <= --streams")
 	case s.drain < 0:
 		return errors.New("--drain must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:
@@ -84,9 +92,32 @@ func (s *settings) check() error {
 	return s.checkProcess()
 }
 
+// limitSettings are a flag for each of some limits.
+type limitSettings struct{ whole, perTenant, perUser int32 }
+
+// register adds the flags NAME, NAME-per-tenant and NAME-per-user.
+func (l *limitSettings) register(env *environment, name, variable string, otherwise api.Limits, what string) {
+	env.number(&l.whole, name, variable, int32(otherwise.Whole), what+" at once, in this process")
+	env.number(&l.perTenant, name+"-per-tenant", variable+"_PER_TENANT", int32(otherwise.PerTenant), what+" at once, of one tenant")
+	env.number(&l.perUser, name+"-per-user", variable+"_PER_USER", int32(otherwise.PerUser), what+" at once, of one user")
+}
+
+func (l *limitSettings) areOrdered() bool {
+	return 1 <= l.perUser && l.perUser <= l.perTenant && l.perTenant <= l.whole
+}
+
+func (l *limitSettings) limits() api.Limits {
+	return api.Limits{Whole: int(l.whole), PerTenant: int(l.perTenant), PerUser: int(l.perUser)}
+}
+
 // errTimeLimits: each limit is shorter than the one outside it, so that the innermost,
 // which knows best what happened, is the one that answers.
 var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
+
+func areProxies(list string) bool {
+	_, err := api.ParseProxies(list)
+	return err == nil
+}
 
 func (s *settings) checkProcess() error {
 	switch {
@@ -114,6 +145,8 @@ func (s *settings) storeConfig() db.Config {
 // apiOptions are what package api takes.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
+	o.Streams = s.streams.limits()
+	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // check has seen it
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }
@@ -131,25 +164,33 @@ func (s *settings) logger() *slog.Logger {
 // environment gives flags their defaults, and keeps the first variable that cannot
 // be read.
 type environment struct {
-	flags *flag.FlagSet
-	err   error
+	flags     *flag.FlagSet
+	variables []string // that were asked for
+	err       error
+}
+
+// lookup reads a variable, and remembers that there is one of this name.
+func (e *environment) lookup(variable string) (string, bool) {
+	e.variables = append(e.variables, variable)
+	return os.LookupEnv(variable)
 }
 
 func (e *environment) text(into *string, name, variable, otherwise, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		otherwise = v
 	}
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
-// secret is a text that -h must not show: what the environment says holds a password.
+// secret is a text that -h must not show: what the environment says holds a password. As a
+// flag it is shown by ps to whoever uses the machine.
 func (e *environment) secret(into *string, name, variable, otherwise, usage string) {
-	e.text(into, name, variable, otherwise, usage)
+	e.text(into, name, variable, otherwise, usage+"; keep it out of flags, which ps shows")
 	e.flags.Lookup(name).DefValue = otherwise
 }
 
 func (e *environment) duration(into *time.Duration, name, variable string, otherwise time.Duration, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		d, err := time.ParseDuration(v)
 		e.fail(variable, "a duration, as in 250ms or 5s", err)
 		otherwise = d
@@ -158,7 +199,7 @@ func (e *environment) duration(into *time.Duration, name, variable string, other
 }
 
 func (e *environment) number(into *int32, name, variable string, otherwise int32, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		n, err := strconv.ParseInt(v, 10, 32)
 		e.fail(variable, "a number", err)
 		otherwise = int32(n)
@@ -175,7 +216,7 @@ func (e *environment) number(into *int32, name, variable string, otherwise int32
 }
 
 func (e *environment) choice(into *bool, name, variable string, otherwise bool, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		b, err := strconv.ParseBool(v)
 		e.fail(variable, "true or false", err)
 		otherwise = b

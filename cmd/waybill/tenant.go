@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -16,8 +14,12 @@ import (
 	"waybill/db"
 )
 
-// runTenant makes a tenant and its first admin, who makes everything else over HTTP.
+// runTenant makes a tenant and its first admin, who makes everything else over HTTP. With
+// "admin" before the flags, it is about an admin alone.
 func runTenant(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "admin" {
+		return runTenantAdmin(ctx, args[1:], out)
+	}
 	var url string
 	flags := newFlags("tenant", out)
 	env := &environment{flags: flags}
@@ -30,25 +32,17 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	if env.err != nil {
-		return env.err
-	}
-	if cost < int32(bcrypt.MinCost) || cost > 16 {
-		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
+	if err := cmp.Or(env.err, checkCost(cost)); err != nil {
+		return err
 	}
 	if url == "" || *slug == "" || *name == "" || *email == "" {
 		return errors.New("tenant needs --slug, --name, --admin-email, and a database: set DATABASE_URL or --database-url")
 	}
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	password := strings.TrimRight(line, "\r\n")
-	if len(password) < 8 || len(password) > 72 {
-		return errors.Join(errors.New("the password on standard input has fewer than 8 characters or more than 72 bytes"), ignoreEOF(err))
-	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), int(cost))
+	hash, err := hashOfInput(cost)
 	if err != nil {
 		return err
 	}
-	return createTenant(ctx, url, *slug, *name, *email, string(hash), out)
+	return createTenant(ctx, url, *slug, *name, *email, hash, out)
 }
 
 func createTenant(ctx context.Context, url, slug, name, email, hash string, out io.Writer) error {
@@ -62,14 +56,14 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		q := db.New(tx)
 		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
 		if err != nil {
-			return db.Explain(err)
+			return inWords(err)
 		}
 		_, err = q.CreateUser(ctx, db.CreateUserParams{
 			TenantID: made.Tenant.ID, ID: uuid.Must(uuid.NewV7()), Email: email, Name: email, Role: db.UserRoleAdmin,
 			PasswordHash: hash, RequestDigest: []byte("waybill tenant"),
 		})
 		if err != nil {
-			return db.Explain(err)
+			return inWords(err)
 		}
 		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
 		return err
@@ -83,12 +77,13 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, errors.New("database URL: is not a PostgreSQL connection string")
 	}
-	return pgx.ConnectConfig(ctx, config)
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(db.ConnectAdvice(err, &config.Config)))
 	}
-	return err
+	if err := db.CheckEncoding(conn.PgConn()); err != nil {
+		conn.Close(ctx)
+		return nil, err
+	}
+	return conn, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db/dbtest"
 )
 
@@ -39,12 +40,13 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	}
 
 	for name, c := range map[string]struct{ slug, email, password, says string }{
-		"the slug is taken":       {"acme", "bob@acme.example", "correct horse", "slug_taken"},
-		"no password":             {"other", "bob@acme.example", "", "fewer than 8"},
-		"a password too short":    {"other", "bob@acme.example", "short\n", "fewer than 8"},
-		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "more than 72 bytes"},
-		"an address that is none": {"other", "bob", "correct horse", "validation_failed"},
-		"a slug that is none":     {"Not A Slug", "bob@acme.example", "correct horse", "validation_failed"},
+		"the slug is taken":       {"acme", "bob@acme.example", "correct horse", "the slug is taken: another tenant has it"},
+		"no password":             {"other", "bob@acme.example", "", "not blank"},
+		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
+		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
+		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
+		"an address that is none": {"other", "bob", "correct horse", "the email address is none"},
+		"a slug that is none":     {"Not A Slug", "bob@acme.example", "correct horse", "--slug is not one: lower-case letters"},
 		"no slug":                 {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
 	} {
 		code, _, errors := make(c.slug, c.email, c.password)
@@ -52,10 +54,17 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 			t.Errorf("%s: exit code %d", name, code)
 		}
 		has(t, errors, c.says)
-		hasNot(t, errors, "horse", "longlong")
+		hasNot(t, errors, "horse", "longlong", "SQLSTATE", "constraint", "_check", "_bt_")
 	}
 	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 || !strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
 		t.Errorf("a cost too high: exit code %d, %s", code, errors)
+	}
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "give the URL of the schema's owner") || strings.Contains(errors, "SQLSTATE") {
+		t.Errorf("as the application: exit code %d, %s", code, errors)
+	}
+	empty := emptyDatabase(t, d)
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "run as its owner: waybill migrate up") {
+		t.Errorf("without a schema: exit code %d, %s", code, errors)
 	}
 	// The tenant and its admin, or neither.
 	var n int
@@ -69,4 +78,69 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	}
 	has(t, errors, "is not a PostgreSQL connection string")
 	hasNot(t, errors, "hunter2", "pa%zz")
+}
+
+// A tenant whose only admin is gone gets one again, by the operator's hand.
+func TestTenantAdminIsTheWayBackIn(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
+	d := dbtest.New(t)
+	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4"}
+	if code, _, errors := ended(t, "correct horse\n", env, "tenant", "--slug", "acme", "--name", "Acme", "--admin-email", "Ada@acme.example"); code != 0 {
+		t.Fatal(errors)
+	}
+	if _, err := d.Owner().Exec(t.Context(), "UPDATE users SET active = false, role = 'staff'"); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, d.AppURL)
+	login := func(email, password string) (int, string) {
+		return text(t, "POST", s.url+"/v1/sessions", "", `{"tenant":"acme","email":"`+email+`","password":"`+password+`"}`)
+	}
+	if status, body := login("ada@acme.example", "correct horse"); status != 401 {
+		t.Fatalf("deactivated: %d %s", status, body)
+	}
+	for _, email := range []string{"ADA@acme.example", "bob@acme.example"} { // who was there, and who was not
+		code, out, errors := ended(t, "another horse\n", env, "tenant", "admin", "--slug", "acme", "--email", email)
+		if code != 0 {
+			t.Fatal(errors)
+		}
+		has(t, out, "tenant acme, admin "+email)
+		if status, body := login(email, "another horse"); status != 201 || !strings.Contains(body, `"role":"admin"`) {
+			t.Errorf("%s: %d %s", email, status, body)
+		}
+	}
+	var n int
+	if err := d.Owner().QueryRow(t.Context(), "SELECT count(*) FROM users").Scan(&n); err != nil || n != 2 {
+		t.Errorf("%d users, %v", n, err)
+	}
+	for name, c := range map[string]struct{ slug, email, password, says string }{
+		"no such tenant":       {"other", "ada@acme.example", "another horse", "no tenant with the slug"},
+		"a password too short": {"acme", "ada@acme.example", "short", "at least 8 characters"},
+		"no email":             {"acme", "", "another horse", "tenant admin needs --slug, --email"},
+	} {
+		code, _, errors := ended(t, c.password, env, "tenant", "admin", "--slug", c.slug, "--email", c.email)
+		if code != 1 {
+			t.Errorf("%s: exit code %d", name, code)
+		}
+		has(t, errors, c.says)
+	}
+}
+
+// Every command that comes by a database of another encoding says what to do.
+func TestADatabaseThatIsNotUTF8IsRefusedAtStart(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "commands that do one thing after the other")
+	d := dbtest.Bare(t, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+	for _, command := range [][]string{
+		{"migrate", "up"}, {"serve", "--addr", "127.0.0.1:0"}, {"work"}, {"jobs", "list"},
+		{"tenant", "--slug", "acme", "--name", "Acme", "--admin-email", "a@b.example"},
+		{"tenant", "admin", "--slug", "acme", "--email", "a@b.example"},
+	} {
+		code, _, errors := ended(t, "correct horse", []string{
+			"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4", "WAYBILL_GATEWAY_URL=http://127.0.0.1:1", "WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret,
+		}, command...)
+		if code != 1 || !strings.Contains(errors, "the database's encoding is LATIN1 and must be UTF8") || strings.Count(errors, "\n") > 1 {
+			t.Errorf("%v: exit code %d, %s", command, code, errors)
+		}
+	}
 }

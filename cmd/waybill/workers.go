@@ -18,6 +18,7 @@ type workerSettings struct {
 	gatewayURL     string
 	gatewaySecret  string
 	gatewayTimeout time.Duration
+	allowHTTP      bool
 	// logTexts shows the texts in the log where there is no gateway.
 	logTexts bool
 }
@@ -28,7 +29,8 @@ const longestGatewayTimeout = 15 * time.Second
 func (w *workerSettings) register(env *environment, workers int32) {
 	env.number(&w.workers, "workers", "WAYBILL_WORKERS", workers, "how many texts are sent at once; 0 for none by this process")
 	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "where the texts go: http or https")
-	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "", "signs the requests to the gateway: whsec_ and base64")
+	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "", "signs the requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, with spaces between, sign each request")
+	env.choice(&w.allowHTTP, "gateway-allow-http", "WAYBILL_GATEWAY_ALLOW_HTTP", false, "let texts go by plain http to a gateway on another machine")
 	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT", 10*time.Second, "how long the gateway may take")
 }
 
@@ -41,17 +43,21 @@ func (w *workerSettings) check() error {
 	case w.workers > 0 && w.gatewayURL == "" && !w.logTexts:
 		return errors.New("workers need a gateway for the texts: set WAYBILL_GATEWAY_URL and WAYBILL_GATEWAY_SECRET")
 	case w.workers > 0 && w.gatewayURL != "":
-		_, err := texts.NewGateway(w.gatewayURL, w.gatewaySecret, w.gatewayTimeout)
+		_, err := w.gateway()
 		return err
 	}
 	return nil
+}
+
+func (w *workerSettings) gateway() (*texts.Gateway, error) {
+	return texts.NewGateway(texts.GatewayOptions{URL: w.gatewayURL, Secret: w.gatewaySecret, Timeout: w.gatewayTimeout, AllowHTTP: w.allowHTTP})
 }
 
 func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 	if w.gatewayURL == "" {
 		return texts.Log{Logger: log}, nil
 	}
-	return texts.NewGateway(w.gatewayURL, w.gatewaySecret, w.gatewayTimeout)
+	return w.gateway()
 }
 
 // crew is at work on connections of its own: a backlog of jobs takes none from the

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"waybill/api"
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 )
@@ -25,7 +26,7 @@ func (w *town) submit(t testing.TB, url string) uuid.UUID {
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
 		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here", "dropoff_address": "there"
 	}`, demoID("facility"), demoID("account Research Lab")))
-	var made db.Pickup
+	var made api.Pickup
 	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
 		t.Fatalf("create: %d %s", status, answer)
 	}
@@ -114,15 +115,19 @@ func TestDevShowsTheTextsInItsLog(t *testing.T) {
 func TestWorkersNeedAGateway(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"WAYBILL_GATEWAY_URL":        {"serve", "--workers", "1"},
-		"WAYBILL_GATEWAY_SECRET":     {"serve", "--workers", "1", "--gateway-url", "http://127.0.0.1", "--gateway-secret", "hunter2"},
-		"none of http or https":      {"work", "--gateway-url", "smtp://127.0.0.1", "--gateway-secret", fakegateway.Secret},
-		"WAYBILL_GATEWAY_TIMEOUT":    {"work", "--gateway-timeout", "1m"},
-		"nothing to do":              {"work", "--workers", "0"},
-		"between 0 and 10000":        {"work", "--workers", "-1"},
-		"jobs takes one of":          {"jobs", "rerun"},
-		"takes a job's id, or --all": {"jobs", "retry"},
-		"takes a job's id, as":       {"jobs", "retry", "one"},
+		"WAYBILL_GATEWAY_URL":                 {"serve", "--workers", "1"},
+		"WAYBILL_GATEWAY_SECRET":              {"serve", "--workers", "1", "--gateway-url", "http://127.0.0.1", "--gateway-secret", "hunter2"},
+		"none of http or https":               {"work", "--gateway-url", "smtp://127.0.0.1", "--gateway-secret", fakegateway.Secret},
+		"WAYBILL_GATEWAY_TIMEOUT":             {"work", "--gateway-timeout", "1m"},
+		"nothing to do":                       {"work", "--workers", "0"},
+		"between 0 and 10000":                 {"work", "--workers", "-1"},
+		"jobs takes one of":                   {"jobs", "rerun"},
+		"takes the id of a job or a text, or": {"jobs", "retry"},
+		"takes the id of a job or a text, as": {"jobs", "retry", "one"},
+		"resume QUEUE":                        {"jobs", "resume"},
+		"--since must be positive":            {"jobs", "--since", "0"},
+		"WAYBILL_GATEWAY_ALLOW_HTTP":          {"work", "--gateway-url", "http://gateway.example", "--gateway-secret", fakegateway.Secret},
+		"bytes, not 24 to 64":                 {"work", "--gateway-url", "https://gateway.example", "--gateway-secret", "whsec_c2hvcnQ="},
 	} {
 		code, _, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}, args...)
 		if code != 1 || !strings.Contains(errors, want) || strings.Contains(errors, "hunter2") {
@@ -178,4 +183,83 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		t.Errorf("an unknown job: %d %s", code, errors)
 	}
 	exec("DELETE FROM river_job")
+}
+
+// What the gateway refused is shown, and sent again by whoever says so; a paused queue is
+// told, and goes on.
+func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
+	t.Parallel()
+	w, gateway := newTown(t), fakegateway.Start(t)
+	web := w.inProcess(t)
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(query string) (n int) {
+		t.Helper()
+		if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	jobs := func(args ...string) string {
+		t.Helper()
+		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"jobs"}, args...)...)
+		if code != 0 {
+			t.Errorf("jobs %v: %d %s", args, code, errors)
+		}
+		return out
+	}
+	has(t, jobs(), "no job has failed", "no text of the last 24h was refused")
+
+	gateway.Always(fakegateway.Refuse)
+	for range 3 {
+		w.submit(t, web.URL)
+	}
+	admin := freeAddress(t)
+	start(t, []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"work", "--admin-addr", admin, "--workers", "2"}, to(gateway)...)...)
+	eventually(t, "all are refused", func() bool {
+		return count("SELECT count(*) FROM messages WHERE status = 'FAILED'") == 3
+	})
+	exec("UPDATE messages SET created_at = created_at - interval '2 days' WHERE id = (SELECT min(id::text)::uuid FROM messages)")
+	list := jobs()
+	has(t, list, "texts of the last 24h that the gateway refused", demoSlug, "refused_422_invalid_number")
+	if n := strings.Count(list, "refused_422"); n != 2 {
+		t.Errorf("%d texts are shown: %s", n, list)
+	}
+	hasNot(t, list, "+1415", "booked")
+	if n := strings.Count(jobs("--since", "72h"), "refused_422"); n != 3 {
+		t.Errorf("%d texts of three days", n)
+	}
+
+	exec("UPDATE river_queue SET paused_at = now() WHERE name = 'texts'") // a worker hears of it within seconds
+	gateway.Always(fakegateway.Accept)
+	var one string
+	for line := range strings.Lines(list) {
+		if strings.Contains(line, "refused_422") {
+			one = strings.Fields(line)[0]
+		}
+	}
+	has(t, jobs("retry", one), "text "+one+" is sent again")
+	has(t, jobs("retry", "--all", "--reason", "refused_4100"), "0 jobs run again, 0 texts are sent again")
+	has(t, jobs("retry", "--all"), "0 jobs run again, 1 texts are sent again")
+	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry", one); code != 1 || !strings.Contains(errors, "there is no text "+one) {
+		t.Errorf("a text that waits already: %d %s", code, errors)
+	}
+	eventually(t, "the pause is told", func() bool {
+		list := jobs()
+		return strings.Contains(list, "queue texts is paused since 2") && strings.Contains(list, "waybill jobs resume texts")
+	})
+	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
+	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
+	has(t, jobs("resume", "texts"), "queue texts is worked again")
+	eventually(t, "they are sent", func() bool { return count("SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
+	hasNot(t, jobs(), "paused")
+	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume", "nothing"); code != 1 || !strings.Contains(errors, "there is no such queue") {
+		t.Errorf("an unknown queue: %d %s", code, errors)
+	}
+	// As River does minutes later: the first jobs are done.
+	exec("DELETE FROM river_job AS j WHERE EXISTS (SELECT FROM river_job AS later WHERE later.args = j.args AND later.id > j.id)")
 }

@@ -14,7 +14,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -28,7 +29,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'dispatcher' THEN true
         WHEN 'driver' THEN EXISTS (
             SELECT FROM pickups AS p
-            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid)
+            WHERE p.tenant_id = f.tenant_id AND p.facility_id = f.id AND p.driver_id = @viewer_driver_id::uuid
+                AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -41,6 +43,14 @@ LIMIT @max_rows::int;
 -- data asks for, whatever the role.
 -- name: SeesFacility :one
 SELECT EXISTS (
+    SELECT FROM facility_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
+
+-- Refuses the transaction whose viewer by now does not see the facility: taken out of the
+-- group while it went on.
+-- name: ConfirmFacility :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
     SELECT FROM facility_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
 

@@ -38,3 +38,14 @@ SELECT
     pg_indexes_size(c.oid) AS index_bytes
 FROM pg_class AS c
 WHERE c.oid = 'river_job'::regclass;
+
+-- The queues that somebody paused, in River's own table, with what waits in each. Nothing
+-- of a paused queue is worked, by any process.
+-- name: ListPausedQueues :many
+SELECT
+    q.name, q.paused_at::timestamptz AS paused_at,
+    (SELECT count(*) FROM river_job AS j WHERE j.queue = q.name AND j.state = 'available') AS waiting
+FROM river_queue AS q
+WHERE q.paused_at IS NOT NULL
+ORDER BY q.name
+LIMIT 100;

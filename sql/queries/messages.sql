@@ -15,15 +15,9 @@ FROM messages AS m
 JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
 WHERE m.tenant_id = @tenant_id
     AND m.pickup_id = @pickup_id
-    AND CASE @viewer_role::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'hub' THEN p.status BETWEEN 'COLLECTED' AND 'DELIVERED'
-        WHEN 'driver' THEN p.driver_id = @viewer_driver_id::uuid
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-    END
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (m.created_at, m.id) < (@before_created_at::timestamptz, @before_id::uuid)
 ORDER BY m.created_at DESC, m.id DESC
 LIMIT @max_rows::int;
@@ -40,3 +34,35 @@ SET status = CASE WHEN @reason::text = '' THEN 'SENT'::message_status ELSE 'FAIL
 WHERE tenant_id = @tenant_id
     AND id = @id
     AND status = 'QUEUED';
+
+-- A tenant's texts that the gateway refused for good, in the order in which they were
+-- owed: for an operator, who may send them again. Neither the number nor the wording.
+-- Those that never had a number were refused by nobody, and are not among them.
+-- name: ListRefusedMessages :many
+SELECT m.id, coalesce(m.reason, '')::text AS reason, m.created_at
+FROM messages AS m
+WHERE m.tenant_id = @tenant_id
+    AND m.status = 'FAILED'
+    AND m.reason <> 'no_number'
+    AND (m.created_at, m.id) > (@after_created_at::timestamptz, @after_id::uuid)
+    AND starts_with(m.reason, @reason::text)
+ORDER BY m.created_at, m.id
+LIMIT @max_rows::int;
+
+-- Has a refused text sent again, by a new job: the old one is gone within minutes. A text
+-- without a number stays as it is: whoever gets one later is told what comes later.
+-- Closes: two operators who send a text again enqueue two jobs
+-- Closes: a text that is being sent is sent again
+-- name: RequeueMessage :execrows
+WITH requeued AS (
+    UPDATE messages
+    SET status = 'QUEUED', reason = NULL
+    WHERE tenant_id = @tenant_id::uuid
+        AND id = @id::uuid
+        AND status = 'FAILED'
+        AND reason IS DISTINCT FROM 'no_number'
+    RETURNING tenant_id, id
+)
+INSERT INTO river_job (kind, queue, args)
+SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', r.tenant_id, 'message_id', r.id)
+FROM requeued AS r;

@@ -49,7 +49,7 @@ WITH seen AS MATERIALIZED (
         AND k.id = @pickup_id
         AND CASE @viewer_role::user_role
             WHEN 'hub' THEN false
-            WHEN 'driver' THEN k.driver_id = @viewer_driver_id::uuid AND k.status <> 'DELIVERED'
+            WHEN 'driver' THEN role_sees_pickup('driver', k.status, k.driver_id, @viewer_driver_id::uuid)
             ELSE EXISTS (
                     SELECT FROM patient_viewers AS v
                     WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
@@ -159,5 +159,13 @@ SELECT patient_exists(@tenant_id, @id)::boolean;
 -- Whether the viewer sees the patient.
 -- name: SeesPatient :one
 SELECT EXISTS (
+    SELECT FROM patient_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);
+
+-- Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
+-- its own, does not see: taken out of the group while the write waited.
+-- name: ConfirmPatient :exec
+SELECT refuse_authority('WB003')
+WHERE NOT EXISTS (
     SELECT FROM patient_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);

@@ -5,13 +5,12 @@
 -- Closes: a login outlives the deactivation of its user
 -- name: CreateSession :one
 WITH verified AS (
-    UPDATE users
-    SET failed_logins = 0, next_login_at = 'epoch'
+    SELECT * FROM users
     WHERE tenant_id = @tenant_id::uuid
         AND id = @user_id::uuid
         AND active
         AND password_hash = @password_hash::text
-    RETURNING *
+    FOR NO KEY UPDATE
 ), swept AS (
     -- Theirs that nobody can use any more: the table does not grow with the logins.
     DELETE FROM sessions AS s
@@ -29,28 +28,61 @@ SELECT sqlc.embed(users), opened.expires_at
 FROM verified AS users, opened;
 
 -- Who calls, by the hashes of their tokens: nobody, unless the session, its user and
--- the password it was opened with are all still good. The driver is the one whose
--- login this is, else the nil uuid. Asked counts from 1.
+-- the password it was opened with are all still good (live_sessions). The driver is the
+-- one whose login this is, else the nil uuid. Asked counts from 1.
 -- name: GetSessions :many
 SELECT
     a.asked::bigint AS asked,
     s.tenant_id,
     s.user_id,
-    u.role,
-    coalesce(d.id, '00000000-0000-0000-0000-000000000000')::uuid AS driver_id,
+    s.role,
+    s.driver_id,
     t.digest_key,
     s.expires_at,
     (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
 FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS a (tenant_id, token_hash, asked)
-JOIN sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
-JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN tenants AS t ON t.id = s.tenant_id
-LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND d.user_id = s.user_id
-WHERE s.revoked_at IS NULL
-    AND s.expires_at > now()
-    AND s.last_seen_at > now() - @idle::interval
-    AND s.password_epoch = u.password_epoch
-    AND u.active;
+WHERE s.last_seen_at > now() - @idle::interval;
+
+-- Refuses the transaction of a write whose session is not what it was when the request
+-- was let in: it is over, or its user has another role or driver. As the last statement
+-- it looks after the write has its locks, with a snapshot of its own. It locks nothing:
+-- what is left is the moment between this and the commit. LIMIT 1 has each looked up by
+-- its key, whatever the planner makes of the tables.
+-- name: ConfirmSessions :exec
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
+FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
+    AS a (tenant_id, token_hash, role, driver_id)
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
+WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id);
+
+-- The same for a write that may end the very session that it is sent with: what this
+-- transaction itself wrote of the session, its user or their driver does not count. What
+-- was there before, it must have confirmed as its first statement.
+-- name: ConfirmSessionOrItsEnd :exec
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
+FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
+    AS a (tenant_id, token_hash, role, driver_id)
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
+WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
+    AND NOT EXISTS (
+        SELECT FROM sessions AS s
+        JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+        LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND (d.user_id = u.id OR d.id = a.driver_id)
+        WHERE s.tenant_id = a.tenant_id
+            AND s.token_hash = a.token_hash
+            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin));
 
 -- Moves last_seen_at forward, at most once a minute: reads stay reads.
 -- Closes: many requests of one session all write its last_seen_at

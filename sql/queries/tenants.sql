@@ -15,3 +15,11 @@ SELECT sqlc.embed(tenants) FROM tenant AS tenants;
 
 -- name: GetTenantBySlug :one
 SELECT * FROM tenants WHERE slug = @slug;
+
+-- All tenants, for an operator's command.
+-- name: ListTenants :many
+SELECT id, slug
+FROM tenants
+WHERE slug > @after_slug
+ORDER BY slug
+LIMIT @max_rows::int;

@@ -12,11 +12,10 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR id = @viewer_id);
 
--- How long a user has to wait for the next login.
--- name: GetLoginWait :one
-SELECT (next_login_at - now())::interval AS wait
-FROM users
-WHERE tenant_id = @tenant_id AND lower(email) = lower(@email::text) AND active;
+-- Whose password a login is about.
+-- name: GetLogin :one
+SELECT id, password_hash FROM users
+WHERE tenant_id = @tenant_id AND fold_case(email) = fold_case(@email::text) AND active;
 
 -- name: ListUsers :many
 SELECT * FROM users
@@ -26,66 +25,75 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
--- Counts a login before its password is looked at, so that guesses sent at once
--- are all counted. The fourth failure in a row makes the next one wait a second,
--- each further one twice as long, a quarter of an hour at most. A login that
--- succeeds (CreateSession) sets all of it back.
--- Closes: parallel guesses go uncounted
--- name: CountLoginAttempt :one
-UPDATE users
-SET failed_logins = failed_logins + 1,
-    next_login_at = CASE
-        WHEN failed_logins < 3 THEN next_login_at
-        ELSE now() + least(interval '1 second' * 2 ^ least(failed_logins - 3, 20), interval '15 minutes')
-    END
-WHERE tenant_id = @tenant_id
-    AND lower(email) = lower(@email::text)
-    AND active
-    AND next_login_at <= now()
-RETURNING id, password_hash;
-
--- Sets the count back for who gave the right password without opening a session.
--- Closes: a password that is no longer good clears the count of guesses
--- name: ClearLoginAttempts :execrows
-UPDATE users
-SET failed_logins = 0, next_login_at = 'epoch'
-WHERE tenant_id = @tenant_id AND id = @id AND password_hash = @password_hash;
-
+-- Edits a user, but leaves the tenant an admin who can log in: those there are, but for the
+-- one that is demoted, are locked in the order of their keys and looked at as they are then.
+-- Where no admin is demoted, nobody asks for them, and none is locked.
 -- Closes: an edit clobbers another that it has not seen
+-- Closes: two admins demote each other
 -- name: EditUser :one
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = @tenant_id::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+)
 UPDATE users
-SET email = coalesce(sqlc.narg('email'), email),
-    name = coalesce(sqlc.narg('name'), name),
-    role = coalesce(sqlc.narg('role'), role),
+SET email = coalesce(sqlc.narg('email')::text, email),
+    name = coalesce(sqlc.narg('name')::text, name),
+    role = coalesce(sqlc.narg('role')::user_role, role),
     version = version + 1
-WHERE tenant_id = @tenant_id
-    AND id = @id
-    AND version = @version
-    AND (@viewer_role::user_role = 'admin' OR id = @viewer_id)
+WHERE tenant_id = @tenant_id::uuid
+    AND id = @id::uuid
+    AND version = @version::bigint
+    AND (@viewer_role::user_role = 'admin' OR id = @viewer_id::uuid)
+    AND (
+        coalesce(sqlc.narg('role')::user_role, 'admin') = 'admin'
+        OR role <> 'admin'
+        OR NOT active
+        OR EXISTS (SELECT FROM admins AS a WHERE a.id <> @id::uuid)
+    )
 RETURNING *;
 
--- Sets a password in the place of the one whose hash was verified; every session
--- opened with that one is over.
+-- Sets a password in the place of the one of that epoch; every session opened with that
+-- one is over. A hash that was renewed meanwhile is the same password's.
 -- Closes: two password changes both succeed with the old password
 -- Closes: a deactivated user sets a password
 -- name: ChangePassword :one
 UPDATE users
 SET password_hash = @new_password_hash,
-    password_epoch = password_epoch + 1,
-    failed_logins = 0,
-    next_login_at = 'epoch'
+    password_epoch = password_epoch + 1
 WHERE tenant_id = @tenant_id
     AND id = @id
     AND active
-    AND password_hash = @password_hash
+    AND password_epoch = @password_epoch
 RETURNING *;
 
+-- Stores another hash of the same password: of a higher cost, or of its prepared form. No
+-- session ends.
+-- Closes: a renewed hash brings back a password that was changed
+-- name: RenewPasswordHash :execrows
+UPDATE users
+SET password_hash = @new_password_hash
+WHERE tenant_id = @tenant_id
+    AND id = @id
+    AND password_hash = @password_hash;
+
 -- Deactivates a user and ends their sessions. The raised epoch ends those too that
--- are being opened right now.
+-- are being opened right now. The tenant keeps an admin, like in EditUser.
 -- Closes: a deactivated user keeps a session
 -- Closes: a user is deactivated twice
+-- Closes: two admins deactivate each other
 -- name: DeactivateUser :one
-WITH deactivated AS (
+WITH admins AS MATERIALIZED (
+    SELECT u.id FROM users AS u
+    WHERE u.tenant_id = @tenant_id::uuid
+        AND u.role = 'admin'
+        AND u.active
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+), deactivated AS (
     UPDATE users
     SET active = false,
         password_epoch = password_epoch + 1,
@@ -93,6 +101,7 @@ WITH deactivated AS (
     WHERE tenant_id = @tenant_id::uuid
         AND id = @id::uuid
         AND active
+        AND (role <> 'admin' OR EXISTS (SELECT FROM admins AS a WHERE a.id <> @id::uuid))
     RETURNING *
 ), ended AS (
     UPDATE sessions AS s
@@ -103,3 +112,42 @@ WITH deactivated AS (
         AND s.revoked_at IS NULL
 )
 SELECT sqlc.embed(users) FROM deactivated AS users;
+
+-- Lets a deactivated user log in again. The sessions of before stay over.
+-- Closes: a user is reactivated twice
+-- name: ReactivateUser :one
+UPDATE users
+SET active = true,
+    version = version + 1
+WHERE tenant_id = @tenant_id
+    AND id = @id
+    AND NOT active
+RETURNING *;
+
+-- What MakeAdmin is to find of the user with this address: which password of theirs is good,
+-- 0 for none. No row: there is no such tenant.
+-- name: GetPasswordEpoch :one
+SELECT coalesce(u.password_epoch, 0)::bigint AS password_epoch
+FROM tenants AS t
+LEFT JOIN users AS u ON u.tenant_id = t.id AND fold_case(u.email) = fold_case(@email::text)
+WHERE t.slug = @slug;
+
+-- Makes an admin of the tenant with a new password, out of the user with this address if
+-- there is one, deactivated or not: an operator's way back into a tenant. Every session of
+-- theirs is over. Run by the owner of the schema. No row: their password was changed since
+-- the operator looked.
+-- Closes: two operators make two admins of one address
+-- Closes: two operators both set the password of one admin
+-- name: MakeAdmin :one
+INSERT INTO users AS u (tenant_id, id, email, name, role, password_hash, request_digest)
+SELECT t.id, @id::uuid, @email::text, @email::text, 'admin', @password_hash::text, @request_digest::bytea
+FROM tenants AS t
+WHERE t.slug = @slug::text
+ON CONFLICT (tenant_id, fold_case(email)) DO UPDATE
+SET role = 'admin',
+    active = true,
+    password_hash = excluded.password_hash,
+    password_epoch = u.password_epoch + 1,
+    version = u.version + 1
+WHERE u.password_epoch = @password_epoch::bigint
+RETURNING *;

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Can the server take requests
-         * @description Asks the database; says no while the server drains.
+         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
          */
         get: operations["readyz"];
         put?: never;
@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -779,7 +779,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         *
+         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *
+         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -801,7 +805,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those assigned to them, the hub those from COLLECTED on.
+         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -939,7 +943,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first.
+         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1215,7 +1219,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing.
+         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
          *
          *     Roles: admin.
          */
@@ -1296,6 +1300,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reactivate a user
+         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         *
+         *     Roles: admin.
+         */
+        post: operations["reactivate-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1329,9 +1355,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1368,7 +1398,7 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 24 hours at most
+             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
@@ -1407,6 +1437,10 @@ export interface components {
         };
         Cancellation: {
             reason?: string;
+        };
+        ConcurrencyLimitProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "concurrency_limit";
         };
         Credentials: {
             /**
@@ -1470,9 +1504,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1486,9 +1520,9 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "id_reused";
         };
-        EmailTakenProblem: components["schemas"]["Problem"] & {
+        EmailTakenOrLastAdminProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "email_taken";
+            code?: "email_taken" | "last_admin";
         };
         EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1503,7 +1537,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1541,9 +1575,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1658,6 +1692,14 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "illegal_transition" | "insufficient_funds";
@@ -1677,6 +1719,10 @@ export interface components {
         InvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        LastAdminProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_admin";
         };
         LedgerEntry: {
             /** Format: uuid */
@@ -2188,15 +2234,20 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
         Pickup: {
-            /** Format: uuid */
-            account_id: string;
-            cancel_reason: string | null;
+            /**
+             * Format: uuid
+             * @description For admins, dispatchers and staff
+             */
+            account_id?: string;
+            /** @description For admins, dispatchers and staff */
+            cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now
+             * @description What is charged now. For admins, dispatchers and staff
              */
-            charged_cents: number;
+            charged_cents?: number;
             /**
              * Format: date-time
              * @description When it was created
@@ -2206,36 +2257,42 @@ export interface components {
              * Format: uuid
              * @description Set in ASSIGNED to DELIVERED, and in no other status
              */
-            driver_id: string | null;
-            dropoff_address: string;
+            driver_id?: string | null;
+            /** @description For who sees the pickup */
+            dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            note: string | null;
+            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know
+             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
              */
-            patient_id: string | null;
-            pickup_address: string;
+            patient_id?: string | null;
+            /** @description For who sees the pickup */
+            pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description Without a point, the facility's is used. For who sees the pickup
              */
-            pickup_latitude: number | null;
-            /** Format: double */
-            pickup_longitude: number | null;
+            pickup_latitude?: number | null;
+            /**
+             * Format: double
+             * @description For who sees the pickup
+             */
+            pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges
+             * @description What submit charges. For admins, dispatchers and staff
              */
-            price_cents: number;
+            price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back
+             * @description What cancel gave back. For admins, dispatchers and staff
              */
-            refunded_cents: number;
+            refunded_cents?: number;
             /**
              * Format: uuid
              * @description The user who created it
@@ -2253,10 +2310,16 @@ export interface components {
              * @example 1
              */
             version: number;
-            /** Format: date-time */
-            window_end: string | null;
-            /** Format: date-time */
-            window_start: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_end?: string | null;
+            /**
+             * Format: date-time
+             * @description For who sees the pickup
+             */
+            window_start?: string | null;
         };
         PickupEdit: {
             /** Format: uuid */
@@ -2378,6 +2441,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2460,10 +2531,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2475,13 +2542,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2511,6 +2587,17 @@ export interface components {
                 "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
             };
         };
+        /** @description Too Many Requests: concurrency_limit */
+        ConcurrencyLimit: {
+            headers: {
+                /** @description Seconds to wait before the next try */
+                "Retry-After": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ConcurrencyLimitProblem"];
+            };
+        };
         /** @description Conflict: driver_busy, illegal_transition */
         DriverBusyOrIllegalTransition: {
             headers: {
@@ -2520,13 +2607,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2547,15 +2634,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverUserTakenOrIdReusedProblem"];
             };
         };
-        /** @description Conflict: email_taken */
-        EmailTaken: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["EmailTakenProblem"];
-            };
-        };
         /** @description Conflict: email_taken, id_reused */
         EmailTakenOrIdReused: {
             headers: {
@@ -2563,6 +2641,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["EmailTakenOrIdReusedProblem"];
+            };
+        };
+        /** @description Conflict: email_taken, last_admin */
+        EmailTakenOrLastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
             };
         };
         /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
@@ -2601,13 +2688,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2664,6 +2751,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Conflict: illegal_transition */
         IllegalTransition: {
             headers: {
@@ -2707,6 +2812,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["InvalidProblem"];
+            };
+        };
+        /** @description Conflict: last_admin */
+        LastAdmin: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastAdminProblem"];
             };
         };
         /** @description Conflict: not_editable */
@@ -2785,6 +2899,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2850,15 +2982,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
-            };
-        };
     };
     parameters: never;
     requestBodies: never;
@@ -2881,6 +3004,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2980,7 +3109,10 @@ export interface operations {
     "create-account": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3027,7 +3159,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3037,7 +3169,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3081,7 +3213,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3114,7 +3246,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3174,7 +3306,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3233,7 +3365,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3318,7 +3450,7 @@ export interface operations {
                 facility_id: string;
                 /** @description Those that end later */
                 from: string;
-                /** @description Those that start before; at most 31 days after from */
+                /** @description Those that start before; at most 31 days and an hour after from */
                 to: string;
                 /** @description Only those in this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -3382,7 +3514,10 @@ export interface operations {
     "create-driver": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3429,7 +3564,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3439,7 +3574,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3482,7 +3617,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3516,7 +3651,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3555,7 +3690,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3595,7 +3730,10 @@ export interface operations {
     "create-facility": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3642,7 +3780,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3652,7 +3790,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3695,7 +3833,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3728,7 +3866,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3814,7 +3952,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3858,7 +3996,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -3891,7 +4029,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3933,7 +4071,10 @@ export interface operations {
     "create-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3980,7 +4121,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -3990,7 +4131,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4034,7 +4175,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4067,7 +4208,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4297,7 +4438,10 @@ export interface operations {
     "create-patient": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4344,7 +4488,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4354,7 +4498,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4398,7 +4542,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4432,7 +4576,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4637,7 +4781,10 @@ export interface operations {
     "create-pickup": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4685,7 +4832,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4694,7 +4841,10 @@ export interface operations {
     "create-pickups": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4734,7 +4884,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4756,15 +4906,31 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
+                    /** @description Tells a proxy to pass on each event as it comes */
+                    "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": ({
+                        data: components["schemas"]["PickupEvent"];
+                        event: components["schemas"]["TransitionName"];
+                        /** @description Where to resume: opaque */
+                        id: string;
+                    } | {
+                        data: Record<string, never>;
+                        /** @enum {string} */
+                        event: "checkpoint";
+                        /** @description Where to resume: opaque */
+                        id: string;
+                        /** @description Milliseconds to wait before coming back */
+                        retry?: number;
+                    })[];
                 };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4774,7 +4940,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4817,7 +4983,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -4851,7 +5017,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4862,7 +5028,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4900,7 +5066,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4910,7 +5076,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4948,7 +5114,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -4958,7 +5124,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -4999,7 +5165,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5040,7 +5206,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5149,7 +5315,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5220,7 +5386,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5261,7 +5427,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5302,7 +5468,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5343,7 +5509,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses */
+                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
                 "If-Match"?: string;
                 /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
                 "Idempotency-Key"?: string;
@@ -5424,6 +5590,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5457,7 +5624,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5499,7 +5666,10 @@ export interface operations {
     "create-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5546,7 +5716,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5556,7 +5726,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has: 304 if one of them is still good */
+                /** @description ETags that the client has, or *: 304 if one of them is still good */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5599,7 +5769,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required */
+                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
                 "If-Match": string;
             };
             path: {
@@ -5629,11 +5799,11 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["EmailTaken"];
+            409: components["responses"]["EmailTakenOrLastAdmin"];
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5666,6 +5836,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["LastAdmin"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5700,12 +5871,13 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5749,7 +5921,10 @@ export interface operations {
     "add-phone-number": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 user_id: string;
             };
@@ -5799,7 +5974,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
@@ -5823,6 +5998,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["UnreadableBody"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["OverloadedOrUnavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    "reactivate-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];

@@ -62,7 +62,7 @@ func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 
 func (c *clinic) people(ctx context.Context) error {
 	q, digest := db.New(c.owner), []byte("bench")
-	c.viewer = db.Viewer{TenantID: uuid.New(), UserID: uuid.New(), Role: db.UserRoleStaff}
+	c.viewer = db.SystemViewer(uuid.New(), uuid.New(), db.UserRoleStaff)
 	tenant := c.viewer.TenantID
 	if _, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: tenant, Slug: "bench-" + tenant.String()[:8], Name: "Bench"}); err != nil {
 		return err

@@ -35,7 +35,7 @@ func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) 
 	if err != nil {
 		return nil, err
 	}
-	d := &depot{Store: store, by: db.Viewer{TenantID: t.ID, UserID: user.ID, Role: user.Role}, facility: uuid.Must(uuid.NewV7())}
+	d := &depot{Store: store, by: db.SystemViewer(t.ID, user.ID, user.Role), facility: uuid.Must(uuid.NewV7())}
 	if _, err := t.Store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
 		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID, Number: "+14155550123", RequestDigest: benchDigest,
 	}); err != nil {

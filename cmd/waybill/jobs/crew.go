@@ -114,8 +114,9 @@ func (c *Crew) done(kind string, o Outcome, reason string) error {
 }
 
 // again puts the job back, for a while that grows with each time. It costs none of its
-// attempts: a gateway may be down for as long as it likes.
-func (c *Crew) again(job *rivertype.JobRow, reason string) error {
+// attempts: a gateway may be down for as long as it likes. It does not run again before
+// atLeast has passed.
+func (c *Crew) again(job *rivertype.JobRow, reason string, atLeast time.Duration) error {
 	c.Observe(job.Kind, Again, reason)
 	if c.stopping.Err() != nil {
 		return river.JobSnooze(0) // somebody else may have it at once
@@ -124,7 +125,7 @@ func (c *Crew) again(job *rivertype.JobRow, reason string) error {
 	if err := json.Unmarshal(job.Metadata, &before); err != nil {
 		before.Snoozes = 0 // it is River's own, and no reason to stop
 	}
-	return river.JobSnooze(pauseAfter(before.Snoozes))
+	return river.JobSnooze(max(pauseAfter(before.Snoozes), spread(atLeast)))
 }
 
 // untilStop ends also when the crew stops.

@@ -25,9 +25,9 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 		c.Observe(job.Kind, Failed, "no_row")
 		return river.JobCancel(errNoRow)
 	case err != nil:
-		return c.again(job.JobRow, "database")
+		return c.again(job.JobRow, "database", 0)
 	}
-	by := db.Viewer{TenantID: submitted.TenantID, UserID: submitted.ActorID, Role: db.UserRoleDispatcher}
+	by := db.SystemViewer(submitted.TenantID, submitted.ActorID, db.UserRoleDispatcher)
 	_, _, err = c.Store.MoveOne(ctx, by, db.Transition{
 		Name: db.TransitionNameDispatch, PickupID: submitted.PickupID, Version: submitted.Version, Digest: submitted.ID[:],
 	})
@@ -38,9 +38,9 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 	case db.StaleVersion, db.IllegalTransition:
 		return c.done(job.Kind, Done, "moved_meanwhile")
 	case db.NoDriverFree:
-		return c.again(job.JobRow, string(code))
+		return c.again(job.JobRow, string(code), 0)
 	default:
 		c.Log.Warn("dispatch", "code", code, "event", submitted.ID)
-		return c.again(job.JobRow, "database")
+		return c.again(job.JobRow, "database", 0)
 	}
 }

@@ -73,3 +73,12 @@ func pauseAfter(n int) time.Duration {
 	d := min(time.Second<<min(n, 10), longestPause)
 	return d/2 + rand.N(d/2)
 }
+
+// spread is a pause of at least d, 0 for none: not all jobs that wait for one moment come
+// in step.
+func spread(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return d + rand.N(d/8+time.Second)
+}

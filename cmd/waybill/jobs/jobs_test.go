@@ -41,8 +41,8 @@ func newClinic(t testing.TB) *clinic {
 	t.Cleanup(store.Close)
 	c := &clinic{t: t, store: store, owner: d.Owner(), facility: uuid.New(), account: uuid.New()}
 	tenant := uuid.New()
-	c.staff = db.Viewer{TenantID: tenant, UserID: uuid.New(), Role: db.UserRoleStaff}
-	c.dispatcher = db.Viewer{TenantID: tenant, UserID: uuid.New(), Role: db.UserRoleDispatcher}
+	c.staff = db.SystemViewer(tenant, uuid.New(), db.UserRoleStaff)
+	c.dispatcher = db.SystemViewer(tenant, uuid.New(), db.UserRoleDispatcher)
 	var batch pgx.Batch
 	batch.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1, 'clinic', 'Clinic')", tenant)
 	batch.Queue("INSERT INTO flags VALUES ($1, 'pickup_texts', true), ($1, 'auto_dispatch', false)", tenant)
@@ -147,7 +147,7 @@ func (c *clinic) gateway(fake *fakegateway.Gateway) texts.Sender {
 
 func (c *clinic) gatewayWithin(fake *fakegateway.Gateway, limit time.Duration) texts.Sender {
 	c.t.Helper()
-	g, err := texts.NewGateway(fake.URL, fakegateway.Secret, limit)
+	g, err := texts.NewGateway(texts.GatewayOptions{URL: fake.URL, Secret: fakegateway.Secret, Timeout: limit})
 	c.must(err)
 	return g
 }

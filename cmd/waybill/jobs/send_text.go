@@ -34,13 +34,13 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 		c.Observe(job.Kind, Failed, "no_row")
 		return river.JobCancel(errNoRow)
 	case err != nil:
-		return c.again(job.JobRow, "database")
+		return c.again(job.JobRow, "database", 0)
 	case m.Status != db.MessageStatusQUEUED:
 		return c.done(job.Kind, Done, "settled_before")
 	}
 	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt})
 	if !asked || answer.Verdict == texts.Again {
-		return c.again(job.JobRow, answer.Reason)
+		return c.again(job.JobRow, answer.Reason, answer.RetryAfter)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
@@ -48,7 +48,7 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
 	switch {
 	case err != nil:
-		return c.again(job.JobRow, "database")
+		return c.again(job.JobRow, "database", 0)
 	case answer.Verdict == texts.Refused:
 		return c.done(job.Kind, Failed, answer.Reason)
 	}
@@ -57,6 +57,9 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 
 // send asks the gateway, unless it is down and stays so: then, asked is false.
 func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
+	if wait := c.breaker.Wait(); wait > patience {
+		return texts.Answer{Reason: "gateway_down", RetryAfter: wait}, false
+	}
 	waiting, cancel := c.untilStop(ctx)
 	defer cancel()
 	if !c.breaker.Enter(waiting, patience) {
@@ -75,7 +78,7 @@ func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, ask
 	case ctx.Err() != nil: // cut off by a stop: that says nothing of the gateway
 		c.breaker.Left()
 	case answer.Verdict == texts.Again:
-		c.breaker.Failed()
+		c.breaker.Failed(answer.RetryAfter)
 	default:
 		c.breaker.Succeeded()
 	}

@@ -15,7 +15,8 @@ const (
 
 // Breaker keeps senders from a gateway that does not answer. After a few failures in a
 // row it opens: for a pause, nobody may send; then one may try, and by what becomes of
-// that one, the breaker closes for all or the pause is twice as long.
+// that one, the breaker closes for all or the pause is twice as long. A gateway that says
+// for how long it wants no requests is left alone for so long from the first time.
 type Breaker struct {
 	clock Clock
 
@@ -90,22 +91,41 @@ func (b *Breaker) Succeeded() {
 	b.change()
 }
 
-// Failed counts, and opens it or keeps it open.
-func (b *Breaker) Failed() {
+// Failed counts, and opens it or keeps it open. retryAfter is how long the gateway asks to
+// be left alone; 0: it does not say.
+func (b *Breaker) Failed(retryAfter time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures++
+	asked := b.clock.Now().Add(retryAfter)
 	switch {
 	case b.open && !b.trying: // sent before it opened
+		if retryAfter > 0 && asked.After(b.until) {
+			b.until = asked
+			b.change()
+		}
 		return
-	case !b.open && b.failures < failuresToOpen:
+	case !b.open && b.failures < failuresToOpen && retryAfter == 0:
 		return
 	}
 	b.pause = min(max(firstPause, 2*b.pause), longestPause)
 	b.open, b.trying = true, false
 	// Not in step with other processes that found it down at the same moment.
 	b.until = b.clock.Now().Add(b.pause/2 + rand.N(b.pause/2))
+	if retryAfter > 0 && asked.After(b.until) {
+		b.until = asked.Add(rand.N(firstPause))
+	}
 	b.change()
+}
+
+// Wait tells how long nobody may send, 0 if somebody may.
+func (b *Breaker) Wait() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open {
+		return 0
+	}
+	return max(0, b.until.Sub(b.clock.Now()))
 }
 
 // Left says that nothing came of it: the sender had to go.

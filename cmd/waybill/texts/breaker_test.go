@@ -18,7 +18,7 @@ func fail(t *testing.T, b *Breaker, times int) {
 		if !b.Enter(t.Context(), time.Hour) {
 			t.Fatal("nobody may try")
 		}
-		b.Failed()
+		b.Failed(0)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
 					most.Store(max(most.Load(), trying.Add(1)))
 					time.Sleep(50 * time.Millisecond)
 					trying.Add(-1)
-					b.Failed()
+					b.Failed(0)
 				}
 			})
 		}
@@ -121,6 +121,41 @@ func TestWhoGoesDoesNotWait(t *testing.T) {
 		start := time.Now()
 		if b.Enter(ctx, time.Hour) || time.Since(start) > 0 {
 			t.Error("it waited")
+		}
+	})
+}
+
+// A gateway that says when to come again is left alone until then, by everybody, from the
+// first time on.
+func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(WallClock)
+		for _, asked := range []time.Duration{7 * time.Second, time.Hour} {
+			start := time.Now()
+			if !b.Enter(t.Context(), 0) {
+				t.Fatal("nobody may send")
+			}
+			b.Failed(asked)
+			if wait := b.Wait(); !b.Open() || wait < asked || wait > asked+longestPause {
+				t.Errorf("asked for %v: open %v, for %v", asked, b.Open(), wait)
+			}
+			b.Failed(0) // of one that was under way
+			b.Failed(asked / 2)
+			if !b.Enter(t.Context(), 2*time.Hour) {
+				t.Fatal("nobody may try")
+			}
+			if waited := time.Since(start); waited < asked || waited > asked+longestPause {
+				t.Errorf("asked for %v, left alone for %v", asked, waited)
+			}
+			b.Succeeded()
+			if b.Open() || b.Wait() != 0 {
+				t.Error("still open after a success")
+			}
+		}
+		b.Failed(7 * time.Second)
+		b.Failed(time.Hour) // a later answer asks for more
+		if wait := b.Wait(); wait < time.Hour {
+			t.Errorf("%v of an hour", wait)
 		}
 	})
 }

@@ -5,23 +5,55 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 )
 
-// parseSecret reads a secret as Standard Webhooks writes it.
+// The length of a secret, as Standard Webhooks has it.
+const (
+	shortestSecret = 24
+	longestSecret  = 64
+)
+
+// parseSecrets reads one secret or several, with spaces or commas between them, each as
+// Standard Webhooks writes it.
+func parseSecrets(text string) (keys [][]byte, err error) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+	if len(words) == 0 {
+		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is missing")
+	}
+	for _, word := range words {
+		key, err := parseSecret(word)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 func parseSecret(text string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(text, "whsec_")
 	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
-	if !found || err != nil || len(key) == 0 {
+	if !found || err != nil {
 		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is not whsec_ followed by base64")
+	}
+	if len(key) < shortestSecret || len(key) > longestSecret {
+		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
+			len(key), shortestSecret, longestSecret)
 	}
 	return key, nil
 }
 
-// sign gives the signature's header.
-func sign(key []byte, id, timestamp string, body []byte) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + "."))
-	mac.Write(body)
-	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+// sign gives the signature's header: one signature for each key, so that a gateway that
+// knows any of them verifies the request.
+func sign(keys [][]byte, id, timestamp string, body []byte) string {
+	signatures := make([]string, len(keys))
+	for i, key := range keys {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(id + "." + timestamp + "."))
+		mac.Write(body)
+		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	}
+	return strings.Join(signatures, " ")
 }

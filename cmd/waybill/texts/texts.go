@@ -26,7 +26,7 @@ type Verdict int
 const (
 	Again    Verdict = iota // not known to be accepted, nor refused: send it again
 	Accepted                // the gateway has it
-	Refused                 // for good
+	Refused                 // for good: the gateway says so of this text
 )
 
 // Answer is a gateway's. Its reason is a short code, safe to store and to log: never
@@ -34,6 +34,8 @@ const (
 type Answer struct {
 	Verdict Verdict
 	Reason  string // "" where accepted
+	// RetryAfter is how long the gateway asks to be left alone; 0: it does not say.
+	RetryAfter time.Duration
 }
 
 // Sender is a gateway, or what stands for one. It always answers, in bounded time.
@@ -47,5 +49,5 @@ type Log struct{ *slog.Logger }
 // Send implements Sender.
 func (l Log) Send(_ context.Context, t Text) Answer {
 	l.Info("text", "to", t.To, "body", t.Body, "id", t.ID)
-	return Answer{Accepted, ""}
+	return Answer{Verdict: Accepted}
 }

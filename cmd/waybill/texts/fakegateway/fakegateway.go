@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,9 @@ const (
 	Accept        Fault = "202"
 	Refuse        Fault = "422" // for good, with a code
 	Busy          Fault = "429"
+	BusyFor       Fault = "429 with Retry-After: 7"
+	Unauthorized  Fault = "401" // a wrong secret
+	Nowhere       Fault = "404" // a wrong path
 	Broken        Fault = "503"
 	HTML          Fault = "a page in place of JSON"
 	HTMLAccepting Fault = "a page with status 202"
@@ -49,7 +53,7 @@ const (
 
 // Faults are all but Accept and Refuse, after which a text is sent again.
 var Faults = []Fault{
-	Busy, Broken, HTML, HTMLAccepting, Garbage, GarbageJSON, Close, Hang, Drip, Flood, Redirect,
+	Busy, BusyFor, Unauthorized, Nowhere, Broken, HTML, HTMLAccepting, Garbage, GarbageJSON, Close, Hang, Drip, Flood, Redirect,
 	LostClose, LostHang, LostBroken,
 }
 
@@ -195,7 +199,7 @@ func read(r *http.Request) (text Text, wrong string) {
 	switch {
 	case r.Method != http.MethodPost || r.ContentLength != int64(len(body)):
 		wrong = fmt.Sprintf("%s with Content-Length %d", r.Method, r.ContentLength)
-	case r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)):
+	case !slices.Contains(strings.Fields(r.Header.Get("webhook-signature")), "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil))):
 		wrong = "a wrong signature"
 	case json.Unmarshal(body, &request) != nil || request.Type != "message.send" || request.Timestamp.IsZero():
 		wrong = "not a message: " + string(body)
@@ -217,6 +221,13 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, f Fault) {
 		io.WriteString(w, `{"code":"invalid_number","message":"+1415 does not exist"}`)
 	case Busy:
 		w.WriteHeader(http.StatusTooManyRequests)
+	case BusyFor:
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	case Unauthorized:
+		w.WriteHeader(http.StatusUnauthorized)
+	case Nowhere:
+		w.WriteHeader(http.StatusNotFound)
 	case Broken, LostBroken:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case HTML:

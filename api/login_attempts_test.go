@@ -1,0 +1,288 @@
+package api_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// Somebody who hammers a tenant from one address keeps nobody out who comes from another,
+// neither its users nor those of other tenants.
+func TestOneSourceKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	stop := make(chan struct{})
+	var attack sync.WaitGroup
+	for i := range 16 {
+		attack.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default: // 401, then 429; 503 with a full queue
+					s.loginFrom("203.0.113.9", s.slug, fmt.Sprintf("user%d-%d@example.com", i, n%3), "wrong password")
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		s.loginFrom(fmt.Sprint("198.51.100.", i%5), s.slug, s.staff.email, password).want(201)
+		s.loginFrom(fmt.Sprint("198.51.100.", i%5), s.foreign.slug, s.foreign.staff.email, password).want(201)
+	}
+	close(stop)
+	attack.Wait()
+}
+
+// The right password from elsewhere is good, whatever is guessed.
+func TestGuessesKeepTheUserOutWhereTheyAreMadeAlone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for range 4 {
+		s.loginFrom("203.0.113.9", s.slug, s.staff.email, "wrong").refused(401, "unauthenticated")
+	}
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited")
+	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited") // the success was elsewhere
+}
+
+// A few passwords for many users meet a limit of their source, whether or not there are
+// such users. Those who have logged in from there before still do.
+func TestPasswordsSprayedFromOneSourceAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy)
+	const source = "203.0.113.9"
+	s.loginFrom(source, s.slug, s.staff.email, password).want(201)
+	got := map[string]int{}
+	for _, guess := range []string{"first guess", "second guess", "third guess"} {
+		for user := range 12 {
+			email := fmt.Sprintf("user%d@example.com", user)
+			if user%3 == 0 {
+				email = (*s.users()[user/3]).email
+			}
+			got[fmt.Sprint(s.loginFrom(source, s.slug, email, guess).status)]++
+		}
+	}
+	if got["401"] < 20 || got["429"] == 0 || got["401"]+got["429"] != 36 {
+		t.Errorf("got %v", got)
+	}
+	s.loginFrom(source, s.foreign.slug, s.foreign.hub.email, password).refused(429, "rate_limited") // of any tenant
+	s.waitOver()
+	s.loginFrom(source, s.slug, s.staff.email, password).want(201)
+	s.loginFrom("198.51.100.1", s.slug, s.hub.email, password).want(201)
+}
+
+// A good account of one's own does not pay for guesses at those of others.
+func TestAGoodLoginDoesNotForgiveOthersGuesses(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const source = "203.0.113.9"
+	for user := range 40 {
+		if s.loginFrom(source, s.slug, fmt.Sprintf("user%d@example.com", user), "guess").status == 429 {
+			return
+		}
+		s.loginFrom(source, s.slug, s.staff.email, password).want(201)
+	}
+	t.Error("40 guesses met no limit")
+}
+
+// Good logins use nothing up: any number of users may log in from one address.
+func TestGoodLoginsFromOneSourceAreNotLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for range 25 {
+		s.login(s.newUser(s.tenant, db.UserRoleStaff).email, password).want(201)
+	}
+}
+
+// Guesses from many addresses meet a limit too, but for the one that the user comes from.
+func TestGuessesFromManySourcesAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
+	limited := 0
+	for i := range 70 {
+		if s.loginFrom(fmt.Sprintf("[2001:db8:0:%x::1]", i), s.slug, s.staff.email, "wrong").status == 429 {
+			limited++
+		}
+	}
+	if limited == 0 {
+		t.Error("70 guesses from as many addresses met no limit")
+	}
+	s.loginFrom("198.51.100.2", s.slug, s.staff.email, password).refused(429, "rate_limited")
+	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
+	s.loginFrom("[2001:db8::1]", s.slug, s.hub.email, password).want(201) // nobody else waits
+}
+
+// Neither the answer nor the wait tells whether there is such a user, or such a tenant.
+func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, c := range [][2]string{{s.slug, s.staff.email}, {s.slug, "nobody@example.com"}, {"no-such-tenant", "nobody@example.com"}} {
+		for range 4 {
+			s.loginFrom("203.0.113.9", c[0], c[1], "wrong").refused(401, "unauthenticated")
+		}
+		if after := s.loginFrom("203.0.113.9", c[0], c[1], "wrong").refused(429, "rate_limited").header.Get("Retry-After"); after != "1" {
+			t.Errorf("%v waits %q s", c, after)
+		}
+	}
+}
+
+// The case of an address, or how its letters are composed, gives no further guesses.
+func TestOneUserIsCountedOnceHoweverWritten(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, email := range []string{"MÜLLER@example.com", "müller@EXAMPLE.com", "mu\u0308ller@example.com", "MU\u0308LLER@example.com"} {
+		s.login(email, "wrong").refused(401, "unauthenticated")
+	}
+	s.login("Müller@example.com", "wrong").refused(429, "rate_limited")
+}
+
+// X-Forwarded-For counts where the proxy is trusted, and nowhere else.
+func TestSourceBehindATrustedProxy(t *testing.T) {
+	t.Parallel()
+	from := func(s *server, client, password string) *answer {
+		return s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": s.staff.email, "password": password}, "X-Forwarded-For", client)
+	}
+	for trusted, want := range map[string]int{"192.0.2.0/24": 201, "": 429} {
+		s := start(t, func(_ *db.Config, o *api.Options) {
+			var err error
+			if o.TrustedProxies, err = api.ParseProxies(trusted); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for range 4 {
+			from(s, "203.0.113.9", "wrong").refused(401, "unauthenticated")
+		}
+		from(s, "203.0.113.9", password).refused(429, "rate_limited")
+		if got := from(s, "198.51.100.1", password).status; got != want {
+			t.Errorf("trusting %q: another client gets %d, want %d", trusted, got, want)
+		}
+	}
+}
+
+// A user with a good session changes the password, whatever is guessed meanwhile.
+func TestPasswordIsChangedWhateverIsGuessed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for range 4 {
+		s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
+	}
+	s.login(s.staff.email, password).refused(429, "rate_limited")
+	s.do(s.staff, "PUT", "/v1/users/"+s.staff.id.String()+"/password",
+		object{"current_password": password, "new_password": "another horse"}).want(200)
+}
+
+// Whoever has come by a session can't guess the password in it.
+func TestOldPasswordIsNotGuessedInASession(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	second := &user{token: s.login(s.staff.email, password).want(201).str("token")}
+	change := func(as *user, current string) *answer {
+		return s.do(as, "PUT", "/v1/users/"+s.staff.id.String()+"/password", object{"current_password": current, "new_password": "another horse"})
+	}
+	for range 4 {
+		change(s.staff, "a guess").refused(422, "validation_failed", "current_password")
+	}
+	change(s.staff, password).refused(429, "rate_limited")
+	change(second, password).want(200)
+}
+
+// A good password is no guess: an admin sets the passwords of many.
+func TestTriesOfASessionAreForgottenWithTheRightPassword(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for range 6 {
+		s.do(s.admin, "PUT", "/v1/users/"+s.hub.id.String()+"/password",
+			object{"current_password": password, "new_password": "another horse"}).want(200)
+	}
+}
+
+// Rows of logins do not pile up.
+func TestLoginsSweepWhatHasExpired(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for i := range 10 {
+		s.loginFrom(fmt.Sprint("198.51.100.", i), s.slug, fmt.Sprintf("user%d@example.com", i), "wrong").refused(401, "unauthenticated")
+	}
+	s.exec("UPDATE login_attempts SET expires_at = now() - interval '1 second'")
+	s.exec("UPDATE login_buckets SET full_at = now() - interval '1 second'")
+	for range 4 {
+		s.login("nobody@example.com", "wrong").refused(401, "unauthenticated")
+	}
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets)"); n != 3 {
+		t.Errorf("%d rows are left, want those of the last user and source", n)
+	}
+}
+
+// A hash of a lower cost, or of a password as it was typed, is replaced by the login that
+// finds it good, and no session ends by it.
+func TestOutwornHashesAreRenewedAtLogin(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.PasswordCost = bcrypt.MinCost + 1 })
+	typed, err := bcrypt.GenerateFromPassword([]byte("pa\u0308sswo\u0308rter"), bcrypt.MinCost+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec("UPDATE users SET password_hash = $1 WHERE id = $2", string(typed), s.hub.id)
+	hash := func(u *user) string {
+		return scan[string](s, "SELECT password_hash FROM users WHERE id = $1", u.id)
+	}
+	s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
+	if hash(s.staff) != passwordHash() {
+		t.Error("renewed by a wrong password")
+	}
+	for range 2 {
+		s.login(s.staff.email, password).want(201)
+	}
+	if cost, err := bcrypt.Cost([]byte(hash(s.staff))); err != nil || cost != bcrypt.MinCost+1 {
+		t.Errorf("the cost is %d, %v", cost, err)
+	}
+	s.do(s.staff, "GET", "/v1/session", nil).want(200)
+	s.login(s.hub.email, "pässwörter").refused(401, "unauthenticated") // not yet
+	s.login(s.hub.email, "pa\u0308sswo\u0308rter").want(201)
+	s.login(s.hub.email, "pässwörter").want(201)
+}
+
+// Logins that come at once all succeed, though the first of them renews the hash that
+// the others have verified.
+func TestGoodLoginsSucceedWhileTheHashIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.PasswordCost = bcrypt.MinCost + 1 })
+	for range 3 {
+		s.exec("UPDATE users SET password_hash = $1 WHERE id = $2", passwordHash(), s.staff.id)
+		got := tally(atOnce(16, func(i int) *answer {
+			return s.loginFrom(fmt.Sprint("198.51.100.", i), s.slug, s.staff.email, password)
+		}))
+		if got["201"] != 16 {
+			t.Errorf("got %v", got)
+		}
+	}
+}
+
+func TestPasswordsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, bad := range []string{"        ", "\u3000\u3000\u3000\u3000\u3000\u3000\u3000\u3000", "Password1", "12345678", "correct\u0007horse"} {
+		s.do(s.admin, "POST", "/v1/users", object{"email": "new@example.com", "name": "New", "role": "staff", "password": bad}).
+			refused(422, "validation_failed", "password")
+		s.do(s.staff, "PUT", "/v1/users/"+s.staff.id.String()+"/password", object{"current_password": password, "new_password": bad}).
+			refused(422, "validation_failed", "new_password")
+	}
+}
+
+// One password, composed or decomposed, as another keyboard types it.
+func TestOnePasswordHoweverComposed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const composed, decomposed = "pässwörter", "pa\u0308sswo\u0308rter"
+	body := object{"id": newID(), "email": "new@example.com", "name": "New", "role": "staff", "password": decomposed}
+	s.do(s.admin, "POST", "/v1/users", body).fresh(201)
+	s.do(s.admin, "POST", "/v1/users", with(body, object{"password": composed})).replayed()
+	s.login("new@example.com", composed).want(201)
+	s.login("new@example.com", decomposed).want(201)
+}

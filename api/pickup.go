@@ -1,0 +1,145 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// Pickup is a pickup as one role is shown it. pickupFor and movedFor alone make one: the
+// members of db.Pickup are in no JSON. Members that a role is not shown are left out of
+// its answers.
+type Pickup struct {
+	ID          uuid.UUID           `json:"id" format:"uuid"`
+	Status      db.PickupStatus     `json:"status"`
+	Version     int64               `json:"version" doc:"Counts the accepted edits; what If-Match compares" example:"1"`
+	FacilityID  uuid.UUID           `json:"facility_id" format:"uuid"`
+	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid" doc:"The user who created it"`
+	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set in ASSIGNED to DELIVERED, and in no other status"`
+	CreatedAt   time.Time           `json:"created_at" doc:"When it was created"`
+	UpdatedAt   time.Time           `json:"updated_at" doc:"When it last changed"`
+
+	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"For admins, dispatchers and staff"`
+	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"What submit charges. For admins, dispatchers and staff"`
+	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"What is charged now. For admins, dispatchers and staff"`
+	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"What cancel gave back. For admins, dispatchers and staff"`
+
+	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"For who sees the pickup"`
+	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"Without a point, the facility's is used. For who sees the pickup"`
+	PickupLongitude Optional[float64]   `json:"pickup_longitude,omitzero" doc:"For who sees the pickup"`
+	DropoffAddress  *string             `json:"dropoff_address,omitempty" doc:"For who sees the pickup"`
+	WindowStart     Optional[time.Time] `json:"window_start,omitzero" doc:"For who sees the pickup"`
+	WindowEnd       Optional[time.Time] `json:"window_end,omitzero" doc:"For who sees the pickup"`
+
+	PatientID    Optional[uuid.UUID] `json:"patient_id,omitzero" format:"uuid" doc:"Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs"`
+	Note         Optional[string]    `json:"note,omitzero" doc:"For admins, dispatchers, staff, and the driver while it is theirs"`
+	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"For admins, dispatchers and staff"`
+}
+
+// TransformSchema says in the document whom the members are for.
+func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. " +
+		"The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither " +
+		"account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the " +
+		"pickup from its caller's sight, as deliver does with the driver's, has the required members alone."
+	return s
+}
+
+// pickupFor shows a role its members of a pickup that it sees. What a role is shown is
+// listed: a member that is added here is shown to none until it is.
+func pickupFor(role db.UserRole, p db.Pickup) Pickup {
+	shown := receipt(p)
+	switch role {
+	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff:
+		shown.addWay(p)
+		shown.addMoney(p)
+		shown.PatientID, shown.Note, shown.CancelReason = some(p.PatientID), some(p.Note), some(p.CancelReason)
+	case db.UserRoleDriver:
+		shown.addWay(p)
+		shown.PatientID, shown.Note = some(p.PatientID), some(p.Note)
+	case db.UserRoleHub:
+		shown.addWay(p)
+	}
+	return shown
+}
+
+// movedFor shows a role what its transition did.
+func movedFor(role db.UserRole, m db.Moved) Pickup {
+	if m.Seen {
+		return pickupFor(role, m.Pickup)
+	}
+	return receipt(m.Pickup)
+}
+
+func pickupsFor(role db.UserRole, rows []db.Pickup) []Pickup {
+	shown := make([]Pickup, len(rows))
+	for i, p := range rows {
+		shown[i] = pickupFor(role, p)
+	}
+	return shown
+}
+
+// receipt has what whoever did something with a pickup knows of it.
+func receipt(p db.Pickup) Pickup {
+	return Pickup{
+		ID: p.ID, Status: p.Status, Version: p.Version, FacilityID: p.FacilityID, RequestedBy: p.RequestedBy,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// addWay adds where it goes, when, and with whom.
+func (s *Pickup) addWay(p db.Pickup) {
+	s.DriverID = some(p.DriverID)
+	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(p.PickupLatitude), some(p.PickupLongitude)
+	s.DropoffAddress, s.WindowStart, s.WindowEnd = &p.DropoffAddress, some(p.WindowStart), some(p.WindowEnd)
+}
+
+func (s *Pickup) addMoney(p db.Pickup) {
+	s.AccountID, s.PriceCents, s.ChargedCents, s.RefundedCents = &p.AccountID, &p.PriceCents, &p.ChargedCents, &p.RefundedCents
+}
+
+// pickupTag is the ETag of what a role is shown: a 304 keeps no role with what another
+// one is shown. What If-Match compares is the version alone.
+func pickupTag(role db.UserRole, version int64) string {
+	switch role {
+	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff:
+		return etag(version)
+	case db.UserRoleDriver:
+		return etag(version, 1)
+	}
+	return etag(version, 2)
+}
+
+// Optional is a member of an answer that is left out for some callers; the others are
+// told the value, or null.
+type Optional[T any] struct {
+	told  bool
+	value *T // nil for null
+}
+
+func some[T any](value *T) Optional[T] { return Optional[T]{true, value} }
+
+// MarshalJSON gives the value, or null.
+func (o Optional[T]) MarshalJSON() ([]byte, error) {
+	if o.value == nil {
+		return jsonNull, nil
+	}
+	return json.Marshal(o.value)
+}
+
+var jsonNull = []byte("null")
+
+// IsZero makes omitzero leave out what is not told.
+func (o Optional[T]) IsZero() bool { return !o.told }
+
+// Schema is that of a nullable T.
+func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
+	s := *r.Schema(reflect.TypeFor[T](), true, "")
+	s.Nullable = true
+	return &s
+}

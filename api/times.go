@@ -1,0 +1,162 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Time is an instant in a body or a query: what parseTime takes, and in the one form that
+// is answered, UTC and microseconds. Two ways to write it are one request.
+type Time struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler, for parameters.
+func (t *Time) UnmarshalText(text []byte) error {
+	parsed, wrong := parseTime(string(text))
+	if wrong != "" {
+		return errors.New(wrong)
+	}
+	t.Time = parsed
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	var text *string
+	if err := json.Unmarshal(data, &text); err != nil || text == nil {
+		return err
+	}
+	return t.UnmarshalText([]byte(*text))
+}
+
+// timeFormat is what the document calls the form.
+const timeFormat = "date-time"
+
+// Schema is that of an RFC 3339 time. The format stands among the extensions, where huma
+// does not look: it would check by Go's rules, which take less and more than RFC 3339.
+func (Time) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"format": timeFormat}}
+	s.PrecomputeMessages()
+	return s
+}
+
+// standard gives the time as the database takes it.
+func (t *Time) standard() *time.Time {
+	if t == nil {
+		return nil
+	}
+	return &t.Time
+}
+
+const (
+	noTime     = "expected an RFC 3339 time between the years 1900 and 9998"
+	leapSecond = "expected a time that is no leap second: the second 60 cannot be stored"
+	plainPlus  = "expected an RFC 3339 time: the + of its offset has to be written as %2B in a query, where a + is a space"
+)
+
+// parseTime reads an RFC 3339 time as its grammar has it, T and Z in either case, and
+// gives it in UTC, to the microsecond that the database keeps. wrong says what is wrong
+// with it. A time whose year has more or less than four digits somewhere could not be told
+// again, and the year 1, Go's zero, would look like no time: the range is narrower.
+func parseTime(text string) (t time.Time, wrong string) {
+	const whole = len("2030-01-01T09:00:00")
+	if len(text) <= whole || !hasForm(text[:whole], "0000-00-00T00:00:00") {
+		return t, noTime
+	}
+	rest := text[whole:]
+	nanoseconds, rest, ok := fraction(rest)
+	if !ok {
+		return t, noTime
+	}
+	offset, ok := offsetOf(rest)
+	if !ok {
+		return t, noTime
+	}
+	year, month, day := number(text[0:4]), time.Month(number(text[5:7])), number(text[8:10])
+	hour, minute, second := number(text[11:13]), number(text[14:16]), number(text[17:19])
+	t = time.Date(year, month, day, hour, minute, second, nanoseconds, time.UTC)
+	isLeap := second == 60
+	if isLeap {
+		second, t = 59, t.Add(-time.Second)
+	}
+	if t.Month() != month || t.Day() != day || t.Hour() != hour || t.Minute() != minute || t.Second() != second {
+		return t, noTime // a day or an hour that there is not
+	}
+	t = t.Add(-offset).Truncate(time.Microsecond)
+	switch {
+	case t.Year() < 1900 || t.Year() > 9998:
+		return t, noTime
+	case isLeap:
+		return t, leapSecond
+	}
+	return t, ""
+}
+
+// hasForm tells whether text has a digit for each 0 of a form, and its other signs,
+// letters in either case.
+func hasForm(text, form string) bool {
+	if len(text) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		isDigit := text[i] >= '0' && text[i] <= '9'
+		switch {
+		case form[i] == '0' && !isDigit:
+			return false
+		case form[i] == 'T' && text[i] == 't', form[i] == 'Z' && text[i] == 'z':
+		case form[i] != '0' && text[i] != form[i]:
+			return false
+		}
+	}
+	return true
+}
+
+func number(digits string) (n int) {
+	for i := range len(digits) {
+		n = 10*n + int(digits[i]-'0')
+	}
+	return n
+}
+
+// fraction reads what may stand between the seconds and the offset.
+func fraction(text string) (nanoseconds int, rest string, ok bool) {
+	if text[0] != '.' {
+		return 0, text, true
+	}
+	rest = strings.TrimLeft(text[1:], "0123456789")
+	digits := text[1 : len(text)-len(rest)]
+	if digits == "" {
+		return 0, "", false
+	}
+	return number((digits + "000000000")[:9]), rest, true
+}
+
+// offsetOf reads what ends a time.
+func offsetOf(text string) (offset time.Duration, ok bool) {
+	if hasForm(text, "Z") {
+		return 0, true
+	}
+	if !hasForm(text, "+00:00") && !hasForm(text, "-00:00") {
+		return 0, false
+	}
+	hours, minutes := number(text[1:3]), number(text[4:6])
+	offset = time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if text[0] == '-' {
+		offset = -offset
+	}
+	return offset, hours <= 23 && minutes <= 59
+}
+
+// wrongTime says what is wrong with a time of the query, "" being nothing.
+func wrongTime(value string) string {
+	_, wrong := parseTime(value)
+	if space := strings.LastIndexByte(value, ' '); wrong != "" && space >= 0 {
+		if _, other := parseTime(value[:space] + "+" + value[space+1:]); other == "" {
+			return plainPlus
+		}
+	}
+	return wrong
+}

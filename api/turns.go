@@ -1,0 +1,146 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"sync"
+
+	"waybill/db"
+)
+
+// caller is on whose behalf a password is hashed: a source address, or a user who has a
+// session, and the tenant.
+type caller struct{ source, tenant string }
+
+// door admits callers to the queue for a hash. A source gets no more places than are free,
+// and a tenant three times as many: one alone gets half of them, two a third each, so that
+// whoever comes next finds one, however many the others ask for.
+type door struct {
+	mu      sync.Mutex
+	inside  int
+	sources map[string]int
+	tenants map[string]int
+}
+
+func newDoor() *door { return &door{sources: map[string]int{}, tenants: map[string]int{}} }
+
+// enter takes one of the places, of which there are so many, if the caller may have it.
+func (d *door) enter(c caller, places int) (leave func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	free := places - d.inside
+	if free <= 0 || d.sources[c.source] >= free || d.tenants[c.tenant] >= 3*free {
+		return nil, false
+	}
+	d.count(c, 1)
+	return sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.count(c, -1)
+	}), true
+}
+
+func (d *door) count(c caller, by int) {
+	d.inside += by
+	add(d.sources, c.source, by)
+	add(d.tenants, c.tenant, by)
+}
+
+// add forgets whoever holds nothing any more.
+func add(held map[string]int, name string, by int) {
+	if held[name] += by; held[name] == 0 {
+		delete(held, name)
+	}
+}
+
+// turns hands out slots fairly: to the source that was served longest ago, of its tenants
+// to the one that was, and there to whoever came first.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting []*waiter         // in the order in which they came
+	served  map[caller]uint64 // when each was last, by the count of grants; {source, ""} for any of its tenants
+	grants  uint64
+}
+
+type waiter struct {
+	caller
+	granted chan struct{}
+}
+
+// maxServed bounds what is remembered: forgotten, a source is served first once more.
+const maxServed = 1024
+
+func newTurns(slots int) *turns { return &turns{free: slots, served: map[caller]uint64{}} }
+
+// take waits for a slot, as long as the request is wanted.
+func (t *turns) take(ctx context.Context, c caller) (release func(), err error) {
+	w := t.join(c)
+	select {
+	case <-w.granted:
+		return t.release, nil
+	case <-ctx.Done():
+		t.abandon(w)
+		return nil, &db.Error{Code: db.Timeout}
+	}
+}
+
+func (t *turns) join(c caller) *waiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := &waiter{c, make(chan struct{})}
+	t.waiting = append(t.waiting, w)
+	t.grant()
+	return w
+}
+
+// abandon gives up waiting, or the slot that was granted in this very moment.
+func (t *turns) abandon(w *waiter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, other := range t.waiting {
+		if other == w {
+			t.remove(i)
+			return
+		}
+	}
+	t.free++
+	t.grant()
+}
+
+func (t *turns) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.free++
+	t.grant()
+}
+
+func (t *turns) grant() {
+	for t.free > 0 && len(t.waiting) > 0 {
+		next := 0
+		for i := range t.waiting {
+			if t.before(t.waiting[i].caller, t.waiting[next].caller) {
+				next = i
+			}
+		}
+		w := t.waiting[next]
+		t.remove(next)
+		t.free--
+		t.grants++
+		t.served[w.caller], t.served[caller{source: w.source}] = t.grants, t.grants
+		close(w.granted)
+	}
+	if len(t.waiting) == 0 || len(t.served) > maxServed {
+		clear(t.served)
+	}
+}
+
+// before tells whether the one is to be served before the other, both being equal if
+// they are of one source and tenant.
+func (t *turns) before(one, other caller) bool {
+	return cmp.Or(
+		cmp.Compare(t.served[caller{source: one.source}], t.served[caller{source: other.source}]),
+		cmp.Compare(t.served[one], t.served[other])) < 0
+}
+
+func (t *turns) remove(i int) { t.waiting = append(t.waiting[:i], t.waiting[i+1:]...) }

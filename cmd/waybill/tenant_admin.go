@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// runTenantAdmin gives a tenant an admin with a new password: the way back in where there
+// is none who can log in.
+func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
+	var url string
+	var cost int32
+	flags := newFlags("tenant admin", out)
+	env := &environment{flags: flags}
+	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
+	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
+	email := flags.String("email", "", "email address of the admin, whose new password is read from standard input; a user who has it becomes admin and active, else one is made")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := cmp.Or(env.err, checkCost(cost)); err != nil {
+		return err
+	}
+	if url == "" || *slug == "" || *email == "" {
+		return errors.New("tenant admin needs --slug, --email, and a database: set DATABASE_URL or --database-url")
+	}
+	hash, err := hashOfInput(cost)
+	if err != nil {
+		return err
+	}
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if err := makeAdmin(ctx, db.New(conn), *slug, *email, hash); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; the sessions of before are over\n", *slug, *email)
+	return err
+}
+
+func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) error {
+	epoch, err := q.GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: slug, Email: email})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no tenant with the slug %q", slug)
+	}
+	if err != nil {
+		return inWords(err)
+	}
+	_, err = q.MakeAdmin(ctx, db.MakeAdminParams{
+		Slug: slug, ID: uuid.Must(uuid.NewV7()), Email: email, PasswordHash: hash, PasswordEpoch: epoch,
+		RequestDigest: []byte("waybill tenant admin"),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errors.New("somebody else has changed the user's password in this moment: look whether it was meant, then try again")
+	}
+	return inWords(err)
+}
+
+func checkCost(cost int32) error {
+	if cost < int32(bcrypt.MinCost) || cost > 16 {
+		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
+	}
+	return nil
+}
+
+// hashOfInput reads a new password from standard input, and returns its hash.
+func hashOfInput(cost int32) (string, error) {
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("cannot read the password on standard input: %w", err)
+	}
+	hash, wrong, err := api.HashPassword(strings.TrimRight(line, "\r\n"), int(cost))
+	if wrong != "" {
+		return "", fmt.Errorf("the password on standard input is refused: %s", wrong)
+	}
+	return hash, err
+}

@@ -1,0 +1,394 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+)
+
+// signedIn is the viewer as a request has them, by a session of their own.
+func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token) {
+	hash := scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)
+	token := must(openSession(ctx, w.as, v, hash))
+	return must(w.as.Authenticate(ctx, token, time.Hour)), token
+}
+
+// signIn gives each viewer of the world a session.
+func (w *world) signIn(ctx context.Context) {
+	for _, v := range []*db.Viewer{&w.admin, &w.dispatcher, &w.staff, &w.stranger, &w.hub} {
+		*v, _ = w.signedIn(ctx, *v)
+	}
+}
+
+// heldWrite is a write by a session, of a row that somebody else can hold.
+type heldWrite struct {
+	name  string
+	by    db.Viewer
+	table string
+	row   uuid.UUID
+	write act
+}
+
+// heldWrites has one of each way that a statement goes to the server. Its viewers have
+// sessions.
+func (w *world) heldWrites(ctx context.Context) []heldWrite {
+	w.signIn(ctx)
+	w.secondAdmin(ctx) // the first one may be deactivated
+	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
+	driver := w.driver(ctx, 1, 1)
+	name := "Another name"
+	return []heldWrite{
+		{"a combined charge", w.admin, "accounts", w.account, func(s *db.Store) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
+		{"a combined transition", w.staff, "pickups", pickup, func(s *db.Store) error { return move(ctx, s, w.staff, "submit", pickup) }},
+		{"a combined create", w.staff, "facilities", w.facility, func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
+		{"a combined location", w.dispatcher, "drivers", driver.DriverID, func(s *db.Store) error { return locateOne(ctx, s, w.dispatcher, driver) }},
+		{"an edit", w.staff, "pickups", draft, func(s *db.Store) error { return editOnePickup(ctx, s, w.staff, draft) }},
+		{"a patient's edit", w.staff, "patients", patient, func(s *db.Store) error {
+			return editOnePatient(ctx, s, w.staff, patient)
+		}},
+		{"a patient's create", w.staff, "facilities", w.facility, func(s *db.Store) error { return createOnePatient(ctx, s, w.staff, w.newPatient(new)) }},
+		{"a statement of no viewer", w.admin, "facilities", w.facility, func(s *db.Store) error {
+			_, err := s.EditFacility(db.Acting(ctx, w.admin), db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
+			return err
+		}},
+		// What it writes is no more its own session than a facility is.
+		{"another driver's edit", w.admin, "driver_slots", driver.DriverID, func(s *db.Store) error {
+			return editDriver(db.Acting(ctx, w.admin), s, w.admin, driver, name, 1)
+		}},
+		{"another user's edit", w.admin, "users", w.hub.UserID, func(s *db.Store) error {
+			return editUser(db.Acting(ctx, w.admin), s, w.admin, w.hub, name, 1)
+		}},
+	}
+}
+
+func locateOne(ctx context.Context, s *db.Store, v, driver db.Viewer) error {
+	_, _, err := s.Locate(ctx, v, db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now()})
+	return err
+}
+
+func editOnePickup(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+	cents := int64(77)
+	_, err := s.EditOnePickup(ctx, v, db.EditPickupParams{ID: id, Version: 1, PriceCents: &cents})
+	return err
+}
+
+func createOnePatient(ctx context.Context, s *db.Store, v db.Viewer, p db.CreatePatientParams) error {
+	_, _, err := s.CreateOnePatient(ctx, v, p)
+	return err
+}
+
+func editOnePatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+	name := "Another name"
+	_, err := s.EditOnePatient(ctx, v, db.EditPatientParams{ID: id, Version: 1, GivenName: &name})
+	return err
+}
+
+// heldUp lets the write wait for its row, has something happen meanwhile, and lets go of
+// the row. It gives what became of the write, and whether the row is as before.
+func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
+	key := "id"
+	if h.table == "driver_slots" {
+		key = "driver_id"
+	}
+	rowsOf := func() string {
+		return scan[string](ctx, w.owner, fmt.Sprintf(`SELECT (SELECT md5(string_agg(t::text, '|')) FROM %s AS t WHERE tenant_id = $1 AND %s = $2)
+			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
+	}
+	before := rowsOf()
+	waited, errs := w.behind(ctx, commit, func(s *db.Store) error {
+		if h.table == "patients" {
+			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+		}
+		_, err := s.DBTX().Exec(ctx, fmt.Sprintf("SELECT FROM %s WHERE tenant_id = $1 AND %s = $2 FOR UPDATE", h.table, key), w.tenant, h.row)
+		return err
+	}, h.write, meanwhile)
+	if !waited[0] {
+		return fmt.Errorf("%s did not wait: %v", h.name, errs[0]), true
+	}
+	if waited[1] || errs[1] != nil {
+		return fmt.Errorf("%s: what was to happen meanwhile waited, or failed: %v", h.name, errs[1]), true
+	}
+	return errs[0], before == rowsOf()
+}
+
+// alteredBy is what happens to a user meanwhile, with a statement of the owner's.
+func (w *world) alteredBy(ctx context.Context, statement string, args ...any) act {
+	return func(*db.Store) error {
+		_, err := w.owner.Exec(ctx, statement, args...)
+		return err
+	}
+}
+
+var authorityRules = []check{
+	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession},
+	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession},
+	{"ConfirmSessions", "a write that waited for a lock ends with its user's role", func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx) {
+			err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx, "UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
+			if err := refused(err, db.Forbidden); err != nil || !untouched {
+				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+			}
+			must(w.owner.Exec(ctx, "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID, h.by.Role))
+		}
+		return nil
+	}},
+	{"ConfirmSessions", "a driver's write ends with the login", func(ctx context.Context, w *world) error {
+		driver, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
+		tell := func(s *db.Store) error { return locateOne(ctx, s, driver, driver) }
+		if err := tell(w.Store); err != nil {
+			return err
+		}
+		must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID))
+		return refused(tell(w.Store), db.Forbidden)
+	}},
+	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession},
+	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession},
+	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it", func(ctx context.Context, w *world) error {
+		v := w.admin
+		w.secondAdmin(ctx)
+		for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
+			"logout":     func(ctx context.Context, v db.Viewer, token db.Token) error { return w.CloseSession(ctx, token) },
+			"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error { return deactivate(ctx, w.Store, v) },
+			"a password": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+				return changePassword(ctx, w.Store, v, w.passwordEpoch(ctx, v), "old hash")
+			},
+			"a role": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+				role, version := db.UserRoleHub, scan[int64](ctx, w.owner, "SELECT version FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)
+				_, err := w.EditUser(ctx, db.EditUserParams{TenantID: w.tenant, ID: v.UserID, Role: &role, Version: version, ViewerRole: v.Role, ViewerID: v.UserID})
+				return err
+			},
+			"a driver": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+				return w.createDriver(ctx, w.Store, newID(), v)
+			},
+		} {
+			v, token := w.signedIn(ctx, v)
+			if err := end(db.Acting(ctx, v), v, token); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if err := end(db.Acting(ctx, v), v, token); name != "a driver" && code(err) != db.Unauthenticated && code(err) != db.Forbidden {
+				return fmt.Errorf("%s, once more: got %v", name, err)
+			}
+			must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID))
+			must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2", w.tenant, v.UserID))
+		}
+		return nil
+	}},
+	{"ConfirmPickups", "a write that waited for a lock is of a facility that its viewer does not see by then", leavesTheGroup("pickups")},
+	{"ConfirmPatient", "a write that waited for a lock is of a facility that its viewer does not see by then", leavesTheGroup("patients")},
+	{"ConfirmPickups", "staff write what they see", staysInTheGroup("pickups")},
+	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
+}
+
+func endsWithItsSession(ctx context.Context, w *world) error {
+	for _, h := range w.heldWrites(ctx) {
+		user := h.by
+		err, untouched := w.heldUp(ctx, h, func(s *db.Store) error { return deactivate(ctx, s, user) })
+		if err := refused(err, db.Unauthenticated); err != nil || !untouched {
+			return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+		}
+		// As it was, for the next one.
+		must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2", w.tenant, user.UserID))
+		must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2", w.tenant, user.UserID))
+	}
+	return nil
+}
+
+func staysWithItsSession(ctx context.Context, w *world) error {
+	for _, h := range w.heldWrites(ctx) {
+		if err, _ := w.heldUp(ctx, h, func(*db.Store) error { return nil }); err != nil {
+			return fmt.Errorf("%s: %w", h.name, err)
+		}
+	}
+	return nil
+}
+
+// byGroup are the writes of a heldWrite whose right goes by the group.
+var byGroup = map[string]map[string]db.Code{
+	"pickups": {
+		"a combined transition": db.NotFound, "an edit": db.NotFound,
+	},
+	"patients": {"a patient's edit": db.NotFound, "a patient's create": db.FacilityNotFound},
+}
+
+func leavesTheGroup(what string) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx) {
+			want, ok := byGroup[what][h.name]
+			if !ok {
+				continue
+			}
+			group := scan[uuid.UUID](ctx, w.owner, "SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2", w.tenant, h.by.UserID)
+			err, untouched := w.heldUp(ctx, h, func(s *db.Store) error {
+				_, err := s.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID})
+				return err
+			})
+			if err := refused(err, want); err != nil || !untouched {
+				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+			}
+			must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID}))
+		}
+		return nil
+	}
+}
+
+func staysInTheGroup(what string) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx) {
+			if _, ok := byGroup[what][h.name]; !ok {
+				continue
+			}
+			if err := h.write(w.Store); err != nil {
+				return fmt.Errorf("%s: %w", h.name, err)
+			}
+		}
+		return nil
+	}
+}
+
+// A viewer who was made up has no authority, and one who was let in to read none to write.
+func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	w.signIn(ctx)
+	pickup, patient, driver := w.pickup(ctx), w.patient(ctx), w.driver(ctx, 1, 1)
+	madeUp := func(v db.Viewer) db.Viewer {
+		return db.Viewer{TenantID: v.TenantID, UserID: v.UserID, Role: v.Role}
+	}
+	name := "Another name"
+	writes := map[string]func(v db.Viewer) error{
+		"a transition": func(v db.Viewer) error { return move(ctx, w.Store, v, "submit", pickup) },
+		"a dispatch":   func(v db.Viewer) error { return move(ctx, w.Store, v, "dispatch", pickup) },
+		"a charge":     func(v db.Viewer) error { return enter(ctx, w.Store, v, charge(w.account, 1)) },
+		"a draft":      func(v db.Viewer) error { return created(ctx, w.Store, v, []db.Draft{w.draft()}) },
+		"two drafts":   func(v db.Viewer) error { return created(ctx, w.Store, v, []db.Draft{w.draft(), w.draft()}) },
+		"a location": func(v db.Viewer) error {
+			return locateOne(ctx, w.Store, v, driver)
+		},
+		"an edit":   func(v db.Viewer) error { return editOnePickup(ctx, w.Store, v, pickup) },
+		"a patient": func(v db.Viewer) error { return createOnePatient(ctx, w.Store, v, w.newPatient(newID())) },
+		"a feed":    func(v db.Viewer) error { _, err := w.sync(ctx, v, w.facility, 1, record(1)); return err },
+		"a facility": func(v db.Viewer) error {
+			_, err := w.EditFacility(db.Acting(ctx, v), db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
+			return err
+		},
+		"a patient's edit": func(v db.Viewer) error {
+			return editOnePatient(ctx, w.Store, v, patient)
+		},
+	}
+	for what, write := range writes {
+		for _, v := range []db.Viewer{madeUp(w.staff), w.staff.ForReading()} {
+			if err := refused(write(v), db.Unauthenticated); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+	if _, err := w.As(madeUp(w.staff)).GetPatient(ctx, db.GetPatientParams{TenantID: w.tenant, ID: patient, ViewerID: w.staff.UserID}); code(err) != db.Unauthenticated {
+		t.Errorf("who was made up reads a patient: %v", err)
+	}
+	if err := w.getPatient(ctx, w.Store, w.staff.ForReading(), patient); err != nil {
+		t.Errorf("who was let in to read: %v", err)
+	}
+}
+
+// One of many sessions in a flush ended: the others' requests are done.
+func TestOfAFlushOnlyTheEndedSessionIsRefused(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	w.signIn(ctx)
+	bad := map[string]db.Viewer{}
+	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff, "create": w.staff, "move": w.dispatcher} {
+		ended, token := w.signedIn(ctx, v)
+		w.must(w.as.CloseSession(ctx, token))
+		bad[kind] = ended
+	}
+	submit, cancel := w.pickup(ctx), w.submitted(ctx)
+	for _, o := range []offence{
+		{kind: "entry", decoy: w.decoyCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
+			guilty: func(s *db.Store) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
+		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"), good: func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
+			guilty: func(s *db.Store) error { return move(ctx, s, bad["submit"], "submit", submit) }},
+		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"), good: func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
+			guilty: func(s *db.Store) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
+		{kind: "create", decoy: w.decoyCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
+			guilty: func(s *db.Store) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
+	} {
+		var acts []act
+		for range 31 {
+			acts = append(acts, o.good())
+		}
+		acts = append(acts[:7], append([]act{o.guilty}, acts[7:]...)...)
+		errs, _ := w.sharing(o.kind, o.decoy, acts...)
+		if err := refused(errs[7], db.Unauthenticated); err != nil {
+			t.Errorf("%s: whose session ended: %v", o.kind, err)
+		}
+		if err := first(append(errs[:7], errs[8:]...)...); err != nil {
+			t.Errorf("%s: a neighbour: %v", o.kind, err)
+		}
+	}
+	if err := first(w.expect(ctx, submit, "DRAFT"), w.expect(ctx, cancel, "SUBMITTED")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A feed is long under way when it is applied: what ends its authority, even while its
+// last statements wait, ends it whole.
+func TestAFeedEndsWithItsAuthority(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for name, c := range map[string]struct {
+		statement string
+		want      db.Code
+	}{
+		"deactivated":  {"UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", db.Unauthenticated},
+		"logged out":   {"UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2", db.Unauthenticated},
+		"another role": {"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", db.Forbidden},
+		"no member":    {"DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2", db.NotFound},
+		"nothing":      {"SELECT $1::uuid, $2::uuid", ""},
+	} {
+		for _, when := range []string{"while it comes in", "while it is applied"} {
+			w := d.world(ctx)
+			w.signIn(ctx)
+			must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
+			changed := record(1)
+			changed.GivenName = "Changed"
+			watermark := func() time.Time {
+				return scan[time.Time](ctx, w.owner, "SELECT as_of FROM appointment_feeds WHERE tenant_id = $1", w.tenant)
+			}
+			before := watermark()
+			end := func() { must(w.owner.Exec(ctx, c.statement, w.tenant, w.staff.UserID)) }
+			feed := db.Feed{FacilityID: w.facility, AsOf: w.watermark(2).AsOf}
+			feed.Records = func(yield func(db.FeedRecord, error) bool) {
+				if when == "while it comes in" {
+					end()
+				}
+				yield(changed, nil)
+			}
+			tx := must(w.owner.Begin(ctx))
+			done := make(chan error, 1)
+			if when == "while it is applied" { // the patient's row is held
+				must(tx.Exec(ctx, "SELECT FROM patients WHERE tenant_id = $1 FOR UPDATE", w.tenant))
+			}
+			go func() { _, err := w.as.SyncFeed(ctx, w.staff, feed); done <- err }()
+			if when == "while it is applied" {
+				w.awaitBlockedBy(ctx, tx)
+				end()
+			}
+			w.must(tx.Rollback(ctx))
+			if err := <-done; code(err) != c.want {
+				t.Errorf("%s %s: got %v, want %q", name, when, err, c.want)
+			}
+			if moved := !watermark().Equal(before); moved != (c.want == "") {
+				t.Errorf("%s %s: the watermark has moved: %t", name, when, moved)
+			}
+			if n := w.staged(ctx); n != 0 {
+				t.Errorf("%s %s: %d parts of the feed are left", name, when, n)
+			}
+		}
+	}
+}

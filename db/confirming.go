@@ -1,0 +1,167 @@
+package db
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A request is let in by its session before its body is read, and its write may wait for
+// locks after that. So each write goes in one round trip, and one implicit transaction,
+// with a last statement that refuses it where the session is not what it was: see
+// ConfirmSessions.
+
+// Acting gives the context of an operation that writes for v: each statement sent with it
+// that names no viewer of its own is confirmed by v's session.
+func Acting(ctx context.Context, v Viewer) context.Context {
+	c := confirmationOf(v)
+	c.may = v.mayWrite()
+	c.alone = true
+	return withConfirmation(ctx, c)
+}
+
+// confirmation is what the statements of a context are confirmed by. The zero one is
+// nothing: reads, and the system's own writes.
+type confirmation struct {
+	sessions ConfirmSessionsParams
+	pickups  ConfirmPickupsParams // that staff write, while they see their facilities
+	// alone is a statement that shares nothing, of whatever kind: it may end the very
+	// session that it is sent with, which is therefore confirmed before it as well.
+	alone bool
+	may   error // why nothing may be sent at all
+}
+
+type confirmationKey struct{}
+
+func withConfirmation(ctx context.Context, c confirmation) context.Context {
+	return context.WithValue(ctx, confirmationKey{}, &c)
+}
+
+// unconfirmed is the context of what decides nothing: reads, and what has to be done
+// whatever became of the session.
+func unconfirmed(ctx context.Context) context.Context {
+	return context.WithValue(ctx, confirmationKey{}, (*confirmation)(nil))
+}
+
+func confirmationIn(ctx context.Context) *confirmation {
+	c, _ := ctx.Value(confirmationKey{}).(*confirmation)
+	return c
+}
+
+// confirmationOf has each session of the viewers once.
+func confirmationOf(viewers ...Viewer) (c confirmation) {
+	type asked struct {
+		authority
+		tenantID, driverID uuid.UUID
+		role               UserRole
+	}
+	var known map[asked]bool
+	for i, v := range viewers {
+		if v.authority.kind != ofSession {
+			continue
+		}
+		if a := (asked{v.authority, v.TenantID, v.DriverID, v.Role}); len(viewers) > 1 {
+			if known == nil {
+				known = make(map[asked]bool, len(viewers))
+			}
+			if known[a] {
+				continue
+			}
+			known[a] = true
+		}
+		c.sessions.TenantIds = append(c.sessions.TenantIds, v.TenantID)
+		c.sessions.TokenHashes = append(c.sessions.TokenHashes, viewers[i].authority.tokenHash[:])
+		c.sessions.Roles = append(c.sessions.Roles, string(v.Role))
+		c.sessions.DriverIds = append(c.sessions.DriverIds, v.DriverID)
+	}
+	return c
+}
+
+// confirmed is a request of a flush: whose it is, and the pickups that it writes.
+type confirmed interface {
+	by() Viewer
+	pickupIDs() []uuid.UUID
+}
+
+// confirmedBy gives the context of a flush, whose statement is confirmed by the sessions
+// of all its requests.
+func confirmedBy[Q confirmed](ctx context.Context, asks []Q) context.Context {
+	c := confirmationOf(each(asks, Q.by)...)
+	for _, ask := range asks {
+		c.addPickups(ask.by(), ask.pickupIDs()...)
+	}
+	return withConfirmation(ctx, c)
+}
+
+// addPickups has it confirmed that staff see what they write: the others' rights go by no
+// group.
+func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
+	if v.authority.kind != ofSession || v.Role != UserRoleStaff {
+		return
+	}
+	for _, id := range ids {
+		c.pickups.TenantIds = append(c.pickups.TenantIds, v.TenantID)
+		c.pickups.Ids = append(c.pickups.Ids, id)
+		c.pickups.ViewerIds = append(c.pickups.ViewerIds, v.UserID)
+	}
+}
+
+// before and after are what goes with a statement.
+func (c *confirmation) before() (all []queued) {
+	if c.alone {
+		all = append(all, c.sessionsBy(confirmSessions))
+	}
+	return all
+}
+
+func (c *confirmation) after() []queued {
+	last := confirmSessions
+	if c.alone {
+		last = confirmSessionOrItsEnd
+	}
+	all := []queued{c.sessionsBy(last)}
+	if p := c.pickups; len(p.Ids) > 0 {
+		all = append(all, queued{confirmPickups, []any{p.TenantIds, p.Ids, p.ViewerIds}})
+	}
+	return all
+}
+
+func (c *confirmation) sessionsBy(sql string) queued {
+	return queued{sql, []any{c.sessions.TenantIds, c.sessions.TokenHashes, c.sessions.Roles, c.sessions.DriverIds}}
+}
+
+// confirming sends each statement with the confirmation of its context, if there is one.
+type confirming struct {
+	DBTX // without one
+	take taker
+}
+
+// Exec implements DBTX.
+func (q confirming) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if confirmationIn(ctx) == nil {
+		return q.DBTX.Exec(ctx, sql, args...)
+	}
+	return executed(q.Query(ctx, sql, args...))
+}
+
+// Query implements DBTX.
+func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	c := confirmationIn(ctx)
+	switch {
+	case c == nil:
+		return q.DBTX.Query(ctx, sql, args...)
+	case c.may != nil:
+		return nil, c.may
+	case len(c.sessions.TokenHashes) == 0: // the system's own
+		return q.DBTX.Query(ctx, sql, args...)
+	}
+	return q.take.send(ctx, c.before(), queued{sql, args}, c.after())
+}
+
+// QueryRow implements DBTX.
+func (q confirming) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := q.Query(ctx, sql, args...)
+	return oneRow{rows, err}
+}

@@ -1,0 +1,17 @@
+package db
+
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// CheckEncoding refuses a database whose encoding is not UTF8: it would take the letters
+// that the encoding has, and refuse the others for years to come.
+func CheckEncoding(conn *pgconn.PgConn) error {
+	if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s and must be UTF8: create another one with "+
+			"CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' and set its address", encoding)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What the server cannot do now, whatever the request, is never told as a fault of the
+// program's: a client may send it again.
+func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]Code{
+		"25006": Unavailable, "25P03": Unavailable,
+		"57P01": Unavailable, "57P02": Unavailable, "57P03": Unavailable, "57P04": Unavailable, "57P05": Unavailable,
+		"08000": Unavailable, "08003": Unavailable, "08006": Unavailable, "08P01": Unavailable,
+		"53000": Unavailable, "53100": Unavailable, "58000": Unavailable, "58030": Unavailable,
+		"53200": Overloaded, "53300": Overloaded, "53400": Overloaded,
+		"40001": Overloaded, "40P01": Overloaded, "55P03": Overloaded, "26000": Overloaded,
+		"57014": Timeout, "25P04": Timeout,
+		"22021": ValidationFailed, "22P05": ValidationFailed, "23502": ValidationFailed,
+		// These stay: the program's, or its schema's.
+		"XX000": Internal, "XX001": Internal, "42P01": Internal, "42501": Internal, "42601": Internal,
+		"25P02": Internal, "P0001": Internal, "23505": Internal, "0A000": Internal, "": Internal,
+	} {
+		if got := Explain(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: state})).Code; got != want {
+			t.Errorf("SQLSTATE %q is %s, want %s", state, got, want)
+		}
+	}
+	stale := &pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}
+	if got := Explain(stale).Code; got != Overloaded {
+		t.Errorf("a plan of before a migration is %s", got)
+	}
+}
+
+// A server that refuses the connection has seen no request: a password that was changed,
+// a role or a database that is not there.
+func TestRefusedConnectionIsUnavailable(t *testing.T) {
+	t.Parallel()
+	const unreachable = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"
+	_, err := pgconn.Connect(t.Context(), unreachable)
+	if got := Explain(err).Code; got != Unavailable {
+		t.Errorf("nobody listens: %s", got)
+	}
+	for state, want := range map[string]Code{"28P01": Unavailable, "28000": Unavailable, "3D000": Unavailable, "42501": Unavailable, "53300": Overloaded} {
+		if got := explainServer(&pgconn.PgError{Code: state}, true).Code; got != want {
+			t.Errorf("SQLSTATE %s at connect is %s, want %s", state, got, want)
+		}
+	}
+	if got := explainServer(&pgconn.PgError{Code: "42501"}, false).Code; got != Internal {
+		t.Errorf("without a privilege, at a statement: %s", got)
+	}
+}
+
+// The server's state is told to each request of a batch at once: none of them is tried
+// alone, and nobody's next request is put in quarantine.
+func TestServerThatTakesNoWritesIsNoCallersFault(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"25006", "53100", "58030"} {
+		f := &flushes{}
+		refused := &pgconn.PgError{Code: state, SeverityUnlocalized: "ERROR"}
+		f.fails = func([]int) error { return refused }
+		c := f.combiner(1)
+		_, errs := together(c, upTo(33)...)
+		for i, err := range errs {
+			if !errors.Is(err, refused) || CodeOf(Explain(err)) != Unavailable {
+				t.Errorf("%s: %d got %v", state, i, err)
+			}
+		}
+		// The first goes alone; whoever came meanwhile shares a batch.
+		if len(f.asked) > 33/2 || len(c.suspect) > 0 {
+			t.Errorf("%s: %d batches, %d callers in quarantine", state, len(f.asked), len(c.suspect))
+		}
+	}
+}

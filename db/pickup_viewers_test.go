@@ -1,0 +1,309 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+)
+
+// seenIn is in which statuses a role sees a pickup: a driver, their own.
+var seenIn = map[db.UserRole][]db.PickupStatus{
+	db.UserRoleAdmin:      db.AllPickupStatusValues(),
+	db.UserRoleDispatcher: db.AllPickupStatusValues(),
+	db.UserRoleStaff:      db.AllPickupStatusValues(),
+	db.UserRoleHub:        {"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"},
+	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
+}
+
+// sights is every statement that shows a viewer something of a pickup, each telling
+// whether it does.
+func (w *world) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
+	_, err := w.GetOne(ctx, v, id)
+	return map[string]bool{
+		"GetPickups":       err == nil,
+		"ListPickups":      slices.Contains(w.listPickups(ctx, v), id),
+		"ListPickupEvents": len(w.listEvents(ctx, v, id)) > 0,
+		"ListMessages": len(must(w.ListMessages(ctx, db.ListMessagesParams{
+			TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+			BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
+		}))) > 0,
+		"ExplainTransition": code(move(ctx, w.Store, v, "dispatch", id, ifMatch(99))) != db.NotFound,
+	}
+}
+
+func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
+	for _, p := range must(w.Store.ListPickups(ctx, db.ListPickupsParams{
+		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		CreatedTo: time.Now().Add(time.Hour), BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 200,
+	})) {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (names []string) {
+	for _, e := range must(w.ListPickupEvents(ctx, db.ListPickupEventsParams{
+		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, MaxRows: 200,
+	})) {
+		names = append(names, string(e.Transition))
+	}
+	return names
+}
+
+func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
+	v := db.SystemViewer(w.tenant, uuid.Nil, db.UserRoleDriver)
+	w.must(w.owner.QueryRow(ctx, `SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
+		Scan(&v.DriverID, &v.UserID))
+	return v
+}
+
+func TestEachRoleSeesThePickupsOfItsStatuses(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	other := w.driver(ctx, 1, 1)
+	for _, status := range db.AllPickupStatusValues() {
+		id := w.at(ctx, status)
+		viewers := []db.Viewer{w.admin, w.dispatcher, w.staff, w.hub}
+		if slices.Contains(seenIn[db.UserRoleDriver], status) || status == db.PickupStatusDELIVERED {
+			viewers = append(viewers, w.driverOf(ctx, id))
+		}
+		for _, v := range viewers {
+			w.expectSights(ctx, t, status, v, id, slices.Contains(seenIn[v.Role], status))
+		}
+		for _, v := range []db.Viewer{w.stranger, other, {TenantID: newID(), UserID: w.admin.UserID, Role: db.UserRoleAdmin}} {
+			w.expectSights(ctx, t, status, v, id, false)
+		}
+	}
+}
+
+func (w *world) expectSights(ctx context.Context, t *testing.T, status db.PickupStatus, v db.Viewer, id uuid.UUID, want bool) {
+	t.Helper()
+	if v.TenantID != w.tenant {
+		if _, err := w.GetOne(ctx, v, id); code(err) != db.NotFound {
+			t.Errorf("%s: another tenant's %s: %v", status, v.Role, err)
+		}
+		return
+	}
+	for name, sees := range w.sights(ctx, v, id) {
+		switch {
+		case want && (name == "ListPickupEvents" || name == "ListMessages") && (status == db.PickupStatusDRAFT || status == db.PickupStatusCANCELED):
+			// there is none
+		case sees != want:
+			t.Errorf("%s: %s by %s: sees it %v, want %v", status, name, v.Role, sees, want)
+		}
+	}
+}
+
+// A status that nobody thought of is between two that the hub and the driver see, and
+// they see nothing in it: neither the pickup, nor its events, nor its patient.
+func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openUnchecked(t)
+	w := d.world(ctx)
+	id, patient := w.at(ctx, db.PickupStatusSHIPPED), w.patient(ctx)
+	driver := w.driverOf(ctx, id)
+	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", id, patient))
+	shown := func() map[string]bool {
+		told := func(v db.Viewer) bool { return slices.Contains(must(streamed(ctx, w, v)), "ship") }
+		seen := map[string]bool{
+			"the patient, by get-pickup-patient": w.getPickupPatient(ctx, w.Store, driver, id) == nil,
+			"the patient, by the policy":         w.patientsUnderPolicy(ctx, driver) > 0,
+			"the driver's stream":                told(driver),
+			"the hub's stream":                   told(w.hub),
+			"the facility":                       w.seesFacility(ctx, driver),
+		}
+		for _, v := range []db.Viewer{driver, w.hub} {
+			for name, sees := range w.sights(ctx, v, id) {
+				seen[name+" by "+string(v.Role)] = sees
+			}
+		}
+		return seen
+	}
+	for what, sees := range shown() {
+		if !sees {
+			t.Errorf("SHIPPED: %s is not shown: this proves nothing", what)
+		}
+	}
+	for _, statement := range []string{
+		"ALTER TYPE pickup_status ADD VALUE 'HELD' AFTER 'PACKED'",
+		"ALTER TABLE pickups DROP CONSTRAINT pickups_driver_check, DISABLE TRIGGER USER",
+		"UPDATE pickups SET status = 'HELD' WHERE id = '" + id.String() + "'",
+		"UPDATE pickup_events SET after = 'HELD' WHERE transition = 'ship' AND pickup_id = '" + id.String() + "'",
+	} {
+		must(w.owner.Exec(ctx, statement))
+	}
+	for what, sees := range shown() {
+		if sees {
+			t.Errorf("in a status that nobody listed: %s is shown", what)
+		}
+	}
+	if _, err := w.GetOne(ctx, w.dispatcher, id); err != nil {
+		t.Errorf("the dispatcher: %v", err)
+	}
+}
+
+func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err error) {
+	rows, err := w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
+	})
+	for _, r := range rows {
+		names = append(names, string(r.Transition))
+	}
+	return names, err
+}
+
+// patientsUnderPolicy counts the patients that row level security leaves a viewer.
+func (w *world) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
+	tx := must(w.pool.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	w.must(db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
+	w.must(tx.QueryRow(ctx, "SELECT count(*) FROM patients").Scan(&n))
+	return n
+}
+
+func (w *world) seesFacility(ctx context.Context, v db.Viewer) bool {
+	_, err := w.GetFacility(ctx, db.GetFacilityParams{TenantID: w.tenant, ID: w.facility, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+	listed := must(w.ListFacilities(ctx, db.ListFacilitiesParams{
+		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
+	}))
+	if (err == nil) != (len(listed) > 0) {
+		panic(setUpError{errors.New("get-facility and list-facilities differ")})
+	}
+	return err == nil
+}
+
+// Whoever drives for a driver from now on is told what happens from now on, and has the
+// pickups that are the driver's now.
+func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	before := w.driver(ctx, 1, 1)
+	delivered, current := w.assigned(ctx, before), uuid.Nil
+	w.must(move(ctx, w.as, before, db.TransitionNameCollect, delivered))
+	for _, name := range []db.TransitionName{"receive", "pack", "ship", "deliver"} {
+		w.must(move(ctx, w.as, w.hub, name, delivered))
+	}
+	current = w.assigned(ctx, before)
+	if got := must(streamed(ctx, w, before)); len(got) != 7 {
+		t.Fatalf("the login before is told %v", got)
+	}
+	now := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
+	now.DriverID = before.DriverID
+	var batch pgx.Batch
+	queueUser(&batch, now)
+	w.must(w.owner.SendBatch(ctx, &batch).Close())
+	link := func(version int64, user *uuid.UUID) {
+		must(w.EditDriver(ctx, db.EditDriverParams{
+			TenantID: w.tenant, ID: before.DriverID, Version: version, ViewerRole: w.dispatcher.Role, SetUserID: true, UserID: user,
+		}))
+	}
+	told := func(v db.Viewer) []string { return append(must(streamed(ctx, w, v)), w.listEvents(ctx, v, current)...) }
+	link(1, &now.UserID)
+	if got := told(now); len(got) > 0 {
+		t.Errorf("the new login is told of %v before it", got)
+	}
+	if got := told(before); len(got) > 0 { // whoever still has the driver's id
+		t.Errorf("the old login is told of %v", got)
+	}
+	if !slices.Equal(w.listPickups(ctx, now), ids(current)) {
+		t.Error("the driver's current pickup is not the new login's")
+	}
+	w.must(move(ctx, w.as, now, db.TransitionNameCollect, current))
+	if got := told(now); !slices.Equal(got, []string{"collect", "collect"}) {
+		t.Errorf("the new login is told %v", got)
+	}
+	link(2, &now.UserID) // an edit that changes nothing
+	if got := told(now); !slices.Equal(got, []string{"collect", "collect"}) {
+		t.Errorf("linked again to the same login, it is told %v", got)
+	}
+	link(3, nil)
+	link(4, &now.UserID)
+	if got := told(now); len(got) > 0 {
+		t.Errorf("linked anew, it is told %v", got)
+	}
+}
+
+// What took the pickup from its caller's sight is told to them again, as they left it,
+// and to nobody else who may not see it.
+func TestARepeatIsToldToItsActorAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for name, opened := range map[string]func(testing.TB) *database{"one by one": open, "combined": openCombining} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := opened(t).world(ctx)
+			id, other := w.at(ctx, db.PickupStatusSHIPPED), w.driver(ctx, 1, 1)
+			driver := w.driverOf(ctx, id)
+			ask := db.Transition{Name: db.TransitionNameDeliver, PickupID: id, Key: "once", Digest: digest("deliver")}
+			first, replayed, err := w.MoveOne(ctx, driver, ask)
+			if err != nil || replayed || first.Seen || first.Status != db.PickupStatusDELIVERED {
+				t.Fatalf("seen %v, %s, %v", first.Seen, first.Status, err)
+			}
+			again, replayed, err := w.MoveOne(ctx, driver, ask)
+			if err != nil || !replayed || again.Seen || again.Status != db.PickupStatusDELIVERED || again.Version != first.Version {
+				t.Fatalf("again: replayed %v, seen %v, %s, %v", replayed, again.Seen, again.Status, err)
+			}
+			for _, m := range []db.Moved{first, again} {
+				if p := m.Pickup; p.DropoffAddress != "" || p.PickupAddress != "" || p.PriceCents != 0 || p.AccountID != uuid.Nil || p.ID != id {
+					t.Errorf("it shows %+v", p)
+				}
+			}
+			anotherKey, anotherBody := ask, ask
+			anotherKey.Key, anotherBody.Digest = "twice", digest("another")
+			for what, try := range map[string]struct {
+				by  db.Viewer
+				ask db.Transition
+			}{"another driver": {other, ask}, "another key": {driver, anotherKey}, "another request": {driver, anotherBody}} {
+				if _, _, err := w.MoveOne(ctx, try.by, try.ask); code(err) != db.NotFound {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			// The hub sees it still, and is told the row.
+			if m, _, err := w.MoveOne(ctx, w.hub, db.Transition{Name: db.TransitionNameReceive, PickupID: w.at(ctx, db.PickupStatusCOLLECTED), Digest: digest("x")}); err != nil || !m.Seen || m.DropoffAddress == "" {
+				t.Errorf("the hub: %v, %v", m.Seen, err)
+			}
+		})
+	}
+}
+
+// The rule of who sees a pickup is a condition on its row like any other: PostgreSQL puts
+// it in the place of the call, also in a plan for any arguments.
+func TestWhoSeesAPickupIsNoCall(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	conn := must(w.pool.Acquire(ctx))
+	defer conn.Release()
+	must(conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan"))
+	tried := 0
+	for name, text := range statements(t) {
+		if !strings.Contains(text, "role_sees_") {
+			continue
+		}
+		tried++
+		prepared := must(conn.Conn().Prepare(ctx, strings.ToLower(name), text))
+		plan := must(conn.Query(ctx, "EXPLAIN (VERBOSE) EXECUTE "+strings.ToLower(name)+"("+strings.TrimSuffix(strings.Repeat("NULL,", len(prepared.ParamOIDs)), ",")+")",
+			pgx.QueryExecModeSimpleProtocol))
+		lines := must(pgx.CollectRows(plan, pgx.RowTo[string]))
+		for _, line := range lines {
+			if strings.Contains(line, "role_sees_") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d statements ask who sees a pickup", tried)
+	}
+}

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// batches takes several statements in one round trip.
+type batches interface {
+	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
+}
+
+// taker gives a connection, and what gives it back.
+type taker func(context.Context) (_ batches, release func(), _ error)
+
+// queued is a statement of a pipeline.
+type queued struct {
+	sql  string
+	args []any
+}
+
+// send sends a statement with others before and after it, in one round trip and one
+// implicit transaction: one that is refused takes all of them back. The rows are the
+// statement's, and no answer before they are closed without an error.
+func (take taker) send(ctx context.Context, before []queued, statement queued, after []queued) (pgx.Rows, error) {
+	conn, release, err := take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	batch := &pgx.Batch{}
+	for _, q := range before {
+		batch.Queue(q.sql, q.args...)
+	}
+	batch.Queue(statement.sql, statement.args...)
+	for _, q := range after {
+		batch.Queue(q.sql, q.args...)
+	}
+	results := conn.SendBatch(ctx, batch)
+	for range before {
+		if _, err := results.Exec(); err != nil {
+			results.Close()
+			release()
+			return nil, err
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		results.Close()
+		release()
+		return nil, err
+	}
+	return &closing{rows, results, release, nil}, nil
+}
+
+// executed is the tag of a statement whose rows nobody reads.
+func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	rows.Close()
+	return rows.CommandTag(), rows.Err()
+}
+
+// closing ends the batch with its rows, and gives the connection back. The
+// transaction ends with the batch: only then are the rows an answer.
+type closing struct {
+	pgx.Rows
+	batch   pgx.BatchResults
+	release func()
+	err     error
+}
+
+// Close implements pgx.Rows.
+func (c *closing) Close() {
+	c.Rows.Close()
+	if c.release != nil {
+		c.err = c.batch.Close()
+		c.release()
+		c.release = nil
+	}
+}
+
+// Next implements pgx.Rows.
+func (c *closing) Next() bool {
+	if c.Rows.Next() {
+		return true
+	}
+	c.Close()
+	return false
+}
+
+// Err implements pgx.Rows.
+func (c *closing) Err() error {
+	if err := c.Rows.Err(); err != nil {
+		return err
+	}
+	return c.err
+}
