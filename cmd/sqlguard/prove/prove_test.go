@@ -118,3 +118,36 @@ func text(p *prove.Proof) string {
 	}
 	return p.String()
 }
+
+// TestSuggestionsOfThePagesHelp plays the failing example of each rule's page that has
+// one query meet itself.
+func TestSuggestionsOfThePagesHelp(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard", "optional-guard", "liveness-overwrite", "cursor-can-move-back"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			rule := rules.ByID(id)
+			d := &project.Database{
+				Schema:  project.Statements(project.NewFile("schema.sql", rule.Block("sql schema"))),
+				Queries: project.Queries(project.NewFile("queries.sql", rule.Block("sql fails"))),
+			}
+			judged, _ := verdict.Judge(d, verdict.Options{})
+			for _, f := range rules.Check(judged, &rules.Options{}) {
+				if f.Rule != rule {
+					continue
+				}
+				proof, err := prove.Write(ctx, dbtest.New(t).Owner(), d.Schema, f.Write, f.Advice)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !proof.Plain.Loses() || f.Advice != nil && (proof.Advised == nil || proof.Advised.Loses()) {
+					t.Errorf("got\n%s", proof)
+				}
+				return
+			}
+			t.Error("nothing is found")
+		})
+	}
+}
