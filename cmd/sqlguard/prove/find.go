@@ -13,14 +13,14 @@ import (
 )
 
 // tries is how many rows are tried until the query writes one.
-const tries = 800
+const tries = 400
 
 // ErrNoRow means that nothing is known: the query found no row to write.
 var ErrNoRow = errors.New("no row could be made that the query writes")
 
 // played is how many rows that the query writes are played before it is said that
 // nothing is lost.
-const played = 24
+const played = 16
 
 // find looks for rows with which the query loses one of two callers' writes, and returns
 // the race; where it finds none, the last that it played.

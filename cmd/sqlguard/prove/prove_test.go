@@ -61,7 +61,7 @@ func TestProofs(t *testing.T) {
 	for name, c := range proofs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			d := &project.Database{
 				Schema:  project.Statements(project.NewFile("schema.sql", schema)),
@@ -126,7 +126,7 @@ func TestSuggestionsOfThePagesHelp(t *testing.T) {
 	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard", "optional-guard", "liveness-overwrite", "cursor-can-move-back"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			rule := rules.ByID(id)
 			d := &project.Database{
