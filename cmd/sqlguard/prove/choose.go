@@ -10,6 +10,7 @@ import (
 type choice struct {
 	rows [][][]*string // by table, others first, then the target
 	args [2][]*string  // of the two callers
+	open []*string     // of the other query that comes first, if there is one
 }
 
 // choose makes up rows and values: the first time those that stand for everything that
@@ -55,6 +56,14 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 		}
 		c.args[0], c.args[1] = append(c.args[0], a), append(c.args[1], b)
 	}
+	for _, p := range v.opening {
+		all := p.kind.candidates(v.consts)
+		value := &all[0]
+		if try > 0 && random.Float64() < 0.3 {
+			value = pick(random, all, true)
+		}
+		c.open = append(c.open, value)
+	}
 	return c
 }
 
@@ -89,7 +98,7 @@ func unquote(name string) string { return strings.ReplaceAll(strings.Trim(name, 
 // asked are the columns that any condition of the statement asks for.
 func (v *world) asked() map[string]bool {
 	all := map[string]bool{}
-	for _, b := range append(slices.Clone(v.write.Statement.Blocks), v.write.Block) {
+	for _, b := range v.blocks() {
 		for _, c := range b.Conditions {
 			for _, from := range v.write.Statement.Sources(c.Node, c.Block) {
 				all[from.Column] = from.Column != ""

@@ -41,7 +41,7 @@ func (v *world) find() (choice, *Race, error) {
 		}
 		races++
 		var err error
-		if r, err = v.race(v.query.Text, v.params, next.args); err != nil {
+		if r, err = v.race(v.query.Text, v.params, next); err != nil {
 			return c, r, err
 		}
 		if c = next; r.Loses() {
@@ -68,7 +68,11 @@ func (v *world) attempt(c choice) (bool, error) {
 	if err := tx.QueryRow(v.ctx, v.contents()).Scan(&before); err != nil {
 		return false, err
 	}
-	if _, err := tx.Exec(v.ctx, v.sql(v.query.Text, v.params, c.args[0])); err != nil {
+	first := v.sql(v.query.Text, v.params, c.args[0])
+	if v.against != nil {
+		first = v.sql(v.against.Text, v.opening, c.open)
+	}
+	if _, err := tx.Exec(v.ctx, first); err != nil {
 		return false, v.ctx.Err()
 	}
 	if err := tx.QueryRow(v.ctx, v.contents()).Scan(&after); err != nil {
@@ -88,9 +92,19 @@ func (v *world) changes(before, after string) bool {
 	if err != nil || len(now) != 1 {
 		return err == nil // deleted, or one more
 	}
-	overwritten := v.write.Set(verdict.AbsoluteSet, verdict.PatchSet)
+	overwritten := v.atStake()
 	return len(overwritten) == 0 && fmt.Sprint(old[0][place]) != fmt.Sprint(now[0][place]) ||
 		slices.ContainsFunc(overwritten, func(column string) bool { return fmt.Sprint(old[0][column]) != fmt.Sprint(now[0][column]) })
+}
+
+// atStake are the columns whose values the write can lose for another: those that it
+// overwrites, and beside another query those that it sets to something of its own.
+func (v *world) atStake() []string {
+	classes := []verdict.Class{verdict.AbsoluteSet, verdict.PatchSet}
+	if v.against != nil {
+		classes = append(classes, verdict.ConstantSet)
+	}
+	return v.write.Set(classes...)
 }
 
 // fill leaves the rows in the database, in the place of those of before.

@@ -41,10 +41,16 @@ type Proof struct {
 	LeftOut error // the first statement of the schema that could not be run
 }
 
-// Write plays a write of a query. advice is its finding's suggestion, or nil.
-func Write(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, advice *rules.Advice) (*Proof, error) {
+// Write plays a write of a query: against itself, or where the finding is of two queries
+// against the other. f is a finding of it, nil where there is none.
+func Write(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, f *rules.Finding) (*Proof, error) {
+	var advice *rules.Advice
+	var against *verdict.Query
+	if f != nil {
+		advice, against = f.Advice, f.Against
+	}
 	p := &Proof{Advice: advice, LeftOut: build(ctx, pool, schema)}
-	v, err := open(ctx, pool, w)
+	v, err := open(ctx, pool, w, against)
 	if err != nil {
 		return p, errors.Join(p.LeftOut, err)
 	}
@@ -78,17 +84,17 @@ func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
 	if err != nil {
 		return nil, err
 	}
-	var args [2][]*string
+	next := choice{open: c.open}
 	for _, p := range params {
-		for caller := range args {
+		for caller := range next.args {
 			value, err := v.known(p.name, advice, c.args[caller])
 			if err != nil {
 				return nil, err
 			}
-			args[caller] = append(args[caller], value)
+			next.args[caller] = append(next.args[caller], value)
 		}
 	}
-	return v.race(text, params, args)
+	return v.race(text, params, next)
 }
 
 // known is what a caller gives for a parameter: what it gave before, or for a new one
@@ -106,13 +112,17 @@ func (v *world) known(name string, advice *rules.Advice, given []*string) (*stri
 	return value, err
 }
 
-// race lets two callers run a text at once.
-func (v *world) race(text string, params []param, args [2][]*string) (*Race, error) {
-	r := &Race{A: v.told(text, params, args[0]), B: v.told(text, params, args[1])}
+// race lets two callers run a text at once, or one of them what it is against.
+func (v *world) race(text string, params []param, c choice) (*Race, error) {
+	opens, has, given := text, params, c.args[0]
+	if v.against != nil {
+		opens, has, given = v.against.Text, v.opening, c.open
+	}
+	r := &Race{A: v.told(opens, has, given), B: v.told(text, params, c.args[1])}
 	if err := v.pool.QueryRow(v.ctx, v.contents()).Scan(&r.Before); err != nil {
 		return nil, err
 	}
-	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: v.sql(text, params, args[0]), Then: v.contents()}, races.Statement{Query: v.sql(text, params, args[1])})
+	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: v.sql(opens, has, given), Then: v.contents()}, races.Statement{Query: v.sql(text, params, c.args[1])})
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +167,10 @@ func (v *world) judge(r *Race) error {
 		return err
 	}
 	r.WroteB = fmt.Sprint(first[0][place]) != fmt.Sprint(last[0][place])
-	for _, c := range v.write.Columns {
-		a, b := fmt.Sprint(first[0][c.Column]), fmt.Sprint(last[0][c.Column])
-		if (c.Class == verdict.AbsoluteSet || c.Class == verdict.PatchSet) && a != fmt.Sprint(before[0][c.Column]) && a != b && !slices.Contains(r.Lost, c.Column) {
-			r.Lost = append(r.Lost, c.Column)
+	for _, column := range v.atStake() {
+		a, b := fmt.Sprint(first[0][column]), fmt.Sprint(last[0][column])
+		if a != fmt.Sprint(before[0][column]) && a != b && !slices.Contains(r.Lost, column) {
+			r.Lost = append(r.Lost, column)
 		}
 	}
 	r.BothTook = r.WroteB && r.Waited && len(r.Lost) == 0 && len(v.write.Of(verdict.Stale)) > 0

@@ -53,6 +53,7 @@ var proofs = map[string]struct{ query, lost, advised string }{
 	"a stale test of a fixed":  {"UPDATE seats SET state = 'taken' WHERE id = (SELECT id FROM seats WHERE state = 'free' LIMIT 1);", "twice", ""},
 	"an upsert":                {"INSERT INTO seats (id, worker, state) VALUES (@id, @worker, 'new') ON CONFLICT (id) DO UPDATE SET worker = EXCLUDED.worker;", "worker", ""},
 	"a child's parent":         {"UPDATE notes SET body = @body WHERE paper_id = @id;", "body", "no advice"},
+	"a step of another":        {"UPDATE seats SET state = 'on' WHERE id = @id;\n-- name: Off :execrows\nUPDATE seats SET state = 'off' WHERE id = @id AND worker IS NULL;", "state", ""},
 	"nothing that is so":       {"UPDATE papers SET title = @title WHERE id = @id AND score < 10;", "no row", ""},
 }
 
@@ -72,13 +73,13 @@ func TestProofs(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := judged.Queries[0].Writes[0]
-			var advice *rules.Advice
+			var finding *rules.Finding
 			for _, f := range rules.Check(judged, &rules.Options{}) {
 				if f.Write == w && f.Advice != nil && len(f.Advice.Edits) > 0 {
-					advice = f.Advice
+					finding = &f
 				}
 			}
-			proof, err := prove.Write(ctx, dbtest.New(t).Owner(), d.Schema, w, advice)
+			proof, err := prove.Write(ctx, dbtest.New(t).Owner(), d.Schema, w, finding)
 			if got := told(proof, err); got != c.lost {
 				t.Fatalf("lost %q, want %q: %v\n%s", got, c.lost, err, text(proof))
 			}
@@ -119,11 +120,12 @@ func text(p *prove.Proof) string {
 	return p.String()
 }
 
-// TestSuggestionsOfThePagesHelp plays the failing example of each rule's page that has
-// one query meet itself.
+// TestSuggestionsOfThePagesHelp plays the failing example of each rule's page that is about
+// the write of one row.
 func TestSuggestionsOfThePagesHelp(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard", "optional-guard", "liveness-overwrite", "cursor-can-move-back"} {
+	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard", "optional-guard", "liveness-overwrite", "unguarded-transition",
+		"cursor-can-move-back"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -138,7 +140,7 @@ func TestSuggestionsOfThePagesHelp(t *testing.T) {
 				if f.Rule != rule {
 					continue
 				}
-				proof, err := prove.Write(ctx, dbtest.New(t).Owner(), d.Schema, f.Write, f.Advice)
+				proof, err := prove.Write(ctx, dbtest.New(t).Owner(), d.Schema, f.Write, &f)
 				if err != nil {
 					t.Fatal(err)
 				}

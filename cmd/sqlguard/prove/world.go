@@ -13,6 +13,7 @@ import (
 	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/project"
 	"waybill/cmd/sqlguard/races"
+	"waybill/cmd/sqlguard/reading"
 	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 )
@@ -29,6 +30,9 @@ type world struct {
 	params []param
 	consts []string // the constants of the query
 	later  bool     // the first caller is to bring the later of two values
+
+	against *verdict.Query // the query of the first caller, if it is another
+	opening []param        // its parameters
 }
 
 // param is a parameter of the query; of a varied one each caller has its own value.
@@ -64,7 +68,7 @@ func build(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement)
 var transaction = regexp.MustCompile(`(?i)^\s*(begin|start\s+transaction|commit|end|rollback)\b`)
 
 // open reads the tables of a write and the types of its query's parameters.
-func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write) (*world, error) {
+func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *verdict.Query) (*world, error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +80,13 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write) (*world, er
 		return nil, err
 	}
 	v.seen = map[uint32]bool{v.target.oid: true}
-	for _, b := range w.Statement.Blocks {
+	if v.against = against; against != nil {
+		v.consts = append(v.consts, constants(against.Text)...)
+		if v.opening, err = r.params(against.Text, nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range v.blocks() {
 		for _, rel := range b.Relations {
 			if t := rel.Table; t != nil && t.View == nil && t.Known() && rel.Block == nil {
 				if err := v.add(r, name(t)); err != nil {
@@ -94,6 +104,17 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write) (*world, er
 		return nil, err
 	}
 	return v, v.settle()
+}
+
+// blocks are those of the statements that meet.
+func (v *world) blocks() []*reading.Block {
+	all := append(slices.Clone(v.write.Statement.Blocks), v.write.Block)
+	if v.against != nil {
+		for _, s := range v.against.Statements {
+			all = append(all, s.Blocks...)
+		}
+	}
+	return all
 }
 
 func name(t *catalog.Table) string { return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name) }
