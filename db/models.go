@@ -613,8 +613,9 @@ type PickupEvent struct {
 	IdempotencyKey *string        `json:"-"`
 	RequestDigest  []byte         `json:"-"`
 	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
-	Xid            uint64         `json:"-"`
-	Seq            int64          `json:"-"`
+	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
+	Xid uint64 `json:"-"`
+	Seq int64  `json:"-"`
 }
 
 type Tenant struct {

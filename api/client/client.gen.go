@@ -2715,7 +2715,11 @@ type ClientInterface interface {
 
 	// StreamPickups Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -4327,7 +4331,11 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 
 // StreamPickups Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -10033,7 +10041,11 @@ type ClientWithResponsesInterface interface {
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -13004,7 +13016,8 @@ func (r CreatePickupsResponse) ContentType() string {
 
 // StreamPickupsResponse200Headers the declared response headers of an HTTP 200 response for StreamPickups
 type StreamPickupsResponse200Headers struct {
-	CacheControl string
+	CacheControl    string
+	XAccelBuffering string
 }
 
 type StreamPickupsResponse struct {
@@ -15639,7 +15652,11 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 
 // StreamPickupsWithResponse Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -18585,6 +18602,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XAccelBuffering = value
 		}
 		response.Headers200 = &headers
 	}

@@ -27,6 +27,7 @@ func commands() []command {
 		{"serve", "serve a migrated database", runServe},
 		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
+		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password", runTenant},
 		{"version", "say which version this is, of the program, the document and the schema", runVersion},

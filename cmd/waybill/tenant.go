@@ -79,7 +79,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(db.ConnectAdvice(err, &config.Config)))
 	}
 	if err := db.CheckEncoding(conn.PgConn()); err != nil {
 		conn.Close(ctx)

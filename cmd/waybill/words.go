@@ -27,7 +27,7 @@ func inWords(err error) error {
 		return errors.New("the database does not let this role do that: give the URL of the schema's owner, as for waybill migrate")
 	}
 	if errors.As(err, &server) && server.Code == "42P01" {
-		return errNoSchema
+		return db.ErrNoSchema
 	}
 	switch e := db.Explain(err); {
 	case e.Code == db.SlugTaken:

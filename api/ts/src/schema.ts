@@ -785,7 +785,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         *
+         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *
+         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -4965,10 +4969,25 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
+                    /** @description Tells a proxy to pass on each event as it comes */
+                    "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": ({
+                        data: components["schemas"]["PickupEvent"];
+                        event: components["schemas"]["TransitionName"];
+                        /** @description Where to resume: opaque */
+                        id: string;
+                    } | {
+                        data: Record<string, never>;
+                        /** @enum {string} */
+                        event: "checkpoint";
+                        /** @description Where to resume: opaque */
+                        id: string;
+                        /** @description Milliseconds to wait before coming back */
+                        retry?: number;
+                    })[];
                 };
             };
             400: components["responses"]["UnreadableBody"];

@@ -57,6 +57,7 @@ func counted(query string) []string {
 type Statement struct {
 	Query string
 	Args  map[string]any
+	Then  string // asked after the first statement of a duel, before the second begins; it gives one text
 }
 
 // bound gives the SQL and its arguments in their order.

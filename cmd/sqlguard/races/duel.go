@@ -11,9 +11,10 @@ import (
 
 // Outcome is what a duel's two statements gave.
 type Outcome struct {
-	A, B   int64 // rows
-	Waited bool  // the second waited for the first
-	Err    error // of the second: PostgreSQL refused it
+	A, B   int64  // rows
+	Waited bool   // the second waited for the first
+	Seen   string // what First.Then said
+	Err    error  // of the second: PostgreSQL refused it
 }
 
 // Duel lets two statements meet: the first runs in a transaction that stays open until
@@ -42,6 +43,11 @@ func DuelAt(ctx context.Context, pool *pgxpool.Pool, level string, first, second
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	if out.A, err = run(ctx, tx.Query, first); err != nil {
 		return out, err
+	}
+	if first.Then != "" {
+		if err := tx.QueryRow(ctx, first.Then).Scan(&out.Seen); err != nil {
+			return out, err
+		}
 	}
 	ended := make(chan error, 1)
 	go func() {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/verdict"
 )
@@ -43,6 +45,19 @@ type Advice struct {
 	Text   string         // for people
 	Edits  []sqltext.Edit // of the query's text; none where the text says more than can be done by rote
 	Schema string         // what the schema needs first
+
+	// Seen are the new parameters, each with the expression of the row that a caller reads
+	// before: its version, its old values.
+	Seen map[string]string
+}
+
+// sees notes a new parameter.
+func (a *Advice) sees(param, expression string) *Advice {
+	if a.Seen == nil {
+		a.Seen = map[string]string{}
+	}
+	a.Seen[strings.TrimLeft(param, "@$")] = expression
+	return a
 }
 
 // Try is the suggestion, or "".

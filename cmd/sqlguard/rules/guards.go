@@ -59,12 +59,13 @@ func checkVersion(w *verdict.Write) *Advice {
 		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
 			continue
 		}
-		condition := qualified(w, name) + " = " + param(w.Query, name, 0)
+		seen := param(w.Query, name, 0)
+		condition := qualified(w, name) + " = " + seen
 		switch {
 		case slices.Contains(w.Triggered, name) || slices.Contains(w.Set(verdict.RelativeSet), name):
-			return guarded(w, CheckVersion, condition)
+			return guarded(w, CheckVersion, condition).sees(seen, name)
 		case !sets(w, name):
-			return guarded(w, CheckVersion, condition, increment(w, name))
+			return guarded(w, CheckVersion, condition, increment(w, name)).sees(seen, name)
 		}
 	}
 	return nil
@@ -92,14 +93,15 @@ func addVersion(w *verdict.Write) *Advice {
 	if i < 0 || !t.Known() {
 		return nil
 	}
-	a := guarded(w, AddVersion, qualified(w, versions[i])+" = "+param(w.Query, versions[i], 0), increment(w, versions[i]))
+	seen := param(w.Query, versions[i], 0)
+	a := guarded(w, AddVersion, qualified(w, versions[i])+" = "+seen, increment(w, versions[i])).sees(seen, versions[i])
 	a.Schema = fmt.Sprintf("ALTER TABLE %s ADD %s integer NOT NULL DEFAULT 1", quotedTable(t), versions[i])
 	a.Text = a.Schema + "; " + a.Text
 	return a
 }
 
 var (
-	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to)?$`)
+	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
 	until        = regexp.MustCompile(`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
 	done         = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
 	again        = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked", "refreshed", "synced", "accessed", "created", "inserted", "last", "viewed", "read", "saved"}
@@ -144,9 +146,10 @@ func given(w *verdict.Write, c verdict.Column) bool {
 	return syntax.Param(value) || w.Op == reading.Upsert && len(names) == 2 && names[0] == "excluded"
 }
 
-// isUntil: a time that the write sets in the future, not to now.
+// isUntil: a time that the write sets in the future, not to now. Without a time zone it
+// cannot be compared with now(), which is told in the session's.
 func isUntil(c *catalog.Column, set verdict.Column) bool {
-	return c != nil && strings.HasPrefix(c.Type, "timestamp") && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
+	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
 }
 
 // checkFirst lets only the first through: of "redeemed_by = @u, redeemed_at = now()"
@@ -171,6 +174,7 @@ var noEquality = []string{"json", "xml", "point", "line", "lseg", "box", "path",
 // checkOldValues compares all columns that are overwritten with what the caller saw.
 func checkOldValues(w *verdict.Write) *Advice {
 	var parts []string
+	seen := &Advice{}
 	for _, c := range w.Columns {
 		if c.Class != verdict.AbsoluteSet && c.Class != verdict.PatchSet {
 			continue
@@ -187,12 +191,20 @@ func checkOldValues(w *verdict.Write) *Advice {
 		if column.NotNull && c.Field == "" {
 			operator = " = "
 		}
-		parts = append(parts, left+operator+param(w.Query, "old_"+name, len(parts)))
+		old := param(w.Query, "old_"+name, len(parts))
+		expression := syntax.Quote(c.Column)
+		if c.Field != "" {
+			expression = "(" + expression + ")." + syntax.Quote(c.Field)
+		}
+		seen.sees(old, expression)
+		parts = append(parts, left+operator+old)
 	}
 	if len(parts) == 0 || len(parts) > mostOldValues {
 		return nil
 	}
-	return guarded(w, CheckOldValues, strings.Join(parts, " AND "))
+	a := guarded(w, CheckOldValues, strings.Join(parts, " AND "))
+	a.Seen = seen.Seen
+	return a
 }
 
 func sets(w *verdict.Write, column string) bool {

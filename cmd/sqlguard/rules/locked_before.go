@@ -15,13 +15,28 @@ func (c *check) hint(f *Finding, w *verdict.Write) {
 	if w.Function != "" || w.Clause > 0 {
 		return
 	}
-	for _, q := range c.db.Queries {
+	for _, q := range c.lockers[w.Target.Table] {
 		if q != c.query && q.Name != "" && locksByKey(q, w) {
 			f.Lines = append(f.Lines, "If "+q.Name+", which locks the row, runs before it in the same transaction, say so above it: -- @write "+
 				strings.TrimPrefix(string(w.Verdict), "upsert-")+` reason="…" locked-by=`+q.Name)
 			return
 		}
 	}
+}
+
+// lockers are the queries that lock rows, by the table.
+func lockers(db *verdict.Database) map[*catalog.Table][]*verdict.Query {
+	all := map[*catalog.Table][]*verdict.Query{}
+	for _, q := range db.Queries {
+		for _, s := range q.Statements {
+			for _, r := range s.Root.Relations {
+				if r.Locked {
+					all[r.Table] = append(all[r.Table], q)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // locksByKey reports whether a query is a SELECT that locks the row by a key that the

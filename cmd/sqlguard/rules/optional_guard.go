@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/sqlc-dev/oliphant"
 
+	"waybill/cmd/sqlguard/reading"
 	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 )
@@ -18,7 +20,7 @@ var optionalGuard = &Rule{
 func checkOptionalGuard(c *check) {
 	for _, w := range c.query.Writes {
 		tests := lostGuards(w)
-		if len(tests) == 0 || w.Verdict.Guarded() {
+		if len(tests) == 0 || w.Verdict.Guarded() || w.Op == reading.Delete && !oneByKey(w) || chosenBy(w, names(tests)) {
 			continue
 		}
 		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+" holds only for those who give its parameter.",
@@ -28,6 +30,27 @@ func checkOptionalGuard(c *check) {
 			f.Severity = Warning
 		}
 	}
+}
+
+// chosenBy reports whether each value that a write sets is chosen by a CASE that asks
+// for the columns, so that the row's state decides whatever the caller leaves out.
+func chosenBy(w *verdict.Write, columns []string) bool {
+	for _, c := range w.Columns {
+		asked := false
+		for _, when := range syntax.Bare(c.Value).GetCaseExpr().GetArgs() {
+			for _, from := range w.Statement.Direct(when.GetCaseWhen().GetExpr(), w.Block) {
+				asked = asked || from.Relation == w.Target && slices.Contains(columns, from.Column)
+			}
+		}
+		if !asked && c.Class >= verdict.PatchSet {
+			return false
+		}
+	}
+	return len(w.Columns) > 0 && len(w.Set(verdict.RelativeSet)) > 0 && hasCase(w)
+}
+
+func hasCase(w *verdict.Write) bool {
+	return slices.ContainsFunc(w.Columns, func(c verdict.Column) bool { return syntax.Bare(c.Value).GetCaseExpr() != nil })
 }
 
 // requireGuard is the guard of an optional test by itself, where it can be told apart.

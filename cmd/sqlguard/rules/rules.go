@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -99,6 +100,7 @@ type check struct {
 	query   *verdict.Query
 	options *Options
 	known   map[string]*verdict.Query
+	lockers map[*catalog.Table][]*verdict.Query
 	found   []Finding
 }
 
@@ -131,7 +133,7 @@ func (f *Finding) place(offset int) {
 
 // Check applies all rules to a database, then the waivers that its queries hold.
 func Check(db *verdict.Database, o *Options) []Finding {
-	known := map[string]*verdict.Query{}
+	known, lockers := map[string]*verdict.Query{}, lockers(db)
 	for _, q := range db.Queries {
 		known[q.Name] = q
 	}
@@ -139,7 +141,7 @@ func Check(db *verdict.Database, o *Options) []Finding {
 	for _, q := range db.Queries {
 		var found []Finding
 		for _, r := range All {
-			c := &check{rule: r, db: db, query: q, options: o, known: known}
+			c := &check{rule: r, db: db, query: q, options: o, known: known, lockers: lockers}
 			if r.check != nil && !slices.Contains(r.Moot, o.Isolation) {
 				r.check(c)
 			}

@@ -57,7 +57,7 @@ func givenBy(w *verdict.Write, column string) bool {
 			}
 			own = own || from.Column == column
 		}
-		return own && c.Node.GetSubLink() == nil
+		return own && c.Node.GetSubLink() == nil && c.Node.GetBoolExpr() == nil
 	})
 }
 
