@@ -309,6 +309,7 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) {
 		o.FeedIdle, o.FeedTimeout = 300*time.Millisecond, 700*time.Millisecond
+		o.Feeds = api.Limits{Whole: 16, PerTenant: 16, PerUser: 16}
 	})
 	web := httptest.NewServer(s.api)
 	t.Cleanup(web.Close)

@@ -17,6 +17,7 @@ func (a *server) registerSessions() {
 		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
 		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
 		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited},
+		maxBody: smallBody, // of callers whom nobody knows yet
 	}, a.login)
 	register(a, operation{
 		id: "get-session", method: http.MethodGet, path: "/v1/session", tag: "sessions",

@@ -125,6 +125,7 @@ func (w *world) alteredBy(ctx context.Context, statement string, args ...any) ac
 
 var authorityRules = []check{
 	{"ConfirmSessions", "a write that waited for a lock ends with its session", func(ctx context.Context, w *world) error {
+		w.secondAdmin(ctx) // the last one would stay
 		for _, h := range w.heldWrites(ctx) {
 			user := h.by
 			err, untouched := w.heldUp(ctx, h, func(s *db.Store) error { return deactivate(ctx, s, user) })
@@ -165,6 +166,7 @@ var authorityRules = []check{
 		return nil
 	}},
 	{"ConfirmSessions", "who ends their own session is not refused for it", func(ctx context.Context, w *world) error {
+		w.secondAdmin(ctx) // the last one would stay
 		v := w.admin
 		for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
 			"logout":     func(ctx context.Context, v db.Viewer, token db.Token) error { return w.CloseSession(ctx, token) },
