@@ -54,16 +54,16 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		return nil, err
 	}
 	defer leave()
-	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, err
-	}
 	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	if err := a.countLogin(ctx, try); err != nil {
+		return nil, err
+	}
+	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
