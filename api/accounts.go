@@ -126,6 +126,8 @@ type AccountEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
+func (AccountEdit) isEdit() {}
+
 type editAccountInput struct {
 	AccountPath
 	IfMatch
@@ -133,6 +135,10 @@ type editAccountInput struct {
 }
 
 func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountInput) (*Row[db.Account], error) {
+	if in.Body == (AccountEdit{}) {
+		row, err := a.account(ctx, v, in.AccountID)
+		return asSeen(in.IfMatch, row.Version, accountTag(row), &row, err)
+	}
 	row, err := a.store.EditAccount(ctx, db.EditAccountParams{
 		TenantID: v.TenantID, ID: in.AccountID, Version: in.version, Name: in.Body.Name,
 	})

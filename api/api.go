@@ -134,7 +134,8 @@ func config() huma.Config {
 	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
 		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id or an " +
 		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A header that would " +
-		"change what is asked for is refused where it is not honoured. Errors are one problem with a stable code."
+		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member left out; in an edit it " +
+		"clears. Errors are one problem with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}

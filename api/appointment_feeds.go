@@ -47,7 +47,7 @@ type AppointmentRecord struct {
 	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
-	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 24 hours at most" example:"2030-01-01T09:30:00Z"`
+	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 25 hours at most: a whole day where the clocks are set back" example:"2030-01-01T09:30:00Z"`
 	Status     db.AppointmentStatus `json:"status,omitempty" doc:"BOOKED if left out"`
 }
 

@@ -16,7 +16,7 @@ func (a *server) registerAppointments() {
 	register(a, operation{
 		id: "list-appointments", method: http.MethodGet, path: "/v1/appointments", tag: "appointments",
 		summary: "List a facility's appointments in a range of time",
-		about: "What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility " +
+		about: "What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility " +
 			"of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.",
 		roles: patientRoles, codes: []db.Code{rangeTooWide}, missing: []db.Code{db.FacilityNotFound},
 	}, a.listAppointments)
@@ -41,12 +41,14 @@ type listAppointmentsInput struct {
 	ByStart
 	FacilityID uuid.UUID            `query:"facility_id" format:"uuid" required:"true" doc:"The facility"`
 	From       Time                 `query:"from" required:"true" doc:"Those that end later" example:"2030-01-01T00:00:00Z"`
-	To         Time                 `query:"to" required:"true" doc:"Those that start before; at most 31 days after from" example:"2030-01-02T00:00:00Z"`
+	To         Time                 `query:"to" required:"true" doc:"Those that start before; at most 31 days and an hour after from" example:"2030-01-02T00:00:00Z"`
 	Status     db.AppointmentStatus `query:"status" doc:"Only those in this status"`
 }
 
-// widestRange is what one list may span: an unbounded one reads what nobody looks at.
-const widestRange = 31 * 24 * time.Hour
+// widestRange is what one list may span: an unbounded one reads what nobody looks at. It
+// is a whole month of any calendar: in one of 31 days in which the clocks are set back,
+// an hour comes twice.
+const widestRange = 31*24*time.Hour + time.Hour
 
 // Resolve implements huma.Resolver.
 func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {

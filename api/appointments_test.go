@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,14 @@ func (s *server) appointments(as *user, facility uuid.UUID, from, to string, mor
 	return s.do(as, "GET", "/v1/appointments?"+q.Encode(), nil)
 }
 
+// externals are the external ids of the rows that an answer shows.
+func externals(a *answer) (out []string) {
+	for _, i := range a.want(200).items() {
+		out = append(out, fmt.Sprint(i["external_id"]))
+	}
+	return out
+}
+
 func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -52,12 +61,6 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 		at(7, "2030-01-01T17:00:00Z", "2030-01-01T18:00:00Z"), // begins as the range ends
 	}).want(200)
 	want := []string{"3", "2", "4", "5", "6"}
-	externals := func(a *answer) (out []string) {
-		for _, i := range a.want(200).items() {
-			out = append(out, fmt.Sprint(i["external_id"]))
-		}
-		return out
-	}
 	const from, to = "2030-01-01T09:00:00Z", "2030-01-01T17:00:00Z"
 	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, want) {
 		t.Errorf("listed %v, want %v", got, want)
@@ -85,8 +88,10 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	}
 	s.appointments(s.staff, s.facility, to, from).refused(422, "validation_failed", "to")
 	s.appointments(s.staff, s.facility, from, from).refused(422, "validation_failed", "to")
-	s.appointments(s.staff, s.facility, from, "2030-02-01T09:00:01Z").refused(422, "range_too_wide", "to")
-	s.appointments(s.staff, s.facility, from, "2030-02-01T09:00:00Z").want(200)
+	if a := s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:01Z").refused(422, "range_too_wide", "to"); !strings.Contains(a.str("detail"), "31 days and one hour") {
+		t.Errorf("%s", a)
+	}
+	s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:00Z").want(200)
 	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).refused(422, "validation_failed", "to")
 	s.do(s.staff, "GET", "/v1/appointments?from="+from+"&to="+to, nil).refused(422, "validation_failed", "facility_id")
 	for _, facility := range []uuid.UUID{s.hidden, s.foreign.facility, newID()} {
@@ -99,6 +104,32 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	s.do(s.staff, "DELETE", fmt.Sprintf("/v1/patients/%s/facilities/%s", patient, s.facility), nil).want(204)
 	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, []string{"3", "2", "5", "6"}) {
 		t.Errorf("listed without one patient's %v", got)
+	}
+}
+
+// Madrid's October, and its last Sunday, have an hour more than their days.
+func TestDaysAndMonthsInWhichTheClocksAreSetBackAreWhole(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const from, to = "2026-10-01T00:00:00+02:00", "2026-11-01T00:00:00+01:00"
+	allDay := with(newRecord(1), object{"starts_at": "2026-10-25T00:00:00+02:00", "ends_at": "2026-10-26T00:00:00+01:00"})
+	for _, late := range []object{
+		with(allDay, object{"ends_at": "2026-10-26T00:00:00.000001+01:00"}), with(allDay, object{"starts_at": "2026-10-24T23:59:59+02:00"}),
+	} {
+		a := s.feedAsOf(s.staff, "2026-01-01T00:00:00Z", []object{late}).refused(422, "validation_failed", "[0].ends_at")
+		if !strings.Contains(a.str("detail"), "25 hours") {
+			t.Errorf("%s", a)
+		}
+	}
+	if got := s.feedAsOf(s.staff, "2026-01-01T00:00:00Z", []object{allDay}).counts(); got != "1 0 0 0 false" {
+		t.Errorf("an all-day appointment: %s", got)
+	}
+	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("October has %v", got)
+	}
+	// A window of its last second, of which its start is 25 hours away.
+	if got := externals(s.appointments(s.staff, s.facility, "2026-10-25T23:59:59+01:00", "2026-10-26T00:00:00+01:00")); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("its last second has %v", got)
 	}
 }
 

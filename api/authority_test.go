@@ -89,7 +89,6 @@ func (s *server) otherRole(u *user) db.UserRole {
 
 var ends = []end{
 	{"deactivated", func(s *server, u *user) {
-		s.newUser(s.tenant, db.UserRoleAdmin) // the last one would stay
 		_, err := s.store.DeactivateUser(s.t.Context(), db.DeactivateUserParams{TenantID: s.tenant.id, ID: u.id})
 		s.must(err)
 	}, 401, "unauthenticated"},
@@ -149,6 +148,7 @@ func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t)
+			s.newUser(s.tenant, db.UserRoleAdmin) // the other one may be deactivated
 			for _, op := range ops {
 				as := s.whoMay(op.id)
 				c := s.call(op, as.role, "own", s.tenant)
@@ -227,11 +227,11 @@ func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
 	over(s.hub)
 	s.do(s.staff, "PUT", self(s.staff)+"/password", object{"current_password": password, "new_password": password + "!"}).want(200)
 	over(s.staff)
-	other := s.newUser(s.tenant, db.UserRoleAdmin)
+	s.newUser(s.tenant, db.UserRoleAdmin)
 	if role := s.do(s.admin, "PATCH", self(s.admin), object{"role": "dispatcher"}, "If-Match", `"1"`).want(200).str("role"); role != "dispatcher" {
 		t.Errorf("the role is %s", role)
 	}
-	s.newUser(s.tenant, db.UserRoleAdmin) // the last one would stay
+	other := s.newUser(s.tenant, db.UserRoleAdmin)
 	s.do(other, "PUT", "/v1/groups/"+s.group.String()+"/members/"+other.id.String(), nil).want(204)
 	s.do(other, "DELETE", "/v1/groups/"+s.group.String()+"/members/"+other.id.String(), nil).want(204)
 	s.do(other, "POST", self(other)+"/deactivate", nil).want(200)

@@ -14,6 +14,7 @@ const (
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
+	readOnlyField        db.Code = "read_only_field"
 	requestTimeout       db.Code = "request_timeout"
 	unknownField         db.Code = "unknown_field"
 	unknownParameter     db.Code = "unknown_parameter"
@@ -114,11 +115,14 @@ var meanings = map[db.Code]meaning{
 		"This edit needs an If-Match header with the ETag of the row that was seen.",
 		"Read the row, and send its ETag with the edit, so that nobody's change is overwritten unseen."},
 	rangeTooWide: {422, "The range is too wide",
-		"from and to are more than 31 days apart.",
+		"from and to are more than 31 days and one hour apart.",
 		"Ask for less at once."},
 	db.RateLimited: {http.StatusTooManyRequests, "Too many failed logins",
 		"After several failed logins the next one has to wait.",
 		"Try again after Retry-After seconds."},
+	readOnlyField: {422, "The member is read-only",
+		"The body has a member that this operation answers with and does not take.",
+		"Send what is to be written alone: detail lists it. To change the rest there are operations of its own, or none."},
 	requestTimeout: {http.StatusRequestTimeout, "The body came too slowly",
 		"The body was not whole in time.",
 		"Send it again over a better line, or in smaller parts."},

@@ -174,6 +174,18 @@ type Row[T any] struct {
 	Body *T
 }
 
+// asSeen answers an edit of nothing: the row, if it is still the version that the edit was
+// based on. Nothing is written, and no version is raised.
+func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Row[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	if version != m.version {
+		return nil, problem(db.StaleVersion, "If-Match", "")
+	}
+	return &Row[T]{tag, row}, nil
+}
+
 // edited tells what became of an edit that compared a version: where it matched no
 // row, a fresh read says whether there is one.
 func edited(err error, read func() error) error {

@@ -3,6 +3,8 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -158,7 +160,13 @@ func (d *document) check(r *http.Request, a *answer) error {
 		}
 	}
 	op := d.operationOf(r.Method, r.URL.EscapedPath())
+	if err := checkKeeping(op, r, a); err != nil {
+		return err
+	}
 	if op == nil {
+		if a.status == 302 && r.URL.Path == "/" {
+			return nil
+		}
 		if a.status == 404 || a.status == 405 || strings.HasPrefix(r.URL.Path, "/docs") || strings.HasPrefix(r.URL.Path, "/openapi") {
 			return nil
 		}
@@ -198,6 +206,23 @@ func (d *document) check(r *http.Request, a *answer) error {
 		return err
 	}
 	return d.validate(media["schema"].(object), value, "")
+}
+
+// checkKeeping: no answer of an operation is kept on its way, nor a refusal; and no page
+// is shown in a frame.
+func checkKeeping(op *described, r *http.Request, a *answer) error {
+	keeps := a.header.Get("Cache-Control")
+	if isPage := op == nil && a.status == 200; (keeps == "no-cache") != isPage || !isPage && keeps != "no-store" {
+		return fmt.Errorf("Cache-Control is %q", keeps)
+	}
+	if (op == nil || op.id == "get-error") && a.status == 200 {
+		policy := a.header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.HasSuffix(policy, "; frame-ancestors 'none'") ||
+			strings.Contains(policy, "unsafe") || a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "no-referrer" {
+			return fmt.Errorf("a page with the headers %v", a.header)
+		}
+	}
+	return nil
 }
 
 // checkProblem: one problem, complete, and consistent with the answer.
@@ -467,7 +492,7 @@ func TestRoutesAreTheDocuments(t *testing.T) {
 			t.Errorf("%s allows %v, the document has %v", route, got, methods)
 		}
 	}
-	for _, path := range []string{"/", "/v1", "/v1/", "/v1/users/", "/v2/users", "/users", "/v1/pickups/" + newID().String() + "/teleport", "/debug/pprof/", "/metrics", "/v1/%00"} {
+	for _, path := range []string{"/v1", "/v1/", "/v1/users/", "/v2/users", "/users", "/v1/pickups/" + newID().String() + "/teleport", "/debug/pprof/", "/metrics", "/v1/%00"} {
 		s.do(s.admin, "GET", path, nil).refused(404, "not_found")
 	}
 }
@@ -503,6 +528,56 @@ func TestDocsNeedNoOtherHost(t *testing.T) {
 		}
 		if found := elsewhere.FindString(body); found != "" {
 			t.Errorf("%s loads %s", name, found)
+		}
+	}
+}
+
+func TestRootLeadsToTheDocs(t *testing.T) {
+	t.Parallel()
+	a, err := api.New(t.Context(), nil, api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, api: a}
+	for _, method := range []string{"GET", "HEAD"} {
+		if to := s.do(nil, method, "/", nil).want(302).header.Get("Location"); to != "/docs/" {
+			t.Errorf("%s / leads to %s", method, to)
+		}
+	}
+	s.do(nil, "POST", "/", "{}").refused(405, "method_not_allowed", "")
+}
+
+// A browser runs and applies of a page what its policy names by a hash.
+func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
+	t.Parallel()
+	a, err := api.New(t.Context(), nil, api.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, api: a}
+	element := regexp.MustCompile(`(?s)<(script|style)>(.+?)</`)
+	for path, least := range map[string]int{"/docs/": 3, "/errors/not_found": 1} {
+		page := s.do(nil, "GET", path, nil).want(200)
+		policy := page.header.Get("Content-Security-Policy")
+		found := element.FindAllSubmatch(page.body, -1)
+		for _, e := range found {
+			sum := sha256.Sum256(e[2])
+			_, directive, _ := strings.Cut(policy, string(e[1])+"-src ")
+			directive, _, _ = strings.Cut(directive, ";")
+			if !strings.Contains(directive, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+				t.Errorf("%s: %s does not name %.60q", path, policy, e[0])
+			}
+		}
+		if n := strings.Count(string(page.body), "<script") + strings.Count(string(page.body), "<style"); n != len(found)+strings.Count(string(page.body), "<script src=") {
+			t.Errorf("%s has %d scripts and styles in it, of which %d are named", path, n, len(found))
+		}
+		if len(found) < least {
+			t.Errorf("%s has %d scripts and styles in it", path, len(found))
+		}
+		for _, bad := range []string{" onclick=", " onload=", " style=", "javascript:"} {
+			if strings.Contains(string(page.body), bad) {
+				t.Errorf("%s has%s, which its policy refuses", path, bad)
+			}
 		}
 	}
 }

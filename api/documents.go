@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,10 +16,32 @@ import (
 func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
-	page := swgui.New("Waybill", "/openapi.json", "/docs/")
-	mux.Handle("GET /docs/", missingAsProblem(page))
+	mux.Handle("GET /docs/", missingAsProblem(docs()))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
+	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a page
 }
+
+// docs is the page and what it loads.
+func docs() http.Handler {
+	pages := swgui.New("Waybill", "/openapi.json", "/docs/")
+	headers := sync.OnceValue(func() PageHeaders {
+		var page text
+		pages.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/docs/"}})
+		// It asks for the document, and what it is told to try; its style has icons in it.
+		return headersFor(page.Bytes(), "connect-src 'self'", "img-src 'self' data:", "script-src 'self'", "style-src 'self'")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers().guard(w)
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// text is what a handler writes.
+type text struct{ bytes.Buffer }
+
+func (*text) Header() http.Header { return http.Header{} }
+
+func (*text) WriteHeader(int) {}
 
 // missingAsProblem answers a 404 of the handler's as all others.
 func missingAsProblem(handler http.Handler) http.Handler {
@@ -64,6 +88,7 @@ func document(content func() (any, error)) http.Handler {
 		return text
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		headersFor(nil).guard(w)
 		w.Header().Set("Content-Type", "application/openapi+json")
 		w.Write(text())
 	})

@@ -118,6 +118,8 @@ type DriverEdit struct {
 	Longitude *float64             `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
 
+func (DriverEdit) isEdit() {}
+
 type editDriverInput struct {
 	DriverPath
 	IfMatch
@@ -128,6 +130,10 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 	b := in.Body
 	if v.Role == db.UserRoleDriver && (b.Name != nil || b.UserID.Sent || b.Latitude != nil) {
 		return nil, problem(db.Forbidden, "", "Drivers change their own duty here, and their place by locate-driver.")
+	}
+	if b == (DriverEdit{}) {
+		row, err := a.driver(ctx, v, in.DriverID)
+		return asSeen(in.IfMatch, row.Version, driverTag(row), &row, err)
 	}
 	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
 		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,

@@ -104,6 +104,8 @@ type FacilityEdit struct {
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
 }
 
+func (FacilityEdit) isEdit() {}
+
 type editFacilityInput struct {
 	FacilityPath
 	IfMatch
@@ -111,6 +113,10 @@ type editFacilityInput struct {
 }
 
 func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacilityInput) (*Row[db.Facility], error) {
+	if in.Body == (FacilityEdit{}) {
+		row, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude,

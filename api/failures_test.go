@@ -48,13 +48,12 @@ func (s *server) waiting() int {
 
 func (s *server) until(what string, is func() bool) {
 	s.t.Helper()
-	for range 300 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if is() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	s.t.Errorf("not within 3 s: %s", what)
+	s.t.Errorf("not within a minute: %s", what)
 }
 
 func TestClientThatGoesAwayCancelsItsQuery(t *testing.T) {
@@ -77,7 +76,7 @@ func TestClientThatGoesAwayCancelsItsQuery(t *testing.T) {
 	}
 }
 
-func TestFullPoolIsAnsweredSoon(t *testing.T) {
+func TestFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *db.Config, _ *api.Options) { c.MaxConns, c.AcquireTimeout = 1, 0 })
 	release := s.locked()
@@ -113,7 +112,7 @@ func TestWaitsHaveLimits(t *testing.T) {
 			release := s.locked()
 			s.rename().refused(c.status, c.code)
 			release()
-			s.rename().want(200)
+			s.until("it is served", func() bool { return s.rename().status == 200 })
 		})
 	}
 }

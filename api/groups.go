@@ -132,6 +132,8 @@ type GroupEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
 
+func (GroupEdit) isEdit() {}
+
 type editGroupInput struct {
 	GroupPath
 	IfMatch
@@ -139,6 +141,10 @@ type editGroupInput struct {
 }
 
 func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput) (*Row[db.Group], error) {
+	if in.Body == (GroupEdit{}) {
+		row, err := a.group(ctx, v, in.GroupID)
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
+	}
 	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
 		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
 	})

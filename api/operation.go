@@ -36,6 +36,7 @@ type operation struct {
 	mediaType string
 	body      bool              // whether it takes one: read off the type of its input
 	raw       *huma.RequestBody // of a body that the handler reads by itself
+	readOnly  readOnly          // read off the types of its input and its answer
 	// answers that are no error, beyond the first: replays, 304.
 	also []int
 }
@@ -49,6 +50,8 @@ var (
 // registerOpen adds an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
+	op.readOnly = readOnlyOf(reflect.TypeFor[I](), reflect.TypeFor[O]())
+	op.codes = append(slices.Clip(op.codes), op.readOnly.codes()...)
 	if _, ok := any(new(I)).(keyed); ok {
 		op.codes = append(slices.Clip(op.codes), db.IdempotencyKeyReused)
 	}
@@ -142,7 +145,7 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	declared := a.againstDocument(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
-		known.operation, known.declared = op.id, declared
+		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
 		if !op.long {
 			defer known.limit(a.handlerTimeout)()
 		}

@@ -150,6 +150,8 @@ func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return unborn(inBody(at, "birth_date"), e.BirthDate)
 }
 
+func (PatientEdit) isEdit() {}
+
 type editPatientInput struct {
 	PatientPath
 	IfMatch
@@ -158,6 +160,12 @@ type editPatientInput struct {
 
 func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientInput) (*Row[db.Patient], error) {
 	b := in.Body
+	if b == (PatientEdit{}) {
+		row, err := a.store.As(v).GetPatient(ctx, db.GetPatientParams{
+			TenantID: v.TenantID, ID: in.PatientID, ViewerID: v.UserID, Operation: "edit-patient",
+		})
+		return asSeen(in.IfMatch, row.Patient.Version, etag(row.Patient.Version), &row.Patient, err)
+	}
 	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,

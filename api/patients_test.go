@@ -160,7 +160,7 @@ func TestPatientsAreValidated(t *testing.T) {
 		s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{name: nil})).refused(422, "validation_failed", name)
 	}
 	for _, name := range []string{"facility_id", "id", "version", "created_at"} {
-		s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: 1}, "If-Match", created.etag()).refused(422, "unknown_field", name)
+		s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: 1}, "If-Match", created.etag()).refused(422, "read_only_field", name)
 	}
 	for _, name := range []string{"given_name", "birth_date"} {
 		s.do(s.staff, "PATCH", created.header.Get("Location"), `{"`+name+`":null}`, "If-Match", created.etag()).refused(422, "validation_failed", name)

@@ -235,6 +235,8 @@ type PickupEdit struct {
 	Note            Clearable[string]    `json:"note,omitzero" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
+func (PickupEdit) isEdit() {}
+
 type editPickupInput struct {
 	PickupPath
 	IfMatch
@@ -243,6 +245,14 @@ type editPickupInput struct {
 
 func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInput) (*Row[Pickup], error) {
 	b := in.Body
+	if b == (PickupEdit{}) {
+		row, err := a.store.GetOne(ctx, v, in.PickupID)
+		if err == nil && row.Version == in.version && row.Status != db.PickupStatusDRAFT {
+			err = notEditable(row.Status)
+		}
+		shown := pickupFor(v.Role, row)
+		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
+	}
 	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
 		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
@@ -264,6 +274,12 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 	return &Row[Pickup]{pickupTag(v.Role, row.Version), &shown}, nil
 }
 
+func notEditable(now db.PickupStatus) *Problem {
+	refused := problem(db.NotEditable, "", "")
+	refused.CurrentStatus = now
+	return refused
+}
+
 // explainEditPickup says why an edit matched no row, from a fresh read.
 func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPickupInput) error {
 	now, err := a.store.GetOne(ctx, v, in.PickupID)
@@ -273,9 +289,7 @@ func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, in *editPic
 	case now.Version != in.version:
 		return problem(db.StaleVersion, "If-Match", "")
 	case now.Status != db.PickupStatusDRAFT:
-		refused := problem(db.NotEditable, "", "")
-		refused.CurrentStatus = now.Status
-		return refused
+		return notEditable(now.Status)
 	}
 	if patient := in.Body.PatientID.Value; patient != nil {
 		seen, err := a.seesPatient(ctx, v, *patient)

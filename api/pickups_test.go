@@ -223,7 +223,6 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		body string
 		want object
 	}{
-		{`{}`, object{}},
 		{`{"note": null}`, object{"note": nil}},
 		{`{"note": "Knock"}`, object{"note": "Knock"}},
 		{`{"pickup_latitude": null, "pickup_longitude": null}`, object{"pickup_latitude": nil, "pickup_longitude": nil}},
@@ -264,8 +263,8 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		`{"facility_id": "` + s.hidden.String() + `"}`:                                {"facility_not_found", "facility_id"},
 		`{"facility_id": "` + newID().String() + `"}`:                                 {"facility_not_found", "facility_id"},
 		`{"account_id": "` + s.foreign.account.String() + `"}`:                        {"account_not_found", "account_id"},
-		`{"status": "SUBMITTED"}`:                                                     {"unknown_field", "status"},
-		`{"driver_id": null}`:                                                         {"unknown_field", "driver_id"},
+		`{"status": "SUBMITTED"}`:                                                     {"read_only_field", "status"},
+		`{"driver_id": null}`:                                                         {"read_only_field", "driver_id"},
 	} {
 		a := edit(body)
 		if a.status != 422 || a.str("code") != want[0] || a.str("field") != want[1] {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,7 +19,8 @@ import (
 
 // Problem is the one error of a response (RFC 9457). Code is what a client switches
 // on; Detail is for people. It never repeats what was submitted, nor what the
-// database said.
+// database said: Field may repeat the name of a member or parameter, as far as it is
+// tellable.
 type Problem struct {
 	Type          string              `json:"type" format:"uri-reference" doc:"Where the code is explained" example:"/errors/driver_busy"`
 	Title         string              `json:"title" doc:"The code in words"`
@@ -67,8 +69,37 @@ func problem(code db.Code, field, detail string) *Problem {
 	}
 	return &Problem{
 		Type: "/errors/" + string(code), Title: m.title, Status: m.status, Code: code,
-		Detail: cmp.Or(detail, m.detail), Field: field,
+		Detail: cmp.Or(detail, m.detail), Field: tellable(field),
 	}
+}
+
+// longestField is how much of a name an answer repeats, in characters: more than any
+// that the document has.
+const longestField = 64
+
+// tellable is the name of a field as an answer may repeat it. It may be the caller's own,
+// of a member or a parameter that is unknown: it is cut, and what could not be seen, or
+// would change how the rest is shown, is escaped.
+func tellable(field string) string {
+	isPlain := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if len(field) <= longestField && !strings.ContainsFunc(field, func(r rune) bool { return !isPlain(r) }) {
+		return field
+	}
+	var told strings.Builder
+	n := 0
+	for _, r := range field {
+		if n++; n > longestField {
+			told.WriteString("…")
+			break
+		}
+		if isPlain(r) || r == ' ' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			told.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRuneToASCII(r)
+			told.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return told.String()
 }
 
 // problemOf turns any error of a handler into its one answer.
@@ -204,7 +235,7 @@ func init() {
 		return problemOfRequest(status, message, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		p := problemOfRequest(status, message, errs)
+		p := requestOf(ctx.Context()).readOnly.explain(problemOfRequest(status, message, errs))
 		stamp(ctx, p)
 		return p
 	}
@@ -236,6 +267,7 @@ func serveProblem(ctx context.Context, w http.ResponseWriter, p *Problem) {
 	for name, values := range p.GetHeaders() {
 		w.Header()[name] = values
 	}
+	w.Header()["Cache-Control"] = noStore
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	json.NewEncoder(w).Encode(p)

@@ -25,6 +25,7 @@ type request struct {
 	code      string
 	cause     error
 	declared  func(context.Context, db.Code) // holds a code against the document
+	readOnly  readOnly                       // of the operation
 }
 
 // Value implements context.Context.
@@ -95,6 +96,7 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 		known := &request{Context: r.Context(), http: r, id: requestID(r)}
 		w.Header().Set("X-Request-Id", known.id)
 		w.Header()["X-Content-Type-Options"] = nosniff
+		w.Header()["Cache-Control"] = noStore
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if caught := recover(); caught != nil {
@@ -114,8 +116,12 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 	})
 }
 
-// nosniff is shared by all answers: nobody changes the values of a header in place.
-var nosniff = []string{"nosniff"}
+// Shared by all answers: nobody changes the values of a header in place. Whatever holds
+// rows, tokens or a refusal is kept nowhere on its way; documents say otherwise.
+var (
+	nosniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
 
 // logRequest writes one line. No path, no body, no row: only what names nobody but
 // the tenant's own staff.

@@ -58,7 +58,10 @@ func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error)
 //go:embed error.html
 var errorHTML string
 
-var errorPage = template.Must(template.New("error").Parse(errorHTML))
+var (
+	errorPage    = template.Must(template.New("error").Parse(errorHTML))
+	errorHeaders = headersFor([]byte(errorHTML))
+)
 
 type errorPath struct {
 	Code string `path:"code" maxLength:"100" example:"driver_busy"`
@@ -66,7 +69,8 @@ type errorPath struct {
 
 type pageOutput struct {
 	ContentType string `header:"Content-Type"`
-	Body        []byte `contentType:"text/html"`
+	PageHeaders
+	Body []byte `contentType:"text/html"`
 }
 
 func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error) {
@@ -79,5 +83,5 @@ func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error)
 		"Code": in.Code, "Status": m.status, "StatusText": http.StatusText(m.status), "Title": m.title,
 		"Detail": m.detail, "Advice": m.advice, "Codes": slices.Sorted(maps.Keys(meanings)),
 	})
-	return &pageOutput{"text/html; charset=utf-8", page.Bytes()}, err
+	return &pageOutput{"text/html; charset=utf-8", errorHeaders, page.Bytes()}, err
 }

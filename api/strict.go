@@ -202,7 +202,7 @@ func refuseLargeBody(ctx huma.Context, next func(huma.Context)) {
 func inUTF8(mediaType string) (name string, ok bool) {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	charset, given := parameters["charset"]
-	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8"))
+	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"))
 }
 
 // strictQuery refuses a query that is malformed, names a parameter twice, or names
@@ -241,8 +241,8 @@ func knows(op *huma.Operation, parameter string) bool {
 	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
 }
 
-// refuseBody guards the operations that take no body: an empty object is taken for
-// none, since many clients send one; anything else would be ignored.
+// refuseBody guards the operations that take no body: an empty object and null are taken
+// for none, since many clients send one; anything else would be ignored.
 func refuseBody(ctx huma.Context, next func(huma.Context)) {
 	if r, _ := humago.Unwrap(ctx); r.ContentLength == 0 { // known: nothing to read
 		next(ctx)
@@ -254,8 +254,8 @@ func refuseBody(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(ctx, problem(unreadableBody, "", "The body ended before it was whole."))
 		return
 	}
-	var object map[string]json.RawMessage
-	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 && (json.Unmarshal(body, &object) != nil || object == nil || len(object) > 0) {
+	var members map[string]json.RawMessage
+	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 && (json.Unmarshal(body, &members) != nil || len(members) > 0) {
 		writeProblem(ctx, problem(unknownField, "", "This operation takes no body."))
 		return
 	}

@@ -24,6 +24,9 @@ import (
 var strictJSON = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, into any) error {
+		if bytes.HasPrefix(data, byteOrderMark) {
+			return badBody{unreadableBody, "", "The body begins with " + aMark + "."}
+		}
 		if !utf8.Valid(data) {
 			return badBody{unreadableBody, "", "The body is not valid UTF-8."}
 		}
@@ -34,15 +37,49 @@ var strictJSON = huma.Format{
 		if bad, ok := badJSON(err); ok {
 			return bad
 		}
-		if t := reflect.TypeOf(into).Elem(); t.Kind() != reflect.Interface { // err, if any, is of a member's own
-			body := walk{data}
-			if wrong := body.value("", t); wrong != nil {
-				return badBody{db.ValidationFailed, wrong.field, wrong.sentence()}
-			}
+		if value, ok := into.(*any); ok {
+			*value = withoutNulls(*value)
+			return err
+		}
+		t, body := reflect.TypeOf(into).Elem(), walk{data} // err, if any, is of a member's own
+		if wrong := body.value("", bodyMember{t: t}, t.Kind() == reflect.Pointer); wrong != nil {
+			return wrong.badBody()
 		}
 		return err
 	},
 }
+
+var byteOrderMark = []byte("\ufeff")
+
+const aMark = "a byte order mark (U+FEFF), which JSON has not: leave it out"
+
+// withoutNulls is a value as huma shall see it: a member that is null is one that was
+// left out, and so is a body. Where null means something, or is one too many, the walk
+// over the operation's own type sees it.
+func withoutNulls(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return object{}
+	case object:
+		for name, inner := range v {
+			if inner == nil {
+				delete(v, name)
+			} else {
+				v[name] = withoutNulls(inner)
+			}
+		}
+	case []any:
+		for i, inner := range v {
+			if inner != nil {
+				v[i] = withoutNulls(inner)
+			}
+		}
+	}
+	return value
+}
+
+// object is a JSON object as encoding/json has it.
+type object = map[string]any
 
 // badJSON tells what json.Unmarshal did not take, unless a member's own type refused it.
 func badJSON(err error) (_ badBody, ok bool) {
@@ -147,6 +184,16 @@ func (m *misfit) within(outer string) *misfit {
 	return &misfit{outer + "." + m.field, m.what}
 }
 
+// unknown is what is wrong with a member that is none.
+const unknown = "there is no such member"
+
+func (m *misfit) badBody() badBody {
+	if m.what == unknown {
+		return badBody{unknownField, m.field, ""}
+	}
+	return badBody{db.ValidationFailed, m.field, m.sentence()}
+}
+
 func (m *misfit) sentence() string {
 	if m.field == "" {
 		return "The body: " + m.what + "."
@@ -154,19 +201,19 @@ func (m *misfit) sentence() string {
 	return m.field + ": " + m.what + "."
 }
 
-// value looks at the next value, of the member name, of which t is the type, or nil for
-// a member that is unknown: huma has refused that one.
-func (w *walk) value(name string, t reflect.Type) *misfit {
-	t, clears := bare(t)
+// value looks at the next value, of the member name. nullable says whether it may be null,
+// which Go takes for left out.
+func (w *walk) value(name string, m bodyMember, nullable bool) *misfit {
+	t, _ := bare(m.t)
 	switch w.peek() {
 	case '[':
 		return w.array(t)
 	case '{':
 		return w.object(t)
 	case '"':
-		return oddString(name, w.quoted(), t)
+		return oddString(name, w.quoted(), t, m.isText)
 	case 'n':
-		if !clears { // to Go it would look like one that was left out
+		if !nullable {
 			return &misfit{"", "null is no value here: leave it out"}
 		}
 		w.number()
@@ -177,7 +224,10 @@ func (w *walk) value(name string, t reflect.Type) *misfit {
 }
 
 // oddString looks at a string that has to have a form.
-func oddString(name string, quoted []byte, t reflect.Type) *misfit {
+func oddString(name string, quoted []byte, t reflect.Type, isText bool) *misfit {
+	if isText && isBlank(unquote(quoted)) {
+		return &misfit{"", notBlank}
+	}
 	switch t {
 	case reflect.TypeFor[uuid.UUID]():
 		if v := unquote(quoted); !isID(v) {
@@ -199,7 +249,7 @@ func (w *walk) array(t reflect.Type) *misfit {
 	}
 	w.take(1)
 	for i := 0; w.peek() != ']'; i++ {
-		if wrong := w.value("", t); wrong != nil {
+		if wrong := w.value("", bodyMember{t: t}, t == nil); wrong != nil {
 			return wrong.within(fmt.Sprintf("[%d]", i))
 		}
 	}
@@ -208,9 +258,10 @@ func (w *walk) array(t reflect.Type) *misfit {
 }
 
 // object refuses a name that comes twice: Go would lay the second value over what the
-// first one left, and huma has looked at the second alone.
+// first one left, and huma has looked at the second alone. In an edit, null is not left
+// out: it clears, or is refused.
 func (w *walk) object(t reflect.Type) *misfit {
-	members, seen := membersOf(t), map[string]bool{}
+	members, seen, isEdit := membersOf(t), map[string]bool{}, isEdit(t)
 	w.take(1)
 	for w.peek() != '}' {
 		name := unquote(w.quoted())
@@ -218,7 +269,12 @@ func (w *walk) object(t reflect.Type) *misfit {
 			return &misfit{name, "the member is given more than once"}
 		}
 		seen[name] = true
-		if wrong := w.value(name, members[name]); wrong != nil {
+		m, known := members[name]
+		if !known && members != nil { // and null, since huma let it through
+			return &misfit{name, unknown}
+		}
+		_, clears := bare(m.t)
+		if wrong := w.value(name, m, clears || !isEdit); wrong != nil {
 			return wrong.within(name)
 		}
 	}
@@ -240,21 +296,34 @@ func bare(t reflect.Type) (_ reflect.Type, clears bool) {
 	return t, false
 }
 
+// edit is the body of a PATCH.
+type edit interface{ isEdit() }
+
+func isEdit(t reflect.Type) bool { return t != nil && t.Implements(reflect.TypeFor[edit]()) }
+
+// bodyMember is one of a struct.
+type bodyMember struct {
+	t      reflect.Type
+	isText bool // of which something has to be visible
+}
+
 // members has, by type, what membersOf gave.
 var members sync.Map
 
-// membersOf gives the types of a struct's members by their names in JSON.
-func membersOf(t reflect.Type) map[string]reflect.Type {
+// membersOf gives a struct's members by their names in JSON.
+func membersOf(t reflect.Type) map[string]bodyMember {
 	if t == nil || t.Kind() != reflect.Struct {
 		return nil
 	}
 	if known, ok := members.Load(t); ok {
-		return known.(map[string]reflect.Type)
+		return known.(map[string]bodyMember)
 	}
-	out := map[string]reflect.Type{}
+	out := map[string]bodyMember{}
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		out[name] = t.Field(i).Type
+		f := t.Field(i)
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			out[name] = bodyMember{f.Type, f.Tag.Get("pattern") == visible}
+		}
 	}
 	members.Store(t, out)
 	return out

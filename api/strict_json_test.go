@@ -20,7 +20,7 @@ func FuzzWalkGoesThroughAnyJSON(f *testing.F) {
 			t.Skip("no JSON")
 		}
 		w := walk{[]byte(text)}
-		if wrong := w.value("", nil); wrong != nil {
+		if wrong := w.value("", bodyMember{}, true); wrong != nil {
 			if !strings.HasSuffix(wrong.what, "more than once") {
 				t.Errorf("%s: %s", text, wrong.sentence())
 			}

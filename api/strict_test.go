@@ -62,7 +62,7 @@ func (s *server) tries(op *described, c call) map[string]call {
 	}
 	if op.body == nil {
 		for name, body := range map[string]string{
-			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`, "null": `null`, "two": `{}{}`,
+			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`, "two nulls": `null null`, "two": `{}{}`,
 			"late": strings.Repeat(" ", 100) + `{"a":1}`, "large": strings.Repeat("x", 100_000), "no UTF-8": "\xff",
 		} {
 			add("body: "+name, func(n *call) { n.body = body })
@@ -74,9 +74,9 @@ func (s *server) tries(op *described, c call) map[string]call {
 	if op.bodyRequired {
 		add("no body", func(n *call) { n.body = nil })
 		raw("empty", "")
+		raw("null", "null")
 	}
 	raw("blank", "   ")
-	raw("null", "null")
 	raw("array", "[]")
 	raw("string", `"`+secret+`"`)
 	raw("number", "1")
@@ -128,7 +128,7 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 	for name, p := range schema["properties"].(object) {
 		member := theDocument().resolve(p.(object))
 		types := typesOf(member)
-		if !slices.Contains(types, "null") {
+		if !slices.Contains(types, "null") && (op.method == "PATCH" || slices.Contains(required, any(name))) { // else it is left out
 			set(name, "null", nil)
 		}
 		set(name, "another type", map[bool]any{true: 12345, false: secret}[slices.Contains(types, "string")])

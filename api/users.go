@@ -141,6 +141,8 @@ type UserEdit struct {
 	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
 }
 
+func (UserEdit) isEdit() {}
+
 type editUserInput struct {
 	UserPath
 	IfMatch
@@ -150,6 +152,10 @@ type editUserInput struct {
 func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
 	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
 		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
+	}
+	if in.Body == (UserEdit{}) {
+		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
+		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
 	row, err := a.store.EditUser(ctx, db.EditUserParams{
 		TenantID: v.TenantID, ID: in.UserID, Version: in.version, ViewerRole: v.Role, ViewerID: v.UserID,

@@ -272,7 +272,7 @@ WITH feed AS MATERIALIZED (
         SELECT a.id, a.external_id, a.patient_id, a.starts_at, a.ends_at, a.status
         FROM feed AS f
         JOIN appointments AS a ON a.tenant_id = f.tenant_id AND a.facility_id = f.facility_id
-        WHERE a.starts_at > ($3::timestamptz) - interval '24 hours'
+        WHERE a.starts_at > ($3::timestamptz) - longest_appointment()
     ) AS k ON k.external_id = r.external_id
     LEFT JOIN LATERAL (
         SELECT x.id, x.patient_id, x.starts_at, x.ends_at, x.status

@@ -144,7 +144,8 @@ var feedRules = []check{
 			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(-time.Minute)
 		})
 		running := with(record(8), func(r *db.FeedRecord) {
-			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(12*time.Hour)
+			r.EndsAt = feedDay.Add(3*time.Hour + time.Second) // just so at the list that lacks it
+			r.StartsAt = r.EndsAt.Add(-db.LongestAppointment)
 		})
 		if err := w.fed(ctx,
 			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6), past, running),

@@ -29,7 +29,7 @@ WITH found AS MATERIALIZED (
     WHERE a.tenant_id = $3
         AND a.facility_id = $4
         AND (a.starts_at, a.id) > (
-            greatest($5::timestamptz, ($6::timestamptz) - interval '24 hours'), $7::uuid)
+            greatest($5::timestamptz, ($6::timestamptz) - longest_appointment()), $7::uuid)
         AND a.starts_at < $8::timestamptz
         AND a.ends_at > $6
         AND ($9::appointment_status IS NULL OR a.status = $9)

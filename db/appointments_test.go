@@ -14,13 +14,13 @@ import (
 var appointmentRules = []check{
 	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
 		w.must(w.fed(ctx, w.list(1,
-			lasting(1, -24*time.Hour, 24*time.Hour),    // ends as the time begins
-			lasting(2, -24*time.Hour+time.Second, day), // the longest that reaches into it
-			lasting(3, 0, time.Hour),                   // begins with it
-			lasting(4, 5*time.Hour, time.Hour),         // two at one moment
-			lasting(5, 5*time.Hour, time.Hour),         //
-			lasting(6, day-time.Second, time.Hour),     // reaches out of it
-			lasting(7, day, time.Hour),                 // begins as it ends
+			lasting(1, -db.LongestAppointment, db.LongestAppointment),             // ends as the time begins
+			lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment), // the longest that reaches into it
+			lasting(3, 0, time.Hour),               // begins with it
+			lasting(4, 5*time.Hour, time.Hour),     // two at one moment
+			lasting(5, 5*time.Hour, time.Hour),     //
+			lasting(6, day-time.Second, time.Hour), // reaches out of it
+			lasting(7, day, time.Hour),             // begins as it ends
 			with(lasting(8, time.Hour, time.Hour), canceled),
 		)))
 		got, err := w.listed(ctx, db.ListAppointmentsParams{})

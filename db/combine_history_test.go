@@ -213,7 +213,7 @@ func (h *history) end(ctx context.Context) error {
 
 // check looks for an order of the requests, one by one, with these answers.
 func (h *history) check() error {
-	if result := porcupine.CheckOperationsTimeout(townModel, h.all, 10*time.Second); result != porcupine.Ok {
+	if result := porcupine.CheckOperationsTimeout(townModel, h.all, 5*time.Minute); result != porcupine.Ok {
 		var lines strings.Builder
 		for _, o := range h.all {
 			fmt.Fprintf(&lines, "\n%d: %d to %d: %+v: %+v", o.ClientId, o.Call, o.Return, o.Input, o.Output)

@@ -111,23 +111,25 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 // before and after are what goes with a statement.
 func (c *confirmation) before() (all []queued) {
 	if c.alone {
-		all = append(all, queuedSessions(c.sessions))
+		all = append(all, c.sessionsBy(confirmSessions))
 	}
 	return all
 }
 
 func (c *confirmation) after() []queued {
-	last := c.sessions
-	last.MayEndItself = c.alone
-	all := []queued{queuedSessions(last)}
+	last := confirmSessions
+	if c.alone {
+		last = confirmSessionOrItsEnd
+	}
+	all := []queued{c.sessionsBy(last)}
 	if p := c.pickups; len(p.Ids) > 0 {
 		all = append(all, queued{confirmPickups, []any{p.TenantIds, p.Ids, p.ViewerIds}})
 	}
 	return all
 }
 
-func queuedSessions(p ConfirmSessionsParams) queued {
-	return queued{confirmSessions, []any{p.TenantIds, p.TokenHashes, p.Roles, p.DriverIds, p.MayEndItself}}
+func (c *confirmation) sessionsBy(sql string) queued {
+	return queued{sql, []any{c.sessions.TenantIds, c.sessions.TokenHashes, c.sessions.Roles, c.sessions.DriverIds}}
 }
 
 // confirming sends each statement with the confirmation of its context, if there is one.

@@ -63,7 +63,7 @@ var breaches = map[string]string{
 	"flags_name_check":  "INSERT INTO flags (tenant_id, name, enabled) VALUES ($w, 'other', true)",
 
 	"users_pkey":             "UPDATE users SET id = $staff WHERE id = $hub",
-	"users_tenant_fkey":      "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 1, '', now() FROM users WHERE id = $staff",
+	"users_tenant_fkey":      "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, now(), 1, '', now() FROM users WHERE id = $staff",
 	"users_email_folded_key": "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE id = $hub",
 	"users_email_check":      "UPDATE users SET email = 'nobody' WHERE id = $staff",
 	"users_name_check":       "UPDATE users SET name = '' WHERE id = $staff",

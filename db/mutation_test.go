@@ -17,7 +17,7 @@ import (
 )
 
 // guardingReads are reads that decide who is let in.
-var guardingReads = map[string]bool{"GetSessions": true, "ConfirmSessions": true, "ConfirmPickups": true, "ConfirmPatient": true}
+var guardingReads = map[string]bool{"GetSessions": true, "ConfirmSessions": true, "ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true}
 
 // spared are the parts whose loss no test can see, each with the reason.
 var spared = map[string]string{
@@ -40,7 +40,7 @@ var spared = map[string]string{
 	"SubmitPickups: " + textOwed:                                              "a submit always owes a text; kept for a dictionary that says otherwise",
 	"AssignPickups: " + textOwed:                                              "like a submit",
 	"DispatchPickup: " + textOwed:                                             "like a submit",
-	"ConfirmPickups: p.xmin = pg_current_xact_id_if_assigned()::xid":          "who asks for what they do not see is told so anyhow: it spares the neighbours a flush in halves",
+	"ConfirmPickups: w.xmin = pg_current_xact_id_if_assigned()::xid":          "who asks for what they do not see is told so anyhow: it spares the neighbours a flush in halves",
 	"SyncAppointments: a.starts_at > ($3::timestamptz) - interval '24 hours'": "what it leaves out is found one by one: the time it takes alone, which the plan check sees",
 	"SyncAppointments: k.id IS NULL":                                          "what was found is found again: the time it takes alone",
 	"SyncAppointments: c.patient_differs":                                     "the update tests it again, on the row that it locks: the time it takes alone",

@@ -60,7 +60,7 @@ func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (name
 }
 
 func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
-	v := db.Viewer{TenantID: w.tenant, Role: db.UserRoleDriver}
+	v := db.SystemViewer(w.tenant, uuid.Nil, db.UserRoleDriver)
 	w.must(w.owner.QueryRow(ctx, `SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
 		Scan(&v.DriverID, &v.UserID))
 	return v

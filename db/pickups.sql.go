@@ -210,12 +210,23 @@ func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([
 
 const confirmPickups = `-- name: ConfirmPickups :exec
 SELECT refuse_authority('WB003')
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
-JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-WHERE p.xmin = pg_current_xact_id_if_assigned()::xid
-    AND NOT EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id)
+FROM (
+    SELECT DISTINCT a.tenant_id, a.viewer_id, p.facility_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
+    CROSS JOIN LATERAL (
+        SELECT w.facility_id
+        FROM pickups AS w
+        WHERE w.tenant_id = a.tenant_id AND w.id = a.id AND w.xmin = pg_current_xact_id_if_assigned()::xid
+        LIMIT 1
+    ) AS p
+) AS wrote
+LEFT JOIN LATERAL (
+    SELECT v.facility_id
+    FROM facility_viewers AS v
+    WHERE v.tenant_id = wrote.tenant_id AND v.facility_id = wrote.facility_id AND v.user_id = wrote.viewer_id
+    LIMIT 1
+) AS seen ON true
+WHERE seen.facility_id IS NULL
 `
 
 type ConfirmPickupsParams struct {
@@ -226,7 +237,8 @@ type ConfirmPickupsParams struct {
 
 // Refuses the transaction that wrote pickups for staff who by now, with a snapshot of its
 // own, do not see their facility: taken out of the group while the write waited. What the
-// transaction did not write is nobody's concern here: it is explained like a loss.
+// transaction did not write is nobody's concern here: it is explained like a loss. LIMIT 1
+// has each looked up by its key, whatever the planner makes of the tables.
 func (q *Queries) ConfirmPickups(ctx context.Context, arg ConfirmPickupsParams) error {
 	_, err := q.db.Exec(ctx, confirmPickups, arg.TenantIds, arg.Ids, arg.ViewerIds)
 	return err

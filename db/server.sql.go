@@ -9,6 +9,52 @@ import (
 	"context"
 )
 
+const getOwnerRights = `-- name: GetOwnerRights :one
+SELECT
+    current_user::text AS role_name,
+    current_database()::text AS database_name,
+    (to_regrole('waybill_app') IS NOT NULL)::boolean AS app_exists,
+    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
+    coalesce(pg_has_role(current_user, to_regrole('waybill_app')::oid, 'MEMBER'), false)::boolean AS is_member,
+    EXISTS (
+        SELECT FROM pg_roles AS me
+        WHERE me.rolname = current_user
+            AND (me.rolsuper
+                OR me.rolcreaterole AND current_setting('server_version_num')::int < 160000
+                OR EXISTS (
+                    SELECT FROM pg_auth_members AS m
+                    WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
+    ) AS may_grant,
+    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create
+`
+
+type GetOwnerRightsRow struct {
+	RoleName      string `json:"role_name"`
+	DatabaseName  string `json:"database_name"`
+	AppExists     bool   `json:"app_exists"`
+	MayCreateRole bool   `json:"may_create_role"`
+	IsMember      bool   `json:"is_member"`
+	MayGrant      bool   `json:"may_grant"`
+	MayCreate     bool   `json:"may_create"`
+}
+
+// What the role that is to migrate may do here, for a message that names what is missing.
+// Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error) {
+	row := q.db.QueryRow(ctx, getOwnerRights)
+	var i GetOwnerRightsRow
+	err := row.Scan(
+		&i.RoleName,
+		&i.DatabaseName,
+		&i.AppExists,
+		&i.MayCreateRole,
+		&i.IsMember,
+		&i.MayGrant,
+		&i.MayCreate,
+	)
+	return i, err
+}
+
 const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `

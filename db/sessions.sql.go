@@ -12,44 +12,77 @@ import (
 	"github.com/google/uuid"
 )
 
-const confirmSessions = `-- name: ConfirmSessions :exec
-SELECT refuse_authority(CASE WHEN l.token_hash IS NULL THEN 'WB001' ELSE 'WB002' END)
+const confirmSessionOrItsEnd = `-- name: ConfirmSessionOrItsEnd :exec
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
 FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
     AS a (tenant_id, token_hash, role, driver_id)
-LEFT JOIN live_sessions AS l ON l.tenant_id = a.tenant_id AND l.token_hash = a.token_hash
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
 WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
-    AND NOT ($5::boolean AND EXISTS (
+    AND NOT EXISTS (
         SELECT FROM sessions AS s
         JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
         LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND (d.user_id = u.id OR d.id = a.driver_id)
         WHERE s.tenant_id = a.tenant_id
             AND s.token_hash = a.token_hash
-            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin)))
+            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin))
+`
+
+type ConfirmSessionOrItsEndParams struct {
+	TenantIds   []uuid.UUID `format:"uuid" json:"tenant_ids"`
+	TokenHashes [][]byte    `json:"token_hashes"`
+	Roles       []string    `json:"roles"`
+	DriverIds   []uuid.UUID `format:"uuid" json:"driver_ids"`
+}
+
+// The same for a write that may end the very session that it is sent with: what this
+// transaction itself wrote of the session, its user or their driver does not count. What
+// was there before, it must have confirmed as its first statement.
+func (q *Queries) ConfirmSessionOrItsEnd(ctx context.Context, arg ConfirmSessionOrItsEndParams) error {
+	_, err := q.db.Exec(ctx, confirmSessionOrItsEnd,
+		arg.TenantIds,
+		arg.TokenHashes,
+		arg.Roles,
+		arg.DriverIds,
+	)
+	return err
+}
+
+const confirmSessions = `-- name: ConfirmSessions :exec
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
+FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
+    AS a (tenant_id, token_hash, role, driver_id)
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
+WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
 `
 
 type ConfirmSessionsParams struct {
-	TenantIds    []uuid.UUID `format:"uuid" json:"tenant_ids"`
-	TokenHashes  [][]byte    `json:"token_hashes"`
-	Roles        []string    `json:"roles"`
-	DriverIds    []uuid.UUID `format:"uuid" json:"driver_ids"`
-	MayEndItself bool        `json:"may_end_itself"`
+	TenantIds   []uuid.UUID `format:"uuid" json:"tenant_ids"`
+	TokenHashes [][]byte    `json:"token_hashes"`
+	Roles       []string    `json:"roles"`
+	DriverIds   []uuid.UUID `format:"uuid" json:"driver_ids"`
 }
 
 // Refuses the transaction of a write whose session is not what it was when the request
 // was let in: it is over, or its user has another role or driver. As the last statement
 // it looks after the write has its locks, with a snapshot of its own. It locks nothing:
-// what is left is the moment between this and the commit.
-//
-// A write may end the session that it is sent with. Where it says that it may, what this
-// very transaction wrote of the session, its user or their driver does not count; what
-// was there before, it must have confirmed as its first statement.
+// what is left is the moment between this and the commit. LIMIT 1 has each looked up by
+// its key, whatever the planner makes of the tables.
 func (q *Queries) ConfirmSessions(ctx context.Context, arg ConfirmSessionsParams) error {
 	_, err := q.db.Exec(ctx, confirmSessions,
 		arg.TenantIds,
 		arg.TokenHashes,
 		arg.Roles,
 		arg.DriverIds,
-		arg.MayEndItself,
 	)
 	return err
 }

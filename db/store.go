@@ -83,7 +83,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, withoutPassword(err)
+		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)

@@ -44,7 +44,7 @@ func (f *follower) read(ctx context.Context) (n int) {
 // catchUpWhenTold reads nothing but what a look for several tenants says is there.
 func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) error {
 	since := must(f.w.GetStreamHorizon(ctx))
-	for end := time.Now().Add(10 * time.Second); len(f.seen) < n; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(f.seen) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			return fmt.Errorf("was told of %d events of %d", len(f.seen), n)
 		}
@@ -67,7 +67,7 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 // catchUp reads until so many events were seen: the horizon is the cluster's, and
 // other tests' transactions hold it back.
 func (f *follower) catchUp(ctx context.Context, n int) error {
-	for end := time.Now().Add(10 * time.Second); len(f.seen) < n; {
+	for end := time.Now().Add(time.Minute); len(f.seen) < n; {
 		if time.Now().After(end) {
 			return fmt.Errorf("saw %d events of %d", len(f.seen), n)
 		}

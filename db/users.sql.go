@@ -268,6 +268,27 @@ func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow
 	return i, err
 }
 
+const getPasswordEpoch = `-- name: GetPasswordEpoch :one
+SELECT coalesce(u.password_epoch, 0)::bigint AS password_epoch
+FROM tenants AS t
+LEFT JOIN users AS u ON u.tenant_id = t.id AND fold_case(u.email) = fold_case($1::text)
+WHERE t.slug = $2
+`
+
+type GetPasswordEpochParams struct {
+	Email string `json:"email"`
+	Slug  string `json:"slug"`
+}
+
+// What MakeAdmin is to find of the user with this address: which password of theirs is good,
+// 0 for none. No row: there is no such tenant.
+func (q *Queries) GetPasswordEpoch(ctx context.Context, arg GetPasswordEpochParams) (int64, error) {
+	row := q.db.QueryRow(ctx, getPasswordEpoch, arg.Email, arg.Slug)
+	var password_epoch int64
+	err := row.Scan(&password_epoch)
+	return password_epoch, err
+}
+
 const getUser = `-- name: GetUser :one
 SELECT tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at FROM users
 WHERE tenant_id = $1
@@ -378,6 +399,7 @@ SET role = 'admin',
     password_hash = excluded.password_hash,
     password_epoch = u.password_epoch + 1,
     version = u.version + 1
+WHERE u.password_epoch = $6::bigint
 RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoch, failed_logins, next_login_at, version, request_digest, created_at
 `
 
@@ -387,14 +409,15 @@ type MakeAdminParams struct {
 	PasswordHash  string    `json:"password_hash"`
 	RequestDigest []byte    `json:"request_digest"`
 	Slug          string    `json:"slug"`
+	PasswordEpoch int64     `json:"password_epoch"`
 }
 
 // Makes an admin of the tenant with a new password, out of the user with this address if
 // there is one, deactivated or not: an operator's way back into a tenant. Every session of
-// theirs is over. Run by the owner of the schema, as the operator's last word: of two at once
-// the later one's password is good.
+// theirs is over. Run by the owner of the schema. No row: their password was changed since
+// the operator looked.
 // Closes: two operators make two admins of one address
-// @write blind reason="an operator sets a password whatever was there; the epoch ends what the one before opened"
+// Closes: two operators both set the password of one admin
 func (q *Queries) MakeAdmin(ctx context.Context, arg MakeAdminParams) (User, error) {
 	row := q.db.QueryRow(ctx, makeAdmin,
 		arg.ID,
@@ -402,6 +425,7 @@ func (q *Queries) MakeAdmin(ctx context.Context, arg MakeAdminParams) (User, err
 		arg.PasswordHash,
 		arg.RequestDigest,
 		arg.Slug,
+		arg.PasswordEpoch,
 	)
 	var i User
 	err := row.Scan(

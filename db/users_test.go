@@ -109,13 +109,17 @@ var userRaces = []check{
 	}},
 	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
 		owner := w.over(w.owner)
-		if err := first(together(manyCallers, func(i int) error { return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2]) })...); err != nil {
+		if err := oneWins(together(manyCallers, func(i int) error { return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2], 0) }), db.NotFound); err != nil {
 			return err
 		}
 		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = 'ada@x' AND tenant_id = $1", w.tenant); n != 1 {
 			return fmt.Errorf("%d users have the address", n)
 		}
 		return nil
+	}},
+	{"MakeAdmin", "two operators both set the password of one admin", func(ctx context.Context, w *world) error {
+		owner, email := w.over(w.owner), w.admin.UserID.String()+"@example.com"
+		return oneWins(together(manyCallers, func(int) error { return w.makeAdmin(ctx, owner, email, 1) }), db.NotFound)
 	}},
 	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
 		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
@@ -185,7 +189,7 @@ var userRules = []check{
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
 		email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
-		if err := w.makeAdmin(ctx, w.over(w.owner), email); err != nil {
+		if err := w.makeAdmin(ctx, w.over(w.owner), email, must(w.over(w.owner).GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: w.slug(ctx), Email: email}))); err != nil {
 			return err
 		}
 		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = fold_case($1)", email); n != 1 {
@@ -247,7 +251,7 @@ func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64)
 
 // secondAdmin makes another admin of the tenant.
 func (w *world) secondAdmin(ctx context.Context) db.Viewer {
-	v := db.Viewer{TenantID: w.tenant, UserID: newID(), Role: db.UserRoleAdmin}
+	v := db.SystemViewer(w.tenant, newID(), db.UserRoleAdmin)
 	var batch pgx.Batch
 	queueUser(&batch, v)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
@@ -274,10 +278,15 @@ func reactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
 	return err
 }
 
-func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string) error {
-	slug := scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
-	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email), Slug: slug})
+func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string, epoch int64) error {
+	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{
+		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email), Slug: w.slug(ctx), PasswordEpoch: epoch,
+	})
 	return err
+}
+
+func (w *world) slug(ctx context.Context) string {
+	return scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
 }
 
 // second is the error of a call whose value nobody wants.

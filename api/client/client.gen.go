@@ -98,6 +98,7 @@ const (
 	ErrorCodePreconditionRequired ErrorCode = "precondition_required"
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
+	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
@@ -172,6 +173,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRangeTooWide:
 		return true
 	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeReadOnlyField:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -402,7 +405,7 @@ type Appointment struct {
 
 // AppointmentRecord defines model for AppointmentRecord.
 type AppointmentRecord struct {
-	// EndsAt After starts_at, by 24 hours at most
+	// EndsAt After starts_at, by 25 hours at most: a whole day where the clocks are set back
 	//
 	// Examples: 2030-01-01T09:30:00Z
 	EndsAt time.Time `json:"ends_at"`
@@ -1393,7 +1396,7 @@ type ListAppointmentsParams struct {
 	// From Those that end later
 	From time.Time `form:"from" json:"from"`
 
-	// To Those that start before; at most 31 days after from
+	// To Those that start before; at most 31 days and an hour after from
 	To time.Time `form:"to" json:"to"`
 
 	// Status Only those in this status
@@ -2194,7 +2197,7 @@ type ClientInterface interface {
 
 	// ListAppointments List a facility's appointments in a range of time
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -3304,7 +3307,7 @@ func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, ent
 
 // ListAppointments List a facility's appointments in a range of time
 //
-// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -9418,7 +9421,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAppointmentsWithResponse List a facility's appointments in a range of time
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -10329,11 +10332,20 @@ type ClientWithResponsesInterface interface {
 	ReactivateUserWithResponse(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*ReactivateUserResponse, error)
 }
 
+// GetErrorResponse200Headers the declared response headers of an HTTP 200 response for GetError
+type GetErrorResponse200Headers struct {
+	ContentSecurityPolicy string
+	ReferrerPolicy        string
+	XFrameOptions         string
+}
+
 type GetErrorResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetErrorResponse200Headers
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -14709,7 +14721,7 @@ func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountI
 
 // ListAppointmentsWithResponse List a facility's appointments in a range of time
 //
-// What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -16156,6 +16168,33 @@ func ParseGetErrorResponse(rsp *http.Response) (*GetErrorResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetErrorResponse200Headers
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = value
+		}
+		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReferrerPolicy = value
+		}
+		if values := rsp.Header.Values("X-Frame-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Frame-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XFrameOptions = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -25,13 +25,16 @@ type command struct {
 	writeBaseline bool
 	verdicts      bool
 	version       bool
+	proven        string // the query whose race is to be played
 }
 
 const usage = `usage: sqlguard [folder or sqlc.yaml] [flags]
+       sqlguard prove QUERY [folder or sqlc.yaml] [flags]
 
 Says of each write of a sqlc project what two callers at once can do to each
 other through it. Status 0: nothing found; 1: errors or warnings; 2: something
-could not be read.
+could not be read. prove plays the race of one query on a throwaway PostgreSQL,
+and with its suggestion.
 
 `
 
@@ -63,6 +66,13 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	if c.version {
 		fmt.Fprintln(out, version())
 		return nil, clean
+	}
+	if len(rest) > 0 && rest[0] == "prove" {
+		if rest = rest[1:]; len(rest) == 0 {
+			fmt.Fprintln(problems, "sqlguard: prove QUERY [folder or sqlc.yaml]")
+			return nil, unreadable
+		}
+		c.proven, rest = rest[0], rest[1:]
 	}
 	return c, c.check(rest)
 }

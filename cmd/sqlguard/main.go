@@ -21,5 +21,8 @@ func run(args []string, out, problems io.Writer) int {
 	if f == nil {
 		return status
 	}
+	if f.proven != "" {
+		return f.prove()
+	}
 	return f.run()
 }

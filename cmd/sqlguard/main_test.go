@@ -6,9 +6,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"waybill/cmd/sqlguard/rules"
 )
@@ -287,6 +290,72 @@ func TestExplainPrintsThePage(t *testing.T) {
 	t.Parallel()
 	if status, out, _ := guard("--explain", "stale-test"); status != clean || !strings.HasPrefix(out, "# stale-test\n") {
 		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+// TestAdoptingIsTrue runs the page's commands, in their order, in a project full of mistakes.
+func TestAdoptingIsTrue(t *testing.T) {
+	page, err := os.ReadFile("ADOPTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/kennels")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		args := strings.Fields(line)
+		if len(args) > 2 && args[0] == "-" && args[1] == "run:" {
+			args = args[2:]
+		}
+		if len(args) == 0 || args[0] != "sqlguard" || !strings.HasPrefix(line, "    ") {
+			continue
+		}
+		ran++
+		want := clean
+		if len(args) == 1 {
+			want = found // at first
+		}
+		if status, out, problems := guard(args[1:]...); status != want {
+			t.Errorf("%q: status %d, want %d\n%s%s", args, status, want, out, problems)
+		}
+	}
+	if ran < 4 {
+		t.Errorf("the page has %d commands", ran)
+	}
+	_, settings, _ := strings.Cut(string(page), "All of it is optional:\n")
+	settings, _, _ = strings.Cut(settings, "\nA single write")
+	put(t, filepath.Join(dir, "sqlguard.yaml"), strings.ReplaceAll(settings, "\n    ", "\n"))
+	if status, _, problems := guard(); status != found {
+		t.Errorf("with the page's settings: status %d\n%s", status, problems)
+	}
+}
+
+// TestPreCommitHook: its files are those that a project's findings depend on.
+func TestPreCommitHook(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []struct {
+		ID, Entry, Language, Files string
+		PassFilenames              *bool `yaml:"pass_filenames"`
+	}
+	if err := yaml.Unmarshal(text, &hooks); err != nil || len(hooks) != 1 {
+		t.Fatalf("%d hooks, %v", len(hooks), err)
+	}
+	h := hooks[0]
+	if h.ID != "sqlguard" || h.Entry != "sqlguard" || h.Language != "golang" || h.PassFilenames == nil || *h.PassFilenames {
+		t.Errorf("got %+v", h)
+	}
+	files := regexp.MustCompile(h.Files)
+	for name, want := range map[string]bool{"db/q.sql": true, "sqlc.yaml": true, "a/sqlc.json": true, "sqlguard.yaml": true, "sqlguard.baseline": true, "main.go": false, "q.sql.go": false} {
+		if files.MatchString(name) != want {
+			t.Errorf("%s: want %v", name, want)
+		}
 	}
 }
 

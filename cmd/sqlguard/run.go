@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"waybill/cmd/sqlguard/baseline"
 	"waybill/cmd/sqlguard/project"
@@ -27,7 +26,7 @@ func (c *command) run() int {
 	}
 	r := &report.Report{}
 	for _, p := range projects {
-		s, err := readSettings(c.config, filepath.Dir(p.Config), c.path)
+		s, err := readSettings(c.config, p.Folder(), c.path)
 		if err != nil {
 			return c.fail(err)
 		}

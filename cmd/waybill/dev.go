@@ -187,8 +187,8 @@ Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
   curl -s %s/v1/sessions -H 'Content-Type: application/json' \
     -d '{"tenant":"%s","email":"%s","password":"%s"}'
 
-Ctrl-C stops it; the data is kept for the next time.
-`, r.URL, r.Tenant, r.Users[1].Email, demoPassword)
+Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
+`, r.URL, r.Tenant, r.Users[1].Email, demoPassword, os.Getpid())
 	if readyFile == "" {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -188,6 +189,31 @@ func TestDevEndsWithTheGoRunThatStartedIt(t *testing.T) {
 	})
 }
 
+// "go run" keeps an interrupt to itself, since a terminal sends it to both, and leaves no
+// trace of it: a script ends dev by the number that dev prints.
+func TestDevPrintsTheNumberToKill(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	dir := t.TempDir()
+	gorun := filepath.Join(dir, "go")
+	if err := os.WriteFile(gorun, []byte("#!/bin/sh\ntrap : INT\n\"$@\" &\nwait\nwait\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
+	_, after, found := strings.Cut(dev.out.String(), "or from elsewhere: kill ")
+	number, _, _ := strings.Cut(after, ";")
+	pid, err := strconv.Atoi(number)
+	if !found || err != nil {
+		t.Fatalf("no number in: %s", dev.out.String())
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := dev.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
@@ -200,7 +226,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 		t.Errorf("database_url: %s", dev.DatabaseURL)
 	}
 	dev.hasDemo(t)
-	dev.announces(t)
+	dev.announces(t, withoutPassword(d.OwnerURL, false))
 	dev.stop(syscall.SIGTERM)
 	if err := d.Owner().Ping(t.Context()); err != nil {
 		t.Errorf("the database: %v", err)
@@ -236,6 +262,7 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	do(200, admin, "PATCH", user("dispatcher"), `{"role":"staff"}`, "If-Match", `"1"`)
 	do(200, admin, "PATCH", user("staff"), `{"email":"other@demo.example"}`, "If-Match", `"1"`)
 	do(200, db.UserRoleDriver, "PUT", user("driver")+"/password", `{"current_password":"waybill-demo","new_password":"something else"}`)
+	do(201, admin, "POST", "/v1/users", `{"email":"second@demo.example","name":"S","password":"something else","role":"admin"}`)
 	do(200, admin, "PATCH", user("admin"), `{"role":"hub"}`, "If-Match", `"1"`)
 	dev.stop(syscall.SIGTERM)
 
@@ -259,10 +286,10 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 }
 
 // announces looks at what dev prints.
-func (d *developing) announces(t *testing.T) {
+func (d *developing) announces(t *testing.T, database string) {
 	t.Helper()
 	eventually(t, "dev has said all", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") })
-	has(t, d.out.String(), d.URL+"/docs", d.URL+"/openapi.json", d.AdminURL+"/metrics", d.DatabaseURL, demoPassword, "admin@demo.example")
+	has(t, d.out.String(), d.URL+"/docs", d.URL+"/openapi.json", d.AdminURL+"/metrics", database, demoPassword, "admin@demo.example")
 	for _, path := range []string{d.URL + "/docs", d.URL + "/openapi.json", d.AdminURL + "/metrics", d.URL + "/readyz"} {
 		if status, _ := text(t, "GET", path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)

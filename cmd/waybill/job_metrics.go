@@ -53,7 +53,7 @@ func newQueueCollector(store *db.Store) queueCollector {
 		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
 		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused: its jobs wait.", []string{"queue"}, nil),
+		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.", []string{"queue"}, nil),
 	}
 }
 

@@ -27,8 +27,10 @@ func commands() []command {
 		{"serve", "serve a migrated database", runServe},
 		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run them again", runJobs},
+		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
 		{"migrate", "up | down | status | version: move the schema", runMigrate},
 		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password", runTenant},
+		{"version", "say which version this is, of the program, the document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
 		{"prove", "replay bad stories against a running server, and print what held", runProve},
 		{"bench", "measure, on a database of its own", runBench},
@@ -106,7 +108,8 @@ func usage(flags *flag.FlagSet, summary string, out io.Writer) {
 	flags.PrintDefaults()
 }
 
-// parse reads the flags; words left over are a mistake. What is wrong is said once, by
+// parse reads the flags; words left over are a mistake, and so is a variable that is almost
+// a setting's. What is wrong is said once, by
 // main: package flag would say it too, with all of the help.
 func parse(flags *flag.FlagSet, args []string) error {
 	usage := flags.Usage
@@ -123,5 +126,5 @@ func parse(flags *flag.FlagSet, args []string) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%s: unexpected %s; see: %[1]s -h", flags.Name(), quoted(flags.Arg(0)))
 	}
-	return nil
+	return checkVariables(os.Environ())
 }

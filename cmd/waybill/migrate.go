@@ -38,7 +38,10 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer m.Close()
-	return do(ctx, m, out)
+	if err := do(ctx, m, out); err != nil {
+		return errors.New(oneLine(err))
+	}
+	return nil
 }
 
 func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {

@@ -43,9 +43,15 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if !*asJSON {
-		o.Progress = os.Stderr
+		o.Progress, o.Redraw = os.Stderr, isTerminal(os.Stderr)
 	}
 	return tell(ctx, o, *asJSON, out)
+}
+
+// isTerminal tells whether a line can be written over.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func fromReadyFile(o *prove.Options, name string) error {

@@ -16,8 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"waybill/api"
 	"waybill/db"
 )
@@ -103,13 +101,11 @@ func collectLess() {
 // openStore connects, and makes sure that the schema is one that this program knows.
 func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	store, err := db.Open(ctx, c)
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == "22023" { // there is no such role
-		return nil, errors.New("the database has no schema: run as its owner: waybill migrate up")
+	if errors.Is(err, db.ErrNoSchema) {
+		return nil, err
 	}
 	if err != nil {
-		// pgx tells of each address that it tried on a line of its own.
-		return nil, fmt.Errorf("cannot use the database: %s", strings.Join(strings.Fields(err.Error()), " "))
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(err))
 	}
 	if err := store.CheckSchema(ctx); err != nil {
 		store.Close()
@@ -117,6 +113,9 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	}
 	return store, nil
 }
+
+// oneLine joins the lines of an error: pgx tells of each address that it tried on one.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
 

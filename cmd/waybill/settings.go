@@ -176,12 +176,19 @@ func (s *settings) logger() *slog.Logger {
 // environment gives flags their defaults, and keeps the first variable that cannot
 // be read.
 type environment struct {
-	flags *flag.FlagSet
-	err   error
+	flags     *flag.FlagSet
+	variables []string // that were asked for
+	err       error
+}
+
+// lookup reads a variable, and remembers that there is one of this name.
+func (e *environment) lookup(variable string) (string, bool) {
+	e.variables = append(e.variables, variable)
+	return os.LookupEnv(variable)
 }
 
 func (e *environment) text(into *string, name, variable, otherwise, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		otherwise = v
 	}
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
@@ -195,7 +202,7 @@ func (e *environment) secret(into *string, name, variable, otherwise, usage stri
 }
 
 func (e *environment) duration(into *time.Duration, name, variable string, otherwise time.Duration, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		d, err := time.ParseDuration(v)
 		e.fail(variable, "a duration, as in 250ms or 5s", err)
 		otherwise = d
@@ -204,7 +211,7 @@ func (e *environment) duration(into *time.Duration, name, variable string, other
 }
 
 func (e *environment) number(into *int32, name, variable string, otherwise int32, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		n, err := strconv.ParseInt(v, 10, 32)
 		e.fail(variable, "a number", err)
 		otherwise = int32(n)
@@ -221,7 +228,7 @@ func (e *environment) number(into *int32, name, variable string, otherwise int32
 }
 
 func (e *environment) choice(into *bool, name, variable string, otherwise bool, usage string) {
-	if v, ok := os.LookupEnv(variable); ok {
+	if v, ok := e.lookup(variable); ok {
 		b, err := strconv.ParseBool(v)
 		e.fail(variable, "true or false", err)
 		otherwise = b

@@ -56,14 +56,14 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		q := db.New(tx)
 		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
 		if err != nil {
-			return db.Explain(err)
+			return inWords(err)
 		}
 		_, err = q.CreateUser(ctx, db.CreateUserParams{
 			TenantID: made.Tenant.ID, ID: uuid.Must(uuid.NewV7()), Email: email, Name: email, Role: db.UserRoleAdmin,
 			PasswordHash: hash, RequestDigest: []byte("waybill tenant"),
 		})
 		if err != nil {
-			return db.Explain(err)
+			return inWords(err)
 		}
 		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
 		return err
@@ -79,7 +79,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot use the database: %s", oneLine(db.ConnectAdvice(err, &config.Config)))
 	}
 	if err := db.CheckEncoding(conn.PgConn()); err != nil {
 		conn.Close(ctx)

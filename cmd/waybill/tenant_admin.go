@@ -47,17 +47,29 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = db.New(conn).MakeAdmin(ctx, db.MakeAdminParams{
-		Slug: *slug, ID: uuid.Must(uuid.NewV7()), Email: *email, PasswordHash: hash, RequestDigest: []byte("waybill tenant admin"),
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no tenant with the slug %q", *slug)
-	}
-	if err != nil {
-		return db.Explain(err)
+	if err := makeAdmin(ctx, db.New(conn), *slug, *email, hash); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; the sessions of before are over\n", *slug, *email)
 	return err
+}
+
+func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) error {
+	epoch, err := q.GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: slug, Email: email})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no tenant with the slug %q", slug)
+	}
+	if err != nil {
+		return inWords(err)
+	}
+	_, err = q.MakeAdmin(ctx, db.MakeAdminParams{
+		Slug: slug, ID: uuid.Must(uuid.NewV7()), Email: email, PasswordHash: hash, PasswordEpoch: epoch,
+		RequestDigest: []byte("waybill tenant admin"),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errors.New("somebody else has changed the user's password in this moment: look whether it was meant, then try again")
+	}
+	return inWords(err)
 }
 
 func checkCost(cost int32) error {

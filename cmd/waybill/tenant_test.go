@@ -40,13 +40,13 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	}
 
 	for name, c := range map[string]struct{ slug, email, password, says string }{
-		"the slug is taken":       {"acme", "bob@acme.example", "correct horse", "slug_taken"},
+		"the slug is taken":       {"acme", "bob@acme.example", "correct horse", "the slug is taken: another tenant has it"},
 		"no password":             {"other", "bob@acme.example", "", "not blank"},
 		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
 		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
 		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
-		"an address that is none": {"other", "bob", "correct horse", "validation_failed"},
-		"a slug that is none":     {"Not A Slug", "bob@acme.example", "correct horse", "validation_failed"},
+		"an address that is none": {"other", "bob", "correct horse", "the email address is none"},
+		"a slug that is none":     {"Not A Slug", "bob@acme.example", "correct horse", "--slug is not one: lower-case letters"},
 		"no slug":                 {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
 	} {
 		code, _, errors := make(c.slug, c.email, c.password)
@@ -54,10 +54,17 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 			t.Errorf("%s: exit code %d", name, code)
 		}
 		has(t, errors, c.says)
-		hasNot(t, errors, "horse", "longlong")
+		hasNot(t, errors, "horse", "longlong", "SQLSTATE", "constraint", "_check", "_bt_")
 	}
 	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 || !strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
 		t.Errorf("a cost too high: exit code %d, %s", code, errors)
+	}
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "give the URL of the schema's owner") || strings.Contains(errors, "SQLSTATE") {
+		t.Errorf("as the application: exit code %d, %s", code, errors)
+	}
+	empty := emptyDatabase(t, d)
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "run as its owner: waybill migrate up") {
+		t.Errorf("without a schema: exit code %d, %s", code, errors)
 	}
 	// The tenant and its admin, or neither.
 	var n int

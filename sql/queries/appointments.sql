@@ -21,7 +21,7 @@ WITH found AS MATERIALIZED (
     WHERE a.tenant_id = @tenant_id
         AND a.facility_id = @facility_id
         AND (a.starts_at, a.id) > (
-            greatest(@after_starts_at::timestamptz, (@from_time::timestamptz) - interval '24 hours'), @after_id::uuid)
+            greatest(@after_starts_at::timestamptz, (@from_time::timestamptz) - longest_appointment()), @after_id::uuid)
         AND a.starts_at < @to_time::timestamptz
         AND a.ends_at > @from_time
         AND (sqlc.narg('status')::appointment_status IS NULL OR a.status = sqlc.narg('status'))

@@ -2,3 +2,23 @@
 -- default_transaction_read_only is on.
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
+
+-- What the role that is to migrate may do here, for a message that names what is missing.
+-- Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+-- name: GetOwnerRights :one
+SELECT
+    current_user::text AS role_name,
+    current_database()::text AS database_name,
+    (to_regrole('waybill_app') IS NOT NULL)::boolean AS app_exists,
+    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
+    coalesce(pg_has_role(current_user, to_regrole('waybill_app')::oid, 'MEMBER'), false)::boolean AS is_member,
+    EXISTS (
+        SELECT FROM pg_roles AS me
+        WHERE me.rolname = current_user
+            AND (me.rolsuper
+                OR me.rolcreaterole AND current_setting('server_version_num')::int < 160000
+                OR EXISTS (
+                    SELECT FROM pg_auth_members AS m
+                    WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
+    ) AS may_grant,
+    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;

@@ -48,24 +48,41 @@ WHERE s.last_seen_at > now() - @idle::interval;
 -- Refuses the transaction of a write whose session is not what it was when the request
 -- was let in: it is over, or its user has another role or driver. As the last statement
 -- it looks after the write has its locks, with a snapshot of its own. It locks nothing:
--- what is left is the moment between this and the commit.
---
--- A write may end the session that it is sent with. Where it says that it may, what this
--- very transaction wrote of the session, its user or their driver does not count; what
--- was there before, it must have confirmed as its first statement.
+-- what is left is the moment between this and the commit. LIMIT 1 has each looked up by
+-- its key, whatever the planner makes of the tables.
 -- name: ConfirmSessions :exec
-SELECT refuse_authority(CASE WHEN l.token_hash IS NULL THEN 'WB001' ELSE 'WB002' END)
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
 FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
     AS a (tenant_id, token_hash, role, driver_id)
-LEFT JOIN live_sessions AS l ON l.tenant_id = a.tenant_id AND l.token_hash = a.token_hash
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
+WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id);
+
+-- The same for a write that may end the very session that it is sent with: what this
+-- transaction itself wrote of the session, its user or their driver does not count. What
+-- was there before, it must have confirmed as its first statement.
+-- name: ConfirmSessionOrItsEnd :exec
+SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
+FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
+    AS a (tenant_id, token_hash, role, driver_id)
+LEFT JOIN LATERAL (
+    SELECT s.role, s.driver_id
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
+    LIMIT 1
+) AS l ON true
 WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
-    AND NOT (@may_end_itself::boolean AND EXISTS (
+    AND NOT EXISTS (
         SELECT FROM sessions AS s
         JOIN users AS u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
         LEFT JOIN drivers AS d ON d.tenant_id = s.tenant_id AND (d.user_id = u.id OR d.id = a.driver_id)
         WHERE s.tenant_id = a.tenant_id
             AND s.token_hash = a.token_hash
-            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin)));
+            AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin));
 
 -- Moves last_seen_at forward, at most once a minute: reads stay reads.
 -- Closes: many requests of one session all write its last_seen_at

@@ -124,12 +124,20 @@ WHERE tenant_id = @tenant_id
     AND NOT active
 RETURNING *;
 
+-- What MakeAdmin is to find of the user with this address: which password of theirs is good,
+-- 0 for none. No row: there is no such tenant.
+-- name: GetPasswordEpoch :one
+SELECT coalesce(u.password_epoch, 0)::bigint AS password_epoch
+FROM tenants AS t
+LEFT JOIN users AS u ON u.tenant_id = t.id AND fold_case(u.email) = fold_case(@email::text)
+WHERE t.slug = @slug;
+
 -- Makes an admin of the tenant with a new password, out of the user with this address if
 -- there is one, deactivated or not: an operator's way back into a tenant. Every session of
--- theirs is over. Run by the owner of the schema, as the operator's last word: of two at once
--- the later one's password is good.
+-- theirs is over. Run by the owner of the schema. No row: their password was changed since
+-- the operator looked.
 -- Closes: two operators make two admins of one address
--- @write blind reason="an operator sets a password whatever was there; the epoch ends what the one before opened"
+-- Closes: two operators both set the password of one admin
 -- name: MakeAdmin :one
 INSERT INTO users AS u (tenant_id, id, email, name, role, password_hash, request_digest)
 SELECT t.id, @id::uuid, @email::text, @email::text, 'admin', @password_hash::text, @request_digest::bytea
@@ -141,4 +149,5 @@ SET role = 'admin',
     password_hash = excluded.password_hash,
     password_epoch = u.password_epoch + 1,
     version = u.version + 1
+WHERE u.password_epoch = @password_epoch::bigint
 RETURNING *;

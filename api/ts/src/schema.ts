@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days apart at most, in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -1351,13 +1351,13 @@ export interface components {
         AccountEdit: {
             name?: string;
         };
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "idempotency_key_reused" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "account_not_found" | "facility_not_found" | "patient_not_found" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         Appointment: {
             /**
@@ -1394,7 +1394,7 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 24 hours at most
+             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
@@ -1504,9 +1504,9 @@ export interface components {
              */
             user_id?: string | null;
         };
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "driver_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "driver_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         DriverUserTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1537,7 +1537,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1575,9 +1575,9 @@ export interface components {
             longitude?: number;
             name?: string;
         };
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem: components["schemas"]["Problem"] & {
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "facility_not_found" | "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "facility_not_found" | "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         FacilityNotFoundOrNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -1692,9 +1692,13 @@ export interface components {
             /** @enum {string} */
             code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "idempotency_key_reused" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency_key_reused" | "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
         };
         IllegalTransitionOrInsufficientFundsProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
@@ -2437,6 +2441,14 @@ export interface components {
             /** @enum {string} */
             code?: "rate_limited";
         };
+        ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
+        };
+        ReadOnlyFieldOrUserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
+        };
         RequestTimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "request_timeout";
@@ -2519,10 +2531,6 @@ export interface components {
             /** @description Set by admins alone */
             role?: components["schemas"]["UserRole"];
         };
-        UserNotFoundOrInvalidProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "unknown_field" | "unknown_parameter" | "user_not_found" | "validation_failed";
-        };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "user_not_found";
@@ -2534,22 +2542,22 @@ export interface components {
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
     };
     responses: {
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, idempotency_key_reused, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, unknown_field, unknown_parameter, validation_failed */
-        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: account_not_found, facility_not_found, patient_not_found, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: balance_too_large, id_reused */
@@ -2610,13 +2618,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["DriverBusyOrIllegalTransitionProblem"];
             };
         };
-        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        DriverNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: driver_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Conflict: driver_user_taken */
@@ -2691,13 +2699,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["FacilityNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, unknown_field, unknown_parameter, validation_failed */
-        FacilityNotFoundOrIdempotencyKeyReusedOrInvalid: {
+        /** @description Unprocessable Entity: facility_not_found, idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
             };
         };
         /** @description Not Found: facility_not_found, not_found */
@@ -2754,13 +2762,22 @@ export interface components {
                 "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrInvalidProblem"];
             };
         };
-        /** @description Unprocessable Entity: idempotency_key_reused, unknown_field, unknown_parameter, user_not_found, validation_failed */
-        IdempotencyKeyReusedOrUserNotFoundOrInvalid: {
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrUserNotFoundOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: idempotency_key_reused, read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
             };
         };
         /** @description Conflict: illegal_transition */
@@ -2893,6 +2910,24 @@ export interface components {
                 "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
+        ReadOnlyFieldOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrInvalidProblem"];
+            };
+        };
+        /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, user_not_found, validation_failed */
+        ReadOnlyFieldOrUserNotFoundOrInvalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ReadOnlyFieldOrUserNotFoundOrInvalidProblem"];
+            };
+        };
         /** @description Request Timeout: request_timeout */
         RequestTimeout: {
             headers: {
@@ -2958,15 +2993,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["UserNotFoundProblem"];
             };
         };
-        /** @description Unprocessable Entity: unknown_field, unknown_parameter, user_not_found, validation_failed */
-        UserNotFoundOrInvalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["UserNotFoundOrInvalidProblem"];
-            };
-        };
     };
     parameters: never;
     requestBodies: never;
@@ -2989,6 +3015,12 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description What the page may load: its own */
+                    "Content-Security-Policy": string;
+                    /** @description A link from the page does not tell where it stands */
+                    "Referrer-Policy": string;
+                    /** @description For browsers that know no frame-ancestors */
+                    "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3139,7 +3171,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3228,7 +3260,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -3289,7 +3321,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrInsufficientFunds"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3349,7 +3381,7 @@ export interface operations {
             409: components["responses"]["BalanceTooLargeOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3437,7 +3469,7 @@ export interface operations {
                 facility_id: string;
                 /** @description Those that end later */
                 from: string;
-                /** @description Those that start before; at most 31 days after from */
+                /** @description Those that start before; at most 31 days and an hour after from */
                 to: string;
                 /** @description Only those in this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -3553,7 +3585,7 @@ export interface operations {
             409: components["responses"]["DriverUserTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrUserNotFoundOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3642,7 +3674,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UserNotFoundOrInvalid"];
+            422: components["responses"]["ReadOnlyFieldOrUserNotFoundOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -3682,7 +3714,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3774,7 +3806,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -3862,7 +3894,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4029,7 +4061,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4123,7 +4155,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4212,7 +4244,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4500,7 +4532,7 @@ export interface operations {
             409: components["responses"]["ExternalIdTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4590,7 +4622,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4853,7 +4885,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4906,7 +4938,7 @@ export interface operations {
             409: components["responses"]["IdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5026,7 +5058,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrInvalid"];
+            422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -5076,7 +5108,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5125,7 +5157,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5649,7 +5681,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5742,7 +5774,7 @@ export interface operations {
             409: components["responses"]["EmailTakenOrIdReused"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -5831,7 +5863,7 @@ export interface operations {
             412: components["responses"]["StaleVersion"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -5907,7 +5939,7 @@ export interface operations {
             409: components["responses"]["PasswordChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["Invalid"];
+            422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimitOrRateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -6005,7 +6037,7 @@ export interface operations {
             409: components["responses"]["IdReusedOrPhoneNumberTaken"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
+            422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];

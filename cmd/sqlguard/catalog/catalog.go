@@ -42,6 +42,7 @@ type Column struct {
 	Name      string
 	Type      string
 	NotNull   bool
+	Identity  bool // PostgreSQL numbers it
 	Default   *pg.Node
 	Generated []string // the columns that a generated one is computed from
 }

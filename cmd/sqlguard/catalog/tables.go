@@ -121,6 +121,7 @@ func (t *Table) describe(column *Column, c *pg.Constraint) {
 	switch c.GetContype() {
 	case pg.ConstrType_CONSTR_NOTNULL, pg.ConstrType_CONSTR_IDENTITY:
 		column.NotNull = true
+		column.Identity = column.Identity || c.GetContype() == pg.ConstrType_CONSTR_IDENTITY
 	case pg.ConstrType_CONSTR_DEFAULT:
 		column.Default = c.GetRawExpr()
 	case pg.ConstrType_CONSTR_GENERATED:

@@ -162,6 +162,9 @@ func (p *Project) add(databases map[string]*Database, e entry) error {
 	return nil
 }
 
+// Folder is the folder of the project's sqlc.yaml.
+func (p *Project) Folder() string { return filepath.Dir(p.Config) }
+
 // Leave drops the queries of the files whose names excluded accepts: they are judged
 // as if the project did not have them.
 func (p *Project) Leave(excluded func(name string) bool) {

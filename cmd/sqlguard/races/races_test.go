@@ -32,7 +32,7 @@ func TestPagesTellTheTruth(t *testing.T) {
 
 func perform(t *testing.T, setup, race string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	d := dbtest.New(t)
 	for _, text := range []string{setup, race} {

@@ -33,7 +33,7 @@ func (r *reader) upserts(b *Block, s *pg.InsertStmt, target *Relation, rows *Blo
 	w.Conditions = do.Conditions
 	b.Inputs = append(b.Inputs, do.Inputs...)
 	r.write(w)
-	w.Block = do
+	w.Insert, w.Block = b, do
 	r.out.Blocks = append(r.out.Blocks, do)
 }
 
@@ -62,7 +62,7 @@ func conflictColumns(target *Relation, infer *pg.InferClause) []string {
 // the value that the row has already.
 func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Write) map[string][]Source {
 	from := map[string][]Source{}
-	w.Inserted = map[string]string{}
+	w.Inserted, w.InsertedNode = map[string]string{}, map[string]*pg.Node{}
 	for _, c := range target.Table.Columns {
 		from[c.Name] = r.sources(c.Default, nil)
 	}
@@ -74,10 +74,10 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 			from[column] = rows.Outputs[i].From
 		}
 		if value := single(s, i); value != nil {
-			w.Inserted[name] = syntax.Key(value)
+			w.Inserted[name], w.InsertedNode[column] = syntax.Key(value), value
 		}
 	}
-	if readAgain(target, w.Conflict, from) {
+	if readAgain(target, w, from) {
 		w.Again = rows
 	}
 	for _, column := range w.Conflict {
@@ -88,14 +88,17 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 
 // readAgain reports whether the rows of the conflict are ones that the statement read
 // before: each column of the conflict is inserted as it was read.
-func readAgain(target *Relation, conflict []string, from map[string][]Source) bool {
-	for _, column := range conflict {
+func readAgain(target *Relation, w *Write, from map[string][]Source) bool {
+	for _, column := range w.Conflict {
 		f := from[column]
+		if n := w.InsertedNode[column]; n != nil && syntax.Bare(n).GetColumnRef() == nil {
+			return false // computed from what was read
+		}
 		if len(f) != 1 || f[0].Relation == nil || f[0].Relation.Table != target.Table || f[0].Column != column {
 			return false
 		}
 	}
-	return len(conflict) > 0
+	return len(w.Conflict) > 0
 }
 
 func insertColumns(target *Relation, s *pg.InsertStmt) []string {
@@ -112,9 +115,12 @@ func insertColumns(target *Relation, s *pg.InsertStmt) []string {
 	return columns
 }
 
-// single is the i-th value of an INSERT of one row.
+// single is the i-th value of an INSERT of one row, or of one SELECT.
 func single(s *pg.InsertStmt, i int) *pg.Node {
 	lists := s.GetSelectStmt().GetSelectStmt().GetValuesLists()
+	if targets := s.GetSelectStmt().GetSelectStmt().GetTargetList(); len(lists) == 0 && i < len(targets) && len(targets) == max(len(s.GetCols()), 1) {
+		return targets[i].GetResTarget().GetVal()
+	}
 	if len(lists) != 1 || i >= len(lists[0].GetList().GetItems()) {
 		return nil
 	}

@@ -4,6 +4,8 @@
 package reading
 
 import (
+	"slices"
+
 	pg "github.com/sqlc-dev/oliphant"
 
 	"waybill/cmd/sqlguard/catalog"
@@ -96,8 +98,11 @@ type Write struct {
 	Conflict   []string          // of an upsert: the columns whose conflict leads to the UPDATE
 	Conditions []Condition       // on the row that is written
 	Inserted   map[string]string // of an upsert: the key of the expression inserted in each column
-	Clause     int               // of a MERGE, from 1
-	Again      *Block            // of an upsert: the SELECT that read the very rows of the conflict, if one did
+
+	InsertedNode map[string]*pg.Node // of an upsert: the expression itself, where it is one
+	Insert       *Block              // of an upsert: the INSERT around it
+	Clause       int                 // of a MERGE, from 1
+	Again        *Block              // of an upsert: the SELECT that read the very rows of the conflict, if one did
 }
 
 // Op is what a write does to the rows it finds.
@@ -135,12 +140,21 @@ func (s *Statement) Direct(n *pg.Node, b *Block) []Source { return s.reader.dire
 // Sub is the block of a subselect that an expression of b holds.
 func (s *Statement) Sub(n *pg.SubLink, b *Block) *Block { return s.reader.sub(n, b.scope) }
 
+// Feeds are the blocks that a write's rows come from.
+func (w *Write) Feeds() []*Block {
+	if w.Insert != nil {
+		return w.Insert.Inputs
+	}
+	return w.Block.Inputs
+}
+
 // Column is where a relation's column comes from.
 func (r *Relation) Column(column string) []Source { return r.column(column) }
 
 // Upstream are the blocks that feed the given ones, and these themselves.
 func Upstream(blocks ...*Block) []*Block {
 	seen := map[*Block]bool{}
+	blocks = slices.Clone(blocks) // it may be a block's own list
 	var all []*Block
 	for len(blocks) > 0 {
 		b := blocks[len(blocks)-1]

@@ -101,6 +101,17 @@ INSERT INTO dogs (id, name) SELECT id, 'y' FROM a ON CONFLICT (id) DO UPDATE SET
 	}
 }
 
+func TestUpstreamLeavesTheListOfInputsAlone(t *testing.T) {
+	t.Parallel()
+	s := read(t, "WITH a AS (SELECT id FROM dogs), b AS (SELECT id FROM a) UPDATE dogs SET name = 'x' FROM b WHERE dogs.id = b.id")
+	inputs := slices.Clone(s.Root.Inputs)
+	for range 2 {
+		if got := reading.Upstream(s.Root.Inputs...); len(got) != 2 || !slices.Equal(s.Root.Inputs, inputs) {
+			t.Errorf("got %d blocks, and inputs %v, were %v", len(got), s.Root.Inputs, inputs)
+		}
+	}
+}
+
 func TestOuterJoinsAreNoConditions(t *testing.T) {
 	t.Parallel()
 	s := read(t, "SELECT FROM dogs d LEFT JOIN kennels k ON k.dog_id = d.id AND k.label = 'x' JOIN dogs e USING (id) WHERE d.id = 1")

@@ -37,7 +37,7 @@ func jsonReport(out io.Writer, r *Report, _ bool) error {
 		Gone: append([]string{}, r.Gone...), LeftOut: append([]string{}, r.LeftOut...)}
 	for _, f := range r.Findings {
 		line, column := place(f)
-		j := jsonFinding{f.Rule.ID, string(f.Severity), f.Query.File.Path, line, column, f.Query.Name, f.Table, "", message(f), f.Try}
+		j := jsonFinding{f.Rule.ID, string(f.Severity), f.Query.File.Path, line, column, f.Query.Name, f.Table, "", message(f), f.Try()}
 		if f.Write != nil {
 			j.Verdict = string(f.Write.Verdict)
 		}
@@ -67,10 +67,10 @@ func github(out io.Writer, r *Report, _ bool) error {
 }
 
 func tryLine(f rules.Finding) []string {
-	if f.Try == "" {
+	if f.Try() == "" {
 		return nil
 	}
-	return []string{"try: " + f.Try}
+	return []string{"try: " + f.Try()}
 }
 
 func level(s rules.Severity) string {

@@ -64,8 +64,8 @@ func (p painter) finding(out io.Writer, f rules.Finding) {
 	for _, l := range f.Lines {
 		fmt.Fprintf(out, "  %s\n", l)
 	}
-	if f.Try != "" {
-		fmt.Fprintf(out, "  %s %s\n", p.paint(green, "try:"), f.Try)
+	if f.Try() != "" {
+		fmt.Fprintf(out, "  %s %s\n", p.paint(green, "try:"), f.Try())
 	}
 	fmt.Fprintln(out)
 }

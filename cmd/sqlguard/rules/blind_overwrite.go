@@ -13,7 +13,7 @@ func checkBlindOverwrite(c *check) {
 	for _, w := range c.query.Writes {
 		if cause(w) == c.rule.ID {
 			set := overwritten(w)
-			c.overwrite(w, columns(w.Table(), set)+" "+areOverwritten(set)+"; "+found(w)+".",
+			c.overwrite(w, columns(w.Table(), set)+" "+areOverwritten(set)+"; "+c.finds(w)+".",
 				"Two callers that run "+cmp.Or(c.query.Name, "it")+" at once both succeed, and one of the two is lost.")
 		}
 	}

@@ -2,8 +2,12 @@ package rules
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -16,16 +20,24 @@ var cursorCanMoveBack = &Rule{
 // cursors are the names of columns that only ever should move forward.
 var cursors = regexp.MustCompile(`(?i)(^|_)(cursor|watermark|checkpoint|offset|high_water|as_of|synced_at|synced_until|last_seen|last_seen_at|last_sync|last_synced|last_synced_at|located_at|observed_at|processed_until)$|^last_\w*(_id|_seq|_at|number|block|height)$|(^|_)(last|max)_(seq|offset|position|event|lsn)$`)
 
+// ordered are the types of which one value is further than another: an opaque text or a
+// UUID is not.
+var ordered = append([]string{"numeric", "float4", "float8", "timestamptz", "timestamp", "date", "pg_lsn"}, integers...)
+
 // onlyCursors reports whether all that a write overwrites are cursors.
 func onlyCursors(w *verdict.Write) bool {
 	set := overwritten(w)
 	for _, name := range set {
-		if !cursors.MatchString(name) {
+		c := w.Target.Table.Column(name)
+		if !cursors.MatchString(name) || c != nil && !slices.Contains(ordered, c.Type) {
 			return false
 		}
 	}
 	return len(set) > 0
 }
+
+// presence are times of which the latest is worth little more than one before it.
+var presence = regexp.MustCompile(`(?i)^last_|(^|_)seen_at$`)
 
 func checkCursorCanMoveBack(c *check) {
 	for _, w := range c.query.Writes {
@@ -34,10 +46,41 @@ func checkCursorCanMoveBack(c *check) {
 		}
 		set := overwritten(w)
 		f := c.on(w, columns(w.Table(), set)+" is set to what the caller brings, also to an older place.",
-			"Who comes late moves it back, and what lay between is done twice or told twice.")
-		f.Try = "… AND " + qualified(w, set[0]) + " < @" + set[0] + ", or SET " + set[0] + " = GREATEST(" + qualified(w, set[0]) + ", @" + set[0] + ")"
-		if w.Op == reading.Upsert {
-			f.Try = "SET " + set[0] + " = GREATEST(" + qualified(w, set[0]) + ", EXCLUDED." + set[0] + ")"
+			"A caller that comes late moves it back, and what lay between is done twice or told twice.")
+		f.Advice = moveForward(w)
+		if !slices.ContainsFunc(set, func(name string) bool { return !isTime(w, name) || !presence.MatchString(name) }) {
+			f.Severity = Note
 		}
 	}
+}
+
+func isTime(w *verdict.Write, column string) bool {
+	c := w.Target.Table.Column(column)
+	return c != nil && (strings.HasPrefix(c.Type, "timestamp") || c.Type == "date")
+}
+
+// moveForward takes the further of the value that is there and the caller's.
+func moveForward(w *verdict.Write) *Advice {
+	a := &Advice{Kind: MoveForward}
+	var parts []string
+	for _, c := range w.Columns {
+		if c.Class != verdict.AbsoluteSet && c.Class != verdict.PatchSet {
+			continue
+		}
+		value := valueText(w, c.Column)
+		if value == "" || c.Part || w.Clause > 0 {
+			return nil
+		}
+		greatest := "GREATEST(" + qualified(w, c.Column) + ", " + value + ")"
+		parts = append(parts, syntax.Quote(c.Column)+" = "+greatest)
+		if w.Function == "" {
+			at := sqltext.Value(w.Query.Text, c.Location)
+			a.Edits = append(a.Edits, sqltext.Edit{Start: at.Start, End: at.End, Text: " " + greatest})
+		}
+	}
+	a.Text = "SET " + strings.Join(parts, ", ")
+	if w.Op == reading.Upsert {
+		a.Text = "DO UPDATE " + a.Text
+	}
+	return a
 }

@@ -1,6 +1,10 @@
 package rules
 
-import "waybill/cmd/sqlguard/verdict"
+import (
+	"slices"
+
+	"waybill/cmd/sqlguard/verdict"
+)
 
 var livenessOverwrite = &Rule{
 	ID: "liveness-overwrite", Severity: Warning,
@@ -9,14 +13,25 @@ var livenessOverwrite = &Rule{
 	check:   checkLivenessOverwrite,
 }
 
+// overwritesBehind reports whether a write overwrites behind nothing but guards that are
+// true again once it is done.
+func overwritesBehind(w *verdict.Write) bool {
+	return w.Verdict.Guarded() && len(overwritten(w)) > 0 && !onlyStamps(w) && len(unguarded(w, w.Of(verdict.Stale))) == 0 &&
+		!slices.ContainsFunc(w.Guards(), func(t verdict.Test) bool { return t.Kind != verdict.Liveness && !t.Repeats })
+}
+
 func checkLivenessOverwrite(c *check) {
 	for _, w := range c.query.Writes {
-		set := overwritten(w)
-		if !w.Verdict.Guarded() || w.Kind != verdict.Liveness || len(set) == 0 || len(unguarded(w, w.Of(verdict.Stale))) > 0 {
+		if !overwritesBehind(w) {
 			continue
 		}
-		f := c.on(w, columns(w.Table(), set)+" "+areOverwritten(set)+" behind a test of "+list(names(w.Guards()))+" alone, which the write leaves as it is.",
+		set, which := overwritten(w), "which the write leaves as it is"
+		if slices.ContainsFunc(w.Guards(), func(t verdict.Test) bool { return t.Repeats }) {
+			which = "which is true again once the write is done"
+		}
+		f := c.on(w, columns(w.Table(), set)+" "+areOverwritten(set)+" behind a test of "+list(names(w.Guards()))+" alone, "+which+".",
 			"Two callers at once both pass it, and one of the two is lost.")
-		f.Try = suggestion(w)
+		f.Advice = suggestion(w)
+		c.hint(f, w)
 	}
 }

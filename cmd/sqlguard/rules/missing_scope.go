@@ -46,9 +46,18 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 			}
 			c.at(r.Location, r.Table.String(), r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
 				"One missing condition shows, or changes, what belongs to another customer.",
-			).Try = "… AND " + r.Name + "." + column + " = @" + column
+			).Advice = c.askForTenant(b, r, column)
 		}
 	}
+}
+
+// askForTenant adds the condition to the WHERE of the block that reads or writes r.
+func (c *check) askForTenant(b *reading.Block, r *reading.Relation, column string) *Advice {
+	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil || r.Block != nil {
+		return nil
+	}
+	condition := syntax.Quote(r.Name) + "." + syntax.Quote(column) + " = " + param(c.query, column, 0)
+	return &Advice{Kind: AskForTenant, Text: "… AND " + condition, Edits: sqltext.ClausesOf(c.query.Text, r.Location, false).And(condition)}
 }
 
 // inserts reports whether b is an INSERT that names the tenant.

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
+	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -23,6 +25,8 @@ func cause(w *verdict.Write) string {
 		return "noop-guard"
 	case onlyCursors(w):
 		return "cursor-can-move-back"
+	case onlyStamps(w):
+		return ""
 	}
 	return "blind-overwrite"
 }
@@ -34,7 +38,18 @@ func (c *check) overwrite(w *verdict.Write, lines ...string) {
 	if w.Verdict == verdict.UpsertBlind {
 		f.Severity = Warning
 	}
-	f.Try = suggestion(w)
+	f.Advice = suggestion(w)
+	c.hint(f, w)
+}
+
+// future are times that say when something is to be, or how long it holds.
+var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|next|run|due|scheduled?|starts?|ends?|begins?|not_before|not_after|available|valid|planned|from|to)(_|$)`)
+
+// onlyStamps reports whether all that a write overwrites are times at which something
+// was: of two callers' times either will do.
+func onlyStamps(w *verdict.Write) bool {
+	set := overwritten(w)
+	return len(set) > 0 && !slices.ContainsFunc(set, func(name string) bool { return !isTime(w, name) || future.MatchString(name) })
 }
 
 func overwritten(w *verdict.Write) []string {
@@ -66,3 +81,12 @@ func names(tests []verdict.Test) []string {
 }
 
 func list(names []string) string { return strings.Join(names, ", ") }
+
+// quotedList is a list of names as SQL needs them.
+func quotedList(names []string) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, syntax.Quote(name))
+	}
+	return list(all)
+}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -54,7 +55,7 @@ type Finding struct {
 	Table    string
 	Offset   int // in the query's text
 	Lines    []string
-	Try      string
+	Advice   *Advice // nil: none is known to help
 }
 
 // Options are what a project tells the rules about itself.
@@ -99,6 +100,7 @@ type check struct {
 	query   *verdict.Query
 	options *Options
 	known   map[string]*verdict.Query
+	lockers map[*catalog.Table][]*verdict.Query
 	found   []Finding
 }
 
@@ -121,9 +123,17 @@ func (c *check) on(w *verdict.Write, lines ...string) *Finding {
 	return f
 }
 
+// place moves a finding to an offset further on in the query's text. What is found in a
+// function stays where the query calls it: its offsets are those of another text.
+func (f *Finding) place(offset int) {
+	if f.Write == nil || f.Write.Function == "" {
+		f.Offset = max(offset, f.Offset)
+	}
+}
+
 // Check applies all rules to a database, then the waivers that its queries hold.
 func Check(db *verdict.Database, o *Options) []Finding {
-	known := map[string]*verdict.Query{}
+	known, lockers := map[string]*verdict.Query{}, lockers(db)
 	for _, q := range db.Queries {
 		known[q.Name] = q
 	}
@@ -131,7 +141,7 @@ func Check(db *verdict.Database, o *Options) []Finding {
 	for _, q := range db.Queries {
 		var found []Finding
 		for _, r := range All {
-			c := &check{rule: r, db: db, query: q, options: o, known: known}
+			c := &check{rule: r, db: db, query: q, options: o, known: known, lockers: lockers}
 			if r.check != nil && !slices.Contains(r.Moot, o.Isolation) {
 				r.check(c)
 			}

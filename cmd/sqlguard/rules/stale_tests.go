@@ -1,7 +1,12 @@
 package rules
 
 import (
+	"slices"
+
+	pg "github.com/sqlc-dev/oliphant"
+
 	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/syntax"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -14,22 +19,46 @@ var staleTest = &Rule{
 
 func checkStaleTest(c *check) {
 	for _, w := range c.query.Writes {
-		stale := unguarded(w, w.Of(verdict.Stale))
-		if len(stale) == 0 || w.Op == reading.Upsert {
+		stale := unguarded(w, w.Snapshots)
+		if len(stale) == 0 {
 			continue
 		}
-		f := c.on(w, columns(w.Table(), names(stale))+" is tested on the statement's snapshot, not on the locked row.",
-			"Who waited for another write of the row goes on as if nothing had happened: both succeed.")
+		f := c.on(w, columns(w.Table(), names(stale))+isOrAre(names(stale))+" tested on the statement's snapshot, not on the locked row.",
+			"A caller that waited for another write of the row goes on as if nothing had happened: both succeed.")
+		if text := lockThatMisses(w); text != "" {
+			f.Lines = slices.Insert(f.Lines, 1, text)
+		}
 		if w.Op == reading.Delete {
 			f.Severity = Warning
 		}
-		f.Try = "… the same test in the WHERE of the write too, or FOR UPDATE in the SELECT that makes it"
+		f.Advice = staleAdvice(w, stale)
 	}
+}
+
+// lockThatMisses says why a lock that stands in the statement does not help.
+func lockThatMisses(w *verdict.Write) string {
+	locks, reached := false, false
+	syntax.Walk(w.Statement.Root.Node, func(n *pg.Node) bool {
+		for _, l := range n.GetSelectStmt().GetLockingClause() {
+			locks = locks || l.GetLockingClause().GetStrength() >= pg.LockClauseStrength_LCS_FORSHARE
+		}
+		return true
+	})
+	for _, b := range w.Statement.Blocks {
+		reached = reached || slices.ContainsFunc(b.Relations, func(r *reading.Relation) bool { return r.Locked && r.Table == w.Target.Table })
+	}
+	switch {
+	case reached:
+		return "The lock in the statement does not reach the test: what it locks has been tested before, without one."
+	case locks:
+		return "The lock in the statement locks no row of " + w.Table() + "."
+	}
+	return ""
 }
 
 // unguarded leaves out the tests whose columns a guard tests too.
 func unguarded(w *verdict.Write, stale []verdict.Test) []verdict.Test {
-	if w.Verdict.Guarded() && w.Kind != verdict.Liveness {
+	if w.Verdict.Guarded() && (w.Kind == verdict.CAS || w.Kind == verdict.Fence) {
 		return nil
 	}
 	guarded := map[string]bool{}

@@ -7,6 +7,7 @@ import (
 
 	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/syntax"
 )
 
@@ -23,24 +24,42 @@ func checkUnboundedRead(c *check) {
 	for _, s := range c.query.Statements {
 		b := s.Root
 		sel := b.Node.GetSelectStmt()
-		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || c.bounded(s, b) {
+		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || len(sel.GetGroupClause()) > 0 || c.bounded(s, b) {
 			continue
 		}
 		t := b.Relations[0].Table
+		if t.Schema == "information_schema" || t.Schema == "pg_catalog" {
+			continue // as large as the schema is
+		}
 		f := c.at(max(b.Relations[0].Location, 0), t.String(), "All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
 			"What is a page today is the whole table in a year, in the memory of the program.")
-		f.Try = "… ORDER BY its key LIMIT @max_rows, from where the last page ended"
+		f.Advice = c.limitRows(sel, b)
 		if filtered(s, b) {
 			f.Severity = Note
 		}
 	}
 }
 
-// oneRow reports whether a SELECT only adds up.
-func oneRow(s *pg.SelectStmt) bool {
-	if len(s.GetGroupClause()) > 0 {
-		return false
+// limitRows puts a LIMIT behind a SELECT, and an order that pages can follow where it has
+// none and its rows are a table's.
+func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
+	clauses := sqltext.ClausesOf(c.query.Text, max(b.Relations[0].Location, 0), false)
+	limit := "LIMIT " + param(c.query, "max_rows", 0)
+	plain := len(sel.GetDistinctClause()) == 0 && len(sel.GetGroupClause()) == 0 && sel.GetOp() <= pg.SetOperation_SETOP_NONE
+	if t := b.Relations[0].Table; plain && !b.Ordered && t.View == nil {
+		if i := slices.IndexFunc(t.Keys, func(k *catalog.Key) bool { return k.Primary }); i >= 0 {
+			var order []string
+			for _, column := range t.Keys[i].Columns {
+				order = append(order, syntax.Quote(b.Relations[0].Name)+"."+syntax.Quote(column))
+			}
+			limit = "ORDER BY " + list(order) + " " + limit
+		}
 	}
+	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended", Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
+}
+
+// oneRow reports whether a SELECT only adds up, all of its rows or those of a group.
+func oneRow(s *pg.SelectStmt) bool {
 	for _, n := range s.GetTargetList() {
 		f := syntax.Bare(n.GetResTarget().GetVal()).GetFuncCall()
 		if _, name := syntax.Function(f); f.GetOver() == nil && slices.Contains([]string{"count", "sum", "min", "max", "avg", "array_agg", "json_agg", "jsonb_agg", "string_agg", "bool_or", "bool_and"}, name) {

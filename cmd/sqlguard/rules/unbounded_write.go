@@ -1,6 +1,10 @@
 package rules
 
-import "waybill/cmd/sqlguard/verdict"
+import (
+	"regexp"
+
+	"waybill/cmd/sqlguard/verdict"
+)
 
 var unboundedWrite = &Rule{
 	ID: "unbounded-write", Severity: Error,
@@ -14,7 +18,14 @@ func checkUnboundedWrite(c *check) {
 		case verdict.Unbounded:
 			c.on(w, "No condition is on "+w.Table()+": every row is updated.")
 		case verdict.DeleteUnbounded:
-			c.on(w, "No condition is on "+w.Table()+": every row is deleted.").Severity = Warning
+			f := c.on(w, "No condition is on "+w.Table()+": every row is deleted.")
+			f.Severity = Warning
+			if meantAll.MatchString(c.query.Name) {
+				f.Severity = Note
+			}
 		}
 	}
 }
+
+// meantAll are names of queries that say that every row is meant.
+var meantAll = regexp.MustCompile(`All|^(Truncate|Clear|Reset|Wipe|Purge|Empty)`)

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	pg "github.com/sqlc-dev/oliphant"
 
 	"waybill/cmd/sqlguard/reading"
@@ -17,7 +19,7 @@ var unguardedTransition = &Rule{
 
 func checkUnguardedTransition(c *check) {
 	for _, w := range c.query.Writes {
-		if w.Op != reading.Update || w.Verdict != verdict.Constant && w.Verdict != verdict.Relative || len(w.Of(verdict.Stale)) > 0 {
+		if w.Op != reading.Update || !transits(w) || len(w.Of(verdict.Stale)) > 0 {
 			continue
 		}
 		for _, column := range w.Columns {
@@ -28,19 +30,31 @@ func checkUnguardedTransition(c *check) {
 	}
 }
 
+// transits: a write that overwrites nothing but its fixed values, and perhaps a time.
+func transits(w *verdict.Write) bool {
+	return w.Verdict == verdict.Constant || w.Verdict == verdict.Relative || w.Verdict == verdict.Blind && onlyStamps(w)
+}
+
 // transition reports a state that other queries set to something else.
 func (c *check) transition(w *verdict.Write, column verdict.Column) {
 	value := syntax.Key(column.Value)
 	for _, s := range c.db.Facts.Settings(w.Target.Table, column.Column) {
-		if s.Value == value || s.Query == nil || s.Query == c.query {
-			continue
+		if s.Value == value || s.Query == nil || s.Query == c.query || !s.Fixed && !isState(column.Value) {
+			continue // a caller's choice, where what is set here is a mere switch
+		}
+		if c.db.Facts.Counts(w.Target.Table, column.Column) {
+			continue // a counter, put back
 		}
 		f := c.on(w, columns(w.Table(), []string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
 			"Of two that come at once the later one wins, also where its step was not allowed any more.")
-		f.Offset = max(column.Location, f.Offset)
-		f.Try = "… AND " + column.Column + " = ANY (@before)   -- the states from which this step is allowed"
+		f.place(column.Location)
+		c.hint(f, w)
 		if !isState(column.Value) {
 			f.Severity = Note
+		} else if w.Clause == 0 {
+			before := param(w.Query, "before", 0)
+			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
+			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed from where it is", 1)
 		}
 		return
 	}

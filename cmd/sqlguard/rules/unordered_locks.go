@@ -21,14 +21,14 @@ func checkUnorderedLocks(c *check) {
 		if w.Op == reading.Update && w.Function == "" && several(w) && !lockedInOrder(w) {
 			c.on(w, "Several rows of "+w.Table()+" are locked in whatever order the plan finds them.",
 				"Two such statements with common rows can wait for each other: one of them fails with 40P01.",
-			).Try = "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"
+			).Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
 		}
 	}
 }
 
 func order(w *verdict.Write) string {
 	if len(w.Keys) > 0 {
-		return list(w.Keys[0].Columns)
+		return quotedList(w.Keys[0].Columns)
 	}
 	return "its key"
 }
@@ -79,7 +79,7 @@ func made(r *reading.Relation) bool {
 	}
 	found := false
 	for _, b := range reading.Upstream(r.Block) {
-		found = found || len(b.Node.GetSelectStmt().GetValuesLists()) > 1
+		found = found || len(b.Node.GetSelectStmt().GetValuesLists()) > 1 || makesRows(b.Node.GetSelectStmt())
 		for _, inner := range b.Relations {
 			if inner.Table != nil {
 				return false
@@ -87,6 +87,21 @@ func made(r *reading.Relation) bool {
 			found = found || inner.Block == nil
 		}
 	}
+	return found
+}
+
+// rowMakers are functions that make rows of an array or a document.
+var rowMakers = []string{"unnest", "generate_series", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text", "json_array_elements_text",
+	"jsonb_to_recordset", "json_to_recordset", "jsonb_populate_recordset", "json_populate_recordset", "string_to_table", "regexp_split_to_table"}
+
+// makesRows reports whether a SELECT's own list makes several rows of one.
+func makesRows(s *pg.SelectStmt) bool {
+	found := false
+	syntax.WalkAll(s.GetTargetList(), func(n *pg.Node) bool {
+		_, name := syntax.Function(n.GetFuncCall())
+		found = found || slices.Contains(rowMakers, name)
+		return !found
+	})
 	return found
 }
 

@@ -1,10 +1,16 @@
 package rules
 
 import (
+	"regexp"
+	"slices"
+	"strings"
+
 	pg "github.com/sqlc-dev/oliphant"
 
 	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
 )
 
 var untargetedDoNothing = &Rule{
@@ -19,26 +25,72 @@ func checkUntargetedDoNothing(c *check) {
 			insert := b.Node.GetInsertStmt()
 			clause := insert.GetOnConflictClause()
 			if clause.GetAction() == pg.OnConflictAction_ONCONFLICT_NOTHING && clause.GetInfer() == nil && len(b.Relations) > 0 {
-				c.untargeted(b.Relations[0])
+				c.untargeted(b.Relations[0], insert)
 			}
 		}
 	}
 }
 
 // untargeted reports a table that has more than one constraint to swallow.
-func (c *check) untargeted(target *reading.Relation) {
+func (c *check) untargeted(target *reading.Relation, insert *pg.InsertStmt) {
 	t := target.Table
-	if len(t.Keys) < 2 && !(t.Exclude && len(t.Keys) > 0) {
+	keys := slices.DeleteFunc(slices.Clone(t.Keys), func(k *catalog.Key) bool { return fresh(t, k, insert) })
+	if len(keys) < 2 && !(t.Exclude && len(keys) > 0) {
 		return
 	}
-	c.at(target.Location, t.String(), t.String()+" has "+others(t)+": a conflict with any of them is swallowed too.",
+	c.at(target.Location, t.String(), t.String()+" has "+others(t, keys)+": a conflict with any of them is swallowed too.",
 		"The caller takes a row that was refused for one that is there already.",
-	).Try = "ON CONFLICT (" + list(t.Keys[0].Columns) + ") DO NOTHING"
+	).Advice = c.nameConflict(target, keys)
 }
 
-func others(t *catalog.Table) string {
-	text := key(t.Keys[0])
-	for _, k := range t.Keys[1:] {
+// nameConflict names the first key that can be named by its columns alone.
+func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Advice {
+	i := slices.IndexFunc(keys, func(k *catalog.Key) bool { return !k.Partial && !k.Exprs })
+	at := sqltext.After(c.query.Text, target.Location, "on", "conflict")
+	if i < 0 || at < 0 {
+		return nil
+	}
+	columns := "(" + quotedList(keys[i].Columns) + ")"
+	return &Advice{Kind: NameConflict, Text: "ON CONFLICT " + columns + " DO NOTHING   -- the key that a repetition meets",
+		Edits: []sqltext.Edit{{Start: at, End: at, Text: " " + columns}}}
+}
+
+// unique are functions whose values no row has yet.
+var unique = regexp.MustCompile(`(?i)uuid|ulid|nanoid|ksuid|^nextval$|^gen_random_bytes$`)
+
+// fresh reports whether an INSERT fills a column of the key with a value that no row has,
+// or with none at all.
+func fresh(t *catalog.Table, k *catalog.Key, insert *pg.InsertStmt) bool {
+	return slices.ContainsFunc(k.Columns, func(column string) bool {
+		i := slices.IndexFunc(insert.GetCols(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == column })
+		if i < 0 && len(insert.GetCols()) > 0 {
+			c := t.Column(column)
+			return c != nil && (c.Identity || strings.HasSuffix(c.Type, "serial") || makesUnique(c.Default) || c.Default == nil && !c.NotNull && !k.Exprs && len(c.Generated) == 0)
+		}
+		return i >= 0 && insertsUnique(insert.GetSelectStmt().GetSelectStmt(), i)
+	})
+}
+
+func insertsUnique(s *pg.SelectStmt, i int) bool {
+	if targets := s.GetTargetList(); i < len(targets) {
+		return makesUnique(targets[i].GetResTarget().GetVal())
+	}
+	rows := s.GetValuesLists()
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(row *pg.Node) bool {
+		items := row.GetList().GetItems()
+		return i >= len(items) || !makesUnique(items[i])
+	})
+}
+
+func makesUnique(n *pg.Node) bool {
+	f := syntax.Bare(n).GetFuncCall()
+	_, name := syntax.Function(f)
+	return f != nil && unique.MatchString(name)
+}
+
+func others(t *catalog.Table, keys []*catalog.Key) string {
+	text := key(keys[0])
+	for _, k := range keys[1:] {
 		text += " and " + key(k)
 	}
 	if t.Exclude {

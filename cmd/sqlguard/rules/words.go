@@ -27,33 +27,80 @@ func columns(table string, names []string) string {
 	return table + "." + strings.Join(names, ", ")
 }
 
-func areOverwritten(names []string) string {
+func areOverwritten(names []string) string { return isOrAre(names)[1:] + " overwritten" }
+
+// isOrAre is the verb of the columns.
+func isOrAre(names []string) string {
 	if len(names) == 1 {
-		return "is overwritten"
+		return " is"
 	}
-	return "are overwritten"
+	return " are"
 }
 
-// found says how a write finds its rows: "the row is found by unique key (label) alone".
-func found(w *verdict.Write) string {
-	if w.Op == reading.Upsert {
-		return "the row is found by the conflict on (" + strings.Join(w.Conflict, ", ") + ") alone"
+// finds says how a write finds its rows, and why nothing else in its WHERE counts: "the
+// row is found by unique key (label) alone: shelter_id never changes".
+func (c *check) finds(w *verdict.Write) string {
+	by := ""
+	switch {
+	case w.Op == reading.Upsert:
+		by = "the row is found by the conflict on (" + list(w.Conflict) + ") alone"
+	case len(w.Keys) > 0:
+		by = "the row is found by " + key(w.Keys[0]) + " alone"
+	default:
+		all := names(append(w.Of(verdict.Scope), w.Of(verdict.Identity)...))
+		if len(all) == 0 {
+			return "no condition tests what is overwritten"
+		}
+		by = "the rows are found by (" + list(all) + ") alone"
 	}
-	if len(w.Keys) > 0 {
-		return "the row is found by " + key(w.Keys[0]) + " alone"
+	if reasons := c.whyNothingElse(w); len(reasons) > 0 {
+		by += ": " + strings.Join(reasons, "; ")
 	}
-	var names []string
-	for _, t := range append(w.Of(verdict.Scope), w.Of(verdict.Identity)...) {
-		for _, c := range t.Columns {
-			if !slices.Contains(names, c) {
-				names = append(names, c)
-			}
+	return by
+}
+
+// whyNothingElse are the reasons for which the other conditions of a write guard nothing.
+func (c *check) whyNothingElse(w *verdict.Write) []string {
+	var reasons []string
+	add := func(reason string) {
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
 		}
 	}
-	if len(names) == 0 {
-		return "no condition tests what is overwritten"
+	for _, t := range w.Tests {
+		all := names([]verdict.Test{t})
+		switch {
+		case t.Source.Outer:
+		case t.Class == verdict.Scope && slices.ContainsFunc(all, func(column string) bool { return c.db.Facts.Mutable(w.Target.Table, column) }):
+			add(list(all) + " says whose row it is, not in which state")
+		case t.Class == verdict.Scope && len(w.Keys) > 0:
+			add(list(all) + neverChange(all))
+		case t.Class == verdict.Renewed:
+			add("the test of " + list(all) + " is true again once the write is done")
+		case t.Class == verdict.Noop:
+			add(list(all) + " is only compared with the value that is written")
+		case t.Class == verdict.Irrelevant && readsAnother(w, t):
+			add("what other tables say is not tested again after a wait")
+		}
 	}
-	return "the rows are found by (" + strings.Join(names, ", ") + ") alone"
+	return reasons
+}
+
+func neverChange(columns []string) string {
+	if len(columns) == 1 {
+		return " never changes"
+	}
+	return " never change"
+}
+
+// readsAnother reports whether a test of a write asks another table.
+func readsAnother(w *verdict.Write, t verdict.Test) bool {
+	if t.Source.Node == nil {
+		return false
+	}
+	return slices.ContainsFunc(w.Statement.Sources(t.Source.Node, t.Source.Block), func(s reading.Source) bool {
+		return s.Relation != nil && s.Relation.Table != w.Target.Table
+	})
 }
 
 func key(k *catalog.Key) string {
@@ -62,53 +109,4 @@ func key(k *catalog.Key) string {
 		kind = "primary key"
 	}
 	return fmt.Sprintf("%s (%s)", kind, strings.Join(k.Columns, ", "))
-}
-
-// suggestion is a guard that would do for a write, as far as the table shows one.
-func suggestion(w *verdict.Write) string {
-	const lost = "   -- :execrows, 0 rows = lost"
-	glue := "AND "
-	if w.Op == reading.Upsert {
-		glue = "WHERE "
-	}
-	t := w.Target.Table
-	for _, version := range []string{"version", "revision", "lock_version", "row_version"} {
-		if t.Column(version) != nil {
-			return fmt.Sprintf("%s = %s + 1 … %s%s = @%s%s", version, version, glue, qualified(w, version), version, lost)
-		}
-	}
-	holder, until := lease(w)
-	switch {
-	case holder != "" && until != "":
-		return fmt.Sprintf("… %s(%s IS NULL OR %s < now() OR %s = @%s)%s", glue, qualified(w, holder), qualified(w, until), qualified(w, holder), holder, lost)
-	case holder != "":
-		return fmt.Sprintf("… %s(%s IS NULL OR %s = @%s)%s", glue, qualified(w, holder), qualified(w, holder), holder, lost)
-	}
-	set := w.Set(verdict.AbsoluteSet, verdict.PatchSet)
-	if len(set) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("… %s%s = @old_%s%s", glue, qualified(w, set[0]), set[0], lost)
-}
-
-func qualified(w *verdict.Write, column string) string {
-	if w.Op == reading.Upsert {
-		return w.Target.Name + "." + column
-	}
-	return column
-}
-
-// lease is the column that says who holds the row, and the one that says how long.
-func lease(w *verdict.Write) (holder, until string) {
-	for _, name := range w.Set(verdict.AbsoluteSet, verdict.Clock) {
-		c := w.Target.Table.Column(name)
-		switch {
-		case c == nil || c.NotNull:
-		case strings.HasPrefix(c.Type, "timestamp"):
-			until = name
-		case holder == "" && (strings.HasSuffix(name, "_by") || strings.HasSuffix(name, "_id") || strings.Contains(name, "holder") || strings.Contains(name, "owner")):
-			holder = name
-		}
-	}
-	return holder, until
 }

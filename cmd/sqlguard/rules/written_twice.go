@@ -14,12 +14,12 @@ var writtenTwice = &Rule{
 func checkWrittenTwice(c *check) {
 	for i, w := range c.query.Writes {
 		for _, other := range c.query.Writes[:i] {
-			if w.Statement != other.Statement || w.Target.Table != other.Target.Table || w.Node == other.Node || w.Function != "" {
+			if w.Statement != other.Statement || w.Target.Table != other.Target.Table || w.Node == other.Node || w.Function != "" || apart(w, other) {
 				continue
 			}
 			f := c.on(w, w.Table()+" is written by two parts of the statement.",
 				"Both see the same snapshot: where they mean the same row, one of the two is dropped in silence.")
-			f.Try = "one UPDATE of the table, from the sum of what both would do"
+			f.Advice = &Advice{Kind: WriteOnce, Text: "one UPDATE of the table, from the sum of what both would do"}
 			if byKey(w) && byKey(other) { // most likely two different rows
 				f.Severity = Warning
 			}

@@ -33,6 +33,41 @@ func (j *judge) chosenBySnapshot() []Test {
 	return all
 }
 
+// snapshots are the stale tests among those of a write; for a condition with a subselect
+// those in it.
+func (j *judge) snapshots(tests []Test) []Test {
+	var all []Test
+	for _, t := range tests {
+		if t.Class != Stale {
+			continue
+		}
+		inner := j.within(t.Source)
+		if len(inner) == 0 {
+			inner = []Test{t}
+		}
+		all = append(all, inner...)
+	}
+	return all
+}
+
+// within are the stale tests in the subselects of a condition.
+func (j *judge) within(c reading.Condition) []Test {
+	var all []Test
+	syntax.Walk(c.Node, func(n *pg.Node) bool {
+		link := n.GetSubLink()
+		if link == nil {
+			return true
+		}
+		for _, t := range j.upstream([]*reading.Block{j.statement.Sub(link, c.Block)}) {
+			if t.Class == Stale {
+				all = append(all, t)
+			}
+		}
+		return false
+	})
+	return all
+}
+
 // staleColumns are the table's columns that n reads from the snapshot and that change.
 func (j *judge) staleColumns(n *pg.Node) []string {
 	var columns []string

@@ -57,6 +57,18 @@ func touches(w *reading.Write, a reading.Assignment) bool {
 	return ref != nil && len(a.From) == 1 && a.From[0].Relation == w.Target && a.From[0].Column == a.Column
 }
 
+// Counts reports whether any query or trigger of the project moves the column from what it
+// is, as a version or a counter.
+func (f *Facts) Counts(t *catalog.Table, column string) bool {
+	return slices.Contains(f.triggers(t), column) || slices.ContainsFunc(f.writes[t], func(w *reading.Write) bool {
+		return slices.ContainsFunc(w.Assigned, func(a reading.Assignment) bool {
+			return a.Column == column && syntax.Operator(syntax.Bare(a.Value)) != "" && slices.ContainsFunc(a.From, func(s reading.Source) bool {
+				return s.Relation == w.Target && s.Column == column
+			})
+		})
+	})
+}
+
 // Settings are the places where the project sets a column.
 func (f *Facts) Settings(t *catalog.Table, column string) []Setting { return f.set[t][column] }
 

@@ -51,9 +51,13 @@ func (j *judge) subject(s reading.Source) bool {
 
 func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
 	j := &judge{facts: f, statement: s, write: w, target: w.Target, table: w.Target.Table, asked: map[question]map[string]bool{}}
-	out := &Write{Write: w, Statement: s, Columns: j.columns()}
-	j.writes(out.Columns)
+	out := &Write{Write: w, Statement: s, Facts: f, Columns: j.columns()}
+	if w.Op != reading.Delete {
+		out.Triggered = f.triggers(j.table)
+	}
+	j.writes(out.Columns, out.Triggered)
 	out.Tests = j.tests()
+	out.Snapshots = j.snapshots(out.Tests)
 	out.Keys = j.keys()
 	out.Kind = strongest(out.Guards())
 	out.Verdict = j.verdict(out)
@@ -61,7 +65,7 @@ func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
 }
 
 // writes notes which columns change, and to what.
-func (j *judge) writes(columns []Column) {
+func (j *judge) writes(columns []Column, triggered []string) {
 	j.written, j.values = map[string]bool{}, map[string][]string{}
 	for _, c := range columns {
 		if c.Class == Touch {
@@ -72,10 +76,8 @@ func (j *judge) writes(columns []Column) {
 			j.values[c.Column] = j.valueKeys(c)
 		}
 	}
-	if j.write.Op != reading.Delete {
-		for _, c := range j.facts.triggers(j.table) {
-			j.written[c] = true
-		}
+	for _, c := range triggered {
+		j.written[c] = true
 	}
 }
 

@@ -81,8 +81,21 @@ func (j *judge) after(n *pg.Node, b *reading.Block, set map[string]*pg.Node) tru
 			is = is.not()
 		}
 		return is
+	case *pg.Node_BooleanTest:
+		return j.afterBoolean(x.BooleanTest, b, set)
 	case *pg.Node_AExpr:
 		return j.afterComparison(x.AExpr, b, set)
+	}
+	return unknown
+}
+
+func (j *judge) afterBoolean(t *pg.BooleanTest, b *reading.Block, set map[string]*pg.Node) truth {
+	is := j.after(t.GetArg(), b, set)
+	switch t.GetBooltesttype() {
+	case pg.BoolTestType_IS_TRUE, pg.BoolTestType_IS_NOT_FALSE:
+		return is
+	case pg.BoolTestType_IS_FALSE, pg.BoolTestType_IS_NOT_TRUE:
+		return is.not()
 	}
 	return unknown
 }

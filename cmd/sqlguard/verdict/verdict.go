@@ -102,8 +102,11 @@ type Write struct {
 	Kind      Kind
 	Columns   []Column
 	Tests     []Test
+	Snapshots []Test         // the stale tests, each where it stands: in a subselect, not around it
 	Keys      []*catalog.Key // the keys by which it finds its rows
-	Function  string         // whose body it stands in, if any
+	Triggered []string       // the columns that triggers set beside it
+	Facts     *Facts
+	Function  string // whose body it stands in, if any
 }
 
 // Table is the written table's name.

@@ -33,7 +33,8 @@ func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
 	})
 }
 
-func TestAnIdleWorkerStartsAJobSoon(t *testing.T) {
+// How soon is logged, and bench jobs measures it.
+func TestAnIdleWorkerStartsAJob(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
 	c.work(texts.Log{Logger: quiet})
@@ -46,10 +47,7 @@ func TestAnIdleWorkerStartsAJobSoon(t *testing.T) {
 		c.eventually("it is sent", func() bool { return c.count(countUnsent) == 0 })
 		slowest = max(slowest, time.Since(start))
 	}
-	if slowest > 5*time.Second { // a tenth of a second, on a machine that has nothing else to do
-		t.Errorf("it took %v", slowest)
-	}
-	t.Logf("the slowest of five took %v", slowest)
+	t.Logf("the slowest of five took %v, of a tenth of a second on a machine that has nothing else to do", slowest)
 }
 
 func TestPausesGrowToAMinute(t *testing.T) {

@@ -286,7 +286,8 @@ func attempts(t *trial) {
 		won.Load(), t.Attempts, lost.Load(), float64(t.Attempts)/took.Seconds(), t.Callers)
 }
 
-// progress tells how it goes, once a second, until stopped.
+// progress tells how it goes, once a second, until stopped: in one line of a terminal,
+// elsewhere in a line every ten seconds.
 func (t *trial) progress(now func() string) (stop func()) {
 	if t.Progress == nil {
 		return func() {}
@@ -294,15 +295,19 @@ func (t *trial) progress(now func() string) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(time.Second)
+		every, before, after := 10*time.Second, "", "\n"
+		if t.Redraw {
+			every, before, after = time.Second, "\r", ""
+		}
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for told := false; ; told = true {
 			select {
 			case <-tick.C:
-				fmt.Fprintf(t.Progress, "\r%s", now())
+				fmt.Fprint(t.Progress, before, now(), after)
 			case <-done:
 				if told {
-					fmt.Fprintf(t.Progress, "\r%s\n", now())
+					fmt.Fprint(t.Progress, before, now(), "\n")
 				}
 				return
 			}

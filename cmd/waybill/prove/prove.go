@@ -29,6 +29,7 @@ type Options struct {
 	Stories  []string // their names; none for all
 
 	Progress io.Writer // told how a long story goes
+	Redraw   bool      // Progress is a terminal, where one line is written over
 }
 
 // Result is what became of one story.

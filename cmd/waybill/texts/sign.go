@@ -39,7 +39,7 @@ func parseSecret(text string) ([]byte, error) {
 		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is not whsec_ followed by base64")
 	}
 	if len(key) < shortestSecret || len(key) > longestSecret {
-		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one is made by: echo whsec_$(openssl rand -base64 32)",
+		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
 			len(key), shortestSecret, longestSecret)
 	}
 	return key, nil

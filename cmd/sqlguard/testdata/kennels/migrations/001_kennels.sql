@@ -19,7 +19,8 @@ CREATE TABLE dogs (
     name       text    NOT NULL,
     weight     integer NOT NULL,
     version    integer NOT NULL DEFAULT 1,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    UNIQUE (shelter_id, name)
 );
 
 CREATE TABLE feeds (

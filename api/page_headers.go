@@ -1,0 +1,61 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// PageHeaders are those of what a browser shows as a page: it is in no frame, and runs
+// nothing but what we have written into it.
+type PageHeaders struct {
+	Policy  string `header:"Content-Security-Policy" doc:"What the page may load: its own"`
+	Frame   string `header:"X-Frame-Options" doc:"For browsers that know no frame-ancestors"`
+	Referer string `header:"Referrer-Policy" doc:"A link from the page does not tell where it stands"`
+}
+
+// headersFor gives those of a page. What it loads is said by directives of a
+// Content-Security-Policy; the scripts and styles that stand in it are named by their
+// hashes.
+func headersFor(page []byte, loads ...string) PageHeaders {
+	policy := []string{"default-src 'none'"}
+	for name, inline := range map[string]*regexp.Regexp{"script-src": scripts, "style-src": styles} {
+		at := slices.Index(loads, name+" 'self'")
+		if hashes := hashesOf(inline, page); at >= 0 {
+			loads[at] += hashes
+		} else if hashes != "" {
+			loads = append(loads, name+hashes)
+		}
+	}
+	slices.Sort(loads)
+	policy = append(policy, loads...)
+	policy = append(policy, "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+	return PageHeaders{strings.Join(policy, "; "), "DENY", "no-referrer"}
+}
+
+var (
+	scripts = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+	styles  = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
+)
+
+// hashesOf gives those of what stands in a page, as sources.
+func hashesOf(what *regexp.Regexp, page []byte) (sources string) {
+	for _, found := range what.FindAllSubmatch(page, -1) {
+		sum := sha256.Sum256(found[1])
+		sources += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return sources
+}
+
+// guard sets the headers of a page that is served outside huma. It may be kept, if its
+// freshness is asked for.
+func (h PageHeaders) guard(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", h.Policy)
+	header.Set("X-Frame-Options", h.Frame)
+	header.Set("Referrer-Policy", h.Referer)
+	header.Set("Cache-Control", "no-cache")
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"waybill/db"
+)
+
+// readOnly are the members that an operation answers with and does not take. A client that
+// sends back what it read is told which they are: they are neither compared nor ignored.
+type readOnly struct {
+	names map[string]bool
+	takes string // what it does take, for people
+}
+
+// readOnlyOf compares the body of an operation's input with that of its answer.
+func readOnlyOf(input, answer reflect.Type) readOnly {
+	takes, gives := rowMembers(input), rowMembers(answer)
+	r := readOnly{map[string]bool{}, strings.Join(slices.Sorted(maps.Keys(takes)), ", ")}
+	for name := range gives {
+		if _, taken := takes[name]; !taken && takes != nil {
+			r.names[name] = true
+		}
+	}
+	return r
+}
+
+// rowMembers are those of the row in a body, or of each of its rows.
+func rowMembers(t reflect.Type) map[string]bodyMember {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	body, ok := t.FieldByName("Body")
+	if !ok {
+		return nil
+	}
+	row, _ := bare(body.Type)
+	members := membersOf(row)
+	if items, ok := members["items"]; ok && len(members) == 1 {
+		row, _ = bare(items.t.Elem())
+		members = membersOf(row)
+	}
+	return members
+}
+
+// explain tells of an unknown member what it is, if it is read-only.
+func (r readOnly) explain(p *Problem) *Problem {
+	name := p.Field[strings.LastIndexByte(p.Field, '.')+1:]
+	if p.Code != unknownField || !r.names[name] {
+		return p
+	}
+	return problem(readOnlyField, p.Field, fmt.Sprintf("%s is read-only here: this operation takes %s.", name, r.takes))
+}
+
+// codes are those that the operation can answer because of them.
+func (r readOnly) codes() []db.Code {
+	if len(r.names) == 0 {
+		return nil
+	}
+	return []db.Code{readOnlyField}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"waybill/cmd/sqlguard/project"
+	"waybill/cmd/sqlguard/prove"
+	"waybill/cmd/sqlguard/report"
+	"waybill/cmd/sqlguard/rules"
+	"waybill/cmd/sqlguard/verdict"
+	"waybill/db/localpg"
+)
+
+// proofTimeout includes downloading PostgreSQL where there is none.
+const proofTimeout = 10 * time.Minute
+
+// prove plays each write of the named query on a throwaway PostgreSQL.
+func (c *command) prove() int {
+	if c.path == "" {
+		return unreadable
+	}
+	projects, err := project.Load(c.path)
+	if err != nil {
+		c.fail(err)
+	}
+	for _, p := range projects {
+		s, err := readSettings(c.config, p.Folder(), c.path)
+		if err != nil {
+			return c.fail(err)
+		}
+		r := &report.Report{}
+		c.judge(r, p, s)
+		for i, d := range r.Databases {
+			for _, q := range d.Queries {
+				if q.Name == c.proven {
+					return c.proveQuery(q, p.Databases[i].Schema, r.Findings)
+				}
+			}
+		}
+	}
+	return c.fail(fmt.Errorf("there is no query %s", c.proven))
+}
+
+// proveQuery starts the server, and gives each write a database of its own.
+func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, findings []rules.Finding) int {
+	ctx, cancel := context.WithTimeout(context.Background(), proofTimeout)
+	defer cancel()
+	if len(q.Writes) == 0 || len(q.Statements) != 1 {
+		return c.fail(fmt.Errorf("%s is not one statement that writes", q.Name))
+	}
+	server, err := localpg.Start(ctx, localpg.Options{})
+	if err != nil {
+		return c.fail(err)
+	}
+	defer server.Stop()
+	status := clean
+	for i, w := range q.Writes {
+		if w.Function != "" {
+			fmt.Fprintf(c.out, "%s writes %s in the function %s: that is not played\n", q.Name, w.Table(), w.Function)
+			continue
+		}
+		proof, err := c.proveWrite(ctx, server, fmt.Sprintf("proof_%d", i), w, schema, adviceFor(w, findings))
+		if err != nil {
+			return c.fail(err)
+		}
+		fmt.Fprintf(c.out, "%s writes %s (%s)\n\n%s\n", q.Name, w.Table(), w.Verdict, proof)
+		if proof.Plain.Loses() {
+			status = found
+		}
+	}
+	return status
+}
+
+func (c *command) proveWrite(ctx context.Context, server *localpg.Server, database string, w *verdict.Write, schema []*project.Statement, advice *rules.Advice) (*prove.Proof, error) {
+	admin, err := pgxpool.New(ctx, server.URL(localpg.Superuser, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+database); err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.New(ctx, server.URL(localpg.Superuser, database))
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	return prove.Write(ctx, pool, schema, w, advice)
+}
+
+// adviceFor is the suggestion of a finding about the write, of the first that can be
+// carried out by rote.
+func adviceFor(w *verdict.Write, findings []rules.Finding) *rules.Advice {
+	for _, f := range findings {
+		if f.Write == w && f.Advice != nil && len(f.Advice.Edits) > 0 {
+			return f.Advice
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package prove
+
+import (
+	"strconv"
+	"strings"
+
+	pg "github.com/sqlc-dev/oliphant"
+
+	"waybill/cmd/sqlguard/races"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
+	"waybill/cmd/sqlguard/verdict"
+)
+
+// sql is a query with values in the place of its parameters.
+func (v *world) sql(text string, params []param, values []*string) string {
+	bound, _ := races.Bind(strings.TrimRight(strings.TrimSpace(text), ";"))
+	var out strings.Builder
+	at := 0
+	for t := range sqltext.Tokens(bound) {
+		if t.Start < at || bound[t.Start] != '$' || t.Kind != sqltext.Other {
+			continue
+		}
+		end := t.Start + 1
+		for end < len(bound) && bound[end] >= '0' && bound[end] <= '9' {
+			end++
+		}
+		n, err := strconv.Atoi(bound[t.Start+1 : end])
+		if err != nil || n < 1 || n > len(params) {
+			continue
+		}
+		out.WriteString(bound[at:t.Start])
+		out.WriteString("(" + params[n-1].kind.literal(values[n-1]) + ")")
+		at = end
+	}
+	return out.String() + bound[at:]
+}
+
+// varied are the names of the parameters that end up in what is written: each caller
+// brings its own.
+func varied(w *verdict.Write) []string {
+	_, numbers := sqltext.Number(w.Query.Text)
+	var names []string
+	var collect func(*pg.Node)
+	collect = func(n *pg.Node) {
+		syntax.Walk(n, func(n *pg.Node) bool {
+			if c := n.GetCaseExpr(); c != nil { // what chooses is the same for both
+				collect(c.GetDefresult())
+				for _, when := range c.GetArgs() {
+					collect(when.GetCaseWhen().GetResult())
+				}
+				return false
+			}
+			if p := n.GetParamRef(); p != nil {
+				name, ok := numbers[int(p.GetNumber())]
+				if !ok {
+					name = strconv.Itoa(int(p.GetNumber()))
+				}
+				names = append(names, name)
+			}
+			if _, name := syntax.Macro(n); name != "" {
+				names = append(names, name)
+				return false
+			}
+			return true
+		})
+	}
+	for _, c := range w.Columns {
+		collect(c.Value)
+	}
+	if w.Op == reading.Upsert {
+		for column, n := range w.InsertedNode {
+			conflict := false
+			for _, c := range w.Conflict {
+				conflict = conflict || c == column
+			}
+			if !conflict {
+				collect(n)
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,88 @@
+package prove
+
+import (
+	"slices"
+	"strings"
+)
+
+// kind is a type of PostgreSQL, as far as values for it can be made.
+type kind struct {
+	Name    string // as format_type has it
+	Base    string // of a domain the type under it, of an array that of its elements
+	Array   bool
+	Labels  []string // of an enum
+	Columns []kind   // of a composite
+}
+
+// samples are values of the types, each as text. The first stands for what everything
+// has that refers to each other; the second is what another caller brings.
+var samples = map[string][]string{
+	"smallint": {"1", "2", "0", "7"}, "integer": {"1", "2", "0", "100"}, "bigint": {"1", "2", "0", "100"},
+	"numeric": {"1", "2", "0", "100"}, "real": {"1", "2"}, "double precision": {"1", "2"},
+	"boolean": {"true", "false"}, "text": {"x", "y", "", "xxxxxxxx", "x@example.com", "XX", strings.Repeat("a", 64)},
+	"uuid":                        {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"},
+	"timestamp with time zone":    {"2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00", "2999-01-01 00:00:00+00", "2999-01-02 00:00:00+00"},
+	"timestamp without time zone": {"2024-01-01 00:00:00", "2024-01-02 00:00:00", "2999-01-01 00:00:00", "2999-01-02 00:00:00"},
+	"date":                        {"2024-01-01", "2024-01-02", "2999-01-01"}, "time without time zone": {"08:00", "09:00"},
+	"interval": {"1 hour", "2 hours"}, "json": {`{"x": 1}`, `{"y": 2}`, "[]"}, "jsonb": {`{"x": 1}`, `{"y": 2}`, "[]"},
+	"bytea": {`\x01`, `\x02`, `\x` + strings.Repeat("ab", 32)}, "inet": {"10.0.0.1", "10.0.0.2"}, "cidr": {"10.0.0.0/8", "192.168.0.0/16"},
+	"money": {"1", "2"}, "xml": {"<x/>", "<y/>"}, "bit": {"1", "0"}, "tsvector": {"x", "y"}, "pg_lsn": {"0/1", "0/2"},
+}
+
+// candidates are values for a type as text, the two that stand for callers first, then
+// the constants that queries and checks have for it.
+func (k kind) candidates(constants []string) []string {
+	var all []string
+	switch {
+	case len(k.Labels) > 0:
+		all = k.Labels
+	case len(k.Columns) > 0:
+		all = []string{k.record(0), k.record(1)}
+	case samples[k.Base] != nil:
+		all = samples[k.Base]
+	case strings.HasPrefix(k.Base, "character") || k.Base == "citext" || k.Base == "name":
+		all = samples["text"]
+	case strings.Contains(k.Base, "range"):
+		all = []string{"empty"}
+	default:
+		all = []string{"1", "2", "x"}
+	}
+	all = slices.Clone(all)
+	for _, c := range constants {
+		if !slices.Contains(all, c) && len(k.Labels) == 0 {
+			all = append(all, c)
+		}
+	}
+	if k.Array {
+		for i, v := range all {
+			all[i] = array(v)
+		}
+		all = append(all, "{}")
+	}
+	return all
+}
+
+// record is a composite value of the nth candidates.
+func (k kind) record(nth int) string {
+	var fields []string
+	for _, c := range k.Columns {
+		all := c.candidates(nil)
+		fields = append(fields, quoteIn(all[min(nth, len(all)-1)]))
+	}
+	return "(" + strings.Join(fields, ",") + ")"
+}
+
+func array(v string) string { return "{" + quoteIn(v) + "}" }
+
+// quoteIn quotes a value inside an array or a record.
+func quoteIn(v string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
+}
+
+// literal is a value in SQL; nil is NULL.
+func (k kind) literal(v *string) string {
+	if v == nil {
+		return "NULL::" + k.Name
+	}
+	return "E'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(*v) + "'::" + k.Name
+}

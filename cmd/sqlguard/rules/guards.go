@@ -1,0 +1,241 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"waybill/cmd/sqlguard/catalog"
+	"waybill/cmd/sqlguard/reading"
+	"waybill/cmd/sqlguard/sqltext"
+	"waybill/cmd/sqlguard/syntax"
+	"waybill/cmd/sqlguard/verdict"
+)
+
+// mostOldValues is how many columns a caller may be asked to compare; a version is
+// better for more.
+const mostOldValues = 3
+
+// suggestion is a guard that closes the race of two callers of an overwrite: once the
+// first has written, it is false for the second. It is nil where none is known to.
+func suggestion(w *verdict.Write) *Advice {
+	if w.Clause > 0 || w.Op == reading.Delete || len(overwritten(w)) == 0 {
+		return nil
+	}
+	advices := []func(*verdict.Write) *Advice{checkVersion, checkLease, checkFirst, checkOldValues, addVersion}
+	if !oneByKey(w) { // what a caller saw is one version, and the rows have one each
+		advices = []func(*verdict.Write) *Advice{checkLease, checkFirst}
+	}
+	for _, advise := range advices {
+		if a := advise(w); a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// oneByKey reports whether a write changes one row, which the caller names by a key. A
+// write of whatever is in some state loses nothing where there is none.
+func oneByKey(w *verdict.Write) bool {
+	if w.Op == reading.Upsert {
+		return w.Insert == nil || slices.IndexFunc(w.Conflict, func(column string) bool {
+			return w.InsertedNode[column] == nil || !syntax.Param(syntax.Bare(w.InsertedNode[column]))
+		}) < 0
+	}
+	return namedByCaller(w)
+}
+
+var (
+	versions = []string{"version", "revision", "lock_version", "row_version"}
+	integers = []string{"int2", "int4", "int8", "smallint", "integer", "bigint", "serial", "bigserial", "smallserial", "serial4", "serial8"}
+)
+
+// checkVersion uses a version that the table has: a number that the write moves by one,
+// or that a trigger moves.
+func checkVersion(w *verdict.Write) *Advice {
+	for _, name := range versions {
+		c := w.Target.Table.Column(name)
+		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
+			continue
+		}
+		seen := param(w.Query, name, 0)
+		condition := qualified(w, name) + " = " + seen
+		switch {
+		case slices.Contains(w.Triggered, name) || slices.Contains(w.Set(verdict.RelativeSet), name):
+			return guarded(w, CheckVersion, condition).sees(seen, name)
+		case !sets(w, name):
+			return guarded(w, CheckVersion, condition, increment(w, name)).sees(seen, name)
+		}
+	}
+	return nil
+}
+
+// isLockVersion tells a version that writes move from one that says which version of
+// something else a row is about: it begins with a number of its own, and nobody sets it
+// to anything but the next.
+func isLockVersion(w *verdict.Write, c *catalog.Column) bool {
+	if w.Facts.Counts(w.Target.Table, c.Name) {
+		return true
+	}
+	return syntax.Bare(c.Default).GetAConst().GetIval() != nil && len(w.Facts.Settings(w.Target.Table, c.Name)) == 0
+}
+
+func increment(w *verdict.Write, name string) string {
+	return syntax.Quote(name) + " = " + qualified(w, name) + " + 1"
+}
+
+// addVersion is what is left where the columns are too many to compare, or of a type
+// that has no equality.
+func addVersion(w *verdict.Write) *Advice {
+	t := w.Target.Table
+	i := slices.IndexFunc(versions, func(name string) bool { return t.Column(name) == nil })
+	if i < 0 || !t.Known() {
+		return nil
+	}
+	seen := param(w.Query, versions[i], 0)
+	a := guarded(w, AddVersion, qualified(w, versions[i])+" = "+seen, increment(w, versions[i])).sees(seen, versions[i])
+	a.Schema = fmt.Sprintf("ALTER TABLE %s ADD %s integer NOT NULL DEFAULT 1", quotedTable(t), versions[i])
+	a.Text = a.Schema + "; " + a.Text
+	return a
+}
+
+var (
+	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
+	until        = regexp.MustCompile(`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
+	done         = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
+	again        = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked", "refreshed", "synced", "accessed", "created", "inserted", "last", "viewed", "read", "saved"}
+)
+
+// checkLease lets a write pass where nobody holds the row, where the time of whoever does
+// is over, and for the holder itself. It sets nothing but who holds it, and how long.
+func checkLease(w *verdict.Write) *Advice {
+	holder, end := "", ""
+	for _, c := range w.Columns {
+		column := w.Target.Table.Column(c.Column)
+		switch {
+		case c.Class < verdict.RelativeSet && !isUntil(column, c):
+		case c.Class != verdict.AbsoluteSet && c.Class != verdict.Clock || column == nil || c.Part:
+			return nil
+		case isUntil(column, c):
+			end = c.Column
+		case holder == "" && leaseHolders.MatchString(c.Column) && given(w, c):
+			holder = c.Column
+		default:
+			return nil
+		}
+	}
+	if holder == "" {
+		return nil
+	}
+	var alternatives []string
+	if !w.Target.Table.Column(holder).NotNull {
+		alternatives = append(alternatives, qualified(w, holder)+" IS NULL")
+	}
+	if end != "" {
+		alternatives = append(alternatives, qualified(w, end)+" < now()")
+	}
+	alternatives = append(alternatives, qualified(w, holder)+" = "+valueText(w, holder))
+	return guarded(w, CheckLease, "("+strings.Join(alternatives, " OR ")+")")
+}
+
+// given: a column that is set to a parameter, or to what an upsert would have inserted.
+func given(w *verdict.Write, c verdict.Column) bool {
+	value := syntax.Bare(c.Value)
+	names := syntax.Names(value.GetColumnRef().GetFields())
+	return syntax.Param(value) || w.Op == reading.Upsert && len(names) == 2 && names[0] == "excluded"
+}
+
+// isUntil: a time that the write sets in the future, not to now. Without a time zone it
+// cannot be compared with now(), which is told in the session's.
+func isUntil(c *catalog.Column, set verdict.Column) bool {
+	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
+}
+
+// checkFirst lets only the first through: of "redeemed_by = @u, redeemed_at = now()"
+// redeemed_at says that somebody was there before.
+func checkFirst(w *verdict.Write) *Advice {
+	for _, c := range w.Columns {
+		m := done.FindStringSubmatch(c.Column)
+		column := w.Target.Table.Column(c.Column)
+		if m == nil || column == nil || column.NotNull || slices.Contains(again, m[1]) || c.Class != verdict.Clock || !reading.Clock(syntax.Bare(c.Value)) {
+			continue
+		}
+		if sets(w, m[1]+"_by") {
+			return guarded(w, CheckFirst, qualified(w, c.Column)+" IS NULL")
+		}
+	}
+	return nil
+}
+
+// noEquality are the types whose values cannot be compared.
+var noEquality = []string{"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+
+// checkOldValues compares all columns that are overwritten with what the caller saw.
+func checkOldValues(w *verdict.Write) *Advice {
+	var parts []string
+	seen := &Advice{}
+	for _, c := range w.Columns {
+		if c.Class != verdict.AbsoluteSet && c.Class != verdict.PatchSet {
+			continue
+		}
+		column := w.Target.Table.Column(c.Column)
+		if column == nil || slices.Contains(noEquality, column.Type) || w.Target.Table.KeyColumn(c.Column) {
+			return nil
+		}
+		left, name := qualified(w, c.Column), c.Column
+		if c.Field != "" {
+			left, name = "("+left+")."+syntax.Quote(c.Field), c.Field
+		}
+		operator := " IS NOT DISTINCT FROM "
+		if column.NotNull && c.Field == "" {
+			operator = " = "
+		}
+		old := param(w.Query, "old_"+name, len(parts))
+		expression := syntax.Quote(c.Column)
+		if c.Field != "" {
+			expression = "(" + expression + ")." + syntax.Quote(c.Field)
+		}
+		seen.sees(old, expression)
+		parts = append(parts, left+operator+old)
+	}
+	if len(parts) == 0 || len(parts) > mostOldValues {
+		return nil
+	}
+	a := guarded(w, CheckOldValues, strings.Join(parts, " AND "))
+	a.Seen = seen.Seen
+	return a
+}
+
+func sets(w *verdict.Write, column string) bool {
+	return slices.ContainsFunc(w.Columns, func(c verdict.Column) bool { return c.Column == column })
+}
+
+// glue joins a condition to what is there: an upsert has seldom a WHERE of its own.
+func glue(w *verdict.Write) string {
+	if w.Op == reading.Upsert && len(w.Conditions) == 0 {
+		return "WHERE "
+	}
+	return "AND "
+}
+
+// qualified is a column of the written row, with its table's name where others could have
+// it too.
+func qualified(w *verdict.Write, column string) string {
+	if w.Op == reading.Upsert || len(w.Block.Relations) > 1 {
+		return syntax.Quote(w.Target.Name) + "." + syntax.Quote(column)
+	}
+	return syntax.Quote(column)
+}
+
+func quotedTable(t *catalog.Table) string {
+	if t.Schema == "public" || t.Schema == "" {
+		return syntax.Quote(t.Name)
+	}
+	return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name)
+}
+
+// clauses are where the parts of a write stand in its query.
+func clauses(w *verdict.Write) sqltext.Clauses {
+	return sqltext.ClausesOf(w.Query.Text, w.Location, w.Op == reading.Upsert)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"text/template"
+
+	"waybill/db"
+)
+
+//go:embed setup.sql
+var setupSQL string
+
+var setupPage = template.Must(template.New("setup.sql").Parse(setupSQL))
+
+// setupOptions fill in the page.
+type setupOptions struct {
+	Database, Owner, App, Locale string
+	// Verifiers of the passwords, as PostgreSQL stores them; "" for none.
+	OwnerVerifier, AppVerifier string
+}
+
+// runSetup prints what a superuser runs once: it needs no database itself.
+func runSetup(_ context.Context, args []string, out io.Writer) error {
+	o := setupOptions{App: db.AppRole}
+	flags := newFlags("setup", out)
+	flags.StringVar(&o.Database, "database", "waybill", "the database's name")
+	flags.StringVar(&o.Owner, "owner", "waybill_owner", "the role that owns the schema, and migrates it")
+	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "the database's locale, of the encoding UTF8")
+	envFile := flags.String("env", "", "give the roles new passwords, and write the URLs with them to this new file (host and port from PGHOST and PGPORT)")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if *envFile != "" {
+		if err := o.writePasswords(*envFile); err != nil {
+			return err
+		}
+	}
+	return setupPage.Execute(out, o)
+}
+
+var (
+	plainName   = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+	plainLocale = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,60}$`)
+)
+
+func (o *setupOptions) check() error {
+	switch {
+	case !plainName.MatchString(o.Database), !plainName.MatchString(o.Owner):
+		return errors.New("--database and --owner are names of lower-case letters, digits and underscores")
+	case o.Owner == o.App:
+		return fmt.Errorf("--owner is %s, which must not own the schema", o.App)
+	case !plainLocale.MatchString(o.Locale):
+		return errors.New("--locale is not a locale's name, as in C.UTF-8")
+	}
+	return nil
+}
+
+// writePasswords makes two passwords. The page has their verifiers alone: what is piped,
+// logged or kept in a history lets nobody in.
+func (o *setupOptions) writePasswords(name string) (err error) {
+	owner, app := rand.Text(), rand.Text()
+	if o.OwnerVerifier, err = scramVerifier(owner); err != nil {
+		return err
+	}
+	if o.AppVerifier, err = scramVerifier(app); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already, and its passwords may be in use: choose another name, or remove it", name)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "# For migrate and tenant; and for serve, work and jobs.\nOWNER_URL='%s'\nAPP_URL='%s'\n",
+		o.url(o.Owner, owner), o.url(o.App, app))
+	return errors.Join(err, file.Close())
+}
+
+func (o *setupOptions) url(role, password string) string {
+	host := cmp.Or(os.Getenv("PGHOST"), "localhost")
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + o.Database}
+	if host[0] == '/' { // the folder of a socket
+		u.RawQuery = url.Values{"host": {host}, "port": {cmp.Or(os.Getenv("PGPORT"), "5432")}}.Encode()
+		return u.String()
+	}
+	u.Host = net.JoinHostPort(host, cmp.Or(os.Getenv("PGPORT"), "5432"))
+	return u.String()
+}
+
+// scramVerifier is what PostgreSQL stores of a password (RFC 5803), made here so that the
+// password itself is sent nowhere. The password is ASCII.
+func scramVerifier(password string) (string, error) {
+	const iterations = 4096
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	sign := func(text string) []byte {
+		mac := hmac.New(sha256.New, salted)
+		mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
+	stored := sha256.Sum256(sign("Client Key"))
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(sign("Server Key"))), nil
+}

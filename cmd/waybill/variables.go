@@ -1,0 +1,74 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// otherVariables are read by something else than a server's settings: by prove and by
+// package localpg.
+var otherVariables = []string{"WAYBILL_URL", "WAYBILL_TENANT", "WAYBILL_EMAIL", "WAYBILL_PASSWORD", "WAYBILL_PG_BIN"}
+
+// knownVariables are all that some command reads.
+func knownVariables() []string {
+	env := new(settings).register(flag.NewFlagSet("", flag.ContinueOnError), "", "", 0, 0)
+	return slices.Concat(env.variables, otherVariables)
+}
+
+// injected are the variables that Kubernetes and Docker set for a service whose name
+// begins with waybill: no setting of ours, and nobody's mistake.
+var injected = regexp.MustCompile(`^WAYBILL_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?|NAME|ENV_[A-Z0-9_]+)$`)
+
+// checkVariables refuses a variable that begins like a setting and is none: it would be
+// ignored in silence. Its value, which may be a secret, is not told.
+func checkVariables(environ []string) error {
+	known := knownVariables()
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, _, _ := strings.Cut(entry, "=")
+		switch {
+		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
+		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
+		default:
+			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h", name, didYouMean(name, known))
+		}
+	}
+	return nil
+}
+
+// didYouMean names the nearest of the known, unless none is near.
+func didYouMean(name string, known []string) string {
+	best, least := "", len(name)/3+1
+	for _, k := range known {
+		if d := distance(strings.ToUpper(name), k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return ": did you mean " + best + "?"
+}
+
+// distance is that of Levenshtein: how many characters to add, drop or change.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,161 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// What a first deployment meets: a role, a membership or a privilege that is missing. Each
+// is told in one sentence that names it and the command that mends it.
+
+// setupCommand makes all that is missing, for a database and its owner.
+func setupCommand(database, owner string) string {
+	return fmt.Sprintf("waybill setup --database %s --owner %s | sudo -u postgres psql", database, owner)
+}
+
+// Up makes what the schema lacks. Before the first migration it looks at what the role may
+// do, so that nothing is begun that cannot be ended. It returns what was done, and an error
+// that says what is missing and how to mend it.
+func (m *Migrator) Up(ctx context.Context) ([]*goose.MigrationResult, error) {
+	if err := m.checkRights(ctx); err != nil {
+		return nil, err
+	}
+	results, err := m.Provider.Up(ctx)
+	return results, m.explain(ctx, err)
+}
+
+// Down takes back the newest migration. It returns [goose.ErrNoNextVersion] if there is none.
+func (m *Migrator) Down(ctx context.Context) (*goose.MigrationResult, error) {
+	result, err := m.Provider.Down(ctx)
+	return result, m.explain(ctx, err)
+}
+
+// checkRights looks before the first migration alone: the others change what it made.
+func (m *Migrator) checkRights(ctx context.Context) error {
+	version, err := schemaVersion(ctx, m.conn)
+	if err != nil || version > 0 {
+		return m.explain(ctx, err)
+	}
+	rights, err := m.rights(ctx)
+	if err != nil {
+		return m.explain(ctx, err)
+	}
+	return rights.missing()
+}
+
+func (m *Migrator) rights(ctx context.Context) (rights GetOwnerRightsRow, err error) {
+	conn, err := m.conn.Conn(ctx)
+	if err != nil {
+		return rights, err
+	}
+	defer conn.Close()
+	err = conn.Raw(func(driver any) (err error) {
+		rights, err = New(driver.(*stdlib.Conn).Conn()).GetOwnerRights(ctx)
+		return err
+	})
+	return rights, err
+}
+
+// missing says what the migrations need and the role does not have, nil for nothing.
+func (r GetOwnerRightsRow) missing() error {
+	owner, database := quote(r.RoleName), quote(r.DatabaseName)
+	setup := setupCommand(database, owner)
+	switch {
+	case !r.AppExists && !r.MayCreateRole:
+		return fmt.Errorf("the role %s is missing, and %s may not create it: run: %s", AppRole, owner, setup)
+	case r.AppExists && !r.IsMember && !r.MayGrant:
+		return fmt.Errorf("%[1]s is no member of %[2]s, and may not make itself one: run: %[3]s (or, as a superuser: GRANT %[2]s TO %[1]s;)", owner, AppRole, setup)
+	case !r.MayCreate:
+		return fmt.Errorf("%[1]s may not create tables in the schema public of %[2]s: run: %[3]s (or, as a superuser: ALTER DATABASE %[2]s OWNER TO %[1]s;)",
+			owner, database, setup)
+	}
+	return nil
+}
+
+func quote(name string) string {
+	for _, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return pgx.Identifier{name}.Sanitize()
+		}
+	}
+	return name
+}
+
+// explain says what a migrator's error is about, where it is about the role.
+func (m *Migrator) explain(ctx context.Context, err error) error {
+	var refused *pgconn.PgError
+	switch {
+	case err == nil, errors.Is(err, goose.ErrNoNextVersion):
+		return err
+	case isConnectError(err):
+		return ConnectAdvice(err, m.config)
+	case errors.As(err, &refused) && refused.Code == "42501":
+		if rights, failed := m.rights(ctx); failed == nil {
+			return fmt.Errorf("%s may not do that: migrations run as the owner of the schema, whose URL is the DATABASE_URL of waybill migrate", rights.RoleName)
+		}
+	case errors.As(err, &refused) && refused.Hint != "":
+		return fmt.Errorf("%w; %s", err, refused.Hint)
+	}
+	return err
+}
+
+// ConnectAdvice says why no connection came about, and what mends it. It repeats neither
+// the password nor the URL. An error that is about something else is returned as it is.
+func ConnectAdvice(err error, c *pgconn.Config) error {
+	var refused *pgconn.PgError
+	if c == nil || !errors.As(err, &refused) {
+		return err
+	}
+	user, database := quote(c.User), quote(c.Database)
+	switch refused.Code {
+	case "28P01":
+		return fmt.Errorf("the database refuses the password of %s: set it by psql's \\password %[1]s, and in DATABASE_URL", user)
+	case "28000":
+		return fmt.Errorf("the database lets %s not log in (pg_hba.conf, or the role has no LOGIN: ALTER ROLE %[1]s LOGIN)", user)
+	case "3D000":
+		return fmt.Errorf("there is no database %s: it is made by: %s", database, setupCommand(database, "waybill_owner"))
+	case "22023": // of the parameter role
+		if c.RuntimeParams["role"] == AppRole {
+			return ErrNoSchema
+		}
+	case "42501":
+		if c.RuntimeParams["role"] == AppRole {
+			return fmt.Errorf("%s may not become %s: run, as a superuser: GRANT %[2]s TO %[1]s; or log in as %[2]s", user, AppRole)
+		}
+	}
+	return err
+}
+
+// ErrNoSchema: nobody has migrated the database, or the first migration failed.
+var ErrNoSchema = errors.New("the database has no schema, or its first migration failed: run as its owner: waybill migrate up")
+
+// CheckSchema tells whether the database has the schema that this program needs, and
+// if it does not, what to run.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	conn := stdlib.OpenDBFromPool(s.Pool())
+	defer conn.Close() // the pool stays open
+	return checkSchema(ctx, conn)
+}
+
+func checkSchema(ctx context.Context, conn *sql.DB) error {
+	have, err := schemaVersion(ctx, conn)
+	var refused *pgconn.PgError
+	switch want := NewestMigration(); {
+	case errors.As(err, &refused) && refused.Code == "42501": // goose has made its table, and no migration its grants
+		return ErrNoSchema
+	case err != nil:
+		return fmt.Errorf("cannot read the schema's version: %w", Explain(err))
+	case have == 0:
+		return ErrNoSchema
+	case have < want:
+		return fmt.Errorf("the schema is at version %d, this program needs %d: run as its owner: waybill migrate up", have, want)
+	}
+	return nil
+}
