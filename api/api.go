@@ -81,6 +81,13 @@ type API struct {
 // Call it once.
 func (a *API) Drain() { close(a.server.stopping) }
 
+// OpenStreams tells how many event streams are open.
+func (a *API) OpenStreams() int { return a.server.streams.inUse() }
+
+// StreamLag tells how long ago all events could be told that were committed by then; 0 while
+// no stream is open.
+func (a *API) StreamLag() time.Duration { return a.server.events.behind() }
+
 // New makes the API over a store. Without one (nil) it serves nothing but its document.
 func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	a := newServer(store, o)

@@ -24,8 +24,14 @@ func (a *server) registerAppointmentFeeds() {
 			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those " +
 			"that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which " +
 			"sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is " +
-			"wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
-		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed},
+			"wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: \"7 \" is \"7\".\n\n" +
+			"A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was " +
+			"theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied " +
+			"alone, be it right or wrong.\n\n" +
+			"A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten " +
+			"appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with " +
+			"mass_cancellation, unless allow_mass_cancel says that it is meant.\n\nThe patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
+		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed, db.RecordsMismatch, db.MassCancellation},
 		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
 	}, a.syncAppointments)
 }
@@ -44,7 +50,7 @@ var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
 
 // AppointmentRecord is one line of a feed, for the document: feedReader reads it.
 type AppointmentRecord struct {
-	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent"`
+	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
 	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 25 hours at most: a whole day where the clocks are set back" example:"2030-01-01T09:30:00Z"`
@@ -53,7 +59,7 @@ type AppointmentRecord struct {
 
 // PatientRecord is a patient in a line of a feed.
 type PatientRecord struct {
-	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, or a whole number, which is its digits as they are sent"`
+	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
@@ -86,25 +92,27 @@ func feedBody(schemas huma.Registry) *huma.RequestBody {
 
 type syncAppointmentsInput struct {
 	FacilityPath
-	AsOf       Time `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. At most 24 hours in the future" example:"2030-01-01T06:00:00Z"`
-	AllowEmpty bool `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come"`
+	AsOf       Time  `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most" example:"2030-01-01T06:00:00Z"`
+	Records    int64 `query:"records" minimum:"0" doc:"How many records the list has: one with fewer, or more, is refused"`
+	AllowEmpty bool  `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come, be it how many"`
 
+	AllowMassCancel bool `query:"allow_mass_cancel" doc:"Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share"`
+
+	count *int64
 	lines bool
 	body  *steadyBody
 }
 
 // Resolve implements huma.Resolver.
-func (in *syncAppointmentsInput) Resolve(ctx huma.Context) (errs []error) {
-	if ctx.Query("as_of") != "" {
-		if in.AsOf.After(time.Now().Add(24 * time.Hour)) {
-			errs = append(errs, problem(db.ValidationFailed, "as_of", "as_of is more than 24 hours in the future."))
-		}
+func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
+	if ctx.Query("records") != "" {
+		in.count = &in.Records
 	}
 	_, w := humago.Unwrap(ctx)
 	kind, _ := inUTF8(ctx.Header("Content-Type"))
 	in.lines = kind == ndjson
 	in.body = &steadyBody{body: bodyReader(ctx), control: http.NewResponseController(w), begun: time.Now()}
-	return errs
+	return nil
 }
 
 type syncAppointmentsOutput struct{ Body *db.FeedResult }
@@ -119,15 +127,25 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 	defer cancel()
 	in.body.begin(a.feedIdle, a.feedTimeout)
 	reader := newFeedReader(in.body, in.lines)
-	done, err := a.store.SyncFeed(ctx, v, db.Feed{FacilityID: in.FacilityID, AsOf: in.AsOf.Time, AllowEmpty: in.AllowEmpty, Records: reader.records})
+	done, err := a.store.SyncFeed(ctx, v, db.Feed{
+		FacilityID: in.FacilityID, AsOf: in.AsOf.Time, Count: in.count,
+		AllowEmpty: in.AllowEmpty, AllowMassCancel: in.AllowMassCancel, Records: reader.records,
+	})
 	if err != nil {
-		return nil, contradiction(err)
+		return nil, feedRefusal(err)
 	}
 	return &syncAppointmentsOutput{&done}, nil
 }
 
-// contradiction says which records of a feed do not go together, if that is it.
-func contradiction(err error) error {
+// feedRefusal says which records of a feed do not go together, or how many there are, if
+// that is it.
+func feedRefusal(err error) error {
+	if m, ok := errors.AsType[*db.FeedRecordsMismatch](err); ok {
+		return problem(db.RecordsMismatch, "records", fmt.Sprintf("%d records came, where records says %d.", m.Came, m.Said))
+	}
+	if m, ok := errors.AsType[*db.FeedMassCancellation](err); ok {
+		return problem(db.MassCancellation, "", fmt.Sprintf("The list would cancel %d of %d current appointments.", m.Canceled, m.Current))
+	}
 	c, ok := errors.AsType[*db.FeedContradiction](err)
 	switch {
 	case !ok:

@@ -74,8 +74,8 @@ func TestFeedMakesTheAppointmentsWhatTheListSays(t *testing.T) {
 	s.feed(s.staff, "[]").refused(422, "empty_feed", "")
 	s.feed(s.staff, "", lines...).refused(422, "empty_feed", "")
 	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
-	s.feedAsOf(s.staff, time.Now().Add(25*time.Hour).Format(time.RFC3339), []object{newRecord(1)}).refused(422, "validation_failed", "as_of")
-	s.feedAsOf(s.staff, time.Now().Add(23*time.Hour).Format(time.RFC3339), []object{newRecord(1)}).want(200)
+	s.feedAsOf(s.staff, time.Now().Add(time.Hour).Format(time.RFC3339), []object{newRecord(1)}).refused(422, "validation_failed", "as_of")
+	s.feedAsOf(s.staff, time.Now().Add(30*time.Second).Format(time.RFC3339), []object{newRecord(1)}).want(200)
 	if n := len(s.do(s.staff, "GET", "/v1/patients", nil).want(200).items()); n != 3 {
 		t.Errorf("the facility sees %d patients, want 3", n)
 	}
@@ -106,6 +106,106 @@ func TestExternalIDIsItsDigits(t *testing.T) {
 		feed(odd, "1").refused(422, "validation_failed", "[0].external_id")
 		feed("1", odd).refused(422, "validation_failed", "[0].patient.external_id")
 	}
+}
+
+// An id is the same with blanks around it, in whatever script, and so not new.
+func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	record := func(appointment, patient any) object {
+		return with(newRecord(7), object{"external_id": appointment, "patient": with(newRecord(7)["patient"].(object), object{"external_id": patient})})
+	}
+	for i, id := range []any{7, "7", "7 ", " 7", "\t7\n", "\u00a07\u3000", "\ufeff7", "\v7\u2003"} {
+		want := "0 0 1 0 false"
+		if i == 0 {
+			want = "1 0 0 0 false"
+		}
+		if got := s.feed(s.staff, []object{record(id, id)}).counts(); got != want {
+			t.Errorf("%q: %s, want %s", id, got, want)
+		}
+	}
+	for _, ids := range [][2]any{{"7", "7 "}, {7, " 7"}, {"\u00a07", "\ufeff7"}} {
+		s.feed(s.staff, []object{record(ids[0], 1), record(ids[1], 1)}).refused(422, "validation_failed", "[1].external_id")
+	}
+	for _, blank := range []string{"", " ", "\u00a0", "\u3000", "\ufeff", "\v", "\u2028", "\u200b"} {
+		s.feed(s.staff, []object{record(blank, 1)}).refused(422, "validation_failed", "[0].external_id")
+		s.feed(s.staff, []object{record(1, blank)}).refused(422, "validation_failed", "[0].patient.external_id")
+	}
+	if got := scan[string](s, "SELECT concat_ws(' ', (SELECT string_agg(external_id, ',') FROM patients), (SELECT string_agg(external_id, ',') FROM appointments))"); got != "7 7" {
+		t.Errorf("there is %q", got)
+	}
+}
+
+// A list of another length than said, and one that cancels more than the facility lets it,
+// change nothing: the same list of the same time is taken once it says that it is meant.
+func TestListThatWasCutIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path := "/v1/facilities/" + s.facility.String()
+	sync := func(minute int, query string, n int) *answer {
+		var records []object
+		for i := range n {
+			records = append(records, newRecord(i))
+		}
+		return s.do(s.staff, "POST", fmt.Sprintf("%s/appointments/sync?as_of=2026-01-01T00:%02d:00Z%s", path, minute, query),
+			asLines(records...), "Content-Type", "application/x-ndjson")
+	}
+	sync(1, "&records=39", 40).refused(422, "records_mismatch", "records")
+	sync(1, "&records=-1", 40).refused(422, "validation_failed", "records")
+	sync(1, "&records=x", 40).refused(422, "validation_failed", "records")
+	sync(1, "&records=1", 0).refused(422, "records_mismatch", "records")
+	sync(1, "&records=0", 0).refused(422, "empty_feed", "")
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	if got := sync(1, "&records=40", 40).counts(); got != "40 0 0 0 false" {
+		t.Error(got)
+	}
+	state := func() string {
+		return scan[string](s, `SELECT concat((SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks), (SELECT count(*) FROM phi_reads))`)
+	}
+	before := state()
+	sync(2, "&records=40", 19).refused(422, "records_mismatch", "records")
+	a := sync(2, "&records=19", 19).refused(409, "mass_cancellation", "")
+	if want := "The list would cancel 21 of 40 current appointments."; a.str("detail") != want {
+		t.Errorf("it says %s, want %s", a.str("detail"), want)
+	}
+	sync(2, "", 0).refused(422, "empty_feed", "")
+	sync(2, "&allow_mass_cancel=true", 0).refused(422, "empty_feed", "") // which is another question
+	sync(2, "&allow_empty=true", 1).refused(409, "mass_cancellation", "")
+	if state() != before {
+		t.Error("something has changed")
+	}
+	if got := sync(2, "", 20).counts(); got != "0 0 20 20 false" {
+		t.Errorf("half of them: %s", got)
+	}
+	if got := sync(3, "", 10).counts(); got != "0 0 10 10 false" {
+		t.Errorf("ten of them: %s", got)
+	}
+	sync(4, "&records=40", 40).want(200)
+	if got := sync(5, "&allow_mass_cancel=true", 2).counts(); got != "0 0 2 38 false" {
+		t.Errorf("said to be meant: %s", got)
+	}
+	sync(6, "&records=40", 40).want(200)
+	if got := sync(7, "&allow_empty=true", 0).counts(); got != "0 0 0 40 false" {
+		t.Errorf("an empty one that is meant: %s", got)
+	}
+
+	sync(8, "", 40).want(200)
+	facility := s.do(s.admin, "GET", path, nil).want(200)
+	if facility.str("max_cancel_share") != "0.5" {
+		t.Errorf("got %s", facility)
+	}
+	for _, odd := range []any{-0.1, 1.1, "0.5"} {
+		s.do(s.admin, "PATCH", path, object{"max_cancel_share": odd}, "If-Match", facility.etag()).refused(422, "validation_failed", "max_cancel_share")
+	}
+	s.do(s.staff, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", facility.etag()).refused(403, "forbidden")
+	edited := s.do(s.admin, "PATCH", path, object{"max_cancel_share": 0.1}, "If-Match", facility.etag()).want(200)
+	sync(9, "", 29).refused(409, "mass_cancellation", "")
+	sync(9, "", 30).want(200) // ten are never too many
+	s.do(s.admin, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", edited.etag()).want(200)
+	sync(10, "", 1).want(200)
 }
 
 func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
@@ -218,7 +318,7 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		s.feed(s.staff, "\x1f\x8b", "Content-Type", kind, "Content-Encoding", "gzip").refused(415, "unsupported_media_type", "Content-Encoding")
 	}
 	for _, asOf := range []string{"", "yesterday", "1767225600", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "1800-01-01T00:00:00Z",
-		"9999-12-31T23:59:59-23:59", time.Now().Add(25 * time.Hour).Format(time.RFC3339)} {
+		"9999-12-31T23:59:59-23:59", time.Now().Add(2 * time.Hour).Format(time.RFC3339)} {
 		s.feedAsOf(s.staff, asOf, "["+good+"]").refused(422, "validation_failed", "as_of")
 	}
 	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync", "["+good+"]").refused(422, "validation_failed", "as_of")

@@ -16,10 +16,10 @@ import (
 // followed is a stream of a tenant whose watch never looks.
 func followed(t *testing.T) follower {
 	w := newEventWatch(nil, eventWatchTimeout)
-	w.find = func(context.Context, db.FindTenantsWithNewEventsParams) (db.FindTenantsWithNewEventsRow, error) {
-		return db.FindTenantsWithNewEventsRow{}, errors.New("no database")
+	w.find = func(context.Context, map[uuid.UUID]uint64) (eventLook, error) {
+		return eventLook{}, errors.New("no database")
 	}
-	f := w.follow(uuid.New(), 7)
+	f, _ := w.follow(uuid.New(), 7)
 	t.Cleanup(f.leave)
 	return f
 }

@@ -15,24 +15,83 @@ import (
 // those of the tenants that have some: what it costs the database grows with the tenants
 // that are followed, and not with the streams. It runs while there is a stream.
 type eventWatch struct {
-	find  func(context.Context, db.FindTenantsWithNewEventsParams) (db.FindTenantsWithNewEventsRow, error)
+	find  func(context.Context, map[uuid.UUID]uint64) (eventLook, error)
 	every time.Duration
 
 	mu      sync.Mutex
 	tenants map[uuid.UUID]*watchedTenant
+	seen    uint64             // the horizon of the last look; it never goes back
+	lag     streamLag          // of the looks
 	end     context.CancelFunc // of the goroutine that looks; nil without one
 }
 
+// eventHorizon is how far events can be told, and how far they could be if nobody were
+// writing any.
+type eventHorizon struct{ told, newest uint64 }
+
+// eventLook is what one look found: the tenants that have events below the horizon.
+type eventLook struct {
+	eventHorizon
+	tenants []uuid.UUID
+}
+
 func newEventWatch(store *db.Store, every time.Duration) *eventWatch {
-	find := func(ctx context.Context, about db.FindTenantsWithNewEventsParams) (db.FindTenantsWithNewEventsRow, error) {
-		return store.FindTenantsWithNewEvents(ctx, about)
+	find := func(ctx context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
+		return findEvents(ctx, store, since)
 	}
 	return &eventWatch{find: find, every: every, tenants: map[uuid.UUID]*watchedTenant{}}
 }
 
+// eventFinder is what a look asks the database.
+type eventFinder interface {
+	GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error)
+	FindNewEvents(context.Context, db.FindNewEventsParams) ([]db.FindNewEventsRow, error)
+	MoveStreamHorizon(context.Context) (string, error)
+}
+
+// findEvents reads the horizon, and then the tenants with events between theirs and it. They
+// are two statements, in this order: see GetStreamHorizon. An event that stands where nothing
+// has ended yet is for the next look, and would be for ever if nobody wrote any more.
+func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64) (look eventLook, err error) {
+	if look.eventHorizon, err = readHorizon(ctx, in); err != nil {
+		return look, err
+	}
+	var about db.FindNewEventsParams
+	for id, xid := range since {
+		about.TenantIds, about.SinceXids = append(about.TenantIds, id), append(about.SinceXids, strconv.FormatUint(xid, 10))
+	}
+	firsts, err := in.FindNewEvents(ctx, about)
+	if err != nil {
+		return look, err
+	}
+	isBeyond := false
+	for _, first := range firsts {
+		if first.Xid < look.told {
+			look.tenants = append(look.tenants, first.TenantID)
+		}
+		isBeyond = isBeyond || first.Xid >= look.newest
+	}
+	if isBeyond {
+		_, err = in.MoveStreamHorizon(ctx)
+	}
+	return look, err
+}
+
+func readHorizon(ctx context.Context, in eventFinder) (h eventHorizon, err error) {
+	row, err := in.GetStreamHorizon(ctx)
+	if err != nil {
+		return h, err
+	}
+	if h.told, err = strconv.ParseUint(row.Xid, 10, 64); err != nil {
+		return h, err
+	}
+	h.newest, err = strconv.ParseUint(row.NewestXid, 10, 64)
+	return h, err
+}
+
 type watchedTenant struct {
 	streams int
-	since   string        // the horizon below which there is nothing left to find
+	since   uint64        // the horizon below which there is nothing left to find
 	news    chan struct{} // closed at the next events
 	horizon uint64        // how far the look saw that found the last ones
 	pages   []*sharedPage // read lately, the newest last
@@ -45,22 +104,25 @@ type follower struct {
 	tenant *watchedTenant
 }
 
-// follow begins at a horizon that was read before: events below it wake nobody.
-func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) follower {
+// follow begins at a horizon that was read before. It returns the one below which events
+// wake nobody any more: another stream of the tenant may have been woken by them.
+func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) (f follower, from uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.tenants[tenant]
 	if t == nil {
-		t = &watchedTenant{since: strconv.FormatUint(horizon, 10), news: make(chan struct{})}
+		t = &watchedTenant{since: horizon, news: make(chan struct{})}
 		w.tenants[tenant] = t
 	}
 	t.streams++
+	w.seen = max(w.seen, horizon)
 	if w.end == nil {
+		w.lag = streamLag{caughtUp: time.Now()}
 		var ctx context.Context
 		ctx, w.end = context.WithCancel(context.Background())
 		go w.run(ctx)
 	}
-	return follower{w, tenant, t}
+	return follower{w, tenant, t}, max(horizon, t.since)
 }
 
 // leave is the last that a follower does.
@@ -85,6 +147,24 @@ func (f follower) news() (news <-chan struct{}, horizon uint64) {
 	return f.tenant.news, f.tenant.horizon
 }
 
+// horizon is how far the last look saw, whether it found anything or not.
+func (f follower) horizon() uint64 {
+	f.watch.mu.Lock()
+	defer f.watch.mu.Unlock()
+	return f.watch.seen
+}
+
+// behind tells how long ago all events had been found that were committed by then; 0 while
+// there is no stream.
+func (w *eventWatch) behind() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.end == nil {
+		return 0
+	}
+	return time.Since(w.lag.caughtUp)
+}
+
 func (w *eventWatch) run(ctx context.Context) {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
@@ -103,11 +183,10 @@ const eventWatchTimeout = 5 * time.Second
 
 func (w *eventWatch) look() {
 	asked := map[uuid.UUID]*watchedTenant{}
-	var about db.FindTenantsWithNewEventsParams
+	since := map[uuid.UUID]uint64{}
 	w.mu.Lock()
 	for id, t := range w.tenants {
-		asked[id] = t
-		about.TenantIds, about.SinceXids = append(about.TenantIds, id), append(about.SinceXids, t.since)
+		asked[id], since[id] = t, t.since
 	}
 	w.mu.Unlock()
 	if len(asked) == 0 {
@@ -115,22 +194,22 @@ func (w *eventWatch) look() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eventWatchTimeout)
 	defer cancel()
-	found, err := w.find(ctx, about)
-	if err != nil {
-		return
-	}
-	horizon, err := strconv.ParseUint(found.Horizon, 10, 64)
+	at := time.Now()
+	found, err := w.find(ctx, since)
 	if err != nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.lag.saw(at, found.eventHorizon)
+	// What was once below the horizon stays there.
+	w.seen = max(w.seen, found.told)
 	for _, t := range asked { // who came meanwhile was not looked for
-		t.since = found.Horizon
+		t.since = max(t.since, found.told)
 	}
-	for _, id := range found.TenantIds {
+	for _, id := range found.tenants {
 		t := asked[id]
 		close(t.news)
-		t.news, t.horizon = make(chan struct{}), horizon
+		t.news, t.horizon = make(chan struct{}), w.seen
 	}
 }

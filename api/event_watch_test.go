@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strconv"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,39 +17,41 @@ import (
 // looks stands where the watch asks the database: the test sees each question, and says
 // when and what is answered.
 type looks struct {
-	asked    chan map[uuid.UUID]string // since which horizon
-	answered chan db.FindTenantsWithNewEventsRow
+	asked    chan map[uuid.UUID]uint64 // since which horizon
+	answered chan eventLook            // without a horizon: an error
 }
 
 func watched(every time.Duration) (*eventWatch, looks) {
-	l := looks{make(chan map[uuid.UUID]string), make(chan db.FindTenantsWithNewEventsRow)}
+	l := looks{make(chan map[uuid.UUID]uint64), make(chan eventLook)}
 	w := newEventWatch(nil, every)
-	w.find = func(_ context.Context, about db.FindTenantsWithNewEventsParams) (db.FindTenantsWithNewEventsRow, error) {
-		since := map[uuid.UUID]string{}
-		for i, id := range about.TenantIds {
-			since[id] = about.SinceXids[i]
-		}
+	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
 		l.asked <- since
-		row := <-l.answered
-		if row.Horizon == "" {
-			return row, errors.New("no database")
+		look := <-l.answered
+		if look.told == 0 {
+			return look, errors.New("no database")
 		}
-		return row, nil
+		return look, nil
 	}
 	return w, l
 }
 
 func (l looks) answer(horizon uint64, tenants ...uuid.UUID) {
-	l.answered <- db.FindTenantsWithNewEventsRow{Horizon: strconv.FormatUint(horizon, 10), TenantIds: tenants}
+	l.answered <- eventLook{eventHorizon{horizon, horizon}, tenants}
+	synctest.Wait()
+}
+
+// answerLate is an answer while somebody writes.
+func (l looks) answerLate(horizon, newest uint64) {
+	l.answered <- eventLook{eventHorizon{horizon, newest}, nil}
 	synctest.Wait()
 }
 
 func (l looks) fail() {
-	l.answered <- db.FindTenantsWithNewEventsRow{}
+	l.answered <- eventLook{}
 	synctest.Wait()
 }
 
-func (l looks) want(t *testing.T, want map[uuid.UUID]string) {
+func (l looks) want(t *testing.T, want map[uuid.UUID]uint64) {
 	t.Helper()
 	if got := <-l.asked; !maps.Equal(got, want) {
 		t.Errorf("looks for %v, want %v", got, want)
@@ -73,14 +75,14 @@ func TestOneLookIsForAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
 		var followers []follower
 		var news []<-chan struct{}
 		for i := range 100 {
-			f := w.follow([]uuid.UUID{here, there}[i%2], 7)
+			f, _ := w.follow([]uuid.UUID{here, there}[i%2], 7)
 			n, _ := f.news()
 			followers, news = append(followers, f), append(news, n)
 		}
 		begin := time.Now()
-		l.want(t, map[uuid.UUID]string{here: "7", there: "7"})
+		l.want(t, map[uuid.UUID]uint64{here: 7, there: 7})
 		l.answer(9)
-		l.want(t, map[uuid.UUID]string{here: "9", there: "9"})
+		l.want(t, map[uuid.UUID]uint64{here: 9, there: 9})
 		l.answer(12, there)
 		if took := time.Since(begin); took != 200*time.Millisecond {
 			t.Errorf("two looks took %v", took)
@@ -108,16 +110,17 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		early, late, back := uuid.New(), uuid.New(), uuid.New()
-		defer w.follow(early, 7).leave()
-		left := w.follow(back, 7)
-		l.want(t, map[uuid.UUID]string{early: "7", back: "7"})
+		first, _ := w.follow(early, 7)
+		defer first.leave()
+		left, _ := w.follow(back, 7)
+		l.want(t, map[uuid.UUID]uint64{early: 7, back: 7})
 		// While it is on its way:
 		left.leave()
-		again := w.follow(back, 8)
+		again, _ := w.follow(back, 8)
 		defer again.leave()
-		came := w.follow(late, 8)
+		came, _ := w.follow(late, 8)
 		defer came.leave()
-		other := w.follow(early, 8)
+		other, _ := w.follow(early, 8)
 		defer other.leave()
 		var news []<-chan struct{}
 		for _, f := range []follower{other, again, came} {
@@ -128,7 +131,7 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 		if !isWoken(news[0]) || isWoken(news[1]) || isWoken(news[2]) {
 			t.Errorf("woken: %t %t %t", isWoken(news[0]), isWoken(news[1]), isWoken(news[2]))
 		}
-		l.want(t, map[uuid.UUID]string{early: "20", back: "8", late: "8"})
+		l.want(t, map[uuid.UUID]uint64{early: 20, back: 8, late: 8})
 		l.answer(21, back, late)
 		if !isWoken(news[1]) || !isWoken(news[2]) {
 			t.Error("an event of between is not told")
@@ -141,21 +144,149 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Millisecond)
 		tenant := uuid.New()
-		f := w.follow(tenant, 7)
+		f, _ := w.follow(tenant, 7)
 		news, _ := f.news()
 		for range 3 {
-			l.want(t, map[uuid.UUID]string{tenant: "7"})
+			l.want(t, map[uuid.UUID]uint64{tenant: 7})
 			l.fail()
 		}
-		l.want(t, map[uuid.UUID]string{tenant: "7"})
+		l.want(t, map[uuid.UUID]uint64{tenant: 7})
 		l.answer(9, tenant)
 		if !isWoken(news) {
 			t.Error("not woken after a failure")
 		}
 		f.leave()
 		// And whoever comes when all have left is looked for again.
-		defer w.follow(tenant, 30).leave()
-		l.want(t, map[uuid.UUID]string{tenant: "30"})
+		f, _ = w.follow(tenant, 30)
+		defer f.leave()
+		l.want(t, map[uuid.UUID]uint64{tenant: 30})
 		l.answer(31)
 	})
+}
+
+// What wakes others before a stream comes does not wake it: it begins to read beyond.
+func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, l := watched(time.Millisecond)
+		tenant := uuid.New()
+		first, _ := w.follow(tenant, 7)
+		defer first.leave()
+		l.want(t, map[uuid.UUID]uint64{tenant: 7})
+		l.answer(20, tenant)
+		second, from := w.follow(tenant, 8) // it read its horizon before, and comes only now
+		defer second.leave()
+		if from != 20 || second.horizon() != 20 {
+			t.Errorf("reads up to %d, %d; what came below 20 wakes nobody any more", from, second.horizon())
+		}
+		third, from := w.follow(tenant, 25)
+		defer third.leave()
+		if from != 25 || first.horizon() != 25 {
+			t.Errorf("reads up to %d, %d", from, first.horizon())
+		}
+		l.want(t, map[uuid.UUID]uint64{tenant: 20})
+		l.answer(26)
+	})
+}
+
+// A horizon that goes back, for a writer that did not lock in time, unsays nothing.
+func TestTheWatchNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, l := watched(time.Millisecond)
+		tenant := uuid.New()
+		f, _ := w.follow(tenant, 7)
+		defer f.leave()
+		l.want(t, map[uuid.UUID]uint64{tenant: 7})
+		l.answer(20, tenant)
+		l.want(t, map[uuid.UUID]uint64{tenant: 20})
+		l.answer(15)
+		l.want(t, map[uuid.UUID]uint64{tenant: 20})
+		l.answer(22, tenant)
+		if _, horizon := f.news(); horizon != 22 || f.horizon() != 22 {
+			t.Errorf("told up to %d, %d", horizon, f.horizon())
+		}
+	})
+}
+
+func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, l := watched(time.Second)
+		if w.behind() != 0 {
+			t.Error("behind without a stream")
+		}
+		tenant := uuid.New()
+		f, _ := w.follow(tenant, 7)
+		want := map[uuid.UUID]uint64{tenant: 7}
+		l.want(t, want)
+		l.answer(7)
+		for range 5 { // somebody writes from 7 on, for 5 seconds
+			l.want(t, want)
+			l.answerLate(7, 9)
+		}
+		if got := w.behind(); got != 5*time.Second {
+			t.Errorf("%v behind, want 5s", got)
+		}
+		for range 3 { // and then there is no database
+			l.want(t, want)
+			l.fail()
+		}
+		if got := w.behind(); got != 8*time.Second {
+			t.Errorf("%v behind, want 8s", got)
+		}
+		l.want(t, want)
+		l.answer(12)
+		if got := w.behind(); got != 0 {
+			t.Errorf("%v behind", got)
+		}
+		f.leave()
+	})
+}
+
+// foundEvents stands for the database.
+type foundEvents struct {
+	horizon db.GetStreamHorizonRow
+	events  []db.FindNewEventsRow
+	asked   []string
+}
+
+func (f *foundEvents) GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error) {
+	f.asked = append(f.asked, "horizon")
+	return f.horizon, nil
+}
+
+func (f *foundEvents) FindNewEvents(_ context.Context, about db.FindNewEventsParams) ([]db.FindNewEventsRow, error) {
+	f.asked = append(f.asked, "events")
+	return f.events, nil
+}
+
+func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
+	f.asked = append(f.asked, "move")
+	return "", nil
+}
+
+// The events are read by a later snapshot than the horizon, or some would be passed over.
+// What stands beyond all that has ended is told only when something more has.
+func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
+	t.Parallel()
+	told, beyond := uuid.New(), uuid.New()
+	for _, c := range []struct {
+		newest string
+		events []db.FindNewEventsRow
+		asked  []string
+		news   []uuid.UUID
+	}{
+		{"10", nil, []string{"horizon", "events"}, nil},
+		{"10", []db.FindNewEventsRow{{TenantID: told, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{told}},
+		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil}, // somebody writes
+		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}}, []string{"horizon", "events", "move"}, []uuid.UUID{told}},
+		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}}, []string{"horizon", "events", "move"}, []uuid.UUID{told}},
+	} {
+		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
+		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
+		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants, c.news) || look.told != 10 {
+			t.Errorf("%v: asks for %v, finds %v, %v", c.events, in.asked, look, err)
+		}
+	}
 }

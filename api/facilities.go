@@ -102,6 +102,8 @@ type FacilityEdit struct {
 	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
+
+	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
 
 func (FacilityEdit) isEdit() {}
@@ -119,7 +121,7 @@ func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacility
 	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
-		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude,
+		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
 	})
 	if err := edited(err, func() error {
 		_, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))

@@ -414,7 +414,8 @@ func textOf(value []byte) (text string, ok bool) {
 // longestText is what the database takes, in characters.
 const longestText = 200
 
-// idOf takes a string, or a number that is its digits as they were sent: never a float.
+// idOf takes a string, without the blanks around it, or a number that is its digits as
+// they were sent: never a float.
 func idOf(value []byte, into *string) (wrong string) {
 	text, ok := textOf(value)
 	if !ok {
@@ -425,8 +426,8 @@ func idOf(value []byte, into *string) (wrong string) {
 			}
 		}
 	}
-	*into = text
-	return oddText(text)
+	*into = trimID(text)
+	return oddText(*into)
 }
 
 func nameOf(value []byte, into *string) (wrong string) {

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"waybill/db"
@@ -21,14 +24,17 @@ func (a *server) registerPatientFacilities() {
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient does not allow a facility to see them any more",
-		about:   "By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.",
-		roles:   patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		about: "By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see " +
+			"sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the " +
+			"patient stays: last_facility. See list-patient-consents.",
+		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
 	}, a.disallowFacility)
 	register(a, operation{
 		id: "list-patient-consents", method: http.MethodGet, path: "/v1/patients/{patient_id}/consents", tag: "patients",
 		summary: "List what a patient allowed",
-		about:   "Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.",
-		roles:   admin, codes: []db.Code{db.NotFound},
+		about: "Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of " +
+			"the tenant. The newest of a facility is what holds for it.",
+		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientConsents)
 }
 
@@ -54,28 +60,48 @@ func (a *server) disallowFacility(ctx context.Context, v db.Viewer, in *patientF
 	if err != nil || n > 0 {
 		return nil, err
 	}
-	if err := a.mustSee(ctx, v, in.PatientID); err != nil {
-		return nil, err
+	return nil, a.mustSee(ctx, v, in.PatientID) // who had not been allowed already
+}
+
+// BySeq is the paging of the consents of a patient, newest first.
+type BySeq struct {
+	Paging
+
+	before int64
+}
+
+// Resolve implements huma.Resolver.
+func (p *BySeq) Resolve(ctx huma.Context) []error {
+	p.before = math.MaxInt64
+	place, err := p.open(ctx)
+	switch {
+	case err != nil || place == "":
+		return asErrors(err)
+	case len(place) != 8 || place[0] >= 0x80:
+		return []error{badCursor()}
 	}
-	return nil, problem(db.FacilityNotFound, "", "The patient has allowed no such facility.")
+	p.before = int64(binary.BigEndian.Uint64([]byte(place)))
+	return nil
 }
 
-type listOfPatientInput struct {
+type listConsentsInput struct {
 	PatientPath
-	Keyset
+	BySeq
 }
 
-func (a *server) listPatientConsents(ctx context.Context, v db.Viewer, in *listOfPatientInput) (*ListOf[db.PatientConsent], error) {
+func (a *server) listPatientConsents(ctx context.Context, v db.Viewer, in *listConsentsInput) (*ListOf[db.PatientConsent], error) {
 	if err := a.mustExist(ctx, v, in.PatientID); err != nil {
 		return nil, err
 	}
 	rows, err := a.store.ListConsents(ctx, db.ListConsentsParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+		TenantID: v.TenantID, PatientID: in.PatientID, BeforeSeq: in.before, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(in.Limit, rows, func(c db.PatientConsent) string { return in.after(c.CreatedAt, c.ID) }), nil
+	return pageOf(in.Limit, rows, func(c db.PatientConsent) string {
+		return in.cursor(string(binary.BigEndian.AppendUint64(nil, uint64(c.Seq))))
+	}), nil
 }
 
 // mustExist answers NotFound unless there is such a patient, whoever sees them.

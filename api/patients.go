@@ -20,7 +20,9 @@ const withFacility = "Whatever the role, of the patients that a facility of your
 func (a *server) registerPatients() {
 	register(a, operation{
 		id: "create-patient", method: http.MethodPost, path: "/v1/patients", tag: "patients", status: http.StatusCreated,
-		summary: "Create a patient", about: "For a facility of your groups, which sees them from then on.", roles: patientRoles,
+		summary: "Create a patient", roles: patientRoles,
+		about: "For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it " +
+			"is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.",
 		codes: []db.Code{db.FacilityNotFound, db.ExternalIDTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createPatient)
 	register(a, operation{
@@ -34,7 +36,8 @@ func (a *server) registerPatients() {
 	register(a, operation{
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
-		about:   withFacility + " The external id is changed by who sees the facility whose records know them.", roles: patientRoles,
+		about: withFacility + " The external id, without the blanks around it, is changed by who sees the facility whose records " +
+			"know them, while the patient allows that one to see them.", roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{
@@ -77,7 +80,9 @@ type createPatientInput struct {
 }
 
 func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatientInput) (*Created[db.Patient], error) {
-	b, d := in.Body, digest(v, "create-patient", in.Body)
+	b := in.Body
+	b.ExternalID = trimID(b.ExternalID)
+	d := digest(v, "create-patient", b)
 	id, err := in.newID(v, "create-patient", 0, b.ID)
 	if err != nil {
 		return nil, err
@@ -165,6 +170,9 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 			TenantID: v.TenantID, ID: in.PatientID, ViewerID: v.UserID, Operation: "edit-patient",
 		})
 		return asSeen(in.IfMatch, row.Patient.Version, etag(row.Patient.Version), &row.Patient, err)
+	}
+	if id := b.ExternalID.Value; id != nil {
+		*id = trimID(*id)
 	}
 	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,

@@ -11,9 +11,14 @@ func (a *server) registerPHIReads() {
 	register(a, operation{
 		id: "list-patient-reads", method: http.MethodGet, path: "/v1/patients/{patient_id}/reads", tag: "patients",
 		summary: "List who read a patient",
-		about:   "Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.",
+		about:   "Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.",
 		roles:   admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
+}
+
+type listOfPatientInput struct {
+	PatientPath
+	Keyset
 }
 
 func (a *server) listPatientReads(ctx context.Context, v db.Viewer, in *listOfPatientInput) (*ListOf[db.PhiRead], error) {

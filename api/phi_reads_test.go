@@ -36,7 +36,7 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 			t.Errorf("got %v", item)
 		}
 	}
-	if want := []string{"get-pickup-patient", "list-patients", "get-patient"}; !slices.Equal(operations, want) {
+	if want := []string{"get-pickup-patient", "list-patients", "get-patient", "create-patient"}; !slices.Equal(operations, want) {
 		t.Errorf("got %v, want %v", operations, want)
 	}
 	first := s.do(s.admin, "GET", path+"/reads?limit=2", nil).want(200)
@@ -54,6 +54,31 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 	s.do(s.admin, "GET", "/v1/patients/"+newID().String()+"/reads", nil).refused(404, "not_found", "")
 }
 
+// What a list of appointments writes of a patient is recorded, once a list; what it does
+// not, is not.
+func TestPatientsThatAFeedWritesAreRecorded(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, records := range [][]object{
+		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})}, // all new
+		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})}, // unchanged
+		{with(newRecord(1), object{"status": "ARRIVED"}), newRecord(2), with(newRecord(4), object{"patient": newRecord(1)["patient"]})},
+	} {
+		s.feed(s.staff, records).want(200)
+	}
+	for id, want := range map[string]int{"p1": 2, "p2": 1, "p3": 2} { // p3's was canceled
+		path := "/v1/patients/" + scan[string](s, "SELECT id::text FROM patients WHERE external_id = $1", id)
+		if got := s.reads(path); got["sync-appointments"] != want || len(got) != 1 {
+			t.Errorf("%s has %v, want %d", id, got, want)
+		}
+		for _, read := range s.do(s.admin, "GET", path+"/reads", nil).items() {
+			if read["user_id"] != s.staff.id.String() {
+				t.Errorf("by %v", read["user_id"])
+			}
+		}
+	}
+}
+
 func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -66,6 +91,11 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 		s.do(s.staff, "GET", path, nil).want(200)
 	}
 	s.exec("REVOKE INSERT ON phi_reads FROM waybill_app")
+	s.do(s.staff, "POST", "/v1/patients", s.newPatient()).refused(500, "internal")
+	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).refused(500, "internal")
+	if n := scan[int](s, "SELECT count(*) FROM patients"); n != 2 {
+		t.Errorf("%d patients, want the two from before", n)
+	}
 	for _, path := range paths {
 		if a := s.do(s.staff, "GET", path, nil).refused(500, "internal"); noCanary(a.body) != nil {
 			t.Errorf("%s: %s", path, a)

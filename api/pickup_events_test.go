@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/api"
 	"waybill/db"
@@ -36,6 +39,9 @@ type event struct {
 	id, name string
 	data     object
 }
+
+// isTransition tells whether it says anything.
+func (e event) isTransition() bool { return e.name != "checkpoint" }
 
 func (s *server) listen() string {
 	server := httptest.NewServer(s.api)
@@ -61,7 +67,7 @@ func follow(t testing.TB, url string, as *user, last string) *stream {
 		t.Fatalf("stream: %d %s", response.StatusCode, response.Header.Get("Content-Type"))
 	}
 	st := &stream{t, response, bufio.NewScanner(response.Body), cancel, last}
-	if e, ok := st.next(); !ok || e.name != "" || e.id == "" {
+	if e, ok := st.next(); !ok || e.name != "checkpoint" || e.id == "" || e.data == nil || len(e.data) > 0 {
 		t.Fatalf("the stream begins with %v", e)
 	}
 	return st
@@ -84,7 +90,10 @@ func (st *stream) next() (e event, ok bool) {
 				st.t.Errorf("an event of %s, which is not UTC", at)
 			}
 		case "":
-			if e.id != "" {
+			if st.lines.Text() == "" { // else a comment
+				if e.id == "" || e.name == "" || e.data == nil {
+					st.t.Errorf("a client's parser makes an empty message of %v", e)
+				}
 				st.last = e.id
 				return e, true
 			}
@@ -101,7 +110,7 @@ func (st *stream) transition() event {
 		if !ok {
 			st.t.Fatal("the stream ended")
 		}
-		if e.name != "" {
+		if e.isTransition() {
 			return e
 		}
 	}
@@ -204,7 +213,7 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	told := 0
 	st := follow(t, url, s.dispatcher, before.last)
 	for e, ok := st.next(); ok; e, ok = st.next() {
-		if e.name != "" {
+		if e.isTransition() {
 			told++
 		}
 	}
@@ -249,6 +258,13 @@ func TestStreamIsWokenByEachEvent(t *testing.T) {
 	}
 }
 
+const insertCancel = `
+	WITH moved AS (
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+	)
+	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
+
 // An event whose transaction ends late comes in its place, and nothing before it that
 // belongs after.
 func TestStreamWaitsForLateCommitters(t *testing.T) {
@@ -260,15 +276,15 @@ func TestStreamWaitsForLateCommitters(t *testing.T) {
 	tx, err := s.base.Owner().Begin(t.Context())
 	s.must(err)
 	defer tx.Rollback(t.Context())
-	_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
+	_, err = tx.Exec(t.Context(), insertCancel, strings.TrimPrefix(early, "/v1/pickups/"))
 	s.must(err)
 	s.do(s.staff, "POST", late+"/submit", nil).want(200) // younger than tx, and committed before it
 	told := make(chan event, 2)
 	go func() {
 		for range 2 {
-			e, _ := st.next()
-			for e.name == "" && e.id != "" {
-				e, _ = st.next()
+			e, ok := st.next()
+			for ok && !e.isTransition() {
+				e, ok = st.next()
 			}
 			told <- e
 		}
@@ -278,16 +294,118 @@ func TestStreamWaitsForLateCommitters(t *testing.T) {
 		t.Fatalf("told %v while an older transaction runs", e)
 	case <-time.After(100 * time.Millisecond):
 	}
-	_, err = tx.Exec(t.Context(), `UPDATE pickups SET status = 'CANCELED', previous_status = status, version = 2 WHERE id = $1`, strings.TrimPrefix(early, "/v1/pickups/"))
-	s.must(err)
-	_, err = tx.Exec(t.Context(), `
-		INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
-		VALUES ($1, $2, $3, 2, 'cancel', $4, 'DRAFT', 'CANCELED', '\x00')`,
-		s.tenant.id, newID(), strings.TrimPrefix(early, "/v1/pickups/"), s.staff.id)
-	s.must(err)
 	s.must(tx.Commit(t.Context()))
 	if first, second := <-told, <-told; first.name != "cancel" || second.name != "submit" {
 		t.Errorf("told %v, then %v", first, second)
+	}
+}
+
+// Whoever writes no events holds no stream up, for as long as they like, in this database
+// or in another of the server; and if one writes an event in the end, it is told.
+func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
+	t.Parallel()
+	s, other := start(t), start(t)
+	begin := func(s *server) pgx.Tx {
+		tx, err := s.base.Owner().Begin(t.Context())
+		s.must(err)
+		t.Cleanup(func() { tx.Rollback(context.WithoutCancel(t.Context())) })
+		_, err = tx.Exec(t.Context(), "UPDATE patients SET phone = phone")
+		s.must(err)
+		_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
+		s.must(err)
+		return tx
+	}
+	feed := begin(s)
+	begin(other)
+	streams := []*stream{follow(t, s.listen(), s.dispatcher, ""), follow(t, s.listen(), s.staff, "")}
+	begin(s)
+	told := func(name string) {
+		t.Helper()
+		for _, st := range streams { // while all of them are open
+			if e := st.transition(); e.name != name {
+				t.Errorf("told %v", e)
+			}
+		}
+	}
+	path := s.pickup()
+	s.do(s.staff, "POST", path+"/submit", nil).want(200)
+	told("submit")
+	_, err := feed.Exec(t.Context(), insertCancel, strings.TrimPrefix(s.pickup(), "/v1/pickups/"))
+	s.must(err)
+	s.must(feed.Commit(t.Context()))
+	told("cancel")
+	s.do(s.dispatcher, "POST", path+"/cancel", nil).want(200)
+	told("cancel")
+}
+
+// HEAD is answered as GET begins, and ends: it takes no stream's place, and leaves the
+// connection to others.
+func TestHeadOfTheStreamEnds(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.Streams.PerUser = 1 })
+	url := s.listen()
+	open := follow(t, url, s.hub, "")
+	conns := map[string]bool{}
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	send := func(method, path string) *http.Response {
+		t.Helper()
+		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { conns[c.Conn.LocalAddr().String()] = true }}
+		ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(t.Context(), trace), 20*time.Second)
+		defer cancel()
+		r, _ := http.NewRequestWithContext(ctx, method, url+path, nil)
+		r.Header.Set("Authorization", "Bearer "+s.hub.token)
+		response, err := client.Do(r)
+		s.must(err)
+		defer response.Body.Close()
+		if body, err := io.ReadAll(response.Body); err != nil || method == "HEAD" && len(body) > 0 {
+			t.Errorf("%s %s: %d bytes, %v", method, path, len(body), err)
+		}
+		return response
+	}
+	for range 3 {
+		head := send("HEAD", "/v1/pickups/stream")
+		if head.StatusCode != 200 {
+			t.Errorf("HEAD: %d", head.StatusCode)
+		}
+		for _, name := range []string{"Content-Type", "Cache-Control", "X-Accel-Buffering"} {
+			if got, want := head.Header.Get(name), open.body.Header.Get(name); got != want || got == "" {
+				t.Errorf("%s: %q, GET has %q", name, got, want)
+			}
+		}
+		if after := send("GET", "/v1/session"); after.StatusCode != 200 {
+			t.Errorf("the next on its connection: %d", after.StatusCode)
+		}
+	}
+	if len(conns) != 1 {
+		t.Errorf("%d connections", len(conns))
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), "HEAD", url+"/v1/pickups/stream", nil)
+	r.Header.Set("Authorization", "Bearer "+s.hub.token)
+	r.Header.Set("Last-Event-ID", "99999999999-1")
+	if refused, err := client.Do(r); err != nil || refused.StatusCode != 422 {
+		t.Errorf("HEAD of what GET refuses: %v, %v", refused, err)
+	}
+}
+
+// What stands between, a proxy or a browser's parser, is told not to wait or to keep.
+func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	st := follow(t, s.listen(), s.staff, "")
+	for name, want := range map[string]string{
+		"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no",
+	} {
+		if got := st.body.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
+	if e := st.transition(); e.name != "submit" || e.data["after"] != "SUBMITTED" {
+		t.Errorf("told %v", e)
+	}
+	if n := s.api.OpenStreams(); n != 1 {
+		t.Errorf("%d streams are open", n)
 	}
 }
 
@@ -322,7 +440,7 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 	s.api.Drain()
 	for as, st := range streams {
 		for e, ok := st.next(); ok; e, ok = st.next() {
-			if e.name != "" {
+			if e.isTransition() {
 				t.Errorf("%s is told of %v too", as.role, e)
 			}
 		}

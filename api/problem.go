@@ -132,6 +132,7 @@ var together = map[string]string{
 	"window_end":       "window_end must be after window_start.",
 	"pickup_longitude": "pickup_latitude and pickup_longitude go together.",
 	"longitude":        "latitude and longitude go together.",
+	"as_of":            "as_of is more than a minute ahead of the database's clock.",
 }
 
 // sentenceOn says what is wrong with a field that a constraint refused, "" where it

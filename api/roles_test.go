@@ -245,7 +245,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		patient := s.patientFor(role, which, t)
 		ids["patient_id"], ids["facility_id"] = patient.String(), t.hidden.String()
 		if on == "allowed" && op.method == "DELETE" {
-			s.exec("INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, patient, t.hidden)
+			s.allow(patient, t.hidden)
 		}
 	case op.id == "create-patient":
 		s.shows(t, t.facility, t.as(role))
@@ -348,6 +348,16 @@ func (s *server) shows(t *tenant, facility uuid.UUID, users ...*user) {
 	for _, u := range users {
 		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, u.id)
 	}
+}
+
+// allow has the patient allow facilities, as if somebody had told.
+func (s *server) allow(patient uuid.UUID, facilities ...uuid.UUID) {
+	s.t.Helper()
+	s.exec(`WITH allowed AS (
+			INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+			SELECT p.tenant_id, p.id, f FROM patients AS p CROSS JOIN unnest($2::uuid[]) AS f WHERE p.id = $1
+			ON CONFLICT DO NOTHING RETURNING *)
+		UPDATE patients SET allowed_facilities = allowed_facilities + (SELECT count(*) FROM allowed) WHERE id = $1`, patient, facilities)
 }
 
 func (s *server) newPhone(t *tenant, userID string) string {

@@ -28,8 +28,12 @@ type FeedRecord struct {
 type Feed struct {
 	FacilityID uuid.UUID
 	AsOf       time.Time
-	AllowEmpty bool // an empty list cancels all that is to come, and is more often a mistake
-	Records    iter.Seq2[FeedRecord, error]
+	Count      *int64 // how many records there are, where the caller says so
+
+	AllowEmpty      bool // an empty list cancels all that is to come, and is more often a mistake
+	AllowMassCancel bool // so is one that cancels more than the facility's share
+
+	Records iter.Seq2[FeedRecord, error]
 }
 
 // FeedResult says what a feed changed, in records, and in Canceled those that the
@@ -40,6 +44,13 @@ type FeedResult struct {
 	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
 	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
 	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
+
+	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
+}
+
+// NotApplied counts the records that a feed left alone.
+type NotApplied struct {
+	ConsentWithdrawn int64 `json:"consent_withdrawn" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
 }
 
 // FeedContradiction refuses a feed whose record at Position (from 0) says the id of
@@ -55,6 +66,25 @@ func (c *FeedContradiction) Error() string { return "the feed contradicts itself
 // Unwrap gives the refusal's code.
 func (c *FeedContradiction) Unwrap() error { return &Error{Code: ValidationFailed, Item: c.Position} }
 
+// FeedMassCancellation refuses a feed that would cancel more of the facility's current
+// appointments than its setting lets pass.
+type FeedMassCancellation struct{ Canceled, Current int64 }
+
+// Error tells counts alone.
+func (c *FeedMassCancellation) Error() string { return "the feed cancels too much" }
+
+// Unwrap gives the refusal's code.
+func (c *FeedMassCancellation) Unwrap() error { return refuse(MassCancellation, "") }
+
+// FeedRecordsMismatch refuses a feed of another number of records than its caller said.
+type FeedRecordsMismatch struct{ Said, Came int64 }
+
+// Error tells counts alone.
+func (c *FeedRecordsMismatch) Error() string { return "the feed is not whole" }
+
+// Unwrap gives the refusal's code.
+func (c *FeedRecordsMismatch) Unwrap() error { return refuse(RecordsMismatch, "records") }
+
 // How a feed comes in and is applied. While it comes in, no transaction is open for
 // longer than one chunk takes: an open one delays the event stream.
 const (
@@ -68,13 +98,15 @@ const (
 	dropTimeout          = 10 * time.Second
 )
 
-// SyncFeed makes a facility's appointments what the feed says, whole or not at all.
-// Who does not see the facility is told NotFound; an error of f.Records comes back as it is.
+// SyncFeed makes a facility's appointments what the feed says, whole or not at all; of
+// patients who do not allow the facility to see them, it changes and tells nothing. Who
+// does not see the facility is told NotFound; an as_of ahead of the database's clock is
+// ValidationFailed; an error of f.Records comes back as it is.
 func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, error) {
 	if err := v.mayWrite(); err != nil {
 		return FeedResult{}, err
 	}
-	if err := s.seesFacility(ctx, v, f.FacilityID); err != nil {
+	if err := s.checkFeed(ctx, v, f); err != nil {
 		return FeedResult{}, err
 	}
 	if _, err := s.As(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
@@ -85,8 +117,8 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 		return FeedResult{}, err
 	}
 	staged, err := s.stageFeed(ctx, v, id, f.Records)
-	if err == nil && staged == 0 && !f.AllowEmpty {
-		err = refuse(EmptyFeed, "")
+	if err == nil {
+		err = f.checkCount(staged)
 	}
 	var result FeedResult
 	if err == nil {
@@ -98,12 +130,29 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 	return result, err
 }
 
-func (s *Store) seesFacility(ctx context.Context, v Viewer, facility uuid.UUID) error {
-	sees, err := s.SeesFacility(ctx, SeesFacilityParams{TenantID: v.TenantID, FacilityID: facility, ViewerID: v.UserID})
-	if err == nil && !sees {
-		err = refuse(NotFound, "")
+// checkFeed refuses a feed that could not move the watermark, whatever it holds.
+func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
+	check, err := s.CheckFeed(ctx, CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
+	switch {
+	case err != nil:
+		return err
+	case !check.SeesFacility:
+		return refuse(NotFound, "")
+	case !check.InTime:
+		return refuse(ValidationFailed, "as_of")
 	}
-	return err
+	return nil
+}
+
+// checkCount refuses a list that is not as long as it should be.
+func (f Feed) checkCount(staged int64) error {
+	switch {
+	case f.Count != nil && *f.Count != staged:
+		return &FeedRecordsMismatch{*f.Count, staged}
+	case staged == 0 && !f.AllowEmpty:
+		return refuse(EmptyFeed, "")
+	}
+	return nil
 }
 
 // dropFeed forgets what was staged, also of a caller who went away.
@@ -200,7 +249,7 @@ func (s *Store) tryFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, sta
 	defer conn.Release()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		result, err = New(tx).applyFeed(ctx, v, f, id)
-		if err == nil && !result.Superseded && result.Created+result.Updated+result.Unchanged != staged {
+		if err == nil && !result.Superseded && result.records() != staged {
 			// The database crashed meanwhile, with which what is not logged is gone: what
 			// is missing would have been canceled.
 			err = refuse(Overloaded, "")
@@ -213,7 +262,12 @@ func (s *Store) tryFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, sta
 	if err != nil || !result.Superseded {
 		return result, err
 	}
-	return result, s.seesFacility(ctx, v, f.FacilityID) // why the watermark did not move
+	return result, s.checkFeed(ctx, v, f) // why the watermark did not move
+}
+
+// records are those that the counts are of.
+func (r FeedResult) records() int64 {
+	return r.Created + r.Updated + r.Unchanged + r.NotApplied.ConsentWithdrawn
 }
 
 // applyFeed runs in a transaction: first the watermark, then, with a snapshot of after
@@ -243,8 +297,15 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 	if err != nil {
 		return FeedResult{}, err
 	}
+	result := FeedResult{
+		Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled,
+		NotApplied: NotApplied{ConsentWithdrawn: done.ConsentWithdrawn},
+	}
+	if done.CancelsTooMany && !f.AllowMassCancel && !(f.AllowEmpty && result.records() == 0) {
+		return FeedResult{}, &FeedMassCancellation{done.Canceled, done.CurrentAppointments} // which rolls back
+	}
 	_, err = q.DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
-	return FeedResult{Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled}, err
+	return result, err
 }
 
 // confirmFeed is a feed's last statements: it was let in long ago.

@@ -109,6 +109,78 @@ var feedRaces = []check{
 		}
 		return nil
 	}},
+	{"SyncAppointments", "a feed undoes a consent that was taken back", func(ctx context.Context, w *world) error {
+		// The feed has seen the consent, and waits: its patient is another's too, and the
+		// viewer sees them by that one.
+		for _, both := range []bool{false, true} {
+			for name, next := range map[string][]db.FeedRecord{
+				"a patient":         {with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" })},
+				"an appointment":    {with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED })},
+				"a new appointment": {record(1), with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
+				"a cancellation":    {},
+				"another's appointment": {record(1), with(record(2), func(r *db.FeedRecord) {
+					r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
+				})},
+				"an appointment that becomes another's": {with(record(1), func(r *db.FeedRecord) {
+					r.PatientExternalID, r.GivenName, r.FamilyName = "p2", "Given2", "Family2"
+				})},
+			} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				if err := w.fed(ctx, w.list(1, record(1), record(2))); err != nil {
+					return err
+				}
+				id := w.patientOf(ctx, "p1")
+				w.allow(ctx, id, w.hidden)
+				if both {
+					w.shows(ctx, w.staff, w.hidden)
+				}
+				before := w.appointmentsAndPatients(ctx)
+				l := w.list(2, next...)
+				if name != "another's appointment" {
+					l.records = append(l.records, record(2))
+				}
+				w.must(w.stage(ctx, l.id, l.records...))
+				waited, errs := w.behind(ctx, commit,
+					func(s *db.Store) error {
+						_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
+						return err
+					},
+					func(s *db.Store) error {
+						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, l) })
+					})
+				if err := first(errs...); err != nil || !waited[0] {
+					return fmt.Errorf("%s: the feed waited: %v, %w", name, waited[0], err)
+				}
+				if after := w.appointmentsAndPatients(ctx); after != before {
+					return fmt.Errorf("%s: there was %s, is %s", name, before, after)
+				}
+			}
+		}
+		// The feed is first: who takes it back waits, and has the last word.
+		w = (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+			return err
+		}
+		id := w.patientOf(ctx, "p1")
+		w.allow(ctx, id, w.hidden)
+		l := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+		w.must(w.stage(ctx, l.id, l.records...))
+		waited, errs := w.behind(ctx, commit,
+			func(s *db.Store) error {
+				w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+				return w.apply(ctx, s, l)
+			},
+			func(s *db.Store) error {
+				_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
+				return err
+			})
+		if err := first(errs...); err != nil || !waited[0] {
+			return fmt.Errorf("the denial waited: %v, %w", waited[0], err)
+		}
+		return first(
+			w.holds(ctx, l.records...), w.seenBy(ctx, id, 1),
+			refused(w.getPatient(ctx, w.as, w.staff, id), db.NotFound))
+	}},
 	{"DropFeedRecords", "records of a feed outlive it", func(ctx context.Context, w *world) error {
 		mine, other := newID(), newID()
 		w.must(first(w.stage(ctx, mine, record(1)), w.stage(ctx, other, record(1))))
@@ -148,14 +220,12 @@ var feedRules = []check{
 			r.StartsAt = r.EndsAt.Add(-db.LongestAppointment)
 		})
 		if err := w.fed(ctx,
-			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6), past, running),
-			w.list(2, record(1), record(2), record(3), record(5), record(6), past, running), // without 4
+			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6), past, running, record(13), record(14)),
+			w.list(2, record(1), record(2), record(3), record(5), record(6), past, running, record(13), record(14)), // without 4
 		); err != nil {
 			return err
 		}
-		// The consent of all but one is gone, and a list that says nothing new does not bring it back.
-		must(w.owner.Exec(ctx, `DELETE FROM patient_facilities AS f USING patients AS p
-			WHERE f.tenant_id = $1 AND p.tenant_id = f.tenant_id AND p.id = f.patient_id AND p.external_id <> 'p1'`, w.tenant))
+		must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
 		before := w.places(ctx)
 		next := w.list(3,
 			record(1),
@@ -166,27 +236,143 @@ var feedRules = []check{
 			with(record(11), func(r *db.FeedRecord) { r.PatientExternalID = "p11" }),
 			with(record(12), func(r *db.FeedRecord) {
 				r.PatientExternalID, r.GivenName, r.FamilyName = "p11", "Given11", "Family11"
-			}))
+			}),
+			with(record(13), func(r *db.FeedRecord) { r.Phone = "+14155550113" }),
+			record(14))
 		if err := w.fed(ctx, next); err != nil {
 			return err
 		}
-		want := db.SyncAppointmentsRow{Created: 3, Updated: 3, Unchanged: 1, Canceled: 2, Current: true} // canceled: 6 and the one that runs
+		want := db.SyncAppointmentsRow{Created: 3, Updated: 4, Unchanged: 2, Canceled: 2, CurrentAppointments: 8, Current: true} // canceled: 6 and the one that runs
 		if *next.done != want {
 			return fmt.Errorf("it says %+v, want %+v", *next.done, want)
 		}
 		after := w.places(ctx)
-		for _, same := range []string{"1", "4", "7", "p1", "p2", "p5"} {
+		for _, same := range []string{"1", "4", "7", "p1", "p2", "p5", "13", "14", "p14", w.placeOf(ctx, "p4"), w.placeOf(ctx, "p7"), w.placeOf(ctx, "p14")} { // nor is a consent held
 			if before[same] != after[same] {
 				return fmt.Errorf("%s was written", same)
 			}
 		}
-		seen := scan[string](ctx, w.owner, `SELECT string_agg(p.external_id, ' ' ORDER BY p.external_id) FROM patient_facilities AS f
-			JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id WHERE f.tenant_id = $1`, w.tenant)
-		if seen != "p1 p11 p9" {
-			return fmt.Errorf("the facility sees %s, want those who came by a new appointment", seen)
+		for table, want := range map[string]string{
+			"patient_facilities": "p1 p11 p13 p14 p2 p3 p4 p5 p6 p7 p8 p9",
+			"phi_reads":          "p1 p11 p13 p2 p3 p5 p6 p8 p9", // each of whom something was written, once
+		} {
+			got := scan[string](ctx, w.owner, `SELECT string_agg(p.external_id, ' ' ORDER BY p.external_id) FROM `+table+` AS f
+				JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id WHERE f.tenant_id = $1`, w.tenant)
+			if got != want {
+				return fmt.Errorf("%s has %s, want %s", table, got, want)
+			}
 		}
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
+	}},
+	{"MoveFeed", "a list of the future keeps the true one out", func(ctx context.Context, w *world) error {
+		moved := func(ahead time.Duration) (n int64) {
+			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+				p := w.watermark(0)
+				p.AsOf = scan[time.Time](ctx, w.owner, "SELECT clock_timestamp()").Add(ahead)
+				var err error
+				n, err = s.MoveFeed(ctx, p)
+				return err
+			}))
+			return n
+		}
+		if n := moved(time.Hour); n != 0 {
+			return errors.New("the watermark is an hour ahead")
+		}
+		if n := moved(0); n != 1 {
+			return errors.New("the list of now is taken for one of the future")
+		}
+		return nil
+	}},
+	{"SyncAppointments", "a patient who denies the facility is as before, and is not told of", func(ctx context.Context, w *world) error {
+		// As who sees the patient by another facility too, and as who does not.
+		for _, both := range []bool{false, true} {
+			w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+			moved := with(record(5), func(r *db.FeedRecord) { r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1" })
+			if err := w.fed(ctx, w.list(1, record(1), record(2), record(3), record(4), moved)); err != nil {
+				return err
+			}
+			id := w.patientOf(ctx, "p1")
+			w.allow(ctx, id, w.hidden)
+			w.disallow(ctx, id, w.facility)
+			if both {
+				w.shows(ctx, w.staff, w.hidden)
+			}
+			must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
+			before := w.places(ctx)
+			// Right, wrong, or missing: what is said of them is all the same. 4 becomes another's.
+			for hour, records := range [][]db.FeedRecord{
+				{record(1), moved},
+				{with(record(1), func(r *db.FeedRecord) { r.Phone, r.Status = "+14155550101", db.AppointmentStatusARRIVED })},
+				{with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
+				{with(record(1), func(r *db.FeedRecord) { r.PatientExternalID = "p9" })}, // their appointment becomes another's
+				{with(record(4), func(r *db.FeedRecord) { // and another's theirs
+					r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
+				})},
+				{},
+			} {
+				want := db.SyncAppointmentsRow{Unchanged: 3, ConsentWithdrawn: int64(len(records)), CurrentAppointments: 3, Current: true}
+				others := []db.FeedRecord{record(2), record(3), record(4)}
+				if hour == 4 {
+					others, want.Unchanged, want.CurrentAppointments = others[:2], 2, 2
+				}
+				l := w.list(2+hour, append(others, records...)...)
+				if err := w.fed(ctx, l); err != nil {
+					return err
+				}
+				if *l.done != want {
+					return fmt.Errorf("list %d says %+v, want %+v", hour, *l.done, want)
+				}
+				if after := w.places(ctx); !maps.Equal(before, after) {
+					return fmt.Errorf("list %d: there was %v, is %v", hour, before, after)
+				}
+			}
+			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1", w.tenant); n != 0 {
+				return fmt.Errorf("%d are recorded", n)
+			}
+			w.allow(ctx, id, w.facility) // and from then on it is as ever
+			last := w.list(20, with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" }), record(2), record(3), record(4))
+			if err := first(w.fed(ctx, last), w.holds(ctx, last.records...)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"SyncAppointments", "a list cancels more than the facility lets it", func(ctx context.Context, w *world) error {
+		records := make([]db.FeedRecord, 24)
+		for i := range records {
+			records[i] = record(i)
+		}
+		cancels := func(hour int, share float64, left ...db.FeedRecord) (bool, error) {
+			must(w.owner.Exec(ctx, "UPDATE facilities SET max_cancel_share = $3 WHERE tenant_id = $1 AND id = $2", w.tenant, w.facility, share))
+			l := w.list(hour, left...)
+			w.must(w.stage(ctx, l.id, l.records...))
+			tooMany := false
+			err := w.viewed(ctx, w.staff, func(s *db.Store) error {
+				err := w.apply(ctx, s, l)
+				tooMany = l.done.CancelsTooMany
+				return errors.Join(err, errors.New("rolled back"))
+			})
+			if err != nil && err.Error() == "rolled back" {
+				err = nil
+			}
+			return tooMany, err
+		}
+		if err := w.fed(ctx, w.list(1, records...)); err != nil {
+			return err
+		}
+		for i, c := range []struct {
+			share float64
+			left  int
+			want  bool
+		}{
+			{0.5, 12, false}, {0.5, 11, true}, {0.5, 0, true}, {0, 14, false}, {0, 13, true}, {0.9, 3, false}, {0.9, 2, true}, {1, 0, false},
+		} {
+			if got, err := cancels(2+i, c.share, records[:c.left]...); err != nil || got != c.want {
+				return fmt.Errorf("%d of 24 left, with a share of %v: too many %v, %v", c.left, c.share, got, err)
+			}
+		}
+		return w.holds(ctx, records...)
 	}},
 	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found", func(ctx context.Context, w *world) error {
 		back := w.list(24*400, record(1)) // long after it ended
@@ -388,8 +574,10 @@ func TestFeedMeetsThePatientWhoIsCreatedAtTheSameTime(t *testing.T) {
 	w := open(t).world(ctx)
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	must(tx.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
-		VALUES ($1, $2, $3, 'p1', 'Given1', 'Family1', '1990-05-17')`, w.tenant, newID(), w.facility))
+	must(tx.Exec(ctx, `WITH p AS (
+			INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+			VALUES ($1, $2, $3, 'p1', 'Given1', 'Family1', '1990-05-17'))
+		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)`, w.tenant, newID(), w.facility))
 	var done sync.WaitGroup
 	var got db.FeedResult
 	var err error

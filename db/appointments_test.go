@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"waybill/db"
 )
 
@@ -45,12 +43,20 @@ var appointmentRules = []check{
 	}},
 	{"ListAppointments", "a facility that is not allowed any more reads who comes", func(ctx context.Context, w *world) error {
 		w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
-		w.disallow(ctx, scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = 'p1'", w.tenant), w.facility)
-		got, err := w.listed(ctx, db.ListAppointmentsParams{})
-		if err == nil && !slices.Equal(got, []string{"2"}) {
-			err = fmt.Errorf("listed %v", got)
+		id := w.patientOf(ctx, "p1")
+		w.allow(ctx, id, w.hidden)
+		w.disallow(ctx, id, w.facility)
+		for _, by := range []string{"who does not see the patient", "who sees them by another facility"} {
+			got, err := w.listed(ctx, db.ListAppointmentsParams{})
+			if err == nil && !slices.Equal(got, []string{"2"}) {
+				err = fmt.Errorf("listed %v by %s", got, by)
+			}
+			if err != nil {
+				return err
+			}
+			w.shows(ctx, w.staff, w.hidden)
 		}
-		return err
+		return nil
 	}},
 }
 

@@ -38,12 +38,13 @@ var violations = map[string]violation{
 	"login_buckets_pkey":       {Internal, ""},
 	"login_buckets_key_check":  {Internal, ""},
 
-	"facilities_pkey":            {IDReused, "id"},
-	"facilities_tenant_fkey":     {NotFound, ""},
-	"facilities_name_check":      {ValidationFailed, "name"},
-	"facilities_address_check":   {ValidationFailed, "address"},
-	"facilities_latitude_check":  {ValidationFailed, "latitude"},
-	"facilities_longitude_check": {ValidationFailed, "longitude"},
+	"facilities_pkey":                   {IDReused, "id"},
+	"facilities_tenant_fkey":            {NotFound, ""},
+	"facilities_name_check":             {ValidationFailed, "name"},
+	"facilities_address_check":          {ValidationFailed, "address"},
+	"facilities_latitude_check":         {ValidationFailed, "latitude"},
+	"facilities_longitude_check":        {ValidationFailed, "longitude"},
+	"facilities_max_cancel_share_check": {ValidationFailed, "max_cancel_share"},
 
 	"groups_pkey":                    {IDReused, "id"},
 	"groups_tenant_fkey":             {NotFound, ""},
@@ -107,19 +108,21 @@ var violations = map[string]violation{
 	"pickups_window_check":          {ValidationFailed, "window_end"},
 	"pickups_note_check":            {ValidationFailed, "note"},
 
-	"patients_pkey":              {IDReused, "id"},
-	"patients_facility_fkey":     {FacilityNotFound, "facility_id"},
-	"patients_external_id_key":   {ExternalIDTaken, "external_id"},
-	"patients_external_id_check": {ValidationFailed, "external_id"},
-	"patients_given_name_check":  {ValidationFailed, "given_name"},
-	"patients_family_name_check": {ValidationFailed, "family_name"},
-	"patients_birth_date_check":  {ValidationFailed, "birth_date"},
-	"patients_phone_check":       {ValidationFailed, "phone"},
+	"patients_pkey":                     {IDReused, "id"},
+	"patients_facility_fkey":            {FacilityNotFound, "facility_id"},
+	"patients_external_id_key":          {ExternalIDTaken, "external_id"},
+	"patients_external_id_check":        {ValidationFailed, "external_id"},
+	"patients_given_name_check":         {ValidationFailed, "given_name"},
+	"patients_family_name_check":        {ValidationFailed, "family_name"},
+	"patients_birth_date_check":         {ValidationFailed, "birth_date"},
+	"patients_phone_check":              {ValidationFailed, "phone"},
+	"patients_allowed_facilities_check": {LastFacility, ""},
 
 	"patient_facilities_pkey":          {IDReused, ""},
 	"patient_facilities_patient_fkey":  {NotFound, ""}, // the path names both
 	"patient_facilities_facility_fkey": {FacilityNotFound, ""},
 	"patient_consents_pkey":            {Internal, ""}, // the statement makes the id
+	"patient_consents_seq_key":         {Internal, ""}, // counted under the lock of the patient's row
 	"phi_reads_pkey":                   {Internal, ""},
 
 	"appointments_pkey":               {Internal, ""},

@@ -82,12 +82,13 @@ var breaches = map[string]string{
 	"login_buckets_pkey":       "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() FROM generate_series(1, 2)",
 	"login_buckets_key_check":  `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
-	"facilities_pkey":            "UPDATE facilities SET id = $hidden WHERE id = $facility",
-	"facilities_tenant_fkey":     "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
-	"facilities_name_check":      "UPDATE facilities SET name = repeat('x', 201) WHERE id = $facility",
-	"facilities_address_check":   "UPDATE facilities SET address = '' WHERE id = $facility",
-	"facilities_latitude_check":  "UPDATE facilities SET latitude = 'NaN' WHERE id = $facility",
-	"facilities_longitude_check": "UPDATE facilities SET longitude = 181 WHERE id = $facility",
+	"facilities_pkey":                   "UPDATE facilities SET id = $hidden WHERE id = $facility",
+	"facilities_tenant_fkey":            "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
+	"facilities_name_check":             "UPDATE facilities SET name = repeat('x', 201) WHERE id = $facility",
+	"facilities_address_check":          "UPDATE facilities SET address = '' WHERE id = $facility",
+	"facilities_latitude_check":         "UPDATE facilities SET latitude = 'NaN' WHERE id = $facility",
+	"facilities_longitude_check":        "UPDATE facilities SET longitude = 181 WHERE id = $facility",
+	"facilities_max_cancel_share_check": "UPDATE facilities SET max_cancel_share = 1.1 WHERE id = $facility",
 
 	"groups_pkey":                    "INSERT INTO groups SELECT * FROM groups WHERE tenant_id = $w",
 	"groups_tenant_fkey":             "INSERT INTO groups VALUES ($new, $new, 'G', 1, '', now())",
@@ -159,10 +160,13 @@ var breaches = map[string]string{
 	"patients_birth_date_check":  "UPDATE patients SET birth_date = '1799-12-31' WHERE id = $patient",
 	"patients_phone_check":       "UPDATE patients SET phone = '555' WHERE id = $patient",
 
+	"patients_allowed_facilities_check": "UPDATE patients SET allowed_facilities = 0 WHERE id = $patient",
+
 	"patient_facilities_pkey":          "INSERT INTO patient_facilities VALUES ($w, $patient, $facility)",
 	"patient_facilities_patient_fkey":  "INSERT INTO patient_facilities VALUES ($w, $new, $facility)",
 	"patient_facilities_facility_fkey": "INSERT INTO patient_facilities VALUES ($w, $patient, $new)",
-	"patient_consents_pkey":            "INSERT INTO patient_consents VALUES ($w, $new, $patient, $facility, true, $staff), ($w, $new, $patient, $facility, true, $staff)",
+	"patient_consents_pkey":            "INSERT INTO patient_consents (tenant_id, id, patient_id, facility_id, allowed, actor_id, seq) VALUES ($w, $new, $patient, $facility, true, $staff, 1), ($w, $new, $patient, $facility, true, $staff, 2)",
+	"patient_consents_seq_key":         "INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq) VALUES ($w, $patient, $facility, true, $staff, 1), ($w, $patient, $facility, true, $staff, 1)",
 	"phi_reads_pkey":                   "INSERT INTO phi_reads VALUES ($w, $new, $patient, $staff, 'x'), ($w, $new, $patient, $staff, 'x')",
 	"pickups_patient_fkey":             "UPDATE pickups SET patient_id = $new WHERE id = $draft",
 

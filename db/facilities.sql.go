@@ -36,7 +36,7 @@ const createFacility = `-- name: CreateFacility :one
 INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (tenant_id, id) DO NOTHING
-RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at
+RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share
 `
 
 type CreateFacilityParams struct {
@@ -71,6 +71,7 @@ func (q *Queries) CreateFacility(ctx context.Context, arg CreateFacilityParams) 
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.MaxCancelShare,
 	)
 	return i, err
 }
@@ -81,19 +82,21 @@ SET name = coalesce($1, name),
     address = coalesce($2, address),
     latitude = coalesce($3, latitude),
     longitude = coalesce($4, longitude),
+    max_cancel_share = coalesce($5, max_cancel_share),
     version = version + 1
-WHERE tenant_id = $5 AND id = $6 AND version = $7
-RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at
+WHERE tenant_id = $6 AND id = $7 AND version = $8
+RETURNING tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share
 `
 
 type EditFacilityParams struct {
-	Name      *string   `json:"name"`
-	Address   *string   `json:"address"`
-	Latitude  *float64  `json:"latitude"`
-	Longitude *float64  `json:"longitude"`
-	TenantID  uuid.UUID `format:"uuid" json:"-"`
-	ID        uuid.UUID `format:"uuid" json:"id"`
-	Version   int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Name           *string   `json:"name"`
+	Address        *string   `json:"address"`
+	Latitude       *float64  `json:"latitude"`
+	Longitude      *float64  `json:"longitude"`
+	MaxCancelShare *float64  `doc:"The share of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	ID             uuid.UUID `format:"uuid" json:"id"`
+	Version        int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
 }
 
 // Closes: an edit clobbers another that it has not seen
@@ -103,6 +106,7 @@ func (q *Queries) EditFacility(ctx context.Context, arg EditFacilityParams) (Fac
 		arg.Address,
 		arg.Latitude,
 		arg.Longitude,
+		arg.MaxCancelShare,
 		arg.TenantID,
 		arg.ID,
 		arg.Version,
@@ -118,12 +122,13 @@ func (q *Queries) EditFacility(ctx context.Context, arg EditFacilityParams) (Fac
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.MaxCancelShare,
 	)
 	return i, err
 }
 
 const getFacility = `-- name: GetFacility :one
-SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at FROM facilities AS f
+SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS f
 WHERE f.tenant_id = $1
     AND f.id = $2
     AND CASE $3::user_role
@@ -166,12 +171,13 @@ func (q *Queries) GetFacility(ctx context.Context, arg GetFacilityParams) (Facil
 		&i.Version,
 		&i.RequestDigest,
 		&i.CreatedAt,
+		&i.MaxCancelShare,
 	)
 	return i, err
 }
 
 const listFacilities = `-- name: ListFacilities :many
-SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at FROM facilities AS f
+SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS f
 WHERE f.tenant_id = $1
     AND CASE $2::user_role
         WHEN 'admin' THEN true
@@ -226,6 +232,7 @@ func (q *Queries) ListFacilities(ctx context.Context, arg ListFacilitiesParams) 
 			&i.Version,
 			&i.RequestDigest,
 			&i.CreatedAt,
+			&i.MaxCancelShare,
 		); err != nil {
 			return nil, err
 		}

@@ -14,7 +14,8 @@ import (
 	"waybill/db"
 )
 
-var feedDay = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+// feedDay is long past: a list is never of the future.
+var feedDay = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // record is an appointment on a day after feedDay, with a patient of the same number.
 func record(n int) db.FeedRecord {
@@ -177,15 +178,32 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 }
 
 // places are the row versions of the tenant's appointments and patients: a write
-// makes another.
+// makes another, and a lock leaves its mark.
 func (w *world) places(ctx context.Context) map[string]string {
 	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
 		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
-		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin FROM patient_facilities WHERE tenant_id = $1`, w.tenant))
+		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities WHERE tenant_id = $1`, w.tenant))
 	out := map[string]string{}
 	var key, place string
 	must(pgx.ForEachRow(rows, []any{&key, &place}, func() error { out[key] = place; return nil }))
 	return out
+}
+
+// patientOf is the patient of an id in the facility's records, and placeOf the key of their
+// consent among the places.
+func (w *world) patientOf(ctx context.Context, externalID string) uuid.UUID {
+	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = $2", w.tenant, externalID)
+}
+
+func (w *world) placeOf(ctx context.Context, externalID string) string {
+	return "of " + w.patientOf(ctx, externalID).String()
+}
+
+// appointmentsAndPatients are what a feed writes, but for who sees whom.
+func (w *world) appointmentsAndPatients(ctx context.Context) string {
+	return scan[string](ctx, w.owner, `SELECT concat(
+		(SELECT string_agg(a::text, ' ' ORDER BY a.id) FROM appointments AS a WHERE a.tenant_id = $1),
+		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' ' ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
 }
 
 // each gives the records, and then the error, if any.

@@ -36,6 +36,24 @@ var invariants = []struct{ name, query string }{
 		SELECT count(*) FROM appointments AS a
 		JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id
 		WHERE p.facility_id <> a.facility_id AND coalesce($1::uuid, a.tenant_id) = a.tenant_id`},
+	{"a patient counts the facilities that see them", `
+		SELECT count(*) FROM patients AS p
+		WHERE coalesce(p.allowed_facilities, 0) <> (
+			SELECT count(*) FROM patient_facilities AS f
+			WHERE f.tenant_id = p.tenant_id AND f.patient_id = p.id AND f.allowed)
+			AND coalesce($1::uuid, p.tenant_id) = p.tenant_id`},
+	{"a patient's consents are numbered without a gap, and the newest of a facility is what holds", `
+		SELECT count(*) FROM (
+			SELECT
+				c.seq, c.allowed, f.allowed AS holds, p.consents,
+				count(*) OVER (PARTITION BY c.tenant_id, c.patient_id) AS all_of_them,
+				row_number() OVER (PARTITION BY c.tenant_id, c.patient_id ORDER BY c.created_at, c.seq) AS nth,
+				row_number() OVER (PARTITION BY c.tenant_id, c.patient_id, c.facility_id ORDER BY c.seq DESC) AS back
+			FROM patient_consents AS c
+			JOIN patients AS p ON p.tenant_id = c.tenant_id AND p.id = c.patient_id
+			JOIN patient_facilities AS f ON f.tenant_id = c.tenant_id AND f.patient_id = c.patient_id AND f.facility_id = c.facility_id
+			WHERE coalesce($1::uuid, c.tenant_id) = c.tenant_id) AS c
+		WHERE c.seq <> c.nth OR c.consents <> c.all_of_them OR c.back = 1 AND c.allowed <> c.holds`},
 	{"a driver has one assigned pickup at most", `
 		SELECT count(*) FROM (
 			SELECT FROM pickups WHERE status = 'ASSIGNED' AND coalesce($1::uuid, tenant_id) = tenant_id

@@ -153,6 +153,92 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	w.must(w.getPickupPatient(ctx, w.as, w.staff, pickup))
 }
 
+// beforeDenials is the schema's version where a consent taken back was the lack of a row.
+const beforeDenials = 24
+
+// A consent that was taken back holds after the upgrade, also where a feed has undone it
+// since, and a patient whom nobody sees is left in peace.
+func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	ids := map[string]uuid.UUID{}
+	for _, name := range []string{"seen", "shared", "denied", "undone", "again", "nobody's", "lost"} {
+		ids[name] = w.patient(ctx)
+	}
+	m := must(db.NewMigrator(d.OwnerURL))
+	t.Cleanup(func() { m.Close() })
+	must(m.DownTo(ctx, beforeDenials))
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	consent := func(name string, facility uuid.UUID, allowed, row bool) {
+		at = at.Add(time.Minute)
+		must(d.owner.Exec(ctx, `INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6)`, w.tenant, ids[name], facility, allowed, w.staff.UserID, at))
+		change := "DELETE FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3"
+		if row {
+			change = "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+		}
+		must(d.owner.Exec(ctx, change, w.tenant, ids[name], facility))
+	}
+	consent("shared", w.hidden, true, true)
+	consent("denied", w.hidden, true, true)
+	consent("denied", w.facility, false, false)
+	consent("undone", w.hidden, true, true)
+	consent("undone", w.facility, false, true) // by a feed
+	consent("again", w.facility, false, false)
+	consent("again", w.facility, true, true)
+	consent("nobody's", w.facility, false, false)
+	must(d.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE patient_id = $1", ids["lost"])) // and nothing recorded
+	must(m.Up(ctx))
+
+	want := map[string]string{
+		"seen": "t 1 0", "shared": "tt 2 1", "denied": "ft 1 2", "undone": "ft 1 2", "again": "t 1 2", "nobody's": "f  1", "lost": "f  0",
+	}
+	for name, id := range ids {
+		got := scan[string](ctx, d.owner, `SELECT concat(
+				(SELECT string_agg(CASE WHEN f.allowed THEN 't' ELSE 'f' END, '' ORDER BY f.facility_id <> p.facility_id)
+				FROM patient_facilities AS f WHERE f.patient_id = p.id),
+				' ', p.allowed_facilities, ' ', p.consents) FROM patients AS p WHERE p.id = $1`, id)
+		if got != want[name] {
+			t.Errorf("%s: %s, want %s", name, got, want[name])
+		}
+	}
+	if n := scan[int](ctx, d.owner, `SELECT count(*) FROM patient_consents AS a JOIN patient_consents AS b USING (tenant_id, patient_id)
+		WHERE a.seq < b.seq AND a.created_at > b.created_at OR a.seq = b.seq AND a.id <> b.id`); n != 0 {
+		t.Errorf("%d pairs of consents are numbered in another order", n)
+	}
+	// Those that nobody sees are left alone also by what writes to their rows.
+	must(d.owner.Exec(ctx, "UPDATE patients SET version = version"))
+}
+
+// An id that a feed brought with blanks around it is the one that the next feed means.
+func TestUpgradeTrimsIDs(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	m := must(db.NewMigrator(d.OwnerURL))
+	t.Cleanup(func() { m.Close() })
+	must(m.DownTo(ctx, beforeDenials))
+	given := []string{"7", "7 ", " 7", "\u00a08\u3000", "\ufeff8", "9"}
+	for i, id := range given {
+		patient := newID()
+		must(d.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+			VALUES ($1, $2, $3, $4, 'Quetzal', 'Quetzal', '1931-07-13')`, w.tenant, patient, w.facility, id))
+		must(d.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)", w.tenant, patient, w.facility))
+		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+			VALUES ($1, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant, w.facility, patient, id, feedDay.AddDate(0, 0, i)))
+	}
+	must(m.Up(ctx))
+	for table, order := range map[string]string{"patients": "id", "appointments": "starts_at"} {
+		got := must(pgx.CollectRows(must(d.owner.Query(ctx, "SELECT external_id FROM "+table+" ORDER BY "+order)), pgx.RowTo[string]))
+		if want := []string{"7", "7 ", " 7", "8", "\ufeff8", "9"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", table, got, want)
+		}
+	}
+}
+
 // contents are the rows of all tables, each table's in the order of its rows' text.
 func contents(ctx context.Context, owner *pgxpool.Pool) map[string][]string {
 	out := map[string][]string{}

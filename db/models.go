@@ -458,15 +458,16 @@ type Driver struct {
 }
 
 type Facility struct {
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
-	Name          string    `json:"name"`
-	Address       string    `json:"address"`
-	Latitude      float64   `json:"latitude"`
-	Longitude     float64   `json:"longitude"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
-	RequestDigest []byte    `json:"-"`
-	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+	TenantID       uuid.UUID `format:"uuid" json:"-"`
+	ID             uuid.UUID `format:"uuid" json:"id"`
+	Name           string    `json:"name"`
+	Address        string    `json:"address"`
+	Latitude       float64   `json:"latitude"`
+	Longitude      float64   `json:"longitude"`
+	Version        int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	RequestDigest  []byte    `json:"-"`
+	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
+	MaxCancelShare float64   `doc:"The share of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 }
 
 type Flag struct {
@@ -528,17 +529,19 @@ type Message struct {
 }
 
 type Patient struct {
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
-	FacilityID    uuid.UUID `doc:"The facility whose records know them" format:"uuid" json:"facility_id"`
-	ExternalID    *string   `doc:"Their id in the records of the facility" json:"external_id"`
-	GivenName     string    `json:"given_name"`
-	FamilyName    string    `json:"family_name"`
-	BirthDate     Date      `json:"birth_date"`
-	Phone         *string   `doc:"E.164" example:"+14155550123" json:"phone"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
-	RequestDigest []byte    `json:"-"`
-	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
+	TenantID          uuid.UUID `format:"uuid" json:"-"`
+	ID                uuid.UUID `format:"uuid" json:"id"`
+	FacilityID        uuid.UUID `doc:"The facility whose records know them" format:"uuid" json:"facility_id"`
+	ExternalID        *string   `doc:"Their id in the records of the facility" json:"external_id"`
+	GivenName         string    `json:"given_name"`
+	FamilyName        string    `json:"family_name"`
+	BirthDate         Date      `json:"birth_date"`
+	Phone             *string   `doc:"E.164" example:"+14155550123" json:"phone"`
+	Version           int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	RequestDigest     []byte    `json:"-"`
+	CreatedAt         time.Time `doc:"When it was created" json:"created_at"`
+	AllowedFacilities *int32    `json:"-"`
+	Consents          int64     `json:"-"`
 }
 
 type PatientConsent struct {
@@ -549,14 +552,15 @@ type PatientConsent struct {
 	Allowed    bool      `doc:"False where an earlier consent was taken back" json:"allowed"`
 	ActorID    uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"actor_id"`
 	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
+	Seq        int64     `doc:"Numbers the consents of the patient, from 1, in the order in which they took effect" json:"seq"`
 }
 
 type PhiRead struct {
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	ID        uuid.UUID `format:"uuid" json:"id"`
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	UserID    uuid.UUID `doc:"The user who read" format:"uuid" json:"user_id"`
-	Operation string    `doc:"The operation that showed the patient" example:"get-patient" json:"operation"`
+	UserID    uuid.UUID `doc:"The user who did it" format:"uuid" json:"user_id"`
+	Operation string    `doc:"The operation that showed the patient, or wrote to them" example:"get-patient" json:"operation"`
 	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
 }
 
@@ -609,8 +613,9 @@ type PickupEvent struct {
 	IdempotencyKey *string        `json:"-"`
 	RequestDigest  []byte         `json:"-"`
 	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
-	Xid            uint64         `json:"-"`
-	Seq            int64          `json:"-"`
+	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
+	Xid uint64 `json:"-"`
+	Seq int64  `json:"-"`
 }
 
 type Tenant struct {

@@ -7,44 +7,57 @@ package db
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 )
 
 const allowFacility = `-- name: AllowFacility :execrows
-WITH allowed AS (
-    INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
-    SELECT v.tenant_id, v.patient_id, $2::uuid
+WITH seen AS MATERIALIZED (
+    SELECT v.tenant_id, v.patient_id
     FROM patient_viewers AS v
-    WHERE v.tenant_id = $3 AND v.patient_id = $4 AND v.user_id = $1::uuid
+    WHERE v.tenant_id = $2 AND v.patient_id = $3 AND v.user_id = $1::uuid
     LIMIT 1
-    ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING
-    RETURNING tenant_id, patient_id, facility_id, created_at
+), allowed AS (
+    INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id)
+    SELECT s.tenant_id, s.patient_id, $4::uuid
+    FROM seen AS s
+    ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE
+    SET allowed = true, version = f.version + 1
+    WHERE NOT f.allowed
+    RETURNING f.tenant_id, f.patient_id, f.facility_id, f.created_at, f.allowed, f.version
+), counted AS (
+    UPDATE patients AS p
+    SET allowed_facilities = coalesce(p.allowed_facilities, 0) + 1,
+        consents = p.consents + 1
+    FROM allowed AS a
+    WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id
+    RETURNING a.tenant_id, a.patient_id, a.facility_id, a.created_at, a.allowed, a.version, p.consents
 )
-INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id)
-SELECT a.tenant_id, a.patient_id, a.facility_id, true, $1
-FROM allowed AS a
+INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq, created_at)
+SELECT c.tenant_id, c.patient_id, c.facility_id, c.allowed, $1, c.consents, clock_timestamp()
+FROM counted AS c
 `
 
 type AllowFacilityParams struct {
 	ViewerID   uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"viewer_id"`
-	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
+	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 }
 
-// A patient allows a facility to see them, told by who sees them; the facility may be
-// one that the viewer does not see. No row: they were allowed already, or are not
-// there for this viewer.
+// A patient allows a facility to see them, told by who sees the patient; the facility may
+// be one that the viewer does not see. No row: they were allowed already, or the patient
+// is not there for this viewer. The number of the consent is taken under the lock of the
+// patient's row, and its time after that.
 // Closes: a facility allowed twice
 // Closes: a consent to a facility that does not exist
+// Closes: consents are told in another order than they took effect
 func (q *Queries) AllowFacility(ctx context.Context, arg AllowFacilityParams) (int64, error) {
 	result, err := q.db.Exec(ctx, allowFacility,
 		arg.ViewerID,
-		arg.FacilityID,
 		arg.TenantID,
 		arg.PatientID,
+		arg.FacilityID,
 	)
 	if err != nil {
 		return 0, err
@@ -53,19 +66,35 @@ func (q *Queries) AllowFacility(ctx context.Context, arg AllowFacilityParams) (i
 }
 
 const disallowFacility = `-- name: DisallowFacility :execrows
-WITH removed AS (
-    DELETE FROM patient_facilities AS f
-    WHERE f.tenant_id = $2
-        AND f.patient_id = $3
-        AND f.facility_id = $4
-        AND EXISTS (
-            SELECT FROM patient_viewers AS v
-            WHERE v.tenant_id = f.tenant_id AND v.patient_id = f.patient_id AND v.user_id = $1::uuid)
-    RETURNING tenant_id, patient_id, facility_id, created_at
+WITH seen AS MATERIALIZED (
+    SELECT v.tenant_id, v.patient_id
+    FROM patient_viewers AS v
+    WHERE v.tenant_id = $2 AND v.patient_id = $3 AND v.user_id = $1::uuid
+    LIMIT 1
+), denied AS (
+    INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id, allowed)
+    SELECT s.tenant_id, s.patient_id, $4::uuid, false
+    FROM seen AS s
+    ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE
+    SET allowed = false, version = f.version + 1
+    WHERE f.allowed
+    RETURNING f.tenant_id, f.patient_id, f.facility_id, f.created_at, f.allowed, f.version
+), locked AS MATERIALIZED (
+    SELECT d.tenant_id, d.patient_id, d.facility_id, d.created_at, d.allowed, d.version, p.allowed_facilities, p.consents AS consents_before
+    FROM denied AS d
+    JOIN patients AS p ON p.tenant_id = d.tenant_id AND p.id = d.patient_id
+    FOR NO KEY UPDATE OF p
+), counted AS (
+    UPDATE patients AS p
+    SET allowed_facilities = l.allowed_facilities - CASE WHEN l.version = 1 THEN 0 ELSE 1 END,
+        consents = l.consents_before + 1
+    FROM locked AS l
+    WHERE p.tenant_id = l.tenant_id AND p.id = l.patient_id
+    RETURNING l.tenant_id, l.patient_id, l.facility_id, l.created_at, l.allowed, l.version, l.allowed_facilities, l.consents_before, p.consents
 )
-INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id)
-SELECT r.tenant_id, r.patient_id, r.facility_id, false, $1
-FROM removed AS r
+INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq, created_at)
+SELECT c.tenant_id, c.patient_id, c.facility_id, c.allowed, $1, c.consents, clock_timestamp()
+FROM counted AS c
 `
 
 type DisallowFacilityParams struct {
@@ -75,7 +104,14 @@ type DisallowFacilityParams struct {
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 }
 
+// A patient does not allow a facility to see them any more, or not ever: what is stored
+// is the denial, which a feed of the facility finds. A row of version 1 is new: it takes
+// nobody's sight. Refused by patients_allowed_facilities_check where nobody would be left
+// that sees the patient; it is tested on what the locked row says, since it would be on the
+// row as it was before another consent that this one has waited for.
 // Closes: a facility disallowed twice
+// Closes: the last two facilities of a patient are disallowed at once
+// Closes: consents are told in another order than they took effect
 func (q *Queries) DisallowFacility(ctx context.Context, arg DisallowFacilityParams) (int64, error) {
 	result, err := q.db.Exec(ctx, disallowFacility,
 		arg.ViewerID,
@@ -90,28 +126,24 @@ func (q *Queries) DisallowFacility(ctx context.Context, arg DisallowFacilityPara
 }
 
 const listConsents = `-- name: ListConsents :many
-SELECT tenant_id, id, patient_id, facility_id, allowed, actor_id, created_at FROM patient_consents
-WHERE tenant_id = $1
-    AND patient_id = $2
-    AND (created_at, id) < ($3::timestamptz, $4::uuid)
-ORDER BY created_at DESC, id DESC
-LIMIT $5::int
+SELECT tenant_id, id, patient_id, facility_id, allowed, actor_id, created_at, seq FROM patient_consents
+WHERE tenant_id = $1 AND patient_id = $2 AND seq < $3
+ORDER BY seq DESC
+LIMIT $4::int
 `
 
 type ListConsentsParams struct {
-	TenantID        uuid.UUID `format:"uuid" json:"-"`
-	PatientID       uuid.UUID `format:"uuid" json:"patient_id"`
-	BeforeCreatedAt time.Time `json:"before_created_at"`
-	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
-	MaxRows         int32     `json:"max_rows"`
+	TenantID  uuid.UUID `format:"uuid" json:"-"`
+	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
+	BeforeSeq int64     `doc:"Numbers the consents of the patient, from 1, in the order in which they took effect" json:"before_seq"`
+	MaxRows   int32     `json:"max_rows"`
 }
 
 func (q *Queries) ListConsents(ctx context.Context, arg ListConsentsParams) ([]PatientConsent, error) {
 	rows, err := q.db.Query(ctx, listConsents,
 		arg.TenantID,
 		arg.PatientID,
-		arg.BeforeCreatedAt,
-		arg.BeforeID,
+		arg.BeforeSeq,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -129,6 +161,7 @@ func (q *Queries) ListConsents(ctx context.Context, arg ListConsentsParams) ([]P
 			&i.Allowed,
 			&i.ActorID,
 			&i.CreatedAt,
+			&i.Seq,
 		); err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 
 // EditOnePatient edits the patient of p, whose tenant and viewer are v's. Refused with
 // NotFound, StaleVersion, ExternalIDTaken, or Forbidden where the external id is that of
-// a facility that v does not see.
+// a facility that v does not see, or that the patient does not allow to see them.
 func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)
@@ -84,7 +84,7 @@ func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParam
 	switch {
 	case err != nil:
 		return Patient{}, Explain(err)
-	case now.Version == p.Version && p.SetExternalID && !now.SeesFacility:
+	case now.Version == p.Version && p.SetExternalID && !now.MaySetExternalID:
 		return Patient{}, refuse(Forbidden, "external_id")
 	}
 	return Patient{}, refuse(StaleVersion, "If-Match")

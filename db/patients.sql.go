@@ -39,16 +39,25 @@ WITH created AS (
         v.tenant_id, $1::uuid, v.facility_id, $2::text, $3::text,
         $4::text, $5::date, $6::text, $7::bytea
     FROM facility_viewers AS v
-    WHERE v.tenant_id = $8 AND v.facility_id = $9 AND v.user_id = $10
+    WHERE v.tenant_id = $8
+        AND v.facility_id = $9
+        AND v.user_id = $10
+        AND NOT EXISTS (
+            SELECT FROM patient_denials AS d
+            WHERE d.tenant_id = v.tenant_id AND d.patient_id = $1 AND d.facility_id = v.facility_id)
     LIMIT 1
     ON CONFLICT (tenant_id, id) DO NOTHING
-    RETURNING tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone, version, request_digest, created_at
+    RETURNING tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone, version, request_digest, created_at, allowed_facilities, consents
 ), met AS (
     INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
     SELECT c.tenant_id, c.id, c.facility_id
     FROM created AS c
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT c.tenant_id, c.id, $10, 'create-patient'
+    FROM created AS c
 )
-SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at FROM created AS patients
+SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, patients.allowed_facilities, patients.consents FROM created AS patients
 `
 
 type CreatePatientParams struct {
@@ -68,7 +77,9 @@ type CreatePatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
-// A patient of a facility that the viewer sees.
+// A patient of a facility that the viewer sees. An id whose patient does not allow the
+// facility to see them is left out here, as one that is taken: row level security would
+// fail the statement.
 // Closes: a retried request makes a second patient
 // Closes: two requests create patients of one external id
 func (q *Queries) CreatePatient(ctx context.Context, arg CreatePatientParams) (CreatePatientRow, error) {
@@ -97,61 +108,82 @@ func (q *Queries) CreatePatient(ctx context.Context, arg CreatePatientParams) (C
 		&i.Patient.Version,
 		&i.Patient.RequestDigest,
 		&i.Patient.CreatedAt,
+		&i.Patient.AllowedFacilities,
+		&i.Patient.Consents,
 	)
 	return i, err
 }
 
 const editPatient = `-- name: EditPatient :one
-WITH edited AS (
+WITH consented AS MATERIALIZED (
+    SELECT f.tenant_id, f.patient_id
+    FROM facility_viewers AS v
+    JOIN patient_facilities AS f ON f.tenant_id = v.tenant_id AND f.facility_id = v.facility_id
+    WHERE v.tenant_id = $1
+        AND v.user_id = $2::uuid
+        AND f.patient_id = $3
+        AND f.allowed
+    LIMIT 1
+    FOR SHARE OF f
+), edited AS (
     UPDATE patients AS p
-    SET external_id = CASE WHEN $1::boolean THEN $2 ELSE p.external_id END,
-        given_name = coalesce($3, p.given_name),
-        family_name = coalesce($4, p.family_name),
-        birth_date = coalesce($5, p.birth_date),
-        phone = CASE WHEN $6::boolean THEN $7 ELSE p.phone END,
+    SET external_id = CASE WHEN $4::boolean THEN $5::text ELSE p.external_id END,
+        given_name = coalesce($6::text, p.given_name),
+        family_name = coalesce($7::text, p.family_name),
+        birth_date = coalesce($8::date, p.birth_date),
+        phone = CASE WHEN $9::boolean THEN $10::text ELSE p.phone END,
         version = p.version + 1
-    WHERE p.tenant_id = $8
-        AND p.id = $9
-        AND p.version = $10
-        AND EXISTS (
-            SELECT FROM patient_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = $11::uuid)
-        AND (NOT $1 OR EXISTS (
+    FROM consented AS c
+    WHERE p.tenant_id = c.tenant_id
+        AND p.id = c.patient_id
+        AND p.version = $11
+        AND (NOT $4 OR EXISTS (
             SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $11))
-    RETURNING p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at
+            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2))
+        AND (NOT $4 OR NOT EXISTS (
+            SELECT FROM patient_denials AS d
+            WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))
+    RETURNING p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT e.tenant_id, e.id, $11, 'edit-patient'
+    SELECT e.tenant_id, e.id, $2, 'edit-patient'
     FROM edited AS e
 )
-SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at FROM edited AS patients
+SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, patients.allowed_facilities, patients.consents FROM edited AS patients
 `
 
 type EditPatientParams struct {
+	TenantID      uuid.UUID `format:"uuid" json:"-"`
+	ViewerID      uuid.UUID `format:"uuid" json:"viewer_id"`
+	ID            uuid.UUID `format:"uuid" json:"id"`
 	SetExternalID bool      `json:"set_external_id"`
-	ExternalID    *string   `doc:"Their id in the records of the facility" json:"external_id"`
+	ExternalID    *string   `json:"external_id"`
 	GivenName     *string   `json:"given_name"`
 	FamilyName    *string   `json:"family_name"`
 	BirthDate     *Date     `json:"birth_date" nullable:"true"`
 	SetPhone      bool      `json:"set_phone"`
-	Phone         *string   `doc:"E.164" example:"+14155550123" json:"phone"`
-	TenantID      uuid.UUID `format:"uuid" json:"-"`
-	ID            uuid.UUID `format:"uuid" json:"id"`
+	Phone         *string   `json:"phone"`
 	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
-	ViewerID      uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
 type EditPatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
-// An external id is the facility's whose records know the patient: who does not see that
-// facility does not change it, nor learns whether another patient there has it.
+// The consent by which the viewer sees the patient is held until the edit is done: who
+// takes it back waits, or has the edit find nobody. An external id is the facility's
+// whose records know the patient: who does not see that facility does not change it, nor
+// learns whether another patient there has it; and who sees them by another facility
+// alone does not take it from a patient who denies that one, whose feed would bring them
+// anew.
 // Closes: an edit clobbers another that it has not seen
 // Closes: two edits give patients one external id
+// Closes: an edit goes through after the consent was taken back
 func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditPatientRow, error) {
 	row := q.db.QueryRow(ctx, editPatient,
+		arg.TenantID,
+		arg.ViewerID,
+		arg.ID,
 		arg.SetExternalID,
 		arg.ExternalID,
 		arg.GivenName,
@@ -159,10 +191,7 @@ func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditP
 		arg.BirthDate,
 		arg.SetPhone,
 		arg.Phone,
-		arg.TenantID,
-		arg.ID,
 		arg.Version,
-		arg.ViewerID,
 	)
 	var i EditPatientRow
 	err := row.Scan(
@@ -177,6 +206,8 @@ func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditP
 		&i.Patient.Version,
 		&i.Patient.RequestDigest,
 		&i.Patient.CreatedAt,
+		&i.Patient.AllowedFacilities,
+		&i.Patient.Consents,
 	)
 	return i, err
 }
@@ -184,9 +215,12 @@ func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditP
 const explainEditPatient = `-- name: ExplainEditPatient :one
 SELECT
     p.version,
-    EXISTS (
+    (EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $1) AS sees_facility
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $1)
+    AND NOT EXISTS (
+        SELECT FROM patient_denials AS d
+        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
 FROM patients AS p
 WHERE p.tenant_id = $2
     AND p.id = $3
@@ -202,21 +236,21 @@ type ExplainEditPatientParams struct {
 }
 
 type ExplainEditPatientRow struct {
-	Version      int64 `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
-	SeesFacility bool  `json:"sees_facility"`
+	Version          int64 `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	MaySetExternalID bool  `json:"may_set_external_id"`
 }
 
 // What an edit that matched no row is held against, read afresh; nothing of the patient.
 func (q *Queries) ExplainEditPatient(ctx context.Context, arg ExplainEditPatientParams) (ExplainEditPatientRow, error) {
 	row := q.db.QueryRow(ctx, explainEditPatient, arg.ViewerID, arg.TenantID, arg.ID)
 	var i ExplainEditPatientRow
-	err := row.Scan(&i.Version, &i.SeesFacility)
+	err := row.Scan(&i.Version, &i.MaySetExternalID)
 	return i, err
 }
 
 const getPatient = `-- name: GetPatient :one
 WITH seen AS MATERIALIZED (
-    SELECT p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at
+    SELECT p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
     FROM patients AS p
     WHERE p.tenant_id = $1
         AND p.id = $2
@@ -229,7 +263,7 @@ WITH seen AS MATERIALIZED (
     SELECT s.tenant_id, s.id, $4, $5::text
     FROM seen AS s
 )
-SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at FROM seen AS patients
+SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, patients.allowed_facilities, patients.consents FROM seen AS patients
 `
 
 type GetPatientParams struct {
@@ -266,6 +300,8 @@ func (q *Queries) GetPatient(ctx context.Context, arg GetPatientParams) (GetPati
 		&i.Patient.Version,
 		&i.Patient.RequestDigest,
 		&i.Patient.CreatedAt,
+		&i.Patient.AllowedFacilities,
+		&i.Patient.Consents,
 	)
 	return i, err
 }
@@ -351,14 +387,14 @@ WITH mine AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT f.patient_id
         FROM patient_facilities AS f
-        WHERE f.tenant_id = $2 AND f.facility_id = m.facility_id AND f.patient_id > $5
+        WHERE f.tenant_id = $2 AND f.facility_id = m.facility_id AND f.patient_id > $5 AND f.allowed
         ORDER BY f.patient_id
         LIMIT 1 + $1::int
     ) AS k
     ORDER BY k.patient_id
     LIMIT 1 + $1::int
 ), shown AS MATERIALIZED (
-    SELECT p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at
+    SELECT p.tenant_id, p.id, p.facility_id, p.external_id, p.given_name, p.family_name, p.birth_date, p.phone, p.version, p.request_digest, p.created_at, p.allowed_facilities, p.consents
     FROM known AS k
     JOIN patients AS p ON p.tenant_id = $2 AND p.id = k.patient_id
     ORDER BY p.id
@@ -368,7 +404,7 @@ WITH mine AS MATERIALIZED (
     SELECT s.tenant_id, s.id, $3, 'list-patients'
     FROM shown AS s
 )
-SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, ((SELECT count(*) FROM known) > $1::int)::boolean AS more
+SELECT patients.tenant_id, patients.id, patients.facility_id, patients.external_id, patients.given_name, patients.family_name, patients.birth_date, patients.phone, patients.version, patients.request_digest, patients.created_at, patients.allowed_facilities, patients.consents, ((SELECT count(*) FROM known) > $1::int)::boolean AS more
 FROM shown AS patients
 ORDER BY patients.id
 `
@@ -416,6 +452,8 @@ func (q *Queries) ListPatients(ctx context.Context, arg ListPatientsParams) ([]L
 			&i.Patient.Version,
 			&i.Patient.RequestDigest,
 			&i.Patient.CreatedAt,
+			&i.Patient.AllowedFacilities,
+			&i.Patient.Consents,
 			&i.More,
 		); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,6 +34,22 @@ var patientRaces = []check{
 			return w.editPatient(ctx, s, w.staff, id, version, func(p *db.EditPatientParams) { p.GivenName = &name })
 		})
 	}},
+	{"EditPatient", "an edit goes through after the consent was taken back", func(ctx context.Context, w *world) error {
+		id, name := w.patient(ctx), "Quetzal's"
+		w.allow(ctx, id, w.hidden)
+		err := w.loses(ctx, db.NotFound,
+			func(s *db.Store) error {
+				_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
+				return err
+			},
+			func(s *db.Store) error {
+				return w.editPatient(ctx, s, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
+			})
+		if got := scan[string](ctx, w.owner, "SELECT given_name FROM patients WHERE id = $1", id); got == name {
+			return errors.New("the edit was written")
+		}
+		return err
+	}},
 	{"EditPatient", "two edits give patients one external id", func(ctx context.Context, w *world) error {
 		edit := func(externalID string) act {
 			id := w.patient(ctx)
@@ -61,7 +78,7 @@ var patientRules = []check{
 		w.disallow(ctx, id, w.facility)
 		return first(
 			refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
-			w.audited(ctx, id, 1))
+			w.audited(ctx, id, 2))
 	}},
 	{"GetPatient", "the patient of another request is taken for the repeat's", func(ctx context.Context, w *world) error {
 		p := w.newPatient(newID())
@@ -73,7 +90,7 @@ var patientRules = []check{
 		if err == nil && !replayed {
 			err = fmt.Errorf("the repeat made another patient")
 		}
-		return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 1))
+		return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 2))
 	}},
 	{"EditPatient", "a facility that is not allowed any more edits the patient", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
@@ -96,6 +113,40 @@ var patientRules = []check{
 			refused(edit(&taken, true), db.Forbidden), refused(edit(&free, true), db.Forbidden), refused(edit(nil, true), db.Forbidden),
 			edit(nil, false), refused(edit(&free, true), db.StaleVersion))
 	}},
+	{"EditPatient", "a patient who denies a facility loses its external id, and is brought anew by its feed", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		w.shows(ctx, w.staff, w.hidden)
+		w.allow(ctx, id, w.hidden)
+		w.disallow(ctx, id, w.facility)
+		edit := func(set bool) error {
+			given := "Quetzal"
+			_, err := w.EditOnePatient(ctx, w.staff, db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, GivenName: &given})
+			return err
+		}
+		return first(refused(edit(true), db.Forbidden), edit(false))
+	}},
+	{"CreatePatient", "a facility that is denied meets the patient by their ids", func(ctx context.Context, w *world) error {
+		p, external := w.newPatient(newID()), "p1"
+		p.ExternalID = &external
+		w.must(w.createPatient(ctx, w.as, w.staff, p))
+		w.disallow(ctx, p.ID, w.facility)
+		create := func(p db.CreatePatientParams) error {
+			row, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+			if replayed || row.GivenName != "" {
+				return errors.New("the patient was shown")
+			}
+			return err
+		}
+		byID := p
+		byID.ExternalID = nil
+		byExternalID := p
+		byExternalID.ID = newID()
+		return first(
+			refused(create(p), db.IDReused), // who created them may have been another facility's
+			refused(create(byID), db.IDReused),
+			refused(create(byExternalID), db.ExternalIDTaken),
+			w.audited(ctx, p.ID, 1))
+	}},
 	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
@@ -103,7 +154,16 @@ var patientRules = []check{
 			return err
 		}
 		w.disallow(ctx, id, w.facility)
-		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 1))
+		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 2))
+	}},
+	{"GetPickupPatient", "who sees the patient, and not the pickup, reads whom it is for", func(ctx context.Context, w *world) error {
+		id := w.patient(ctx)
+		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
+		w.allow(ctx, id, w.hidden)
+		w.shows(ctx, w.stranger, w.hidden)
+		return first(
+			w.getPatient(ctx, w.Store, w.stranger, id),
+			refused(w.getPickupPatient(ctx, w.Store, w.stranger, pickup), db.NotFound))
 	}},
 	{"CreatePickups", "a pickup is for a patient whom its maker does not see", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
@@ -156,15 +216,24 @@ var patientRules = []check{
 			return fmt.Errorf("listed %v, want %v", got, all)
 		}
 		for _, id := range all {
-			if err := w.audited(ctx, id, 1); err != nil {
+			if err := w.audited(ctx, id, 2); err != nil {
 				return err
 			}
 		}
-		rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: &w.hidden, MaxRows: 100})
-		if err == nil && len(rows) != 4 {
-			err = fmt.Errorf("one facility lists %d patients, want 4", len(rows))
+		listed := func(facility uuid.UUID, want int) error {
+			rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: &facility, MaxRows: 100})
+			if err == nil && len(rows) != want {
+				err = fmt.Errorf("one facility lists %d patients, want %d", len(rows), want)
+			}
+			return err
 		}
-		return err
+		if err := listed(w.hidden, 4); err != nil {
+			return err
+		}
+		id := w.patient(ctx)
+		w.allow(ctx, id, w.hidden)
+		w.disallow(ctx, id, w.facility)
+		return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
 	}},
 }
 
@@ -218,7 +287,7 @@ func (w *world) getPickupPatient(ctx context.Context, s *db.Store, v db.Viewer, 
 	return err
 }
 
-// audited says whether the patient was recorded as read this often.
+// audited says whether the patient was recorded as shown this often, their create included.
 func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2", w.tenant, patient); n != want {
 		return fmt.Errorf("%d reads are recorded, want %d", n, want)
@@ -234,9 +303,20 @@ func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 }
 
 func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
-	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", w.tenant, patient, facility))
+	must(w.owner.Exec(ctx, `WITH allowed AS (
+			INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)
+			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1 WHERE NOT f.allowed
+			RETURNING *)
+		UPDATE patients AS p SET allowed_facilities = coalesce(p.allowed_facilities, 0) + 1
+		FROM allowed AS a WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id`, w.tenant, patient, facility))
 }
 
+// disallow takes back a consent, be it the last one, as it could be before.
 func (w *world) disallow(ctx context.Context, patient, facility uuid.UUID) {
-	must(w.owner.Exec(ctx, "DELETE FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3", w.tenant, patient, facility))
+	must(w.owner.Exec(ctx, `WITH denied AS (
+			UPDATE patient_facilities SET allowed = false, version = version + 1
+			WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3 AND allowed
+			RETURNING *)
+		UPDATE patients AS p SET allowed_facilities = nullif(p.allowed_facilities - 1, 0)
+		FROM denied AS d WHERE p.tenant_id = d.tenant_id AND p.id = d.patient_id`, w.tenant, patient, facility))
 }

@@ -50,6 +50,7 @@ func TestTheApplicationMayNeitherChangeTheSchemaNorRewriteHistory(t *testing.T) 
 		"DELETE FROM patient_consents",
 		"DELETE FROM patients",
 		"UPDATE patient_facilities SET facility_id = patient_id",
+		"DELETE FROM patient_facilities",
 		"ALTER TABLE patients DISABLE ROW LEVEL SECURITY",
 		"DROP POLICY patients_viewers ON patients",
 		"CREATE POLICY mine ON patients USING (true)",

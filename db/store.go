@@ -98,7 +98,7 @@ func SessionSettings(c Config) map[string]string {
 		"default_transaction_isolation": "read committed",
 		"statement_timeout":             milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"lock_timeout":                  milliseconds(cmp.Or(c.LockTimeout, 3*time.Second)),
-		// An open transaction holds back the event stream.
+		// An open transaction that wrote an event holds back the event stream.
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
 		"jit":                                 "off", // for statements of milliseconds, compiling costs more than it saves

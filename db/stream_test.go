@@ -17,7 +17,7 @@ import (
 	"waybill/db"
 )
 
-// follower reads the stream as a client does: on from the last place it was told of.
+// follower reads the stream as the server does: on from where nothing is left.
 type follower struct {
 	w    *world
 	by   db.Viewer
@@ -32,30 +32,38 @@ const followedPage = 10
 func (f *follower) read(ctx context.Context) (n int) {
 	horizon := must(f.w.GetStreamHorizon(ctx))
 	rows := must(f.w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
-		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon,
+		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon.Xid,
 		ViewerRole: f.by.Role, ViewerID: f.by.UserID, ViewerDriverID: f.by.DriverID, MaxRows: followedPage,
 	}))
 	for _, r := range rows {
 		f.xid, f.seq, f.seen = r.Xid, r.Seq, append(f.seen, r.PickupID)
+	}
+	if told := must(parseXID(horizon.Xid)); len(rows) < followedPage && told > f.xid {
+		f.xid, f.seq = told, 0 // nothing below it is left
 	}
 	return len(rows)
 }
 
 // catchUpWhenTold reads nothing but what a look for several tenants says is there.
 func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) error {
-	since := must(f.w.GetStreamHorizon(ctx))
+	since := must(f.w.GetStreamHorizon(ctx)).Xid
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			return fmt.Errorf("was told of %d events of %d", len(f.seen), n)
 		}
-		found := must(f.w.FindTenantsWithNewEvents(ctx, db.FindTenantsWithNewEventsParams{
+		horizon := must(parseXID(must(f.w.GetStreamHorizon(ctx)).Xid))
+		found := must(f.w.FindNewEvents(ctx, db.FindNewEventsParams{
 			TenantIds: []uuid.UUID{quiet.tenant, f.w.tenant}, SinceXids: []string{since, since},
 		}))
-		since = found.Horizon
-		if slices.Contains(found.TenantIds, quiet.tenant) {
-			return errors.New("was told of events where there are none")
+		isNew := false
+		for _, first := range found {
+			if first.TenantID == quiet.tenant {
+				return errors.New("was told of events where there are none")
+			}
+			isNew = isNew || first.Xid < horizon
 		}
-		if len(found.TenantIds) == 0 {
+		since = strconv.FormatUint(horizon, 10)
+		if !isNew {
 			continue
 		}
 		for f.read(ctx) == followedPage {
@@ -64,8 +72,8 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 	return nil
 }
 
-// catchUp reads until so many events were seen: the horizon is the cluster's, and
-// other tests' transactions hold it back.
+// catchUp reads until so many events were seen: those of other tests of the database may
+// hold it back.
 func (f *follower) catchUp(ctx context.Context, n int) error {
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; {
 		if time.Now().After(end) {
@@ -77,19 +85,34 @@ func (f *follower) catchUp(ctx context.Context, n int) error {
 	return nil
 }
 
+// takeXID gives a transaction an id, and nothing else.
+func takeXID(ctx context.Context, tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_current_xact_id()")) }
+
+// midway runs a submit in tx up to where it has an id, has locked its pickup, and waits for
+// its account. finish lets it end.
+func (w *world) midway(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) (finish func()) {
+	holder := must(w.owner.Begin(ctx))
+	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", account))
+	ended := make(chan error, 1)
+	go func() { ended <- w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)) }()
+	w.awaitBlockedBy(ctx, holder)
+	return func() {
+		w.must(holder.Rollback(ctx))
+		w.must(<-ended)
+	}
+}
+
 // A transaction takes its id, or its event's number, and commits after one that came
 // later: whoever reads in between misses nothing.
 func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	takeXID := func(tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_current_xact_id()")) }
-	for name, early := range map[string]func(w *world, tx pgx.Tx, id uuid.UUID) (late func()){
-		"id first, number last": func(w *world, tx pgx.Tx, id uuid.UUID) func() {
-			takeXID(tx)
-			return func() { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
+	for name, early := range map[string]func(w *world, tx pgx.Tx, account, id uuid.UUID) (late func()){
+		"id first, number last": func(w *world, tx pgx.Tx, account, id uuid.UUID) func() {
+			return w.midway(ctx, tx, account, id)
 		},
-		"id and number first": func(w *world, tx pgx.Tx, id uuid.UUID) func() {
+		"id and number first": func(w *world, tx pgx.Tx, _, id uuid.UUID) func() {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
 			return func() {}
 		},
@@ -101,7 +124,7 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 			f := &follower{w: w, by: w.staff}
 			tx := must(w.pool.Begin(ctx))
 			defer tx.Rollback(context.WithoutCancel(ctx))
-			late := early(w, tx, slow)
+			late := early(w, tx, account, slow)
 			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Store))
 			f.read(ctx)
 			late()
@@ -132,9 +155,9 @@ func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
 	low, high := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
 	defer low.Rollback(context.WithoutCancel(ctx))
 	defer high.Rollback(context.WithoutCancel(ctx))
-	must(low.Exec(ctx, "SELECT pg_current_xact_id()"))
+	finish := w.midway(ctx, low, account, one)
 	w.must(w.moving(ctx, db.TransitionNameSubmit, other)(w.over(high))) // high id, low number
-	w.must(w.moving(ctx, db.TransitionNameSubmit, one)(w.over(low)))    // low id, high number
+	finish()                                                            // low id, high number
 	w.must(low.Commit(ctx))
 	f.read(ctx) // may see low's: nothing older runs, and high is beyond
 	w.must(high.Commit(ctx))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,9 +60,6 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 	} {
 		for _, table := range guarded {
 			for _, statement := range []string{"SELECT * FROM " + table, "SELECT FROM " + table + " FOR KEY SHARE"} {
-				if table == "patient_facilities" && statement != "SELECT * FROM "+table {
-					continue // no right to lock
-				}
 				if n, err := count(ctx, c.q, statement); err != nil || n != c.want {
 					t.Errorf("%s by %s: %d rows, %v; want %d", statement, name, n, err, c.want)
 				}
@@ -74,12 +73,42 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 			}
 		}
 	}
-	if n, err := count(ctx, d.As(w.staff).DBTX(), "DELETE FROM patient_facilities"); err != nil || n != 1 {
-		t.Errorf("DELETE: %d rows, %v", n, err)
+	if n, err := count(ctx, d.As(w.staff).DBTX(), "UPDATE patient_facilities SET version = version + 1"); err != nil || n != 1 {
+		t.Errorf("UPDATE: %d rows, %v", n, err)
 	}
 	for _, table := range guarded {
 		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM "+table); n < 3 {
 			t.Errorf("%s has %d rows: this proves nothing", table, n)
+		}
+	}
+}
+
+// Which patients deny a facility is for who sees that facility, by the patients' ids in its
+// own records.
+func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w, seen, hidden := wards(ctx, d)
+	other, _, _ := wards(ctx, d)
+	w.allow(ctx, seen, w.hidden)
+	w.disallow(ctx, seen, w.facility)
+	w.allow(ctx, hidden, w.facility)
+	w.disallow(ctx, hidden, w.facility) // whose records do not know them
+	for name, c := range map[string]struct {
+		v    db.Viewer
+		want int64
+	}{
+		"who sees the facility": {w.staff, 1}, "who is in no group": {w.stranger, 0}, "an admin in no group": {w.admin, 0},
+		"another tenant's": {other.staff, 0}, "nobody": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
+	} {
+		if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM denied_feed_patients"); err != nil || n != c.want {
+			t.Errorf("%s: %d rows, %v; want %d", name, n, err, c.want)
+		}
+		for _, table := range []string{"patients", "patient_facilities"} {
+			if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM "+table); err != nil || n != 0 && c.v.TenantID == w.tenant {
+				t.Errorf("%s by %s: %d rows, %v", table, name, n, err)
+			}
 		}
 	}
 }
@@ -98,6 +127,10 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 			VALUES ($1, $3, $2, 'new', now(), now() + interval '1 hour', 'BOOKED')`
 		moved = "UPDATE appointments SET facility_id = $3 WHERE tenant_id = $1 AND patient_id = $2"
 	)
+	defer func() { // patients without a facility that sees them, and one with two
+		must(w.owner.Exec(context.WithoutCancel(ctx), `UPDATE patients AS p SET allowed_facilities = nullif((
+			SELECT count(*) FROM patient_facilities AS f WHERE f.tenant_id = p.tenant_id AND f.patient_id = p.id), 0)`))
+	}()
 	for _, c := range []struct {
 		what string
 		by   db.DBTX
@@ -130,6 +163,24 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 	}
 }
 
+// A mutant shows or writes to whoever asks.
+func anyViewer(t *testing.T) (all []*mutant) {
+	t.Helper()
+	for query, sql := range statements(t) {
+		switch query {
+		case "EditPatient", "AllowFacility", "DisallowFacility":
+			at := viewerKey.FindStringIndex(sql)
+			if at == nil {
+				t.Fatalf("%s names no viewer", query)
+			}
+			all = append(all, &mutant{query, "its viewer", sql, sql[:at[0]] + "(" + sql[at[0]:at[1]] + " OR true)" + sql[at[1]:]})
+		}
+	}
+	return all
+}
+
+var viewerKey = regexp.MustCompile(`v\.user_id = \$\d+::uuid`)
+
 // The generated queries, each without its own predicate on the viewer.
 func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 	t.Parallel()
@@ -138,8 +189,8 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 	w, seen, hidden := wards(ctx, d)
 	name := "Quetzal"
 	tried := 0
-	for _, m := range mutants(t) {
-		if len(m.what) < 6 || m.what[:6] != "EXISTS" && m.what[:4] != "CASE" {
+	for _, m := range slices.Concat(mutants(t), anyViewer(t)) {
+		if len(m.what) < 6 || m.what[:6] != "EXISTS" && m.what[:4] != "CASE" && m.what != "its viewer" {
 			continue
 		}
 		w := *w
@@ -155,6 +206,13 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 				var n int64
 				if n, err = w.disallowFacility(ctx, w.Store, v, hidden, w.hidden); err == nil && n == 0 {
 					err = pgx.ErrNoRows
+				} else if failed(err, "42501") == nil { // the upsert that meets the hidden row
+					err = pgx.ErrNoRows
+				}
+			case "AllowFacility":
+				var n int64
+				if n, err = w.allowFacility(ctx, w.Store, v, hidden, w.facility); err == nil && n == 0 || failed(err, "42501") == nil {
+					err = pgx.ErrNoRows
 				}
 			case "GetPickupPatient":
 				pickup := w.pickup(ctx)
@@ -169,11 +227,14 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 			}
 		}
 	}
-	if tried != 8 {
-		t.Errorf("%d tries, want four queries by two viewers", tried)
+	if tried != 10 {
+		t.Errorf("%d tries, want five queries by two viewers", tried)
+	}
+	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_consents"); n != 0 {
+		t.Errorf("%d consents", n)
 	}
 	w.must(w.audited(ctx, hidden, 0))
-	w.must(w.audited(ctx, seen, 0))
+	w.must(w.audited(ctx, seen, 1)) // when they were created
 }
 
 // Whoever comes next on the connection is nobody, however the one before ended.

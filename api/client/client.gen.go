@@ -87,6 +87,8 @@ const (
 	ErrorCodeInsufficientFunds    ErrorCode = "insufficient_funds"
 	ErrorCodeInternal             ErrorCode = "internal"
 	ErrorCodeLastAdmin            ErrorCode = "last_admin"
+	ErrorCodeLastFacility         ErrorCode = "last_facility"
+	ErrorCodeMassCancellation     ErrorCode = "mass_cancellation"
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNoDriverFree         ErrorCode = "no_driver_free"
 	ErrorCodeNotEditable          ErrorCode = "not_editable"
@@ -99,6 +101,7 @@ const (
 	ErrorCodeRangeTooWide         ErrorCode = "range_too_wide"
 	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
+	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
@@ -152,6 +155,10 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeLastAdmin:
 		return true
+	case ErrorCodeLastFacility:
+		return true
+	case ErrorCodeMassCancellation:
+		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
 	case ErrorCodeNoDriverFree:
@@ -175,6 +182,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRateLimited:
 		return true
 	case ErrorCodeReadOnlyField:
+		return true
+	case ErrorCodeRecordsMismatch:
 		return true
 	case ErrorCodeRequestTimeout:
 		return true
@@ -410,7 +419,7 @@ type AppointmentRecord struct {
 	// Examples: 2030-01-01T09:30:00Z
 	EndsAt time.Time `json:"ends_at"`
 
-	// ExternalID The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent
+	// ExternalID The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
 	Patient    PatientRecord                `json:"patient"`
 
@@ -427,7 +436,7 @@ type AppointmentRecordExternalID0 = string
 // AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
 type AppointmentRecordExternalID1 = int
 
-// AppointmentRecord_ExternalID The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent
+// AppointmentRecord_ExternalID The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
 type AppointmentRecord_ExternalID struct {
 	union json.RawMessage
 }
@@ -509,7 +518,12 @@ type Facility struct {
 	ID        openapi_types.UUID `json:"id"`
 	Latitude  float64            `json:"latitude"`
 	Longitude float64            `json:"longitude"`
-	Name      string             `json:"name"`
+
+	// MaxCancelShare The share of its current appointments that a list may cancel without allow_mass_cancel
+	//
+	// Examples: 0.5
+	MaxCancelShare float64 `json:"max_cancel_share"`
+	Name           string  `json:"name"`
 
 	// Version Counts the accepted edits; what If-Match compares
 	//
@@ -522,7 +536,10 @@ type FacilityEdit struct {
 	Address   *string  `json:"address,omitempty"`
 	Latitude  *float64 `json:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty"`
-	Name      *string  `json:"name,omitempty"`
+
+	// MaxCancelShare The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
+	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
+	Name           *string  `json:"name,omitempty"`
 }
 
 // FeedResult defines model for FeedResult.
@@ -531,7 +548,8 @@ type FeedResult struct {
 	Canceled int64 `json:"canceled"`
 
 	// Created Records of appointments that were not there before
-	Created int64 `json:"created"`
+	Created    int64      `json:"created"`
+	NotApplied NotApplied `json:"not_applied"`
 
 	// Superseded True: a newer list, or this one, came before, and nothing was changed
 	Superseded bool `json:"superseded"`
@@ -847,6 +865,12 @@ type NewUser struct {
 	Role UserRole `json:"role"`
 }
 
+// NotApplied defines model for NotApplied.
+type NotApplied struct {
+	// ConsentWithdrawn Their patient, or the one whose appointment it was, does not allow the facility to see them
+	ConsentWithdrawn int64 `json:"consent_withdrawn"`
+}
+
 // PageAccount defines model for PageAccount.
 type PageAccount struct {
 	Items []Account `json:"items"`
@@ -1041,6 +1065,9 @@ type PatientConsent struct {
 	FacilityID openapi_types.UUID `json:"facility_id"`
 	ID         openapi_types.UUID `json:"id"`
 	PatientID  openapi_types.UUID `json:"patient_id"`
+
+	// Seq Numbers the consents of the patient, from 1, in the order in which they took effect
+	Seq int64 `json:"seq"`
 }
 
 // PatientEdit defines model for PatientEdit.
@@ -1060,7 +1087,7 @@ type PatientRecord struct {
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Their id in the facility's records: text, or a whole number, which is its digits as they are sent
+	// ExternalID Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
 	// FamilyName Examples: Lovelace
@@ -1079,7 +1106,7 @@ type PatientRecordExternalID0 = string
 // PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
 type PatientRecordExternalID1 = int
 
-// PatientRecord_ExternalID Their id in the facility's records: text, or a whole number, which is its digits as they are sent
+// PatientRecord_ExternalID Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
 type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
@@ -1090,13 +1117,13 @@ type PhiRead struct {
 	CreatedAt time.Time          `json:"created_at"`
 	ID        openapi_types.UUID `json:"id"`
 
-	// Operation The operation that showed the patient
+	// Operation The operation that showed the patient, or wrote to them
 	//
 	// Examples: get-patient
 	Operation string             `json:"operation"`
 	PatientID openapi_types.UUID `json:"patient_id"`
 
-	// UserID The user who read
+	// UserID The user who did it
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
@@ -1462,11 +1489,17 @@ type SyncAppointmentsJSONBody = []AppointmentRecord
 
 // SyncAppointmentsParams defines parameters for SyncAppointments.
 type SyncAppointmentsParams struct {
-	// AsOf When the list was what is: the newest list of a facility counts. At most 24 hours in the future
+	// AsOf When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most
 	AsOf time.Time `form:"as_of" json:"as_of"`
 
-	// AllowEmpty Whether a list of nothing is meant: it cancels all that is to come
+	// Records How many records the list has: one with fewer, or more, is refused
+	Records *int64 `form:"records,omitempty" json:"records,omitempty"`
+
+	// AllowEmpty Whether a list of nothing is meant: it cancels all that is to come, be it how many
 	AllowEmpty *bool `form:"allow_empty,omitempty" json:"allow_empty,omitempty"`
+
+	// AllowMassCancel Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share
+	AllowMassCancel *bool `form:"allow_mass_cancel,omitempty" json:"allow_mass_cancel,omitempty"`
 }
 
 // ListFlagsParams defines parameters for ListFlags.
@@ -2342,7 +2375,13 @@ type ClientInterface interface {
 
 	// SyncAppointmentsWithBody Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	//
+	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	//
+	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	//
+	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -2355,7 +2394,13 @@ type ClientInterface interface {
 
 	// SyncAppointments Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	//
+	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	//
+	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	//
+	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -2519,7 +2564,7 @@ type ClientInterface interface {
 
 	// CreatePatientWithBody Create a patient
 	//
-	// For a facility of your groups, which sees them from then on.
+	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2530,7 +2575,7 @@ type ClientInterface interface {
 
 	// CreatePatient Create a patient
 	//
-	// For a facility of your groups, which sees them from then on.
+	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2550,7 +2595,7 @@ type ClientInterface interface {
 
 	// EditPatientWithBody Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2561,7 +2606,7 @@ type ClientInterface interface {
 
 	// EditPatient Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2572,7 +2617,7 @@ type ClientInterface interface {
 
 	// ListPatientConsents List what a patient allowed
 	//
-	// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+	// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
 	//
 	// Roles: admin.
 	//
@@ -2581,7 +2626,7 @@ type ClientInterface interface {
 
 	// DisallowFacility Record that a patient does not allow a facility to see them any more
 	//
-	// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+	// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2599,7 +2644,7 @@ type ClientInterface interface {
 
 	// ListPatientReads List who read a patient
 	//
-	// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+	// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
 	//
 	// Roles: admin.
 	//
@@ -2670,7 +2715,11 @@ type ClientInterface interface {
 
 	// StreamPickups Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3602,7 +3651,13 @@ func (c *Client) EditFacility(ctx context.Context, facilityID openapi_types.UUID
 
 // SyncAppointmentsWithBody Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+//
+// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+//
+// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+//
+// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -3625,7 +3680,13 @@ func (c *Client) SyncAppointmentsWithBody(ctx context.Context, facilityID openap
 
 // SyncAppointments Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+//
+// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+//
+// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+//
+// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -3969,7 +4030,7 @@ func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, r
 
 // CreatePatientWithBody Create a patient
 //
-// For a facility of your groups, which sees them from then on.
+// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3990,7 +4051,7 @@ func (c *Client) CreatePatientWithBody(ctx context.Context, params *CreatePatien
 
 // CreatePatient Create a patient
 //
-// For a facility of your groups, which sees them from then on.
+// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4030,7 +4091,7 @@ func (c *Client) GetPatient(ctx context.Context, patientID openapi_types.UUID, p
 
 // EditPatientWithBody Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4051,7 +4112,7 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 
 // EditPatient Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4072,7 +4133,7 @@ func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, 
 
 // ListPatientConsents List what a patient allowed
 //
-// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
 //
 // Roles: admin.
 //
@@ -4091,7 +4152,7 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 
 // DisallowFacility Record that a patient does not allow a facility to see them any more
 //
-// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4129,7 +4190,7 @@ func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID
 
 // ListPatientReads List who read a patient
 //
-// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
 //
 // Roles: admin.
 //
@@ -4270,7 +4331,11 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 
 // StreamPickups Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -6178,9 +6243,33 @@ func NewSyncAppointmentsRequestWithBody(server string, facilityID openapi_types.
 			}
 		}
 
+		if params.Records != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "records", *params.Records, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.AllowEmpty != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "allow_empty", *params.AllowEmpty, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllowMassCancel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "allow_mass_cancel", *params.AllowMassCancel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9576,7 +9665,13 @@ type ClientWithResponsesInterface interface {
 
 	// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	//
+	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	//
+	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	//
+	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -9589,7 +9684,13 @@ type ClientWithResponsesInterface interface {
 
 	// SyncAppointmentsWithResponse Make a facility's appointments what its records say
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	//
+	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	//
+	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	//
+	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 	//
 	// For a facility of your groups, whatever the role.
 	//
@@ -9775,7 +9876,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePatientWithBodyWithResponse Create a patient
 	//
-	// For a facility of your groups, which sees them from then on.
+	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9786,7 +9887,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePatientWithResponse Create a patient
 	//
-	// For a facility of your groups, which sees them from then on.
+	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9808,7 +9909,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithBodyWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9819,7 +9920,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9830,7 +9931,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPatientConsentsWithResponse List what a patient allowed
 	//
-	// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+	// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
 	//
 	// Roles: admin.
 	//
@@ -9841,7 +9942,7 @@ type ClientWithResponsesInterface interface {
 
 	// DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
 	//
-	// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+	// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9863,7 +9964,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPatientReadsWithResponse List who read a patient
 	//
-	// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+	// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
 	//
 	// Roles: admin.
 	//
@@ -9940,7 +10041,11 @@ type ClientWithResponsesInterface interface {
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	//
+	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	//
+	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -12911,7 +13016,8 @@ func (r CreatePickupsResponse) ContentType() string {
 
 // StreamPickupsResponse200Headers the declared response headers of an HTTP 200 response for StreamPickups
 type StreamPickupsResponse200Headers struct {
-	CacheControl string
+	CacheControl    string
+	XAccelBuffering string
 }
 
 type StreamPickupsResponse struct {
@@ -14966,7 +15072,13 @@ func (c *ClientWithResponses) EditFacilityWithResponse(ctx context.Context, faci
 
 // SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+//
+// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+//
+// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+//
+// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -14985,7 +15097,13 @@ func (c *ClientWithResponses) SyncAppointmentsWithBodyWithResponse(ctx context.C
 
 // SyncAppointmentsWithResponse Make a facility's appointments what its records say
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+//
+// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+//
+// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+//
+// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
 //
 // For a facility of your groups, whatever the role.
 //
@@ -15279,7 +15397,7 @@ func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, para
 
 // CreatePatientWithBodyWithResponse Create a patient
 //
-// For a facility of your groups, which sees them from then on.
+// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15296,7 +15414,7 @@ func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Cont
 
 // CreatePatientWithResponse Create a patient
 //
-// For a facility of your groups, which sees them from then on.
+// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15330,7 +15448,7 @@ func (c *ClientWithResponses) GetPatientWithResponse(ctx context.Context, patien
 
 // EditPatientWithBodyWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15347,7 +15465,7 @@ func (c *ClientWithResponses) EditPatientWithBodyWithResponse(ctx context.Contex
 
 // EditPatientWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15364,7 +15482,7 @@ func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patie
 
 // ListPatientConsentsWithResponse List what a patient allowed
 //
-// Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
 //
 // Roles: admin.
 //
@@ -15381,7 +15499,7 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 
 // DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
 //
-// By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15415,7 +15533,7 @@ func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, pat
 
 // ListPatientReadsWithResponse List who read a patient
 //
-// Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
 //
 // Roles: admin.
 //
@@ -15534,7 +15652,11 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 
 // StreamPickupsWithResponse Follow the pickups that you see
 //
-// Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+//
+// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+//
+// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -18480,6 +18602,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XAccelBuffering = value
 		}
 		response.Headers200 = &headers
 	}

@@ -73,6 +73,18 @@ func (m *metrics) watch(store *db.Store) {
 	)
 }
 
+// watchStreams reads the event streams of the process, whenever it is asked.
+func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
+	m.register(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Event streams open."},
+			func() float64 { return float64(open()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "waybill_event_stream_lag_seconds",
+			Help: "How long ago all events could be told that were committed by then: how late the latest may come. 0 while no stream is open.",
+		}, func() float64 { return lag().Seconds() }),
+	)
+}
+
 func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
 }

@@ -71,6 +71,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
+	metrics.watchStreams(r.api.OpenStreams, r.api.StreamLag)
 	if r.listener, err = net.Listen("tcp", s.addr); err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}

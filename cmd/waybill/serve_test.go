@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -190,6 +191,7 @@ func TestAdminPort(t *testing.T) {
 	text(t, "GET", s.url+"/v1/session", "", "")
 	text(t, "GET", s.url+"/v1/nothing", "", "")
 	text(t, "GET", s.url+"/v1/pickups/stream", "", "") // refused
+	w.follow(t, s.url)
 	status, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	if status != 200 {
 		t.Errorf("metrics: %d", status)
@@ -206,7 +208,10 @@ func TestAdminPort(t *testing.T) {
 			t.Errorf("a stream's latency: %s", line)
 		}
 	}
-	has(t, metrics, `operation="stream-pickups"`)
+	has(t, metrics, `operation="stream-pickups"`, "# TYPE waybill_event_stream_lag_seconds gauge", "waybill_event_stream_lag_seconds{")
+	if !regexp.MustCompile(`(?m)^waybill_event_streams\{.*\} 1$`).MatchString(metrics) {
+		t.Error("the open stream is not counted")
+	}
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
 		if status, _ := text(t, "GET", "http://"+admin+path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)

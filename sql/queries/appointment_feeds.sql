@@ -70,8 +70,18 @@ SELECT
     set_config('enable_mergejoin', 'off', true),
     set_config('enable_sort', 'off', true);
 
+-- Whether a feed is one that may come: what it costs to take in is spared where not, and
+-- told afterwards where the watermark did not move.
+-- name: CheckFeed :one
+SELECT
+    EXISTS (
+        SELECT FROM facility_viewers AS v
+        WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id) AS sees_facility,
+    (@as_of::timestamptz <= latest_as_of())::boolean AS in_time;
+
 -- Moves a facility's watermark: the first statement of a feed. Whoever comes with an
--- older list, or the same, moves nothing; whoever comes at once waits here.
+-- older list, or the same, or one of the future, moves nothing; whoever comes at once
+-- waits here.
 -- Closes: an older list arrives late and undoes a newer one
 -- Closes: two feeds of one facility mix
 -- Closes: one list is fed twice
@@ -79,7 +89,10 @@ SELECT
 INSERT INTO appointment_feeds (tenant_id, facility_id, as_of)
 SELECT v.tenant_id, v.facility_id, @as_of::timestamptz
 FROM facility_viewers AS v
-WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id
+WHERE v.tenant_id = @tenant_id
+    AND v.facility_id = @facility_id
+    AND v.user_id = @viewer_id
+    AND @as_of <= latest_as_of()
 LIMIT 1
 ON CONFLICT (tenant_id, facility_id) DO UPDATE
 SET as_of = excluded.as_of
@@ -89,17 +102,27 @@ WHERE appointment_feeds.as_of < excluded.as_of;
 -- feed, with a snapshot of after the watermark moved. The records are held against what
 -- may yet be canceled, all at once; the few that are not among it are looked up, and so
 -- is each patient (LIMIT 1 keeps a LATERAL from becoming a join of another shape). Only
--- what differs is written. A patient whom a record brings for the first time has had to
--- do with the facility from now on.
+-- what differs is written, and each patient of whom something is written is recorded.
+--
+-- Nothing is written, nor told, of a patient who does not allow the facility to see them:
+-- not a record that names them, nor what becomes of an appointment that was theirs. The
+-- consents of those of whom something would be written are held until the feed is done
+-- (FOR SHARE, in no order: who takes one back holds no other): who takes one back waits,
+-- or has the feed leave that patient alone.
+--
+-- Whether it cancels too much is for the caller to refuse, by a rollback. What cancels ten
+-- or fewer never does: a small clinic may well change its whole week at once.
 --
 -- What it takes: see waybill bench sync.
 -- @write blind reason="the feed's list is the truth, and its watermark, tested on the locked row, lets one feed at a time write it"
 -- Closes: a feed writes what its watermark no longer covers
 -- Closes: a patient's edit and a feed at once lose one of the two
+-- Closes: a feed undoes a consent that was taken back
 -- name: SyncAppointments :one
 WITH feed AS MATERIALIZED (
-    SELECT f.tenant_id, f.facility_id, f.as_of
+    SELECT f.tenant_id, f.facility_id, f.as_of, w.max_cancel_share
     FROM appointment_feeds AS f
+    JOIN facilities AS w ON w.tenant_id = f.tenant_id AND w.id = f.facility_id
     WHERE f.tenant_id = @tenant_id
         AND f.facility_id = @facility_id
         AND f.as_of = @as_of::timestamptz
@@ -107,21 +130,28 @@ WITH feed AS MATERIALIZED (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.facility_id AND v.user_id = @viewer_id)
     FOR NO KEY UPDATE OF f
+), denied AS MATERIALIZED (
+    SELECT d.patient_id, d.external_id
+    FROM feed AS f
+    JOIN denied_feed_patients AS d ON d.tenant_id = f.tenant_id AND d.facility_id = f.facility_id
 ), compared AS MATERIALIZED (
     SELECT
         @tenant_id::uuid AS tenant_id,
         @facility_id::uuid AS facility_id,
         coalesce(k.id, o.id) AS id,
+        coalesce(k.patient_id, o.patient_id) AS former_patient_id,
         r.external_id, r.patient_external_id, r.given_name, r.family_name, r.birth_date, r.phone,
         r.starts_at, r.ends_at, r.status,
         coalesce(p.id, r.new_patient_id) AS patient_id,
-        p.id IS NULL AS patient_is_new,
+        p.id IS NULL AND r.external_id IS NOT NULL AS patient_is_new,
         coalesce(p.differs, false) AS patient_differs,
-        p.id IS NULL OR coalesce(k.patient_id, o.patient_id) IS DISTINCT FROM p.id AS meets,
         (coalesce(k.patient_id, o.patient_id), coalesce(k.starts_at, o.starts_at),
             coalesce(k.ends_at, o.ends_at), coalesce(k.status, o.status))
             IS DISTINCT FROM (p.id, r.starts_at, r.ends_at, r.status) AS differs,
-        r.external_id IS NULL AS is_missing
+        r.external_id IS NULL AS is_missing,
+        coalesce(k.ends_at > @as_of AND k.status <> 'CANCELED', false) AS is_current,
+        coalesce(r.patient_external_id IN (SELECT d.external_id FROM denied AS d), false)
+            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d), false) AS is_denied
     FROM (
         SELECT s.*
         FROM feed AS f
@@ -154,12 +184,42 @@ WITH feed AS MATERIALIZED (
         LIMIT 1
     ) AS p ON true
     WHERE (r.external_id IS NOT NULL OR (k.ends_at > @as_of AND k.status <> 'CANCELED'))
+), consented AS MATERIALIZED (
+    SELECT f.patient_id
+    FROM (
+        SELECT DISTINCT e.patient_id
+        FROM compared AS c
+        CROSS JOIN unnest(ARRAY[c.patient_id, c.former_patient_id]) AS e (patient_id)
+        WHERE (c.differs OR c.patient_differs)
+    ) AS e
+    CROSS JOIN LATERAL (
+        SELECT x.patient_id
+        FROM patient_facilities AS x
+        WHERE x.tenant_id = @tenant_id
+            AND x.patient_id = e.patient_id
+            AND x.facility_id = @facility_id
+            AND x.allowed
+        LIMIT 1
+        FOR SHARE OF x
+    ) AS f
+), written AS MATERIALIZED (
+    SELECT c.*
+    FROM compared AS c
+    WHERE (c.differs OR c.patient_differs)
+        AND NOT c.is_denied
+        AND (c.patient_is_new OR c.is_missing OR c.patient_id IN (SELECT o.patient_id FROM consented AS o))
+        AND (c.former_patient_id IS NULL OR c.former_patient_id IN (SELECT o.patient_id FROM consented AS o))
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
     SELECT DISTINCT ON (c.patient_id)
         c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
-    FROM compared AS c
-    WHERE c.patient_is_new AND NOT c.is_missing
+    FROM written AS c
+    WHERE c.patient_is_new
+), met AS (
+    INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
+    SELECT DISTINCT c.tenant_id, c.patient_id, c.facility_id
+    FROM written AS c
+    WHERE c.patient_is_new
 ), changed_patients AS (
     UPDATE patients AS p
     SET given_name = d.given_name,
@@ -169,7 +229,7 @@ WITH feed AS MATERIALIZED (
         version = p.version + 1
     FROM (
         SELECT DISTINCT ON (c.patient_id) c.*
-        FROM compared AS c
+        FROM written AS c
         WHERE c.patient_differs
     ) AS d
     WHERE p.tenant_id = d.tenant_id
@@ -180,7 +240,7 @@ WITH feed AS MATERIALIZED (
 ), made AS (
     INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
     SELECT c.tenant_id, c.facility_id, c.patient_id, c.external_id, c.starts_at, c.ends_at, c.status
-    FROM compared AS c
+    FROM written AS c
     WHERE c.id IS NULL
 ), changed AS (
     UPDATE appointments AS a
@@ -189,22 +249,37 @@ WITH feed AS MATERIALIZED (
         ends_at = coalesce(c.ends_at, a.ends_at),
         status = coalesce(c.status, 'CANCELED'),
         updated_at = now()
-    FROM compared AS c
+    FROM written AS c
     WHERE a.tenant_id = c.tenant_id AND a.id = c.id AND c.differs
-), met AS (
-    INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
-    SELECT DISTINCT c.tenant_id, c.patient_id, c.facility_id
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT DISTINCT c.tenant_id, e.patient_id, @viewer_id::uuid, 'sync-appointments'
+    FROM written AS c
+    CROSS JOIN unnest(ARRAY[c.patient_id, c.former_patient_id]) AS e (patient_id)
+    WHERE e.patient_id IS NOT NULL
+), counted AS (
+    SELECT
+        count(*) FILTER (WHERE c.id IS NULL) AS created,
+        count(*) FILTER (WHERE c.id IS NOT NULL AND NOT c.is_missing) AS updated,
+        count(*) FILTER (WHERE c.is_missing) AS canceled
+    FROM written AS c
+), looked_at AS (
+    SELECT
+        count(*) FILTER (WHERE NOT c.is_missing) AS records,
+        count(*) FILTER (WHERE NOT (c.is_denied OR c.differs OR c.patient_differs)) AS unchanged,
+        count(*) FILTER (WHERE c.is_current AND NOT c.is_denied) AS current_appointments
     FROM compared AS c
-    WHERE c.meets AND NOT c.is_missing
-    ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING
 )
 SELECT
-    count(*) FILTER (WHERE c.id IS NULL) AS created,
-    count(*) FILTER (WHERE c.id IS NOT NULL AND NOT c.is_missing AND (c.differs OR c.patient_differs)) AS updated,
-    count(*) FILTER (WHERE NOT (c.differs OR c.patient_differs)) AS unchanged,
-    count(*) FILTER (WHERE c.is_missing) AS canceled,
+    n.created, n.updated, l.unchanged, n.canceled,
+    (l.records - n.created - n.updated - l.unchanged)::bigint AS consent_withdrawn,
+    l.current_appointments,
+    coalesce(
+        n.canceled > 10 AND n.canceled > l.current_appointments * (SELECT f.max_cancel_share FROM feed AS f),
+        false)::boolean AS cancels_too_many,
     EXISTS (SELECT FROM feed) AS current
-FROM compared AS c;
+FROM counted AS n
+CROSS JOIN looked_at AS l;
 
 -- Closes: records of a feed outlive it
 -- name: DropFeedRecords :execrows

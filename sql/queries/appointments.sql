@@ -1,4 +1,5 @@
--- What overlaps [from, to) at a facility, with whom it is. The longest appointment
+-- What overlaps [from, to) at a facility, with whom it is: those who allow this facility to
+-- see them, be it that the viewer sees them by another one too. The longest appointment
 -- (appointments_range_check) bounds the start on both sides, so that a late window
 -- reads no more than an early one; and each patient is looked up by their key (LIMIT 1
 -- keeps the LATERAL from becoming a join of another shape). One bound on the start, and
@@ -15,7 +16,10 @@ WITH found AS MATERIALIZED (
             AND k.id = a.patient_id
             AND EXISTS (
                 SELECT FROM patient_viewers AS v
-                WHERE v.tenant_id = k.tenant_id AND v.patient_id = k.id AND v.user_id = @viewer_id::uuid)
+                WHERE v.tenant_id = k.tenant_id
+                    AND v.patient_id = k.id
+                    AND v.facility_id = a.facility_id
+                    AND v.user_id = @viewer_id::uuid)
         LIMIT 1
     ) AS p
     WHERE a.tenant_id = @tenant_id

@@ -61,6 +61,7 @@ SET name = coalesce(sqlc.narg('name'), name),
     address = coalesce(sqlc.narg('address'), address),
     latitude = coalesce(sqlc.narg('latitude'), latitude),
     longitude = coalesce(sqlc.narg('longitude'), longitude),
+    max_cancel_share = coalesce(sqlc.narg('max_cancel_share'), max_cancel_share),
     version = version + 1
 WHERE tenant_id = @tenant_id AND id = @id AND version = @version
 RETURNING *;

@@ -1,42 +1,77 @@
--- A patient allows a facility to see them, told by who sees them; the facility may be
--- one that the viewer does not see. No row: they were allowed already, or are not
--- there for this viewer.
+-- A patient allows a facility to see them, told by who sees the patient; the facility may
+-- be one that the viewer does not see. No row: they were allowed already, or the patient
+-- is not there for this viewer. The number of the consent is taken under the lock of the
+-- patient's row, and its time after that.
 -- Closes: a facility allowed twice
 -- Closes: a consent to a facility that does not exist
+-- Closes: consents are told in another order than they took effect
 -- name: AllowFacility :execrows
-WITH allowed AS (
-    INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
-    SELECT v.tenant_id, v.patient_id, @facility_id::uuid
+WITH seen AS MATERIALIZED (
+    SELECT v.tenant_id, v.patient_id
     FROM patient_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id::uuid
     LIMIT 1
-    ON CONFLICT (tenant_id, patient_id, facility_id) DO NOTHING
-    RETURNING *
+), allowed AS (
+    INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id)
+    SELECT s.tenant_id, s.patient_id, @facility_id::uuid
+    FROM seen AS s
+    ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE
+    SET allowed = true, version = f.version + 1
+    WHERE NOT f.allowed
+    RETURNING f.*
+), counted AS (
+    UPDATE patients AS p
+    SET allowed_facilities = coalesce(p.allowed_facilities, 0) + 1,
+        consents = p.consents + 1
+    FROM allowed AS a
+    WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id
+    RETURNING a.*, p.consents
 )
-INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id)
-SELECT a.tenant_id, a.patient_id, a.facility_id, true, @viewer_id
-FROM allowed AS a;
+INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq, created_at)
+SELECT c.tenant_id, c.patient_id, c.facility_id, c.allowed, @viewer_id, c.consents, clock_timestamp()
+FROM counted AS c;
 
 -- name: ListConsents :many
 SELECT * FROM patient_consents
-WHERE tenant_id = @tenant_id
-    AND patient_id = @patient_id
-    AND (created_at, id) < (@before_created_at::timestamptz, @before_id::uuid)
-ORDER BY created_at DESC, id DESC
+WHERE tenant_id = @tenant_id AND patient_id = @patient_id AND seq < @before_seq
+ORDER BY seq DESC
 LIMIT @max_rows::int;
 
+-- A patient does not allow a facility to see them any more, or not ever: what is stored
+-- is the denial, which a feed of the facility finds. A row of version 1 is new: it takes
+-- nobody's sight. Refused by patients_allowed_facilities_check where nobody would be left
+-- that sees the patient; it is tested on what the locked row says, since it would be on the
+-- row as it was before another consent that this one has waited for.
 -- Closes: a facility disallowed twice
+-- Closes: the last two facilities of a patient are disallowed at once
+-- Closes: consents are told in another order than they took effect
 -- name: DisallowFacility :execrows
-WITH removed AS (
-    DELETE FROM patient_facilities AS f
-    WHERE f.tenant_id = @tenant_id
-        AND f.patient_id = @patient_id
-        AND f.facility_id = @facility_id
-        AND EXISTS (
-            SELECT FROM patient_viewers AS v
-            WHERE v.tenant_id = f.tenant_id AND v.patient_id = f.patient_id AND v.user_id = @viewer_id::uuid)
-    RETURNING *
+WITH seen AS MATERIALIZED (
+    SELECT v.tenant_id, v.patient_id
+    FROM patient_viewers AS v
+    WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id::uuid
+    LIMIT 1
+), denied AS (
+    INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id, allowed)
+    SELECT s.tenant_id, s.patient_id, @facility_id::uuid, false
+    FROM seen AS s
+    ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE
+    SET allowed = false, version = f.version + 1
+    WHERE f.allowed
+    RETURNING f.*
+), locked AS MATERIALIZED (
+    SELECT d.*, p.allowed_facilities, p.consents AS consents_before
+    FROM denied AS d
+    JOIN patients AS p ON p.tenant_id = d.tenant_id AND p.id = d.patient_id
+    FOR NO KEY UPDATE OF p
+), counted AS (
+    UPDATE patients AS p
+    SET allowed_facilities = l.allowed_facilities - CASE WHEN l.version = 1 THEN 0 ELSE 1 END,
+        consents = l.consents_before + 1
+    FROM locked AS l
+    WHERE p.tenant_id = l.tenant_id AND p.id = l.patient_id
+    RETURNING l.*, p.consents
 )
-INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id)
-SELECT r.tenant_id, r.patient_id, r.facility_id, false, @viewer_id
-FROM removed AS r;
+INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq, created_at)
+SELECT c.tenant_id, c.patient_id, c.facility_id, c.allowed, @viewer_id, c.consents, clock_timestamp()
+FROM counted AS c;

@@ -1,4 +1,6 @@
--- A patient of a facility that the viewer sees.
+-- A patient of a facility that the viewer sees. An id whose patient does not allow the
+-- facility to see them is left out here, as one that is taken: row level security would
+-- fail the statement.
 -- Closes: a retried request makes a second patient
 -- Closes: two requests create patients of one external id
 -- name: CreatePatient :one
@@ -9,13 +11,22 @@ WITH created AS (
         v.tenant_id, @id::uuid, v.facility_id, sqlc.narg('external_id')::text, @given_name::text,
         @family_name::text, @birth_date::date, sqlc.narg('phone')::text, @request_digest::bytea
     FROM facility_viewers AS v
-    WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id
+    WHERE v.tenant_id = @tenant_id
+        AND v.facility_id = @facility_id
+        AND v.user_id = @viewer_id
+        AND NOT EXISTS (
+            SELECT FROM patient_denials AS d
+            WHERE d.tenant_id = v.tenant_id AND d.patient_id = @id AND d.facility_id = v.facility_id)
     LIMIT 1
     ON CONFLICT (tenant_id, id) DO NOTHING
     RETURNING *
 ), met AS (
     INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
     SELECT c.tenant_id, c.id, c.facility_id
+    FROM created AS c
+), audited AS (
+    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
+    SELECT c.tenant_id, c.id, @viewer_id, 'create-patient'
     FROM created AS c
 )
 SELECT sqlc.embed(patients) FROM created AS patients;
@@ -86,7 +97,7 @@ WITH mine AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT f.patient_id
         FROM patient_facilities AS f
-        WHERE f.tenant_id = @tenant_id AND f.facility_id = m.facility_id AND f.patient_id > @after_id
+        WHERE f.tenant_id = @tenant_id AND f.facility_id = m.facility_id AND f.patient_id > @after_id AND f.allowed
         ORDER BY f.patient_id
         LIMIT 1 + @max_rows::int
     ) AS k
@@ -107,28 +118,44 @@ SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows::int)::bo
 FROM shown AS patients
 ORDER BY patients.id;
 
--- An external id is the facility's whose records know the patient: who does not see that
--- facility does not change it, nor learns whether another patient there has it.
+-- The consent by which the viewer sees the patient is held until the edit is done: who
+-- takes it back waits, or has the edit find nobody. An external id is the facility's
+-- whose records know the patient: who does not see that facility does not change it, nor
+-- learns whether another patient there has it; and who sees them by another facility
+-- alone does not take it from a patient who denies that one, whose feed would bring them
+-- anew.
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: two edits give patients one external id
+-- Closes: an edit goes through after the consent was taken back
 -- name: EditPatient :one
-WITH edited AS (
+WITH consented AS MATERIALIZED (
+    SELECT f.tenant_id, f.patient_id
+    FROM facility_viewers AS v
+    JOIN patient_facilities AS f ON f.tenant_id = v.tenant_id AND f.facility_id = v.facility_id
+    WHERE v.tenant_id = @tenant_id
+        AND v.user_id = @viewer_id::uuid
+        AND f.patient_id = @id
+        AND f.allowed
+    LIMIT 1
+    FOR SHARE OF f
+), edited AS (
     UPDATE patients AS p
-    SET external_id = CASE WHEN @set_external_id::boolean THEN sqlc.narg('external_id') ELSE p.external_id END,
-        given_name = coalesce(sqlc.narg('given_name'), p.given_name),
-        family_name = coalesce(sqlc.narg('family_name'), p.family_name),
-        birth_date = coalesce(sqlc.narg('birth_date'), p.birth_date),
-        phone = CASE WHEN @set_phone::boolean THEN sqlc.narg('phone') ELSE p.phone END,
+    SET external_id = CASE WHEN @set_external_id::boolean THEN sqlc.narg('external_id')::text ELSE p.external_id END,
+        given_name = coalesce(sqlc.narg('given_name')::text, p.given_name),
+        family_name = coalesce(sqlc.narg('family_name')::text, p.family_name),
+        birth_date = coalesce(sqlc.narg('birth_date')::date, p.birth_date),
+        phone = CASE WHEN @set_phone::boolean THEN sqlc.narg('phone')::text ELSE p.phone END,
         version = p.version + 1
-    WHERE p.tenant_id = @tenant_id
-        AND p.id = @id
+    FROM consented AS c
+    WHERE p.tenant_id = c.tenant_id
+        AND p.id = c.patient_id
         AND p.version = @version
-        AND EXISTS (
-            SELECT FROM patient_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid)
         AND (NOT @set_external_id OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
+        AND (NOT @set_external_id OR NOT EXISTS (
+            SELECT FROM patient_denials AS d
+            WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))
     RETURNING p.*
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
@@ -141,9 +168,12 @@ SELECT sqlc.embed(patients) FROM edited AS patients;
 -- name: ExplainEditPatient :one
 SELECT
     p.version,
-    EXISTS (
+    (EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id) AS sees_facility
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
+    AND NOT EXISTS (
+        SELECT FROM patient_denials AS d
+        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
 FROM patients AS p
 WHERE p.tenant_id = @tenant_id
     AND p.id = @id

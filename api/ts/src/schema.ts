@@ -361,7 +361,13 @@ export interface paths {
         put?: never;
         /**
          * Make a facility's appointments what its records say
-         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. A body that comes too slowly is ended with request_timeout.
+         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+         *
+         *     A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+         *
+         *     A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+         *
+         *     The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
          *
          *     For a facility of your groups, whatever the role.
          *
@@ -587,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Create a patient
-         * @description For a facility of your groups, which sees them from then on.
+         * @description For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -619,7 +625,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a patient
-         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id is changed by who sees the facility whose records know them.
+         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -635,7 +641,7 @@ export interface paths {
         };
         /**
          * List what a patient allowed
-         * @description Newest first: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant.
+         * @description Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
          *
          *     Roles: admin.
          */
@@ -666,7 +672,7 @@ export interface paths {
         post?: never;
         /**
          * Record that a patient does not allow a facility to see them any more
-         * @description By who sees the patient. Effective on the next request of its members, be it your own. See list-patient-consents.
+         * @description By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -685,7 +691,7 @@ export interface paths {
         };
         /**
          * List who read a patient
-         * @description Newest first: who, when and by which operation; nothing of the patient, who may be any of the tenant.
+         * @description Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
          *
          *     Roles: admin.
          */
@@ -779,7 +785,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, in the order in which they were committed; each event's data is that of list-pickup-events. It begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         *
+         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *
+         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1398,7 +1408,7 @@ export interface components {
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
-            /** @description The appointment's id in the facility's records: text, or a whole number, which is its digits as they are sent */
+            /** @description The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @description With whom it is; the same in all records with their external_id */
             patient: components["schemas"]["PatientRecord"];
@@ -1524,9 +1534,9 @@ export interface components {
             /** @enum {string} */
             code?: "email_taken" | "last_admin";
         };
-        EmptyFeedOrInvalidProblem: components["schemas"]["Problem"] & {
+        EmptyFeedOrRecordsMismatchOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "empty_feed" | "unknown_field" | "unknown_parameter" | "validation_failed";
+            code?: "empty_feed" | "records_mismatch" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         /**
          * @description Which way an entry moved the balance
@@ -1537,7 +1547,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -1559,6 +1569,12 @@ export interface components {
             latitude: number;
             /** Format: double */
             longitude: number;
+            /**
+             * Format: double
+             * @description The share of its current appointments that a list may cancel without allow_mass_cancel
+             * @example 0.5
+             */
+            max_cancel_share: number;
             name: string;
             /**
              * Format: int64
@@ -1573,6 +1589,11 @@ export interface components {
             latitude?: number;
             /** Format: double */
             longitude?: number;
+            /**
+             * Format: double
+             * @description The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
+             */
+            max_cancel_share?: number;
             name?: string;
         };
         FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
@@ -1598,6 +1619,8 @@ export interface components {
              * @description Records of appointments that were not there before
              */
             created: number;
+            /** @description Records that changed nothing and are in no other count, by the reason */
+            not_applied: components["schemas"]["NotApplied"];
             /** @description True: a newer list, or this one, came before, and nothing was changed */
             superseded: boolean;
             /**
@@ -1724,6 +1747,10 @@ export interface components {
             /** @enum {string} */
             code?: "last_admin";
         };
+        LastFacilityProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "last_facility";
+        };
         LedgerEntry: {
             /** Format: uuid */
             account_id: string;
@@ -1788,6 +1815,10 @@ export interface components {
             /** @description Send it as: Authorization: Bearer <token> */
             token: string;
             user: components["schemas"]["User"];
+        };
+        MassCancellationProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "mass_cancellation";
         };
         Message: {
             /**
@@ -2000,6 +2031,13 @@ export interface components {
             password: string;
             role: components["schemas"]["UserRole"];
         };
+        NotApplied: {
+            /**
+             * Format: int64
+             * @description Their patient, or the one whose appointment it was, does not allow the facility to see them
+             */
+            consent_withdrawn: number;
+        };
         NotEditableProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "not_editable";
@@ -2169,6 +2207,11 @@ export interface components {
             id: string;
             /** Format: uuid */
             patient_id: string;
+            /**
+             * Format: int64
+             * @description Numbers the consents of the patient, from 1, in the order in which they took effect
+             */
+            seq: number;
         };
         PatientEdit: {
             /**
@@ -2188,7 +2231,7 @@ export interface components {
              * @example 1990-05-17
              */
             birth_date: string;
-            /** @description Their id in the facility's records: text, or a whole number, which is its digits as they are sent */
+            /** @description Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
             external_id: string | number;
             /** @example Lovelace */
             family_name: string;
@@ -2206,7 +2249,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description The operation that showed the patient
+             * @description The operation that showed the patient, or wrote to them
              * @example get-patient
              */
             operation: string;
@@ -2214,7 +2257,7 @@ export interface components {
             patient_id: string;
             /**
              * Format: uuid
-             * @description The user who read
+             * @description The user who did it
              */
             user_id: string;
         };
@@ -2663,13 +2706,13 @@ export interface components {
                 "application/problem+json": components["schemas"]["EmailTakenOrLastAdminProblem"];
             };
         };
-        /** @description Unprocessable Entity: empty_feed, unknown_field, unknown_parameter, validation_failed */
-        EmptyFeedOrInvalid: {
+        /** @description Unprocessable Entity: empty_feed, records_mismatch, unknown_field, unknown_parameter, validation_failed */
+        EmptyFeedOrRecordsMismatchOrInvalid: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["EmptyFeedOrInvalidProblem"];
+                "application/problem+json": components["schemas"]["EmptyFeedOrRecordsMismatchOrInvalidProblem"];
             };
         };
         /** @description Conflict: external_id_taken */
@@ -2832,6 +2875,24 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["LastAdminProblem"];
+            };
+        };
+        /** @description Conflict: last_facility */
+        LastFacility: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["LastFacilityProblem"];
+            };
+        };
+        /** @description Conflict: mass_cancellation */
+        MassCancellation: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MassCancellationProblem"];
             };
         };
         /** @description Conflict: not_editable */
@@ -3905,10 +3966,14 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description When the list was what is: the newest list of a facility counts. At most 24 hours in the future */
+                /** @description When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most */
                 as_of: string;
-                /** @description Whether a list of nothing is meant: it cancels all that is to come */
+                /** @description How many records the list has: one with fewer, or more, is refused */
+                records?: number;
+                /** @description Whether a list of nothing is meant: it cancels all that is to come, be it how many */
                 allow_empty?: boolean;
+                /** @description Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share */
+                allow_mass_cancel?: boolean;
             };
             header?: never;
             path: {
@@ -3937,9 +4002,10 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["MassCancellation"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["EmptyFeedOrInvalid"];
+            422: components["responses"]["EmptyFeedOrRecordsMismatchOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
@@ -4719,6 +4785,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["FacilityNotFoundOrNotFound"];
+            409: components["responses"]["LastFacility"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
@@ -4961,10 +5028,25 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
+                    /** @description Tells a proxy to pass on each event as it comes */
+                    "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": ({
+                        data: components["schemas"]["PickupEvent"];
+                        event: components["schemas"]["TransitionName"];
+                        /** @description Where to resume: opaque */
+                        id: string;
+                    } | {
+                        data: Record<string, never>;
+                        /** @enum {string} */
+                        event: "checkpoint";
+                        /** @description Where to resume: opaque */
+                        id: string;
+                        /** @description Milliseconds to wait before coming back */
+                        retry?: number;
+                    })[];
                 };
             };
             400: components["responses"]["UnreadableBody"];

@@ -1,7 +1,7 @@
 import type { Schema, Waybill } from "./index.js";
 import { Refused } from "./problem.js";
 
-/** One message of the stream. A sign of life has no event, and an id all the same. */
+/** One message of the stream. A checkpoint has no event, and an id all the same. */
 export type Message = { id: string; event?: Schema<"PickupEvent"> };
 
 /**
@@ -26,15 +26,26 @@ export async function* follow(
   if (error) throw new Refused(error);
   if (!data) return;
   let rest = "";
+  let fields = new Map<string, string>();
   for await (const text of data.pipeThrough(new TextDecoderStream())) {
-    const blocks = (rest + text).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const fields = new Map(block.split("\n").map(field));
-      const [id, json] = [fields.get("id"), fields.get("data")];
-      if (id !== undefined) yield json === undefined ? { id } : { id, event: JSON.parse(json) };
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "") {
+        const message = messageOf(fields);
+        if (message) yield message;
+        fields = new Map();
+      } else if (!line.startsWith(":")) {
+        fields.set(...field(line)); // a line with a colon first is a comment, which keeps the connection open
+      }
     }
   }
+}
+
+function messageOf(fields: Map<string, string>): Message | undefined {
+  const [id, name, json] = [fields.get("id"), fields.get("event"), fields.get("data")];
+  if (id === undefined || json === undefined) return undefined;
+  return name === "checkpoint" ? { id } : { id, event: JSON.parse(json) };
 }
 
 function field(line: string): [name: string, value: string] {

@@ -23,7 +23,7 @@ func (r *reader) inserts(b *Block, s *pg.InsertStmt) {
 // upserts reads DO UPDATE in a block of its own: EXCLUDED is known only there.
 func (r *reader) upserts(b *Block, s *pg.InsertStmt, target *Relation, rows *Block) {
 	clause := s.GetOnConflictClause()
-	w := &Write{Op: Upsert, Block: b, Target: target, Conflict: conflictColumns(target, clause.GetInfer())}
+	w := &Write{Op: Upsert, Block: b, Target: target, Conflict: conflictColumns(target, clause.GetInfer()), Rows: rows}
 	do := r.open(b.Node, b.scope)
 	do.reading, do.Upsert = false, true
 	inserted := r.inserted(target, s, rows, w)

@@ -102,6 +102,7 @@ type Write struct {
 	InsertedNode map[string]*pg.Node // of an upsert: the expression itself, where it is one
 	Insert       *Block              // of an upsert: the INSERT around it
 	Clause       int                 // of a MERGE, from 1
+	Rows         *Block              // of an upsert: the SELECT that it inserts
 	Again        *Block              // of an upsert: the SELECT that read the very rows of the conflict, if one did
 }
 

@@ -81,6 +81,15 @@ WITH moved AS (UPDATE jobs SET state = 'x' WHERE id = @id AND state = 'y' RETURN
 now AS (SELECT state FROM jobs WHERE id = @id)
 SELECT now.state, (SELECT count(*) FROM moved) FROM now;`,
 		[]string{"same-statement-explanation"}},
+	"an upsert of what the table has already": {
+		`-- name: A :execrows
+WITH made AS (
+    INSERT INTO jobs AS t (id, owner_id, state)
+    SELECT @id, j.owner_id, 'x' FROM jobs AS j WHERE j.id = @like_id
+    ON CONFLICT (id) DO UPDATE SET state = 'x' WHERE t.state <> 'x'
+    RETURNING t.*)
+INSERT INTO owners (id, name) SELECT m.owner_id, 'new' FROM made AS m ON CONFLICT (id) DO NOTHING;`,
+		nil},
 	"an array behind an ordered lock": {
 		`-- name: A :execrows
 WITH l AS (SELECT id FROM jobs WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE)

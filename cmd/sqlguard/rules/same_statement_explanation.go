@@ -3,7 +3,6 @@ package rules
 import (
 	"slices"
 
-	"waybill/cmd/sqlguard/catalog"
 	"waybill/cmd/sqlguard/reading"
 )
 
@@ -18,7 +17,7 @@ func checkSameStatementExplanation(c *check) {
 	for _, s := range c.query.Statements {
 		for _, w := range c.query.Writes {
 			if w.Statement == s && w.Verdict.Guarded() {
-				c.explained(s, w.Block, w.Target.Table)
+				c.explained(s, w.Write)
 			}
 		}
 	}
@@ -26,8 +25,8 @@ func checkSameStatementExplanation(c *check) {
 
 // explained reports a reading of the table outside what feeds the write: it shows
 // the row as it was before the statement began, not as the write found it.
-func (c *check) explained(s *reading.Statement, write *reading.Block, t *catalog.Table) {
-	before := reading.Upstream(write)
+func (c *check) explained(s *reading.Statement, w *reading.Write) {
+	before, t := reading.Upstream(w.Block, w.Rows), w.Target.Table
 	for _, b := range reading.Upstream(s.Root) {
 		if slices.Contains(before, b) {
 			continue

@@ -1,0 +1,51 @@
+package api
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	after := func(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
+	l := streamLag{caughtUp: begin}
+	for i, look := range []struct{ told, newest, caughtUp int }{
+		1: {10, 10, 1}, // nobody writes
+		2: {12, 15, 1}, // somebody began at 12, and is slow
+		3: {12, 20, 1},
+		4: {12, 20, 1},
+		5: {16, 30, 2}, // what was there at 2 can be told, what came by 3 not yet
+		6: {20, 31, 4},
+		7: {40, 40, 7},
+	} {
+		if i == 0 {
+			continue
+		}
+		l.saw(after(i), eventHorizon{uint64(look.told), uint64(look.newest)})
+		if got := l.caughtUp.Sub(begin) / time.Second; int(got) != look.caughtUp {
+			t.Errorf("after look %d it is as of %d, want %d", i, got, look.caughtUp)
+		}
+	}
+}
+
+// A writer that takes a day costs no more memory than one that takes a minute.
+func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	l := streamLag{caughtUp: begin}
+	const looks = 100_000
+	for i := range looks {
+		l.saw(begin.Add(time.Duration(i)*time.Second), eventHorizon{0, uint64(1 + i)})
+		if len(l.open) > mostSightings {
+			t.Fatalf("%d sightings", len(l.open))
+		}
+	}
+	if l.caughtUp != begin {
+		t.Errorf("as of %v", l.caughtUp.Sub(begin))
+	}
+	l.saw(begin.Add(looks*time.Second), eventHorizon{looks + 1, looks + 2})
+	if behind := looks*time.Second - l.caughtUp.Sub(begin); behind <= 0 || behind > looks*time.Second/10 {
+		t.Errorf("%v behind", behind)
+	}
+}

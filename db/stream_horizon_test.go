@@ -1,0 +1,363 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
+)
+
+// An event is told as soon as it is committed, whatever else runs for as long as it likes:
+// nobody but those who write events can commit one that belongs before.
+func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d, elsewhere := open(t), open(t)
+	w := d.world(ctx)
+	begin := func(d *database, statements ...string) {
+		conn := must(d.owner.Acquire(ctx)).Hijack() // more than the pool has
+		t.Cleanup(func() { conn.Close(context.WithoutCancel(ctx)) })
+		tx := must(conn.Begin(ctx))
+		for _, s := range statements {
+			must(tx.Exec(ctx, s))
+		}
+	}
+	const id = "SELECT pg_current_xact_id()"
+	for _, also := range []struct {
+		what string
+		open func()
+	}{
+		{"nobody", func() {}},
+		{"a long transaction", func() { begin(d, id) }},
+		{"one that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
+		{"one that reads them for foreign keys", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
+		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
+		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
+		{"one of another database", func() { begin(elsewhere, id) }},
+		{"one of another database that writes events there", func() { begin(elsewhere, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE", id) }},
+		{"a writer that waits before it has an id", func() { begin(d, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE") }},
+	} {
+		also.open() // and stays so
+		f := &follower{w: w, by: w.staff}
+		f.read(ctx)
+		f.seen = nil
+		pickup := w.pickup(ctx)
+		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Store))
+		for tries := 0; len(f.seen) == 0 && tries < 50; tries++ { // one that ends during a look is in doubt until the next
+			f.read(ctx)
+		}
+		if !slices.Equal(f.seen, []uuid.UUID{pickup}) {
+			t.Errorf("beside %s: told of %v", also.what, f.seen)
+		}
+	}
+}
+
+func parseXID(text string) (xid uint64, err error) {
+	_, err = fmt.Sscan(text, &xid)
+	return xid, err
+}
+
+// writersOfEvents gives the statements that write them, by name.
+func writersOfEvents(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for name, text := range statements(t) {
+		for _, verb := range []string{"INSERT INTO", "UPDATE", "DELETE FROM", "MERGE INTO"} {
+			if strings.Contains(text, verb+" pickup_events") {
+				all[name] = text
+			}
+		}
+	}
+	if len(all) < 4 {
+		t.Fatalf("%d statements write events", len(all))
+	}
+	return all
+}
+
+// held tells what a session holds: the lock of those who write events, and a transaction's id.
+func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
+	w.must(w.owner.QueryRow(ctx, `
+		SELECT
+			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass AND mode = 'RowExclusiveLock'), false),
+			coalesce(bool_or(locktype = 'transactionid' AND mode = 'ExclusiveLock'), false)
+		FROM pg_locks WHERE pid = $1 AND granted`, int32(pid)).Scan(&lock, &xid))
+	return lock, xid
+}
+
+// The stream's horizon rests on it: planned and not yet run, each has the lock and no id.
+func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w := d.world(ctx)
+	for name, text := range writersOfEvents(t) {
+		tx := must(w.pool.Begin(ctx))
+		prepared := must(tx.Prepare(ctx, "", text))
+		w.must(tx.Rollback(ctx)) // with the locks of the preparation
+		tx = must(w.pool.Begin(ctx))
+		must(tx.Exec(ctx, "EXPLAIN "+text, make([]any, len(prepared.ParamOIDs))...))
+		if lock, xid := held(ctx, w, tx.Conn().PgConn().PID()); !lock || xid {
+			t.Errorf("%s: planned it has the lock: %t, an id: %t", name, lock, xid)
+		}
+		w.must(tx.Rollback(ctx))
+	}
+}
+
+// And so it is where the plan is an old one, and the statement comes as the store sends it:
+// stopped at the first row that it locks, it has the lock already.
+func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		w := d.world(ctx)
+		first, second := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
+		conn := must(w.pool.Acquire(ctx))
+		defer conn.Release()
+		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
+		s := w.over(conn)
+		for _, c := range []struct {
+			name string
+			at   func() uuid.UUID
+			act  func(id uuid.UUID, round int) error
+		}{
+			{"submit", func() uuid.UUID { return w.pickup(ctx) }, func(id uuid.UUID, _ int) error {
+				return w.moving(ctx, db.TransitionNameSubmit, id)(s)
+			}},
+			{"assign", func() uuid.UUID { return w.submitted(ctx) }, func(id uuid.UUID, round int) error {
+				return assign(ctx, s, w.dispatcher, id, []db.Viewer{first, second}[round])
+			}},
+			{"release", func() uuid.UUID { return w.assigned(ctx, w.driver(ctx, 3, 3)) }, func(id uuid.UUID, _ int) error {
+				return w.moving(ctx, db.TransitionNameRelease, id)(s)
+			}},
+			{"dispatch", func() uuid.UUID { w.driver(ctx, 4, 4); return w.submitted(ctx) }, func(id uuid.UUID, _ int) error {
+				return w.moving(ctx, db.TransitionNameDispatch, id)(s)
+			}},
+		} {
+			w.must(c.act(c.at(), 0))
+			id := c.at()
+			holder := must(w.owner.Begin(ctx))
+			must(holder.Exec(ctx, "SELECT FROM pickups WHERE id = $1 FOR UPDATE", id))
+			ended := make(chan error, 1)
+			go func() { ended <- c.act(id, 1) }()
+			w.awaitBlockedBy(ctx, holder)
+			if lock, xid := held(ctx, w, conn.Conn().PgConn().PID()); !lock || xid {
+				t.Errorf("%s, %s: it has the lock: %t, an id: %t", c.name, mode, lock, xid)
+			}
+			w.must(holder.Rollback(ctx))
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		}
+	}
+}
+
+// insertEvent is what somebody may write in psql.
+const insertEvent = `
+	WITH moved AS (
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+	)
+	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
+
+// Where nobody writes any more, an event with a place of its own is told once the horizon is
+// moved on. Other tests' transactions may do it as well.
+func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	id := w.pickup(ctx)
+	tx := must(w.owner.Begin(ctx))
+	takeXID(ctx, tx)
+	must(w.MoveStreamHorizon(ctx))
+	must(tx.Exec(ctx, insertEvent, id))
+	w.must(tx.Commit(ctx))
+	must(w.MoveStreamHorizon(ctx))
+	f := &follower{w: w, by: w.staff}
+	if err := f.catchUp(ctx, 1); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever has an id before the lock, by another statement of the transaction, writes an event
+// that belongs where the stream has passed: it comes where the stream goes on.
+func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	for name, write := range map[string]func(w *world, tx pgx.Tx, id uuid.UUID){
+		"a statement of ours": func(w *world, tx pgx.Tx, id uuid.UUID) {
+			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
+		},
+		"one by hand": func(_ *world, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
+		"several that came as one": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+			must(tx.Conn().PgConn().Exec(ctx, "SELECT 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")).ReadAll())
+		},
+		"a function's": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+			must(tx.Exec(ctx, "DO $do$ BEGIN PERFORM 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")+"; END $do$"))
+		},
+		"a subtransaction's": func(w *world, tx pgx.Tx, id uuid.UUID) {
+			sub := must(tx.Begin(ctx))
+			must(sub.Exec(ctx, insertEvent, id))
+			w.must(sub.Commit(ctx))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := d.world(ctx)
+			slow, fast, last := w.pickup(ctx, paidBy(w.purse(ctx, 10_000))), w.pickup(ctx), w.pickup(ctx)
+			f := &follower{w: w, by: w.staff}
+			tx := must(w.owner.Begin(ctx))
+			defer tx.Rollback(context.WithoutCancel(ctx))
+			takeXID(ctx, tx)
+			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Store))
+			w.must(f.catchUp(ctx, 1))
+			if !slices.Equal(f.seen, []uuid.UUID{fast}) {
+				t.Errorf("told of %v while nobody writes", f.seen)
+			}
+			write(w, tx, slow)
+			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Store))
+			if f.read(ctx); len(f.seen) > 1 {
+				t.Error("an event was told before its predecessor had ended")
+			}
+			w.must(tx.Commit(ctx))
+			if err := f.catchUp(ctx, 3); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(f.seen, []uuid.UUID{fast, slow, last}) {
+				t.Error("another order")
+			}
+		})
+	}
+}
+
+// A transition that waited for another of the same pickup is told after it, also where its
+// transaction had an id long before.
+func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	id := w.pickup(ctx)
+	old, other, first := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
+	for _, tx := range []pgx.Tx{old, other, first} {
+		defer tx.Rollback(context.WithoutCancel(ctx))
+	}
+	takeXID(ctx, old)
+	takeXID(ctx, other) // so that first's is beyond the newest that old's statement sees
+	w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(first)))
+	second := make(chan error, 1)
+	go func() { second <- w.moving(ctx, db.TransitionNameCancel, id)(w.over(old)) }()
+	w.awaitBlockedBy(ctx, first)
+	w.must(first.Commit(ctx))
+	w.must(<-second)
+	w.must(old.Commit(ctx))
+	versions := scan[[]int64](ctx, w.owner, "SELECT array_agg(version ORDER BY xid, seq) FROM pickup_events WHERE pickup_id = $1", id)
+	if !slices.Equal(versions, []int64{2, 3}) {
+		t.Errorf("told in the order of versions %v", versions)
+	}
+}
+
+// One that reads as of long ago cannot know where the stream is.
+func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	id := w.pickup(ctx)
+	for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
+		tx := must(w.owner.BeginTx(ctx, pgx.TxOptions{IsoLevel: level}))
+		_, err := tx.Exec(ctx, insertEvent, id)
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != "55000" {
+			t.Errorf("%s: %v", level, err)
+		}
+		w.must(tx.Rollback(ctx))
+	}
+}
+
+// Whatever the order in which writers take the lock, an id and a number, commit or do not.
+func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w, quiet := d.world(ctx), d.world(ctx)
+	pause := func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond) }
+	in := func(end ending, steps ...func(tx pgx.Tx, id uuid.UUID)) func(id uuid.UUID) error {
+		return func(id uuid.UUID) error {
+			tx, err := w.pool.Begin(ctx)
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback(context.WithoutCancel(ctx))
+			for _, step := range steps {
+				step(tx, id)
+				pause()
+			}
+			return end(ctx, tx)
+		}
+	}
+	id := func(tx pgx.Tx, _ uuid.UUID) {
+		takeXID(ctx, tx)
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // so that the others get ahead
+	}
+	lock := func(tx pgx.Tx, _ uuid.UUID) { must(tx.Exec(ctx, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE")) }
+	submit := func(tx pgx.Tx, id uuid.UUID) { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
+	ways := []func(uuid.UUID) error{
+		func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Store) },
+		in(commit, submit), in(commit, lock, id, submit), in(commit, lock, submit), in(commit, id, submit), in(commit, id, lock, submit),
+	}
+	lost := []func(uuid.UUID) error{in(rollback, submit), in(rollback, id, submit), in(commit, lock, id), in(commit, id)}
+
+	const writers, each = 8, 12
+	pickups := make([]uuid.UUID, writers*each)
+	for i := range pickups {
+		if i%each == 0 {
+			w.account = w.purse(ctx, 1_000_000) // a writer's own
+		}
+		pickups[i] = w.pickup(ctx, paidBy(w.account))
+	}
+	f, told := &follower{w: w, by: w.staff}, &follower{w: w, by: w.staff}
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := told.catchUpWhenTold(ctx, len(pickups), quiet); err != nil {
+			t.Error(err)
+		}
+	})
+	both.Go(func() {
+		for _, err := range together(writers, func(i int) error {
+			for _, id := range pickups[i*each : (i+1)*each] {
+				if err := errors.Join(lost[rand.IntN(len(lost))](id), ways[rand.IntN(len(ways))](id)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		must(w.MoveStreamHorizon(ctx)) // beyond the last
+	})
+	err := f.catchUp(ctx, len(pickups))
+	both.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.read(ctx)
+	sortIDs(pickups)
+	for _, f := range []*follower{f, told} {
+		sortIDs(f.seen)
+		if !slices.Equal(f.seen, pickups) {
+			t.Errorf("%d events of %d pickups", len(f.seen), len(pickups))
+		}
+	}
+}
