@@ -16,7 +16,7 @@ func (a *server) registerSessions() {
 	registerOpen(a, operation{
 		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
 		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
-		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited},
+		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited, concurrencyLimit},
 		maxBody: smallBody, // of callers whom nobody knows yet
 	}, a.login)
 	register(a, operation{
@@ -54,6 +54,7 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		return nil, err
 	}
 	defer leave()
+	ctx = ofSource(ctx, try.source)
 	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err

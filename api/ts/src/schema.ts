@@ -2480,10 +2480,6 @@ export interface components {
             /** @enum {string} */
             code?: "range_too_wide" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
-        RateLimitedProblem: components["schemas"]["Problem"] & {
-            /** @enum {string} */
-            code?: "rate_limited";
-        };
         ReadOnlyFieldOrInvalidProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "read_only_field" | "unknown_field" | "unknown_parameter" | "validation_failed";
@@ -2958,17 +2954,6 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["RangeTooWideOrInvalidProblem"];
-            };
-        };
-        /** @description Too Many Requests: rate_limited */
-        RateLimited: {
-            headers: {
-                /** @description Seconds to wait before the next try */
-                "Retry-After": string;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["RateLimitedProblem"];
             };
         };
         /** @description Unprocessable Entity: read_only_field, unknown_field, unknown_parameter, validation_failed */
@@ -5764,7 +5749,7 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
-            429: components["responses"]["RateLimited"];
+            429: components["responses"]["ConcurrencyLimitOrRateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["OverloadedOrUnavailable"];
             504: components["responses"]["Timeout"];
