@@ -227,8 +227,8 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 		must(d.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 			VALUES ($1, $2, $3, $4, 'Quetzal', 'Quetzal', '1931-07-13')`, w.tenant, patient, w.facility, id))
 		must(d.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)", w.tenant, patient, w.facility))
-		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-			VALUES ($1, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant, w.facility, patient, id, feedDay.AddDate(0, 0, i)))
+		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+			VALUES ($1, $6, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant, w.facility, patient, id, feedDay.AddDate(0, 0, i), newID()))
 	}
 	must(m.Up(ctx))
 	for table, order := range map[string]string{"patients": "id", "appointments": "starts_at"} {

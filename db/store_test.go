@@ -105,3 +105,26 @@ func TestOpenRefusesWhatItCannotReach(t *testing.T) {
 		}
 	}
 }
+
+// A probe does not say no because all connections are in use for longer than a request waits.
+func TestABusyStoreIsReady(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := openStore(t, db.Config{URL: open(t).AppURL, MaxConns: 1, AcquireTimeout: time.Millisecond})
+	held := must(s.Pool().Acquire(ctx))
+	checked := make(chan error, 1)
+	go func() { checked <- s.CheckWritable(ctx) }()
+	if _, err := s.ListTransitions(ctx); code(err) != db.Overloaded {
+		t.Errorf("a request beside it: %v", err)
+	}
+	select {
+	case err := <-checked:
+		t.Errorf("it did not wait: %v", err)
+		checked <- err
+	default:
+	}
+	held.Release()
+	if err := <-checked; err != nil {
+		t.Error(err)
+	}
+}

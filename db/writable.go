@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // errReadOnly: the server answers, and would refuse a write.
@@ -16,8 +17,15 @@ var errReadOnly = errors.New("the database takes no writes: it is a standby, or 
 //
 // A session keeps default_transaction_read_only as it was when it began. Where only the
 // pool's sessions are read-only, and a new one is not, all of them are replaced.
+//
+// It waits for a connection as long as ctx lasts: a server with much to do is none that is
+// not ready.
 func (s *Store) CheckWritable(ctx context.Context) error {
-	readOnly, err := s.IsReadOnly(ctx)
+	var readOnly bool
+	err := s.conns.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
+		readOnly, err = New(conn).IsReadOnly(ctx)
+		return err
+	})
 	if err != nil || !readOnly {
 		return explained(err)
 	}

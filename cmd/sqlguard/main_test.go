@@ -286,6 +286,27 @@ UPDATE dogs SET name = @name WHERE id = @id AND name = @old;
 	}
 }
 
+func TestProveShowsTheLostWriteAndWhatClosesIt(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("it starts a PostgreSQL of its own; cmd/sqlguard/prove plays many on one")
+	}
+	t.Parallel()
+	status, out, problems := guard("prove", "ReserveKennel", "testdata/kennels")
+	lost, closed := strings.Index(out, "LOST: what A wrote to reserved_by"), strings.Index(out, "Nothing is lost: B does not write the row.")
+	if status != found || lost < 0 || closed < strings.Index(out, "with the suggestion: … AND (reserved_by IS NULL OR") {
+		t.Errorf("status %d\n%s%s", status, out, problems)
+	}
+}
+
+func TestProveNeedsAQueryThatWrites(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"prove"}, {"prove", "Nobody", "testdata/kennels"}, {"prove", "ListKennels", "testdata/kennels"}} {
+		if status, _, problems := guard(args...); status != unreadable || problems == "" {
+			t.Errorf("%q: status %d, %q", args, status, problems)
+		}
+	}
+}
+
 func TestExplainPrintsThePage(t *testing.T) {
 	t.Parallel()
 	if status, out, _ := guard("--explain", "stale-test"); status != clean || !strings.HasPrefix(out, "# stale-test\n") {

@@ -63,7 +63,7 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 			fmt.Fprintf(c.out, "%s writes %s in the function %s: that is not played\n", q.Name, w.Table(), w.Function)
 			continue
 		}
-		proof, err := c.proveWrite(ctx, server, fmt.Sprintf("proof_%d", i), w, schema, adviceFor(w, findings))
+		proof, err := c.proveWrite(ctx, server, fmt.Sprintf("proof_%d", i), w, schema, findingOf(w, findings))
 		if err != nil {
 			return c.fail(err)
 		}
@@ -75,7 +75,7 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 	return status
 }
 
-func (c *command) proveWrite(ctx context.Context, server *localpg.Server, database string, w *verdict.Write, schema []*project.Statement, advice *rules.Advice) (*prove.Proof, error) {
+func (c *command) proveWrite(ctx context.Context, server *localpg.Server, database string, w *verdict.Write, schema []*project.Statement, f *rules.Finding) (*prove.Proof, error) {
 	admin, err := pgxpool.New(ctx, server.URL(localpg.Superuser, "postgres"))
 	if err != nil {
 		return nil, err
@@ -89,16 +89,23 @@ func (c *command) proveWrite(ctx context.Context, server *localpg.Server, databa
 		return nil, err
 	}
 	defer pool.Close()
-	return prove.Write(ctx, pool, schema, w, advice)
+	return prove.Write(ctx, pool, schema, w, f)
 }
 
-// adviceFor is the suggestion of a finding about the write, of the first that can be
-// carried out by rote.
-func adviceFor(w *verdict.Write, findings []rules.Finding) *rules.Advice {
-	for _, f := range findings {
-		if f.Write == w && f.Advice != nil && len(f.Advice.Edits) > 0 {
-			return f.Advice
+// findingOf is the finding about the write: the first whose suggestion can be carried out
+// by rote, else the first.
+func findingOf(w *verdict.Write, findings []rules.Finding) *rules.Finding {
+	var first *rules.Finding
+	for i, f := range findings {
+		if f.Write != w {
+			continue
+		}
+		if f.Advice != nil && len(f.Advice.Edits) > 0 {
+			return &findings[i]
+		}
+		if first == nil {
+			first = &findings[i]
 		}
 	}
-	return nil
+	return first
 }

@@ -41,18 +41,22 @@ type Proof struct {
 	LeftOut error // the first statement of the schema that could not be run
 }
 
-// Write plays a write of a query. advice is its finding's suggestion, or nil.
-func Write(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, advice *rules.Advice) (*Proof, error) {
+// Write plays a write of a query: against itself, or where the finding is of two queries
+// against the other. f is a finding of it, nil where there is none.
+func Write(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, f *rules.Finding) (*Proof, error) {
+	var advice *rules.Advice
+	var against *verdict.Query
+	if f != nil {
+		advice, against = f.Advice, f.Against
+	}
 	p := &Proof{Advice: advice, LeftOut: build(ctx, pool, schema)}
-	v, err := open(ctx, pool, w)
+	v, err := open(ctx, pool, w, against)
 	if err != nil {
 		return p, errors.Join(p.LeftOut, err)
 	}
-	c, err := v.find()
-	if err != nil {
-		return p, err
-	}
-	if p.Plain, err = v.race(w.Query.Text, v.params, c.args); err != nil || advice == nil || len(advice.Edits) == 0 {
+	v.later = advice != nil && advice.Kind == rules.MoveForward
+	var c choice
+	if c, p.Plain, err = v.find(); err != nil || advice == nil || len(advice.Edits) == 0 {
 		return p, err
 	}
 	p.Advised, err = v.advised(c, advice)
@@ -80,17 +84,17 @@ func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
 	if err != nil {
 		return nil, err
 	}
-	var args [2][]*string
+	next := choice{open: c.open}
 	for _, p := range params {
-		for caller := range args {
+		for caller := range next.args {
 			value, err := v.known(p.name, advice, c.args[caller])
 			if err != nil {
 				return nil, err
 			}
-			args[caller] = append(args[caller], value)
+			next.args[caller] = append(next.args[caller], value)
 		}
 	}
-	return v.race(text, params, args)
+	return v.race(text, params, next)
 }
 
 // known is what a caller gives for a parameter: what it gave before, or for a new one
@@ -108,13 +112,17 @@ func (v *world) known(name string, advice *rules.Advice, given []*string) (*stri
 	return value, err
 }
 
-// race lets two callers run a text at once.
-func (v *world) race(text string, params []param, args [2][]*string) (*Race, error) {
-	r := &Race{A: v.sql(text, params, args[0]), B: v.sql(text, params, args[1])}
+// race lets two callers run a text at once, or one of them what it is against.
+func (v *world) race(text string, params []param, c choice) (*Race, error) {
+	opens, has, given := text, params, c.args[0]
+	if v.against != nil {
+		opens, has, given = v.against.Text, v.opening, c.open
+	}
+	r := &Race{A: v.told(opens, has, given), B: v.told(text, params, c.args[1])}
 	if err := v.pool.QueryRow(v.ctx, v.contents()).Scan(&r.Before); err != nil {
 		return nil, err
 	}
-	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: r.A, Then: v.contents()}, races.Statement{Query: r.B})
+	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: v.sql(opens, has, given), Then: v.contents()}, races.Statement{Query: v.sql(text, params, c.args[1])})
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +133,12 @@ func (v *world) race(text string, params []param, args [2][]*string) (*Race, err
 	return r, v.judge(r)
 }
 
+// place is the name under which contents has where a row is: each write moves it.
+const place = "(place)"
+
 // contents are the target's rows, each with its place.
 func (v *world) contents() string {
-	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('(place)', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
+	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('" + place + "', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
 }
 
 type row = map[string]any
@@ -155,14 +166,14 @@ func (v *world) judge(r *Race) error {
 		r.WroteB = len(first) != len(last)
 		return err
 	}
-	r.WroteB = fmt.Sprint(first[0]["(place)"]) != fmt.Sprint(last[0]["(place)"])
-	for _, c := range v.write.Columns {
-		a, b := fmt.Sprint(first[0][c.Column]), fmt.Sprint(last[0][c.Column])
-		if (c.Class == verdict.AbsoluteSet || c.Class == verdict.PatchSet) && a != fmt.Sprint(before[0][c.Column]) && a != b && !slices.Contains(r.Lost, c.Column) {
-			r.Lost = append(r.Lost, c.Column)
+	r.WroteB = fmt.Sprint(first[0][place]) != fmt.Sprint(last[0][place])
+	for _, column := range v.atStake() {
+		a, b := fmt.Sprint(first[0][column]), fmt.Sprint(last[0][column])
+		if a != fmt.Sprint(before[0][column]) && a != b && !slices.Contains(r.Lost, column) {
+			r.Lost = append(r.Lost, column)
 		}
 	}
-	r.BothTook = r.WroteB && r.Waited && len(v.write.Of(verdict.Stale)) > 0
+	r.BothTook = r.WroteB && r.Waited && len(r.Lost) == 0 && len(v.write.Of(verdict.Stale)) > 0
 	return nil
 }
 
@@ -181,8 +192,8 @@ func (p *Proof) String() string {
 }
 
 func (r *Race) tell(out *strings.Builder) {
-	fmt.Fprintf(out, "A  BEGIN;\nA  %s;\n", oneLine(r.A))
-	fmt.Fprintf(out, "B  %s;%s\n", oneLine(r.B), map[bool]string{true: "   -- waits for A"}[r.Waited])
+	fmt.Fprintf(out, "A  BEGIN;\nA  %s;\n", r.A)
+	fmt.Fprintf(out, "B  %s;%s\n", r.B, map[bool]string{true: "   -- waits for A"}[r.Waited])
 	fmt.Fprintf(out, "A  COMMIT;\n\nbefore   %s\nafter A  %s\nafter B  %s\n", shown(r.Before), shown(r.AfterA), shown(r.AfterB))
 	switch {
 	case r.Refused != nil:
@@ -198,8 +209,6 @@ func (r *Race) tell(out *strings.Builder) {
 	}
 }
 
-func oneLine(sql string) string { return strings.Join(strings.Fields(sql), " ") }
-
 // shown is rows without their places.
 func shown(text string) string {
 	rows, err := rowsOf(text)
@@ -207,7 +216,7 @@ func shown(text string) string {
 		return text
 	}
 	for _, r := range rows {
-		delete(r, "(place)")
+		delete(r, place)
 	}
 	plain, _ := json.Marshal(rows)
 	return strings.Trim(string(plain), "[]")

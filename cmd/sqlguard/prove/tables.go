@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,10 @@ type table struct {
 	Columns  []column
 	Parents  []string // the tables that its foreign keys refer to
 	Literals []string // the constants of its checks
+
+	oid    uint32
+	checks map[string][]string // the columns of each constraint, by its name
+	base   []*string           // a row that keeps its checks
 }
 
 type column struct {
@@ -23,6 +28,7 @@ type column struct {
 	Nullable bool
 	Filled   bool // it has a default, or PostgreSQL numbers it
 	Key      bool // of the primary key, or of a foreign one
+	Unique   bool
 }
 
 // reader reads tables and types.
@@ -34,13 +40,17 @@ type reader struct {
 
 const columnsOf = `
 SELECT quote_ident(a.attname), a.atttypid, NOT a.attnotnull, a.atthasdef OR a.attidentity <> '',
-    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f') AND a.attnum = ANY (c.conkey))
+    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f') AND a.attnum = ANY (c.conkey)),
+    EXISTS (SELECT FROM pg_index x WHERE x.indrelid = a.attrelid AND x.indisunique AND a.attnum = ANY (x.indkey))
 FROM pg_attribute a
 WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ORDER BY a.attnum`
 
 func (r *reader) table(name string) (*table, error) {
-	t := &table{Name: name}
+	t := &table{Name: name, checks: map[string][]string{}}
+	if err := r.conn.QueryRow(r.ctx, "SELECT $1::regclass::oid", name).Scan(&t.oid); err != nil {
+		return nil, err
+	}
 	rows, err := r.conn.Query(r.ctx, columnsOf, name)
 	if err != nil {
 		return nil, err
@@ -49,7 +59,7 @@ func (r *reader) table(name string) (*table, error) {
 	for rows.Next() {
 		var c column
 		var oid uint32
-		if err := rows.Scan(&c.Name, &oid, &c.Nullable, &c.Filled, &c.Key); err != nil {
+		if err := rows.Scan(&c.Name, &oid, &c.Nullable, &c.Filled, &c.Key, &c.Unique); err != nil {
 			return nil, err
 		}
 		t.Columns, types = append(t.Columns, c), append(types, oid)
@@ -67,17 +77,24 @@ func (r *reader) table(name string) (*table, error) {
 
 var literals = regexp.MustCompile(`'((?:[^']|'')*)'|\b\d+\b`)
 
+const constraintsOf = `
+SELECT conname, contype::text, coalesce(confrelid::regclass::text, ''), pg_get_constraintdef(oid),
+    ARRAY(SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey))::text[]
+FROM pg_constraint WHERE conrelid = $1::regclass AND conparentid = 0`
+
 func (r *reader) constraints(t *table) error {
-	rows, err := r.conn.Query(r.ctx, `SELECT contype::text, coalesce(confrelid::regclass::text, ''), pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = $1::regclass`, t.Name)
+	rows, err := r.conn.Query(r.ctx, constraintsOf, t.Name)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var kind, parent, text string
-		if err := rows.Scan(&kind, &parent, &text); err != nil {
+		var name, kind, parent, text string
+		var columns []string
+		if err := rows.Scan(&name, &kind, &parent, &text, &columns); err != nil {
 			return err
 		}
+		t.checks[name] = columns
 		switch {
 		case kind == "f" && parent != t.Name && !slices.Contains(t.Parents, parent):
 			t.Parents = append(t.Parents, parent)
@@ -95,6 +112,9 @@ func constants(text string) []string {
 		v := strings.ReplaceAll(m[1], "''", "'")
 		if m[0][0] != '\'' {
 			v = m[0]
+		}
+		if n, err := strconv.Atoi(v); err == nil { // also what is greater
+			all = append(all, strconv.Itoa(n+1))
 		}
 		if !slices.Contains(all, v) {
 			all = append(all, v)

@@ -15,6 +15,20 @@ import (
 
 // sql is a query with values in the place of its parameters.
 func (v *world) sql(text string, params []param, values []*string) string {
+	return fill(text, params, func(i int) string { return "(" + params[i].kind.literal(values[i]) + ")" })
+}
+
+// told is the same for people: one line, without comments and casts of values.
+func (v *world) told(text string, params []param, values []*string) string {
+	for _, c := range sqltext.Comments(text) {
+		text = sqltext.Blank(text, c)
+	}
+	one := strings.Join(strings.Fields(fill(text, params, func(i int) string { return params[i].kind.plain(values[i]) })), " ")
+	return strings.NewReplacer(" ,", ",", "( ", "(", " )", ")").Replace(one)
+}
+
+// fill puts values in the place of a query's parameters.
+func fill(text string, params []param, value func(i int) string) string {
 	bound, _ := races.Bind(strings.TrimRight(strings.TrimSpace(text), ";"))
 	var out strings.Builder
 	at := 0
@@ -31,7 +45,7 @@ func (v *world) sql(text string, params []param, values []*string) string {
 			continue
 		}
 		out.WriteString(bound[at:t.Start])
-		out.WriteString("(" + params[n-1].kind.literal(values[n-1]) + ")")
+		out.WriteString(value(n - 1))
 		at = end
 	}
 	return out.String() + bound[at:]

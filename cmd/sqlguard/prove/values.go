@@ -23,11 +23,14 @@ var samples = map[string][]string{
 	"uuid":                        {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"},
 	"timestamp with time zone":    {"2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00", "2999-01-01 00:00:00+00", "2999-01-02 00:00:00+00"},
 	"timestamp without time zone": {"2024-01-01 00:00:00", "2024-01-02 00:00:00", "2999-01-01 00:00:00", "2999-01-02 00:00:00"},
-	"date":                        {"2024-01-01", "2024-01-02", "2999-01-01"}, "time without time zone": {"08:00", "09:00"},
+	"date":                        {"2024-01-01", "2024-01-02", "2999-01-01", "2999-01-02"}, "time without time zone": {"08:00", "09:00"},
 	"interval": {"1 hour", "2 hours"}, "json": {`{"x": 1}`, `{"y": 2}`, "[]"}, "jsonb": {`{"x": 1}`, `{"y": 2}`, "[]"},
 	"bytea": {`\x01`, `\x02`, `\x` + strings.Repeat("ab", 32)}, "inet": {"10.0.0.1", "10.0.0.2"}, "cidr": {"10.0.0.0/8", "192.168.0.0/16"},
 	"money": {"1", "2"}, "xml": {"<x/>", "<y/>"}, "bit": {"1", "0"}, "tsvector": {"x", "y"}, "pg_lsn": {"0/1", "0/2"},
 }
+
+// isTime reports whether values of the type say when something is.
+func (k kind) isTime() bool { return strings.HasPrefix(k.Base, "timestamp") || k.Base == "date" }
 
 // candidates are values for a type as text, the two that stand for callers first, then
 // the constants that queries and checks have for it.
@@ -77,6 +80,17 @@ func array(v string) string { return "{" + quoteIn(v) + "}" }
 // quoteIn quotes a value inside an array or a record.
 func quoteIn(v string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
+}
+
+// plain is a value as people write it.
+func (k kind) plain(v *string) string {
+	switch {
+	case v == nil:
+		return "NULL"
+	case samples[k.Name] != nil && strings.Trim(*v, "0123456789.") == "" && *v != "" && k.Name != "text":
+		return *v
+	}
+	return "'" + strings.ReplaceAll(*v, "'", "''") + "'"
 }
 
 // literal is a value in SQL; nil is NULL.

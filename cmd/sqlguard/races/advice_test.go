@@ -97,7 +97,7 @@ func (c advised) advice(t *testing.T) (before, after, schema string) {
 // duel plays the found query as the second, and as the first too unless another comes first.
 func (c advised) duel(t *testing.T, schema, query, want, refused string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	pool := dbtest.New(t).Owner()
 	for _, sql := range []string{c.schema, schema, c.rows} {

@@ -14,8 +14,8 @@ var (
 )
 
 // Bind is a query as PostgreSQL takes it: sqlc's parameters become $1, $2 …, in the order
-// of the names that it returns. A query that counts its parameters itself has the names
-// "1", "2" ….
+// of the names that it returns. A parameter that the query counts itself has its number
+// for a name: "1", "2" ….
 func Bind(query string) (sql string, names []string) {
 	query = embed.ReplaceAllString(macro.ReplaceAllString(query, "@$1"), "$1.*")
 	text, params := sqltext.Number(query)
@@ -26,8 +26,8 @@ func Bind(query string) (sql string, names []string) {
 	sql = placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		i, _ := strconv.Atoi(p[1:])
 		name, ok := params[i]
-		if !ok {
-			return p
+		if !ok { // beside names
+			name = p[1:]
 		}
 		if number[name] == 0 {
 			names = append(names, name)

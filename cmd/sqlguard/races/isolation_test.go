@@ -22,7 +22,7 @@ func TestMootRacesAreRefusedByPostgreSQL(t *testing.T) {
 			played++
 			t.Run(r.ID+"/"+string(level), func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 				defer cancel()
 				pool := dbtest.New(t).Owner()
 				for _, l := range lines(t, r.Block("race setup")) {

@@ -55,7 +55,8 @@ type Finding struct {
 	Table    string
 	Offset   int // in the query's text
 	Lines    []string
-	Advice   *Advice // nil: none is known to help
+	Advice   *Advice        // nil: none is known to help
+	Against  *verdict.Query // the query that it races with, if that is another
 }
 
 // Options are what a project tells the rules about itself.

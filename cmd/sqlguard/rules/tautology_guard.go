@@ -17,6 +17,7 @@ func checkTautologyGuard(c *check) {
 		f := c.on(w, "The test of "+columns(w.Table(), names(tests))+" is true for every row.",
 			"Perhaps a parameter was meant: @name needs a space before it, and not the column's own name alone.")
 		f.place(tests[0].Offset)
+		f.Advice = suggestion(w)
 		if !w.Verdict.Overwrites() {
 			f.Severity = Warning
 		}

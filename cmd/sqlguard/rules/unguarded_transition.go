@@ -48,6 +48,7 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 		f := c.on(w, columns(w.Table(), []string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
 			"Of two that come at once the later one wins, also where its step was not allowed any more.")
 		f.place(column.Location)
+		f.Against = s.Query
 		c.hint(f, w)
 		if !isState(column.Value) {
 			f.Severity = Note

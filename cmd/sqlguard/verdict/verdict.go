@@ -83,7 +83,7 @@ type Test struct {
 	Offset  int      // in the statement, or -1
 	Lost    bool     // of an optional one: it would be a guard
 	Repeats bool     // of a guard: it is true again once the write is done; others make it false
-	Fixed   bool     // it asks the row's own columns alone, and they never change
+	Fixed   bool     // it asks whether the row has a value, or a mark, that never changes
 	Source  reading.Condition
 }
 

@@ -430,6 +430,10 @@ UPDATE kennels SET title = @title, version = version + 1 WHERE (id, version) = (
 -- want: kennels conditional liveness
 UPDATE kennels SET title = @title WHERE id = @id AND (status = 'free' OR status = 'held');
 
+-- name: EitherOrKind :exec
+-- want: kennels blind
+UPDATE kennels SET title = @title WHERE id = @id AND (status = 'free' OR kind = 'x');
+
 -- name: EitherOrKey :exec
 -- want: kennels blind
 UPDATE kennels SET title = @title WHERE id = @id AND (status = 'free' OR tenant_id = @tenant_id);
