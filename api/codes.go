@@ -68,7 +68,7 @@ var meanings = map[db.Code]meaning{
 		"Choose one that list-facilities shows. One that you may not see is one that is not there. 422 where the body names it, 404 where the path does."},
 	db.Forbidden: {403, "Not allowed",
 		"Your role may not do this.",
-		"Ask an admin of the tenant."},
+		"Ask an admin of the tenant. If your role, or the driver that you are, was changed while the request was under way, send it again: it is judged by what you are now."},
 	db.IDReused: {409, "The id belongs to another request",
 		"The id was used for a request that differs from this one.",
 		"The same id with the same request is a safe retry. For a new request, take a new id."},

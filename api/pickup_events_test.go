@@ -40,7 +40,7 @@ type event struct {
 	data     object
 }
 
-// isTransition tells whether it says anything.
+// isTransition tells whether it says anything: its name comes before its data.
 func (e event) isTransition() bool { return e.name != "checkpoint" }
 
 func (s *server) listen() string {
@@ -86,7 +86,7 @@ func (st *stream) next() (e event, ok bool) {
 			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
 				st.t.Error(err)
 			}
-			if at := fmt.Sprint(e.data["created_at"]); !strings.HasSuffix(at, "Z") {
+			if at, ok := e.data["created_at"].(string); ok && !strings.HasSuffix(at, "Z") {
 				st.t.Errorf("an event of %s, which is not UTC", at)
 			}
 		case "":

@@ -233,6 +233,11 @@ func TestBlankIsBlankInEveryScript(t *testing.T) {
 			s.feed(s.staff, []object{record}).refused(422, "validation_failed", "[0]."+name)
 		}
 	}
+	for _, blank := range blanks {
+		for _, email := range []string{"a" + blank + "b@clinic.example", blank + "@clinic.example", "a@clinic.example" + blank} {
+			s.do(s.admin, "POST", "/v1/users", with(newUserBody(), object{"email": email})).refused(422, "validation_failed", "email")
+		}
+	}
 	for _, name := range []string{"x", "\u00a0é", "ま", "\U0001F600\ufe0f", "\u0301", "क\u200d"} {
 		s.do(s.admin, "POST", "/v1/groups", object{"name": name}).want(201)
 	}

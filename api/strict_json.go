@@ -211,7 +211,7 @@ func (w *walk) value(name string, m bodyMember, nullable bool) *misfit {
 	case '{':
 		return w.object(t)
 	case '"':
-		return oddString(name, w.quoted(), t, m.isText)
+		return oddString(name, w.quoted(), t, m.rule)
 	case 'n':
 		if !nullable {
 			return &misfit{"", "null is no value here: leave it out"}
@@ -224,9 +224,9 @@ func (w *walk) value(name string, m bodyMember, nullable bool) *misfit {
 }
 
 // oddString looks at a string that has to have a form.
-func oddString(name string, quoted []byte, t reflect.Type, isText bool) *misfit {
-	if isText && isBlank(unquote(quoted)) {
-		return &misfit{"", notBlank}
+func oddString(name string, quoted []byte, t reflect.Type, rule *textRule) *misfit {
+	if rule != nil && !rule.holds(unquote(quoted)) {
+		return &misfit{"", rule.otherwise}
 	}
 	switch t {
 	case reflect.TypeFor[uuid.UUID]():
@@ -303,8 +303,8 @@ func isEdit(t reflect.Type) bool { return t != nil && t.Implements(reflect.TypeF
 
 // bodyMember is one of a struct.
 type bodyMember struct {
-	t      reflect.Type
-	isText bool // of which something has to be visible
+	t    reflect.Type
+	rule *textRule // nil: none
 }
 
 // members has, by type, what membersOf gave.
@@ -322,7 +322,7 @@ func membersOf(t reflect.Type) map[string]bodyMember {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
-			out[name] = bodyMember{f.Type, f.Tag.Get("pattern") == visible}
+			out[name] = bodyMember{f.Type, textRules[f.Tag.Get("pattern")]}
 		}
 	}
 	members.Store(t, out)

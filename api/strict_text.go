@@ -5,11 +5,23 @@ import (
 	"unicode"
 )
 
-// visible is the pattern of a text that must not be blank. What it calls white space is
-// Go's to some, and a browser's to others: isBlank has the last word.
-const visible = `\S`
+// textRule is what a pattern of the document means in every script. What `\s` is differs
+// from Go, where it is a few characters, to a browser: the pattern alone would let
+// through what nobody sees.
+type textRule struct {
+	holds     func(text string) bool
+	otherwise string
+}
 
 const notBlank = "expected text that is not blank"
+
+// textRules are known by the patterns of the members that they hold for.
+var textRules = map[string]*textRule{
+	`\S`: {func(text string) bool { return !isBlank(text) }, notBlank},
+	`^[^@\s]+@[^@\s]+$`: {func(text string) bool {
+		return !strings.ContainsFunc(text, func(r rune) bool { return !isVisible(r) })
+	}, "expected an email address"},
+}
 
 // isBlank tells whether there is nothing to see in a text, in whatever script.
 func isBlank(text string) bool { return !strings.ContainsFunc(text, isVisible) }

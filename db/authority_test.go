@@ -2,11 +2,15 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -390,5 +394,52 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 				t.Errorf("%s %s: %d parts of the feed are left", name, when, n)
 			}
 		}
+	}
+}
+
+// losing carries a statement out, and has the connection break before its answer.
+type losing struct {
+	db.DBTX
+	query string
+	then  func() // nil: lost already
+}
+
+func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := q.DBTX.Query(ctx, sql, args...)
+	if err != nil || q.then == nil || !strings.HasPrefix(sql, "-- name: "+q.query+" ") {
+		return rows, err
+	}
+	rows.Close()
+	q.then()
+	q.then = nil
+	return nil, errors.Join(rows.Err(), io.ErrUnexpectedEOF)
+}
+
+// What was committed is told, also to who has no session any more when it is looked up. It
+// is never said to be refused.
+func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := openCombining(t).world(ctx)
+	pickup, draft := w.pickup(ctx), w.draft()
+	for _, c := range []struct {
+		query string
+		by    db.Viewer
+		write func(*db.Store, db.Viewer) error
+		want  db.Code
+	}{
+		{"CreateLedgerEntries", w.admin, func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
+		{"SubmitPickups", w.staff, func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
+		// Whether it was made, only trying again would tell.
+		{"CreatePickups", w.staff, func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
+	} {
+		v, token := w.signedIn(ctx, c.by)
+		s := db.CombiningOver(&losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }})
+		if err := c.write(s, v); code(err) != c.want {
+			t.Errorf("%s: got %v, want %q", c.query, err, c.want)
+		}
+	}
+	if err := w.expect(ctx, pickup, "SUBMITTED"); err != nil {
+		t.Error(err)
 	}
 }

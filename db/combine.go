@@ -407,7 +407,8 @@ func (c *combiner[Q, A]) waiting() func(context.Context, []Q) ([]A, error) {
 
 // lookUp resolves a request, again where the connection breaks on this as well: when
 // a server goes, it takes all of the pool's along. What was committed is told whatever
-// became of the session meanwhile; what is tried again is confirmed like the first time.
+// became of the session meanwhile. What is tried again is confirmed like the first time;
+// that this is refused tells nothing of the first.
 func (c *combiner[Q, A]) lookUp(ctx context.Context, ask Q) (answer A, err error) {
 	ctx = unconfirmed(ctx)
 	for attempt := range attempts {
@@ -415,7 +416,10 @@ func (c *combiner[Q, A]) lookUp(ctx context.Context, ask Q) (answer A, err error
 			pause(ctx, attempt)
 		}
 		answer, err = safely(func() (A, error) { return c.resolve(ctx, ask) })
-		if err == nil || neverDone(err) {
+		switch {
+		case lostAuthority(err):
+			return answer, errUnknown
+		case err == nil || neverDone(err):
 			return answer, err
 		}
 	}

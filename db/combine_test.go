@@ -100,6 +100,31 @@ func TestRequestsGatherWhileAFlushRuns(t *testing.T) {
 	})
 }
 
+// A session that was ended under way is no fault of its user's other requests.
+func TestWhoseSessionEndedIsNoSuspect(t *testing.T) {
+	for _, state := range []string{sessionOver, authorityChanged, notSeenAnyMore} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &flushes{}
+			c := f.combiner(1)
+			c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+				if slices.Contains(asks, 13) {
+					return nil, &pgconn.PgError{Code: state, SeverityUnlocalized: "ERROR"}
+				}
+				return f.flush(ctx, asks)
+			}
+			_, errs := together(c, upTo(32)...)
+			for ask, err := range errs {
+				if (err != nil) != (ask == 13) {
+					t.Errorf("%s: %d got %v", state, ask, err)
+				}
+			}
+			if len(c.suspect) > 0 {
+				t.Errorf("%s: %d are suspects", state, len(c.suspect))
+			}
+		})
+	}
+}
+
 // held is a flush that takes as long as one likes, for requests from 100 on.
 func (f *flushes) held(release <-chan struct{}) func(context.Context, []int) ([]int, error) {
 	return func(ctx context.Context, asks []int) ([]int, error) {

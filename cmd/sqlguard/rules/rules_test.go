@@ -83,12 +83,12 @@ SELECT now.state, (SELECT count(*) FROM moved) FROM now;`,
 		[]string{"same-statement-explanation"}},
 	"an upsert of what the table has already": {
 		`-- name: A :execrows
-WITH made AS (
-    INSERT INTO jobs AS t (id, owner_id, state)
-    SELECT @id, j.owner_id, 'x' FROM jobs AS j WHERE j.id = @like_id
-    ON CONFLICT (id) DO UPDATE SET state = 'x' WHERE t.state <> 'x'
-    RETURNING t.*)
-INSERT INTO owners (id, name) SELECT m.owner_id, 'new' FROM made AS m ON CONFLICT (id) DO NOTHING;`,
+WITH seen AS (SELECT j.id FROM jobs AS j WHERE j.id = @id),
+made AS (
+    INSERT INTO jobs AS t (id, state) SELECT s.id + 1, 'x' FROM seen AS s
+    ON CONFLICT (id) DO UPDATE SET state = 'x' WHERE t.state = 'y'
+    RETURNING t.id)
+INSERT INTO owners (id, name) SELECT m.id, 'new' FROM made AS m;`,
 		nil},
 	"an array behind an ordered lock": {
 		`-- name: A :execrows

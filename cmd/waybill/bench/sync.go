@@ -44,6 +44,10 @@ type syncing struct {
 //	1,000,000 rows  5 % changed     131 ms,    500 rows;  loop 5,654 ms, 20,000 rows;  43 times
 //	1,000,000 rows  all new       1,079 ms, 30,000 rows;  loop 5,502 ms, 20,000 rows;   5 times
 //
+// Those were before each patient that a feed writes to was recorded as such, a row each: 1,000
+// rows where 5 % changed, 40,000 where all are new, which then takes a third more. What is
+// unchanged is not recorded, and costs what it did.
+//
 // SyncAppointments alone, all unchanged against 1,000,000 rows: 50 ms, its planning
 // included; two index probes a record, in the place of the full join, took 73.
 func syncFeeds(ctx context.Context, env *Env, args []string) error {
