@@ -10,6 +10,7 @@ import (
 	"waybill/cmd/sqlguard/project"
 	"waybill/cmd/sqlguard/report"
 	"waybill/cmd/sqlguard/rules"
+	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/verdict"
 )
 
@@ -24,6 +25,11 @@ func analyze(text string) {
 	judged, _ := verdict.Judge(d, verdict.Options{Scopes: []string{"tenant_id"}})
 	r := &report.Report{Databases: []*verdict.Database{judged}}
 	r.Findings = rules.Check(judged, &rules.Options{Tenant: []string{"tenant_id"}, Viewed: []string{"dogs"}, Viewer: []string{"viewer_id"}})
+	for _, f := range r.Findings {
+		if f.Advice != nil {
+			sqltext.Apply(f.Query.Text, f.Advice.Edits)
+		}
+	}
 	report.Verdicts(io.Discard, r.Databases)
 	for _, print := range report.Formats {
 		print(io.Discard, r, true)

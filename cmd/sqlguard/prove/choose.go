@@ -33,6 +33,9 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 			}
 			if try > 0 && !(col.Key && random.Float64() < 0.8) && random.Float64() < chance {
 				one[i] = pick(random, all, col.Nullable)
+				if named := col.Kind.named(v.consts); asked[unquote(col.Name)] && len(named) > 0 && random.Float64() < 0.5 {
+					one[i] = &named[random.IntN(len(named))]
+				}
 			}
 		}
 		rows := [][]*string{one}
@@ -51,6 +54,10 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 		switch {
 		case p.varied:
 			a, b = v.two(p.kind, all, try)
+			if try > 6 && random.Float64() < 0.5 { // those may be refused
+				n := random.IntN(len(all))
+				a, b = &all[n], &all[(n+1+random.IntN(max(1, len(all)-1)))%len(all)]
+			}
 		case try%2 == 1 && try/2%(len(v.params)+1) == i: // the second leaves it out
 			b = nil
 		}

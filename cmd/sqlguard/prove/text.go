@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,14 @@ func fill(text string, params []param, value func(i int) string) string {
 	}
 	return out.String() + bound[at:]
 }
+
+// constantsOf are the constants of a query, without the names and numbers of its parameters.
+func constantsOf(query string) []string {
+	bound, _ := races.Bind(query)
+	return constants(placeholders.ReplaceAllString(bound, ""))
+}
+
+var placeholders = regexp.MustCompile(`\$[0-9]+`)
 
 // varied are the names of the parameters that end up in what is written: each caller
 // brings its own.

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,7 @@ type kind struct {
 // has that refers to each other; the second is what another caller brings.
 var samples = map[string][]string{
 	"smallint": {"1", "2", "0", "7"}, "integer": {"1", "2", "0", "100"}, "bigint": {"1", "2", "0", "100"},
-	"numeric": {"1", "2", "0", "100"}, "real": {"1", "2"}, "double precision": {"1", "2"},
+	"numeric": {"1", "2", "0", "100", "0.5", "0.25"}, "real": {"1", "2", "0.5", "0.25"}, "double precision": {"1", "2", "0.5", "0.25"},
 	"boolean": {"true", "false"}, "text": {"x", "y", "", "xxxxxxxx", "x@example.com", "XX", strings.Repeat("a", 64)},
 	"uuid":                        {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"},
 	"timestamp with time zone":    {"2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00", "2999-01-01 00:00:00+00", "2999-01-02 00:00:00+00"},
@@ -52,7 +53,7 @@ func (k kind) candidates(constants []string) []string {
 	}
 	all = slices.Clone(all)
 	for _, c := range constants {
-		if !slices.Contains(all, c) && len(k.Labels) == 0 {
+		if !slices.Contains(all, c) && k.reads(c) {
 			all = append(all, c)
 		}
 	}
@@ -61,6 +62,37 @@ func (k kind) candidates(constants []string) []string {
 			all[i] = array(v)
 		}
 		all = append(all, "{}")
+	}
+	return all
+}
+
+// forms are what values of types other than text look like.
+var forms = map[string]*regexp.Regexp{
+	"smallint": number, "integer": number, "bigint": number, "numeric": number, "real": number, "double precision": number, "money": number,
+	"uuid": regexp.MustCompile(`^[0-9a-fA-F-]{36}$`), "boolean": regexp.MustCompile(`^(true|false)$`),
+	"timestamp with time zone": date, "timestamp without time zone": date, "date": date, "interval": regexp.MustCompile(`^\d+ \w+$`),
+	"json": document, "jsonb": document, "bytea": regexp.MustCompile(`^\\x`), "inet": regexp.MustCompile(`^[\d.:/]+$`),
+}
+
+var (
+	number   = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
+	date     = regexp.MustCompile(`^\d{4}-\d\d-\d\d`)
+	document = regexp.MustCompile(`^[\[{"]`)
+)
+
+// reads reports whether a constant looks like a value of the type.
+func (k kind) reads(constant string) bool {
+	form := forms[k.Base]
+	return len(k.Labels) == 0 && len(k.Columns) == 0 && (form == nil || form.MatchString(constant))
+}
+
+// named are the constants of a query that the type can have.
+func (k kind) named(constants []string) []string {
+	var all []string
+	for _, c := range constants {
+		if !k.Array && (k.reads(c) || slices.Contains(k.Labels, c)) {
+			all = append(all, c)
+		}
 	}
 	return all
 }

@@ -74,14 +74,14 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *ve
 		return nil, err
 	}
 	defer conn.Release()
-	v := &world{ctx: ctx, pool: pool, query: w.Query, write: w, consts: constants(w.Query.Text)}
+	v := &world{ctx: ctx, pool: pool, query: w.Query, write: w, consts: constantsOf(w.Query.Text)}
 	r := &reader{ctx: ctx, conn: conn.Conn(), kinds: map[uint32]kind{}}
 	if v.target, err = r.table(name(w.Target.Table)); err != nil {
 		return nil, err
 	}
 	v.seen = map[uint32]bool{v.target.oid: true}
 	if v.against = against; against != nil {
-		v.consts = append(v.consts, constants(against.Text)...)
+		v.consts = append(v.consts, constantsOf(against.Text)...)
 		if v.opening, err = r.params(against.Text, nil); err != nil {
 			return nil, err
 		}

@@ -182,6 +182,8 @@ UPDATE jobs SET worker = @by, state = 'running' FROM locked JOIN runs r ON r.job
 
 	{name: "an update", kind: rules.AskForTenant, schema: "CREATE TABLE dogs (id int, tenant_id int, n int NOT NULL);", rows: "INSERT INTO dogs VALUES (1, 1, 0), (1, 2, 0)", check: "SELECT sum(n)::text FROM dogs", lost: "4", closed: "2",
 		queries: "-- name: A :execrows\nUPDATE dogs SET n = n + 1 WHERE id = @id OR n < 0;", a: values{"id": 1, "tenant_id": 1}, b: values{"id": 1, "tenant_id": 2}},
+	{name: "an upsert of what a SELECT gives", kind: rules.AskForTenant, schema: "CREATE TABLE dogs (id int, tenant_id int); CREATE TABLE seen (id int PRIMARY KEY, n int);", rows: "INSERT INTO dogs VALUES (1, 1), (2, 2), (3, 3)", check: "SELECT count(*)::text FROM seen", lost: "3", closed: "2",
+		queries: "-- name: A :execrows\nINSERT INTO seen (id, n) SELECT id, 1 FROM dogs WHERE id > @after ON CONFLICT (id) DO UPDATE SET n = seen.n + 1;", a: values{"after": 0, "tenant_id": 1}, b: values{"after": 0, "tenant_id": 2}},
 	{name: "a delete", kind: rules.AskForTenant, schema: "CREATE TABLE dogs (id int, tenant_id int);", rows: "INSERT INTO dogs VALUES (1, 1), (1, 2), (1, 3)", check: "SELECT count(*)::text FROM dogs", lost: "0", closed: "1",
 		queries: "-- name: A :execrows\nDELETE FROM dogs USING (SELECT 1 AS one) AS o WHERE dogs.id = o.one RETURNING dogs.id;", a: values{"tenant_id": 1}, b: values{"tenant_id": 2}},
 }

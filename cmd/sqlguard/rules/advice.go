@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
+	"waybill/cmd/sqlguard/reading"
 	"waybill/cmd/sqlguard/sqltext"
 	"waybill/cmd/sqlguard/verdict"
 )
@@ -70,6 +72,14 @@ func (f Finding) Try() string {
 
 // lost says what the caller must look at.
 const lost = "   -- :execrows, 0 rows = lost"
+
+// closedWhere reports whether no condition can be added to a WHERE: CURRENT OF stands alone,
+// and those of a MERGE's clauses are elsewhere.
+func closedWhere(w *verdict.Write) bool { return w.Clause > 0 || byCursor(w.Conditions) }
+
+func byCursor(conditions []reading.Condition) bool {
+	return slices.ContainsFunc(conditions, func(c reading.Condition) bool { return c.Node.GetCurrentOfExpr() != nil })
+}
 
 // guarded is the advice to add a condition to the WHERE of a write, and assignments to
 // its SET.

@@ -75,6 +75,9 @@ func moveForward(w *verdict.Write) *Advice {
 		parts = append(parts, syntax.Quote(c.Column)+" = "+greatest)
 		if w.Function == "" {
 			at := sqltext.Value(w.Query.Text, c.Location)
+			if at.Start < 0 || at.End < at.Start { // SET (a, b) = …
+				return nil
+			}
 			a.Edits = append(a.Edits, sqltext.Edit{Start: at.Start, End: at.End, Text: " " + greatest})
 		}
 	}

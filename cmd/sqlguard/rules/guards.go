@@ -15,7 +15,7 @@ import (
 // suggestion is a guard that closes the race of two callers of an overwrite: once the
 // first has written, it is false for the second. It is nil where none is known to.
 func suggestion(w *verdict.Write) *Advice {
-	if w.Clause > 0 || w.Op == reading.Delete || len(overwritten(w)) == 0 {
+	if closedWhere(w) || w.Op == reading.Delete || len(overwritten(w)) == 0 {
 		return nil
 	}
 	advices := []func(*verdict.Write) *Advice{checkVersion, checkLease, checkFirst, checkOldValues, addVersion}

@@ -53,7 +53,7 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 
 // askForTenant adds the condition to the WHERE of the block that reads or writes r.
 func (c *check) askForTenant(b *reading.Block, r *reading.Relation, column string) *Advice {
-	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil || r.Block != nil {
+	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil || r.Block != nil || byCursor(b.Conditions) {
 		return nil
 	}
 	condition := syntax.Quote(r.Name) + "." + syntax.Quote(column) + " = " + param(c.query, column, 0)

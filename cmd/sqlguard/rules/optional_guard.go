@@ -56,7 +56,7 @@ func hasCase(w *verdict.Write) bool {
 // requireGuard is the guard of an optional test by itself, where it can be told apart.
 func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	n := guardIn(w, t)
-	if n == nil || w.Clause > 0 {
+	if n == nil || closedWhere(w) {
 		return nil
 	}
 	condition := text(w.Query, n)

@@ -102,6 +102,7 @@ WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPD
 	"a counter put back":       {"-- name: A :exec\nUPDATE orders SET n = 0 WHERE id = @id;\n-- name: B :exec\nUPDATE orders SET n = n + 1 WHERE id = @id;", nil},
 	"keys without a value":     {"-- name: A :exec\nINSERT INTO marks (no, label) VALUES (@no, @label) ON CONFLICT DO NOTHING;", nil},
 	"the schema's own tables":  {"-- name: A :many\nSELECT schema_name::text FROM information_schema.schemata;", nil},
+	"PostgreSQL's own tables":  {"-- name: A :many\nSELECT relname FROM pg_stat_user_tables s WHERE s.schemaname = 'public';", nil},
 	"a search by any of some":  {"-- name: A :execrows\nDELETE FROM orders WHERE (id = sqlc.narg('id') OR sqlc.narg('id') IS NULL) AND (state = sqlc.narg('state') OR sqlc.narg('state') IS NULL);\n-- name: B :execrows\nUPDATE orders SET state = @state WHERE id = @id AND state = @old;", nil},
 	"an optional guard of one": {"-- name: A :execrows\nDELETE FROM orders WHERE id = @id AND (state = sqlc.narg('state') OR sqlc.narg('state') IS NULL);\n-- name: B :execrows\nUPDATE orders SET state = @state WHERE id = @id AND state = @old;", []string{"optional-guard"}},
 	"a CASE that guards by itself": {`-- name: A :execrows

@@ -17,7 +17,7 @@ import (
 // is nil where the test is of other rows than the one that is written: neither helps.
 func staleAdvice(w *verdict.Write, stale []verdict.Test) *Advice {
 	r := snapshot(w, stale)
-	if r == nil || w.Clause > 0 || w.Function != "" || !sameRowAs(w, r) {
+	if r == nil || closedWhere(w) || w.Function != "" || !sameRowAs(w, r) {
 		return nil
 	}
 	b := blockOf(w, r)

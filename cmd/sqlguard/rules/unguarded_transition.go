@@ -52,7 +52,7 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 		c.hint(f, w)
 		if !isState(column.Value) {
 			f.Severity = Note
-		} else if w.Clause == 0 {
+		} else if !closedWhere(w) {
 			before := param(w.Query, "before", 0)
 			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
 			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed from where it is", 1)

@@ -37,6 +37,7 @@ type clauseReader struct {
 	depth    int    // of parentheses
 	previous string // the word before
 	last     int    // behind the last token that is neither space nor comment
+	on       int    // where the last ON stands: behind what comes before it
 }
 
 // token takes in a token, and reports whether the statement goes on.
@@ -66,7 +67,11 @@ func (c *clauseReader) word(word string, end int) {
 	switch {
 	case c.waiting:
 		c.waiting = !(word == "update" && c.previous == "do")
-	case word == "where" && c.Where < 0:
+	case word == "on":
+		c.on = c.last
+	case word == "conflict" && c.previous == "on": // of the INSERT around a SELECT
+		c.close(c.on)
+	case word == "where" && c.Where < 0 && c.WhereEnd < 0:
 		c.assignments()
 		c.Where = end
 	case word == "from" && c.previous != "distinct":

@@ -20,6 +20,8 @@ func TestClausesEndWhereTheNextBegins(t *testing.T) {
 		"WITH x AS (UPDATE ^t SET a = extract(day FROM b)| WHERE c|| ) SELECT 1 WHERE d",
 		"DELETE FROM ^t| USING u WHERE a|| -- end",
 		"SELECT * FROM ^t|| ORDER BY a LIMIT 1|;",
+		"INSERT INTO u SELECT a FROM ^t JOIN v ON b WHERE c| ON CONFLICT (a) WHERE d DO NOTHING|",
+		"INSERT INTO u SELECT a FROM ^t| ON CONFLICT DO NOTHING|",
 		"SELECT * FROM (SELECT * FROM ^t| WHERE a| FOR UPDATE| ) q WHERE b",
 	} {
 		text, ends := strings.ReplaceAll(marked, "^", ""), []int{}
