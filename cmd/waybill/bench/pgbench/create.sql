@@ -21,3 +21,4 @@ window_starts = '{0001-01-01 00:00:00Z}'
 window_ends = '{0001-01-01 00:00:00Z}'
 notes = '{""}'
 request_digests = :digests
+operation = 'create-pickup'

@@ -10,3 +10,4 @@ ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :staff
 viewer_roles = '{staff}'
 viewer_driver_ids = :none
+operations = '{get-pickup}'

@@ -30,6 +30,7 @@ window_starts = '{0001-01-01 00:00:00Z}'
 window_ends = '{0001-01-01 00:00:00Z}'
 notes = '{""}'
 request_digests = :digests
+operation = 'create-pickup'
 \run SubmitPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
