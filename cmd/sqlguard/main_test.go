@@ -354,22 +354,29 @@ func TestAdoptingIsTrue(t *testing.T) {
 	}
 }
 
-// TestPreCommitHook: its files are those that a project's findings depend on.
+// The page's hook runs for the files that a project's findings depend on, and for no others.
 func TestPreCommitHook(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	page, err := os.ReadFile("ADOPTING.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var hooks []struct {
-		ID, Entry, Language, Files string
-		PassFilenames              *bool `yaml:"pass_filenames"`
+	_, text, _ := strings.Cut(string(page), "`.pre-commit-config.yaml`:\n")
+	text, _, _ = strings.Cut(text, "\nor in CI")
+	var config struct {
+		Repos []struct {
+			Repo  string
+			Hooks []struct {
+				ID, Entry, Language, Files string
+				PassFilenames              *bool `yaml:"pass_filenames"`
+			}
+		}
 	}
-	if err := yaml.Unmarshal(text, &hooks); err != nil || len(hooks) != 1 {
-		t.Fatalf("%d hooks, %v", len(hooks), err)
+	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\n    ", "\n")), &config); err != nil || len(config.Repos) != 1 || len(config.Repos[0].Hooks) != 1 {
+		t.Fatalf("%+v, %v", config, err)
 	}
-	h := hooks[0]
-	if h.ID != "sqlguard" || h.Entry != "sqlguard" || h.Language != "golang" || h.PassFilenames == nil || *h.PassFilenames {
+	h := config.Repos[0].Hooks[0]
+	if config.Repos[0].Repo != "local" || !strings.HasPrefix(h.Entry, "sqlguard ") || h.Language != "system" || h.PassFilenames == nil || *h.PassFilenames {
 		t.Errorf("got %+v", h)
 	}
 	files := regexp.MustCompile(h.Files)
