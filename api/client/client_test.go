@@ -220,8 +220,8 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	reads, err := w.admin.ListPatientReadsWithResponse(ctx, *asked.ID, nil)
 	check(t, err)
 	refused(t, reads.ApplicationProblemJSONDefault)
-	if n := len(reads.JSON200.Items); n != 3 {
-		t.Errorf("%d reads, want the create's, the pickup's and the edit's", n)
+	if n := len(reads.JSON200.Items); n != 4 {
+		t.Errorf("%d reads, want the creates', the pickup's and the edit's", n)
 	}
 }
 
