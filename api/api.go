@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
+	"waybill/db/quota"
 )
 
 // Version is the document's.
@@ -37,6 +38,8 @@ type Options struct {
 	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
 	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
 	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
+	Feeds          Limits        // of feeds coming in; a 0 in it: 8 in the process, 4 of a tenant, 2 of a user
+	BodyMemory     int64         // bytes of bodies held at once; 0: BodyMemory, at least MinBodyMemory
 	// TrustedProxies are those whose X-Forwarded-For says where a request comes from.
 	TrustedProxies []netip.Prefix
 	// Undeclared is told of a code that an operation answered and its document does
@@ -64,7 +67,8 @@ type server struct {
 	stopping       chan struct{}
 	streams        *shares[uuid.UUID] // open event streams
 	events         *eventWatch
-	feeds          chan struct{} // a place for each feed that is coming in
+	feeds          *shares[uuid.UUID] // feeds coming in
+	bodies         *quota.Quota       // bytes of bodies
 }
 
 // API serves HTTP.
@@ -108,7 +112,8 @@ func newServer(store *db.Store, o Options) *server {
 		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}),
 		streams: newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
 		events:  newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
-		feeds:   make(chan struct{}, feedsAtOnce), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		feeds:   newShares[uuid.UUID]("feeds", o.Feeds.or(feedsAtOnce)),
+		bodies:  newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

@@ -42,9 +42,11 @@ const (
 	feedRecords   = 1_000_000
 	feedRecordMax = 64 << 10
 
-	feedsAtOnce = 8       // in a process: each holds some thousands of records
-	feedRate    = 4 << 10 // bytes a second, at least, once it could have been idle
+	feedRate = 4 << 10 // bytes a second, at least, once it could have been idle
 )
+
+// feedsAtOnce: each holds some thousands of records.
+var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
 
 // AppointmentRecord is one line of a feed, for the document: feedReader reads it.
 type AppointmentRecord struct {
@@ -116,12 +118,11 @@ func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
 type syncAppointmentsOutput struct{ Body *db.FeedResult }
 
 func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppointmentsInput) (*syncAppointmentsOutput, error) {
-	select {
-	case a.feeds <- struct{}{}:
-		defer func() { <-a.feeds }()
-	default:
-		return nil, problem(db.Overloaded, "", "")
+	release, err := a.feeds.take(v.TenantID, v.UserID)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	ctx, cancel := context.WithTimeout(ctx, a.feedTimeout)
 	defer cancel()
 	in.body.begin(a.feedIdle, a.feedTimeout)

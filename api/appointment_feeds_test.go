@@ -444,7 +444,9 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, func(_ *db.Config, o *api.Options) { o.FeedIdle, o.FeedTimeout = c.idle, c.whole })
+			s := start(t, func(_ *db.Config, o *api.Options) {
+				o.FeedIdle, o.FeedTimeout, o.Feeds = c.idle, c.whole, api.Limits{Whole: 16, PerTenant: 16, PerUser: 16}
+			})
 			web := httptest.NewServer(s.api)
 			t.Cleanup(web.Close)
 			atOnce(len(c.feeds), func(i int) bool {

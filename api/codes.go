@@ -9,7 +9,7 @@ import (
 // The codes of requests that do not reach the database.
 const (
 	bodyTooLarge         db.Code = "body_too_large"
-	concurrencyLimit     db.Code = "concurrency_limit"
+	concurrencyLimit             = db.ConcurrencyLimit
 	methodNotAllowed     db.Code = "method_not_allowed"
 	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
@@ -61,6 +62,12 @@ func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
 			{attemptKey("user", given.Tenant, email), userRefill, userBurst},
 		},
 	}
+}
+
+// ofSource is the context of a login: of the connections, all logins have a tenant's share,
+// and those of one source a user's.
+func ofSource(ctx context.Context, source string) context.Context {
+	return context.WithValue(ctx, db.CallerKey{}, &db.Viewer{UserID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(source))})
 }
 
 // attemptKey is the digest of what is counted: of what was submitted, so that what does
@@ -126,16 +133,23 @@ func (a *server) countAttempt(ctx context.Context, key []byte) error {
 	return rateLimited(time.Second)
 }
 
+// takeToken takes a token of a bucket. RateLimited, if it is empty: that is read first, since
+// those who go on all the same would else queue for the lock on its row.
 func (a *server) takeToken(ctx context.Context, b bucket) error {
-	_, err := a.store.TakeLoginToken(ctx, db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return err
+	for range 2 {
+		wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
+		switch {
+		case err != nil && !errors.Is(err, pgx.ErrNoRows):
+			return err
+		case err == nil && wait > 0:
+			return rateLimited(wait)
+		}
+		_, err = a.store.TakeLoginToken(ctx, db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
 	}
-	wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	return rateLimited(wait)
+	return rateLimited(time.Second)
 }
 
 // loginSucceeded makes the user known at the source, and takes back what the try counted.

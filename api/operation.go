@@ -132,7 +132,7 @@ func (a *server) entry(op operation) huma.Operation {
 	case op.raw != nil:
 		described.Middlewares = append(described.Middlewares, strictMediaType)
 	case op.body:
-		described.Middlewares = append(described.Middlewares, strictMediaType, refuseLargeBody)
+		described.Middlewares = append(described.Middlewares, strictMediaType, refuseLargeBody, a.admitBody)
 	default:
 		described.Middlewares = append(described.Middlewares, refuseBody)
 	}
@@ -162,7 +162,7 @@ func (op operation) allCodes() []db.Code {
 		codes = append(codes, unknownField, unreadableBody)
 	}
 	if !op.anyone {
-		codes = append(codes, db.Unauthenticated)
+		codes = append(codes, db.Unauthenticated, concurrencyLimit)
 		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role was changed under way
 			codes = append(codes, db.Forbidden)
 		}

@@ -23,7 +23,7 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch", tag: "pickups", status: http.StatusCreated,
 		summary: "Create up to 1,000 pickups", about: "All of them or none, in one statement; answered in the order asked.", roles: makers,
-		codes: makeCodes, also: []int{http.StatusOK}, maxBody: 4 << 20,
+		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
 	}, a.createPickups)
 	register(a, operation{
 		id: "list-pickups", method: http.MethodGet, path: "/v1/pickups", tag: "pickups",

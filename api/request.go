@@ -30,8 +30,11 @@ type request struct {
 
 // Value implements context.Context.
 func (r *request) Value(key any) any {
-	if key == (requestKey{}) {
+	switch key {
+	case requestKey{}:
 		return r
+	case db.CallerKey{}:
+		return &r.session.viewer
 	}
 	return r.Context.Value(key)
 }

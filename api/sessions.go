@@ -16,7 +16,8 @@ func (a *server) registerSessions() {
 	registerOpen(a, operation{
 		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
 		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
-		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited},
+		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited, concurrencyLimit},
+		maxBody: smallBody, // of callers whom nobody knows yet
 	}, a.login)
 	register(a, operation{
 		id: "get-session", method: http.MethodGet, path: "/v1/session", tag: "sessions",
@@ -53,16 +54,17 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		return nil, err
 	}
 	defer leave()
-	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, err
-	}
+	ctx = ofSource(ctx, try.source)
 	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	if err := a.countLogin(ctx, try); err != nil {
+		return nil, err
+	}
+	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)

@@ -438,9 +438,13 @@ func safely[V any](do func() (V, error)) (v V, err error) {
 }
 
 // flushContext is the caller's own where there is one, so that the query of a caller
-// who goes away is canceled; else nobody's: one who goes away takes no other along.
+// who goes away is canceled; else nobody's: one who goes away takes no other along. What
+// others may gather behind waits for no share of a caller's.
 func flushContext[Q, A any](group []*request[Q, A]) (context.Context, context.CancelFunc) {
 	if len(group) == 1 {
+		if !group[0].patient {
+			return uncounted(group[0].ctx), func() {}
+		}
 		return group[0].ctx, func() {}
 	}
 	return context.WithTimeout(context.Background(), flushTimeout)

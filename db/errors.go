@@ -19,6 +19,7 @@ type Code string
 const (
 	AccountNotFound      Code = "account_not_found"
 	BalanceTooLarge      Code = "balance_too_large"
+	ConcurrencyLimit     Code = "concurrency_limit"
 	DriverBusy           Code = "driver_busy"
 	DriverNotFound       Code = "driver_not_found"
 	DriverUserTaken      Code = "driver_user_taken"

@@ -9,10 +9,13 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"waybill/db/quota"
 )
 
 // AppRole is the database role that everything but the migrations runs as: neither
@@ -29,6 +32,8 @@ type Config struct {
 	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
 	OneByOne         bool          // concurrent requests do not share statements
+	ConnsPerTenant   int32         // that one tenant's requests hold at once; 0: three quarters of MaxConns
+	ConnsPerUser     int32         // that one user's requests hold at once; 0: half of MaxConns
 
 	// OnTexts, if set, is told how many texts a statement's transitions owed, and how
 	// many of those the tenants' flags let through.
@@ -80,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		pool.Close()
 		return nil, withoutPassword(ConnectAdvice(err, &config.ConnConfig.Config))
 	}
-	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond)}
+	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
 	return s, nil
@@ -119,24 +124,86 @@ func (s *Store) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx) 
 // Stat tells how the connections are used, for the metrics.
 func (s *Store) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
+// connLimits are those of the connections: whatever one tenant or one user asks for,
+// some are left for the others.
+func connLimits(conns int32, c Config) quota.Limits {
+	return quota.Limits{
+		Whole:     int64(conns),
+		PerTenant: int64(cmp.Or(c.ConnsPerTenant, conns*3/4)),
+		PerUser:   int64(cmp.Or(c.ConnsPerUser, conns/2)),
+	}
+}
+
 // pooled runs each query on a connection of its own, for which it waits no longer
-// than acquire: a full pool is an answer (Overloaded), not a place to queue.
+// than acquire: a full pool is an answer (Overloaded), not a place to queue. Of a request
+// whose context tells the caller, the wait is for a share of theirs first
+// (ConcurrencyLimit). A flush of several requests has its connection without one.
 type pooled struct {
 	pool    *pgxpool.Pool
 	acquire time.Duration
+	shares  *quota.Quota
 }
 
-func (p pooled) conn(ctx context.Context) (*pgxpool.Conn, error) {
+// CallerKey is under which a request's context tells the *Viewer who sent it, if it was
+// one with a session.
+type CallerKey struct{}
+
+// uncounted is the context of what is not counted as its caller's.
+func uncounted(ctx context.Context) context.Context {
+	return context.WithValue(ctx, CallerKey{}, (*Viewer)(nil))
+}
+
+// sharedConn gives the caller's share back with the connection.
+type sharedConn struct {
+	*pgxpool.Conn
+	giveBack func()
+}
+
+// Release implements what pgxpool.Conn does.
+func (c *sharedConn) Release() {
+	c.Conn.Release()
+	if c.giveBack != nil {
+		c.giveBack()
+	}
+}
+
+func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
 	limited, cancel := context.WithTimeout(ctx, p.acquire)
 	defer cancel()
+	giveBack, err := p.share(limited)
+	if err != nil {
+		return nil, tooLate(ctx, err)
+	}
 	conn, err := p.pool.Acquire(limited)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil, &Error{Code: Overloaded, cause: err}
+	if err != nil {
+		if giveBack != nil {
+			giveBack()
+		}
+		return nil, tooLate(ctx, err)
 	}
-	if err != nil && ctx.Err() != nil {
-		return nil, &Error{Code: Timeout, cause: err}
+	return &sharedConn{conn, giveBack}, nil
+}
+
+// share takes one of the caller's connections, if a caller is known.
+func (p pooled) share(ctx context.Context) (giveBack func(), err error) {
+	caller, _ := ctx.Value(CallerKey{}).(*Viewer)
+	if caller == nil || caller.UserID == uuid.Nil {
+		return nil, nil
 	}
-	return conn, err
+	return p.shares.Take(ctx, caller.TenantID, caller.UserID, 1)
+}
+
+// tooLate says why no connection was had in time, if that is it.
+func tooLate(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return &Error{Code: Timeout, cause: err}
+	case errors.Is(err, quota.ErrShare):
+		return &Error{Code: ConcurrencyLimit, cause: err}
+	case errors.Is(err, quota.ErrWhole), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: Overloaded, cause: err}
+	}
+	return err
 }
 
 // take implements taker.
@@ -178,7 +245,7 @@ func (p pooled) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 // releasing gives the connection back when the rows are closed.
 type releasing struct {
 	pgx.Rows
-	conn *pgxpool.Conn
+	conn *sharedConn
 }
 
 func (r *releasing) Close() {

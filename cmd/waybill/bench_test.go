@@ -17,7 +17,7 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
-		"bench", "login-storm", "--json", "--duration", "200ms", "--rounds", "2", "--rate", "50", "--callers", "3", "--bcrypt-cost", "4")
+		"bench", "login-storm", "--json", "--duration", "200ms", "--rounds", "2", "--rate", "50", "--callers", "3", "--guessers", "2", "--bcrypt-cost", "4")
 	type latency struct {
 		Count, Failed int
 		P50           float64 `json:"p50_ms"`
@@ -29,11 +29,12 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 		Rounds       []struct{}
 		Ratio        float64 `json:"p99_ratio"`
 		Logins       struct{ Opened, Other int }
+		Guesses      struct{ Wrong, Other int }
 	}
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Benchmark != "login-storm" || len(r.Rounds) != 2 || r.Ratio <= 0 || r.Logins.Opened < 3 || r.Logins.Other != 0 {
+	if r.Benchmark != "login-storm" || len(r.Rounds) != 2 || r.Ratio <= 0 || r.Logins.Opened < 3 || r.Logins.Other != 0 || r.Guesses.Wrong == 0 || r.Guesses.Other != 0 {
 		t.Errorf("%s", out)
 	}
 	for _, part := range []latency{r.Alone, r.Storm} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,7 +24,8 @@ type settings struct {
 	store           db.Config
 	combine         bool
 	api             api.Options
-	streams         limitSettings
+	streams, feeds  limitSettings
+	bodyMemory      int32 // MiB
 	trustedProxies  string
 	passwordCost    int32
 	readTimeout     time.Duration
@@ -44,6 +46,8 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second, "how long a feed of appointments may send nothing")
 	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour, "how long a feed of appointments may take, its body included")
 	s.streams.register(env, "streams", "WAYBILL_STREAMS", api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "event streams open")
+	s.feeds.register(env, "feeds", "WAYBILL_FEEDS", api.Limits{Whole: 8, PerTenant: 4, PerUser: 2}, "feeds of appointments coming in")
+	env.number(&s.bodyMemory, "body-memory", "WAYBILL_BODY_MEMORY", api.BodyMemory>>20, "MiB of large request bodies that are held at once: half of it by one tenant, a quarter by one user")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
 	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "", "addresses or networks of proxies, separated by commas, whose X-Forwarded-For says where a login comes from")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
@@ -59,6 +63,8 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
 	s.store.IdleConns = 2 // a caller who comes beside another need not wait for a connection to be made
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most; the workers have as many again, at most")
+	env.number(&s.store.ConnsPerTenant, "conns-per-tenant", "WAYBILL_CONNS_PER_TENANT", 0, "connections that one tenant's requests hold at once, at most; 0: three quarters of --max-conns")
+	env.number(&s.store.ConnsPerUser, "conns-per-user", "WAYBILL_CONNS_PER_USER", 0, "connections that one user's requests hold at once, at most; 0: half of --max-conns")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
 	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
 	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
@@ -84,6 +90,10 @@ func (s *settings) check() error {
 		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)")
 	case !s.streams.areOrdered():
 		return errors.New("limits must be at least 1 and grow from inside out: --streams-per-user <= --streams-per-tenant <= --streams")
+	case !s.feeds.areOrdered():
+		return errors.New("limits must be at least 1 and grow from inside out: --feeds-per-user <= --feeds-per-tenant <= --feeds")
+	case s.bodyMemory < api.MinBodyMemory>>20:
+		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) is less than %d MiB, of which a user's quarter holds the largest body", api.MinBodyMemory>>20)
 	case s.drain < 0:
 		return errors.New("--drain must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:
@@ -125,6 +135,8 @@ func (s *settings) checkProcess() error {
 		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
 	case s.store.MaxConns < 1:
 		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
+	case s.store.ConnsPerTenant < 0 || s.store.ConnsPerUser < 0 || s.store.ConnsPerTenant > s.store.MaxConns || s.store.ConnsPerUser > cmp.Or(s.store.ConnsPerTenant, s.store.MaxConns):
+		return errors.New("limits must grow from inside out: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
 		return errors.New("--shutdown-timeout must be positive")
 	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout && s.store.LockTimeout < s.store.StatementTimeout):
@@ -145,7 +157,7 @@ func (s *settings) storeConfig() db.Config {
 // apiOptions are what package api takes.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
-	o.Streams = s.streams.limits()
+	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
 	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // check has seen it
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o

@@ -28,6 +28,8 @@ type storm struct {
 	duration time.Duration
 	rounds   int
 	callers  int
+	sources  int
+	guessers int
 	cost     int
 	retry    time.Duration
 
@@ -43,6 +45,8 @@ type stormResult struct {
 	Benchmark string       `json:"benchmark"`
 	Rate      float64      `json:"requests_per_second"`
 	Callers   int          `json:"callers"`
+	Sources   int          `json:"sources"`  // addresses that the callers come from
+	Guessers  int          `json:"guessers"` // who come from one more
 	Cost      int          `json:"bcrypt_cost"`
 	Seconds   float64      `json:"seconds"` // of each round, alone and in the storm
 	Rounds    []stormRound `json:"rounds"`
@@ -50,6 +54,7 @@ type stormResult struct {
 	Storm     stormLatency `json:"storm"`
 	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds: a burst of something else spoils one
 	Logins    logins       `json:"logins"`
+	Guesses   guesses      `json:"guesses"`
 	Machine   Machine      `json:"machine"`
 }
 
@@ -73,6 +78,14 @@ type logins struct {
 	First   string `json:"first_other,omitempty"`
 }
 
+// guesses are those of somebody who has no good password, by their answers.
+type guesses struct {
+	Wrong   int `json:"wrong"`   // 401: the password was looked at
+	Limited int `json:"limited"` // 429
+	Busy    int `json:"busy"`    // 503: there was no place in the queue
+	Other   int `json:"other"`
+}
+
 const stormPassword = "correct horse"
 
 // loginStorm: on two cores, PostgreSQL 15, fsync on, p99 2.3 ms alone, 5.7 ms beside 32
@@ -94,7 +107,7 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	r := stormResult{
-		Benchmark: "login-storm", Rate: s.rate, Callers: s.callers, Cost: s.cost,
+		Benchmark: "login-storm", Rate: s.rate, Callers: s.callers, Sources: s.sources, Guessers: s.guessers, Cost: s.cost,
 		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
 	}
 	env.Say("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration, s.callers)
@@ -115,6 +128,8 @@ func (s *storm) register(flags *flag.FlagSet) {
 	flags.DurationVar(&s.duration, "duration", 5*time.Second, "how long they are measured in each round, alone and again in the storm")
 	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
 	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
+	flags.IntVar(&s.sources, "sources", 8, "how many addresses they come from")
+	flags.IntVar(&s.guessers, "guessers", 0, "how many more, from one address, try wrong passwords of their tenant meanwhile, without a pause")
 	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
 	flags.DurationVar(&s.retry, "retry", 0, "how long a refused caller waits before the next try, or up to half as long again (default: what the server asks)")
 }
@@ -122,6 +137,9 @@ func (s *storm) register(flags *flag.FlagSet) {
 func (s *storm) check() error {
 	if s.rate <= 0 || s.duration <= 0 || s.rounds < 1 || s.callers < 1 || s.retry < 0 {
 		return errors.New("--rate, --duration, --rounds and --callers must be positive, --retry not negative")
+	}
+	if s.sources < 1 || s.guessers < 0 {
+		return errors.New("--sources must be positive, --guessers not negative")
 	}
 	if s.rate*s.duration.Seconds() < 1 {
 		return errors.New("--rate times --duration is less than one request")
@@ -140,8 +158,8 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	if err := s.people(ctx, env, owner); err != nil {
 		return err
 	}
-	s.client = NewClient(s.callers + int(s.rate))
-	s.url, err = env.Serve(ctx, app, "--bcrypt-cost", strconv.Itoa(s.cost))
+	s.client = NewClient(s.callers + s.guessers + int(s.rate))
+	s.url, err = env.Serve(ctx, app, "--bcrypt-cost", strconv.Itoa(s.cost), "--trusted-proxies", "127.0.0.0/8,::1")
 	return err
 }
 
@@ -184,7 +202,7 @@ func (s *storm) measure(ctx context.Context, r *stormResult) error {
 		}
 		end := make(chan struct{})
 		over := make(chan struct{})
-		go func() { s.blow(ctx, end, &r.Logins); close(over) }()
+		go func() { s.blow(ctx, end, r); close(over) }()
 		stormy, err := s.sessions(ctx, &storm)
 		close(end)
 		<-over
@@ -241,11 +259,16 @@ func (s *storm) session(ctx context.Context, _ int) error {
 	return err
 }
 
-// blow has the callers log in, again and again, until the end.
-func (s *storm) blow(ctx context.Context, end <-chan struct{}, total *logins) {
+// blow has the callers log in, again and again, until the end, and the guessers guess.
+func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
+	total := &r.Logins
 	var mu sync.Mutex
 	var callers sync.WaitGroup
-	for _, email := range s.emails {
+	for guesser := range s.guessers {
+		callers.Go(func() { s.guess(ctx, end, guesser, &mu, &r.Guesses) })
+	}
+	for i, email := range s.emails {
+		source := fmt.Sprintf("198.51.100.%d", i%s.sources)
 		callers.Go(func() {
 			for wait := time.Duration(0); ; {
 				select {
@@ -255,7 +278,7 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, total *logins) {
 					return
 				case <-time.After(wait):
 				}
-				response, err := s.login(ctx, email)
+				response, err := s.login(ctx, source, email, stormPassword)
 				mu.Lock()
 				wait = total.count(response, err)
 				mu.Unlock()
@@ -269,6 +292,40 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, total *logins) {
 		})
 	}
 	callers.Wait()
+}
+
+// guess tries wrong passwords of users that there are, and of others, from one address.
+func (s *storm) guess(ctx context.Context, end <-chan struct{}, guesser int, mu *sync.Mutex, total *guesses) {
+	for n := 0; ctx.Err() == nil; n++ {
+		select {
+		case <-end:
+			return
+		default:
+		}
+		email := fmt.Sprintf("guess%d-%d@example.com", guesser, n)
+		if n%2 == 0 {
+			email = s.emails[(guesser+n)%len(s.emails)]
+		}
+		response, err := s.login(ctx, "203.0.113.9", email, "wrong horse")
+		mu.Lock()
+		total.count(response, err)
+		mu.Unlock()
+	}
+}
+
+func (g *guesses) count(response *http.Response, err error) {
+	switch {
+	case err != nil:
+		g.Other++
+	case response.StatusCode == http.StatusUnauthorized:
+		g.Wrong++
+	case response.StatusCode == http.StatusTooManyRequests:
+		g.Limited++
+	case response.StatusCode == http.StatusServiceUnavailable:
+		g.Busy++
+	default:
+		g.Other++
+	}
 }
 
 // count gives how long the caller has to wait before the next try.
@@ -299,8 +356,8 @@ func retryAfter(r *http.Response) (wait time.Duration, asked bool) {
 	return time.Duration(seconds) * time.Second, err == nil && seconds > 0
 }
 
-func (s *storm) login(ctx context.Context, email string) (*http.Response, error) {
-	body, err := json.Marshal(map[string]string{"tenant": s.tenant.Slug, "email": email, "password": stormPassword})
+func (s *storm) login(ctx context.Context, source, email, password string) (*http.Response, error) {
+	body, err := json.Marshal(map[string]string{"tenant": s.tenant.Slug, "email": email, "password": password})
 	if err != nil {
 		return nil, err
 	}
@@ -309,6 +366,7 @@ func (s *storm) login(ctx context.Context, email string) (*http.Response, error)
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Forwarded-For", source)
 	return Exchange(s.client, request)
 }
 
@@ -328,6 +386,10 @@ func (r stormResult) String() string {
 	}
 	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), %d got anything else %s\n",
 		r.Cost, r.Logins.Opened, r.Logins.Refused, r.Logins.Other, r.Logins.First)
+	if r.Guessers > 0 {
+		fmt.Fprintf(&b, "guesses of %d callers at one address: %d were looked at, %d limited (429), %d busy (503), %d got anything else\n",
+			r.Guessers, r.Guesses.Wrong, r.Guesses.Limited, r.Guesses.Busy, r.Guesses.Other)
+	}
 	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System, r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
 	return b.String()
 }

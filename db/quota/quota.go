@@ -1,0 +1,169 @@
+// Package quota shares what a process has of something among tenants and their users, so
+// that none of them can take all of it.
+package quota
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Limits say how much of it may be held at once: in all, by a tenant, and by a user of a
+// tenant.
+type Limits struct{ Whole, PerTenant, PerUser int64 }
+
+// The reasons for which [Quota.Take] gives up.
+var (
+	ErrShare = errors.New("the caller holds as much as one user or one tenant may")
+	ErrWhole = errors.New("all of it is held")
+)
+
+// Quota is what there is of it. Whoever cannot have theirs at once waits; what is given
+// back goes to the tenant that holds least, there to the user who does, and among equals to whoever
+// came first. It remembers only those who hold something, or wait.
+type Quota struct {
+	limits Limits
+
+	mu      sync.Mutex
+	held    int64
+	tenants map[uuid.UUID]int64
+	users   map[user]int64
+	waiting []*waiter // in the order in which they came
+}
+
+type user struct{ tenant, id uuid.UUID }
+
+type waiter struct {
+	user
+	n       int64
+	granted chan struct{}
+}
+
+// New makes a quota. Each limit is at least 1, and holds what is above it within.
+func New(limits Limits) *Quota {
+	limits.Whole = max(1, limits.Whole)
+	limits.PerTenant = min(max(1, limits.PerTenant), limits.Whole)
+	limits.PerUser = min(max(1, limits.PerUser), limits.PerTenant)
+	return &Quota{limits: limits, tenants: map[uuid.UUID]int64{}, users: map[user]int64{}}
+}
+
+// Take waits until the user may have n of it, or ctx ends: then it gives the reason. Of more
+// than a user may ever have, it takes what they may. release gives it back, once.
+func (q *Quota) Take(ctx context.Context, tenantID, userID uuid.UUID, n int64) (release func(), err error) {
+	w := &waiter{user{tenantID, userID}, min(n, q.limits.PerUser), nil}
+	if q.takeNow(w) {
+		return q.releasing(w), nil
+	}
+	select {
+	case <-w.granted:
+		return q.releasing(w), nil
+	case <-ctx.Done():
+		return q.giveUp(w)
+	}
+}
+
+// InUse returns how much is held.
+func (q *Quota) InUse() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held
+}
+
+// takeNow takes it if nobody has to wait for it, and otherwise joins those who wait.
+func (q *Quota) takeNow(w *waiter) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.fits(w) == nil && !q.passesOver(w) {
+		q.add(w, 1)
+		return true
+	}
+	w.granted = make(chan struct{})
+	q.waiting = append(q.waiting, w)
+	return false
+}
+
+// passesOver tells whether another waits who would be served before w.
+func (q *Quota) passesOver(w *waiter) bool {
+	for _, other := range q.waiting {
+		if q.fits(other) == nil && !q.before(w, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// giveUp stops waiting, unless it was granted in this very moment.
+func (q *Quota) giveUp(w *waiter) (release func(), err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, other := range q.waiting {
+		if other == w {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			if err = q.fits(w); err == nil {
+				err = ErrWhole
+			}
+			q.grant() // another may fit that stood behind
+			return nil, err
+		}
+	}
+	return q.releasing(w), nil
+}
+
+func (q *Quota) releasing(w *waiter) func() {
+	return sync.OnceFunc(func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.add(w, -1)
+		q.grant()
+	})
+}
+
+// grant serves those who wait, as far as it goes.
+func (q *Quota) grant() {
+	for {
+		next := -1
+		for i, w := range q.waiting {
+			if q.fits(w) == nil && (next < 0 || q.before(w, q.waiting[next])) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return
+		}
+		w := q.waiting[next]
+		q.waiting = append(q.waiting[:next], q.waiting[next+1:]...)
+		q.add(w, 1)
+		close(w.granted)
+	}
+}
+
+// fits tells why w cannot have it now, nil if they can.
+func (q *Quota) fits(w *waiter) error {
+	switch {
+	case q.users[w.user]+w.n > q.limits.PerUser, q.tenants[w.tenant]+w.n > q.limits.PerTenant:
+		return ErrShare
+	case q.held+w.n > q.limits.Whole:
+		return ErrWhole
+	}
+	return nil
+}
+
+// before tells whether a holds less than b: the tenant, or else the user.
+func (q *Quota) before(a, b *waiter) bool {
+	if q.tenants[a.tenant] != q.tenants[b.tenant] {
+		return q.tenants[a.tenant] < q.tenants[b.tenant]
+	}
+	return q.users[a.user] < q.users[b.user]
+}
+
+func (q *Quota) add(w *waiter, sign int64) {
+	q.held += sign * w.n
+	if q.tenants[w.tenant] += sign * w.n; q.tenants[w.tenant] == 0 {
+		delete(q.tenants, w.tenant)
+	}
+	if q.users[w.user] += sign * w.n; q.users[w.user] == 0 {
+		delete(q.users, w.user)
+	}
+}
