@@ -1,4 +1,4 @@
-package db
+package batch
 
 import (
 	"context"
@@ -11,15 +11,29 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What the combiner does with requests, whatever their statement. That each statement
+// What the batcher does with requests, whatever their statement. That each statement
 // answers its requests as if they came one by one is proved on the database.
 
-var errRefused = &pgconn.PgError{Code: "23514", SeverityUnlocalized: "ERROR"}
+// failed is an error of a known kind; any other is Unknown.
+type failed Failure
+
+func (f failed) Error() string { return fmt.Sprintf("failure %d", int(f)) }
+
+var (
+	errRejected    error = failed(Rejected)
+	errUnavailable error = failed(Unavailable)
+	errDeadlock    error = failed(Deadlock)
+	errLockTimeout error = failed(LockTimeout)
+	errRevoked     error = failed(Revoked)
+)
+
+func classify(err error) Failure {
+	var f failed
+	errors.As(err, &f)
+	return Failure(f)
+}
 
 // flushes records what each flush was asked, and lets each take a moment.
 type flushes struct {
@@ -45,22 +59,26 @@ func (f *flushes) flush(_ context.Context, asks []int) ([]int, error) {
 	return answers, nil
 }
 
-func (f *flushes) combiner(flights int) *combiner[int, int] {
-	return &combiner[int, int]{
-		flush:   f.flush,
-		resolve: func(_ context.Context, ask int) (int, error) { return 1000 + ask, nil },
-		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask), byte(ask >> 8)}}} },
-		viewer:  func(ask int) Viewer { return SystemViewer(uuid.Nil, uuid.UUID{byte(ask)}, "") },
-		flights: flights, largest: 64, longest: 100,
+// config is that of a batcher of numbers, each of which is a row of its own and a caller.
+func (f *flushes) config(inFlight int) Config[int, int, int] {
+	return Config[int, int, int]{
+		Flush:    f.flush,
+		Resolve:  func(_ context.Context, ask int) (int, error) { return 1000 + ask, nil },
+		Classify: classify,
+		OwnRows:  func(ask int) []int { return []int{ask} },
+		Caller:   func(ask int) int { return ask % 256 },
+		Limits:   Limits{MaxInFlight: inFlight, MaxBatch: 64, MaxQueue: 100},
 	}
 }
 
+func (f *flushes) batcher(inFlight int) *Batcher[int, int, int] { return New(f.config(inFlight)) }
+
 // together asks for all at once and gives what each got.
-func together(c *combiner[int, int], asks ...int) ([]int, []error) {
+func together(c *Batcher[int, int, int], asks ...int) ([]int, []error) {
 	answers, errs := make([]int, len(asks)), make([]error, len(asks))
 	var wg sync.WaitGroup
 	for i, ask := range asks {
-		wg.Go(func() { answers[i], errs[i] = c.do(context.Background(), ask) })
+		wg.Go(func() { answers[i], errs[i] = c.Do(context.Background(), ask) })
 	}
 	wg.Wait()
 	return answers, errs
@@ -77,7 +95,7 @@ func TestALoneRequestStartsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		start := time.Now()
-		answer, err := f.combiner(1).do(t.Context(), 7)
+		answer, err := f.batcher(1).Do(t.Context(), 7)
 		if answer != -7 || err != nil || time.Since(start) != time.Millisecond {
 			t.Errorf("%d, %v after %v; want -7 after the one flush", answer, err, time.Since(start))
 		}
@@ -88,7 +106,7 @@ func TestRequestsGatherWhileAFlushRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		asks := upTo(33)
-		answers, errs := together(f.combiner(1), asks...)
+		answers, errs := together(f.batcher(1), asks...)
 		for i := range asks {
 			if answers[i] != -i || errs[i] != nil {
 				t.Errorf("%d got %d, %v", i, answers[i], errs[i])
@@ -102,27 +120,43 @@ func TestRequestsGatherWhileAFlushRuns(t *testing.T) {
 
 // A session that was ended under way is no fault of its user's other requests.
 func TestWhoseSessionEndedIsNoSuspect(t *testing.T) {
-	for _, state := range []string{sessionOver, authorityChanged, notSeenAnyMore} {
-		synctest.Test(t, func(t *testing.T) {
-			f := &flushes{}
-			c := f.combiner(1)
-			c.flush = func(ctx context.Context, asks []int) ([]int, error) {
-				if slices.Contains(asks, 13) {
-					return nil, &pgconn.PgError{Code: state, SeverityUnlocalized: "ERROR"}
-				}
-				return f.flush(ctx, asks)
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 13) {
+				return errRevoked
 			}
-			_, errs := together(c, upTo(32)...)
-			for ask, err := range errs {
-				if (err != nil) != (ask == 13) {
-					t.Errorf("%s: %d got %v", state, ask, err)
-				}
+			return nil
+		}}
+		c := f.batcher(1)
+		_, errs := together(c, upTo(32)...)
+		for ask, err := range errs {
+			if (err != nil) != (ask == 13) {
+				t.Errorf("%d got %v", ask, err)
 			}
-			if len(c.suspect) > 0 {
-				t.Errorf("%s: %d are suspects", state, len(c.suspect))
+		}
+		if len(c.suspect) > 0 {
+			t.Errorf("%d are suspects", len(c.suspect))
+		}
+	})
+}
+
+// The server's state is told to each request of a batch at once: none of them is tried
+// alone, and nobody's next request is put in quarantine.
+func TestServerThatTakesNoWritesIsNoCallersFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func([]int) error { return errUnavailable }}
+		c := f.batcher(1)
+		_, errs := together(c, upTo(33)...)
+		for i, err := range errs {
+			if !errors.Is(err, errUnavailable) {
+				t.Errorf("%d got %v", i, err)
 			}
-		})
-	}
+		}
+		// The first goes alone; whoever came meanwhile shares a batch.
+		if len(f.asked) != 2 || len(c.suspect) > 0 {
+			t.Errorf("%d batches, %d callers in quarantine", len(f.asked), len(c.suspect))
+		}
+	})
 }
 
 // held is a flush that takes as long as one likes, for requests from 100 on.
@@ -138,12 +172,12 @@ func (f *flushes) held(release <-chan struct{}) func(context.Context, []int) ([]
 func TestAnotherFlightDepartsBesideALateOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, release := &flushes{}, make(chan struct{})
-		c := f.combiner(2)
-		c.flush = f.held(release)
+		c := f.batcher(2)
+		c.Flush = f.held(release)
 		var stuck sync.WaitGroup
 		defer stuck.Wait()
 		defer close(release)
-		stuck.Go(func() { c.do(t.Context(), 100) })
+		stuck.Go(func() { c.Do(t.Context(), 100) })
 		synctest.Wait()
 		start := time.Now()
 		together(c, upTo(20)...)
@@ -151,14 +185,14 @@ func TestAnotherFlightDepartsBesideALateOne(t *testing.T) {
 			t.Errorf("flushes of %v after %v; want one of all 20 as soon as the first is late", f.asked, took)
 		}
 		start = time.Now()
-		if c.do(t.Context(), 7); time.Since(start) != time.Millisecond {
+		if c.Do(t.Context(), 7); time.Since(start) != time.Millisecond {
 			t.Errorf("one that comes alone beside it took %v", time.Since(start))
 		}
-		stuck.Go(func() { c.do(t.Context(), 101) })
+		stuck.Go(func() { c.Do(t.Context(), 101) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*late)
 		defer cancel()
-		if _, err := c.do(ctx, 8); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Do(ctx, 8); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a third departed beside two: %v", err)
 		}
 	})
@@ -167,8 +201,11 @@ func TestAnotherFlightDepartsBesideALateOne(t *testing.T) {
 func TestACrowdHasAFlightOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		together(f.combiner(2), upTo(1+crowd+crowd-1)...)
-		sizes := each(f.asked, func(asks []int) int { return len(asks) })
+		together(f.batcher(2), upTo(1+crowd+crowd-1)...)
+		var sizes []int
+		for _, asks := range f.asked {
+			sizes = append(sizes, len(asks))
+		}
 		slices.Sort(sizes) // the first two take off at one moment
 		if !slices.Equal(sizes, []int{1, crowd - 1, crowd}) {
 			t.Errorf("flushes of %v; want one of the first, of those who filled another, and of the rest", sizes)
@@ -179,14 +216,14 @@ func TestACrowdHasAFlightOfItsOwn(t *testing.T) {
 func TestNoTwoFlushesShareARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, release := &flushes{}, make(chan struct{})
-		c := f.combiner(2)
-		c.flush = f.held(release)
-		c.shares = func(ask int) []key { return []key{{id: uuid.UUID{byte(ask % 2)}}} }
+		c := f.batcher(2)
+		c.Flush = f.held(release)
+		c.SharedRows = func(ask int) []int { return []int{ask % 2} }
 		var first sync.WaitGroup
-		first.Go(func() { c.do(t.Context(), 100) })
+		first.Go(func() { c.Do(t.Context(), 100) })
 		synctest.Wait()
 		for ask := range 10 {
-			first.Go(func() { c.do(t.Context(), ask) })
+			first.Go(func() { c.Do(t.Context(), ask) })
 		}
 		time.Sleep(3 * late)
 		synctest.Wait()
@@ -205,9 +242,9 @@ func TestRequestsOfOneKeyNeverShareAFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		var underWay, most atomic.Int32
-		c := f.combiner(3)
-		flush := c.flush
-		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+		c := f.batcher(3)
+		flush := c.Flush
+		c.Flush = func(ctx context.Context, asks []int) ([]int, error) {
 			if slices.Contains(asks, 5) {
 				most.Store(max(most.Load(), underWay.Add(1)))
 				defer underWay.Add(-1)
@@ -233,13 +270,13 @@ func TestARefusedFlushFailsTheGuiltyAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{fails: func(asks []int) error {
 			if slices.Contains(asks, 13) || slices.Contains(asks, 14) {
-				return errRefused
+				return errRejected
 			}
 			return nil
 		}}
-		answers, errs := together(f.combiner(1), upTo(40)...)
+		answers, errs := together(f.batcher(1), upTo(40)...)
 		for i := range answers {
-			if guilty := i == 13 || i == 14; guilty != errors.Is(errs[i], errRefused) || !guilty && answers[i] != -i {
+			if guilty := i == 13 || i == 14; guilty != errors.Is(errs[i], errRejected) || !guilty && answers[i] != -i {
 				t.Errorf("%d got %d, %v", i, answers[i], errs[i])
 			}
 		}
@@ -250,18 +287,18 @@ func TestARepeatOffenderGoesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{fails: func(asks []int) error {
 			if slices.Contains(asks, 13) {
-				return errRefused
+				return errRejected
 			}
 			return nil
 		}}
-		c := f.combiner(1)
-		go c.do(t.Context(), 0) // who comes first comes alone, which costs nobody else
+		c := f.batcher(1)
+		go c.Do(t.Context(), 0) // who comes first comes alone, which costs nobody else
 		synctest.Wait()
 		together(c, upTo(40)[1:]...)
 		f.asked = nil
 		_, errs := together(c, upTo(40)...)
 		shared := slices.ContainsFunc(f.asked, func(asks []int) bool { return slices.Contains(asks, 13) && len(asks) > 1 })
-		if !errors.Is(errs[13], errRefused) || shared || len(f.asked) > 3 {
+		if !errors.Is(errs[13], errRejected) || shared || len(f.asked) > 3 {
 			t.Errorf("%v in flushes of %v; want the suspect alone, and the others as if they were not there", errs[13], f.asked)
 		}
 		f.fails = nil
@@ -280,11 +317,11 @@ func TestAVictimOfADeadlockIsTriedAgain(t *testing.T) {
 		f := &flushes{}
 		f.fails = func([]int) error {
 			if len(f.asked) < 3 {
-				return &pgconn.PgError{Code: "40P01", SeverityUnlocalized: "ERROR"}
+				return errDeadlock
 			}
 			return nil
 		}
-		if answers, errs := together(f.combiner(1), 1); answers[0] != -1 || errs[0] != nil {
+		if answers, errs := together(f.batcher(1), 1); answers[0] != -1 || errs[0] != nil {
 			t.Errorf("got %v, %v", answers, errs)
 		}
 	})
@@ -298,7 +335,7 @@ func TestAnUnknownOutcomeIsLookedUp(t *testing.T) {
 			}
 			return nil
 		}}
-		answers, errs := together(f.combiner(1), upTo(5)...)
+		answers, errs := together(f.batcher(1), upTo(5)...)
 		resolved := 0
 		for i, answer := range answers {
 			if errs[i] != nil || answer != -i && answer != 1000+i {
@@ -317,12 +354,12 @@ func TestAnUnknownOutcomeIsLookedUp(t *testing.T) {
 func TestWhoGoesAwayBeforeTheFlushIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(1)
-		go c.do(t.Context(), 1)
+		c := f.batcher(1)
+		go c.Do(t.Context(), 1)
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan error)
-		go func() { _, err := c.do(ctx, 2); gone <- err }()
+		go func() { _, err := c.Do(ctx, 2); gone <- err }()
 		synctest.Wait()
 		cancel()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
@@ -340,13 +377,13 @@ func TestWhoGoesAwayBeforeTheFlushIsDropped(t *testing.T) {
 func TestWhoGoesAwayInAFlightLeavesTheOthersTheirAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(1)
-		go c.do(t.Context(), 1)
+		c := f.batcher(1)
+		go c.Do(t.Context(), 1)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Microsecond) // the second flush runs by then
 		defer cancel()
 		gone := make(chan error)
-		go func() { _, err := c.do(ctx, 2); gone <- err }()
+		go func() { _, err := c.Do(ctx, 2); gone <- err }()
 		answers, errs := together(c, 3)
 		if err := <-gone; !errors.Is(err, context.DeadlineExceeded) || answers[0] != -3 || errs[0] != nil {
 			t.Errorf("who left got %v, who stayed %d, %v", err, answers[0], errs[0])
@@ -357,9 +394,6 @@ func TestWhoGoesAwayInAFlightLeavesTheOthersTheirAnswers(t *testing.T) {
 	})
 }
 
-// errHeldUp is how a statement ends that waited for what somebody else holds.
-var errHeldUp = &pgconn.PgError{Code: "55P03", SeverityUnlocalized: "ERROR"}
-
 // Somebody else holds a row for long: of those who shared a flush, only those who need
 // the row are refused, after their second wait, and they are nobody's suspects. The
 // others have waited once, and whoever comes after them not at all.
@@ -367,12 +401,12 @@ func TestAFlushThatWaitsInVainIsParted(t *testing.T) {
 	const wait = 3 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(2)
-		c.shares = func(ask int) []key { return []key{{id: uuid.UUID{1: byte(ask / 10)}}} }
-		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+		c := f.batcher(2)
+		c.SharedRows = func(ask int) []int { return []int{ask / 10} }
+		c.Flush = func(ctx context.Context, asks []int) ([]int, error) {
 			if slices.ContainsFunc(asks, func(ask int) bool { return ask/10 == 3 }) {
 				time.Sleep(wait)
-				return nil, errHeldUp
+				return nil, errLockTimeout
 			}
 			return f.flush(ctx, asks)
 		}
@@ -383,7 +417,7 @@ func TestAFlushThatWaitsInVainIsParted(t *testing.T) {
 		}
 		answers, start := make(chan told, 7), time.Now()
 		ask := func(ask int) {
-			_, err := c.do(t.Context(), ask)
+			_, err := c.Do(t.Context(), ask)
 			answers <- told{ask, err, time.Since(start)}
 		}
 		for _, i := range []int{50, 11, 31, 21, 32, 12} { // the first goes alone
@@ -395,7 +429,7 @@ func TestAFlushThatWaitsInVainIsParted(t *testing.T) {
 		for range cap(answers) {
 			a := <-answers
 			switch {
-			case a.ask/10 == 3 && (a.err != errHeldUp || a.after > 2*wait+5*time.Millisecond):
+			case a.ask/10 == 3 && (a.err != errLockTimeout || a.after > 2*wait+5*time.Millisecond):
 				t.Errorf("%d, of the row that is held, got %v after %v", a.ask, a.err, a.after)
 			case a.ask/10 != 3 && (a.err != nil || a.after > wait+15*time.Millisecond):
 				t.Errorf("%d got %v after %v", a.ask, a.err, a.after)
@@ -416,22 +450,22 @@ func TestAFlushThatWaitsInVainForNobodyKnowsWhatIsHalved(t *testing.T) {
 	const wait = 3 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(1)
-		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+		c := f.batcher(1)
+		c.Flush = func(ctx context.Context, asks []int) ([]int, error) {
 			if slices.Contains(asks, 30) {
 				time.Sleep(wait)
-				return nil, errHeldUp
+				return nil, errLockTimeout
 			}
 			return f.flush(ctx, asks)
 		}
-		go c.do(t.Context(), 100) // the first goes alone
+		go c.Do(t.Context(), 100) // the first goes alone
 		synctest.Wait()
 		start := time.Now()
 		_, errs := together(c, upTo(64)...)
 		refused := 0
 		for i, err := range errs {
 			switch {
-			case err == errHeldUp:
+			case err == errLockTimeout:
 				refused++
 			case err != nil || i == 30:
 				t.Errorf("%d got %v", i, err)
@@ -447,13 +481,13 @@ func TestAFlushThatWaitsInVainForNobodyKnowsWhatIsHalved(t *testing.T) {
 func TestHalvingAFlushHasOneDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(1)
-		c.flush = func(ctx context.Context, asks []int) ([]int, error) {
+		c := f.batcher(1)
+		c.Flush = func(ctx context.Context, asks []int) ([]int, error) {
 			select {
 			case <-time.After(3 * time.Second):
-				return nil, errRefused
+				return nil, errRejected
 			case <-ctx.Done():
-				return nil, refuse(Timeout, "")
+				return nil, errUnavailable
 			}
 		}
 		start := time.Now()
@@ -477,10 +511,10 @@ func TestAPanicInAFlushIsAnErrorOfItsRequests(t *testing.T) {
 			}
 			return nil
 		}}
-		c := f.combiner(1)
+		c := f.batcher(1)
 		_, errs := together(c, 1, 2, 3)
 		for i, err := range errs {
-			if err != nil && CodeOf(err) != Internal {
+			if panicked := new(PanicError); err != nil && !errors.As(err, &panicked) {
 				t.Errorf("%d: %v", i, err)
 			}
 		}
@@ -493,12 +527,12 @@ func TestAPanicInAFlushIsAnErrorOfItsRequests(t *testing.T) {
 func TestAFullQueueRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
-		c := f.combiner(1)
-		c.longest = 10
+		c := f.batcher(1)
+		c.MaxQueue = 10
 		_, errs := together(c, upTo(20)...)
 		refused := 0
 		for _, err := range errs {
-			if CodeOf(err) == Overloaded {
+			if errors.Is(err, ErrQueueFull) {
 				refused++
 			} else if err != nil {
 				t.Error(err)
@@ -515,8 +549,8 @@ func TestAFullQueueRefuses(t *testing.T) {
 func TestEachRequestIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	var flushed [100]atomic.Int32
-	c := &combiner[int, string]{
-		flush: func(_ context.Context, asks []int) ([]string, error) {
+	c := New(Config[int, string, int]{
+		Flush: func(_ context.Context, asks []int) ([]string, error) {
 			answers := make([]string, len(asks))
 			for i, a := range asks {
 				if flushed[a].Add(1) != 1 {
@@ -530,26 +564,27 @@ func TestEachRequestIsAnsweredOnce(t *testing.T) {
 			}
 			switch rand.N(10) {
 			case 0:
-				return nil, errRefused
+				return nil, errRejected
 			case 1:
 				return nil, errors.New("connection reset by peer")
 			}
 			return answers, nil
 		},
-		resolve: func(_ context.Context, ask int) (string, error) { return fmt.Sprint(ask), nil },
-		keys:    func(ask int) []key { return []key{{id: uuid.UUID{byte(ask)}}} },
-		shares:  func(ask int) []key { return []key{{id: uuid.UUID{byte(ask % 5)}}} },
-		viewer:  func(ask int) Viewer { return SystemViewer(uuid.Nil, uuid.UUID{byte(ask % 7)}, "") },
-		flights: 2, largest: 16, longest: 1000,
-	}
+		Resolve:    func(_ context.Context, ask int) (string, error) { return fmt.Sprint(ask), nil },
+		Classify:   classify,
+		OwnRows:    func(ask int) []int { return []int{ask} },
+		SharedRows: func(ask int) []int { return []int{ask % 5} },
+		Caller:     func(ask int) int { return ask % 7 },
+		Limits:     Limits{MaxInFlight: 2, MaxBatch: 16, MaxQueue: 1000},
+	})
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
 			for range 100 {
 				ask := rand.N(len(flushed))
-				if got, err := c.do(context.Background(), ask); err == nil && got != fmt.Sprint(ask) {
+				if got, err := c.Do(context.Background(), ask); err == nil && got != fmt.Sprint(ask) {
 					t.Errorf("%d got %q", ask, got)
-				} else if err != nil && !errors.Is(err, errRefused) {
+				} else if err != nil && !errors.Is(err, errRejected) {
 					t.Error(err)
 				}
 			}
