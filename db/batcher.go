@@ -64,7 +64,9 @@ func (b *batcher[Q, A]) unbatched(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.DoUnbatched)
 }
 
-func (b *batcher[Q, A]) answer(ctx context.Context, ask Q, do func(context.Context, Q) (A, error)) (answer A, err error) {
+func (b *batcher[Q, A]) answer(
+	ctx context.Context, ask Q, do func(context.Context, Q) (A, error),
+) (answer A, err error) {
 	if b.viewer != nil {
 		if err := b.viewer(ask).mayWrite(); err != nil {
 			return answer, err

@@ -44,7 +44,9 @@ func TestErrorsOfABatcherHaveCodes(t *testing.T) {
 	t.Parallel()
 	other := errors.New("another")
 	for err, want := range map[error]Code{
-		batch.ErrQueueFull: Overloaded, errors.Join(batch.ErrUnknownOutcome, other): Unavailable, &batch.PanicError{}: Internal,
+		batch.ErrQueueFull:                          Overloaded,
+		errors.Join(batch.ErrUnknownOutcome, other): Unavailable,
+		&batch.PanicError{}:                         Internal,
 	} {
 		var e *Error
 		if got := explainBatch(err); !errors.As(got, &e) || e.Code != want {
