@@ -276,7 +276,7 @@ var errUnanswered = errors.New("no answer in a hundred tries")
 // A request is dropped with its caller before its batch starts; after that, its write stands.
 func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	before, after, neighbour := w.pickup(ctx), w.pickup(ctx), w.pickup(ctx)
+	before, neighbour := w.pickup(ctx), w.pickup(ctx)
 	leaving := func(ctx context.Context, id uuid.UUID) act {
 		return func(s *db.Store) error { return move(ctx, s, w.dispatcher, "submit", id) }
 	}
@@ -295,7 +295,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	defer tx.Rollback(ctx)
 	purse := w.purse(ctx, 10_000)
 	must(tx.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", purse))
-	after, neighbour = w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
+	after, neighbour := w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
 	late, leave := context.WithCancel(ctx)
 	left := make(chan error, 1)
 	done := make(chan []error)
