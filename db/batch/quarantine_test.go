@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestOffenderIsQuarantined(t *testing.T) {
@@ -54,6 +55,21 @@ func TestRevokedCallerIsNotQuarantined(t *testing.T) {
 		}
 		if len(b.quarantine) > 0 {
 			t.Errorf("%d are in quarantine", len(b.quarantine))
+		}
+	})
+}
+
+// The lane of the quarantine takes one request at a time, and keeps its order.
+func TestQuarantineIsServedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		b := f.batcher(2)
+		b.startQuarantine(&request[int, int, int]{value: 13})
+		b.config.Caller = func(int) int { return 13 }
+		start := time.Now()
+		together(b, upTo(4)...)
+		if took := time.Since(start); len(f.asked) != 4 || took < 4*time.Millisecond {
+			t.Errorf("batches of %v after %v; want four of one, one after the other", f.asked, took)
 		}
 	})
 }
