@@ -265,8 +265,9 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. NotFound, where
-// no row was such that v may edit it: a fresh read tells why.
+// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
+// that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
+// wrong with a value.
 func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err
@@ -275,6 +276,9 @@ func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams)
 	c := confirmationOf(v)
 	c.addPickups(v, p.ID)
 	row, err := s.EditPickup(withConfirmation(ctx, c), p)
+	if NoRow(err) {
+		return Pickup{}, s.explainEdit(ctx, v, p)
+	}
 	if err != nil {
 		return Pickup{}, Explain(err)
 	}
