@@ -44,7 +44,7 @@ var meanings = map[db.Code]meaning{
 		"Send less at once: the limit is 1 MiB unless the operation says otherwise."},
 	concurrencyLimit: {http.StatusTooManyRequests, "Too many of yours at once",
 		"You have as many of these under way as one user or one tenant may have.",
-		"End one of them, or wait until one has ended: the detail says how many there may be."},
+		"End one of them, or wait until one has ended, and send the request again."},
 	db.DriverBusy: {409, "The driver is busy",
 		"The driver has another pickup assigned.",
 		"Choose another driver, release the other pickup, or let dispatch choose."},
