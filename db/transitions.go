@@ -82,12 +82,12 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
 	c := s.combinerOf(m.Name)
 	if attempt > 0 {
-		return c.apart(ctx, m)
+		return c.unbatched(ctx, m)
 	}
 	return c.do(ctx, m)
 }
 
-func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Moved]] {
+func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 	switch name {
 	case TransitionNameSubmit:
 		return s.submits
@@ -224,8 +224,8 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	if r, err := find(); r.is || err != nil {
 		return r, err
 	}
-	r, err := one(s.combinerOf(m.Name).waiting()(ctx, []move{m}))
-	if r.is || err != nil && !rolledBack(err) {
+	r, err := one(s.combinerOf(m.Name).FlushWaiting(ctx, []move{m}))
+	if r.is || err != nil && !isServerError(err) {
 		return r, err
 	}
 	if earlier, lost := find(); earlier.is || lost != nil {

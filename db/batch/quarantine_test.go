@@ -1,0 +1,97 @@
+package batch
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestOffenderIsQuarantined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 13) {
+				return errRejected
+			}
+			return nil
+		}}
+		b := f.batcher(1)
+		go b.Do(t.Context(), 0) // the first comes alone, which costs nobody else
+		synctest.Wait()
+		together(b, upTo(40)[1:]...)
+		f.asked = nil
+		_, errs := together(b, upTo(40)...)
+		shared := slices.ContainsFunc(f.asked, func(asks []int) bool { return slices.Contains(asks, 13) && len(asks) > 1 })
+		if !errors.Is(errs[13], errRejected) || shared || len(f.asked) > 3 {
+			t.Errorf("%v in batches of %v; want the offender alone, and the others as if it were not there", errs[13], f.asked)
+		}
+		f.fails = nil
+		for range quarantineSize {
+			together(b, 13)
+		}
+		synctest.Wait()
+		if len(b.quarantine) != 0 {
+			t.Error("still in quarantine after enough good requests")
+		}
+	})
+}
+
+// That a session ended while its request was in flight is no fault of its user's others.
+func TestRevokedCallerIsNotQuarantined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 13) {
+				return errRevoked
+			}
+			return nil
+		}}
+		b := f.batcher(1)
+		_, errs := together(b, upTo(32)...)
+		for ask, err := range errs {
+			if (err != nil) != (ask == 13) {
+				t.Errorf("%d got %v", ask, err)
+			}
+		}
+		if len(b.quarantine) > 0 {
+			t.Errorf("%d are in quarantine", len(b.quarantine))
+		}
+	})
+}
+
+// The lane of the quarantine takes one request at a time, and keeps its order.
+func TestQuarantineIsServedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		b := f.batcher(2)
+		b.startQuarantine(&request[int, int, int]{value: 13})
+		b.config.Caller = func(int) int { return 13 }
+		start := time.Now()
+		together(b, upTo(4)...)
+		if took := time.Since(start); len(f.asked) != 4 || took < 4*time.Millisecond {
+			t.Errorf("batches of %v after %v; want four of one, one after the other", f.asked, took)
+		}
+	})
+}
+
+// A lone request of a quarantined caller leaves the way free for the others' batch.
+func TestQuarantinedRequestStartsNoBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		config := f.config(1)
+		config.Flush = f.held(release)
+		config.Caller = func(ask int) int { return ask }
+		b := New(config)
+		b.startQuarantine(&request[int, int, int]{value: 100})
+		var offender sync.WaitGroup
+		offender.Go(func() { b.Do(t.Context(), 100) })
+		synctest.Wait()
+		start := time.Now()
+		if b.Do(t.Context(), 1); time.Since(start) != time.Millisecond {
+			t.Errorf("a request beside one in quarantine took %v", time.Since(start))
+		}
+		close(release)
+		offender.Wait()
+	})
+}
