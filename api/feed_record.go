@@ -99,8 +99,8 @@ var patientMembers = []recordMember{
 		switch {
 		case !ok || err != nil || len(text) != len(time.DateOnly):
 			return "expected a date of the form 1990-05-17"
-		case text < "1800" || len(unborn("", &day)) > 0:
-			return "expected a day from 1800 on, and not in the future"
+		case !isBirthDate(day):
+			return birthDateExpected
 		}
 		return ""
 	}},
