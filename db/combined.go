@@ -2,11 +2,11 @@ package db
 
 import "waybill/db/batch"
 
-// combined are the requests that share statements with others of their kind.
+// combined holds the batchers, one for each kind of request.
 //
-// Statements that read patients are not among them: each serves one viewer. Those that
-// record that a pickup named one are, each record being its own viewer's. Nor is
-// dispatch (see there), which is never batched.
+// Statements that read patients are not batched: each serves one viewer. Those that record
+// that a pickup named one are, each record being its own viewer's. Dispatch (see there) has
+// a batcher that never shares a statement.
 type combined struct {
 	submits, assigns, moves, dispatches *batcher[move, found[Moved]]
 
@@ -17,6 +17,7 @@ type combined struct {
 	sessions  *batcher[session, found[GetSessionsRow]]
 }
 
+// combine returns the batchers of a store; oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
 	skip := New(skipping{s.db})
 	return combined{
@@ -47,7 +48,7 @@ func combine(s *Store, oneByOne bool) combined {
 	}
 }
 
-// The rows that a request has for itself, or shares with others of its batch.
+// The rows that a request needs for itself, or shares with others of its batch.
 
 func (m move) pickupRow() []key { return []key{{m.viewer.TenantID, m.PickupID}} }
 
@@ -65,7 +66,7 @@ func (b draftBatch) rows() []key {
 
 func (l location) driverRow() []key { return []key{{l.viewer.TenantID, l.DriverID}} }
 
-// Stats gives those of each kind.
+// Stats returns the statistics of each kind of request.
 func (s *Store) Stats() map[string]batch.Stats {
 	return map[string]batch.Stats{
 		"submit": s.submits.Stats(), "assign": s.assigns.Stats(), "move": s.moves.Stats(), "dispatch": s.dispatches.Stats(),
