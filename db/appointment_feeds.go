@@ -288,7 +288,7 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 	if err != nil || moved == 0 {
 		return FeedResult{Superseded: err == nil}, err
 	}
-	done, err := q.SyncAppointments(ctx, SyncAppointmentsParams{
+	done, err := New(replanning{q.db}).SyncAppointments(ctx, SyncAppointmentsParams{
 		TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID, FeedID: id,
 	})
 	if err == nil && !done.Current { // the facility was taken from the viewer meanwhile

@@ -235,6 +235,10 @@ func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	return r.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
+func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return r.DBTX.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+}
+
 // pickup is the row of pickups in what GetPickups reads.
 func (r GetPickupsRow) pickup() Pickup {
 	return Pickup{

@@ -146,3 +146,38 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 		t.Errorf("a feed of 150 records looks at %d blocks", blocks)
 	}
 }
+
+// The checks of foreign keys look a row up by its key also for a tenant that the statistics
+// do not know: by another index that begins with the tenant they would read all its rows, for
+// each row of the feed.
+func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openUnchecked(t)
+	known, w := d.world(ctx), d.world(ctx)
+	must(d.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given', 'Family', '1990-05-17' FROM generate_series(1, 5000) AS n`, known.tenant, known.facility))
+	must(d.owner.Exec(ctx, "ANALYZE patients"))
+	const records = 1000
+	l := w.list(0)
+	for n := range records {
+		l.records = append(l.records, record(n))
+	}
+	w.must(w.stage(ctx, l.id, l.records...))
+	must(d.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, feedDay))
+	var done db.SyncAppointmentsRow
+	var fetched int64
+	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+		w.must(s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+		done = must(s.SyncAppointments(ctx, db.SyncAppointmentsParams{
+			TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay, FeedID: l.id,
+		}))
+		return s.DBTX().QueryRow(ctx, `SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'patients'::regclass`).Scan(&fetched)
+	}))
+	if done.Created != records {
+		t.Fatalf("created %d", done.Created)
+	}
+	if t.Logf("%d rows of patients fetched for %d records", fetched, records); fetched == 0 || fetched > 10*records {
+		t.Errorf("%d rows of patients were looked at for %d records", fetched, records)
+	}
+}
