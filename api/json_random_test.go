@@ -86,7 +86,7 @@ func changed(random *rand.Rand, text string) string {
 
 // What strictJSON takes is what encoding/json takes, but for what the rules refuse.
 func FuzzBodiesAreTakenByTheRules(f *testing.F) {
-	for _, text := range bodyTexts {
+	for _, text := range append(bodyTexts, `{"free":"\u0000"}`, `{"free":"\ud800"}`, "{\"free\":\"\xff\"}") {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { checkBody(t, text) })
