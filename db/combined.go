@@ -6,7 +6,7 @@ package db
 // record that a pickup named one are, each record being its own viewer's. Nor is
 // dispatch (see there), whose combiner is always off.
 type combined struct {
-	submits, assigns, moves, dispatches *combiner[move, found[Moved]]
+	transitions, dispatches *combiner[move, found[Moved]]
 
 	entries   *combiner[entry, found[LedgerEntry]]
 	drafts    *combiner[batch, []Pickup]
@@ -23,22 +23,10 @@ const (
 )
 
 func combine(s *Store, oneByOne bool) combined {
-	pickupKeys := func(m move) []key { return []key{{m.viewer.TenantID, m.PickupID}} }
 	skip := New(skipping{s.db})
 	return combined{
-		submits: &combiner[move, found[Moved]]{
-			off: oneByOne, flush: s.submitting(skip), wait: s.submitting(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
-			flights: mostFlights, largest: largestFlush, longest: longestQueue,
-		},
-		assigns: &combiner[move, found[Moved]]{
-			off: oneByOne, flush: s.assigning(skip), wait: s.assigning(s.Queries), resolve: s.resolveMove, viewer: move.by,
-			keys: func(m move) []key {
-				return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
-			},
-			flights: mostFlights, largest: largestFlush, longest: longestQueue,
-		},
-		moves: &combiner[move, found[Moved]]{
-			off: oneByOne, flush: s.moving(skip), wait: s.moving(s.Queries), resolve: s.resolveMove, keys: pickupKeys, viewer: move.by,
+		transitions: &combiner[move, found[Moved]]{
+			off: oneByOne, flush: s.transitioning(skip), wait: s.transitioning(s.Queries), resolve: s.resolveMove, keys: move.keys, viewer: move.by,
 			flights: mostFlights, largest: largestFlush, longest: longestQueue,
 		},
 		dispatches: &combiner[move, found[Moved]]{off: true, flush: s.dispatch, resolve: s.resolveMove, viewer: move.by},
@@ -84,7 +72,7 @@ type Stats struct {
 // Stats gives those of each kind.
 func (s *Store) Stats() map[string]Stats {
 	return map[string]Stats{
-		"submit": s.submits.stats(), "assign": s.assigns.stats(), "move": s.moves.stats(), "dispatch": s.dispatches.stats(),
+		"transition": s.transitions.stats(), "dispatch": s.dispatches.stats(),
 		"entry": s.entries.stats(), "create": s.drafts.stats(), "location": s.locations.stats(),
 		"get": s.pickups.stats(), "session": s.sessions.stats(),
 	}

@@ -22,10 +22,10 @@ var texting = []struct {
 	from  db.PickupStatus
 	text  string
 }{
-	{"SubmitPickups", "submit", "DRAFT", "Your pickup is booked."},
-	{"AssignPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
+	{"TransitionPickups", "submit", "DRAFT", "Your pickup is booked."},
+	{"TransitionPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
 	{"DispatchPickup", "dispatch", "SUBMITTED", "Your driver is on the way!"},
-	{"MovePickups", "deliver", "SHIPPED", "Your pickup has been delivered."},
+	{"TransitionPickups", "deliver", "SHIPPED", "Your pickup has been delivered."},
 }
 
 var messageRaces = func() (all []check) {
@@ -144,7 +144,7 @@ var messageRules = func() (all []check) {
 		id := w.queued(ctx)
 		return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
 	}})
-	return append(all, check{"SubmitPickups", "a pickup is dispatched where its switch is off, or not where it is on",
+	return append(all, check{"TransitionPickups", "a pickup is dispatched where its switch is off, or not where it is on",
 		func(ctx context.Context, w *world) error {
 			manual := w.submittedBy(ctx, w.Store)
 			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
