@@ -317,6 +317,53 @@ var pickupRaces = []check{
 				return canceling(s, values(byAccount, order))
 			}))
 	}},
+	{"TransitionPickups", "a release and an assign of one driver meet in one flush", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		held, next := w.assigned(ctx, driver), w.submitted(ctx)
+		freed := func(name db.TransitionName) error {
+			n, err := w.sendEach(ctx, w.Store, []db.TransitionName{name, db.TransitionNameAssign}, ids(held, next), []db.Viewer{{}, driver})
+			if err == nil && n != 1 {
+				err = fmt.Errorf("%d of a %s and an assign won, want the first alone", n, name)
+			}
+			return first(err, w.expect(ctx, next, db.PickupStatusSUBMITTED))
+		}
+		if err := freed(db.TransitionNameRelease); err != nil {
+			return err
+		}
+		w.must(assign(ctx, w.as, w.dispatcher, held, driver))
+		if err := freed(db.TransitionNameCollect); err != nil {
+			return err
+		}
+		return assign(ctx, w.Store, w.dispatcher, next, driver) // by a statement of its own
+	}},
+	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
+		// Who waits for a slot, to take it or to free it, holds no account that it needs.
+		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
+		canceled, taking, paying := w.assigned(ctx, driver, paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
+		freeing := func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
+		both := func(s *db.Store) error {
+			n, err := w.sendEach(ctx, s, []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameAssign}, ids(paying, taking), []db.Viewer{{}, free})
+			if err == nil && n != 2 {
+				err = fmt.Errorf("%d of 2 won", n)
+			}
+			return err
+		}
+		for _, c := range []struct {
+			slot  uuid.UUID
+			flush act
+		}{{driver.DriverID, freeing}, {free.DriverID, both}} {
+			for _, plan := range plans {
+				left, err := w.freeWhileWaiting(ctx, "driver_slots", "driver_id", c.slot, "accounts", "id", ids(account), plan, c.flush)
+				if err == nil && len(left) != 1 {
+					err = errors.New("waiting for the slot, it held the account")
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}},
 	{"EditPickup", clobbered, func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return w.editedOnce(ctx, func(s *db.Store, _ string, version int64) error {
@@ -365,6 +412,37 @@ var pickupRules = []check{
 			w.flushOf(ctx, w.Store, 2, db.TransitionNameSubmit, pickups, nil),
 			w.expect(ctx, pickups[1], db.PickupStatusDRAFT),
 			w.expectBalance(ctx, account, 5))
+	}},
+	{"TransitionPickups", "a charge spends a refund that comes after it", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 100)
+		paid, draft := w.submitted(ctx, costing(100), paidBy(account)), w.pickup(ctx, costing(70), paidBy(account))
+		both := func(names []db.TransitionName, pickups []uuid.UUID, winners int) error {
+			n, err := w.sendEach(ctx, w.Store, names, pickups, nil)
+			if err == nil && n != winners {
+				err = fmt.Errorf("of %v, %d won, want %d", names, n, winners)
+			}
+			return err
+		}
+		if err := first(
+			both([]db.TransitionName{db.TransitionNameSubmit, db.TransitionNameCancel}, ids(draft, paid), 1),
+			w.expect(ctx, draft, db.PickupStatusDRAFT), w.expectBalance(ctx, account, 100),
+		); err != nil {
+			return err
+		}
+		// In the other order it has the refund to spend; both are one movement of the balance.
+		w.must(w.moving(ctx, db.TransitionNameSubmit, draft)(w.as))
+		dear := w.pickup(ctx, costing(95), paidBy(account))
+		return first(
+			both([]db.TransitionName{db.TransitionNameCancel, db.TransitionNameSubmit}, ids(draft, dear), 2),
+			w.expectBalance(ctx, account, 5))
+	}},
+	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 1000)
+		id := w.submitted(ctx, paidBy(account))
+		w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
+		return first(
+			refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Store), db.BalanceTooLarge),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
 	{"TransitionPickups", "who may not assigns", func(ctx context.Context, w *world) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
@@ -511,9 +589,13 @@ func (w *world) flushOf(ctx context.Context, s *db.Store, winners int, name db.T
 }
 
 func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string) (won int, err error) {
-	n := len(pickups)
+	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
+}
+
+// sendEach makes a transition of each pickup in one statement, and gives how many won.
+func (w *world) sendEach(ctx context.Context, s *db.Store, names []db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys ...string) (won int, err error) {
 	asks := transitionsBy(w.dispatcher, pickups)
-	for i := range n {
+	for i, name := range names {
 		asks.Transitions[i] = string(name)
 		if drivers != nil {
 			asks.DriverIds[i] = drivers[i].DriverID

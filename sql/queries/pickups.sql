@@ -252,7 +252,7 @@ WITH asked AS (
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
 ), ready AS MATERIALIZED (
-    SELECT l.*, s.driver_id AS slot_driver_id
+    SELECT l.*
     FROM locked AS l
     LEFT JOIN slots AS s ON s.tenant_id = l.tenant_id AND s.pickup_id = l.id
     WHERE (l.slot <> 'take' OR s.driver_id IS NOT NULL)
@@ -300,15 +300,16 @@ WITH asked AS (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
-        l.slot, l.slot_driver_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
+        l.slot, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
     UPDATE driver_slots AS s
     SET pickup_id = CASE w.slot WHEN 'take' THEN w.id END
-    FROM won AS w
-    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id
+    FROM slots AS f
+    JOIN won AS w ON w.tenant_id = f.tenant_id AND w.id = f.pickup_id
+    WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
 ), entry AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
     SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
