@@ -1156,25 +1156,22 @@ func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, er
 
 const transitionPickups = `-- name: TransitionPickups :many
 WITH asked AS (
-    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.version, r.idempotency_key, r.request_digest, r.move_id, r.named_driver_id, r.reason, row_number() OVER () AS ord
-    FROM (
-        SELECT
-            unnest($1::uuid[]) AS tenant_id,
-            unnest($2::uuid[]) AS id,
-            unnest($3::uuid[]) AS viewer_id,
-            unnest($4::text[])::user_role AS viewer_role,
-            unnest($5::uuid[]) AS viewer_driver_id,
-            unnest($6::text[])::transition_name AS transition,
-            unnest($7::bigint[]) AS version,
-            unnest($8::text[]) AS idempotency_key,
-            unnest($9::bytea[]) AS request_digest,
-            unnest($10::uuid[]) AS move_id,
-            unnest($11::uuid[]) AS named_driver_id,
-            unnest($12::text[]) AS reason
-    ) AS r
+    SELECT
+        unnest($1::uuid[]) AS tenant_id,
+        unnest($2::uuid[]) AS id,
+        unnest($3::uuid[]) AS viewer_id,
+        unnest($4::text[])::user_role AS viewer_role,
+        unnest($5::uuid[]) AS viewer_driver_id,
+        unnest($6::text[])::transition_name AS transition,
+        unnest($7::bigint[]) AS version,
+        unnest($8::text[]) AS idempotency_key,
+        unnest($9::bytea[]) AS request_digest,
+        unnest($10::uuid[]) AS move_id,
+        unnest($11::uuid[]) AS named_driver_id,
+        unnest($12::text[]) AS reason
 ), locked AS MATERIALIZED (
     SELECT
-        a.tenant_id, a.id, a.ord, a.viewer_id, a.viewer_role, a.viewer_driver_id, a.transition, a.idempotency_key,
+        a.tenant_id, a.id, a.viewer_id, a.viewer_role, a.viewer_driver_id, a.transition, a.idempotency_key,
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
@@ -1197,42 +1194,43 @@ WITH asked AS (
 ), slots AS MATERIALIZED (
     -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
     -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
-    SELECT s.tenant_id, s.driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS pickup_id
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
 ), ready AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.ord, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
     FROM locked AS l
-    LEFT JOIN slots AS s ON s.tenant_id = l.tenant_id AND s.pickup_id = l.id
-    WHERE (l.slot <> 'take' OR s.driver_id IS NOT NULL)
+    WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
+    UNION ALL
+    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
 ), funded AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.ord, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, c.balance_cents
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
-    ORDER BY c.tenant_id, c.id, r.ord
+    ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
 ), spent AS (
     SELECT
-        f.tenant_id, f.id, f.ord, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.balance_cents,
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
         spend_in_order(f.balance_cents, f.delta_cents)
-            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
+            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id) AS balance_after
     FROM funded AS f
 ), paying AS (
     SELECT
-        s.tenant_id, s.id, s.ord, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.balance_cents, s.balance_after,
+        s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id, s.balance_cents, s.balance_after,
         lag(s.balance_after, 1, s.balance_cents)
-            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
+            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.move_id) AS balance_before
     FROM spent AS s
 ), legal AS MATERIALIZED (
-    SELECT r.tenant_id, r.id, r.ord, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
     FROM ready AS r
     WHERE r.delta_cents = 0
     UNION ALL
-    SELECT y.tenant_id, y.id, y.ord, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.balance_cents, y.balance_after, y.balance_before
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.balance_after, y.balance_before
     FROM paying AS y
     WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
@@ -1252,16 +1250,15 @@ WITH asked AS (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
-        l.slot, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
+        l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
     UPDATE driver_slots AS s
     SET pickup_id = CASE w.slot WHEN 'take' THEN w.id END
-    FROM slots AS f
-    JOIN won AS w ON w.tenant_id = f.tenant_id AND w.id = f.pickup_id
-    WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
+    FROM won AS w
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
     SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
@@ -1357,9 +1354,9 @@ type TransitionPickupsRow struct {
 // Makes transitions of any kind, each as the dictionary declares it: from where, to where, by
 // whom, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the
 // text and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each
-// by key. A slot that is taken must be free; what is charged is charged in the order asked,
-// while each account's balance lasts. All that follows hangs on the rows that moved. One id, made
-// by the caller, keys the event, its entry and its text.
+// by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
+// which is that in which they came, while each account's balance lasts. All that follows hangs on
+// the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
 // Closes: two callers submit one pickup
 // Closes: a submit and a cancel at once leave a wrong balance
 // Closes: submits at once take more than the balance

@@ -180,9 +180,9 @@ LIMIT 100;
 -- Makes transitions of any kind, each as the dictionary declares it: from where, to where, by
 -- whom, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the
 -- text and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each
--- by key. A slot that is taken must be free; what is charged is charged in the order asked,
--- while each account's balance lasts. All that follows hangs on the rows that moved. One id, made
--- by the caller, keys the event, its entry and its text.
+-- by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
+-- which is that in which they came, while each account's balance lasts. All that follows hangs on
+-- the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
 -- Closes: two callers submit one pickup
 -- Closes: a submit and a cancel at once leave a wrong balance
 -- Closes: submits at once take more than the balance
@@ -204,25 +204,22 @@ LIMIT 100;
 -- Closes: a deliver that two callers make owes two texts
 -- name: TransitionPickups :many
 WITH asked AS (
-    SELECT r.*, row_number() OVER () AS ord
-    FROM (
-        SELECT
-            unnest(@tenant_ids::uuid[]) AS tenant_id,
-            unnest(@ids::uuid[]) AS id,
-            unnest(@viewer_ids::uuid[]) AS viewer_id,
-            unnest(@viewer_roles::text[])::user_role AS viewer_role,
-            unnest(@viewer_driver_ids::uuid[]) AS viewer_driver_id,
-            unnest(@transitions::text[])::transition_name AS transition,
-            unnest(@versions::bigint[]) AS version,
-            unnest(@idempotency_keys::text[]) AS idempotency_key,
-            unnest(@request_digests::bytea[]) AS request_digest,
-            unnest(@move_ids::uuid[]) AS move_id,
-            unnest(@driver_ids::uuid[]) AS named_driver_id,
-            unnest(@reasons::text[]) AS reason
-    ) AS r
+    SELECT
+        unnest(@tenant_ids::uuid[]) AS tenant_id,
+        unnest(@ids::uuid[]) AS id,
+        unnest(@viewer_ids::uuid[]) AS viewer_id,
+        unnest(@viewer_roles::text[])::user_role AS viewer_role,
+        unnest(@viewer_driver_ids::uuid[]) AS viewer_driver_id,
+        unnest(@transitions::text[])::transition_name AS transition,
+        unnest(@versions::bigint[]) AS version,
+        unnest(@idempotency_keys::text[]) AS idempotency_key,
+        unnest(@request_digests::bytea[]) AS request_digest,
+        unnest(@move_ids::uuid[]) AS move_id,
+        unnest(@driver_ids::uuid[]) AS named_driver_id,
+        unnest(@reasons::text[]) AS reason
 ), locked AS MATERIALIZED (
     SELECT
-        a.tenant_id, a.id, a.ord, a.viewer_id, a.viewer_role, a.viewer_driver_id, a.transition, a.idempotency_key,
+        a.tenant_id, a.id, a.viewer_id, a.viewer_role, a.viewer_driver_id, a.transition, a.idempotency_key,
         a.request_digest, a.move_id, a.reason,
         t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
         p.account_id,
@@ -245,35 +242,36 @@ WITH asked AS (
 ), slots AS MATERIALIZED (
     -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
     -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
-    SELECT s.tenant_id, s.driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS pickup_id
+    SELECT l.*, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
     WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
 ), ready AS MATERIALIZED (
-    SELECT l.*
+    SELECT l.*, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
     FROM locked AS l
-    LEFT JOIN slots AS s ON s.tenant_id = l.tenant_id AND s.pickup_id = l.id
-    WHERE (l.slot <> 'take' OR s.driver_id IS NOT NULL)
+    WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
+    UNION ALL
+    SELECT s.* FROM slots AS s
 ), funded AS MATERIALIZED (
     SELECT r.*, c.balance_cents
     FROM ready AS r
     JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
     WHERE r.delta_cents <> 0
-    ORDER BY c.tenant_id, c.id, r.ord
+    ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
 ), spent AS (
     SELECT
         f.*,
         spend_in_order(f.balance_cents, f.delta_cents)
-            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
+            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id) AS balance_after
     FROM funded AS f
 ), paying AS (
     SELECT
         s.*,
         lag(s.balance_after, 1, s.balance_cents)
-            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
+            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.move_id) AS balance_before
     FROM spent AS s
 ), legal AS MATERIALIZED (
     SELECT r.*, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
@@ -300,16 +298,15 @@ WITH asked AS (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
-        l.slot, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
+        l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
     UPDATE driver_slots AS s
     SET pickup_id = CASE w.slot WHEN 'take' THEN w.id END
-    FROM slots AS f
-    JOIN won AS w ON w.tenant_id = f.tenant_id AND w.id = f.pickup_id
-    WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
+    FROM won AS w
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
 ), entry AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
     SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
