@@ -1213,18 +1213,15 @@ WITH asked AS (
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
-), spent AS (
-    SELECT
-        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
-        spend_in_order(f.balance_cents, f.delta_cents)
-            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id) AS balance_after
-    FROM funded AS f
 ), paying AS (
     SELECT
-        s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id, s.balance_cents, s.balance_after,
-        lag(s.balance_after, 1, s.balance_cents)
-            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.move_id) AS balance_before
-    FROM spent AS s
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
+        spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
+        coalesce(
+            spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            f.balance_cents) AS balance_before
+    FROM funded AS f
+    WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
     SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
     FROM ready AS r

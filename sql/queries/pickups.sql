@@ -261,18 +261,15 @@ WITH asked AS (
     WHERE r.delta_cents <> 0
     ORDER BY c.tenant_id, c.id, r.move_id
     FOR NO KEY UPDATE OF c
-), spent AS (
-    SELECT
-        f.*,
-        spend_in_order(f.balance_cents, f.delta_cents)
-            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id) AS balance_after
-    FROM funded AS f
 ), paying AS (
     SELECT
-        s.*,
-        lag(s.balance_after, 1, s.balance_cents)
-            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.move_id) AS balance_before
-    FROM spent AS s
+        f.*,
+        spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
+        coalesce(
+            spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            f.balance_cents) AS balance_before
+    FROM funded AS f
+    WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
 ), legal AS MATERIALIZED (
     SELECT r.*, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
     FROM ready AS r
