@@ -74,7 +74,7 @@ func (a *server) createAccount(ctx context.Context, v db.Viewer, in *createAccou
 	row, err := a.store.CreateAccount(ctx, db.CreateAccountParams{
 		TenantID: v.TenantID, ID: id, Name: in.Body.Name, Currency: in.Body.Currency, RequestDigest: d,
 	})
-	row, replayed, err := created(row, err, d, func() (db.Account, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.Account, []byte, error) {
 		known, err := a.account(ctx, v, id)
 		return known, known.RequestDigest, err
 	})
@@ -142,7 +142,7 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 	row, err := a.store.EditAccount(ctx, db.EditAccountParams{
 		TenantID: v.TenantID, ID: in.AccountID, Version: in.version, Name: in.Body.Name,
 	})
-	if err := edited(err, func() error {
+	if err := db.Edited(err, func() error {
 		_, err := a.account(ctx, v, in.AccountID)
 		return err
 	}); err != nil {

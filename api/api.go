@@ -135,6 +135,7 @@ func newServer(store *db.Store, o Options) *server {
 func config() huma.Config {
 	c := huma.DefaultConfig("Waybill", Version)
 	c.CreateHooks = nil
+	describeTypes(c.Components.Schemas)
 	c.SchemasPath, c.OpenAPIPath, c.DocsPath = "", "", ""
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -184,16 +183,4 @@ func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Ro
 		return nil, problem(db.StaleVersion, "If-Match", "")
 	}
 	return &Row[T]{tag, row}, nil
-}
-
-// edited tells what became of an edit that compared a version: where it matched no
-// row, a fresh read says whether there is one.
-func edited(err error, read func() error) error {
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	if err := read(); err != nil {
-		return err
-	}
-	return problem(db.StaleVersion, "If-Match", "")
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -582,17 +583,37 @@ func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 	}
 }
 
+// declaredCodes gives the codes that the operations declare.
+func (d *document) declaredCodes() map[string]bool {
+	codes := map[string]bool{}
+	for _, op := range d.operations {
+		for _, response := range op.responses {
+			maps.Copy(codes, d.codesOf(response.(object)))
+		}
+	}
+	return codes
+}
+
+func TestEveryErrorCodeCanBeAnswered(t *testing.T) {
+	t.Parallel()
+	declared := theDocument().declaredCodes()
+	declared["method_not_allowed"] = true // of the router: a method that is no operation
+	schemas := theDocument().root["components"].(object)["schemas"].(object)
+	for _, code := range schemas["ErrorCode"].(object)["enum"].([]any) {
+		if !declared[code.(string)] {
+			t.Errorf("ErrorCode has %s, which no operation declares", code)
+		}
+		delete(declared, code.(string))
+	}
+	for code := range declared {
+		t.Errorf("ErrorCode lacks %s", code)
+	}
+}
+
 func TestEveryCodeOfTheDocumentHasAPage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	codes := map[string]bool{}
-	for _, op := range theDocument().operations {
-		for _, response := range op.responses {
-			for code := range theDocument().codesOf(response.(object)) {
-				codes[code] = true
-			}
-		}
-	}
+	codes := theDocument().declaredCodes()
 	if len(codes) < 25 {
 		t.Errorf("the document has %d codes only", len(codes))
 	}

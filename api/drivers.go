@@ -63,7 +63,7 @@ func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriver
 		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})
-	row, replayed, err := created(row, err, d, func() (db.Driver, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.Driver, []byte, error) {
 		known, err := a.driver(ctx, v, id)
 		return known, known.RequestDigest, err
 	})
@@ -139,7 +139,7 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty, Latitude: b.Latitude, Longitude: b.Longitude,
 	})
-	if err := edited(err, func() error {
+	if err := db.Edited(err, func() error {
 		_, err := a.driver(ctx, v, in.DriverID)
 		return err
 	}); err != nil {

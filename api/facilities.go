@@ -52,7 +52,7 @@ func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFaci
 	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
 		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
 	})
-	row, replayed, err := created(row, err, d, func() (db.Facility, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.Facility, []byte, error) {
 		known, err := a.store.GetFacility(ctx, facilityParams(v, id))
 		return known, known.RequestDigest, err
 	})
@@ -123,7 +123,7 @@ func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacility
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
 	})
-	if err := edited(err, func() error {
+	if err := db.Edited(err, func() error {
 		_, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
 		return err
 	}); err != nil {

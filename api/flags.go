@@ -80,7 +80,7 @@ func (a *server) setFlag(ctx context.Context, v db.Viewer, in *setFlagInput) (*R
 	row, err := a.store.SetFlag(ctx, db.SetFlagParams{
 		TenantID: v.TenantID, Name: in.Name, Version: in.version, Enabled: in.Body.Enabled,
 	})
-	if err := edited(err, func() error {
+	if err := db.Edited(err, func() error {
 		_, err := a.store.GetFlag(ctx, db.GetFlagParams{TenantID: v.TenantID, Name: in.Name})
 		return err
 	}); err != nil {

@@ -84,7 +84,7 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 	}
 	d := digest(v, "create-group", in.Body)
 	row, err := a.store.CreateGroup(ctx, db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
-	row, replayed, err := created(row, err, d, func() (db.Group, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.Group, []byte, error) {
 		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
 		return known, known.RequestDigest, err
 	})
@@ -148,7 +148,7 @@ func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput)
 	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
 		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
 	})
-	if err := edited(err, func() error {
+	if err := db.Edited(err, func() error {
 		_, err := a.group(ctx, v, in.GroupID)
 		return err
 	}); err != nil {
@@ -217,7 +217,7 @@ func (a *server) addGroupMember(ctx context.Context, v db.Viewer, in *groupMembe
 
 func (a *server) removeGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
 	n, err := a.store.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
-	return nil, gone(n, err)
+	return nil, db.Removed(n, err)
 }
 
 type groupFacilityPath struct {
@@ -232,5 +232,5 @@ func (a *server) addGroupFacility(ctx context.Context, v db.Viewer, in *groupFac
 
 func (a *server) removeGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
 	n, err := a.store.RemoveGroupFacility(ctx, db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
-	return nil, gone(n, err)
+	return nil, db.Removed(n, err)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -107,7 +106,7 @@ func (a *server) countLogin(ctx context.Context, try *loginTry) error {
 func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error) {
 	row, err := a.store.GetLoginAttempt(ctx, key)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case db.NoRow(err):
 		return false, nil
 	case err != nil:
 		return false, err
@@ -123,7 +122,7 @@ func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error)
 func (a *server) countAttempt(ctx context.Context, key []byte) error {
 	for range 2 {
 		_, err := a.store.CountLoginAttempt(ctx, key)
-		if !errors.Is(err, pgx.ErrNoRows) {
+		if !db.NoRow(err) {
 			return err
 		}
 		if _, err := a.mayTry(ctx, key); err != nil {
@@ -139,13 +138,13 @@ func (a *server) takeToken(ctx context.Context, b bucket) error {
 	for range 2 {
 		wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
 		switch {
-		case err != nil && !errors.Is(err, pgx.ErrNoRows):
+		case err != nil && !db.NoRow(err):
 			return err
 		case err == nil && wait > 0:
 			return rateLimited(wait)
 		}
 		_, err = a.store.TakeLoginToken(ctx, db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
-		if !errors.Is(err, pgx.ErrNoRows) {
+		if !db.NoRow(err) {
 			return err
 		}
 	}

@@ -52,7 +52,7 @@ func (a *server) addPhoneNumber(ctx context.Context, v db.Viewer, in *addPhoneNu
 	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
 		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: in.Body.Number, RequestDigest: d,
 	})
-	row, replayed, err := created(row, err, d, func() (db.PhoneNumber, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.PhoneNumber, []byte, error) {
 		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})
 		return known, known.RequestDigest, err
 	})
@@ -96,5 +96,5 @@ func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removeP
 		return nil, problem(db.NotFound, "", "")
 	}
 	n, err := a.store.DeletePhoneNumber(ctx, db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
-	return nil, gone(n, err)
+	return nil, db.Removed(n, err)
 }

@@ -401,7 +401,7 @@ func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 		}
 	}
 	s.do(s.staff, "POST", s.pickup()+"/submit", nil).want(200)
-	if e := st.transition(); e.name != "submit" || e.data["after"] != "SUBMITTED" {
+	if e := st.transition(); e.name != "submit" || e.data["to_status"] != "SUBMITTED" {
 		t.Errorf("told %v", e)
 	}
 	if n := s.api.OpenStreams(); n != 1 {

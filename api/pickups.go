@@ -261,7 +261,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		shown := pickupFor(v.Role, row)
 		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
 	}
-	ask := db.EditPickupParams{
+	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
 		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,
@@ -271,11 +271,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		SetWindowStart: b.WindowStart.Sent, WindowStart: b.WindowStart.Value.standard(),
 		SetWindowEnd: b.WindowEnd.Sent, WindowEnd: b.WindowEnd.Value.standard(),
 		SetNote: b.Note.Sent, Note: b.Note.Value,
-	}
-	row, err := a.store.EditOnePickup(ctx, v, ask)
-	if err != nil && db.CodeOf(err) == db.NotFound {
-		return nil, a.explainEditPickup(ctx, v, ask)
-	}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -287,31 +283,4 @@ func notEditable(now db.PickupStatus) *Problem {
 	refused := problem(db.NotEditable, "", "")
 	refused.CurrentStatus = now
 	return refused
-}
-
-// explainEditPickup says why an edit matched no row, from a fresh read.
-func (a *server) explainEditPickup(ctx context.Context, v db.Viewer, ask db.EditPickupParams) error {
-	now, err := a.store.ExplainEditPickup(ctx, db.ExplainEditPickupParams{
-		TenantID: v.TenantID, ID: ask.ID, ViewerID: v.UserID, FacilityID: ask.FacilityID, PatientID: ask.PatientID,
-		SetWindowStart: ask.SetWindowStart, WindowStart: ask.WindowStart, SetWindowEnd: ask.SetWindowEnd, WindowEnd: ask.WindowEnd,
-		SetPickupLatitude: ask.SetPickupLatitude, PickupLatitude: ask.PickupLatitude,
-		SetPickupLongitude: ask.SetPickupLongitude, PickupLongitude: ask.PickupLongitude,
-	})
-	switch {
-	case err != nil:
-		return err
-	case now.Version != ask.Version:
-		return problem(db.StaleVersion, "If-Match", "")
-	case now.Status != db.PickupStatusDRAFT:
-		return notEditable(now.Status)
-	case !now.PatientFound:
-		return problem(db.PatientNotFound, "patient_id", "")
-	case !now.FacilityFound:
-		return problem(db.FacilityNotFound, "facility_id", "")
-	case !now.WindowFits:
-		return problem(db.ValidationFailed, "window_end", sentenceOn("window_end"))
-	case !now.PointFits:
-		return problem(db.ValidationFailed, "pickup_longitude", sentenceOn("pickup_longitude"))
-	}
-	return problem(db.Overloaded, "", "") // what was not there came to be in between
 }

@@ -117,8 +117,8 @@ func problemOf(err error) *Problem {
 		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing was done."
 	}
 	p.cause = e // the server's own error may hold what was stored
+	p.CurrentStatus = e.Status
 	if e.Code == db.IllegalTransition && e.Status != "" {
-		p.CurrentStatus = e.Status
 		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.", e.Status)
 		for _, name := range e.Allowed {
 			p.Allowed = append(p.Allowed, db.TransitionName(name))

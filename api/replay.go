@@ -1,15 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -76,34 +73,6 @@ func (k CreateKey) ofKey(err error) error {
 	return problem(db.IdempotencyKeyReused, idempotencyKey, "")
 }
 
-// created tells what became of an INSERT. Where it made nothing, or a constraint
-// refused it, a fresh read by id says whether an earlier try of the same request
-// made the row.
-func created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
-	if err == nil {
-		return row, false, nil
-	}
-	var none T
-	code := db.Explain(err).Code
-	if !errors.Is(err, pgx.ErrNoRows) && (code == db.Unavailable || code == db.Overloaded || code == db.Timeout || code == db.Internal) {
-		return none, false, err
-	}
-	earlier, of, again := known()
-	switch {
-	case errors.Is(again, pgx.ErrNoRows) && errors.Is(err, pgx.ErrNoRows):
-		return none, false, problem(db.Overloaded, "", "") // taken and gone in between
-	case errors.Is(again, pgx.ErrNoRows):
-		return none, false, err
-	case again != nil:
-		return none, false, again
-	case bytes.Equal(of, digest):
-		return earlier, true, nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return none, false, problem(db.IDReused, "id", "")
-	}
-	return none, false, err
-}
-
 // Created is the answer to a create: 201 with the new row, or 200 with the row that
 // an earlier try of the same request made.
 type Created[T any] struct {
@@ -122,17 +91,9 @@ func createdRow[T any](row *T, location, tag string, replayed bool) *Created[T] 
 	return out
 }
 
-// gone tells what became of a removal: what was not there is NotFound.
-func gone(removed int64, err error) error {
-	if err == nil && removed == 0 {
-		return problem(db.NotFound, "", "")
-	}
-	return err
-}
-
 // missing gives what the path names, and is not there, a code of its own.
 func missing(err error, code db.Code) error {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.NoRow(err) {
 		return problem(code, "", "")
 	}
 	return err

@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -64,7 +62,7 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 		return nil, err
 	}
 	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	if err != nil && !db.NoRow(err) {
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
@@ -81,7 +79,7 @@ func (a *server) openSession(ctx context.Context, tenantID uuid.UUID, try *login
 	wrong := problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
 	for verified := ""; ; {
 		user, err := a.store.GetLogin(ctx, db.GetLoginParams{TenantID: tenantID, Email: given.Email})
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		if err != nil && !db.NoRow(err) {
 			return nil, err
 		}
 		if verified != "" && user.PasswordHash == verified {

@@ -128,11 +128,11 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 
 // TransitionRule is one line of the dictionary.
 type TransitionRule struct {
-	Transition db.TransitionName `json:"transition"`
-	Before     []db.PickupStatus `json:"before" doc:"Where it starts"`
-	After      db.PickupStatus   `json:"after" doc:"Where it ends"`
-	Roles      []db.UserRole     `json:"roles" doc:"Who may make it"`
-	HasDriver  bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
+	Transition   db.TransitionName `json:"transition"`
+	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"Where it starts"`
+	ToStatus     db.PickupStatus   `json:"to_status" doc:"Where it ends"`
+	Roles        []db.UserRole     `json:"roles" doc:"Who may make it"`
+	HasDriver    bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
 }
 
 func (a *server) listTransitions(ctx context.Context, _ db.Viewer, _ *struct{}) (*ListOf[TransitionRule], error) {
@@ -142,7 +142,7 @@ func (a *server) listTransitions(ctx context.Context, _ db.Viewer, _ *struct{}) 
 	}
 	page := &Page[TransitionRule]{Items: make([]TransitionRule, len(rows))}
 	for i, r := range rows {
-		page.Items[i] = TransitionRule{r.Transition, as[db.PickupStatus](r.Before), r.After, as[db.UserRole](r.Roles), r.HasDriver}
+		page.Items[i] = TransitionRule{r.Transition, as[db.PickupStatus](r.FromStatuses), r.ToStatus, as[db.UserRole](r.Roles), r.HasDriver}
 	}
 	return &ListOf[TransitionRule]{page}, nil
 }

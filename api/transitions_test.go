@@ -45,7 +45,7 @@ func TestPickupGoesTheWholeRoad(t *testing.T) {
 	}
 	before := "DRAFT"
 	for i, e := range events {
-		if e["transition"] != steps[i].transition || e["before"] != before || e["after"] != steps[i].after || e["actor_id"] != steps[i].as.id.String() {
+		if e["transition"] != steps[i].transition || e["from_status"] != before || e["to_status"] != steps[i].after || e["actor_id"] != steps[i].as.id.String() {
 			t.Errorf("event %d is %v", i, e)
 		}
 		before = steps[i].after
@@ -67,7 +67,7 @@ func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 	}
 	rules := map[string]rule{}
 	for _, r := range s.do(s.hub, "GET", "/v1/pickup-transitions", nil).want(200).items() {
-		rules[r["transition"].(string)] = rule{texts(r["before"]), texts(r["roles"]), r["after"].(string)}
+		rules[r["transition"].(string)] = rule{texts(r["from_statuses"]), texts(r["roles"]), r["to_status"].(string)}
 	}
 	if len(rules) != len(db.AllTransitionNameValues()) {
 		t.Fatalf("the dictionary has %d lines", len(rules))

@@ -2,11 +2,9 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -83,7 +81,7 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
 		TenantID: v.TenantID, ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
 	})
-	row, replayed, err := created(row, err, d, func() (db.User, []byte, error) {
+	row, replayed, err := db.Created(row, err, d, func() (db.User, []byte, error) {
 		known, err := a.store.GetUser(ctx, a.userParams(v, id))
 		if err != nil {
 			return known, nil, err
@@ -157,17 +155,10 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditUser(ctx, db.EditUserParams{
-		TenantID: v.TenantID, ID: in.UserID, Version: in.version, ViewerRole: v.Role, ViewerID: v.UserID,
-		Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
+	row, err := a.store.EditOneUser(ctx, v, db.EditUserParams{
+		ID: in.UserID, Version: in.version, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 	})
-	if err := edited(err, func() error {
-		user, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
-		if err == nil && user.Version == in.version && in.Body.Role != nil && isAdmin(user) {
-			return problem(db.LastAdmin, "role", "")
-		}
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.User]{etag(row.Version), &row}, nil
@@ -202,7 +193,7 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
 		TenantID: v.TenantID, ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.NoRow(err) {
 		return nil, problem(passwordChanged, "", "")
 	}
 	if err != nil {
@@ -255,19 +246,8 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 	return match.same, err
 }
 
-// isAdmin tells whether the user is an admin who can log in: what the database counts
-// where it keeps the last one.
-func isAdmin(u db.User) bool { return u.Active && u.Role == db.UserRoleAdmin }
-
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	row, err := a.store.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
-	user := row.User
-	if errors.Is(err, pgx.ErrNoRows) {
-		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
-		if err == nil && isAdmin(user) {
-			err = problem(db.LastAdmin, "", "")
-		}
-	}
+	user, err := a.store.DeactivateOneUser(ctx, a.userParams(v, in.UserID))
 	if err != nil {
 		return nil, err
 	}
@@ -275,10 +255,7 @@ func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) 
 }
 
 func (a *server) reactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	user, err := a.store.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: in.UserID})
-	if errors.Is(err, pgx.ErrNoRows) {
-		user, err = a.store.GetUser(ctx, a.userParams(v, in.UserID))
-	}
+	user, err := a.store.ReactivateOneUser(ctx, a.userParams(v, in.UserID))
 	if err != nil {
 		return nil, err
 	}

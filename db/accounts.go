@@ -42,7 +42,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 			made, err = s.entries.do(ctx, ask)
 		} else {
 			pause(ctx, attempt)
-			made, err = s.entries.apart(ctx, ask)
+			made, err = s.entries.unbatched(ctx, ask)
 		}
 		if err != nil {
 			return LedgerEntry{}, false, Explain(err)

@@ -301,7 +301,7 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 }
 
 // One of many sessions in a flush ended: the others' requests are done.
-func TestOfAFlushOnlyTheEndedSessionIsRefused(t *testing.T) {
+func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	w.signIn(ctx)
 	bad := map[string]db.Viewer{}
@@ -313,19 +313,19 @@ func TestOfAFlushOnlyTheEndedSessionIsRefused(t *testing.T) {
 	submit, cancel := w.pickup(ctx), w.submitted(ctx)
 	for _, o := range []offence{
 		{kind: "entry", decoy: w.decoyCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
-			guilty: func(s *db.Store) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
+			offender: func(s *db.Store) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
 		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"), good: func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
-			guilty: func(s *db.Store) error { return move(ctx, s, bad["submit"], "submit", submit) }},
+			offender: func(s *db.Store) error { return move(ctx, s, bad["submit"], "submit", submit) }},
 		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"), good: func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
-			guilty: func(s *db.Store) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
+			offender: func(s *db.Store) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
 		{kind: "create", decoy: w.decoyCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
-			guilty: func(s *db.Store) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
+			offender: func(s *db.Store) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
 	} {
 		var acts []act
 		for range 31 {
 			acts = append(acts, o.good())
 		}
-		acts = append(acts[:7], append([]act{o.guilty}, acts[7:]...)...)
+		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
 		errs, _ := w.sharing(combinerOf(o.kind), o.decoy, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -38,16 +37,6 @@ func (d *Date) UnmarshalJSON(data []byte) error {
 		*d, err = ParseDate(text)
 	}
 	return err
-}
-
-// Schema is that of a full-date of RFC 3339.
-func (Date) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{
-		Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"},
-		Pattern: `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$`, PatternDescription: "a date",
-	}
-	s.PrecomputeMessages()
-	return s
 }
 
 // ScanDate implements pgtype.DateScanner.

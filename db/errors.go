@@ -60,8 +60,8 @@ type Error struct {
 	Field string // the field of the request that names what was refused, or ""
 	Item  int    // for one of several drafts: which, in the order asked, from 0
 
-	// For a lost transition: the status seen by a fresh read, which may have moved
-	// again, and the transitions that the caller could make from it.
+	// For a lost transition or edit: the status seen by a fresh read, which may have moved
+	// again; for a transition, those that the caller could make from it.
 	Status  PickupStatus
 	Allowed []string
 

@@ -1,7 +1,6 @@
 package db
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
@@ -51,27 +50,5 @@ func TestRefusedConnectionIsUnavailable(t *testing.T) {
 	}
 	if got := explainServer(&pgconn.PgError{Code: "42501"}, false).Code; got != Internal {
 		t.Errorf("without a privilege, at a statement: %s", got)
-	}
-}
-
-// The server's state is told to each request of a batch at once: none of them is tried
-// alone, and nobody's next request is put in quarantine.
-func TestServerThatTakesNoWritesIsNoCallersFault(t *testing.T) {
-	t.Parallel()
-	for _, state := range []string{"25006", "53100", "58030"} {
-		f := &flushes{}
-		refused := &pgconn.PgError{Code: state, SeverityUnlocalized: "ERROR"}
-		f.fails = func([]int) error { return refused }
-		c := f.combiner(1)
-		_, errs := together(c, upTo(33)...)
-		for i, err := range errs {
-			if !errors.Is(err, refused) || CodeOf(Explain(err)) != Unavailable {
-				t.Errorf("%s: %d got %v", state, i, err)
-			}
-		}
-		// The first goes alone; whoever came meanwhile shares a batch.
-		if len(f.asked) > 33/2 || len(c.suspect) > 0 {
-			t.Errorf("%s: %d batches, %d callers in quarantine", state, len(f.asked), len(c.suspect))
-		}
 	}
 }

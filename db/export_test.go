@@ -73,5 +73,5 @@ const Attempts = attempts
 
 // SendDrafts sends the statement, whatever it will be refused for.
 func (s *Store) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
-	return s.flushDrafts(ctx, []batch{{drafts, v}})
+	return s.flushDrafts(ctx, []draftBatch{{drafts, v}})
 }

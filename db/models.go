@@ -607,8 +607,8 @@ type PickupEvent struct {
 	Version        int64          `doc:"The pickup's version after the transition" example:"1" json:"version"`
 	Transition     TransitionName `json:"transition"`
 	ActorID        uuid.UUID      `doc:"The user who did it" format:"uuid" json:"actor_id"`
-	Before         PickupStatus   `doc:"The status before" json:"before"`
-	After          PickupStatus   `doc:"The status after" json:"after"`
+	FromStatus     PickupStatus   `doc:"The status before" json:"from_status"`
+	ToStatus       PickupStatus   `doc:"The status after" json:"to_status"`
 	DriverID       *uuid.UUID     `doc:"The driver that the transition set, kept or took away" format:"uuid" json:"driver_id" nullable:"true"`
 	IdempotencyKey *string        `json:"-"`
 	RequestDigest  []byte         `json:"-"`

@@ -41,7 +41,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 		}
 	}
 	for range attempts {
-		rows, err := s.create(ctx, batch{drafts, v})
+		rows, err := s.create(ctx, draftBatch{drafts, v})
 		created += len(rows)
 		if err == nil && len(rows) == len(drafts) {
 			return inOrder(drafts, rows), created, nil
@@ -119,28 +119,28 @@ func (d Draft) refusedField() string {
 	return ""
 }
 
-// batch are drafts of which all are made or none, for their viewer.
-type batch struct {
+// draftBatch are drafts of which all are made or none, for their viewer.
+type draftBatch struct {
 	drafts []Draft
 	viewer Viewer
 }
 
-func (b batch) by() Viewer { return b.viewer }
+func (b draftBatch) by() Viewer { return b.viewer }
 
 // pickupIDs are none: nobody holds for long what a create waits for, so that its
 // statement, which comes after the body, looks at the groups as they are.
-func (b batch) pickupIDs() []uuid.UUID { return nil }
+func (b draftBatch) pickupIDs() []uuid.UUID { return nil }
 
 // create makes the batch: fewer rows than drafts, if it did not make all. A single
 // draft shares its statement, unless it names a patient.
-func (s *Store) create(ctx context.Context, b batch) ([]Pickup, error) {
+func (s *Store) create(ctx context.Context, b draftBatch) ([]Pickup, error) {
 	if len(b.drafts) == 1 && b.drafts[0].PatientID == nil {
 		return s.drafts.do(ctx, b)
 	}
-	return s.drafts.apart(ctx, b)
+	return s.drafts.unbatched(ctx, b)
 }
 
-func (s *Store) flushDrafts(ctx context.Context, asks []batch) ([][]Pickup, error) {
+func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup, error) {
 	var p CreatePickupsParams
 	place := map[key]int{}
 	for i, b := range asks {
@@ -178,8 +178,8 @@ func (s *Store) flushDrafts(ctx context.Context, asks []batch) ([][]Pickup, erro
 // resolveDrafts finds out what became of a batch whose statement may have been
 // committed. Trying again tells: rows that are there already it does not make again,
 // and CreateDrafts reads them.
-func (s *Store) resolveDrafts(ctx context.Context, b batch) ([]Pickup, error) {
-	return one(s.flushDrafts(ctx, []batch{b}))
+func (s *Store) resolveDrafts(ctx context.Context, b draftBatch) ([]Pickup, error) {
+	return one(s.flushDrafts(ctx, []draftBatch{b}))
 }
 
 func operationOf(drafts []Draft) string { return cmp.Or(drafts[0].Operation, "create-pickup") }
@@ -265,8 +265,9 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. NotFound, where
-// no row was such that v may edit it: a fresh read tells why.
+// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
+// that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
+// wrong with a value.
 func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err
@@ -275,6 +276,9 @@ func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams)
 	c := confirmationOf(v)
 	c.addPickups(v, p.ID)
 	row, err := s.EditPickup(withConfirmation(ctx, c), p)
+	if NoRow(err) {
+		return Pickup{}, s.explainEdit(ctx, v, p)
+	}
 	if err != nil {
 		return Pickup{}, Explain(err)
 	}

@@ -1114,18 +1114,18 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Lis
 }
 
 const listTransitions = `-- name: ListTransitions :many
-SELECT transition, before::text[] AS before, after, roles::text[] AS roles, has_driver
+SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver
 FROM pickup_transitions
 ORDER BY transition
 LIMIT 100
 `
 
 type ListTransitionsRow struct {
-	Transition TransitionName `json:"transition"`
-	Before     []string       `json:"before"`
-	After      PickupStatus   `json:"after"`
-	Roles      []string       `json:"roles"`
-	HasDriver  bool           `json:"has_driver"`
+	Transition   TransitionName `json:"transition"`
+	FromStatuses []string       `json:"from_statuses"`
+	ToStatus     PickupStatus   `json:"to_status"`
+	Roles        []string       `json:"roles"`
+	HasDriver    bool           `json:"has_driver"`
 }
 
 func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, error) {
@@ -1139,8 +1139,8 @@ func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, er
 		var i ListTransitionsRow
 		if err := rows.Scan(
 			&i.Transition,
-			&i.Before,
-			&i.After,
+			&i.FromStatuses,
+			&i.ToStatus,
 			&i.Roles,
 			&i.HasDriver,
 		); err != nil {

@@ -49,16 +49,6 @@ func (m move) by() Viewer { return m.viewer }
 
 func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 
-// keys are the rows that it has for itself: its pickup and the driver named, if one is. A
-// slot that it frees is the pickup's, and taken by nobody before that is committed.
-func (m move) keys() []key {
-	keys := []key{{m.viewer.TenantID, m.PickupID}}
-	if m.DriverID != uuid.Nil {
-		keys = append(keys, key{m.viewer.TenantID, m.DriverID})
-	}
-	return keys
-}
-
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
 // that an earlier request with the same key did, which its maker is told also where it
 // took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
@@ -92,12 +82,12 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
 	c := s.combinerOf(m.Name)
 	if attempt > 0 {
-		return c.apart(ctx, m)
+		return c.unbatched(ctx, m)
 	}
 	return c.do(ctx, m)
 }
 
-func (s *Store) combinerOf(name TransitionName) *combiner[move, found[Moved]] {
+func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 	if name == TransitionNameDispatch {
 		return s.dispatches
 	}
@@ -181,8 +171,8 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	if r, err := find(); r.is || err != nil {
 		return r, err
 	}
-	r, err := one(s.combinerOf(m.Name).waiting()(ctx, []move{m}))
-	if r.is || err != nil && !rolledBack(err) {
+	r, err := one(s.combinerOf(m.Name).FlushWaiting(ctx, []move{m}))
+	if r.is || err != nil && !isServerError(err) {
 		return r, err
 	}
 	if earlier, lost := find(); earlier.is || lost != nil {

@@ -49,8 +49,8 @@ func TestTheDictionaryIsTheDesigns(t *testing.T) {
 		for _, b := range dictionary[r.Transition].before {
 			before = append(before, string(b))
 		}
-		if !slices.Equal(r.Before, before) || r.After != dictionary[r.Transition].after {
-			t.Errorf("%s is %v to %s", r.Transition, r.Before, r.After)
+		if !slices.Equal(r.FromStatuses, before) || r.ToStatus != dictionary[r.Transition].after {
+			t.Errorf("%s is %v to %s", r.Transition, r.FromStatuses, r.ToStatus)
 		}
 	}
 }

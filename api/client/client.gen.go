@@ -103,7 +103,6 @@ const (
 	ErrorCodeReadOnlyField        ErrorCode = "read_only_field"
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
-	ErrorCodeSlugTaken            ErrorCode = "slug_taken"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
 	ErrorCodeTimeout              ErrorCode = "timeout"
 	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
@@ -186,8 +185,6 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRecordsMismatch:
 		return true
 	case ErrorCodeRequestTimeout:
-		return true
-	case ErrorCodeSlugTaken:
 		return true
 	case ErrorCodeStaleVersion:
 		return true
@@ -1224,19 +1221,19 @@ type PickupEvent struct {
 	// ActorID The user who did it
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// After Where a pickup stands
-	After PickupStatus `json:"after"`
-
-	// Before Where a pickup stands
-	Before PickupStatus `json:"before"`
-
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID The driver that the transition set, kept or took away
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
-	ID       openapi_types.UUID                    `json:"id"`
-	PickupID openapi_types.UUID                    `json:"pickup_id"`
+
+	// FromStatus Where a pickup stands
+	FromStatus PickupStatus       `json:"from_status"`
+	ID         openapi_types.UUID `json:"id"`
+	PickupID   openapi_types.UUID `json:"pickup_id"`
+
+	// ToStatus Where a pickup stands
+	ToStatus PickupStatus `json:"to_status"`
 
 	// Transition A move of a pickup from one status to the next
 	Transition TransitionName `json:"transition"`
@@ -1321,17 +1318,17 @@ type TransitionName string
 
 // TransitionRule defines model for TransitionRule.
 type TransitionRule struct {
-	// After Where a pickup stands
-	After PickupStatus `json:"after"`
-
-	// Before Where it starts
-	Before []PickupStatus `json:"before"`
+	// FromStatuses Where it starts
+	FromStatuses []PickupStatus `json:"from_statuses"`
 
 	// HasDriver Whether the pickup has a driver afterwards
 	HasDriver bool `json:"has_driver"`
 
 	// Roles Who may make it
 	Roles []UserRole `json:"roles"`
+
+	// ToStatus Where a pickup stands
+	ToStatus PickupStatus `json:"to_status"`
 
 	// Transition A move of a pickup from one status to the next
 	Transition TransitionName `json:"transition"`

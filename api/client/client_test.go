@@ -158,10 +158,10 @@ func TestClientTakesAPickupThroughItsLife(t *testing.T) {
 	refused(t, events.ApplicationProblemJSONDefault)
 	var at client.PickupStatus = client.PickupStatusDRAFT
 	for _, e := range events.JSON200.Items {
-		if e.Before != at {
-			t.Errorf("%s starts at %s, want %s", e.Transition, e.Before, at)
+		if e.FromStatus != at {
+			t.Errorf("%s starts at %s, want %s", e.Transition, e.FromStatus, at)
 		}
-		at = e.After
+		at = e.ToStatus
 	}
 	if n := len(events.JSON200.Items); n != 7 || at != client.PickupStatusDELIVERED {
 		t.Errorf("%d events that end at %s, want 7 that end at DELIVERED", n, at)

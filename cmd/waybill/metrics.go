@@ -13,6 +13,7 @@ import (
 
 	"waybill/api"
 	"waybill/db"
+	"waybill/db/batch"
 )
 
 // metrics are pulled from the admin port: whoever collects them can fail without
@@ -90,7 +91,7 @@ func pool(name, help string, read func() float64) prometheus.Collector {
 }
 
 // sharing tells how concurrent requests share statements, by kind.
-type sharing struct{ stats func() map[string]db.Stats }
+type sharing struct{ stats func() map[string]batch.Stats }
 
 var (
 	flushRequests = prometheus.NewDesc("waybill_flush_requests", "Requests in a statement that they share: how many such statements, and requests in all.", []string{"kind"}, nil)

@@ -1547,7 +1547,7 @@ export interface components {
          * @description What went wrong; /errors/{code} explains each
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "slug_taken" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -2391,10 +2391,6 @@ export interface components {
              * @description The user who did it
              */
             actor_id: string;
-            /** @description The status after */
-            after: components["schemas"]["PickupStatus"];
-            /** @description The status before */
-            before: components["schemas"]["PickupStatus"];
             /**
              * Format: date-time
              * @description When it was created
@@ -2405,10 +2401,14 @@ export interface components {
              * @description The driver that the transition set, kept or took away
              */
             driver_id: string | null;
+            /** @description The status before */
+            from_status: components["schemas"]["PickupStatus"];
             /** Format: uuid */
             id: string;
             /** Format: uuid */
             pickup_id: string;
+            /** @description The status after */
+            to_status: components["schemas"]["PickupStatus"];
             transition: components["schemas"]["TransitionName"];
             /**
              * Format: int64
@@ -2518,14 +2518,14 @@ export interface components {
          */
         TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver";
         TransitionRule: {
-            /** @description Where it ends */
-            after: components["schemas"]["PickupStatus"];
             /** @description Where it starts */
-            before: components["schemas"]["PickupStatus"][];
+            from_statuses: components["schemas"]["PickupStatus"][];
             /** @description Whether the pickup has a driver afterwards */
             has_driver: boolean;
             /** @description Who may make it */
             roles: components["schemas"]["UserRole"][];
+            /** @description Where it ends */
+            to_status: components["schemas"]["PickupStatus"];
             transition: components["schemas"]["TransitionName"];
         };
         UnauthenticatedProblem: components["schemas"]["Problem"] & {

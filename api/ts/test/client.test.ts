@@ -79,7 +79,7 @@ test("a pickup goes from draft to delivered, and the stream tells of it", async 
 
   const listed = unwrap(await as.staff.GET("/v1/pickups/{pickup_id}/events", path));
   assert.deepEqual(
-    listed.items.map((e) => e.after),
+    listed.items.map((e) => e.to_status),
     ["SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"],
   );
 });

@@ -77,7 +77,7 @@ func TestPositionCountsCharacters(t *testing.T) {
 
 func TestBlankKeepsLinesAndLength(t *testing.T) {
 	t.Parallel()
-	if got := sqltext.Blank("ab\né\ncd", sqltext.Span{Start: 1, End: 6}); got != "a \n \n cd" && len(got) != 8 {
+	if got := sqltext.Blank("ab\né\ncd", sqltext.Span{Start: 1, End: 6}); got != "a \n \n cd" || len(got) != 8 {
 		t.Errorf("got %q", got)
 	}
 }

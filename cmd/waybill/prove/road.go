@@ -58,8 +58,8 @@ type pickup struct {
 
 type event struct {
 	Transition string `json:"transition"`
-	Before     string `json:"before"`
-	After      string `json:"after"`
+	FromStatus string `json:"from_status"`
+	ToStatus   string `json:"to_status"`
 }
 
 // take makes one step, as whoever may. assign takes the driver.
@@ -146,8 +146,8 @@ func (t *trial) passed(id string) []string {
 	var names []string
 	at := "DRAFT"
 	for _, e := range t.events(id) {
-		same(t, "the status in which "+e.Transition+" began", e.Before, at)
-		names, at = append(names, e.Transition), e.After
+		same(t, "the status in which "+e.Transition+" began", e.FromStatus, at)
+		names, at = append(names, e.Transition), e.ToStatus
 	}
 	same(t, "the status after the last event", t.look(id).Status, at)
 	return names

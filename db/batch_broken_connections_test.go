@@ -132,7 +132,7 @@ func (p *proxy) lose() bool {
 	}
 }
 
-func TestWhoseAnswerIsLostAfterTheCommitGetsTheirSuccess(t *testing.T) {
+func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openCombining(t)
@@ -273,10 +273,10 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 
 var errUnanswered = errors.New("no answer in a hundred tries")
 
-// Before its flush a request is dropped with its caller; after, its write stands.
-func TestACallerWhoGoesAwayTakesOnlyTheirWaitingRequestAlong(t *testing.T) {
+// A request is dropped with its caller before its batch starts; after that, its write stands.
+func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	before, after, neighbour := w.pickup(ctx), w.pickup(ctx), w.pickup(ctx)
+	before, neighbour := w.pickup(ctx), w.pickup(ctx)
 	leaving := func(ctx context.Context, id uuid.UUID) act {
 		return func(s *db.Store) error { return move(ctx, s, w.dispatcher, "submit", id) }
 	}
@@ -290,12 +290,12 @@ func TestACallerWhoGoesAwayTakesOnlyTheirWaitingRequestAlong(t *testing.T) {
 		t.Error(err)
 	}
 
-	// The flush waits for the account while one of its callers leaves.
+	// The batch waits for the account while one of its callers disconnects.
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(ctx)
 	purse := w.purse(ctx, 10_000)
 	must(tx.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", purse))
-	after, neighbour = w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
+	after, neighbour := w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
 	late, leave := context.WithCancel(ctx)
 	left := make(chan error, 1)
 	done := make(chan []error)
@@ -318,7 +318,7 @@ func TestACallerWhoGoesAwayTakesOnlyTheirWaitingRequestAlong(t *testing.T) {
 
 // One session after the other is ended, whatever it does: what was refused has not
 // happened, and what was not refused has.
-func TestWhatIsToldIsTrueWhenBackendsAreTerminated(t *testing.T) {
+func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 1_000_000)
 	var entries sync.Map

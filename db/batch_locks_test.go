@@ -12,14 +12,14 @@ import (
 	"waybill/db"
 )
 
-// holding keeps a row locked, as a session of somebody else may for any time.
+// holding keeps a row locked, as another session may for any time.
 func (w *world) holding(ctx context.Context, table string, id uuid.UUID) pgx.Tx {
 	tx := must(w.owner.Begin(ctx))
 	must(tx.Exec(ctx, "SELECT FROM "+table+" WHERE tenant_id = $1 AND id = $2 FOR UPDATE", w.tenant, id))
 	return tx
 }
 
-func TestAPickupHeldElsewhereDoesNotStallItsFlush(t *testing.T) {
+func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
 		decoy  func(context.Context, *world) func(int) act
@@ -76,8 +76,8 @@ func TestAPickupHeldElsewhereDoesNotStallItsFlush(t *testing.T) {
 
 var errHeld = errors.New("the one that is held was answered")
 
-// As many as there are flights, each come alone: nor do they keep a flight waiting.
-func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
+// There are more of them than batches may be in flight, each alone in its own.
+func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	waiting := make(chan error)
 	var holders []pgx.Tx
@@ -102,10 +102,10 @@ func TestPickupsHeldElsewhereDoNotStallTheFlights(t *testing.T) {
 	}
 }
 
-// Charges of several accounts share a flush, and somebody holds one of these for longer
-// than a statement waits: the others' charges go through then, those that come later at
-// once, and only those of that account are told to come back.
-func TestAnAccountHeldForLongHoldsUpItsOwnChargesOnly(t *testing.T) {
+// Charges of several accounts share a batch, and another session locks one of the accounts
+// for longer than the lock timeout: then the others' charges go through, those that come
+// later at once, and only those of that account fail, with Overloaded.
+func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
@@ -141,8 +141,8 @@ func TestAnAccountHeldForLongHoldsUpItsOwnChargesOnly(t *testing.T) {
 	}
 }
 
-// Charges wait for their account: one that is held keeps its own waiting, and nobody else's.
-func TestAnAccountHeldElsewhereDoesNotStallOtherAccounts(t *testing.T) {
+// Charges wait for their own account's lock, and for no other's.
+func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)

@@ -16,7 +16,7 @@ import (
 
 // A CHECK sees the balance of before the wait: had the statement left the sum to it,
 // one charge that needs the deposit would refuse the whole flush.
-func TestAFlushOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
+func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
 	tx := must(w.pool.Begin(ctx))
@@ -148,7 +148,7 @@ func TestEveryOnConflictNamesItsTarget(t *testing.T) {
 
 // A plan made for any arrays guesses ten rows in each: it must not go through one of
 // them for each row of another.
-func TestALargeFlushLooksAtItsRequestsAFewTimesEach(t *testing.T) {
+func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()

@@ -15,9 +15,9 @@ import (
 	"waybill/db/dbtest"
 )
 
-// Several processes on one database, each combining: over few accounts, drivers and
-// pickups, nobody is told anything but what the design knows.
-func TestSeveralProcessesCombineOnOneDatabase(t *testing.T) {
+// Several processes batch on one database, over few accounts, drivers and pickups: no
+// request gets an error that the design does not know.
+func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := openCombining(t)
@@ -75,9 +75,9 @@ func TestSeveralProcessesCombineOnOneDatabase(t *testing.T) {
 	}
 }
 
-// A flush that PostgreSQL picks as the victim of a deadlock is tried again: somebody
-// else locks rows in another order.
-func TestAFlushThatLosesADeadlockIsTriedAgain(t *testing.T) {
+// A batch that PostgreSQL picks as the victim of a deadlock is sent again: another session
+// locks rows in another order.
+func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	accounts := []uuid.UUID{w.purse(ctx, 100), w.purse(ctx, 100)}
 	sortIDs(accounts)
@@ -95,7 +95,7 @@ func TestAFlushThatLosesADeadlockIsTriedAgain(t *testing.T) {
 	t.Skip("five times, the busy machine had the other session find the deadlock first")
 }
 
-// crossing has a flush of charges lock the accounts while a session of somebody else
+// crossing has a batch of charges lock the accounts while a session of somebody else
 // does from the last to the first. lost says that the flush was the victim.
 func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing, lost bool, err error) {
 	const lock = "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"

@@ -11,7 +11,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// neighbours are how many good requests share a flush with a guilty one.
+// neighbours are how many good requests share a batch with an offender.
 var neighbours = dbtest.Rounds(24) + 7
 
 // refuses makes the server refuse rows of a table whose column has the value, by a
@@ -39,8 +39,8 @@ type offence struct {
 	value         any
 	decoy         func(int) act
 	good          func() act
-	guilty        act
-	undone        func() error // says whether something of the guilty one is left
+	offender      act
+	undone        func() error // says whether something of the offender is left
 }
 
 func (w *world) offences(ctx context.Context) []offence {
@@ -75,7 +75,7 @@ func (w *world) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
 	return driver
 }
 
-func TestOfARefusedFlushOnlyTheGuiltyFails(t *testing.T) {
+func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"at once", "at the commit"} {
 		t.Run(when, func(t *testing.T) {
@@ -89,10 +89,10 @@ func TestOfARefusedFlushOnlyTheGuiltyFails(t *testing.T) {
 				for range neighbours {
 					acts = append(acts, o.good())
 				}
-				acts = append(acts[:7], append([]act{o.guilty}, acts[7:]...)...)
+				acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
 				errs, f := w.sharing(combinerOf(o.kind), o.decoy, acts...)
 				if err := refused(errs[7], db.ValidationFailed); err != nil {
-					t.Errorf("%s: the guilty %v", o.kind, err)
+					t.Errorf("%s: the offender: %v", o.kind, err)
 				}
 				if err := first(append(errs[:7], errs[8:]...)...); err != nil {
 					t.Errorf("%s: a neighbour: %v", o.kind, err)
@@ -109,19 +109,19 @@ func TestOfARefusedFlushOnlyTheGuiltyFails(t *testing.T) {
 	}
 }
 
-// One caller in 32 whose requests the server refuses, each time.
-func TestACallerWhoIsAlwaysRefusedDoesNotSlowTheNeighbours(t *testing.T) {
+// One caller in 32, whose requests the server rejects each time.
+func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	purse := w.purse(ctx, 100)
 	w.refuses(ctx, "ledger_entries", "account_id", purse, false)
 	f := w.flushing()
 	s := db.CombiningOver(f)
-	guilty := func(s *db.Store) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
+	offender := func(s *db.Store) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
 	var good []act
 	for range neighbours {
 		good = append(good, w.charging(ctx, w.account, 1))
 	}
-	errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), append(good, guilty)...)
+	errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), append(good, offender)...)
 	if err := first(refused(errs[neighbours], db.ValidationFailed), first(errs[:neighbours]...)); err != nil {
 		t.Fatal(err)
 	}
@@ -129,20 +129,20 @@ func TestACallerWhoIsAlwaysRefusedDoesNotSlowTheNeighbours(t *testing.T) {
 		f.hold()
 		before := f.count("CreateLedgerEntries")
 		alone := make(chan error)
-		go func() { alone <- guilty(s) }()
+		go func() { alone <- offender(s) }()
 		w.await(func() bool { return f.count("CreateLedgerEntries") == before+1 })
 		errs := w.sharingOver(s, f, "entry", w.decoyCharges(ctx), good...)
 		if err := first(refused(<-alone, db.ValidationFailed), first(errs...)); err != nil {
 			t.Fatal(err)
 		}
 		if n := f.count("CreateLedgerEntries") - before; n != 1+decoys+1 {
-			t.Errorf("%d statements; want one of the guilty, the decoys', and one of the others", n)
+			t.Errorf("%d statements; want one of the offender, the decoys', and one of the others", n)
 		}
 	}
 }
 
 // PostgreSQL tells the rows before it commits.
-func TestNobodyIsAcknowledgedBeforeTheCommit(t *testing.T) {
+func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	purses := [decoys]uuid.UUID{w.purse(ctx, 1), w.purse(ctx, 1)}
 	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)

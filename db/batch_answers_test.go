@@ -38,8 +38,8 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 	}
 }
 
-// Whatever the others of its flush get.
-func TestEachRequestOfAFlushGetsItsOwnAnswer(t *testing.T) {
+// Whatever the others of its batch get.
+func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	poor := w.purse(ctx, 10)
 	done := w.pickup(ctx)
@@ -113,7 +113,7 @@ func TestEachRequestOfAFlushGetsItsOwnAnswer(t *testing.T) {
 
 // What is charged at once is what would be charged one by one: in order, while the
 // balance lasts. Repeats among them take nothing, and are answered as such.
-func TestAFlushOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
+func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	for range 5 {
 		balance := int64(rand.IntN(1000))

@@ -67,8 +67,8 @@ func (f *flushing) count(name string) (n int) {
 	return n
 }
 
-// decoys are the requests that go alone before the others can gather: as many as
-// flights.
+// decoys are the requests that go alone before the others can gather: as many as batches
+// may be in flight.
 const decoys = 2
 
 // sharing has requests made that share one statement, in their order, as far as their

@@ -1,0 +1,53 @@
+package api
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"waybill/db"
+)
+
+// describeTypes gives the types of package db, which knows nothing of the document, their
+// schemas. The enums are components, so that every client has a type of that name for each,
+// with the values that the database has.
+func describeTypes(r huma.Registry) {
+	r.RegisterTypeAlias(reflect.TypeFor[db.Date](), reflect.TypeFor[dateSchema]())
+	describeEnum(r, "Where a pickup stands", db.AllPickupStatusValues())
+	describeEnum(r, "Where an appointment stands", db.AllAppointmentStatusValues())
+	describeEnum(r, "A move of a pickup from one status to the next", db.AllTransitionNameValues())
+	describeEnum(r, "What a user may do", db.AllUserRoleValues())
+	describeEnum(r, "Which way an entry moved the balance", db.AllEntryKindValues())
+	describeEnum(r, "What became of a text", db.AllMessageStatusValues())
+}
+
+func describeEnum[T ~string](r huma.Registry, description string, values []T) {
+	s := &huma.Schema{Type: huma.TypeString, Description: description}
+	for _, v := range values {
+		s.Enum = append(s.Enum, string(v))
+	}
+	s.PrecomputeMessages()
+	r.Map()[reflect.TypeFor[T]().Name()] = s
+	r.RegisterTypeAlias(reflect.TypeFor[T](), reflect.TypeFor[enumSchema[T]]())
+}
+
+// enumSchema stands for T where a schema is made.
+type enumSchema[T ~string] struct{}
+
+// Schema implements huma.SchemaProvider: it refers to the component of T.
+func (enumSchema[T]) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Ref: "#/components/schemas/" + reflect.TypeFor[T]().Name()}
+}
+
+// dateSchema stands for db.Date where a schema is made.
+type dateSchema struct{}
+
+// Schema implements huma.SchemaProvider: a full-date of RFC 3339.
+func (dateSchema) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{
+		Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"},
+		Pattern: `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$`, PatternDescription: "a date",
+	}
+	s.PrecomputeMessages()
+	return s
+}

@@ -1,0 +1,224 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"waybill/db"
+)
+
+// parse reads the record at hand.
+func (r *feedReader) parse() (out db.FeedRecord, err error) {
+	data := trimmed(r.record)
+	switch {
+	case bytes.HasPrefix(data, byteOrderMark):
+		return out, r.refuse(unreadableBody, "", "it begins with "+aMark)
+	case !utf8.Valid(data):
+		return out, r.refuse(unreadableBody, "", "it is not valid UTF-8")
+	case !isJSON(data):
+		return out, r.refuse(unreadableBody, "", "it is not one whole JSON text")
+	case data[0] != '{':
+		return out, r.refuse(db.ValidationFailed, "", "expected an object")
+	}
+	if odd := badEscape(data); odd != "" {
+		what := strings.TrimSuffix(strings.TrimPrefix(odd, "The body holds "), ".")
+		return out, r.refuse(db.ValidationFailed, "", "it holds "+what)
+	}
+	p := recordParser{out: db.FeedRecord{Status: db.AppointmentStatusBOOKED}}
+	if p.record(data); p.wrong != "" {
+		return out, r.refuse(p.code, p.member, p.wrong)
+	}
+	return p.out, p.whole(r)
+}
+
+// whole is what the members have to be to each other.
+func (p *recordParser) whole(r *feedReader) error {
+	switch d := p.out.EndsAt.Sub(p.out.StartsAt); {
+	case d <= 0:
+		return r.refuse(db.ValidationFailed, "ends_at", "expected a time after starts_at")
+	case d > db.LongestAppointment:
+		return r.refuse(db.ValidationFailed, "ends_at", fmt.Sprintf("expected a time within %d hours of starts_at", db.LongestAppointment/time.Hour))
+	}
+	return nil
+}
+
+// recordParser fills a record from a JSON text that is known to be one, and keeps the
+// first thing that is wrong.
+type recordParser struct {
+	text   *jsonText
+	out    db.FeedRecord
+	code   db.Code
+	member string
+	wrong  string
+}
+
+// recordMember reads a member's value, "" being what is wrong with it if nothing is.
+type recordMember struct {
+	name     string
+	optional bool
+	read     func(p *recordParser, v jsontext.Token) (wrong string)
+}
+
+var appointmentMembers = []recordMember{
+	{"external_id", false, func(p *recordParser, v jsontext.Token) string { return idOf(v, &p.out.ExternalID) }},
+	{"patient", false, func(p *recordParser, v jsontext.Token) string {
+		if v.Kind() != '{' {
+			return "expected an object"
+		}
+		p.object("patient.", patientMembers)
+		return ""
+	}},
+	{"starts_at", false, func(p *recordParser, v jsontext.Token) string { return timeOf(v, &p.out.StartsAt) }},
+	{"ends_at", false, func(p *recordParser, v jsontext.Token) string { return timeOf(v, &p.out.EndsAt) }},
+	{"status", true, func(p *recordParser, v jsontext.Token) string {
+		text, ok := textOf(v)
+		p.out.Status = db.AppointmentStatus(text)
+		if !ok || !p.out.Status.Valid() {
+			return "expected one of " + strings.Join(names(db.AllAppointmentStatusValues()), ", ")
+		}
+		return ""
+	}},
+}
+
+var patientMembers = []recordMember{
+	{"external_id", false, func(p *recordParser, v jsontext.Token) string { return idOf(v, &p.out.PatientExternalID) }},
+	{"given_name", false, func(p *recordParser, v jsontext.Token) string { return nameOf(v, &p.out.GivenName) }},
+	{"family_name", false, func(p *recordParser, v jsontext.Token) string { return nameOf(v, &p.out.FamilyName) }},
+	{"birth_date", false, func(p *recordParser, v jsontext.Token) string {
+		text, ok := textOf(v)
+		day, err := db.ParseDate(text)
+		p.out.BirthDate = day
+		switch {
+		case !ok || err != nil || len(text) != len(time.DateOnly):
+			return "expected a date of the form 1990-05-17"
+		case text < "1800" || len(unborn("", &day)) > 0:
+			return "expected a day from 1800 on, and not in the future"
+		}
+		return ""
+	}},
+	{"phone", true, func(p *recordParser, v jsontext.Token) string {
+		text, ok := textOf(v)
+		p.out.Phone = text
+		if !ok || !e164.MatchString(text) {
+			return "expected an E.164 number"
+		}
+		return ""
+	}},
+}
+
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// plainName is a member's name that can be told again.
+var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
+
+// record reads the whole record.
+func (p *recordParser) record(data []byte) {
+	p.text = readText(data)
+	defer p.text.release()
+	p.text.ReadToken() // the brace
+	p.object("", appointmentMembers)
+}
+
+// object reads each member of the object whose brace has been read, once, and misses none
+// that is required.
+func (p *recordParser) object(path string, members []recordMember) {
+	fail := func(code db.Code, name, what string) { p.code, p.member, p.wrong = code, path+name, what }
+	seen := 0 // those that are there and not null
+	for p.wrong == "" && p.text.PeekKind() != '}' {
+		token, err := p.text.ReadToken()
+		if err != nil {
+			twice := repeated(err)
+			fail(db.ValidationFailed, twice.field, twice.what)
+			break
+		}
+		name := token.String()
+		i := memberNamed(members, name)
+		value, _ := p.text.ReadToken()
+		switch {
+		case i < 0 && plainName.MatchString(name):
+			fail(unknownField, name, "there is no such member")
+		case i < 0:
+			fail(unknownField, "", "it has a member that there is not")
+		case value.Kind() == 'n': // left out
+		default:
+			seen |= 1 << i
+			if wrong := members[i].read(p, value); wrong != "" {
+				fail(db.ValidationFailed, name, wrong)
+			}
+		}
+	}
+	p.text.ReadToken() // the other brace, unless something is wrong
+	p.member = strings.TrimSuffix(p.member, ".")
+	for i, m := range members {
+		if p.wrong == "" && !m.optional && seen&(1<<i) == 0 {
+			fail(db.ValidationFailed, m.name, "it is required")
+		}
+	}
+}
+
+func memberNamed(members []recordMember, name string) int {
+	for i := range members {
+		if members[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// textOf is a string's text.
+func textOf(value jsontext.Token) (text string, ok bool) {
+	if value.Kind() != '"' {
+		return "", false
+	}
+	return value.String(), true
+}
+
+// longestText is what the database takes, in characters.
+const longestText = 200
+
+// idOf takes a string, without the blanks around it, or a number that is its digits as
+// they were sent: never a float.
+func idOf(value jsontext.Token, into *string) (wrong string) {
+	text := value.String()
+	isDigits := value.Kind() == '0' && !strings.ContainsAny(text, "-.eE")
+	if value.Kind() != '"' && !isDigits {
+		return "expected a string, or a number without sign, fraction or exponent"
+	}
+	*into = trimID(text)
+	return oddText(*into)
+}
+
+func nameOf(value jsontext.Token, into *string) (wrong string) {
+	text, ok := textOf(value)
+	if !ok {
+		return "expected a string"
+	}
+	*into = text
+	return oddText(text)
+}
+
+func oddText(text string) string {
+	switch {
+	case isBlank(text):
+		return notBlank
+	case utf8.RuneCountInString(text) > longestText:
+		return fmt.Sprintf("expected %d characters at most", longestText)
+	}
+	return ""
+}
+
+// timeOf takes what parseTime does.
+func timeOf(value jsontext.Token, into *time.Time) (wrong string) {
+	text, ok := textOf(value)
+	if !ok {
+		return noTime
+	}
+	*into, wrong = parseTime(text)
+	return wrong
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// layer is what the packages in a folder may import of this module: those named, and with
+// "/..." those below as well. It holds for the folders below, too, unless they have their own.
+type layer struct {
+	folder string
+	may    []string
+}
+
+// layers are ARCHITECTURE.md's: sql <- db <- api <- cmd. Tests may import what they like.
+var layers = []layer{
+	{"sql", nil},
+	{"db", []string{"sql", "db/..."}},
+	{"db/localpg", nil},
+	{"db/quota", nil},
+	{"api", []string{"db", "db/quota"}},
+	{"api/client", nil},
+	{"cmd/scratch", []string{"sql", "db/localpg"}},
+	{"cmd/sqlguard", []string{"db/localpg", "cmd/sqlguard/..."}},
+	{"cmd/waybill", []string{"sql", "db", "db/localpg", "api", "cmd/waybill/..."}},
+	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
+	{"cmd/waybill/texts", nil},
+	{"cmd/waybill/prove", nil},
+}
+
+// libraries may be imported in and below these folders alone.
+var libraries = map[string][]string{
+	"github.com/danielgtaylor/huma": {"api"},
+	"github.com/jackc/pgx":          {"db", "cmd"},
+	"github.com/riverqueue/river":   {"db", "cmd"},
+}
+
+// within tells whether a package is a folder's, or of one below it.
+func within(pkg, folder string) bool { return pkg == folder || strings.HasPrefix(pkg, folder+"/") }
+
+// wrongImport says why a package may not import another, "" if it may.
+func wrongImport(pkg, imported string) string {
+	for library, folders := range libraries {
+		if strings.HasPrefix(imported, library) && !slices.ContainsFunc(folders, func(f string) bool { return within(pkg, f) }) {
+			return "only " + strings.Join(folders, " and ") + " may"
+		}
+	}
+	own, ok := strings.CutPrefix(imported, "waybill/")
+	if !ok {
+		return ""
+	}
+	var closest layer
+	for _, l := range layers {
+		if within(pkg, l.folder) && len(l.folder) > len(closest.folder) {
+			closest = l
+		}
+	}
+	for _, may := range closest.may {
+		if tree, ok := strings.CutSuffix(may, "/..."); own == may || ok && within(own, tree) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("of this module it may import %v", closest.may)
+}
+
+// programs reads the Go files of a tree that are no tests.
+func programs(t *testing.T, tree fs.FS, mode parser.Mode, each func(name string, fset *token.FileSet, file *ast.File)) {
+	t.Helper()
+	if err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{"testdata", "node_modules", ".git"}, d.Name()):
+			return fs.SkipDir
+		case d.IsDir(), path.Ext(name) != ".go", strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		text, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, name, text, mode|parser.ParseComments)
+		if err == nil {
+			each(name, fset, file)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wrongImports lists the imports in a tree that break the rule.
+func wrongImports(t *testing.T, tree fs.FS) (wrong []string) {
+	t.Helper()
+	programs(t, tree, parser.ImportsOnly, func(name string, _ *token.FileSet, file *ast.File) {
+		for _, i := range file.Imports {
+			imported, _ := strconv.Unquote(i.Path.Value)
+			if why := wrongImport(path.Dir(name), imported); why != "" {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s: %s", name, imported, why))
+			}
+		}
+	})
+	return wrong
+}
+
+func TestImportsGoFromSQLToCommands(t *testing.T) {
+	t.Parallel()
+	for _, w := range wrongImports(t, os.DirFS("../..")) {
+		t.Error(w)
+	}
+}
+
+func TestWrongImportsAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		imported string
+		wrong    bool
+	}{
+		"api/pickups.go":           {"github.com/jackc/pgx/v5", true},
+		"api/users.go":             {"waybill/sql", true},
+		"api/client/client.go":     {"waybill/db", true},
+		"db/dates.go":              {"github.com/danielgtaylor/huma/v2", true},
+		"db/store.go":              {"waybill/api", true},
+		"db/quota/quota.go":        {"waybill/db", true},
+		"sql/sql.go":               {"waybill/db", true},
+		"cmd/sqlguard/main.go":     {"waybill/db", true},
+		"cmd/waybill/jobs/jobs.go": {"waybill/api", true},
+		"new/new.go":               {"waybill/db", true},
+		"api/api.go":               {"waybill/db", false},
+		"db/db.go":                 {"waybill/db/quota", false},
+		"cmd/waybill/main.go":      {"waybill/cmd/waybill/bench", false},
+		"cmd/waybill/main_test.go": {"waybill/db/dbtest", false},
+	} {
+		tree := fstest.MapFS{name: {Data: []byte("package p\nimport _ " + strconv.Quote(c.imported) + "\n")}}
+		got := wrongImports(t, tree)
+		if c.wrong != (len(got) == 1 && strings.HasPrefix(got[0], name+" imports "+c.imported+": ")) {
+			t.Errorf("%s may import %s: %v, got %v", name, c.imported, !c.wrong, got)
+		}
+	}
+}
+
+// longestFunction is the limit in lines, of what is written by hand.
+const longestFunction = 60
+
+func TestFunctionsAreShort(t *testing.T) {
+	t.Parallel()
+	n := 0
+	programs(t, os.DirFS("../.."), 0, func(name string, fset *token.FileSet, file *ast.File) {
+		if ast.IsGenerated(file) {
+			return
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			n++
+			if lines := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1; lines > longestFunction {
+				t.Errorf("%s: %s has %d lines, of at most %d", name, f.Name.Name, lines, longestFunction)
+			}
+		}
+	})
+	if n < 500 {
+		t.Errorf("%d functions only were looked at", n)
+	}
+}

@@ -1,0 +1,135 @@
+package batch
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// slowBatchAfter is how long a batch may be in flight before the next starts beside it.
+	slowBatchAfter = 20 * time.Millisecond
+	// parallelBatchMin is how many waiting requests start a batch beside another at once.
+	parallelBatchMin = 64
+)
+
+// Batcher batches the requests of one kind. New makes one.
+type Batcher[Q, A any, K comparable] struct {
+	config Config[Q, A, K]
+
+	mu         sync.Mutex
+	queue      []*request[Q, A, K]
+	inFlight   []*inFlight[Q, A, K] // in the order of their start
+	ownRows    map[K]struct{}       // of the requests in flight
+	sharedRows map[K]struct{}       // of the batches in flight
+	watching   bool                 // a timer looks for a slow batch
+
+	quarantine     map[K]int // how many more requests of a caller go alone
+	quarantineBusy bool      // one of them is in flight
+
+	statements, requests, refused atomic.Int64 // for Stats
+}
+
+// request waits for its answer.
+type request[Q, A any, K comparable] struct {
+	ctx          context.Context
+	value        Q
+	ownRows      []K
+	sharedRows   []K
+	waitForLocks bool // use FlushWaiting
+	answer       A
+	err          error
+	done         chan struct{} // nil if the caller's goroutine serves it
+}
+
+// New returns a batcher without requests.
+func New[Q, A any, K comparable](c Config[Q, A, K]) *Batcher[Q, A, K] {
+	if c.FlushWaiting == nil {
+		c.FlushWaiting = c.Flush
+	}
+	return &Batcher[Q, A, K]{config: c, ownRows: map[K]struct{}{}, sharedRows: map[K]struct{}{}, quarantine: map[K]int{}}
+}
+
+// Do returns the answer to one request, after its commit. A request is dropped if its
+// caller goes away before its batch starts; after that, it is served. The error is that
+// of the statement, or the context's, or ErrQueueFull, ErrUnknownOutcome or a PanicError.
+func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (answer A, err error) {
+	if b.config.Unbatched {
+		return b.DoUnbatched(ctx, value)
+	}
+	r := &request[Q, A, K]{ctx: ctx, value: value}
+	if b.config.OwnRows != nil {
+		r.ownRows = b.config.OwnRows(value)
+	}
+	if b.config.SharedRows != nil {
+		r.sharedRows = b.config.SharedRows(value)
+	}
+	b.mu.Lock()
+	if b.mayStartAlone(r) {
+		b.take(r)
+		batch := b.start([]*request[Q, A, K]{r})
+		b.mu.Unlock()
+		defer b.finish(batch)
+		b.serve(batch.requests)
+		return r.answer, r.err
+	}
+	if len(b.queue) >= b.config.MaxQueue {
+		b.mu.Unlock()
+		b.refused.Add(1)
+		return answer, ErrQueueFull
+	}
+	r.done = make(chan struct{})
+	b.enqueue(r)
+	b.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done(): // r's own answer may be written at this moment
+		return answer, ctx.Err()
+	}
+}
+
+// DoUnbatched returns the answer to a request that shares its statement with no other.
+// Its statement waits for locked rows, beside the batches in flight.
+func (b *Batcher[Q, A, K]) DoUnbatched(ctx context.Context, value Q) (A, error) {
+	r := &request[Q, A, K]{ctx: ctx, value: value, waitForLocks: true}
+	b.serve([]*request[Q, A, K]{r})
+	return r.answer, r.err
+}
+
+// FlushWaiting sends one statement, outside of any batch, in the form that waits for
+// locked rows. It is for Resolve, which may have to repeat a statement.
+func (b *Batcher[Q, A, K]) FlushWaiting(ctx context.Context, values []Q) ([]A, error) {
+	return b.config.FlushWaiting(ctx, values)
+}
+
+// complete gives a request its answer.
+func (r *request[Q, A, K]) complete(answer A, err error) {
+	r.answer, r.err = answer, err
+	if r.done != nil {
+		close(r.done)
+	}
+}
+
+// fail gives each request the same error.
+func fail[Q, A any, K comparable](requests []*request[Q, A, K], err error) {
+	for _, r := range requests {
+		r.complete(r.answer, err)
+	}
+}
+
+// Stats tell how requests shared statements.
+type Stats struct {
+	Flushes, Requests int64 // statements sent, and the requests in them; a repeated one counts again
+	Refused           int64 // requests that found the queue full
+	Waiting           int   // requests in the queue
+}
+
+// Stats returns the counts since the batcher was made.
+func (b *Batcher[Q, A, K]) Stats() Stats {
+	b.mu.Lock()
+	waiting := len(b.queue)
+	b.mu.Unlock()
+	return Stats{Flushes: b.statements.Load(), Requests: b.requests.Load(), Refused: b.refused.Load(), Waiting: waiting}
+}

@@ -1,0 +1,111 @@
+package batch
+
+import (
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// inFlight is a batch whose statement is running. The methods of this file need b.mu,
+// unless they say otherwise.
+type inFlight[Q, A any, K comparable] struct {
+	requests []*request[Q, A, K]
+	started  time.Time
+}
+
+// mayStartAlone tells whether a request that just came may start at once.
+func (b *Batcher[Q, A, K]) mayStartAlone(r *request[Q, A, K]) bool {
+	return len(b.queue) == 0 && b.mayStart() && !b.rowsTaken(r) && !anyIn(b.sharedRows, r.sharedRows) && !b.quarantined(r)
+}
+
+// mayStart tells whether a batch may start now, beside those in flight.
+func (b *Batcher[Q, A, K]) mayStart() bool {
+	n := len(b.inFlight)
+	if n == 0 || n >= b.config.MaxInFlight {
+		return n == 0
+	}
+	return len(b.queue) >= parallelBatchMin || time.Since(b.inFlight[n-1].started) >= slowBatchAfter
+}
+
+// enqueue lets a request wait for a batch.
+func (b *Batcher[Q, A, K]) enqueue(r *request[Q, A, K]) {
+	b.queue = append(b.queue, r)
+	// Else the queue is looked through when a batch finishes, or is slow.
+	if n := len(b.queue); n == 1 || n%parallelBatchMin == 0 || len(b.inFlight) == 0 {
+		b.startNext()
+	}
+	b.watch()
+}
+
+// start puts a batch in flight, whose rows are taken.
+func (b *Batcher[Q, A, K]) start(requests []*request[Q, A, K]) *inFlight[Q, A, K] {
+	batch := &inFlight[Q, A, K]{requests, time.Now()}
+	b.inFlight = append(b.inFlight, batch)
+	return batch
+}
+
+// startNext starts the batches that may run now, of the requests that wait.
+func (b *Batcher[Q, A, K]) startNext() {
+	for len(b.queue) > 0 && b.mayStart() {
+		requests := b.collect()
+		if len(requests) == 0 {
+			return
+		}
+		batch := b.start(requests)
+		go func() {
+			b.serve(batch.requests)
+			b.finish(batch)
+		}()
+	}
+}
+
+// finish releases the rows of a batch, and starts the next. The caller does not hold b.mu.
+func (b *Batcher[Q, A, K]) finish(batch *inFlight[Q, A, K]) {
+	// The callers who were just answered may ask again: let them join the next batch.
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.release(batch.requests)
+	b.inFlight = slices.DeleteFunc(b.inFlight, func(other *inFlight[Q, A, K]) bool { return other == batch })
+	b.startNext()
+}
+
+// watch looks for a slow batch, as long as a request waits.
+func (b *Batcher[Q, A, K]) watch() {
+	if b.watching || len(b.queue) == 0 {
+		return
+	}
+	b.watching = true
+	time.AfterFunc(slowBatchAfter, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.watching = false
+		b.startNext()
+		b.watch()
+	})
+}
+
+// collect takes a batch from the queue, in its order, and the rows of its requests. A
+// request stays if its rows are taken, or if one that stays before it needs the same row.
+// It is dropped if its caller went away. Those in quarantine start by themselves.
+func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
+	var waiting []*request[Q, A, K]
+	passed, elsewhere := map[K]struct{}{}, maps.Clone(b.sharedRows)
+	for _, r := range b.queue {
+		blocked := b.rowsTaken(r) || anyIn(passed, r.ownRows)
+		switch {
+		case r.ctx.Err() != nil:
+		case b.quarantined(r) && !b.quarantineBusy && !blocked:
+			b.startInQuarantine(r)
+		case b.quarantined(r), blocked, len(requests) == b.config.MaxBatch, anyIn(elsewhere, r.sharedRows):
+			waiting = append(waiting, r)
+			addAll(passed, r.ownRows)
+		default:
+			b.take(r)
+			requests = append(requests, r)
+		}
+	}
+	b.queue = waiting
+	return requests
+}

@@ -1,0 +1,65 @@
+package batch
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestNoTwoBatchesInFlightHaveASharedRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		b := f.batcher(2)
+		b.config.Flush = f.held(release)
+		b.config.SharedRows = func(ask int) []int { return []int{ask % 2} }
+		var first sync.WaitGroup
+		first.Go(func() { b.Do(t.Context(), 100) })
+		synctest.Wait()
+		for ask := range 10 {
+			first.Go(func() { b.Do(t.Context(), ask) })
+		}
+		time.Sleep(3 * slowBatchAfter)
+		synctest.Wait()
+		even := func(ask int) bool { return ask%2 == 0 }
+		if len(f.asked) != 1 || len(f.asked[0]) != 5 || slices.ContainsFunc(f.asked[0], even) {
+			t.Errorf("batches of %v; want one of the odd, while one that shares a row with the even is in flight", f.asked)
+		}
+		close(release)
+		first.Wait()
+		if len(f.asked) != 3 || len(f.asked[2]) != 5 {
+			t.Errorf("batches of %v; want one of all the even in the end", f.asked)
+		}
+	})
+}
+
+func TestRequestsOfOneOwnRowNeverShareABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		var running, most atomic.Int32
+		b := f.batcher(3)
+		flush := b.config.Flush
+		b.config.Flush = func(ctx context.Context, asks []int) ([]int, error) {
+			if slices.Contains(asks, 5) {
+				most.Store(max(most.Load(), running.Add(1)))
+				defer running.Add(-1)
+			}
+			return flush(ctx, asks)
+		}
+		together(b, 5, 5, 5, 1, 2, 3, 5)
+		seen := 0
+		for _, asks := range f.asked {
+			n := len(asks) - len(slices.DeleteFunc(slices.Clone(asks), func(a int) bool { return a == 5 }))
+			if n > 1 {
+				t.Errorf("a batch of %v", asks)
+			}
+			seen += n
+		}
+		if seen != 4 || most.Load() != 1 {
+			t.Errorf("%d requests of one row, up to %d in flight at once; want 4, one after the other", seen, most.Load())
+		}
+	})
+}

@@ -1,0 +1,87 @@
+package batch
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+)
+
+func TestDeadlockIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		f.fails = func([]int) error {
+			if len(f.asked) < 3 {
+				return errDeadlock
+			}
+			return nil
+		}
+		if answers, errs := together(f.batcher(1), 1); answers[0] != -1 || errs[0] != nil {
+			t.Errorf("got %v, %v", answers, errs)
+		}
+	})
+}
+
+func TestUnknownOutcomeIsResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if len(asks) > 1 {
+				return errors.New("connection reset by peer")
+			}
+			return nil
+		}}
+		answers, errs := together(f.batcher(1), upTo(5)...)
+		resolved := 0
+		for i, answer := range answers {
+			if errs[i] != nil || answer != -i && answer != 1000+i {
+				t.Errorf("%d got %d, %v", i, answer, errs[i])
+			}
+			if answer == 1000+i {
+				resolved++
+			}
+		}
+		if resolved != 4 {
+			t.Errorf("%d of the 4 that shared a batch were resolved", resolved)
+		}
+	})
+}
+
+// Each request of a batch gets the error at once: the batch is not split, and nobody is put
+// in quarantine.
+func TestUnavailableServerIsNoCallersFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func([]int) error { return errUnavailable }}
+		b := f.batcher(1)
+		_, errs := together(b, upTo(33)...)
+		for i, err := range errs {
+			if !errors.Is(err, errUnavailable) {
+				t.Errorf("%d got %v", i, err)
+			}
+		}
+		// The first goes alone; whoever came meanwhile shares a batch.
+		if len(f.asked) != 2 || len(b.quarantine) > 0 {
+			t.Errorf("%d batches, %d callers in quarantine", len(f.asked), len(b.quarantine))
+		}
+	})
+}
+
+func TestPanicIsAnErrorOfItsRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{fails: func(asks []int) error {
+			if slices.Contains(asks, 2) {
+				panic("no such thing")
+			}
+			return nil
+		}}
+		b := f.batcher(1)
+		_, errs := together(b, 1, 2, 3)
+		for i, err := range errs {
+			if panicked := new(PanicError); err != nil && !errors.As(err, &panicked) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if _, errs := together(b, 1, 3); errs[0] != nil || errs[1] != nil {
+			t.Errorf("afterwards: %v", errs)
+		}
+	})
+}

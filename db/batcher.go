@@ -1,0 +1,93 @@
+package db
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"waybill/db/batch"
+)
+
+// key identifies a row of a tenant, or a user.
+type key struct{ tenantID, id uuid.UUID }
+
+// batcher shares statements among the requests of one kind, and returns this package's
+// errors.
+type batcher[Q, A any] struct {
+	*batch.Batcher[Q, A, key]
+	viewer func(Q) Viewer // nil for reads
+}
+
+// config says how the requests of one kind are batched.
+type config[Q, A any] = batch.Config[Q, A, key]
+
+// The limits of each batcher, found by measuring (see cmd/waybill/bench).
+var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
+
+// batchedReads returns a batcher of requests that only read: one whose answer was lost is
+// read again.
+func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: again(flush)})
+}
+
+// batchedWrites returns a batcher of requests that write. A caller whose requests the
+// server rejects is put in quarantine.
+func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
+	b := newBatcher(oneByOne, c)
+	b.viewer = Q.by
+	return b
+}
+
+func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+	resolve := c.Resolve
+	// What was committed is told whatever became of the session meanwhile. What is tried
+	// again is confirmed like the first time.
+	c.Resolve = func(ctx context.Context, ask Q) (A, error) { return resolve(unconfirmed(ctx), ask) }
+	c.Classify = classify
+	c.BatchContext = uncounted // what others gather behind waits for no share of a caller's
+	c.Limits = batchLimits
+	c.Unbatched = oneByOne
+	return &batcher[Q, A]{Batcher: batch.New(c)}
+}
+
+// do answers one request, which may share its statement with others. The write of a
+// viewer who may not write is refused.
+func (b *batcher[Q, A]) do(ctx context.Context, ask Q) (A, error) {
+	return b.answer(ctx, ask, b.Do)
+}
+
+// unbatched answers a request that shares its statement with no other, and waits for what
+// others hold.
+func (b *batcher[Q, A]) unbatched(ctx context.Context, ask Q) (A, error) {
+	return b.answer(ctx, ask, b.DoUnbatched)
+}
+
+func (b *batcher[Q, A]) answer(
+	ctx context.Context, ask Q, do func(context.Context, Q) (A, error),
+) (answer A, err error) {
+	if b.viewer != nil {
+		if err := b.viewer(ask).mayWrite(); err != nil {
+			return answer, err
+		}
+	}
+	answer, err = do(ctx, ask)
+	return answer, explainBatch(err)
+}
+
+// explainBatch gives a batcher's own errors their codes, and leaves others as they are.
+func explainBatch(err error) error {
+	var panicked *batch.PanicError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, batch.ErrQueueFull):
+		return refuse(Overloaded, "")
+	case errors.Is(err, batch.ErrUnknownOutcome):
+		return &Error{Code: Unavailable, cause: err}
+	case errors.As(err, &panicked):
+		return &Error{Code: Internal, cause: err}
+	}
+	return err
+}

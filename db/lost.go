@@ -1,0 +1,59 @@
+package db
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// NoRow tells whether a statement matched no row.
+func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+// Created tells what became of an INSERT. Where it made nothing, or a constraint
+// refused it, a fresh read by id says whether an earlier try of the same request
+// made the row. IDReused, if another request did.
+func Created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
+	if err == nil {
+		return row, false, nil
+	}
+	var none T
+	code := Explain(err).Code
+	if !NoRow(err) && (code == Unavailable || code == Overloaded || code == Timeout || code == Internal) {
+		return none, false, err
+	}
+	earlier, of, again := known()
+	switch {
+	case NoRow(again) && NoRow(err):
+		return none, false, refuse(Overloaded, "") // taken and gone in between
+	case NoRow(again):
+		return none, false, err
+	case again != nil:
+		return none, false, again
+	case bytes.Equal(of, digest):
+		return earlier, true, nil
+	case NoRow(err):
+		return none, false, refuse(IDReused, "id")
+	}
+	return none, false, err
+}
+
+// Edited tells what became of an edit that compared a version: where it matched no row, a
+// fresh read says whether there is one. StaleVersion, if there is.
+func Edited(err error, read func() error) error {
+	if !NoRow(err) {
+		return err
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	return refuse(StaleVersion, "If-Match")
+}
+
+// Removed tells what became of a removal: what was not there is NotFound.
+func Removed(n int64, err error) error {
+	if err == nil && n == 0 {
+		return refuse(NotFound, "")
+	}
+	return err
+}
