@@ -33,6 +33,7 @@ type Options struct {
 	Lifetimes      db.Lifetimes  // of sessions
 	PasswordCost   int           // bcrypt's; 0: 10
 	HandlerTimeout time.Duration // of a whole request; 0: 10 s
+	LoginPause     time.Duration // before a login is refused whose password was not looked at; 0: 250 ms
 	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
 	Streams        Limits        // of open event streams; a 0 in it: 1024 in the process, 256 of a tenant, 8 of a user
 	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
@@ -60,6 +61,7 @@ type server struct {
 	trustedProxies []netip.Prefix
 	handlerTimeout time.Duration
 	bodyTimeout    time.Duration
+	loginPause     time.Duration
 	feedIdle       time.Duration
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
@@ -110,10 +112,11 @@ func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
 		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}),
-		streams: newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
-		events:  newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
-		feeds:   newShares[uuid.UUID]("feeds", o.Feeds.or(feedsAtOnce)),
-		bodies:  newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		loginPause: cmp.Or(o.LoginPause, loginPause),
+		streams:    newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
+		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
+		feeds:      newShares[uuid.UUID]("feeds", o.Feeds.or(feedsAtOnce)),
+		bodies:     newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

@@ -13,10 +13,12 @@ import (
 	"waybill/db"
 )
 
-// walk goes through a body that encoding/json has taken, for what Go does not mind.
+// walk reads a body that encoding/json has taken once more, token by token, and refuses what
+// encoding/json accepts in silence: an unknown member, one that is given twice, null where it
+// means nothing, an id or a time in another form.
 type walk struct{ *jsonText }
 
-// misfitIn gives what is wrong with a body of type t, or nil.
+// misfitIn returns the first thing that is wrong with a body of type t, nil if nothing is.
 func misfitIn(data []byte, t reflect.Type) *misfit {
 	w := walk{readText(data)}
 	defer w.release()
@@ -57,8 +59,8 @@ func (m *misfit) sentence() string {
 	return m.field + ": " + m.what + "."
 }
 
-// value reads the next value, of the member name. nullable says whether it may be null,
-// which Go takes for left out.
+// value reads the next value, that of the member name, and returns what is wrong with it.
+// nullable says whether it may be null, which encoding/json takes for left out.
 func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
 	t, _ := bare(m.t)
 	token, err := w.ReadToken()
@@ -100,7 +102,7 @@ func oddString(name string, token jsontext.Token, t reflect.Type, rule *textRule
 	return nil
 }
 
-// array reads the elements of the array whose bracket has been read.
+// array reads the array whose opening bracket has been read.
 func (w walk) array(t reflect.Type) *misfit {
 	if t != nil && t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -114,15 +116,15 @@ func (w walk) array(t reflect.Type) *misfit {
 	return nil
 }
 
-// object reads the members of the object whose brace has been read. A name that comes
-// twice is refused: Go would lay the second value over what the first one left, and huma
-// has looked at the second alone. In an edit, null is not left out: it clears, or is refused.
+// object reads the object whose opening brace has been read. The decoder refuses a name that
+// comes twice: encoding/json would lay the second value over what the first one left, and huma
+// has validated the second alone. In an edit, null is not left out: it clears, or is refused.
 func (w walk) object(t reflect.Type) *misfit {
 	members, isEdit := membersOf(t), isEdit(t)
 	for w.PeekKind() != '}' {
 		token, err := w.ReadToken()
 		if err != nil {
-			return repeated(err)
+			return wrongName(err)
 		}
 		name := token.String()
 		m, known := members[name]
@@ -138,8 +140,8 @@ func (w walk) object(t reflect.Type) *misfit {
 	return nil
 }
 
-// repeated is what is wrong with an object of which a name was not read.
-func repeated(err error) *misfit {
+// wrongName returns what is wrong with an object in which the decoder did not take a name.
+func wrongName(err error) *misfit {
 	at, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok || !errors.Is(err, jsontext.ErrDuplicateName) {
 		return &misfit{"", unreadable}

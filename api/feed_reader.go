@@ -13,6 +13,10 @@ import (
 
 // feedReader takes the records of a feed from its body, one at a time: what it holds
 // does not grow with them.
+//
+// It finds where a record of an array ends by itself, as jsontext.Decoder has no limit to
+// what it holds of a value, or of the white space before one, until that is whole
+// (WithByteLimit is planned, https://go.dev/issue/56733). Each record is then read by jsontext.
 type feedReader struct {
 	in     *bufio.Reader
 	lines  bool
@@ -142,7 +146,8 @@ func (r *feedReader) sign() (byte, error) {
 	}
 }
 
-// object reads on to the end of the object whose brace has been read.
+// object reads the rest of the object whose opening brace has been read. It looks at
+// brackets and quotes alone: whether the text is JSON, parse finds.
 func (r *feedReader) object() error {
 	r.record = append(r.record, '{')
 	for depth, quoted, escaped := 1, false, false; depth > 0; {

@@ -43,12 +43,13 @@ func (p *recordParser) whole(r *feedReader) error {
 	case d <= 0:
 		return r.refuse(db.ValidationFailed, "ends_at", "expected a time after starts_at")
 	case d > db.LongestAppointment:
-		return r.refuse(db.ValidationFailed, "ends_at", fmt.Sprintf("expected a time within %d hours of starts_at", db.LongestAppointment/time.Hour))
+		what := fmt.Sprintf("expected a time within %d hours of starts_at", db.LongestAppointment/time.Hour)
+		return r.refuse(db.ValidationFailed, "ends_at", what)
 	}
 	return nil
 }
 
-// recordParser fills a record from a JSON text that is known to be one, and keeps the
+// recordParser fills a record from a text that isJSON has found to be JSON, and keeps the
 // first thing that is wrong.
 type recordParser struct {
 	text   *jsonText
@@ -58,7 +59,8 @@ type recordParser struct {
 	wrong  string
 }
 
-// recordMember reads a member's value, "" being what is wrong with it if nothing is.
+// recordMember is a member of an object. read takes its value, of which it is given the first
+// token, and returns what is wrong with it, "" if nothing is.
 type recordMember struct {
 	name     string
 	optional bool
@@ -97,8 +99,8 @@ var patientMembers = []recordMember{
 		switch {
 		case !ok || err != nil || len(text) != len(time.DateOnly):
 			return "expected a date of the form 1990-05-17"
-		case text < "1800" || len(unborn("", &day)) > 0:
-			return "expected a day from 1800 on, and not in the future"
+		case !isBirthDate(day):
+			return birthDateExpected
 		}
 		return ""
 	}},
@@ -121,20 +123,20 @@ var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 func (p *recordParser) record(data []byte) {
 	p.text = readText(data)
 	defer p.text.release()
-	p.text.ReadToken() // the brace
+	p.text.ReadToken() // the opening brace
 	p.object("", appointmentMembers)
 }
 
-// object reads each member of the object whose brace has been read, once, and misses none
-// that is required.
+// object reads the object whose opening brace has been read. It keeps what is wrong: a
+// member that is unknown, given twice or wrong by itself, or one missing that is required.
 func (p *recordParser) object(path string, members []recordMember) {
 	fail := func(code db.Code, name, what string) { p.code, p.member, p.wrong = code, path+name, what }
 	seen := 0 // those that are there and not null
 	for p.wrong == "" && p.text.PeekKind() != '}' {
 		token, err := p.text.ReadToken()
 		if err != nil {
-			twice := repeated(err)
-			fail(db.ValidationFailed, twice.field, twice.what)
+			wrong := wrongName(err)
+			fail(db.ValidationFailed, wrong.field, wrong.what)
 			break
 		}
 		name := token.String()
@@ -153,7 +155,7 @@ func (p *recordParser) object(path string, members []recordMember) {
 			}
 		}
 	}
-	p.text.ReadToken() // the other brace, unless something is wrong
+	p.text.ReadToken() // the closing brace, unless something is wrong
 	p.member = strings.TrimSuffix(p.member, ".")
 	for i, m := range members {
 		if p.wrong == "" && !m.optional && seen&(1<<i) == 0 {

@@ -15,7 +15,7 @@ var byteOrderMark = []byte("\ufeff")
 const aMark = "a byte order mark (U+FEFF), which JSON has not: leave it out"
 
 // jsonText reads a JSON text in memory token by token. It refuses a name that comes twice
-// in an object, and half of a surrogate pair.
+// in an object, invalid UTF-8 and half of a surrogate pair.
 type jsonText struct {
 	jsontext.Decoder
 	text bytes.Buffer
@@ -23,7 +23,7 @@ type jsonText struct {
 
 var jsonTexts = sync.Pool{New: func() any { return new(jsonText) }}
 
-// readText begins to read data. The caller releases it.
+// readText returns a reader at the beginning of data, which the caller releases.
 func readText(data []byte, options ...jsontext.Options) *jsonText {
 	t := jsonTexts.Get().(*jsonText)
 	t.text = *bytes.NewBuffer(data)
@@ -31,20 +31,21 @@ func readText(data []byte, options ...jsontext.Options) *jsonText {
 	return t
 }
 
-// release ends the reading, and forgets the text.
+// release gives the reader back to the pool, without the text: it may be megabytes.
 func (t *jsonText) release() {
 	t.text = bytes.Buffer{}
 	t.Reset(&t.text)
 	jsonTexts.Put(t)
 }
 
-// isJSON tells whether data is one whole JSON text by the grammar alone.
+// isJSON reports whether data is one whole JSON text by the grammar alone.
 func isJSON(data []byte) bool {
 	return jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// badEscape finds an escape of what is no character: PostgreSQL cannot store U+0000,
-// and encoding/json would mend half of a surrogate pair.
+// badEscape returns what is wrong with an escape in data, "" if nothing is: PostgreSQL cannot
+// store U+0000, and encoding/json would replace half of a surrogate pair by U+FFFD. What is
+// not JSON is left to the caller.
 func badEscape(data []byte) string {
 	if !bytes.Contains(data, []byte(`\u`)) {
 		return ""

@@ -32,6 +32,12 @@ const (
 	knownFor = 90 * 24 * time.Hour
 )
 
+// loginPause is how long the answer waits to a login that is refused without a look at its
+// password. Guessers who come again at once, 16 of them some 20,000 times a second, would
+// else take the processor from the hashes of others, whose priority is low: these would
+// take so long that their queue is full.
+const loginPause = 250 * time.Millisecond
+
 // bucket is a token bucket: burst tokens at most, another each refill.
 type bucket struct {
 	key    []byte

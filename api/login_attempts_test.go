@@ -53,6 +53,30 @@ func TestGuessesKeepTheUserOutWhereTheyAreMadeAlone(t *testing.T) {
 	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited") // the success was elsewhere
 }
 
+// Whoever is refused without a look at the password waits for the answer: guessers who come
+// again at once would take the processor from the hashes of the others.
+func TestLoginsThatAreRefusedUnseenWait(t *testing.T) {
+	t.Parallel()
+	const pause = 200 * time.Millisecond
+	s := start(t, func(_ *db.Config, o *api.Options) { o.LoginPause = pause })
+	for range 4 {
+		s.loginFrom("203.0.113.9", s.slug, s.staff.email, "wrong").refused(401, "unauthenticated")
+	}
+	begun := time.Now()
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited")
+	if took := time.Since(begun); took < pause {
+		t.Errorf("refused after %v, want %v or more", took, pause)
+	}
+}
+
+// Others do not: the server would take an hour to answer.
+func TestLoginsThatAreLookedAtDoNotWait(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.LoginPause = time.Hour })
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, "wrong").refused(401, "unauthenticated")
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).want(201)
+}
+
 // A few passwords for many users meet a limit of their source, whether or not there are
 // such users. Those who have logged in from there before still do.
 func TestPasswordsSprayedFromOneSourceAreLimited(t *testing.T) {

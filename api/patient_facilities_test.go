@@ -121,6 +121,32 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 
 // A consent is taken back for a facility that never had one, and the last one stays, also
 // for who asks at once.
+// A facility that the patient denies keeps the pickup that it booked for them, as its own
+// order, and each look at it is recorded; it is not told who the patient is, and books no other.
+func TestPickupOfAWithdrawnConsentStaysAnOrderOfTheFacility(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	patient := s.patient()
+	id := strings.TrimPrefix(patient, "/v1/patients/")
+	named := object{"patient_id": id}
+	pickup := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), named)).want(201).header.Get("Location")
+	plain := s.do(s.staff, "POST", "/v1/pickups", s.newPickup()).want(201)
+	s.do(s.staff, "GET", pickup+"/patient", nil).want(200)
+	s.do(s.staff, "PUT", patient+"/facilities/"+s.hidden.String(), nil).want(204)
+	s.do(s.staff, "DELETE", patient+"/facilities/"+s.facility.String(), nil).want(204)
+
+	reads := func() int { return scan[int](s, "SELECT count(*) FROM phi_reads WHERE patient_id = $1", id) }
+	before := reads()
+	s.do(s.staff, "GET", pickup, nil).want(200)
+	s.do(s.staff, "POST", pickup+"/cancel", nil).want(200)
+	if n := reads() - before; n != 2 {
+		t.Errorf("%d looks are recorded, of 2", n)
+	}
+	s.do(s.staff, "GET", pickup+"/patient", nil).refused(404, "not_found", "")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), named)).refused(422, "patient_not_found", "patient_id")
+	s.do(s.staff, "PATCH", plain.header.Get("Location"), named, "If-Match", plain.etag()).refused(422, "patient_not_found", "patient_id")
+}
+
 func TestLastFacilityThatSeesAPatientStays(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)

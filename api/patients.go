@@ -62,16 +62,24 @@ type NewPatient struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPatient) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return unborn(inBody(at, "birth_date"), &n.BirthDate)
+	return checkBirthDate(inBody(at, "birth_date"), &n.BirthDate)
 }
 
-// unborn refuses a birth date in the future. Where the day begins first, it is already
-// tomorrow of UTC.
-func unborn(field string, d *db.Date) []error {
-	if d == nil || !d.After(time.Now().Add(24*time.Hour)) {
+const birthDateExpected = "expected a day from 1800 on, and not in the future"
+
+// checkBirthDate refuses a birth date that is not plausible, before it is sent to the
+// database. One that is missing is not its to refuse.
+func checkBirthDate(field string, d *db.Date) []error {
+	if d == nil || *d == (db.Date{}) || isBirthDate(*d) {
 		return nil
 	}
-	return []error{problem(db.ValidationFailed, field, field+": expected a day that is not in the future.")}
+	return []error{problem(db.ValidationFailed, field, field+": "+birthDateExpected+".")}
+}
+
+// isBirthDate tells whether a day is from 1800 on, and not in the future. Where the day
+// begins first, it is already tomorrow of UTC.
+func isBirthDate(d db.Date) bool {
+	return d.Year() >= 1800 && !d.After(time.Now().Add(24*time.Hour))
 }
 
 type createPatientInput struct {
@@ -152,7 +160,7 @@ type PatientEdit struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (e PatientEdit) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	return unborn(inBody(at, "birth_date"), e.BirthDate)
+	return checkBirthDate(inBody(at, "birth_date"), e.BirthDate)
 }
 
 func (PatientEdit) isEdit() {}

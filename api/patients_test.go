@@ -177,6 +177,14 @@ func TestPatientsAreValidated(t *testing.T) {
 			s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: value}, "If-Match", created.etag()).named(422, "validation_failed", name, value)
 		}
 	}
+	for _, value := range []string{"1799-12-31", "0002-01-01", day(2)} { // the answer says what is expected, as a list's does
+		const expected = "birth_date: expected a day from 1800 on, and not in the future."
+		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
+		b := s.do(s.staff, "PATCH", created.header.Get("Location"), object{"birth_date": value}, "If-Match", created.etag())
+		if a.str("detail") != expected || b.str("detail") != expected {
+			t.Errorf("%s: got %s and %s", value, a, b)
+		}
+	}
 	for _, value := range []string{day(0), "1800-01-01", "2024-02-29", day(-1)} {
 		s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value})).want(201)
 	}

@@ -94,7 +94,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
 		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, StreamPoll: 5 * time.Millisecond, Undeclared: func(operation string, code db.Code) {
+	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond, Undeclared: func(operation string, code db.Code) {
 		t.Errorf("%s answered %s, which the document does not declare", operation, code)
 	}}
 	for _, set := range settings {

@@ -45,7 +45,24 @@ type loginInput struct{ Body Credentials }
 
 type loginOutput struct{ Body *Login }
 
+// login tells a refusal after a pause: see loginPause.
 func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
+	out, err := a.admitLogin(ctx, in)
+	if err != nil && isUnseen(problemOf(err).Code) {
+		select {
+		case <-time.After(a.loginPause):
+		case <-ctx.Done():
+		}
+	}
+	return out, err
+}
+
+// isUnseen tells whether a login is refused before its password is looked at.
+func isUnseen(code db.Code) bool {
+	return code == db.RateLimited || code == db.Overloaded || code == concurrencyLimit
+}
+
+func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, error) {
 	try := a.newLoginTry(ctx, in.Body)
 	leave, err := a.passwords.enter(try.caller) // who is refused costs the database nothing
 	if err != nil {

@@ -76,7 +76,8 @@ type object = map[string]any
 // badJSON tells what json.Unmarshal did not take, unless a member's own type refused it.
 func badJSON(err error) (_ badBody, ok bool) {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return badBody{unreadableBody, "", fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)}, true
+		what := fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)
+		return badBody{unreadableBody, "", what}, true
 	}
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {

@@ -42,24 +42,23 @@ func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q
 
 func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	resolve := c.Resolve
-	// What was committed is told whatever became of the session meanwhile. What is tried
-	// again is confirmed like the first time.
+	// A committed write is reported whatever became of the session meanwhile. A statement
+	// that Resolve repeats is confirmed like the first time.
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) { return resolve(unconfirmed(ctx), ask) }
 	c.Classify = classify
-	c.BatchContext = uncounted // what others gather behind waits for no share of a caller's
+	c.BatchContext = uncounted // a batch that others wait for is not limited by its caller's quota
 	c.Limits = batchLimits
 	c.Unbatched = oneByOne
 	return &batcher[Q, A]{Batcher: batch.New(c)}
 }
 
-// do answers one request, which may share its statement with others. The write of a
-// viewer who may not write is refused.
+// do answers one request, which may share its statement with others. It returns
+// Unauthenticated for a write whose viewer may not write.
 func (b *batcher[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.Do)
 }
 
-// unbatched answers a request that shares its statement with no other, and waits for what
-// others hold.
+// unbatched answers one request by a statement of its own, which waits for locked rows.
 func (b *batcher[Q, A]) unbatched(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.DoUnbatched)
 }
@@ -76,7 +75,7 @@ func (b *batcher[Q, A]) answer(
 	return answer, explainBatch(err)
 }
 
-// explainBatch gives a batcher's own errors their codes, and leaves others as they are.
+// explainBatch returns a batcher's own errors with their codes, and other errors unchanged.
 func explainBatch(err error) error {
 	var panicked *batch.PanicError
 	switch {

@@ -6,11 +6,11 @@ import (
 	"waybill/db/batch"
 )
 
-// combined are the requests that share statements with others of their kind.
+// combined holds the batchers, one for each kind of request.
 //
-// Statements that read patients are not among them: each serves one viewer. Those that
-// record that a pickup named one are, each record being its own viewer's. Nor is
-// dispatch (see there), which is never batched.
+// Statements that read patients are not batched: each serves one viewer. Those that record
+// that a pickup named one are, each record being its own viewer's. Dispatch (see there) has
+// a batcher that never shares a statement.
 type combined struct {
 	transitions, dispatches *batcher[move, found[Moved]]
 
@@ -21,6 +21,7 @@ type combined struct {
 	sessions  *batcher[session, found[GetSessionsRow]]
 }
 
+// combine returns the batchers of a store; oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
 	skip := New(skipping{s.db})
 	return combined{
@@ -43,7 +44,7 @@ func combine(s *Store, oneByOne bool) combined {
 	}
 }
 
-// The rows that a request has for itself, or shares with others of its batch.
+// The rows that a request needs for itself, or shares with others of its batch.
 
 // rows are its pickup's and that of the driver named, if one is. A slot that it frees is the
 // pickup's, and taken by nobody before that is committed.
@@ -65,7 +66,7 @@ func (b draftBatch) rows() []key {
 
 func (l location) driverRow() []key { return []key{{l.viewer.TenantID, l.DriverID}} }
 
-// Stats gives those of each kind.
+// Stats returns the statistics of each kind of request.
 func (s *Store) Stats() map[string]batch.Stats {
 	return map[string]batch.Stats{
 		"transition": s.transitions.Stats(), "dispatch": s.dispatches.Stats(),

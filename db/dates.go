@@ -23,6 +23,9 @@ func ParseDate(text string) (Date, error) {
 // String gives the form that ParseDate reads.
 func (d Date) String() string { return d.day.Format(time.DateOnly) }
 
+// Year gives the day's year.
+func (d Date) Year() int { return d.day.Year() }
+
 // After tells whether the day begins, in UTC, after t.
 func (d Date) After(t time.Time) bool { return d.day.After(t) }
 

@@ -2,13 +2,13 @@ package db
 
 import "context"
 
-// found is the row that a request of a flush was answered with, if any was.
+// found is the row that answers a request of a batch, if there is one.
 type found[T any] struct {
 	row T
 	is  bool
 }
 
-// byKey gives each request of a flush the row of its key.
+// byKey returns, for each request of a batch, the row of its key.
 func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) []found[T] {
 	known := make(map[key]T, len(rows))
 	for _, r := range rows {
@@ -20,7 +20,8 @@ func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) 
 	})
 }
 
-// inPlace gives each request of a flush the row that says, from 1, which it is of.
+// inPlace returns, for each request of a batch, its row: a row states the position of its
+// request, from 1.
 func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
 	out := make([]found[R], len(asks))
 	for _, r := range rows {
@@ -29,12 +30,12 @@ func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
 	return out
 }
 
-// again resolves what does no harm twice: a read.
+// again resolves a read, which is idempotent, by repeating it.
 func again[Q, A any](flush func(context.Context, []Q) ([]A, error)) func(context.Context, Q) (A, error) {
 	return func(ctx context.Context, ask Q) (A, error) { return one(flush(ctx, []Q{ask})) }
 }
 
-// one is the answer of a flush of one.
+// one returns the answer of a batch of one.
 func one[A any](answers []A, err error) (answer A, _ error) {
 	if err != nil {
 		return answer, err
@@ -42,7 +43,7 @@ func one[A any](answers []A, err error) (answer A, _ error) {
 	return answers[0], nil
 }
 
-// each gives one value of each.
+// each maps a slice.
 func each[Q, V any](asks []Q, value func(Q) V) []V {
 	out := make([]V, len(asks))
 	for i, a := range asks {

@@ -68,6 +68,9 @@ func (r GetOwnerRightsRow) missing() error {
 	owner, database := quote(r.RoleName), quote(r.DatabaseName)
 	setup := setupCommand(database, owner)
 	switch {
+	case r.RoleName == AppRole && !r.MayCreate:
+		return fmt.Errorf("%s is the application's role, which must not own the schema: "+
+			"migrations run as its owner, whose URL is the DATABASE_URL of waybill migrate", AppRole)
 	case !r.AppExists && !r.MayCreateRole:
 		return fmt.Errorf("the role %s is missing, and %s may not create it: run: %s", AppRole, owner, setup)
 	case r.AppExists && !r.IsMember && !r.MayGrant:
@@ -118,7 +121,7 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 	case "28P01":
 		return fmt.Errorf("the database refuses the password of %s: set it by psql's \\password %[1]s, and in DATABASE_URL", user)
 	case "28000":
-		return fmt.Errorf("the database lets %s not log in (pg_hba.conf, or the role has no LOGIN: ALTER ROLE %[1]s LOGIN)", user)
+		return fmt.Errorf("the database does not let %s log in (pg_hba.conf, or the role has no LOGIN: ALTER ROLE %[1]s LOGIN)", user)
 	case "3D000":
 		return fmt.Errorf("there is no database %s: it is made by: %s", database, setupCommand(database, "waybill_owner"))
 	case "22023": // of the parameter role

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// skipping sends the statements of the transitions in a form that does not wait for a
-// pickup that somebody else holds, but leaves it out: it would keep waiting all the
-// others of the flush, and those behind it. Who was left out is tried again apart.
+// skipping sends the statements of the transitions with SKIP LOCKED. A wait for one pickup's
+// lock would delay the other requests of the batch, and the batches behind it. A request
+// whose pickup was skipped is retried unbatched, in the form that waits.
 type skipping struct{ DBTX }
 
 func (q skipping) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {

@@ -136,7 +136,7 @@ func connLimits(conns int32, c Config) quota.Limits {
 
 // pooled runs each query on a connection of its own, for which it waits no longer
 // than acquire: a full pool is an answer (Overloaded), not a place to queue. Of a request
-// whose context tells the caller, the wait is for a share of theirs first
+// whose context tells the caller, there is a wait for a share of theirs before
 // (ConcurrencyLimit). A flush of several requests has its connection without one.
 type pooled struct {
 	pool    *pgxpool.Pool
@@ -167,13 +167,18 @@ func (c *sharedConn) Release() {
 	}
 }
 
+// shareWait is how long a request waits, at least, for those of its own user or tenant. It
+// holds nothing meanwhile that others wait for: an integration that asks for many things at
+// once has them in turn.
+const shareWait = time.Second
+
 func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
-	limited, cancel := context.WithTimeout(ctx, p.acquire)
-	defer cancel()
-	giveBack, err := p.share(limited)
+	giveBack, err := p.share(ctx)
 	if err != nil {
 		return nil, tooLate(ctx, err)
 	}
+	limited, cancel := context.WithTimeout(ctx, p.acquire)
+	defer cancel()
 	conn, err := p.pool.Acquire(limited)
 	if err != nil {
 		if giveBack != nil {
@@ -190,7 +195,9 @@ func (p pooled) share(ctx context.Context) (giveBack func(), err error) {
 	if caller == nil || caller.UserID == uuid.Nil {
 		return nil, nil
 	}
-	return p.shares.Take(ctx, caller.TenantID, caller.UserID, 1)
+	limited, cancel := context.WithTimeout(ctx, max(p.acquire, shareWait))
+	defer cancel()
+	return p.shares.Take(limited, caller.TenantID, caller.UserID, 1)
 }
 
 // tooLate says why no connection was had in time, if that is it.

@@ -27,6 +27,26 @@ func TestAFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 	}
 }
 
+// A request waits longer for its own user's than for anybody's: one who asks for many things
+// at once has them in turn.
+func TestAUsersRequestsWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	w := d.world(t.Context())
+	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 4, ConnsPerUser: 1}) // waits 250 ms for a connection
+	mine := context.WithValue(t.Context(), db.CallerKey{}, &w.admin)
+	rows := must(s.DBTX().Query(mine, "SELECT 1"))
+	begin := time.Now()
+	_, err := s.ListTransitions(mine)
+	if took := time.Since(begin); code(err) != db.ConcurrencyLimit || took < 900*time.Millisecond {
+		t.Errorf("after %v: %v", took, err)
+	}
+	rows.Close()
+	if _, err := s.ListTransitions(mine); err != nil {
+		t.Errorf("with the connection back: %v", err)
+	}
+}
+
 // Whoever goes away cancels their query on the server, and the connection lives on.
 func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
 	t.Parallel()

@@ -174,6 +174,8 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		"bench login-storm --callers many": "see: waybill bench login-storm -h",
 		"bench http --callers 1,0":         "a number of callers is at least 1; see: waybill bench http -h",
 		"bench http --work get,put":        `there is no "put"; see: waybill bench http -h`,
+		"bench crowd --phase lists,walls":  `there is no "walls"; see: waybill bench crowd -h`,
+		"bench crowd --streams 0":          "the sizes of the crowd must be positive",
 		"bench http --seconds 0":           "--seconds, --rounds, --accounts and --pickups must be positive",
 		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",
 	} {

@@ -320,6 +320,10 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	if n := tables(); n != 0 {
 		t.Errorf("%d tables were made", n)
 	}
+	// Whoever gives the application's URL is not told to make it the owner.
+	p.exec("ALTER ROLE waybill_app LOGIN PASSWORD 'waybill_app'")
+	fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up", "waybill_app is the application's role, which must not own the schema", "migrations run as its owner")
+	p.exec("ALTER ROLE waybill_app NOLOGIN PASSWORD NULL")
 	p.exec("GRANT waybill_app TO guest")
 	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate up", "guest may not create tables in the schema public of mine", "ALTER DATABASE mine OWNER TO guest;", "waybill setup --database mine --owner guest | sudo -u postgres psql")
 
@@ -357,7 +361,7 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 		}
 	}
 	p.exec("ALTER ROLE waybill_app PASSWORD 'waybill_app'") // as the migration made it: it may not log in
-	everybody([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "lets waybill_app not log in", "ALTER ROLE waybill_app LOGIN")
+	everybody([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "does not let waybill_app log in", "ALTER ROLE waybill_app LOGIN")
 }
 
 // An owner who may create roles, as hosted servers have it, needs no page. Since PostgreSQL

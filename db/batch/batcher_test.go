@@ -101,3 +101,27 @@ func TestCanceledRequestInFlightLeavesTheOthersTheirAnswers(t *testing.T) {
 		}
 	})
 }
+
+// A request without a batch waits for locked rows, in its caller's context; a batch does
+// neither.
+func TestUnbatchedRequestWaitsForLocks(t *testing.T) {
+	type marked struct{}
+	f := &flushes{}
+	config := f.config(1)
+	config.Flush = func(ctx context.Context, asks []int) ([]int, error) { return []int{1}, ctx.Err() }
+	config.FlushWaiting = func(ctx context.Context, asks []int) ([]int, error) {
+		if ctx.Value(marked{}) != nil {
+			t.Error("it has the context of a batch")
+		}
+		return []int{2}, ctx.Err()
+	}
+	config.BatchContext = func(ctx context.Context) context.Context { return context.WithValue(ctx, marked{}, true) }
+	b := New(config)
+	batched, _ := b.Do(t.Context(), 7)
+	unbatched, _ := b.DoUnbatched(t.Context(), 7)
+	config.Unbatched = true
+	never, _ := New(config).Do(t.Context(), 7)
+	if batched != 1 || unbatched != 2 || never != 2 {
+		t.Errorf("%d, %d and %d; want 1 from Flush, and 2 from FlushWaiting", batched, unbatched, never)
+	}
+}

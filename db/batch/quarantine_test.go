@@ -3,8 +3,10 @@ package batch
 import (
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestOffenderIsQuarantined(t *testing.T) {
@@ -55,5 +57,41 @@ func TestRevokedCallerIsNotQuarantined(t *testing.T) {
 		if len(b.quarantine) > 0 {
 			t.Errorf("%d are in quarantine", len(b.quarantine))
 		}
+	})
+}
+
+// The lane of the quarantine takes one request at a time, and keeps its order.
+func TestQuarantineIsServedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flushes{}
+		b := f.batcher(2)
+		b.startQuarantine(&request[int, int, int]{value: 13})
+		b.config.Caller = func(int) int { return 13 }
+		start := time.Now()
+		together(b, upTo(4)...)
+		if took := time.Since(start); len(f.asked) != 4 || took < 4*time.Millisecond {
+			t.Errorf("batches of %v after %v; want four of one, one after the other", f.asked, took)
+		}
+	})
+}
+
+// A lone request of a quarantined caller leaves the way free for the others' batch.
+func TestQuarantinedRequestStartsNoBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		config := f.config(1)
+		config.Flush = f.held(release)
+		config.Caller = func(ask int) int { return ask }
+		b := New(config)
+		b.startQuarantine(&request[int, int, int]{value: 100})
+		var offender sync.WaitGroup
+		offender.Go(func() { b.Do(t.Context(), 100) })
+		synctest.Wait()
+		start := time.Now()
+		if b.Do(t.Context(), 1); time.Since(start) != time.Millisecond {
+			t.Errorf("a request beside one in quarantine took %v", time.Since(start))
+		}
+		close(release)
+		offender.Wait()
 	})
 }

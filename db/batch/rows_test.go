@@ -63,3 +63,55 @@ func TestRequestsOfOneOwnRowNeverShareABatch(t *testing.T) {
 		}
 	})
 }
+
+// A lone request does not start beside a slow batch whose row it needs, whether for itself
+// or shared.
+func TestLoneRequestWaitsForItsRows(t *testing.T) {
+	for name, c := range map[string]func(*Config[int, int, int]){
+		"own row":    func(c *Config[int, int, int]) { c.OwnRows = func(int) []int { return []int{1} } },
+		"shared row": func(c *Config[int, int, int]) { c.SharedRows = func(int) []int { return []int{1} } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, release := &flushes{}, make(chan struct{})
+				config := f.config(2)
+				c(&config)
+				config.Flush = f.held(release)
+				b := New(config)
+				var all sync.WaitGroup
+				all.Go(func() { b.Do(t.Context(), 100) })
+				time.Sleep(2 * slowBatchAfter)
+				all.Go(func() { b.Do(t.Context(), 1) })
+				synctest.Wait()
+				if b.Stats().Flushes != 1 {
+					t.Error("it started beside the batch that has its row")
+				}
+				close(release)
+				all.Wait()
+			})
+		})
+	}
+}
+
+// A request does not overtake an earlier one that needs the same row: the earlier one waits
+// for another row as well.
+func TestRequestsOfOneOwnRowKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, release := &flushes{}, make(chan struct{})
+		config := f.config(2)
+		config.Flush = f.held(release)
+		config.OwnRows = func(ask int) []int { return map[int][]int{100: {1}, 1: {1, 2}, 2: {2}}[ask] }
+		b := New(config)
+		var all sync.WaitGroup
+		for _, ask := range []int{100, 1, 2} {
+			all.Go(func() { b.Do(t.Context(), ask) })
+			synctest.Wait()
+		}
+		time.Sleep(3 * slowBatchAfter)
+		if b.Stats().Flushes != 1 {
+			t.Errorf("batches of %v: 2 overtook 1", f.asked)
+		}
+		close(release)
+		all.Wait()
+	})
+}

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -84,4 +85,33 @@ func TestPanicIsAnErrorOfItsRequests(t *testing.T) {
 			t.Errorf("afterwards: %v", errs)
 		}
 	})
+}
+
+func TestUnknownOutcomeIsAskedForAgain(t *testing.T) {
+	broken := errors.New("connection reset by peer")
+	for name, c := range map[string]struct {
+		resolves []error // one after the other, the last for ever
+		want     error
+		times    int
+	}{
+		"found at last":                     {[]error{broken, broken, nil}, nil, 3},
+		"never found":                       {[]error{broken}, ErrUnknownOutcome, maxResolves},
+		"rejected, so not applied":          {[]error{broken, errRejected}, errRejected, 2},
+		"revoked, which says nothing of it": {[]error{errRevoked}, ErrUnknownOutcome, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &flushes{fails: func([]int) error { return broken }}
+				config, times := f.config(1), 0
+				config.Resolve = func(context.Context, int) (int, error) {
+					err := c.resolves[min(times, len(c.resolves)-1)]
+					times++
+					return 0, err
+				}
+				if _, err := New(config).Do(t.Context(), 1); !errors.Is(err, c.want) || times != c.times {
+					t.Errorf("%v after %d times; want %v after %d", err, times, c.want, c.times)
+				}
+			})
+		})
+	}
 }

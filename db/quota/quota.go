@@ -20,6 +20,13 @@ var (
 	ErrWhole = errors.New("all of it is held")
 )
 
+// How many may wait, of one user and in all: each that comes or goes looks at all of them.
+// One more is refused at once, so that no caller makes the others' turns slow.
+const (
+	maxWaitingPerUser = 256
+	maxWaiting        = 1024
+)
+
 // Quota is what there is of it. Whoever cannot have theirs at once waits; what is given
 // back goes to the tenant that holds least, there to the user who does, and among equals to whoever
 // came first. It remembers only those who hold something, or wait.
@@ -30,7 +37,8 @@ type Quota struct {
 	held    int64
 	tenants map[uuid.UUID]int64
 	users   map[user]int64
-	waiting []*waiter // in the order in which they came
+	waiting []*waiter    // in the order in which they came
+	waits   map[user]int // how many of them are a user's
 }
 
 type user struct{ tenant, id uuid.UUID }
@@ -46,14 +54,18 @@ func New(limits Limits) *Quota {
 	limits.Whole = max(1, limits.Whole)
 	limits.PerTenant = min(max(1, limits.PerTenant), limits.Whole)
 	limits.PerUser = min(max(1, limits.PerUser), limits.PerTenant)
-	return &Quota{limits: limits, tenants: map[uuid.UUID]int64{}, users: map[user]int64{}}
+	return &Quota{limits: limits, tenants: map[uuid.UUID]int64{}, users: map[user]int64{}, waits: map[user]int{}}
 }
 
-// Take waits until the user may have n of it, or ctx ends: then it gives the reason. Of more
-// than a user may ever have, it takes what they may. release gives it back, once.
+// Take waits until the user may have n of it, or ctx ends: then it gives the reason, as it
+// does at once where too many wait. Of more than a user may ever have, it takes what they
+// may. release gives it back, once.
 func (q *Quota) Take(ctx context.Context, tenantID, userID uuid.UUID, n int64) (release func(), err error) {
 	w := &waiter{user{tenantID, userID}, min(n, q.limits.PerUser), nil}
-	if q.takeNow(w) {
+	switch taken, err := q.takeNow(w); {
+	case err != nil:
+		return nil, err
+	case taken:
 		return q.releasing(w), nil
 	}
 	select {
@@ -71,17 +83,33 @@ func (q *Quota) InUse() int64 {
 	return q.held
 }
 
-// takeNow takes it if nobody has to wait for it, and otherwise joins those who wait.
-func (q *Quota) takeNow(w *waiter) bool {
+// takeNow takes it if nobody has to wait for it, and otherwise joins those who wait, if it
+// may.
+func (q *Quota) takeNow(w *waiter) (taken bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.fits(w) == nil && !q.passesOver(w) {
+	switch {
+	case q.fits(w) == nil && !q.passesOver(w):
 		q.add(w, 1)
-		return true
+		return true, nil
+	case q.waits[w.user] >= maxWaitingPerUser:
+		return false, ErrShare
+	case len(q.waiting) >= maxWaiting:
+		return false, ErrWhole
 	}
 	w.granted = make(chan struct{})
 	q.waiting = append(q.waiting, w)
-	return false
+	q.waits[w.user]++
+	return false, nil
+}
+
+// leave removes one of those who wait.
+func (q *Quota) leave(i int) {
+	who := q.waiting[i].user
+	q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+	if q.waits[who]--; q.waits[who] == 0 {
+		delete(q.waits, who)
+	}
 }
 
 // passesOver tells whether another waits who would be served before w.
@@ -100,7 +128,7 @@ func (q *Quota) giveUp(w *waiter) (release func(), err error) {
 	defer q.mu.Unlock()
 	for i, other := range q.waiting {
 		if other == w {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.leave(i)
 			if err = q.fits(w); err == nil {
 				err = ErrWhole
 			}
@@ -133,7 +161,7 @@ func (q *Quota) grant() {
 			return
 		}
 		w := q.waiting[next]
-		q.waiting = append(q.waiting[:next], q.waiting[next+1:]...)
+		q.leave(next)
 		q.add(w, 1)
 		close(w.granted)
 	}

@@ -55,8 +55,8 @@ func TestTakeRefusesWhatIsAboveAShare(t *testing.T) {
 		t.Errorf("%d are held of more than there may be", q.InUse())
 	}
 	releases[len(releases)-1]()
-	if q.held != 0 || len(q.tenants) > 0 || len(q.users) > 0 || len(q.waiting) > 0 {
-		t.Errorf("remembers %d, %v, %v, %v", q.held, q.tenants, q.users, q.waiting)
+	if q.held != 0 || len(q.tenants) > 0 || len(q.users) > 0 || len(q.waiting) > 0 || len(q.waits) > 0 {
+		t.Errorf("remembers %d, %v, %v, %v, %v", q.held, q.tenants, q.users, q.waiting, q.waits)
 	}
 }
 
@@ -130,7 +130,52 @@ func TestSharesAreNeverExceeded(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if q.held != 0 || len(q.tenants) > 0 || len(q.users) > 0 || len(q.waiting) > 0 {
-		t.Errorf("remembers %d, %v, %v, %v", q.held, q.tenants, q.users, q.waiting)
+	if q.held != 0 || len(q.tenants) > 0 || len(q.users) > 0 || len(q.waiting) > 0 || len(q.waits) > 0 {
+		t.Errorf("remembers %d, %v, %v, %v, %v", q.held, q.tenants, q.users, q.waiting, q.waits)
+	}
+}
+
+// A queue that is looked through at each turn is short, whoever asks: its length would be
+// the others' wait.
+func TestTheQueueIsShort(t *testing.T) {
+	t.Parallel()
+	q := New(Limits{Whole: 2, PerTenant: 2, PerUser: 1})
+	if _, err := q.Take(t.Context(), acme, ann, 1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var waiters sync.WaitGroup
+	refused := make(chan error, 10*maxWaiting)
+	wait := func(tenant, user uuid.UUID) {
+		waiters.Go(func() {
+			_, err := q.Take(ctx, tenant, user, 1)
+			if ctx.Err() == nil {
+				refused <- err
+			}
+		})
+	}
+	for range maxWaitingPerUser + 3 {
+		wait(acme, ann)
+	}
+	for range 3 {
+		if err := <-refused; !errors.Is(err, ErrShare) {
+			t.Errorf("beyond a user's: %v", err)
+		}
+	}
+	if _, err := q.Take(t.Context(), cure, bob, 1); err != nil { // past all of them
+		t.Error(err)
+	}
+	for range maxWaiting - maxWaitingPerUser + 3 {
+		wait(acme, uuid.New())
+	}
+	for range 3 {
+		if err := <-refused; !errors.Is(err, ErrWhole) {
+			t.Errorf("beyond all: %v", err)
+		}
+	}
+	stop()
+	waiters.Wait()
+	if len(q.waiting) > 0 || len(q.waits) > 0 {
+		t.Errorf("remembers %d, %v", len(q.waiting), q.waits)
 	}
 }

@@ -47,6 +47,7 @@ type world struct {
 	tokens   map[db.UserRole][]string
 	users    map[db.UserRole]string // the id of the first one
 	facility string
+	group    string // its path: who sees the facility
 	accounts ids
 	spread   int64 // how many accounts
 	drivers  ids
@@ -95,13 +96,13 @@ func (w *world) furnish(ctx context.Context) (err error) {
 	if err := w.do(ctx, "POST", "/v1/groups", object{"name": "Benchmark"}, &made); err != nil {
 		return err
 	}
-	group := "/v1/groups/" + made.ID
-	if err := w.do(ctx, "PUT", group+"/facilities/"+w.facility, nil, nil); err != nil {
+	w.group = "/v1/groups/" + made.ID
+	if err := w.do(ctx, "PUT", w.group+"/facilities/"+w.facility, nil, nil); err != nil {
 		return err
 	}
 	for range perRole {
 		for _, role := range []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub} {
-			if err := w.hire(ctx, role, group); err != nil {
+			if err := w.hire(ctx, role); err != nil {
 				return err
 			}
 		}
@@ -119,14 +120,14 @@ func (w *world) furnish(ctx context.Context) (err error) {
 }
 
 // hire makes a user and logs in as them. Staff have a phone, to which the texts go.
-func (w *world) hire(ctx context.Context, role db.UserRole, group string) error {
+func (w *world) hire(ctx context.Context, role db.UserRole) error {
 	var made struct{ ID, Token string }
 	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
 	if err := w.do(ctx, "POST", "/v1/users", object{"email": email, "password": password, "name": "Benchmark", "role": role}, &made); err != nil {
 		return err
 	}
 	w.users[role] = cmp.Or(w.users[role], made.ID)
-	if err := w.do(ctx, "PUT", group+"/members/"+made.ID, nil, nil); err != nil {
+	if err := w.do(ctx, "PUT", w.group+"/members/"+made.ID, nil, nil); err != nil {
 		return err
 	}
 	if role == db.UserRoleStaff {

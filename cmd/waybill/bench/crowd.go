@@ -1,0 +1,185 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"waybill/db"
+)
+
+// crowdBench is the benchmark crowd: its settings, and what it talks to.
+type crowdBench struct {
+	only     []string
+	rate     float64
+	events   float64
+	duration time.Duration
+	cost     int
+	serve    string // further flags
+
+	guessers, streams, feeds, lists, batches, items, records int
+
+	ownerURL string
+	url      string
+	server   *server
+	client   *http.Client // the crowd's
+	calm     *http.Client // the other tenant's
+	body     []byte       // of each batch: without ids, its rows are new each time
+	crowd    *crowdTenant
+	neighbor *crowdTenant
+}
+
+// crowdTenant is one of the two, with somebody who logs in.
+type crowdTenant struct {
+	*world
+	email string
+}
+
+func (b *crowdBench) register(flags *flag.FlagSet) {
+	flags.Func("phase", "only these, with commas between: "+strings.Join(b.phaseNames(), ", "), b.setPhases)
+	flags.Float64Var(&b.rate, "rate", 20, "the other tenant's requests a second: reads, a batch, a feed, a stream that is opened, in turn")
+	flags.Float64Var(&b.events, "events", 10, "the other tenant's pickups a second that are submitted, of which its stream is to tell")
+	flags.DurationVar(&b.duration, "duration", 8*time.Second, "how long that is measured in each phase, alone and again beside the crowd")
+	flags.IntVar(&b.guessers, "guessers", 16, "connections that guess passwords of one tenant, without a pause")
+	flags.IntVar(&b.streams, "streams", 256, "event streams that one driver opens at once")
+	flags.IntVar(&b.feeds, "feeds", 8, "feeds of one user at once, of which some bytes come at a time")
+	flags.IntVar(&b.lists, "lists", 64, "lists of pickups that one user reads at once, without a pause")
+	flags.IntVar(&b.batches, "batches", 40, "batches of pickups that one user sends at once, without a pause")
+	flags.IntVar(&b.items, "batch-items", 1000, "pickups in each of these batches, 3.2 kB each; 1000 at most")
+	flags.IntVar(&b.records, "records", 20_000, "new records of the feed that one tenant sends")
+	flags.IntVar(&b.cost, "bcrypt-cost", bcrypt.DefaultCost, "cost of the passwords' hashes")
+	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between, such as --streams=64; else it has its defaults")
+}
+
+func (b *crowdBench) phaseNames() (names []string) {
+	for _, p := range b.phases() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+func (b *crowdBench) setPhases(text string) error {
+	b.only = strings.Split(text, ",")
+	for _, name := range b.only {
+		if !slices.Contains(b.phaseNames(), name) {
+			return fmt.Errorf("there is no %q", name)
+		}
+	}
+	return nil
+}
+
+func (b *crowdBench) check() error {
+	if b.rate <= 0 || b.events <= 0 || b.duration <= 0 || min(b.rate, b.events)*b.duration.Seconds() < 1 {
+		return errors.New("--rate and --events must be positive, and come to one or more in --duration")
+	}
+	if min(b.guessers, b.streams, b.feeds, b.lists, b.batches, b.items, b.records) < 1 || b.items > 1000 {
+		return errors.New("the sizes of the crowd must be positive, --batch-items 1000 at most")
+	}
+	if b.cost < bcrypt.MinCost || b.cost > 16 {
+		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+	}
+	return nil
+}
+
+// benchCrowd: one tenant, or one of its users, wants all that there is. What another
+// tenant notices of it is measured, alone and then beside the crowd: nothing may be
+// refused, and no event lost, or it ends with an error.
+func benchCrowd(ctx context.Context, env *Env, args []string) error {
+	var b crowdBench
+	b.register(env.Flags)
+	if err := env.Parse(args); err != nil {
+		return err
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	if err := b.prepare(ctx, env); err != nil {
+		return err
+	}
+	var failed error
+	for _, p := range b.phases() {
+		if len(b.only) > 0 && !slices.Contains(b.only, p.name) {
+			continue
+		}
+		line, err := b.measure(ctx, p)
+		if err != nil {
+			return err
+		}
+		if err := env.Report(line, line.String()); err != nil {
+			return err
+		}
+		failed = cmp.Or(failed, line.failed())
+	}
+	m := ThisMachine()
+	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	return failed
+}
+
+func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
+	var app string
+	if b.ownerURL, app, err = env.Database(ctx); err != nil {
+		return err
+	}
+	args := append([]string{"--log-level", "error", "--bcrypt-cost", strconv.Itoa(b.cost), "--trusted-proxies", trustedProxies}, strings.Fields(b.serve)...)
+	if b.server, err = env.serve(app, os.Stderr, args); err != nil {
+		return err
+	}
+	if b.url, err = b.server.ready(ctx); err != nil {
+		return err
+	}
+	env.Say("preparing two tenants")
+	b.client = NewClient(max(b.guessers, b.streams, b.feeds, b.lists, b.batches))
+	b.calm = NewClient(32)
+	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream is to last
+	if b.crowd, err = b.tenant(ctx, env); err != nil {
+		return err
+	}
+	if b.neighbor, err = b.tenant(ctx, env); err != nil {
+		return err
+	}
+	if b.body, err = json.Marshal(object{"items": b.crowd.newPickups(b.items, 500, 2000)}); err != nil {
+		return err
+	}
+	return b.hireDriver(ctx)
+}
+
+// tenant makes one with some pickups to read, and a user whose password is known.
+func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error) {
+	tenant, err := env.Tenant(ctx, b.ownerURL)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(stormPassword), b.cost)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := tenant.User(ctx, db.UserRoleAdmin, string(hash))
+	if err != nil {
+		return nil, err
+	}
+	token, err := tenant.Token(ctx, admin)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorld(ctx, b.url, tenant.Slug, token, 1, 1000, 1)
+	return &crowdTenant{w, admin.Email}, err
+}
+
+// hireDriver gives the crowding tenant a driver who can log in.
+func (b *crowdBench) hireDriver(ctx context.Context) error {
+	if err := b.crowd.hire(ctx, db.UserRoleDriver); err != nil {
+		return err
+	}
+	return b.crowd.do(ctx, "POST", "/v1/drivers", object{"name": "Benchmark", "user_id": b.crowd.users[db.UserRoleDriver]}, nil)
+}

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// eventLag measures how late a stream tells of what was committed. The zero value is ready.
+type eventLag struct {
+	running sync.WaitGroup
+	opened  chan struct{} // closed at the first bytes, or without any
+
+	mu      sync.Mutex
+	err     error // why the stream ended too early, or never began
+	isOpen  bool
+	rest    []byte // of a line that has not come whole
+	commits map[string]time.Time
+	told    map[string]time.Time
+	arrived chan struct{} // closed at the next bytes, or the end
+}
+
+var errEnough = errors.New("that is enough")
+
+// follow has a stream read, and returns when it is open or was refused.
+func (l *eventLag) follow(ctx context.Context, stream func(context.Context, io.Writer) error) {
+	l.opened, l.arrived = make(chan struct{}), make(chan struct{})
+	l.commits, l.told = map[string]time.Time{}, map[string]time.Time{}
+	l.running.Go(func() {
+		err := stream(ctx, l)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if ctx.Err() == nil {
+			l.err = errors.Join(errors.New("the stream ended"), err)
+		}
+		l.changed()
+	})
+	<-l.opened
+}
+
+// changed tells those who wait.
+func (l *eventLag) changed() {
+	if !l.isOpen {
+		l.isOpen = true
+		close(l.opened)
+	}
+	close(l.arrived)
+	l.arrived = make(chan struct{})
+}
+
+var pickupOf = regexp.MustCompile(`^data: .*"pickup_id":"([0-9a-f-]+)"`)
+
+// Write takes the stream's bytes.
+func (l *eventLag) Write(text []byte) (int, error) {
+	at := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, text...)
+	for {
+		line, rest, whole := bytes.Cut(l.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if found := pickupOf.FindSubmatch(line); found != nil {
+			l.told[string(found[1])] = at
+		}
+		l.rest = rest
+	}
+	l.changed()
+	return len(text), nil
+}
+
+// committed says when a pickup's submit was answered.
+func (l *eventLag) committed(pickup string, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.commits[pickup] = at
+}
+
+// lateAtMost is what an event is waited for.
+const lateAtMost = time.Minute
+
+// await waits for the events that are still to come.
+func (l *eventLag) await(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lateAtMost)
+	defer cancel()
+	for {
+		l.mu.Lock()
+		_, missing := l.lags()
+		done, arrived := missing == 0 || l.err != nil, l.arrived
+		l.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-arrived:
+		}
+	}
+}
+
+// ended waits for the stream's end, which is cut off before.
+func (l *eventLag) ended() { l.running.Wait() }
+
+// lags gives how late the events came, and how many did not.
+func (l *eventLag) lags() (late *Latencies, missing int) {
+	late = &Latencies{}
+	for pickup, at := range l.commits {
+		told, ok := l.told[pickup]
+		if !ok {
+			missing++
+			continue
+		}
+		late.Record(max(0, told.Sub(at)))
+	}
+	return late, missing
+}
