@@ -326,7 +326,7 @@ func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 			acts = append(acts, o.good())
 		}
 		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-		errs, _ := w.sharing(o.kind, o.decoy, acts...)
+		errs, _ := w.sharing(combinerOf(o.kind), o.decoy, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)
 		}
@@ -429,7 +429,7 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 		want  db.Code
 	}{
 		{"CreateLedgerEntries", w.admin, func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
-		{"SubmitPickups", w.staff, func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
+		{"TransitionPickups", w.staff, func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
 		// Whether it was made, only trying again would tell.
 		{"CreatePickups", w.staff, func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
 	} {

@@ -283,7 +283,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	early, leave := context.WithCancel(ctx)
 	f := w.flushing()
 	s := db.CombiningOver(f)
-	errs := w.sharingOver(s, f, "submit", w.decoyMoves(ctx, "submit", "DRAFT"),
+	errs := w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
 		leaving(early, before),
 		func(s *db.Store) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
 	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"), w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
@@ -301,7 +301,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	done := make(chan []error)
 	f.hold()
 	go func() {
-		done <- w.sharingOver(s, f, "submit", w.decoyMoves(ctx, "submit", "DRAFT"),
+		done <- w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
 			func(s *db.Store) error { err := leaving(late, after)(s); left <- err; return nil },
 			w.moving(ctx, "submit", neighbour))
 	}()

@@ -53,12 +53,12 @@ func (w *world) offences(ctx context.Context) []offence {
 		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", purse, w.decoyCharges(ctx),
 			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, purse, 1),
 			func() error { return w.expectBalance(ctx, purse, 100) }},
-		{"submit", "SubmitPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
+		{"submit", "TransitionPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
 			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }, w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
-		{"assign", "AssignPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
+		{"assign", "TransitionPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
 			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) },
 			w.assigning(ctx, assign, w.driver(ctx, 1, 1)), stays(assign, "SUBMITTED")},
-		{"move", "MovePickups", "pickups", "cancel_reason", "guilty", w.decoyMoves(ctx, "cancel", "DRAFT"),
+		{"move", "TransitionPickups", "pickups", "cancel_reason", "guilty", w.decoyMoves(ctx, "cancel", "DRAFT"),
 			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
 			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "guilty" }), stays(cancel, "SUBMITTED")},
 		{"create", "CreatePickups", "pickups", "id", draft.ID, w.decoyCreates(ctx),
@@ -90,7 +90,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 					acts = append(acts, o.good())
 				}
 				acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-				errs, f := w.sharing(o.kind, o.decoy, acts...)
+				errs, f := w.sharing(combinerOf(o.kind), o.decoy, acts...)
 				if err := refused(errs[7], db.ValidationFailed); err != nil {
 					t.Errorf("%s: the offender: %v", o.kind, err)
 				}

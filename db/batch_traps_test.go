@@ -67,7 +67,7 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 	release()
 	tries := 0
 	always := meddling{w.as.DBTX(), map[string]func(){
-		"AssignPickups":     func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
+		"TransitionPickups": func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
 		"ExplainTransition": release,
 	}}
 	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)), db.Overloaded); err != nil || tries != db.Attempts {

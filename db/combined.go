@@ -1,6 +1,10 @@
 package db
 
-import "waybill/db/batch"
+import (
+	"github.com/google/uuid"
+
+	"waybill/db/batch"
+)
 
 // combined holds the batchers, one for each kind of request.
 //
@@ -8,7 +12,7 @@ import "waybill/db/batch"
 // that a pickup named one are, each record being its own viewer's. Dispatch (see there) has
 // a batcher that never shares a statement.
 type combined struct {
-	submits, assigns, moves, dispatches *batcher[move, found[Moved]]
+	transitions, dispatches *batcher[move, found[Moved]]
 
 	entries   *batcher[entry, found[LedgerEntry]]
 	drafts    *batcher[draftBatch, []Pickup]
@@ -21,17 +25,9 @@ type combined struct {
 func combine(s *Store, oneByOne bool) combined {
 	skip := New(skipping{s.db})
 	return combined{
-		submits: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.submitting(skip), FlushWaiting: s.submitting(s.Queries), Resolve: s.resolveMove,
-			OwnRows: move.pickupRow,
-		}),
-		assigns: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.assigning(skip), FlushWaiting: s.assigning(s.Queries), Resolve: s.resolveMove,
-			OwnRows: move.pickupAndDriverRows,
-		}),
-		moves: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.moving(skip), FlushWaiting: s.moving(s.Queries), Resolve: s.resolveMove,
-			OwnRows: move.pickupRow,
+		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
+			Flush: s.transitioning(skip), FlushWaiting: s.transitioning(s.Queries), Resolve: s.resolveMove,
+			OwnRows: move.rows,
 		}),
 		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
 		entries: batchedWrites(oneByOne, config[entry, found[LedgerEntry]]{
@@ -50,10 +46,14 @@ func combine(s *Store, oneByOne bool) combined {
 
 // The rows that a request needs for itself, or shares with others of its batch.
 
-func (m move) pickupRow() []key { return []key{{m.viewer.TenantID, m.PickupID}} }
-
-func (m move) pickupAndDriverRows() []key {
-	return []key{{m.viewer.TenantID, m.PickupID}, {m.viewer.TenantID, m.DriverID}}
+// rows are its pickup's and that of the driver named, if one is. A slot that it frees is the
+// pickup's, and taken by nobody before that is committed.
+func (m move) rows() []key {
+	rows := []key{{m.viewer.TenantID, m.PickupID}}
+	if m.DriverID != uuid.Nil {
+		rows = append(rows, key{m.viewer.TenantID, m.DriverID})
+	}
+	return rows
 }
 
 func (e entry) row() []key { return []key{{e.viewer.TenantID, e.ID}} }
@@ -69,7 +69,7 @@ func (l location) driverRow() []key { return []key{{l.viewer.TenantID, l.DriverI
 // Stats returns the statistics of each kind of request.
 func (s *Store) Stats() map[string]batch.Stats {
 	return map[string]batch.Stats{
-		"submit": s.submits.Stats(), "assign": s.assigns.Stats(), "move": s.moves.Stats(), "dispatch": s.dispatches.Stats(),
+		"transition": s.transitions.Stats(), "dispatch": s.dispatches.Stats(),
 		"entry": s.entries.Stats(), "create": s.drafts.Stats(), "location": s.locations.Stats(),
 		"get": s.pickups.Stats(), "session": s.sessions.Stats(),
 	}

@@ -86,8 +86,12 @@ var violations = map[string]violation{
 	"driver_slots_pickup_fkey": {NotFound, ""},
 	"driver_slots_pickup_key":  {IllegalTransition, ""},
 
-	"pickup_transitions_pkey":       {Internal, ""},
-	"pickup_transitions_text_check": {Internal, ""}, // written by migrations alone
+	// The dictionary is written by migrations alone.
+	"pickup_transitions_pkey":        {Internal, ""},
+	"pickup_transitions_text_check":  {Internal, ""},
+	"pickup_transitions_money_check": {Internal, ""},
+	"pickup_transitions_slot_check":  {Internal, ""},
+
 	"pickups_pkey":                  {IDReused, "id"},
 	"pickups_facility_fkey":         {FacilityNotFound, "facility_id"},
 	"pickups_account_fkey":          {AccountNotFound, "account_id"},

@@ -46,7 +46,7 @@ var dispatchRaces = []check{
 		w.must(w.moving(ctx, db.TransitionNameRelease, id)(w.as))
 		rows, err := w.DispatchPickup(ctx, db.DispatchPickupParams{
 			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
-			IdempotencyKey: "once", RequestDigest: digest("other"), EventID: newID(), MessageID: newID(),
+			IdempotencyKey: "once", RequestDigest: digest("other"), MoveID: newID(),
 		})
 		if err != nil || len(rows) != 0 {
 			return fmt.Errorf("moved %d, %w", len(rows), err)
@@ -131,7 +131,7 @@ func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
 	return func(s *db.Store) error {
 		rows, err := s.DispatchPickup(ctx, db.DispatchPickupParams{
 			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
-			RequestDigest: digest("dispatch"), EventID: newID(), MessageID: newID(),
+			RequestDigest: digest("dispatch"), MoveID: newID(),
 		})
 		if err == nil && len(rows) != 1 {
 			err = errors.New("no driver was found")

@@ -22,10 +22,10 @@ var texting = []struct {
 	from  db.PickupStatus
 	text  string
 }{
-	{"SubmitPickups", "submit", "DRAFT", "Your pickup is booked."},
-	{"AssignPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
+	{"TransitionPickups", "submit", "DRAFT", "Your pickup is booked."},
+	{"TransitionPickups", "assign", "SUBMITTED", "Your driver is on the way!"},
 	{"DispatchPickup", "dispatch", "SUBMITTED", "Your driver is on the way!"},
-	{"MovePickups", "deliver", "SHIPPED", "Your pickup has been delivered."},
+	{"TransitionPickups", "deliver", "SHIPPED", "Your pickup has been delivered."},
 }
 
 var messageRaces = func() (all []check) {
@@ -144,16 +144,17 @@ var messageRules = func() (all []check) {
 		id := w.queued(ctx)
 		return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
 	}})
-	return append(all, check{"SubmitPickups", "a pickup is dispatched where its switch is off, or not where it is on",
+	return append(all, check{"TransitionPickups", "a pickup is dispatched where its switch is off, or not where it is on",
 		func(ctx context.Context, w *world) error {
 			manual := w.submittedBy(ctx, w.Store)
 			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
 			automatic := w.submittedBy(ctx, w.Store)
+			w.must(w.moving(ctx, db.TransitionNameCancel, automatic)(w.Store)) // which owes none
 			for id, want := range map[uuid.UUID]int{manual: 0, automatic: 1} {
 				if got := scan[int](ctx, w.owner, `
 					SELECT count(*) FROM river_job AS j
 					JOIN pickup_events AS e ON j.args = jsonb_build_object('tenant_id', e.tenant_id, 'event_id', e.id)
-					WHERE e.pickup_id = $1 AND e.transition = 'submit' AND j.kind = 'dispatch_pickup' AND j.queue = 'dispatches'`, id); got != want {
+					WHERE e.pickup_id = $1 AND j.kind = 'dispatch_pickup' AND j.queue = 'dispatches'`, id); got != want {
 					return fmt.Errorf("%d jobs dispatch it, want %d", got, want)
 				}
 			}

@@ -44,10 +44,17 @@ var plans = []string{
 
 // freeBehind gives the rows that are free while the flush waits for the one held.
 func (w *world) freeBehind(ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act) (free []uuid.UUID, err error) {
-	rows := fmt.Sprintf("SELECT %s FROM %s WHERE tenant_id = $1 AND %[1]s = ANY ($2) ORDER BY %[1]s FOR UPDATE", key, table)
+	return w.freeWhileWaiting(ctx, table, key, held, table, key, ids, plan, flush)
+}
+
+// freeWhileWaiting gives those of another table's rows that are free meanwhile.
+func (w *world) freeWhileWaiting(ctx context.Context, table, key string, held uuid.UUID, other, otherKey string, ids []uuid.UUID, plan string, flush act) (free []uuid.UUID, err error) {
+	rowsOf := func(table, key string) string {
+		return fmt.Sprintf("SELECT %s FROM %s WHERE tenant_id = $1 AND %[1]s = ANY ($2) ORDER BY %[1]s FOR UPDATE", key, table)
+	}
 	holder := must(w.owner.Begin(ctx))
 	defer holder.Rollback(context.WithoutCancel(ctx))
-	must(holder.Exec(ctx, rows, w.tenant, []uuid.UUID{held}))
+	must(holder.Exec(ctx, rowsOf(table, key), w.tenant, []uuid.UUID{held}))
 
 	tx := must(w.pool.Begin(ctx)) // what the flush did is undone, for the next round
 	defer tx.Rollback(context.WithoutCancel(ctx))
@@ -61,7 +68,7 @@ func (w *world) freeBehind(ctx context.Context, table, key string, ids []uuid.UU
 	if waited {
 		probe := must(w.owner.Begin(ctx))
 		defer probe.Rollback(context.WithoutCancel(ctx))
-		free = must(pgx.CollectRows(must(probe.Query(ctx, rows+" SKIP LOCKED", w.tenant, ids)), pgx.RowTo[uuid.UUID]))
+		free = must(pgx.CollectRows(must(probe.Query(ctx, rowsOf(other, otherKey)+" SKIP LOCKED", w.tenant, ids)), pgx.RowTo[uuid.UUID]))
 		w.must(probe.Rollback(ctx))
 	}
 	w.must(holder.Rollback(ctx))

@@ -149,11 +149,11 @@ var pickupReadRules = []check{
 			editPickup(ctx, w.Store, w.staff, id, 1, 700), w.recorded(ctx, patient, "edit-pickup by staff"),
 			editPickup(ctx, w.Store, w.staff, w.pickup(ctx), 1, 700)) // names no patient
 	}},
-	{"SubmitPickups", "what a submit shows is not recorded", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what a submit shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		return first(move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id), w.recorded(ctx, patient, "submit-pickup by staff"))
 	}},
-	{"AssignPickups", "what an assign shows is not recorded", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what an assign shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		return first(assign(ctx, w.Store, w.dispatcher, id, w.driver(ctx, 1, 1)), w.recorded(ctx, patient, "assign-pickup by dispatcher"))
 	}},
@@ -162,7 +162,7 @@ var pickupReadRules = []check{
 		w.driver(ctx, 1, 1)
 		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Store), w.recorded(ctx, patient, "dispatch-pickup by dispatcher"))
 	}},
-	{"MovePickups", "what a transition shows is not recorded, or what it does not is", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what a transition shows is not recorded, or what it does not is", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusPACKED)
 		driver := w.driverOf(ctx, id)
 		return first(

@@ -12,207 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const assignPickups = `-- name: AssignPickups :many
-WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, message_id, driver_id
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::user_role[],
-        $5::uuid[],
-        $6::bigint[],
-        $7::text[],
-        $8::bytea[],
-        $9::uuid[],
-        $10::uuid[],
-        $11::uuid[]
-    ) AS a (
-        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, message_id, driver_id)
-), locked AS MATERIALIZED (
-    SELECT
-        p.tenant_id, p.id, a.driver_id, t.after, t.text,
-        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.message_id
-    FROM asked AS a
-    JOIN pickup_transitions AS t ON t.transition = 'assign' AND a.viewer_role = ANY (t.roles)
-    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE p.status = ANY (t.before)
-        AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
-        -- Known to be a repeat: leave it out early; the unique index decides.
-        AND NOT EXISTS (
-            SELECT FROM pickup_events AS e
-            WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
-    ORDER BY p.tenant_id, p.id
-    FOR NO KEY UPDATE OF p
-), free AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.driver_id, l.after, l.text, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id
-    FROM locked AS l
-    JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
-    WHERE s.pickup_id IS NULL
-    ORDER BY s.tenant_id, s.driver_id
-    FOR UPDATE OF s
-), moved AS (
-    UPDATE pickups AS p
-    SET status = f.after,
-        previous_status = p.status,
-        driver_id = f.driver_id,
-        version = p.version + 1,
-        updated_at = now()
-    FROM free AS f
-    WHERE p.tenant_id = f.tenant_id AND p.id = f.id
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
-), won AS MATERIALIZED (
-    SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
-        l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.message_id, l.text,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
-    FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
-), taken AS (
-    UPDATE driver_slots AS s
-    SET pickup_id = w.id
-    FROM won AS w
-    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.driver_id
-), event AS (
-    INSERT INTO pickup_events (
-        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
-    SELECT
-        w.tenant_id, w.event_id, w.id, w.version, 'assign', w.viewer_id, w.previous_status, w.status, w.driver_id,
-        nullif(w.idempotency_key, ''), w.request_digest
-    FROM won AS w
-), audited AS (
-    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'assign-pickup'
-    FROM won AS w
-    WHERE w.patient_id IS NOT NULL AND w.seen
-), owed AS (
-    SELECT
-        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
-        (
-            SELECT n.number
-            FROM phone_numbers AS n
-            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
-            ORDER BY n.created_at, n.id
-            LIMIT 1
-        ) AS to_number
-    FROM won AS w
-    JOIN flags AS f ON f.tenant_id = w.tenant_id
-    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
-), message AS (
-    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
-    SELECT
-        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
-        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
-        CASE WHEN o.to_number IS NULL THEN 'no_number' END
-    FROM owed AS o
-), text_job AS (
-    INSERT INTO river_job (kind, queue, args)
-    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
-    FROM owed AS o
-    WHERE o.to_number IS NOT NULL
-)
-SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
-    s.seen::boolean AS seen,
-    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
-    (SELECT count(*) FROM owed)::int AS texts_enqueued
-FROM moved AS pickups
-JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
-`
-
-type AssignPickupsParams struct {
-	TenantIds       []uuid.UUID `format:"uuid" json:"tenant_ids"`
-	Ids             []uuid.UUID `format:"uuid" json:"ids"`
-	ViewerIds       []uuid.UUID `format:"uuid" json:"viewer_ids"`
-	ViewerRoles     []string    `json:"viewer_roles"`
-	ViewerDriverIds []uuid.UUID `format:"uuid" json:"viewer_driver_ids"`
-	Versions        []int64     `json:"versions"`
-	IdempotencyKeys []string    `json:"idempotency_keys"`
-	RequestDigests  [][]byte    `json:"request_digests"`
-	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
-	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
-	DriverIds       []uuid.UUID `format:"uuid" json:"driver_ids"`
-}
-
-type AssignPickupsRow struct {
-	Pickup        Pickup `json:"pickup"`
-	Seen          bool   `json:"seen"`
-	TextsOwed     int32  `json:"texts_owed"`
-	TextsEnqueued int32  `json:"texts_enqueued"`
-}
-
-// Gives each pickup the driver named for it. The driver's slot is locked after the
-// pickup and must be free; only_one_assigned_driver stands behind it.
-// Closes: two dispatchers assign one driver
-// Closes: two dispatchers assign one pickup
-// Closes: a late duplicate assigns a pickup again after its release
-// Closes: two flushes lock their rows crosswise
-// Closes: an assign that two callers make owes two texts
-func (q *Queries) AssignPickups(ctx context.Context, arg AssignPickupsParams) ([]AssignPickupsRow, error) {
-	rows, err := q.db.Query(ctx, assignPickups,
-		arg.TenantIds,
-		arg.Ids,
-		arg.ViewerIds,
-		arg.ViewerRoles,
-		arg.ViewerDriverIds,
-		arg.Versions,
-		arg.IdempotencyKeys,
-		arg.RequestDigests,
-		arg.EventIds,
-		arg.MessageIds,
-		arg.DriverIds,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []AssignPickupsRow{}
-	for rows.Next() {
-		var i AssignPickupsRow
-		if err := rows.Scan(
-			&i.Pickup.TenantID,
-			&i.Pickup.ID,
-			&i.Pickup.Status,
-			&i.Pickup.PreviousStatus,
-			&i.Pickup.FacilityID,
-			&i.Pickup.AccountID,
-			&i.Pickup.RequestedBy,
-			&i.Pickup.DriverID,
-			&i.Pickup.PriceCents,
-			&i.Pickup.ChargedCents,
-			&i.Pickup.RefundedCents,
-			&i.Pickup.PickupAddress,
-			&i.Pickup.PickupLatitude,
-			&i.Pickup.PickupLongitude,
-			&i.Pickup.DropoffAddress,
-			&i.Pickup.WindowStart,
-			&i.Pickup.WindowEnd,
-			&i.Pickup.Note,
-			&i.Pickup.CancelReason,
-			&i.Pickup.Version,
-			&i.Pickup.RequestDigest,
-			&i.Pickup.CreatedAt,
-			&i.Pickup.UpdatedAt,
-			&i.Pickup.PatientID,
-			&i.Seen,
-			&i.TextsOwed,
-			&i.TextsEnqueued,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const confirmPickups = `-- name: ConfirmPickups :exec
 SELECT refuse_authority('WB003')
 FROM (
@@ -417,7 +216,7 @@ func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([
 const dispatchPickup = `-- name: DispatchPickup :many
 WITH locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, t.after, t.text,
+        p.tenant_id, p.id, t.transition, t.after, t.text,
         coalesce(p.pickup_latitude, f.latitude) AS latitude,
         coalesce(p.pickup_longitude, f.longitude) AS longitude
     FROM pickups AS p
@@ -460,7 +259,8 @@ WITH locked AS MATERIALIZED (
 ), won AS MATERIALIZED (
     SELECT
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.driver_id, m.requested_by, m.patient_id,
-        $6::uuid AS event_id, $7::uuid AS message_id, l.text,
+        l.transition, $6::uuid AS viewer_id, $5::text AS idempotency_key,
+        $7::bytea AS request_digest, $8::uuid AS move_id, l.text,
         coalesce(role_sees_pickup($1::user_role, m.status, m.driver_id, NULL), false) AS seen
     FROM moved AS m
     JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
@@ -474,17 +274,17 @@ WITH locked AS MATERIALIZED (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        w.tenant_id, w.event_id, w.id, w.version, 'dispatch', $8::uuid, w.previous_status, w.status, w.driver_id,
-        nullif($5::text, ''), $9::bytea
+        w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
+        nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT w.tenant_id, w.patient_id, $8, 'dispatch-pickup'
+    SELECT w.tenant_id, w.patient_id, w.viewer_id, w.transition::text || '-pickup'
     FROM won AS w
     WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
-        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        w.tenant_id, w.move_id, w.id AS pickup_id, w.text,
         (
             SELECT n.number
             FROM phone_numbers AS n
@@ -498,13 +298,13 @@ WITH locked AS MATERIALIZED (
 ), message AS (
     INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
     SELECT
-        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        o.tenant_id, o.move_id, o.pickup_id, o.move_id, o.to_number, o.text,
         CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
         CASE WHEN o.to_number IS NULL THEN 'no_number' END
     FROM owed AS o
 ), text_job AS (
     INSERT INTO river_job (kind, queue, args)
-    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.move_id)
     FROM owed AS o
     WHERE o.to_number IS NOT NULL
 )
@@ -523,10 +323,9 @@ type DispatchPickupParams struct {
 	ID             uuid.UUID `format:"uuid" json:"-"`
 	Version        int64     `json:"version"`
 	IdempotencyKey string    `json:"idempotency_key"`
-	EventID        uuid.UUID `format:"uuid" json:"event_id"`
-	MessageID      uuid.UUID `format:"uuid" json:"message_id"`
 	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 	RequestDigest  []byte    `json:"request_digest"`
+	MoveID         uuid.UUID `format:"uuid" json:"move_id"`
 }
 
 type DispatchPickupRow struct {
@@ -553,10 +352,9 @@ func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) 
 		arg.ID,
 		arg.Version,
 		arg.IdempotencyKey,
-		arg.EventID,
-		arg.MessageID,
 		arg.ViewerID,
 		arg.RequestDigest,
+		arg.MoveID,
 	)
 	if err != nil {
 		return nil, err
@@ -924,7 +722,7 @@ WITH now AS MATERIALIZED (
         coalesce(e.created_at, p.updated_at) AS event_created_at,
         $1 = ANY (t.roles) AS role_may,
         p.status = ANY (t.before) AS legal_now,
-        c.balance_cents >= p.price_cents AS affordable_now,
+        (t.money IS DISTINCT FROM 'charge' OR c.balance_cents >= p.price_cents) AS affordable_now,
         e.id IS NOT NULL AS key_used,
         coalesce(e.transition = t.transition AND e.request_digest = $3::bytea, false) AS same_request
     FROM pickups AS p
@@ -1356,30 +1154,29 @@ func (q *Queries) ListTransitions(ctx context.Context) ([]ListTransitionsRow, er
 	return items, nil
 }
 
-const movePickups = `-- name: MovePickups :many
+const transitionPickups = `-- name: TransitionPickups :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key, request_digest, event_id, entry_id, message_id, reason
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::user_role[],
-        $5::uuid[],
-        ($6::text[])::transition_name[],
-        $7::bigint[],
-        $8::text[],
-        $9::bytea[],
-        $10::uuid[],
-        $11::uuid[],
-        $12::uuid[],
-        $13::text[]
-    ) AS a (
-        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, transition, version, idempotency_key,
-        request_digest, event_id, entry_id, message_id, reason)
+    SELECT
+        unnest($1::uuid[]) AS tenant_id,
+        unnest($2::uuid[]) AS id,
+        unnest($3::uuid[]) AS viewer_id,
+        unnest($4::text[])::user_role AS viewer_role,
+        unnest($5::uuid[]) AS viewer_driver_id,
+        unnest($6::text[])::transition_name AS transition,
+        unnest($7::bigint[]) AS version,
+        unnest($8::text[]) AS idempotency_key,
+        unnest($9::bytea[]) AS request_digest,
+        unnest($10::uuid[]) AS move_id,
+        unnest($11::uuid[]) AS named_driver_id,
+        unnest($12::text[]) AS reason
 ), locked AS MATERIALIZED (
     SELECT
-        p.tenant_id, p.id, p.status, p.driver_id, t.transition, t.after, t.has_driver, t.text,
-        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id, a.reason
+        a.tenant_id, a.id, a.viewer_id, a.viewer_role, a.viewer_driver_id, a.transition, a.idempotency_key,
+        a.request_digest, a.move_id, a.reason,
+        t.after, t.slot, t.has_driver, t.money, t.text, t.auto_dispatch,
+        p.account_id,
+        CASE t.slot WHEN 'take' THEN a.named_driver_id ELSE p.driver_id END AS driver_id,
+        CASE t.money WHEN 'charge' THEN -p.price_cents WHEN 'refund' THEN p.charged_cents ELSE 0 END AS delta_cents
     FROM asked AS a
     JOIN pickup_transitions AS t ON t.transition = a.transition AND a.viewer_role = ANY (t.roles)
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
@@ -1395,68 +1192,98 @@ WITH asked AS (
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p
 ), slots AS MATERIALIZED (
-    -- By the driver of the locked row alone: a pickup_id tested here would be tested
-    -- in the snapshot too, and miss a slot taken by the assign that this waited for.
-    SELECT s.tenant_id, s.driver_id, s.pickup_id
-    FROM driver_slots AS s
-    JOIN locked AS l ON l.tenant_id = s.tenant_id AND l.driver_id = s.driver_id
-    WHERE l.status = 'ASSIGNED'
+    -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
+    -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
+    FROM locked AS l
+    JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
+    WHERE (l.slot = 'free' OR l.slot = 'take' AND s.pickup_id IS NULL)
     ORDER BY s.tenant_id, s.driver_id
     FOR UPDATE OF s
+), ready AS MATERIALIZED (
+    SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, NULL::uuid AS slot_driver_id, NULL::uuid AS slot_pickup_id
+    FROM locked AS l
+    WHERE (l.slot = 'keep' OR l.slot = 'free' AND l.driver_id IS NULL)
+    UNION ALL
+    SELECT s.tenant_id, s.id, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.transition, s.idempotency_key, s.request_digest, s.move_id, s.reason, s.after, s.slot, s.has_driver, s.money, s.text, s.auto_dispatch, s.account_id, s.driver_id, s.delta_cents, s.slot_driver_id, s.slot_pickup_id FROM slots AS s
+), funded AS MATERIALIZED (
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, c.balance_cents
+    FROM ready AS r
+    JOIN accounts AS c ON c.tenant_id = r.tenant_id AND c.id = r.account_id
+    WHERE r.delta_cents <> 0
+    ORDER BY c.tenant_id, c.id, r.move_id
+    FOR NO KEY UPDATE OF c
+), paying AS (
+    SELECT
+        f.tenant_id, f.id, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.transition, f.idempotency_key, f.request_digest, f.move_id, f.reason, f.after, f.slot, f.has_driver, f.money, f.text, f.auto_dispatch, f.account_id, f.driver_id, f.delta_cents, f.slot_driver_id, f.slot_pickup_id, f.balance_cents,
+        spend_in_order(f.balance_cents, f.delta_cents) OVER w AS balance_after,
+        coalesce(
+            spend_in_order(f.balance_cents, f.delta_cents) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            f.balance_cents) AS balance_before
+    FROM funded AS f
+    WINDOW w AS (PARTITION BY f.tenant_id, f.account_id ORDER BY f.move_id)
+), legal AS MATERIALIZED (
+    SELECT r.tenant_id, r.id, r.viewer_id, r.viewer_role, r.viewer_driver_id, r.transition, r.idempotency_key, r.request_digest, r.move_id, r.reason, r.after, r.slot, r.has_driver, r.money, r.text, r.auto_dispatch, r.account_id, r.driver_id, r.delta_cents, r.slot_driver_id, r.slot_pickup_id, 0::bigint AS balance_cents, 0::bigint AS balance_after, 0::bigint AS balance_before
+    FROM ready AS r
+    WHERE r.delta_cents = 0
+    UNION ALL
+    SELECT y.tenant_id, y.id, y.viewer_id, y.viewer_role, y.viewer_driver_id, y.transition, y.idempotency_key, y.request_digest, y.move_id, y.reason, y.after, y.slot, y.has_driver, y.money, y.text, y.auto_dispatch, y.account_id, y.driver_id, y.delta_cents, y.slot_driver_id, y.slot_pickup_id, y.balance_cents, y.balance_after, y.balance_before
+    FROM paying AS y
+    WHERE (y.delta_cents > 0 OR y.balance_after - y.balance_before = y.delta_cents)
 ), moved AS (
     UPDATE pickups AS p
     SET status = l.after,
         previous_status = p.status,
-        driver_id = CASE WHEN l.has_driver THEN p.driver_id END,
-        refunded_cents = CASE WHEN l.after = 'CANCELED' THEN p.charged_cents ELSE p.refunded_cents END,
-        charged_cents = CASE WHEN l.after = 'CANCELED' THEN 0 ELSE p.charged_cents END,
+        driver_id = CASE WHEN l.has_driver THEN l.driver_id END,
+        charged_cents = p.charged_cents - l.delta_cents,
+        refunded_cents = p.refunded_cents + greatest(l.delta_cents, 0),
         cancel_reason = nullif(l.reason, ''),
         version = p.version + 1,
         updated_at = now()
-    FROM locked AS l
+    FROM legal AS l
     WHERE p.tenant_id = l.tenant_id AND p.id = l.id
     RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
 ), won AS MATERIALIZED (
     SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.refunded_cents, m.requested_by, m.patient_id,
-        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, l.text,
+        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
+        l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
+        l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
         coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
     FROM moved AS m
-    JOIN locked AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
-), freed AS (
+    JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
+), slot AS (
     UPDATE driver_slots AS s
-    SET pickup_id = NULL
-    FROM slots AS f
-    JOIN won AS w ON w.tenant_id = f.tenant_id AND w.id = f.pickup_id
-    WHERE s.tenant_id = f.tenant_id AND s.driver_id = f.driver_id
-), repaid AS MATERIALIZED (
-    SELECT w.tenant_id, w.account_id, w.refunded_cents, c.balance_cents
+    SET pickup_id = CASE w.slot WHEN 'take' THEN w.id END
     FROM won AS w
-    JOIN accounts AS c ON c.tenant_id = w.tenant_id AND c.id = w.account_id
-    WHERE w.refunded_cents > 0
-    ORDER BY c.tenant_id, c.id
-    FOR NO KEY UPDATE OF c
-), entered AS (
+    WHERE s.tenant_id = w.tenant_id AND s.driver_id = w.slot_driver_id AND w.id = w.slot_pickup_id
+), entry AS (
     INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.entry_id, w.account_id, 'refund', w.refunded_cents, w.id, w.viewer_id, w.request_digest
+    SELECT w.tenant_id, w.move_id, w.account_id, w.money, abs(w.delta_cents), w.id, w.viewer_id, w.request_digest
     FROM won AS w
-    WHERE w.refunded_cents > 0
-), refunded AS (
+    WHERE w.delta_cents <> 0
+), balance AS (
     UPDATE accounts AS c
-    SET balance_cents = s.balance_cents + s.refunded_cents,
+    SET balance_cents = n.balance_cents + n.delta_cents,
         balance_version = c.balance_version + 1
     FROM (
-        SELECT r.tenant_id, r.account_id, r.balance_cents, sum(r.refunded_cents)::bigint AS refunded_cents
-        FROM repaid AS r
-        GROUP BY r.tenant_id, r.account_id, r.balance_cents
-    ) AS s
-    WHERE c.tenant_id = s.tenant_id AND c.id = s.account_id
+        SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.delta_cents)::bigint AS delta_cents
+        FROM won AS w
+        WHERE w.delta_cents <> 0
+        GROUP BY w.tenant_id, w.account_id, w.balance_cents
+    ) AS n
+    WHERE c.tenant_id = n.tenant_id AND c.id = n.account_id
+), dispatch_job AS (
+    INSERT INTO river_job (kind, queue, args)
+    SELECT 'dispatch_pickup', 'dispatches', jsonb_build_object('tenant_id', w.tenant_id, 'event_id', w.move_id)
+    FROM won AS w
+    JOIN flags AS f ON f.tenant_id = w.tenant_id
+    WHERE f.name = 'auto_dispatch' AND f.enabled AND w.auto_dispatch
 ), event AS (
     INSERT INTO pickup_events (
         tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
         idempotency_key, request_digest)
     SELECT
-        w.tenant_id, w.event_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
+        w.tenant_id, w.move_id, w.id, w.version, w.transition, w.viewer_id, w.previous_status, w.status, w.driver_id,
         nullif(w.idempotency_key, ''), w.request_digest
     FROM won AS w
 ), audited AS (
@@ -1466,7 +1293,7 @@ WITH asked AS (
     WHERE w.patient_id IS NOT NULL AND w.seen
 ), owed AS (
     SELECT
-        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
+        w.tenant_id, w.move_id, w.id AS pickup_id, w.text,
         (
             SELECT n.number
             FROM phone_numbers AS n
@@ -1480,13 +1307,13 @@ WITH asked AS (
 ), message AS (
     INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
     SELECT
-        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
+        o.tenant_id, o.move_id, o.pickup_id, o.move_id, o.to_number, o.text,
         CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
         CASE WHEN o.to_number IS NULL THEN 'no_number' END
     FROM owed AS o
 ), text_job AS (
     INSERT INTO river_job (kind, queue, args)
-    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
+    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.move_id)
     FROM owed AS o
     WHERE o.to_number IS NOT NULL
 )
@@ -1499,7 +1326,7 @@ FROM moved AS pickups
 JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
 `
 
-type MovePickupsParams struct {
+type TransitionPickupsParams struct {
 	TenantIds       []uuid.UUID `format:"uuid" json:"tenant_ids"`
 	Ids             []uuid.UUID `format:"uuid" json:"ids"`
 	ViewerIds       []uuid.UUID `format:"uuid" json:"viewer_ids"`
@@ -1509,23 +1336,32 @@ type MovePickupsParams struct {
 	Versions        []int64     `json:"versions"`
 	IdempotencyKeys []string    `json:"idempotency_keys"`
 	RequestDigests  [][]byte    `json:"request_digests"`
-	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
-	EntryIds        []uuid.UUID `format:"uuid" json:"entry_ids"`
-	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
+	MoveIds         []uuid.UUID `format:"uuid" json:"move_ids"`
+	DriverIds       []uuid.UUID `format:"uuid" json:"driver_ids"`
 	Reasons         []string    `json:"reasons"`
 }
 
-type MovePickupsRow struct {
+type TransitionPickupsRow struct {
 	Pickup        Pickup `json:"pickup"`
 	Seen          bool   `json:"seen"`
 	TextsOwed     int32  `json:"texts_owed"`
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
-// Every other transition: release, cancel, collect, receive, pack, ship, deliver.
-// The dictionary says from where, to where, by whom, and whether the driver stays.
-// A slot is freed where the driver was assigned; what was charged is refunded where
-// the pickup is canceled, in an amount that the moved row itself carries.
+// Makes transitions of any kind, each as the dictionary declares it: from where, to where, by
+// whom, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the
+// text and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each
+// by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
+// which is that in which they came, while each account's balance lasts. All that follows hangs on
+// the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
+// Closes: two callers submit one pickup
+// Closes: a submit and a cancel at once leave a wrong balance
+// Closes: submits at once take more than the balance
+// Closes: a submit pays a price that its caller has not seen
+// Closes: two dispatchers assign one driver
+// Closes: two dispatchers assign one pickup
+// Closes: a late duplicate assigns a pickup again after its release
+// Closes: a release and an assign of one driver meet in one flush
 // Closes: two callers cancel one pickup
 // Closes: a step of the road is skipped
 // Closes: a driver collects what was given to another
@@ -1533,9 +1369,12 @@ type MovePickupsRow struct {
 // Closes: a cancel misses the driver that it waited for
 // Closes: a late duplicate moves a later round
 // Closes: two flushes lock their rows crosswise
+// Closes: two flushes lock slots and accounts crosswise
+// Closes: a submit that two callers make owes two texts
+// Closes: an assign that two callers make owes two texts
 // Closes: a deliver that two callers make owes two texts
-func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]MovePickupsRow, error) {
-	rows, err := q.db.Query(ctx, movePickups,
+func (q *Queries) TransitionPickups(ctx context.Context, arg TransitionPickupsParams) ([]TransitionPickupsRow, error) {
+	rows, err := q.db.Query(ctx, transitionPickups,
 		arg.TenantIds,
 		arg.Ids,
 		arg.ViewerIds,
@@ -1545,251 +1384,17 @@ func (q *Queries) MovePickups(ctx context.Context, arg MovePickupsParams) ([]Mov
 		arg.Versions,
 		arg.IdempotencyKeys,
 		arg.RequestDigests,
-		arg.EventIds,
-		arg.EntryIds,
-		arg.MessageIds,
+		arg.MoveIds,
+		arg.DriverIds,
 		arg.Reasons,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []MovePickupsRow{}
+	items := []TransitionPickupsRow{}
 	for rows.Next() {
-		var i MovePickupsRow
-		if err := rows.Scan(
-			&i.Pickup.TenantID,
-			&i.Pickup.ID,
-			&i.Pickup.Status,
-			&i.Pickup.PreviousStatus,
-			&i.Pickup.FacilityID,
-			&i.Pickup.AccountID,
-			&i.Pickup.RequestedBy,
-			&i.Pickup.DriverID,
-			&i.Pickup.PriceCents,
-			&i.Pickup.ChargedCents,
-			&i.Pickup.RefundedCents,
-			&i.Pickup.PickupAddress,
-			&i.Pickup.PickupLatitude,
-			&i.Pickup.PickupLongitude,
-			&i.Pickup.DropoffAddress,
-			&i.Pickup.WindowStart,
-			&i.Pickup.WindowEnd,
-			&i.Pickup.Note,
-			&i.Pickup.CancelReason,
-			&i.Pickup.Version,
-			&i.Pickup.RequestDigest,
-			&i.Pickup.CreatedAt,
-			&i.Pickup.UpdatedAt,
-			&i.Pickup.PatientID,
-			&i.Seen,
-			&i.TextsOwed,
-			&i.TextsEnqueued,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const submitPickups = `-- name: SubmitPickups :many
-WITH asked AS (
-    SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key, request_digest, event_id, entry_id, message_id, ord
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::user_role[],
-        $5::uuid[],
-        $6::bigint[],
-        $7::text[],
-        $8::bytea[],
-        $9::uuid[],
-        $10::uuid[],
-        $11::uuid[]
-    ) WITH ORDINALITY AS a (
-        tenant_id, id, viewer_id, viewer_role, viewer_driver_id, version, idempotency_key,
-        request_digest, event_id, entry_id, message_id, ord)
-), locked AS MATERIALIZED (
-    SELECT
-        p.tenant_id, p.id, p.account_id, p.price_cents, a.ord, t.after, t.text,
-        a.viewer_id, a.viewer_role, a.viewer_driver_id, a.idempotency_key, a.request_digest, a.event_id, a.entry_id, a.message_id
-    FROM asked AS a
-    JOIN pickup_transitions AS t ON t.transition = 'submit' AND a.viewer_role = ANY (t.roles)
-    JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE p.status = ANY (t.before)
-        AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
-        -- Known to be a repeat: leave it out early; the unique index decides.
-        AND NOT EXISTS (
-            SELECT FROM pickup_events AS e
-            WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
-    ORDER BY p.tenant_id, p.id
-    FOR NO KEY UPDATE OF p
-), funded AS MATERIALIZED (
-    SELECT l.tenant_id, l.id, l.account_id, l.price_cents, l.ord, l.after, l.text, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.idempotency_key, l.request_digest, l.event_id, l.entry_id, l.message_id, c.balance_cents
-    FROM locked AS l
-    JOIN accounts AS c ON c.tenant_id = l.tenant_id AND c.id = l.account_id
-    ORDER BY c.tenant_id, c.id, l.ord
-    FOR NO KEY UPDATE OF c
-), spent AS (
-    SELECT
-        f.tenant_id, f.id, f.account_id, f.price_cents, f.ord, f.after, f.text, f.viewer_id, f.viewer_role, f.viewer_driver_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.balance_cents,
-        spend_in_order(f.balance_cents, -f.price_cents)
-            OVER (PARTITION BY f.tenant_id, f.account_id ORDER BY f.ord) AS balance_after
-    FROM funded AS f
-), paying AS (
-    SELECT
-        s.tenant_id, s.id, s.account_id, s.price_cents, s.ord, s.after, s.text, s.viewer_id, s.viewer_role, s.viewer_driver_id, s.idempotency_key, s.request_digest, s.event_id, s.entry_id, s.message_id, s.balance_cents, s.balance_after,
-        lag(s.balance_after, 1, s.balance_cents)
-            OVER (PARTITION BY s.tenant_id, s.account_id ORDER BY s.ord) AS balance_before
-    FROM spent AS s
-), moved AS (
-    UPDATE pickups AS p
-    SET status = y.after,
-        previous_status = p.status,
-        charged_cents = p.price_cents,
-        version = p.version + 1,
-        updated_at = now()
-    FROM paying AS y
-    WHERE p.tenant_id = y.tenant_id
-        AND p.id = y.id
-        AND y.balance_before - y.balance_after = y.price_cents
-    RETURNING p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
-), won AS MATERIALIZED (
-    SELECT
-        m.tenant_id, m.id, m.version, m.previous_status, m.status, m.account_id, m.charged_cents, m.requested_by, m.patient_id,
-        f.balance_cents, f.viewer_id, f.idempotency_key, f.request_digest, f.event_id, f.entry_id, f.message_id, f.text,
-        coalesce(f.viewer_role = 'staff' OR role_sees_pickup(f.viewer_role, m.status, m.driver_id, f.viewer_driver_id), false) AS seen
-    FROM moved AS m
-    JOIN funded AS f ON f.tenant_id = m.tenant_id AND f.id = m.id
-), entered AS (
-    INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, pickup_id, actor_id, request_digest)
-    SELECT w.tenant_id, w.entry_id, w.account_id, 'charge', w.charged_cents, w.id, w.viewer_id, w.request_digest
-    FROM won AS w
-    WHERE w.charged_cents > 0
-), charged AS (
-    UPDATE accounts AS c
-    SET balance_cents = s.balance_cents - s.charged_cents,
-        balance_version = c.balance_version + 1
-    FROM (
-        SELECT w.tenant_id, w.account_id, w.balance_cents, sum(w.charged_cents)::bigint AS charged_cents
-        FROM won AS w
-        WHERE w.charged_cents > 0
-        GROUP BY w.tenant_id, w.account_id, w.balance_cents
-    ) AS s
-    WHERE c.tenant_id = s.tenant_id AND c.id = s.account_id
-), event AS (
-    INSERT INTO pickup_events (
-        tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
-        idempotency_key, request_digest)
-    SELECT
-        w.tenant_id, w.event_id, w.id, w.version, 'submit', w.viewer_id, w.previous_status, w.status, NULL,
-        nullif(w.idempotency_key, ''), w.request_digest
-    FROM won AS w
-), audited AS (
-    INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT w.tenant_id, w.patient_id, w.viewer_id, 'submit-pickup'
-    FROM won AS w
-    WHERE w.patient_id IS NOT NULL AND w.seen
-), owed AS (
-    SELECT
-        w.tenant_id, w.message_id, w.id AS pickup_id, w.event_id, w.text,
-        (
-            SELECT n.number
-            FROM phone_numbers AS n
-            WHERE n.tenant_id = w.tenant_id AND n.user_id = w.requested_by
-            ORDER BY n.created_at, n.id
-            LIMIT 1
-        ) AS to_number
-    FROM won AS w
-    JOIN flags AS f ON f.tenant_id = w.tenant_id
-    WHERE f.name = 'pickup_texts' AND f.enabled AND w.text IS NOT NULL
-), message AS (
-    INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason)
-    SELECT
-        o.tenant_id, o.message_id, o.pickup_id, o.event_id, o.to_number, o.text,
-        CASE WHEN o.to_number IS NULL THEN 'FAILED'::message_status ELSE 'QUEUED' END,
-        CASE WHEN o.to_number IS NULL THEN 'no_number' END
-    FROM owed AS o
-), text_job AS (
-    INSERT INTO river_job (kind, queue, args)
-    SELECT 'send_text', 'texts', jsonb_build_object('tenant_id', o.tenant_id, 'message_id', o.message_id)
-    FROM owed AS o
-    WHERE o.to_number IS NOT NULL
-), dispatch_job AS (
-    INSERT INTO river_job (kind, queue, args)
-    SELECT 'dispatch_pickup', 'dispatches', jsonb_build_object('tenant_id', w.tenant_id, 'event_id', w.event_id)
-    FROM won AS w
-    JOIN flags AS f ON f.tenant_id = w.tenant_id
-    WHERE f.name = 'auto_dispatch' AND f.enabled
-)
-SELECT
-    pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id,
-    s.seen::boolean AS seen,
-    (SELECT count(w.text) FROM won AS w)::int AS texts_owed,
-    (SELECT count(*) FROM owed)::int AS texts_enqueued
-FROM moved AS pickups
-JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id
-`
-
-type SubmitPickupsParams struct {
-	TenantIds       []uuid.UUID `format:"uuid" json:"tenant_ids"`
-	Ids             []uuid.UUID `format:"uuid" json:"ids"`
-	ViewerIds       []uuid.UUID `format:"uuid" json:"viewer_ids"`
-	ViewerRoles     []string    `json:"viewer_roles"`
-	ViewerDriverIds []uuid.UUID `format:"uuid" json:"viewer_driver_ids"`
-	Versions        []int64     `json:"versions"`
-	IdempotencyKeys []string    `json:"idempotency_keys"`
-	RequestDigests  [][]byte    `json:"request_digests"`
-	EventIds        []uuid.UUID `format:"uuid" json:"event_ids"`
-	EntryIds        []uuid.UUID `format:"uuid" json:"entry_ids"`
-	MessageIds      []uuid.UUID `format:"uuid" json:"message_ids"`
-}
-
-type SubmitPickupsRow struct {
-	Pickup        Pickup `json:"pickup"`
-	Seen          bool   `json:"seen"`
-	TextsOwed     int32  `json:"texts_owed"`
-	TextsEnqueued int32  `json:"texts_enqueued"`
-}
-
-// Charges what each pickup costs and submits it, in the order asked while each
-// account's balance lasts. Effects hang on the rows that moved: a charge's entry,
-// the new balance, the event, the text with its job, the job that dispatches.
-// Closes: two callers submit one pickup
-// Closes: a submit and a cancel at once leave a wrong balance
-// Closes: submits at once take more than the balance
-// Closes: a submit pays a price that its caller has not seen
-// Closes: two flushes lock their rows crosswise
-// Closes: a submit that two callers make owes two texts
-func (q *Queries) SubmitPickups(ctx context.Context, arg SubmitPickupsParams) ([]SubmitPickupsRow, error) {
-	rows, err := q.db.Query(ctx, submitPickups,
-		arg.TenantIds,
-		arg.Ids,
-		arg.ViewerIds,
-		arg.ViewerRoles,
-		arg.ViewerDriverIds,
-		arg.Versions,
-		arg.IdempotencyKeys,
-		arg.RequestDigests,
-		arg.EventIds,
-		arg.EntryIds,
-		arg.MessageIds,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SubmitPickupsRow{}
-	for rows.Next() {
-		var i SubmitPickupsRow
+		var i TransitionPickupsRow
 		if err := rows.Scan(
 			&i.Pickup.TenantID,
 			&i.Pickup.ID,

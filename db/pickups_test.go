@@ -74,21 +74,21 @@ var pickupRaces = []check{
 		}
 		return first(errs...)
 	}},
-	{"SubmitPickups", "two callers submit one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two callers submit one pickup", func(ctx context.Context, w *world) error {
 		one, other := w.pickup(ctx), w.pickup(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameSubmit, one)),
 			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store) }), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
-	{"SubmitPickups", "a submit and a cancel at once leave a wrong balance", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a submit and a cancel at once leave a wrong balance", func(ctx context.Context, w *world) error {
 		one, other := w.pickup(ctx), w.pickup(ctx)
 		return first(
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, other), w.moving(ctx, db.TransitionNameSubmit, other)),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
-	{"SubmitPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 100)
 		pickups := make([]uuid.UUID, max(manyCallers, 4))
 		for i := range pickups {
@@ -119,7 +119,7 @@ var pickupRaces = []check{
 			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Store) }), db.InsufficientFunds),
 			w.expectBalance(ctx, account, 1))
 	}},
-	{"SubmitPickups", "a submit pays a price that its caller has not seen", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a submit pays a price that its caller has not seen", func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return first(
 			w.loses(ctx, db.StaleVersion,
@@ -127,7 +127,7 @@ var pickupRaces = []check{
 				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
 			w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Store))
 	}},
-	{"SubmitPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		var pickups, accounts []uuid.UUID
 		for range 6 {
 			accounts = append(accounts, w.purse(ctx, 1000))
@@ -145,7 +145,7 @@ var pickupRaces = []check{
 				return w.flush(ctx, s, db.TransitionNameSubmit, values(of, order), nil)
 			}))
 	}},
-	{"AssignPickups", "two dispatchers assign one driver", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two dispatchers assign one driver", func(ctx context.Context, w *world) error {
 		drivers := w.drivers(ctx, 4)
 		assigning := func(driver db.Viewer) act {
 			id := w.submitted(ctx)
@@ -174,7 +174,7 @@ var pickupRaces = []check{
 		}
 		return oneWins(together(len(all), func(i int) error { return all[i](w.Store) }), db.DriverBusy)
 	}},
-	{"AssignPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
 		drivers, one, other := w.drivers(ctx, manyCallers), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition,
@@ -184,7 +184,7 @@ var pickupRaces = []check{
 				return assign(ctx, w.Store, w.dispatcher, other, drivers[i+1])
 			}), db.IllegalTransition))
 	}},
-	{"AssignPickups", "a late duplicate assigns a pickup again after its release", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a late duplicate assigns a pickup again after its release", func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.submitted(ctx)
 		version, key := w.row(ctx, id).Version, withKey("once")
@@ -201,7 +201,7 @@ var pickupRaces = []check{
 			w.expect(ctx, id, db.PickupStatusSUBMITTED),
 			w.flushOf(ctx, w.Store, 1, db.TransitionNameAssign, ids(id, other), []db.Viewer{driver, free}, "once", "other"))
 	}},
-	{"AssignPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		drivers := w.drivers(ctx, 6)
 		var pickups, slots []uuid.UUID
 		of := map[uuid.UUID]uuid.UUID{}
@@ -220,14 +220,14 @@ var pickupRaces = []check{
 				return w.flush(ctx, s, db.TransitionNameAssign, order, drivers)
 			}))
 	}},
-	{"MovePickups", "two callers cancel one pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two callers cancel one pickup", func(ctx context.Context, w *world) error {
 		one, other := w.submitted(ctx), w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one), w.moving(ctx, db.TransitionNameCancel, one)),
 			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameCancel, other)(w.Store) }), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
-	{"MovePickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
 		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack, db.TransitionNameShip, db.TransitionNameDeliver}
 		step := func(name db.TransitionName) act {
@@ -252,7 +252,7 @@ var pickupRaces = []check{
 		}
 		return nil
 	}},
-	{"MovePickups", "a driver collects what was given to another", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a driver collects what was given to another", func(ctx context.Context, w *world) error {
 		one, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		id := w.assigned(ctx, one)
 		return first(
@@ -264,7 +264,7 @@ var pickupRaces = []check{
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
 			move(ctx, w.Store, other, db.TransitionNameCollect, id))
 	}},
-	{"MovePickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
 		one, other, third := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
@@ -272,7 +272,7 @@ var pickupRaces = []check{
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameCancel, third), w.charging(ctx, w.account, 3)),
 			w.expectBalance(ctx, w.account, 1_000_000-10))
 	}},
-	{"MovePickups", "a cancel misses the driver that it waited for", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a cancel misses the driver that it waited for", func(ctx context.Context, w *world) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
 			w.wins(ctx, commit,
@@ -281,7 +281,7 @@ var pickupRaces = []check{
 			// The slot is free again.
 			assign(ctx, w.as, w.dispatcher, w.submitted(ctx), driver))
 	}},
-	{"MovePickups", "a late duplicate moves a later round", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a late duplicate moves a later round", func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.assigned(ctx, driver)
 		version, key := w.row(ctx, id).Version, withKey("once")
@@ -295,7 +295,7 @@ var pickupRaces = []check{
 			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, id, key), db.IdempotencyKeyReused),
 			w.flushOf(ctx, w.Store, 1, db.TransitionNameRelease, ids(id, other), nil, "once", "other"))
 	}},
-	{"MovePickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		drivers := w.drivers(ctx, 6)
 		var pickups, slots, accounts []uuid.UUID
 		bySlot, byAccount := map[uuid.UUID]uuid.UUID{}, map[uuid.UUID]uuid.UUID{}
@@ -317,6 +317,53 @@ var pickupRaces = []check{
 				return canceling(s, values(byAccount, order))
 			}))
 	}},
+	{"TransitionPickups", "a release and an assign of one driver meet in one flush", func(ctx context.Context, w *world) error {
+		driver := w.driver(ctx, 1, 1)
+		held, next := w.assigned(ctx, driver), w.submitted(ctx)
+		freed := func(name db.TransitionName) error {
+			n, err := w.sendEach(ctx, w.Store, []db.TransitionName{name, db.TransitionNameAssign}, ids(held, next), []db.Viewer{{}, driver})
+			if err == nil && n != 1 {
+				err = fmt.Errorf("%d of a %s and an assign won, want the first alone", n, name)
+			}
+			return first(err, w.expect(ctx, next, db.PickupStatusSUBMITTED))
+		}
+		if err := freed(db.TransitionNameRelease); err != nil {
+			return err
+		}
+		w.must(assign(ctx, w.as, w.dispatcher, held, driver))
+		if err := freed(db.TransitionNameCollect); err != nil {
+			return err
+		}
+		return assign(ctx, w.Store, w.dispatcher, next, driver) // by a statement of its own
+	}},
+	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
+		// Who waits for a slot, to take it or to free it, holds no account that it needs.
+		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
+		canceled, taking, paying := w.assigned(ctx, driver, paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
+		freeing := func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
+		both := func(s *db.Store) error {
+			n, err := w.sendEach(ctx, s, []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameAssign}, ids(paying, taking), []db.Viewer{{}, free})
+			if err == nil && n != 2 {
+				err = fmt.Errorf("%d of 2 won", n)
+			}
+			return err
+		}
+		for _, c := range []struct {
+			slot  uuid.UUID
+			flush act
+		}{{driver.DriverID, freeing}, {free.DriverID, both}} {
+			for _, plan := range plans {
+				left, err := w.freeWhileWaiting(ctx, "driver_slots", "driver_id", c.slot, "accounts", "id", ids(account), plan, c.flush)
+				if err == nil && len(left) != 1 {
+					err = errors.New("waiting for the slot, it held the account")
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}},
 	{"EditPickup", clobbered, func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return w.editedOnce(ctx, func(s *db.Store, _ string, version int64) error {
@@ -335,7 +382,7 @@ var pickupRaces = []check{
 }
 
 var pickupRules = []check{
-	{"SubmitPickups", "who may not submits", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "who may not submits", func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return first(
 			refused(move(ctx, w.Store, w.stranger, db.TransitionNameSubmit, id), db.NotFound),
@@ -344,7 +391,7 @@ var pickupRules = []check{
 			w.expect(ctx, id, db.PickupStatusDRAFT),
 			move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id))
 	}},
-	{"SubmitPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 0)
 		id := w.pickup(ctx, costing(0), paidBy(account))
 		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store); err != nil {
@@ -355,7 +402,7 @@ var pickupRules = []check{
 		}
 		return nil
 	}},
-	{"SubmitPickups", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 120)
 		var pickups []uuid.UUID
 		for _, cents := range []int64{100, 30, 15} {
@@ -366,7 +413,38 @@ var pickupRules = []check{
 			w.expect(ctx, pickups[1], db.PickupStatusDRAFT),
 			w.expectBalance(ctx, account, 5))
 	}},
-	{"AssignPickups", "who may not assigns", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a charge spends a refund that comes after it", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 100)
+		paid, draft := w.submitted(ctx, costing(100), paidBy(account)), w.pickup(ctx, costing(70), paidBy(account))
+		both := func(names []db.TransitionName, pickups []uuid.UUID, winners int) error {
+			n, err := w.sendEach(ctx, w.Store, names, pickups, nil)
+			if err == nil && n != winners {
+				err = fmt.Errorf("of %v, %d won, want %d", names, n, winners)
+			}
+			return err
+		}
+		if err := first(
+			both([]db.TransitionName{db.TransitionNameSubmit, db.TransitionNameCancel}, ids(draft, paid), 1),
+			w.expect(ctx, draft, db.PickupStatusDRAFT), w.expectBalance(ctx, account, 100),
+		); err != nil {
+			return err
+		}
+		// In the other order it has the refund to spend; both are one movement of the balance.
+		w.must(w.moving(ctx, db.TransitionNameSubmit, draft)(w.as))
+		dear := w.pickup(ctx, costing(95), paidBy(account))
+		return first(
+			both([]db.TransitionName{db.TransitionNameCancel, db.TransitionNameSubmit}, ids(draft, dear), 2),
+			w.expectBalance(ctx, account, 5))
+	}},
+	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason", func(ctx context.Context, w *world) error {
+		account := w.purse(ctx, 1000)
+		id := w.submitted(ctx, paidBy(account))
+		w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
+		return first(
+			refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Store), db.BalanceTooLarge),
+			w.expect(ctx, id, db.PickupStatusSUBMITTED))
+	}},
+	{"TransitionPickups", "who may not assigns", func(ctx context.Context, w *world) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
 			refused(assign(ctx, w.Store, w.staff, id, driver), db.Forbidden),
@@ -375,7 +453,7 @@ var pickupRules = []check{
 			refused(assign(ctx, w.Store, w.dispatcher, w.pickup(ctx), driver), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
-	{"MovePickups", "who may not moves", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "who may not moves", func(ctx context.Context, w *world) error {
 		id := w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
 			refused(move(ctx, w.Store, w.staff, db.TransitionNameRelease, id), db.Forbidden),
@@ -385,7 +463,7 @@ var pickupRules = []check{
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
 			move(ctx, w.Store, w.admin, db.TransitionNameCancel, id))
 	}},
-	{"MovePickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 0)
 		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Store); err != nil {
 			return err
@@ -395,12 +473,12 @@ var pickupRules = []check{
 		}
 		return nil
 	}},
-	{"MovePickups", "a flush of cancels waits for accounts that it refunds nothing", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a flush of cancels waits for accounts that it refunds nothing", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 10)
 		id := w.pickup(ctx, paidBy(account))
 		return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
 	}},
-	{"MovePickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.assigned(ctx, driver)
 		w.must(move(ctx, w.as, driver, db.TransitionNameCollect, id))
@@ -511,42 +589,38 @@ func (w *world) flushOf(ctx context.Context, s *db.Store, winners int, name db.T
 }
 
 func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string) (won int, err error) {
-	n := len(pickups)
-	v := w.dispatcher
-	if keys == nil {
-		keys = make([]string, n)
-	}
-	tenants, viewers, roles, none := fill(n, v.TenantID), fill(n, v.UserID), fill(n, string(v.Role)), fill(n, uuid.Nil)
-	versions, digests := make([]int64, n), fill(n, digest("flush"))
-	events, entries, messages := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
-	driverIDs := make([]uuid.UUID, n)
-	for i := range n {
-		events[i], entries[i], messages[i] = newID(), newID(), newID()
+	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
+}
+
+// sendEach makes a transition of each pickup in one statement, and gives how many won.
+func (w *world) sendEach(ctx context.Context, s *db.Store, names []db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys ...string) (won int, err error) {
+	asks := transitionsBy(w.dispatcher, pickups)
+	for i, name := range names {
+		asks.Transitions[i] = string(name)
 		if drivers != nil {
-			driverIDs[i] = drivers[i].DriverID
+			asks.DriverIds[i] = drivers[i].DriverID
 		}
 	}
-	switch name {
-	case db.TransitionNameSubmit:
-		rows, err := s.SubmitPickups(ctx, db.SubmitPickupsParams{
-			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
-			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, EntryIds: entries,
-			MessageIds: messages,
-		})
-		return len(rows), err
-	case db.TransitionNameAssign:
-		rows, err := s.AssignPickups(ctx, db.AssignPickupsParams{
-			TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
-			Versions: versions, IdempotencyKeys: keys, RequestDigests: digests, EventIds: events, MessageIds: messages, DriverIds: driverIDs,
-		})
-		return len(rows), err
+	if keys != nil {
+		asks.IdempotencyKeys = keys
 	}
-	rows, err := s.MovePickups(ctx, db.MovePickupsParams{
-		TenantIds: tenants, Ids: pickups, ViewerIds: viewers, ViewerRoles: roles, ViewerDriverIds: none,
-		Transitions: fill(n, string(name)), Versions: versions, IdempotencyKeys: keys, RequestDigests: digests,
-		EventIds: events, EntryIds: entries, MessageIds: messages, Reasons: make([]string, n),
-	})
+	rows, err := s.TransitionPickups(ctx, asks)
 	return len(rows), err
+}
+
+// transitionsBy asks for a transition of each pickup, which has to be named yet.
+func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams {
+	n := len(pickups)
+	moves := make([]uuid.UUID, n)
+	for i := range n {
+		moves[i] = newID()
+	}
+	return db.TransitionPickupsParams{
+		TenantIds: fill(n, v.TenantID), Ids: pickups, ViewerIds: fill(n, v.UserID), ViewerRoles: fill(n, string(v.Role)),
+		ViewerDriverIds: make([]uuid.UUID, n), Transitions: make([]string, n), Versions: make([]int64, n),
+		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("flush")), MoveIds: moves,
+		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
+	}
 }
 
 func fill[T any](n int, v T) []T { return slices.Repeat([]T{v}, n) }

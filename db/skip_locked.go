@@ -18,7 +18,7 @@ func (q skipping) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 
 var skippingForm = func() map[string]string {
 	forms := map[string]string{}
-	for _, sql := range []string{submitPickups, assignPickups, movePickups} {
+	for _, sql := range []string{transitionPickups} {
 		const lock = "FOR NO KEY UPDATE OF p\n"
 		if strings.Count(sql, lock) != 1 {
 			panic("a transition locks its pickups otherwise")

@@ -79,7 +79,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 			}
 		}
 	}
-	if len(all) < 4 {
+	if len(all) != 2 { // TransitionPickups and DispatchPickup
 		t.Fatalf("%d statements write events", len(all))
 	}
 	return all

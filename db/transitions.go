@@ -20,12 +20,12 @@ type Transition struct {
 	Reason   string    // for cancel, or ""
 }
 
-// move is a transition under way, for its viewer. The ids of what it will leave are
-// made in advance: by its event's, one finds out later whether it was made.
+// move is a transition under way, for its viewer. Its id, which keys its event, its entry
+// and its text, is made in advance: by it one finds out later whether it was made.
 type move struct {
 	Transition
-	viewer                      Viewer
-	eventID, entryID, messageID uuid.UUID
+	viewer Viewer
+	id     uuid.UUID
 }
 
 // Moved is a pickup after a transition, for who made it.
@@ -54,7 +54,7 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 // took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
-	m := move{t, v, newID(), newID(), newID()}
+	m := move{t, v, newID()}
 	for attempt := range attempts {
 		if attempt > 0 {
 			pause(ctx, attempt)
@@ -88,56 +88,30 @@ func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], er
 }
 
 func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
-	switch name {
-	case TransitionNameSubmit:
-		return s.submits
-	case TransitionNameAssign:
-		return s.assigns
-	case TransitionNameDispatch:
+	if name == TransitionNameDispatch {
 		return s.dispatches
 	}
-	return s.moves
+	return s.transitions
 }
 
-// moveFlush is one of the transitions' statements.
-type moveFlush = func(context.Context, []move) ([]found[Moved], error)
-
-func (s *Store) submitting(q *Queries) moveFlush {
+// transitioning makes the moves in one statement of q's.
+func (s *Store) transitioning(q *Queries) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		ctx, a := confirmedBy(ctx, asks), asked(asks)
-		rows, err := q.SubmitPickups(ctx, SubmitPickupsParams{
-			TenantIds: a.tenantIDs, Ids: a.ids,
-			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-			Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-			EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs,
+		rows, err := q.TransitionPickups(confirmedBy(ctx, asks), TransitionPickupsParams{
+			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
+			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
+			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
+			ViewerRoles:     each(asks, func(m move) string { return string(m.viewer.Role) }),
+			ViewerDriverIds: each(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
+			Transitions:     each(asks, func(m move) string { return string(m.Name) }),
+			Versions:        each(asks, func(m move) int64 { return m.Version }),
+			IdempotencyKeys: each(asks, func(m move) string { return m.Key }),
+			RequestDigests:  each(asks, func(m move) []byte { return m.Digest }),
+			MoveIds:         each(asks, func(m move) uuid.UUID { return m.id }),
+			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
+			Reasons:         each(asks, func(m move) string { return m.Reason }),
 		})
-		return s.results(asks, each(rows, func(r SubmitPickupsRow) moved { return moved(r) })), err
-	}
-}
-
-func (s *Store) assigning(q *Queries) moveFlush {
-	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		ctx, a := confirmedBy(ctx, asks), asked(asks)
-		rows, err := q.AssignPickups(ctx, AssignPickupsParams{
-			TenantIds: a.tenantIDs, Ids: a.ids,
-			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-			Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-			EventIds: a.eventIDs, MessageIds: a.messageIDs, DriverIds: a.driverIDs,
-		})
-		return s.results(asks, each(rows, func(r AssignPickupsRow) moved { return moved(r) })), err
-	}
-}
-
-func (s *Store) moving(q *Queries) moveFlush {
-	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		ctx, a := confirmedBy(ctx, asks), asked(asks)
-		rows, err := q.MovePickups(ctx, MovePickupsParams{
-			TenantIds: a.tenantIDs, Ids: a.ids,
-			ViewerIds: a.viewerIDs, ViewerRoles: a.viewerRoles, ViewerDriverIds: a.viewerDriverIDs,
-			Transitions: a.transitions, Versions: a.versions, IdempotencyKeys: a.keys, RequestDigests: a.digests,
-			EventIds: a.eventIDs, EntryIds: a.entryIDs, MessageIds: a.messageIDs, Reasons: a.reasons,
-		})
-		return s.results(asks, each(rows, func(r MovePickupsRow) moved { return moved(r) })), err
+		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
 
@@ -147,39 +121,12 @@ func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], erro
 	m := asks[0]
 	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
-		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, EventID: m.eventID, MessageID: m.messageID,
+		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
 	})
 	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
-// arrays are what all the transitions' statements take.
-type arrays struct {
-	tenantIDs, ids, viewerIDs, viewerDriverIDs, eventIDs, entryIDs, messageIDs, driverIDs []uuid.UUID
-	viewerRoles, transitions, keys, reasons                                               []string
-	versions                                                                              []int64
-	digests                                                                               [][]byte
-}
-
-func asked(asks []move) arrays {
-	return arrays{
-		tenantIDs:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
-		ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
-		viewerIDs:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
-		viewerDriverIDs: each(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
-		eventIDs:        each(asks, func(m move) uuid.UUID { return m.eventID }),
-		entryIDs:        each(asks, func(m move) uuid.UUID { return m.entryID }),
-		messageIDs:      each(asks, func(m move) uuid.UUID { return m.messageID }),
-		driverIDs:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
-		viewerRoles:     each(asks, func(m move) string { return string(m.viewer.Role) }),
-		transitions:     each(asks, func(m move) string { return string(m.Name) }),
-		keys:            each(asks, func(m move) string { return m.Key }),
-		reasons:         each(asks, func(m move) string { return m.Reason }),
-		versions:        each(asks, func(m move) int64 { return m.Version }),
-		digests:         each(asks, func(m move) []byte { return m.Digest }),
-	}
-}
-
-// moved is a row of any of the transitions' statements. The texts are those of all
+// moved is a row of either of the transitions' statements. The texts are those of all
 // the statement: what the transitions owed, and what the tenants' flags let through.
 type moved struct {
 	Pickup        Pickup
@@ -211,7 +158,7 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	find := func() (found[Moved], error) {
 		r, err := s.GetMovedPickup(ctx, GetMovedPickupParams{
-			TenantID: m.viewer.TenantID, EventID: m.eventID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
+			TenantID: m.viewer.TenantID, EventID: m.id, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
 		})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -263,7 +210,7 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 		return Moved{}, false, refuse(StaleVersion, "If-Match")
 	case !now.LegalNow:
 		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
-	case t.Name == TransitionNameSubmit && !now.AffordableNow:
+	case !now.AffordableNow:
 		return Moved{}, false, refuse(InsufficientFunds, "")
 	case t.Name == TransitionNameAssign:
 		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDriver(ctx, v, t.DriverID))

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -207,4 +210,63 @@ func allowed(from db.PickupStatus, role db.UserRole) []string {
 		}
 	}
 	return out
+}
+
+// What both of the transitions' statements do with those that won is written in each, since
+// a statement cannot be called from another; it is the same.
+func TestBothStatementsOfTransitionsEndAlike(t *testing.T) {
+	t.Parallel()
+	texts := statements(t)
+	end := func(query string) string {
+		_, end, found := strings.Cut(texts[query], "), event AS (")
+		if !found {
+			t.Fatalf("%s inserts its events otherwise", query)
+		}
+		return end
+	}
+	if one, other := end("TransitionPickups"), end("DispatchPickup"); one != other {
+		t.Errorf("TransitionPickups ends\n%s\nand DispatchPickup\n%s", one, other)
+	}
+}
+
+// One id keys all that a transition leaves: by it a caller whose connection broke finds it.
+func TestATransitionsEventEntryAndTextHaveOneID(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := open(t).world(ctx)
+	w.set(ctx, "UPDATE flags SET enabled = true, version = 2 WHERE tenant_id = $1")
+	w.driver(ctx, 1, 1)
+	id := w.submitted(ctx)
+	w.must(w.moving(ctx, "dispatch", id)(w.as))
+	w.must(w.moving(ctx, "cancel", id)(w.as))
+	got := must(pgx.CollectRows(must(w.owner.Query(ctx, `
+		SELECT e.transition || ' ' || concat_ws(' ', l.kind, m.status, j.kind)
+		FROM pickup_events AS e
+		LEFT JOIN ledger_entries AS l USING (tenant_id, id)
+		LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.id = e.id AND m.event_id = e.id
+		LEFT JOIN river_job AS j ON j.kind = 'dispatch_pickup' AND j.args ->> 'event_id' = e.id::text
+		WHERE e.pickup_id = $1
+		ORDER BY e.version`, id)), pgx.RowTo[string]))
+	if want := []string{"submit charge QUEUED dispatch_pickup", "dispatch QUEUED", "cancel refund"}; !slices.Equal(got, want) {
+		t.Errorf("by their ids: %q, want %q", got, want)
+	}
+}
+
+// The dictionary says what each transition does; whoever adds one has to say it too.
+func TestTheDictionarySaysWhatATransitionDoes(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	got := must(pgx.CollectRows(must(d.owner.Query(ctx, `
+		SELECT concat_ws(' ', transition, money, slot, CASE WHEN has_driver THEN 'with a driver' END,
+			CASE WHEN auto_dispatch THEN 'and dispatched' END)
+		FROM pickup_transitions ORDER BY transition`)), pgx.RowTo[string]))
+	want := []string{
+		"submit charge keep and dispatched", "assign take with a driver", "dispatch take with a driver", "release free",
+		"cancel refund free", "collect free with a driver", "receive keep with a driver", "pack keep with a driver",
+		"ship keep with a driver", "deliver keep with a driver",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
 }

@@ -101,11 +101,12 @@ func (d *depot) submit(ctx context.Context, id uuid.UUID) error {
 // submitAll submits several in one statement, through q.
 func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) error {
 	n := len(ids)
-	rows, err := q.SubmitPickups(ctx, db.SubmitPickupsParams{
+	rows, err := q.TransitionPickups(ctx, db.TransitionPickupsParams{
 		TenantIds: repeated(d.by.TenantID, n), Ids: ids,
 		ViewerIds: repeated(d.by.UserID, n), ViewerRoles: repeated(string(d.by.Role), n), ViewerDriverIds: make([]uuid.UUID, n),
-		Versions: make([]int64, n), IdempotencyKeys: make([]string, n), RequestDigests: repeated(benchDigest, n),
-		EventIds: newIDs(n), EntryIds: newIDs(n), MessageIds: newIDs(n),
+		Transitions: repeated(string(db.TransitionNameSubmit), n), Versions: make([]int64, n),
+		IdempotencyKeys: make([]string, n), RequestDigests: repeated(benchDigest, n), MoveIds: newIDs(n),
+		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
 	})
 	if err == nil && len(rows) != n {
 		err = fmt.Errorf("%d of %d pickups were submitted", len(rows), n)

@@ -1,6 +1,6 @@
 -- The whole road of a pickup, each step a statement and a commit of its own: create,
 -- submit, assign (each client has a driver of its own), collect, receive, pack, ship,
--- deliver. Events and texts of the steps have ids apart from each other's. Of an id see
+-- deliver. The steps' moves have ids apart from each other's. Of an id see
 -- get.sql.
 \set k :k + 1
 \set n :k * :clients + :client_id
@@ -31,31 +31,33 @@ window_ends = '{0001-01-01 00:00:00Z}'
 notes = '{""}'
 request_digests = :digests
 operation = 'create-pickup'
-\run SubmitPickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :staff
 viewer_roles = '{staff}'
 viewer_driver_ids = :none
+transitions = '{submit}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:submit::bigint), 12, '0') || '}'
-entry_ids = '{' || :made::text || lpad(to_hex(:submit::bigint), 12, '0') || '}'
-message_ids = '{' || :made::text || lpad(to_hex(:submit::bigint), 12, '0') || '}'
-\run AssignPickups
+move_ids = '{' || :made::text || lpad(to_hex(:submit::bigint), 12, '0') || '}'
+driver_ids = :none
+reasons = '{""}'
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :dispatcher
 viewer_roles = '{dispatcher}'
 viewer_driver_ids = :none
+transitions = '{assign}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:assign::bigint), 12, '0') || '}'
-message_ids = '{' || :made::text || lpad(to_hex(:assign::bigint), 12, '0') || '}'
+move_ids = '{' || :made::text || lpad(to_hex(:assign::bigint), 12, '0') || '}'
 driver_ids = '{' || :drivers_made::text || lpad(to_hex(:client_id::bigint), 12, '0') || '}'
-\run MovePickups
+reasons = '{""}'
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :dispatcher
@@ -65,11 +67,10 @@ transitions = '{collect}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:collect::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = :none
+move_ids = '{' || :made::text || lpad(to_hex(:collect::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'
-\run MovePickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :hub
@@ -79,11 +80,10 @@ transitions = '{receive}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:receive::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = :none
+move_ids = '{' || :made::text || lpad(to_hex(:receive::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'
-\run MovePickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :hub
@@ -93,11 +93,10 @@ transitions = '{pack}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:pack::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = :none
+move_ids = '{' || :made::text || lpad(to_hex(:pack::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'
-\run MovePickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :hub
@@ -107,11 +106,10 @@ transitions = '{ship}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:ship::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = :none
+move_ids = '{' || :made::text || lpad(to_hex(:ship::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'
-\run MovePickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :hub
@@ -121,7 +119,6 @@ transitions = '{deliver}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:deliver::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = '{' || :made::text || lpad(to_hex(:deliver::bigint), 12, '0') || '}'
+move_ids = '{' || :made::text || lpad(to_hex(:deliver::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'

@@ -6,7 +6,7 @@
 \set no_draft_is_left 1 / 0
 \endif
 \set n :k * :clients + :client_id
-\run MovePickups
+\run TransitionPickups
 tenant_ids = :tenants
 ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
 viewer_ids = :staff
@@ -16,7 +16,6 @@ transitions = '{cancel}'
 versions = '{0}'
 idempotency_keys = '{""}'
 request_digests = :digests
-event_ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
-entry_ids = :none
-message_ids = :none
+move_ids = '{' || :made::text || lpad(to_hex(:n::bigint), 12, '0') || '}'
+driver_ids = :none
 reasons = '{""}'
