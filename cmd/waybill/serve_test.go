@@ -200,7 +200,7 @@ func TestAdminPort(t *testing.T) {
 		`waybill_request_seconds_count{`, `operation="get-session"`, `status="200"`, `status="401"`,
 		`waybill_refusals_total{code="unauthenticated"`, `release="`, `host="`,
 		`service="waybill"`, "waybill_pool_max", "waybill_pool_acquired", "# TYPE waybill_pool_waited_total counter",
-		`waybill_flush_requests_count{`, `waybill_flush_waiting{`, `waybill_flush_refused_total{`, `kind="session"`, `kind="submit"`,
+		`waybill_flush_requests_count{`, `waybill_flush_waiting{`, `waybill_flush_refused_total{`, `kind="session"`, `kind="transition"`,
 		"go_sched_latencies_seconds_bucket", "go_goroutines", "process_resident_memory_bytes")
 	hasNot(t, metrics, w.tenantID.String(), "nothing")
 	for line := range strings.Lines(metrics) { // how long a stream was followed is no latency
