@@ -16,7 +16,11 @@ const confirmPickups = `-- name: ConfirmPickups :exec
 SELECT refuse_authority('WB003')
 FROM (
     SELECT DISTINCT a.tenant_id, a.viewer_id, p.facility_id
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS a (tenant_id, id, viewer_id)
+    FROM (
+        SELECT tenant_id, id, viewer_id
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS u (tenant_id, id, viewer_id)
+        LIMIT cardinality($1::uuid[]) -- see GetSessions
+    ) AS a
     CROSS JOIN LATERAL (
         SELECT w.facility_id
         FROM pickups AS w
@@ -852,14 +856,18 @@ func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionPa
 const getPickups = `-- name: GetPickups :many
 WITH seen AS MATERIALIZED (
     SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id, a.asked, a.viewer_id, a.operation
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::user_role[],
-        $5::uuid[],
-        $6::text[]
-    ) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+    FROM (
+        SELECT tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked
+        FROM unnest(
+            $1::uuid[],
+            $2::uuid[],
+            $3::uuid[],
+            ($4::text[])::user_role[],
+            $5::uuid[],
+            $6::text[]
+        ) WITH ORDINALITY AS u (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+        LIMIT cardinality($1::uuid[]) -- see GetSessions
+    ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v

@@ -14,8 +14,12 @@ import (
 
 const confirmSessionOrItsEnd = `-- name: ConfirmSessionOrItsEnd :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
-FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
-    AS a (tenant_id, token_hash, role, driver_id)
+FROM (
+    SELECT tenant_id, token_hash, role, driver_id
+    FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
+        AS u (tenant_id, token_hash, role, driver_id)
+    LIMIT cardinality($1::uuid[])
+) AS a
 LEFT JOIN LATERAL (
     SELECT s.role, s.driver_id
     FROM live_sessions AS s
@@ -54,8 +58,12 @@ func (q *Queries) ConfirmSessionOrItsEnd(ctx context.Context, arg ConfirmSession
 
 const confirmSessions = `-- name: ConfirmSessions :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
-FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
-    AS a (tenant_id, token_hash, role, driver_id)
+FROM (
+    SELECT tenant_id, token_hash, role, driver_id
+    FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[])
+        AS u (tenant_id, token_hash, role, driver_id)
+    LIMIT cardinality($1::uuid[])
+) AS a
 LEFT JOIN LATERAL (
     SELECT s.role, s.driver_id
     FROM live_sessions AS s
@@ -168,7 +176,11 @@ SELECT
     t.digest_key,
     s.expires_at,
     (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
-FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS a (tenant_id, token_hash, asked)
+FROM (
+    SELECT tenant_id, token_hash, asked
+    FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS u (tenant_id, token_hash, asked)
+    LIMIT cardinality($1::uuid[])
+) AS a
 JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN tenants AS t ON t.id = s.tenant_id
 WHERE s.last_seen_at > now() - $3::interval
@@ -194,6 +206,10 @@ type GetSessionsRow struct {
 // Who calls, by the hashes of their tokens: nobody, unless the session, its user and
 // the password it was opened with are all still good (live_sessions). The driver is the
 // one whose login this is, else the nil uuid. Asked counts from 1.
+//
+// LIMIT leaves out nothing. It has the plan for any arguments expect one row, where it
+// expects ten of an unnest, and seems dearer than to plan anew for each request: that took
+// 0.15 of the 0.28 ms of ConfirmSessions, and is so wherever one array names rows by key.
 func (q *Queries) GetSessions(ctx context.Context, arg GetSessionsParams) ([]GetSessionsRow, error) {
 	rows, err := q.db.Query(ctx, getSessions, arg.TenantIds, arg.TokenHashes, arg.Idle)
 	if err != nil {

@@ -104,14 +104,18 @@ ORDER BY a.ord;
 -- name: GetPickups :many
 WITH seen AS MATERIALIZED (
     SELECT p.*, a.asked, a.viewer_id, a.operation
-    FROM unnest(
-        @tenant_ids::uuid[],
-        @ids::uuid[],
-        @viewer_ids::uuid[],
-        (@viewer_roles::text[])::user_role[],
-        @viewer_driver_ids::uuid[],
-        @operations::text[]
-    ) WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+    FROM (
+        SELECT *
+        FROM unnest(
+            @tenant_ids::uuid[],
+            @ids::uuid[],
+            @viewer_ids::uuid[],
+            (@viewer_roles::text[])::user_role[],
+            @viewer_driver_ids::uuid[],
+            @operations::text[]
+        ) WITH ORDINALITY AS u (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
+        LIMIT cardinality(@tenant_ids::uuid[]) -- see GetSessions
+    ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
@@ -644,7 +648,11 @@ SELECT sqlc.embed(pickups) FROM edited AS pickups;
 SELECT refuse_authority('WB003')
 FROM (
     SELECT DISTINCT a.tenant_id, a.viewer_id, p.facility_id
-    FROM unnest(@tenant_ids::uuid[], @ids::uuid[], @viewer_ids::uuid[]) AS a (tenant_id, id, viewer_id)
+    FROM (
+        SELECT *
+        FROM unnest(@tenant_ids::uuid[], @ids::uuid[], @viewer_ids::uuid[]) AS u (tenant_id, id, viewer_id)
+        LIMIT cardinality(@tenant_ids::uuid[]) -- see GetSessions
+    ) AS a
     CROSS JOIN LATERAL (
         SELECT w.facility_id
         FROM pickups AS w

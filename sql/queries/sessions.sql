@@ -30,6 +30,10 @@ FROM verified AS users, opened;
 -- Who calls, by the hashes of their tokens: nobody, unless the session, its user and
 -- the password it was opened with are all still good (live_sessions). The driver is the
 -- one whose login this is, else the nil uuid. Asked counts from 1.
+--
+-- LIMIT leaves out nothing. It has the plan for any arguments expect one row, where it
+-- expects ten of an unnest, and seems dearer than to plan anew for each request: that took
+-- 0.15 of the 0.28 ms of ConfirmSessions, and is so wherever one array names rows by key.
 -- name: GetSessions :many
 SELECT
     a.asked::bigint AS asked,
@@ -40,7 +44,11 @@ SELECT
     t.digest_key,
     s.expires_at,
     (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
-FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS a (tenant_id, token_hash, asked)
+FROM (
+    SELECT *
+    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS u (tenant_id, token_hash, asked)
+    LIMIT cardinality(@tenant_ids::uuid[])
+) AS a
 JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN tenants AS t ON t.id = s.tenant_id
 WHERE s.last_seen_at > now() - @idle::interval;
@@ -52,8 +60,12 @@ WHERE s.last_seen_at > now() - @idle::interval;
 -- its key, whatever the planner makes of the tables.
 -- name: ConfirmSessions :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
-FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
-    AS a (tenant_id, token_hash, role, driver_id)
+FROM (
+    SELECT *
+    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
+        AS u (tenant_id, token_hash, role, driver_id)
+    LIMIT cardinality(@tenant_ids::uuid[])
+) AS a
 LEFT JOIN LATERAL (
     SELECT s.role, s.driver_id
     FROM live_sessions AS s
@@ -67,8 +79,12 @@ WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id);
 -- was there before, it must have confirmed as its first statement.
 -- name: ConfirmSessionOrItsEnd :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
-FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
-    AS a (tenant_id, token_hash, role, driver_id)
+FROM (
+    SELECT *
+    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @roles::text[], @driver_ids::uuid[])
+        AS u (tenant_id, token_hash, role, driver_id)
+    LIMIT cardinality(@tenant_ids::uuid[])
+) AS a
 LEFT JOIN LATERAL (
     SELECT s.role, s.driver_id
     FROM live_sessions AS s
