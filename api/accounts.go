@@ -12,7 +12,8 @@ import (
 func (a *server) registerAccounts() {
 	readers := []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 	register(a, operation{
-		id: "create-account", method: http.MethodPost, path: "/v1/accounts", tag: "accounts", status: http.StatusCreated,
+		id: "create-account", method: http.MethodPost, path: "/v1/accounts",
+		tag: "accounts", status: http.StatusCreated,
 		summary: "Create an account", about: "With a balance of nothing: deposit to it.", roles: admin,
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createAccount)
@@ -34,18 +35,22 @@ func (a *server) registerAccounts() {
 func (a *server) registerEntries(readers []db.UserRole) {
 	const path = "/v1/accounts/{account_id}"
 	register(a, operation{
-		id: "charge-account", method: http.MethodPost, path: path + "/charges", tag: "accounts", status: http.StatusCreated,
-		summary: "Charge an account", about: "Takes the amount, if the balance covers it. The same id is charged once.", roles: admin,
+		id: "charge-account", method: http.MethodPost, path: path + "/charges",
+		tag: "accounts", status: http.StatusCreated,
+		summary: "Charge an account", about: "Takes the amount, if the balance covers it. The same id is charged once.",
+		roles: admin,
 		codes: []db.Code{db.NotFound, db.InsufficientFunds, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindCharge))
 	register(a, operation{
-		id: "deposit-to-account", method: http.MethodPost, path: path + "/deposits", tag: "accounts", status: http.StatusCreated,
+		id: "deposit-to-account", method: http.MethodPost, path: path + "/deposits",
+		tag: "accounts", status: http.StatusCreated,
 		summary: "Deposit to an account", about: "Adds the amount. The same id is deposited once.", roles: admin,
 		codes: []db.Code{db.NotFound, db.BalanceTooLarge, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindDeposit))
 	register(a, operation{
 		id: "list-entries", method: http.MethodGet, path: path + "/entries", tag: "accounts",
-		summary: "List the entries of an account", about: "Their sum is the balance.", roles: readers, codes: []db.Code{db.NotFound},
+		summary: "List the entries of an account", about: "Their sum is the balance.",
+		roles: readers, codes: []db.Code{db.NotFound},
 	}, a.listEntries)
 	register(a, operation{
 		id: "get-entry", method: http.MethodGet, path: path + "/entries/{entry_id}", tag: "accounts",
@@ -163,7 +168,9 @@ type enterInput struct {
 	Body NewEntry
 }
 
-func (a *server) enter(kind db.EntryKind) func(context.Context, db.Viewer, *enterInput) (*Created[db.LedgerEntry], error) {
+func (a *server) enter(
+	kind db.EntryKind,
+) func(context.Context, db.Viewer, *enterInput) (*Created[db.LedgerEntry], error) {
 	return func(ctx context.Context, v db.Viewer, in *enterInput) (*Created[db.LedgerEntry], error) {
 		entry, replayed, err := a.store.Enter(ctx, v, db.Entry{
 			ID: in.Body.ID, AccountID: in.AccountID, Kind: kind, AmountCents: in.Body.AmountCents, Note: in.Body.Note,
@@ -172,7 +179,8 @@ func (a *server) enter(kind db.EntryKind) func(context.Context, db.Viewer, *ente
 		if err != nil {
 			return nil, err
 		}
-		return createdRow(&entry, accountLocation(entry.AccountID)+"/entries/"+entry.ID.String(), etag(1), replayed), nil
+		return createdRow(&entry, accountLocation(entry.AccountID)+"/entries/"+entry.ID.String(),
+			etag(1), replayed), nil
 	}
 }
 
@@ -186,7 +194,8 @@ func (a *server) listEntries(ctx context.Context, v db.Viewer, in *listEntriesIn
 		return nil, err
 	}
 	rows, err := a.store.ListLedgerEntries(ctx, db.ListLedgerEntriesParams{
-		TenantID: v.TenantID, AccountID: in.AccountID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
+		TenantID: v.TenantID, AccountID: in.AccountID, BeforeCreatedAt: in.before,
+		BeforeID: in.beforeID, MaxRows: in.more(),
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,8 @@ func TestChargesAndDepositsAreBookedOnce(t *testing.T) {
 	deposit, charge, lost := newID(), newID(), newID()
 	book("charges", lost, 1).refused(409, "insufficient_funds")
 	entry := book("deposits", deposit, 100).fresh(201)
-	if got := s.do(s.staff, "GET", entry.header.Get("Location"), nil).want(200); string(got.body) != string(entry.body) {
+	if got := s.do(s.staff, "GET", entry.header.Get("Location"), nil).
+		want(200); string(got.body) != string(entry.body) {
 		t.Errorf("Location leads to %s", got)
 	}
 	book("charges", charge, 100).fresh(201)
@@ -40,10 +41,13 @@ func TestChargesAndDepositsAreBookedOnce(t *testing.T) {
 		book("charges", newID(), cents).refused(422, "validation_failed", "amount_cents")
 	}
 	book("charges", uuid.Nil, 1).refused(422, "validation_failed", "id")
-	s.do(s.admin, "POST", "/v1/accounts/"+newID().String()+"/charges", object{"id": newID(), "amount_cents": 1}).refused(404, "not_found", "")
-	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": charge, "amount_cents": 100}).refused(409, "id_reused")
+	s.do(s.admin, "POST", "/v1/accounts/"+newID().String()+"/charges", object{"id": newID(), "amount_cents": 1}).
+		refused(404, "not_found", "")
+	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": charge, "amount_cents": 100}).
+		refused(409, "id_reused")
 	s.do(s.admin, "GET", "/v1/accounts/"+s.account.String()+"/entries/"+charge.String(), nil).refused(404, "not_found")
-	s.do(s.admin, "POST", path+"/charges", object{"id": newID(), "amount_cents": 1, "note": "  "}).refused(422, "validation_failed", "note")
+	s.do(s.admin, "POST", path+"/charges", object{"id": newID(), "amount_cents": 1, "note": "  "}).
+		refused(422, "validation_failed", "note")
 }
 
 func TestChargesAtOnceAllCount(t *testing.T) {
@@ -83,7 +87,8 @@ func TestBusyAccountIsEditedAllTheSame(t *testing.T) {
 	if edited.str("balance_cents") != "999999" {
 		t.Errorf("got %s", edited)
 	}
-	s.do(s.admin, "PATCH", path, object{"name": "Again"}, "If-Match", now.etag()).refused(412, "stale_version", "If-Match")
+	s.do(s.admin, "PATCH", path, object{"name": "Again"}, "If-Match", now.etag()).
+		refused(412, "stale_version", "If-Match")
 }
 
 func TestAccountsAreValidated(t *testing.T) {
@@ -94,10 +99,12 @@ func TestAccountsAreValidated(t *testing.T) {
 		changes object
 		field   string
 	}{
-		{object{"currency": "usd"}, "currency"}, {object{"currency": "USDX"}, "currency"}, {object{"currency": nil}, "currency"},
+		{object{"currency": "usd"}, "currency"}, {object{"currency": "USDX"}, "currency"},
+		{object{"currency": nil}, "currency"},
 		{object{"name": " "}, "name"}, {object{"name": "\t"}, "name"},
 	} {
 		s.do(s.admin, "POST", "/v1/accounts", with(good, c.changes)).refused(422, "validation_failed", c.field)
 	}
-	s.do(s.admin, "POST", "/v1/accounts", with(good, object{"balance_cents": 5})).refused(422, "read_only_field", "balance_cents")
+	s.do(s.admin, "POST", "/v1/accounts", with(good, object{"balance_cents": 5})).
+		refused(422, "read_only_field", "balance_cents")
 }

@@ -111,12 +111,14 @@ func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 func newServer(store *db.Store, o Options) *server {
 	a := &server{
 		store: store, log: o.Log, lifetimes: o.Lifetimes.WithDefaults(), handlerTimeout: o.HandlerTimeout,
-		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout), undeclared: o.Undeclared, stopping: make(chan struct{}),
+		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
+		undeclared:  o.Undeclared, stopping: make(chan struct{}),
 		loginPause: cmp.Or(o.LoginPause, loginPause),
 		streams:    newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
 		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
 		feeds:      newShares[uuid.UUID]("feeds", o.Feeds.or(feedsAtOnce)),
-		bodies:     newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)), feedIdle: cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
+		bodies:     newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)),
+		feedIdle:   cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -142,10 +144,14 @@ func config() huma.Config {
 	c.SchemasPath, c.OpenAPIPath, c.DocsPath = "", "", ""
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true
-	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub ships, " +
-		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an id or an " +
-		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A header that would " +
-		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member left out; in an edit it " +
+	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub " +
+		"ships, " +
+		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an " +
+		"id or an " +
+		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A " +
+		"header that would " +
+		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member " +
+		"left out; in an edit it " +
 		"clears. Errors are one problem with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}

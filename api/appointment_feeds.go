@@ -18,19 +18,31 @@ import (
 
 func (a *server) registerAppointmentFeeds() {
 	register(a, operation{
-		id: "sync-appointments", method: http.MethodPost, path: "/v1/facilities/{facility_id}/appointments/sync", tag: "appointments",
+		id: "sync-appointments", method: http.MethodPost, path: "/v1/facilities/{facility_id}/appointments/sync",
+		tag:     "appointments",
 		summary: "Make a facility's appointments what its records say",
-		about: "The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a " +
-			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those " +
-			"that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which " +
-			"sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is " +
-			"wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: \"7 \" is \"7\".\n\n" +
-			"A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was " +
-			"theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied " +
+		about: "The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as " +
+			"one JSON array or as a JSON text a " +
+			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed " +
+			"ones updated, those " +
+			"that end after as_of and are not in the list are canceled. Patients are known by their external_id " +
+			"within the facility, which " +
+			"sees those whom the list brings. A list that is not newer than the last one changes nothing: " +
+			"superseded. A record that is " +
+			"wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks " +
+			"around them: \"7 \" is \"7\".\n\n" +
+			"A patient who does not allow the facility to see them stays out of its sight: a record that names them, " +
+			"or an appointment that was " +
+			"theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled " +
+			"either, and is told in not_applied " +
 			"alone, be it right or wrong.\n\n" +
-			"A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten " +
-			"appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with " +
-			"mass_cancellation, unless allow_mass_cancel says that it is meant.\n\nThe patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
+			"A list that was cut on its way may look whole. With records, one of another length is refused; and one " +
+			"that would cancel more than ten " +
+			"appointments, and more than the facility's max_cancel_share of those that end after as_of and are not " +
+			"canceled, is refused with " +
+			"mass_cancellation, unless allow_mass_cancel says that it is meant.\n\n" +
+			"The patients of whom something is written are recorded: see list-patient-reads. A body that comes too " +
+			"slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
 		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed, db.RecordsMismatch, db.MassCancellation},
 		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
 	}, a.syncAppointments)
@@ -84,7 +96,8 @@ func feedBody(schemas huma.Registry) *huma.RequestBody {
 	most := feedRecords
 	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{
-			Type: huma.TypeArray, MaxItems: &most, Items: schemas.Schema(reflect.TypeFor[AppointmentRecord](), true, "AppointmentRecord"),
+			Type: huma.TypeArray, MaxItems: &most,
+			Items: schemas.Schema(reflect.TypeFor[AppointmentRecord](), true, "AppointmentRecord"),
 		}},
 		ndjson: {Schema: &huma.Schema{Type: huma.TypeString, Description: "An AppointmentRecord a line"}},
 	}}
@@ -117,7 +130,9 @@ func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
 
 type syncAppointmentsOutput struct{ Body *db.FeedResult }
 
-func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppointmentsInput) (*syncAppointmentsOutput, error) {
+func (a *server) syncAppointments(
+	ctx context.Context, v db.Viewer, in *syncAppointmentsInput,
+) (*syncAppointmentsOutput, error) {
 	release, err := a.feeds.take(v.TenantID, v.UserID)
 	if err != nil {
 		return nil, err
@@ -141,10 +156,12 @@ func (a *server) syncAppointments(ctx context.Context, v db.Viewer, in *syncAppo
 // that is it.
 func feedRefusal(err error) error {
 	if m, ok := errors.AsType[*db.FeedRecordsMismatch](err); ok {
-		return problem(db.RecordsMismatch, "records", fmt.Sprintf("%d records came, where records says %d.", m.Came, m.Said))
+		return problem(db.RecordsMismatch, "records",
+			fmt.Sprintf("%d records came, where records says %d.", m.Came, m.Said))
 	}
 	if m, ok := errors.AsType[*db.FeedMassCancellation](err); ok {
-		return problem(db.MassCancellation, "", fmt.Sprintf("The list would cancel %d of %d current appointments.", m.Canceled, m.Current))
+		return problem(db.MassCancellation, "",
+			fmt.Sprintf("The list would cancel %d of %d current appointments.", m.Canceled, m.Current))
 	}
 	c, ok := errors.AsType[*db.FeedContradiction](err)
 	switch {

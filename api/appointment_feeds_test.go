@@ -30,7 +30,8 @@ func (s *server) feed(as *user, body any, headers ...string) *answer {
 
 func (s *server) feedAsOf(as *user, asOf string, body any, headers ...string) *answer {
 	s.t.Helper()
-	return s.do(as, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of="+url.QueryEscape(asOf), body, headers...)
+	return s.do(as, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of="+url.QueryEscape(asOf),
+		body, headers...)
 }
 
 // counts are those of a feed's answer.
@@ -74,7 +75,8 @@ func TestFeedMakesTheAppointmentsWhatTheListSays(t *testing.T) {
 	s.feed(s.staff, "[]").refused(422, "empty_feed", "")
 	s.feed(s.staff, "", lines...).refused(422, "empty_feed", "")
 	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
-	s.feedAsOf(s.staff, time.Now().Add(time.Hour).Format(time.RFC3339), []object{newRecord(1)}).refused(422, "validation_failed", "as_of")
+	s.feedAsOf(s.staff, time.Now().Add(time.Hour).Format(time.RFC3339), []object{newRecord(1)}).
+		refused(422, "validation_failed", "as_of")
 	s.feedAsOf(s.staff, time.Now().Add(30*time.Second).Format(time.RFC3339), []object{newRecord(1)}).want(200)
 	if n := len(s.do(s.staff, "GET", "/v1/patients", nil).want(200).items()); n != 3 {
 		t.Errorf("the facility sees %d patients, want 3", n)
@@ -85,8 +87,9 @@ func TestExternalIDIsItsDigits(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	feed := func(appointment, patient string) *answer {
-		raw, err := marshalRaw(with(newRecord(1), object{"external_id": json.RawMessage(appointment), "patient": json.RawMessage(
-			`{"external_id":` + patient + `,"given_name":"Quetzal","family_name":"Q","birth_date":"1931-07-13"}`)}))
+		raw, err := marshalRaw(with(newRecord(1),
+			object{"external_id": json.RawMessage(appointment), "patient": json.RawMessage(
+				`{"external_id":` + patient + `,"given_name":"Quetzal","family_name":"Q","birth_date":"1931-07-13"}`)}))
 		s.must(err)
 		return s.feed(s.staff, "["+raw+"]")
 	}
@@ -102,7 +105,8 @@ func TestExternalIDIsItsDigits(t *testing.T) {
 	if got := feed("1", `"0"`).counts(); got != "0 0 1 0 false" {
 		t.Errorf("as a number: %s", got)
 	}
-	for _, odd := range []string{"1.0", "1e3", "-1", "-5", "1E3", "-0", "true", "{}", "[1]", `""`, `" "`, `"` + strings.Repeat("x", 201) + `"`, strings.Repeat("1", 201)} {
+	for _, odd := range []string{"1.0", "1e3", "-1", "-5", "1E3", "-0", "true", "{}", "[1]", `""`, `" "`,
+		`"` + strings.Repeat("x", 201) + `"`, strings.Repeat("1", 201)} {
 		feed(odd, "1").refused(422, "validation_failed", "[0].external_id")
 		feed("1", odd).refused(422, "validation_failed", "[0].patient.external_id")
 	}
@@ -113,7 +117,8 @@ func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	record := func(appointment, patient any) object {
-		return with(newRecord(7), object{"external_id": appointment, "patient": with(newRecord(7)["patient"].(object), object{"external_id": patient})})
+		return with(newRecord(7), object{"external_id": appointment,
+			"patient": with(newRecord(7)["patient"].(object), object{"external_id": patient})})
 	}
 	for i, id := range []any{7, "7", "7 ", " 7", "\t7\n", "\u00a07\u3000", "\ufeff7", "\v7\u2003"} {
 		want := "0 0 1 0 false"
@@ -125,13 +130,15 @@ func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
 		}
 	}
 	for _, ids := range [][2]any{{"7", "7 "}, {7, " 7"}, {"\u00a07", "\ufeff7"}} {
-		s.feed(s.staff, []object{record(ids[0], 1), record(ids[1], 1)}).refused(422, "validation_failed", "[1].external_id")
+		s.feed(s.staff, []object{record(ids[0], 1), record(ids[1], 1)}).
+			refused(422, "validation_failed", "[1].external_id")
 	}
 	for _, blank := range []string{"", " ", "\u00a0", "\u3000", "\ufeff", "\v", "\u2028", "\u200b"} {
 		s.feed(s.staff, []object{record(blank, 1)}).refused(422, "validation_failed", "[0].external_id")
 		s.feed(s.staff, []object{record(1, blank)}).refused(422, "validation_failed", "[0].patient.external_id")
 	}
-	if got := scan[string](s, "SELECT concat_ws(' ', (SELECT string_agg(external_id, ',') FROM patients), (SELECT string_agg(external_id, ',') FROM appointments))"); got != "7 7" {
+	if got := scan[string](s, "SELECT concat_ws(' ', (SELECT string_agg(external_id, ',') FROM patients), (SELECT "+
+		"string_agg(external_id, ',') FROM appointments))"); got != "7 7" {
 		t.Errorf("there is %q", got)
 	}
 }
@@ -147,7 +154,8 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 		for i := range n {
 			records = append(records, newRecord(i))
 		}
-		return s.do(s.staff, "POST", fmt.Sprintf("%s/appointments/sync?as_of=2026-01-01T00:%02d:00Z%s", path, minute, query),
+		return s.do(s.staff, "POST",
+			fmt.Sprintf("%s/appointments/sync?as_of=2026-01-01T00:%02d:00Z%s", path, minute, query),
 			asLines(records...), "Content-Type", "application/x-ndjson")
 	}
 	sync(1, "&records=39", 40).refused(422, "records_mismatch", "records")
@@ -155,7 +163,8 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	sync(1, "&records=x", 40).refused(422, "validation_failed", "records")
 	sync(1, "&records=1", 0).refused(422, "records_mismatch", "records")
 	sync(1, "&records=0", 0).refused(422, "empty_feed", "")
-	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + "+
+		"(SELECT count(*) FROM appointment_feeds)"); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
 	if got := sync(1, "&records=40", 40).counts(); got != "40 0 0 0 false" {
@@ -198,7 +207,8 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 		t.Errorf("got %s", facility)
 	}
 	for _, odd := range []any{-0.1, 1.1, "0.5"} {
-		s.do(s.admin, "PATCH", path, object{"max_cancel_share": odd}, "If-Match", facility.etag()).refused(422, "validation_failed", "max_cancel_share")
+		s.do(s.admin, "PATCH", path, object{"max_cancel_share": odd}, "If-Match", facility.etag()).
+			refused(422, "validation_failed", "max_cancel_share")
 	}
 	s.do(s.staff, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", facility.etag()).refused(403, "forbidden")
 	edited := s.do(s.admin, "PATCH", path, object{"max_cancel_share": 0.1}, "If-Match", facility.etag()).want(200)
@@ -223,50 +233,67 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z","patient":{"external_id":1,` + change + `}}`
 	}
 	whole := func(change string) string {
-		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret + `","family_name":"B","birth_date":"1990-05-17"},` + change + `}`
+		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret +
+			`","family_name":"B","birth_date":"1990-05-17"},` + change + `}`
 	}
 	const times = `"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`
 	for name, c := range map[string]struct{ record, code, field string }{
-		"no member":          {`{}`, "validation_failed", ".external_id"},
-		"null":               {`null`, "", ""},
-		"text":               {`"` + secret + `"`, "", ""},
-		"array":              {`[]`, "", ""},
-		"unknown":            {whole(times + `,"more":"` + secret + `"`), "unknown_field", ".more"},
-		"unknown and long":   {whole(times + `,"` + secret + `":1`), "unknown_field", ""},
-		"other case":         {whole(`"Starts_At":1`), "unknown_field", ".Starts_At"},
-		"unknown within":     {patient(`"age":3`), "unknown_field", ".patient.age"},
-		"twice":              {whole(times + `,"external_id":2`), "validation_failed", ".external_id"},
-		"twice, escaped":     {whole(times + `,"external\u005fid":2`), "validation_failed", ".external_id"},
-		"null, required":     {whole(`"starts_at":null,"ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
-		"null, unknown":      {whole(times + `,"reason":null`), "unknown_field", ".reason"},
-		"null, twice":        {whole(times + `,"status":null,"status":"BOOKED"`), "validation_failed", ".status"},
-		"no ends_at":         {whole(`"starts_at":"2030-01-01T09:00:00Z"`), "validation_failed", ".ends_at"},
-		"no time":            {whole(`"starts_at":"tomorrow","ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
-		"number for time":    {whole(`"starts_at":1893456000,"ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
-		"out of time":        {whole(`"starts_at":"10000-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`), "validation_failed", ".starts_at"},
-		"ends before":        {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T08:00:00Z"`), "validation_failed", ".ends_at"},
-		"ends at once":       {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T09:00:00.0000001Z"`), "validation_failed", ".ends_at"},
-		"too long":           {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T10:00:01Z"`), "validation_failed", ".ends_at"},
-		"status":             {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
-		"patient is text":    {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
-		"no name":            {patient(`"family_name":"B","birth_date":"1990-05-17"`), "validation_failed", ".patient.given_name"},
-		"blank name":         {patient(`"given_name":"  "`), "validation_failed", ".patient.given_name"},
-		"blank, escaped":     {patient(`"given_name":" \t"`), "validation_failed", ".patient.given_name"},
-		"number for name":    {patient(`"given_name":1`), "validation_failed", ".patient.given_name"},
-		"long name":          {patient(`"given_name":"` + strings.Repeat("é", 201) + `"`), "validation_failed", ".patient.given_name"},
-		"NUL":                {patient(`"given_name":"` + secret + `\u0000"`), "validation_failed", ""},
-		"NUL as it is":       {patient(`"given_name":"` + secret + "\x00\"" + ``), "unreadable_body", ""},
-		"half surrogate":     {patient(`"given_name":"\ud800"`), "validation_failed", ""},
-		"no UTF-8":           {patient(`"given_name":"` + secret + "\xff\"" + ``), "unreadable_body", ""},
-		"no date":            {patient(`"given_name":"A","family_name":"B","birth_date":"1990-02-30"`), "validation_failed", ".patient.birth_date"},
-		"long ago":           {patient(`"given_name":"A","family_name":"B","birth_date":"1799-12-31"`), "validation_failed", ".patient.birth_date"},
-		"unborn":             {patient(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`), "validation_failed", ".patient.birth_date"},
-		"phone":              {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`), "validation_failed", ".patient.phone"},
-		"empty phone":        {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":""`), "validation_failed", ".patient.phone"},
-		"a zero before":      {`{"external_id":007}`, "unreadable_body", ""},
-		"a plus before":      {`{"external_id":+7}`, "unreadable_body", ""},
-		"deep":               {`{"external_id":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, "validation_failed", ".external_id"},
-		"very deep":          {`{"external_id":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "unreadable_body", ""},
+		"no member":        {`{}`, "validation_failed", ".external_id"},
+		"null":             {`null`, "", ""},
+		"text":             {`"` + secret + `"`, "", ""},
+		"array":            {`[]`, "", ""},
+		"unknown":          {whole(times + `,"more":"` + secret + `"`), "unknown_field", ".more"},
+		"unknown and long": {whole(times + `,"` + secret + `":1`), "unknown_field", ""},
+		"other case":       {whole(`"Starts_At":1`), "unknown_field", ".Starts_At"},
+		"unknown within":   {patient(`"age":3`), "unknown_field", ".patient.age"},
+		"twice":            {whole(times + `,"external_id":2`), "validation_failed", ".external_id"},
+		"twice, escaped":   {whole(times + `,"external\u005fid":2`), "validation_failed", ".external_id"},
+		"null, required": {whole(`"starts_at":null,"ends_at":"2030-01-01T10:00:00Z"`),
+			"validation_failed", ".starts_at"},
+		"null, unknown": {whole(times + `,"reason":null`), "unknown_field", ".reason"},
+		"null, twice":   {whole(times + `,"status":null,"status":"BOOKED"`), "validation_failed", ".status"},
+		"no ends_at":    {whole(`"starts_at":"2030-01-01T09:00:00Z"`), "validation_failed", ".ends_at"},
+		"no time": {whole(`"starts_at":"tomorrow","ends_at":"2030-01-01T10:00:00Z"`),
+			"validation_failed", ".starts_at"},
+		"number for time": {whole(`"starts_at":1893456000,"ends_at":"2030-01-01T10:00:00Z"`),
+			"validation_failed", ".starts_at"},
+		"out of time": {whole(`"starts_at":"10000-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`),
+			"validation_failed", ".starts_at"},
+		"ends before": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T08:00:00Z"`),
+			"validation_failed", ".ends_at"},
+		"ends at once": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T09:00:00.0000001Z"`),
+			"validation_failed", ".ends_at"},
+		"too long": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T10:00:01Z"`),
+			"validation_failed", ".ends_at"},
+		"status":          {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
+		"patient is text": {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
+		"no name": {patient(`"family_name":"B","birth_date":"1990-05-17"`),
+			"validation_failed", ".patient.given_name"},
+		"blank name":      {patient(`"given_name":"  "`), "validation_failed", ".patient.given_name"},
+		"blank, escaped":  {patient(`"given_name":" \t"`), "validation_failed", ".patient.given_name"},
+		"number for name": {patient(`"given_name":1`), "validation_failed", ".patient.given_name"},
+		"long name": {patient(`"given_name":"` + strings.Repeat("é", 201) + `"`),
+			"validation_failed", ".patient.given_name"},
+		"NUL":            {patient(`"given_name":"` + secret + `\u0000"`), "validation_failed", ""},
+		"NUL as it is":   {patient(`"given_name":"` + secret + "\x00\"" + ``), "unreadable_body", ""},
+		"half surrogate": {patient(`"given_name":"\ud800"`), "validation_failed", ""},
+		"no UTF-8":       {patient(`"given_name":"` + secret + "\xff\"" + ``), "unreadable_body", ""},
+		"no date": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-02-30"`),
+			"validation_failed", ".patient.birth_date"},
+		"long ago": {patient(`"given_name":"A","family_name":"B","birth_date":"1799-12-31"`),
+			"validation_failed", ".patient.birth_date"},
+		"unborn": {patient(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`),
+			"validation_failed", ".patient.birth_date"},
+		"phone": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`),
+			"validation_failed", ".patient.phone"},
+		"empty phone": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":""`),
+			"validation_failed", ".patient.phone"},
+		"a zero before": {`{"external_id":007}`, "unreadable_body", ""},
+		"a plus before": {`{"external_id":+7}`, "unreadable_body", ""},
+		"deep": {`{"external_id":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+			"validation_failed", ".external_id"},
+		"very deep": {`{"external_id":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
+			"unreadable_body", ""},
 		"a byte order mark":  {"\xef\xbb\xbf" + patient(`"given_name":"A"`), "unreadable_body", ""},
 		"other white space":  {"\u00a0", "unreadable_body", ""},
 		"broken":             {`{"external_id":` + secret + `}`, "unreadable_body", ""},
@@ -274,14 +301,16 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"half":               {`{"external_id":"` + secret, "unreadable_body", ""},
 		"longer than it may": {`{"external_id":"` + strings.Repeat("x", 64<<10) + `"}`, "body_too_large", ""},
 		"an id again":        {good, "validation_failed", ".external_id"},
-		"two of one patient": {strings.Replace(strings.Replace(good, `"external_id":"17"`, `"external_id":"18"`, 1), canaryBirth, "1931-07-14", 1), "validation_failed", ".patient"},
+		"two of one patient": {strings.Replace(strings.Replace(good, `"external_id":"17"`, `"external_id":"18"`, 1),
+			canaryBirth, "1931-07-14", 1), "validation_failed", ".patient"},
 	} {
 		for kind, body := range map[string]string{
 			"application/json":     "[" + good + ",\n" + c.record + "]",
 			"application/x-ndjson": good + "\n" + c.record + "\n",
 		} {
 			a := s.feed(s.staff, body, "Content-Type", kind)
-			if a.status < 400 || a.status >= 500 || c.code != "" && a.str("code") != c.code || a.str("field") != "[1]"+c.field || !strings.Contains(a.str("detail"), "ecord 2") {
+			if a.status < 400 || a.status >= 500 || c.code != "" && a.str("code") != c.code ||
+				a.str("field") != "[1]"+c.field || !strings.Contains(a.str("detail"), "ecord 2") {
 				t.Errorf("%s, %s: got %s, want %s of [1]%s", name, kind, a, c.code, c.field)
 			}
 			if strings.Contains(string(a.body), secret) {
@@ -290,9 +319,12 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		}
 	}
 	for name, body := range map[string]string{
-		"nothing": "", "an object": good, "text": secret, "trailing text": "[" + good + "]" + secret, "two arrays": "[" + good + "][]", "no end": "[" + good,
-		"no end after a comma": "[" + good + ",", "a comma too many": "[" + good + ",]", "no comma": "[" + good + good + "]", "a comma first": "[," + good + "]",
-		"a byte order mark": "\xef\xbb\xbf[" + good + "]", "null": "null", "nested": "[[" + good + "]]", "deep": strings.Repeat("[", 100_000),
+		"nothing": "", "an object": good, "text": secret, "trailing text": "[" + good + "]" + secret,
+		"two arrays": "[" + good + "][]", "no end": "[" + good,
+		"no end after a comma": "[" + good + ",", "a comma too many": "[" + good + ",]",
+		"no comma": "[" + good + good + "]", "a comma first": "[," + good + "]",
+		"a byte order mark": "\xef\xbb\xbf[" + good + "]", "null": "null", "nested": "[[" + good + "]]",
+		"deep":        strings.Repeat("[", 100_000),
 		"deep within": `[{"a":` + strings.Repeat("[", 100_000),
 	} {
 		if a := s.feed(s.staff, body); a.status != 400 && a.status != 413 || strings.Contains(string(a.body), secret) {
@@ -310,21 +342,27 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 		"a line that is too long":  {good + "\n" + strings.Repeat(" ", 70_000) + "\n", "body_too_large", "[1]"},
 		"compressed, without word": {"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unreadable_body", "[0]"},
 	} {
-		if a := s.feed(s.staff, c.body, lines...); a.status < 400 || a.status >= 500 || a.str("code") != c.code || a.str("field") != c.field {
+		if a := s.feed(s.staff, c.body, lines...); a.status < 400 || a.status >= 500 || a.str("code") != c.code ||
+			a.str("field") != c.field {
 			t.Errorf("lines, %s: got %s, want %s of %s", name, a, c.code, c.field)
 		}
 	}
 	for _, kind := range []string{"application/json", "application/x-ndjson"} {
-		s.feed(s.staff, "\x1f\x8b", "Content-Type", kind, "Content-Encoding", "gzip").refused(415, "unsupported_media_type", "Content-Encoding")
+		s.feed(s.staff, "\x1f\x8b", "Content-Type", kind, "Content-Encoding", "gzip").
+			refused(415, "unsupported_media_type", "Content-Encoding")
 	}
-	for _, asOf := range []string{"", "yesterday", "1767225600", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "1800-01-01T00:00:00Z",
+	for _, asOf := range []string{"", "yesterday", "1767225600", "2026-01-01", "2026-01-01T00:00:00",
+		"2026-02-30T00:00:00Z", "1800-01-01T00:00:00Z",
 		"9999-12-31T23:59:59-23:59", time.Now().Add(2 * time.Hour).Format(time.RFC3339)} {
 		s.feedAsOf(s.staff, asOf, "["+good+"]").refused(422, "validation_failed", "as_of")
 	}
-	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync", "["+good+"]").refused(422, "validation_failed", "as_of")
+	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync", "["+good+"]").
+		refused(422, "validation_failed", "as_of")
 	s.feed(s.staff, good, "Content-Type", "text/plain").refused(415, "unsupported_media_type", "Content-Type")
-	s.feed(s.staff, good, "Content-Type", "application/x-ndjson; charset=utf-16").refused(415, "unsupported_media_type", "Content-Type")
-	s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/x-ndjson").refused(415, "unsupported_media_type", "Content-Type")
+	s.feed(s.staff, good, "Content-Type", "application/x-ndjson; charset=utf-16").
+		refused(415, "unsupported_media_type", "Content-Type")
+	s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/x-ndjson").
+		refused(415, "unsupported_media_type", "Content-Type")
 	if state() != before {
 		t.Error("something has changed")
 	}
@@ -370,10 +408,13 @@ func TestLongListIsStreamed(t *testing.T) {
 		io.WriteString(w, asLines(with(newRecord(n), object{"status": "LATE"})))
 		w.Close()
 	}()
-	r := request(t, s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of=2026-01-01T00:00:00Z", nil, "Content-Type", "application/x-ndjson")
+	r := request(t, s.staff, "POST",
+		"/v1/facilities/"+s.facility.String()+"/appointments/sync?as_of=2026-01-01T00:00:00Z",
+		nil, "Content-Type", "application/x-ndjson")
 	r.Body, r.ContentLength = pipe, -1
 	s.serve(r).refused(422, "validation_failed", fmt.Sprintf("[%d].status", n))
-	if rows := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); rows != 0 {
+	if rows := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) "+
+		"+ (SELECT count(*) FROM appointment_feeds)"); rows != 0 {
 		t.Errorf("%d rows are left", rows)
 	}
 	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
@@ -389,7 +430,8 @@ func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*a
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	path := "/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00Z"
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\n%s\r\n", path, s.staff.token, headers)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/x-ndjson\r\n%s\r\n", path, s.staff.token, headers)
 	in := bufio.NewReader(conn)
 	if strings.Contains(headers, "Expect:") {
 		if r, err := http.ReadResponse(in, nil); err != nil || r.StatusCode != http.StatusContinue {
@@ -410,7 +452,8 @@ func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*a
 // that nobody meets on however busy a machine: never sooner than it says, and at some time.
 func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	t.Parallel()
-	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"
+	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: " +
+		"chunked\r\n"
 	line := asLines(newRecord(1))
 	stall := func(conn net.Conn) { io.WriteString(conn, line) }
 	drip := func(part string) func(net.Conn) {
@@ -437,10 +480,12 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 			{"a chunk", chunked, func(conn net.Conn) { fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line) }},
 			{"a byte at a time", long, drip("{")},
 		}},
-		"asked for": {least, time.Hour, "request_timeout", []slow{{"a line once asked for", short + "Expect: 100-continue\r\n", stall}}},
+		"asked for": {least, time.Hour, "request_timeout",
+			[]slow{{"a line once asked for", short + "Expect: 100-continue\r\n", stall}}},
 		// On a busy machine it may be a pause of the sender's that ends it, no sooner.
 		"the whole": {least, least, "request_timeout", []slow{{"blank lines", long, drip(strings.Repeat("\n", 500))}}},
-		"neither":   {time.Minute, time.Hour, "unreadable_body", []slow{{"a bad line", long, func(conn net.Conn) { io.WriteString(conn, line+"x\n") }}}},
+		"neither": {time.Minute, time.Hour, "unreadable_body",
+			[]slow{{"a bad line", long, func(conn net.Conn) { io.WriteString(conn, line+"x\n") }}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -465,7 +510,8 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 				}
 				return err == nil
 			})
-			if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
+			if n := scan[int](s, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM "+
+				"appointment_feed_chunks) + (SELECT count(*) FROM appointment_feeds)"); n != 0 {
 				t.Errorf("%d rows are left", n)
 			}
 			if name == "neither" {
@@ -484,10 +530,12 @@ func TestFeedThatStopsComingEnds(t *testing.T) {
 	path := "/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00Z"
 	conn, err := net.Dial("tcp", strings.TrimPrefix(web.URL, "http://"))
 	s.must(err)
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n%s",
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n%s",
 		path, s.staff.token, asLines(newRecord(1)))
 	s.until("it is being read", func() bool {
-		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%SweepFeed%'") > 0
+		return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE "+
+			"'%SweepFeed%'") > 0
 	})
 	conn.Close()
 
@@ -507,7 +555,8 @@ func TestFeedThatStopsComingEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.until("the first part waits", func() bool { return scan[int](s, "SELECT count(*) FROM appointment_feed_chunks") == 1 })
+	s.until("the first part waits",
+		func() bool { return scan[int](s, "SELECT count(*) FROM appointment_feed_chunks") == 1 })
 	cancel()
 	w.CloseWithError(context.Canceled)
 	if err := <-done; !errors.Is(err, context.Canceled) {
@@ -527,7 +576,8 @@ func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
 	s := start(t)
 	s.shows(s.foreign, s.foreign.facility, s.foreign.staff)
 	own := with(newRecord(1), nil)
-	theirs := with(newRecord(1), object{"patient": with(newRecord(1)["patient"].(object), object{"family_name": newCanary()})})
+	theirs := with(newRecord(1),
+		object{"patient": with(newRecord(1)["patient"].(object), object{"family_name": newCanary()})})
 	path := func(facility any) string {
 		return fmt.Sprintf("/v1/facilities/%v/appointments/sync?as_of=2026-01-01T00:00:00Z", facility)
 	}
@@ -541,7 +591,8 @@ func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
 	}
 	var answers []string
 	for _, facility := range []any{s.hidden, s.foreign.facility, newID()} {
-		answers = append(answers, string(withoutID(s.do(s.staff, "POST", path(facility), []object{own}).refused(404, "not_found"))))
+		answers = append(answers, string(withoutID(s.do(s.staff, "POST", path(facility), []object{own}).
+			refused(404, "not_found"))))
 	}
 	if slices.Sort(answers); answers[0] != answers[2] {
 		t.Errorf("they differ: %q", answers)

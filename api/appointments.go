@@ -16,7 +16,8 @@ func (a *server) registerAppointments() {
 	register(a, operation{
 		id: "list-appointments", method: http.MethodGet, path: "/v1/appointments", tag: "appointments",
 		summary: "List a facility's appointments in a range of time",
-		about: "What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility " +
+		about: "What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month " +
+			"in which the clocks are set back), in the order of their starts. Of a facility " +
 			"of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.",
 		roles: patientRoles, codes: []db.Code{rangeTooWide}, missing: []db.Code{db.FacilityNotFound},
 	}, a.listAppointments)
@@ -63,7 +64,9 @@ func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
 	return errs
 }
 
-func (a *server) listAppointments(ctx context.Context, v db.Viewer, in *listAppointmentsInput) (*ListOf[Appointment], error) {
+func (a *server) listAppointments(
+	ctx context.Context, v db.Viewer, in *listAppointmentsInput,
+) (*ListOf[Appointment], error) {
 	rows, err := a.store.As(v).ListAppointments(ctx, db.ListAppointmentsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: in.FacilityID, FromTime: in.From.Time, ToTime: in.To.Time,
 		AfterStartsAt: in.after, AfterID: in.afterID, Status: given(in.Status), MaxRows: in.Limit,
@@ -72,7 +75,8 @@ func (a *server) listAppointments(ctx context.Context, v db.Viewer, in *listAppo
 		return nil, err
 	}
 	if len(rows) == 0 {
-		sees, err := a.store.SeesFacility(ctx, db.SeesFacilityParams{TenantID: v.TenantID, FacilityID: in.FacilityID, ViewerID: v.UserID})
+		sees, err := a.store.SeesFacility(ctx,
+			db.SeesFacilityParams{TenantID: v.TenantID, FacilityID: in.FacilityID, ViewerID: v.UserID})
 		if err == nil && !sees {
 			err = problem(db.FacilityNotFound, "", "")
 		}
@@ -83,7 +87,8 @@ func (a *server) listAppointments(ctx context.Context, v db.Viewer, in *listAppo
 	page := &Page[Appointment]{Items: make([]Appointment, len(rows))}
 	for i, r := range rows {
 		page.Items[i] = Appointment{
-			ID: r.ID, FacilityID: r.FacilityID, ExternalID: r.ExternalID, PatientID: r.PatientID, GivenName: r.GivenName, FamilyName: r.FamilyName,
+			ID: r.ID, FacilityID: r.FacilityID, ExternalID: r.ExternalID, PatientID: r.PatientID,
+			GivenName: r.GivenName, FamilyName: r.FamilyName,
 			StartsAt: r.StartsAt, EndsAt: r.EndsAt, Status: r.Status, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 		}
 		if r.More {

@@ -88,11 +88,13 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	}
 	s.appointments(s.staff, s.facility, to, from).refused(422, "validation_failed", "to")
 	s.appointments(s.staff, s.facility, from, from).refused(422, "validation_failed", "to")
-	if a := s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:01Z").refused(422, "range_too_wide", "to"); !strings.Contains(a.str("detail"), "31 days and one hour") {
+	if a := s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:01Z").
+		refused(422, "range_too_wide", "to"); !strings.Contains(a.str("detail"), "31 days and one hour") {
 		t.Errorf("%s", a)
 	}
 	s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:00Z").want(200)
-	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).refused(422, "validation_failed", "to")
+	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).
+		refused(422, "validation_failed", "to")
 	s.do(s.staff, "GET", "/v1/appointments?from="+from+"&to="+to, nil).refused(422, "validation_failed", "facility_id")
 	for _, facility := range []uuid.UUID{s.hidden, s.foreign.facility, newID()} {
 		s.appointments(s.staff, facility, from, to).refused(404, "facility_not_found", "")
@@ -103,7 +105,8 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	patient := scan[uuid.UUID](s, "SELECT id FROM patients WHERE external_id = 'p4'")
 	s.allow(patient, s.hidden)
 	s.do(s.staff, "DELETE", fmt.Sprintf("/v1/patients/%s/facilities/%s", patient, s.facility), nil).want(204)
-	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got, []string{"3", "2", "5", "6"}) {
+	if got := externals(s.appointments(s.staff, s.facility, from, to)); !slices.Equal(got,
+		[]string{"3", "2", "5", "6"}) {
 		t.Errorf("listed without one patient's %v", got)
 	}
 }
@@ -113,11 +116,14 @@ func TestDaysAndMonthsInWhichTheClocksAreSetBackAreWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	const from, to = "2026-10-01T00:00:00+02:00", "2026-11-01T00:00:00+01:00"
-	allDay := with(newRecord(1), object{"starts_at": "2026-10-25T00:00:00+02:00", "ends_at": "2026-10-26T00:00:00+01:00"})
+	allDay := with(newRecord(1),
+		object{"starts_at": "2026-10-25T00:00:00+02:00", "ends_at": "2026-10-26T00:00:00+01:00"})
 	for _, late := range []object{
-		with(allDay, object{"ends_at": "2026-10-26T00:00:00.000001+01:00"}), with(allDay, object{"starts_at": "2026-10-24T23:59:59+02:00"}),
+		with(allDay, object{"ends_at": "2026-10-26T00:00:00.000001+01:00"}),
+		with(allDay, object{"starts_at": "2026-10-24T23:59:59+02:00"}),
 	} {
-		a := s.feedAsOf(s.staff, "2026-01-01T00:00:00Z", []object{late}).refused(422, "validation_failed", "[0].ends_at")
+		a := s.feedAsOf(s.staff, "2026-01-01T00:00:00Z", []object{late}).
+			refused(422, "validation_failed", "[0].ends_at")
 		if !strings.Contains(a.str("detail"), "25 hours") {
 			t.Errorf("%s", a)
 		}
@@ -129,7 +135,8 @@ func TestDaysAndMonthsInWhichTheClocksAreSetBackAreWhole(t *testing.T) {
 		t.Errorf("October has %v", got)
 	}
 	// A window of its last second, of which its start is 25 hours away.
-	if got := externals(s.appointments(s.staff, s.facility, "2026-10-25T23:59:59+01:00", "2026-10-26T00:00:00+01:00")); !slices.Equal(got, []string{"1"}) {
+	if got := externals(s.appointments(s.staff, s.facility, "2026-10-25T23:59:59+01:00",
+		"2026-10-26T00:00:00+01:00")); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("its last second has %v", got)
 	}
 }
@@ -139,6 +146,7 @@ func newRecord(n int) object {
 	starts := time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC).AddDate(0, 0, n)
 	return object{
 		"external_id": fmt.Sprint(n), "starts_at": starts, "ends_at": starts.Add(time.Hour),
-		"patient": object{"external_id": fmt.Sprintf("p%d", n), "given_name": canary, "family_name": fmt.Sprint(canary, n), "birth_date": canaryBirth},
+		"patient": object{"external_id": fmt.Sprintf("p%d", n), "given_name": canary,
+			"family_name": fmt.Sprint(canary, n), "birth_date": canaryBirth},
 	}
 }

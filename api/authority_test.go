@@ -49,7 +49,8 @@ func (s *server) doMeanwhile(as *user, method string, c call, between func()) *a
 		s.must(err)
 	}
 	half := len(body) / 2
-	r := httptest.NewRequestWithContext(s.t.Context(), method, c.path, &halves{[][]byte{body[:half], body[half:]}, between})
+	r := httptest.NewRequestWithContext(s.t.Context(), method, c.path,
+		&halves{[][]byte{body[:half], body[half:]}, between})
 	if c.body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -64,13 +65,16 @@ func (s *server) doMeanwhile(as *user, method string, c call, between func()) *a
 func (s *server) everything() map[string]string {
 	s.t.Helper()
 	rows, err := s.base.Owner().Query(s.t.Context(),
-		"SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition")
+		"SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT "+
+			"relispartition")
 	s.must(err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	s.must(err)
 	sums := map[string]string{}
 	for _, table := range tables {
-		sums[table] = scan[string](s, fmt.Sprintf("SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM %s AS t", table))
+		sums[table] = scan[string](s,
+			fmt.Sprintf("SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM "+
+				"%s AS t", table))
 	}
 	return sums
 }
@@ -117,7 +121,8 @@ var ends = []end{
 
 // restore makes the user what it was, and its session good.
 func (s *server) restore(u *user) {
-	s.exec("UPDATE users SET active = true, role = $2, password_epoch = 1, password_hash = $3 WHERE id = $1", u.id, u.role, passwordHash())
+	s.exec("UPDATE users SET active = true, role = $2, password_epoch = 1, password_hash = $3 WHERE id = $1",
+		u.id, u.role, passwordHash())
 	s.exec("UPDATE sessions SET revoked_at = NULL, expires_at = now() + interval '1 day' WHERE user_id = $1", u.id)
 	s.exec("UPDATE drivers SET user_id = NULL WHERE user_id = $1", u.id)
 	if u.id == s.tenant.driver.id {
@@ -225,10 +230,12 @@ func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
 
 	s.do(s.hub, "DELETE", "/v1/session", nil).want(204)
 	over(s.hub)
-	s.do(s.staff, "PUT", self(s.staff)+"/password", object{"current_password": password, "new_password": password + "!"}).want(200)
+	s.do(s.staff, "PUT", self(s.staff)+"/password",
+		object{"current_password": password, "new_password": password + "!"}).want(200)
 	over(s.staff)
 	s.newUser(s.tenant, db.UserRoleAdmin)
-	if role := s.do(s.admin, "PATCH", self(s.admin), object{"role": "dispatcher"}, "If-Match", `"1"`).want(200).str("role"); role != "dispatcher" {
+	if role := s.do(s.admin, "PATCH", self(s.admin), object{"role": "dispatcher"}, "If-Match", `"1"`).want(200).
+		str("role"); role != "dispatcher" {
 		t.Errorf("the role is %s", role)
 	}
 	other := s.newUser(s.tenant, db.UserRoleAdmin)
@@ -248,7 +255,8 @@ func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	c := call{path: "/v1/pickups", body: s.newPickup()}
-	a := s.doMeanwhile(s.staff, "POST", c, func() { s.exec("UPDATE users SET role = 'dispatcher' WHERE id = $1", s.staff.id) })
+	a := s.doMeanwhile(s.staff, "POST", c,
+		func() { s.exec("UPDATE users SET role = 'dispatcher' WHERE id = $1", s.staff.id) })
 	a.refused(403, "forbidden")
 	if detail := a.str("detail"); !strings.Contains(detail, "was changed while the request was under way") {
 		t.Errorf("detail is %q", detail)

@@ -33,7 +33,8 @@ func (d dripping) Read(p []byte) (int, error) {
 func (s *server) drippingBatch(as *user, rest chan struct{}, length int) (r *http.Request, read chan struct{}) {
 	body := []byte(`{"items":[` + strings.Repeat(" ", length-len(`{"items":[]}`)) + `]}`)
 	read = make(chan struct{})
-	r = httptest.NewRequestWithContext(s.t.Context(), "POST", "/v1/pickups/batch", dripping{bytes.NewReader(body), new(sync.Once), read, rest})
+	r = httptest.NewRequestWithContext(s.t.Context(), "POST", "/v1/pickups/batch",
+		dripping{bytes.NewReader(body), new(sync.Once), read, rest})
 	r.ContentLength = int64(len(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+as.token)
@@ -90,7 +91,8 @@ func TestBodiesAreAdmittedByTheirLength(t *testing.T) {
 func TestALoginIsSmall(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": s.staff.email, "password": strings.Repeat("x", 17<<10)}).refused(413, "body_too_large")
+	s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": s.staff.email,
+		"password": strings.Repeat("x", 17<<10)}).refused(413, "body_too_large")
 }
 
 // One user's feeds leave places for the other users of the tenant, and for other tenants.
@@ -100,7 +102,9 @@ func TestFeedsOfOneUserLeavePlacesForOthers(t *testing.T) {
 	s.shows(s.tenant, s.facility, s.staff, s.admin, s.dispatcher)
 	s.shows(s.foreign, s.foreign.facility, s.foreign.staff)
 	feed := func(as *user, facility any, body io.Reader) *http.Request {
-		r := httptest.NewRequestWithContext(t.Context(), "POST", fmt.Sprintf("/v1/facilities/%s/appointments/sync?allow_empty=true&as_of=%s", facility, time.Now().UTC().Format(time.RFC3339Nano)), body)
+		r := httptest.NewRequestWithContext(t.Context(), "POST",
+			fmt.Sprintf("/v1/facilities/%s/appointments/sync?allow_empty=true&as_of=%s", facility,
+				time.Now().UTC().Format(time.RFC3339Nano)), body)
 		r.Header.Set("Content-Type", "application/x-ndjson")
 		r.Header.Set("Authorization", "Bearer "+as.token)
 		return r
@@ -136,7 +140,8 @@ func TestOneUserLeavesConnectionsForOthers(t *testing.T) {
 	answers := make(chan *answer, 64)
 	for range 64 {
 		attack.Go(func() {
-			answers <- s.do(s.admin, "PATCH", "/v1/users/"+s.staff.id.String(), object{"name": "New"}, "If-Match", `"1"`)
+			answers <- s.do(s.admin, "PATCH", "/v1/users/"+s.staff.id.String(),
+				object{"name": "New"}, "If-Match", `"1"`)
 		})
 	}
 	s.until("the user's connections hang", func() bool { return s.waiting() >= 4 })

@@ -95,7 +95,8 @@ func (s *server) plant() planted {
 	f := s.foreign
 	for _, set := range []string{
 		"UPDATE tenants SET name = $2 WHERE id = $1", "UPDATE users SET name = $2 WHERE tenant_id = $1",
-		"UPDATE facilities SET name = $2 WHERE tenant_id = $1", "UPDATE facilities SET address = $2 WHERE tenant_id = $1",
+		"UPDATE facilities SET name = $2 WHERE tenant_id = $1",
+		"UPDATE facilities SET address = $2 WHERE tenant_id = $1",
 		"UPDATE groups SET name = $2 WHERE tenant_id = $1", "UPDATE accounts SET name = $2 WHERE tenant_id = $1",
 		"UPDATE drivers SET name = $2 WHERE tenant_id = $1", "UPDATE ledger_entries SET note = $2 WHERE tenant_id = $1",
 	} {
@@ -107,7 +108,8 @@ func (s *server) plant() planted {
 	put("UPDATE users SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.stranger.id)
 	put("UPDATE users SET name = $2 WHERE tenant_id = $1 AND id = $3", some, s.tenant.id, s.rival.id)
 	put("UPDATE drivers SET name = $2 WHERE tenant_id = $1 AND id = $3",
-		[]db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, s.tenant.id, s.rivalID)
+		[]db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub},
+		s.tenant.id, s.rivalID)
 	for t, facility := range map[*tenant]uuid.UUID{f: f.facility, s.tenant: s.hidden} {
 		patient := s.plantPatient(p, t, facility, nil)
 		pickup := s.pickupIn(t, db.PickupStatusSUBMITTED, facility, uuid.Nil)
@@ -193,7 +195,8 @@ func (m *metered) check(t testing.TB) {
 // What looks for canaries finds one.
 func TestCanariesAreFound(t *testing.T) {
 	t.Parallel()
-	for _, line := range []string{"name=" + newCanary(), "to " + newCanaryPhone(), "(1, " + canaryBirth + ")", strings.ToLower(newCanary())} {
+	for _, line := range []string{"name=" + newCanary(), "to " + newCanaryPhone(),
+		"(1, " + canaryBirth + ")", strings.ToLower(newCanary())} {
 		if noCanary([]byte("first\n"+line+"\nlast")) == nil {
 			t.Errorf("not found in %s", line)
 		}

@@ -65,15 +65,18 @@ var meanings = map[db.Code]meaning{
 		"An external id names one patient of a facility: find them there, or leave it out."},
 	db.FacilityNotFound: {422, "No such facility",
 		"The request names a facility that is not there.",
-		"Choose one that list-facilities shows. One that you may not see is one that is not there. 422 where the body names it, 404 where the path does."},
+		"Choose one that list-facilities shows. One that you may not see is one that is not there. 422 where the " +
+			"body names it, 404 where the path does."},
 	db.Forbidden: {403, "Not allowed",
 		"Your role may not do this.",
-		"Ask an admin of the tenant. If your role, or the driver that you are, was changed while the request was under way, send it again: it is judged by what you are now."},
+		"Ask an admin of the tenant. If your role, or the driver that you are, was changed while the request was " +
+			"under way, send it again: it is judged by what you are now."},
 	db.IDReused: {409, "The id belongs to another request",
 		"The id was used for a request that differs from this one, or for what is not yours to see.",
 		"The same id with the same request is a safe retry. For a new request, take a new id."},
 	db.IdempotencyKeyReused: {422, "The Idempotency-Key belongs to another request",
-		"The Idempotency-Key was used for another request: with another body, or for another transition of the pickup. So it is, too, where what it made is not yours to see any more.",
+		"The Idempotency-Key was used for another request: with another body, or for another transition of the " +
+			"pickup. So it is, too, where what it made is not yours to see any more.",
 		"Take a new key for each thing that you want done, and keep it for its retries."},
 	db.IllegalTransition: {409, "The transition does not start here",
 		"The pickup is in a status where this transition does not start.",
@@ -92,10 +95,12 @@ var meanings = map[db.Code]meaning{
 		"The Allow header lists the methods of the path."},
 	db.LastFacility: {409, "The last facility that sees the patient",
 		"No other facility is allowed to see the patient: nobody could reach them any more.",
-		"Allow another facility first. One is allowed though none of its groups has a member now: an admin can put one in."},
+		"Allow another facility first. One is allowed though none of its groups has a member now: an admin can put " +
+			"one in."},
 	db.MassCancellation: {409, "The list would cancel too much",
 		"The list lacks more of the facility's current appointments than its max_cancel_share lets it cancel.",
-		"Nothing was changed: send the whole list. If that is what is meant, say so with allow_mass_cancel=true; an admin sets the share by edit-facility."},
+		"Nothing was changed: send the whole list. If that is what is meant, say so with allow_mass_cancel=true; an " +
+			"admin sets the share by edit-facility."},
 	db.NoDriverFree: {409, "No driver is free",
 		"No driver is on duty, with a known place, and free.",
 		"Try again later, or assign a driver by name."},
@@ -128,7 +133,8 @@ var meanings = map[db.Code]meaning{
 		"Try again after Retry-After seconds."},
 	readOnlyField: {422, "The member is read-only",
 		"The body has a member that this operation answers with and does not take.",
-		"Send what is to be written alone: detail lists it. To change the rest there are operations of its own, or none."},
+		"Send what is to be written alone: detail lists it. To change the rest there are operations of its own, " +
+			"or none."},
 	db.RecordsMismatch: {422, "The list is not as long as said",
 		"The list has another number of records than the parameter records says.",
 		"Nothing was changed. A list that was cut on its way may look whole: send it again."},
@@ -168,7 +174,8 @@ var meanings = map[db.Code]meaning{
 }
 
 // bodyCodes are those that any operation with a body can answer.
-var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType, unknownField, requestTimeout, db.ValidationFailed}
+var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType,
+	unknownField, requestTimeout, db.ValidationFailed}
 
 // everyCode can be answered by any operation at all.
 var everyCode = []db.Code{unknownParameter, db.ValidationFailed, db.Internal, db.Overloaded, db.Unavailable, db.Timeout}

@@ -90,7 +90,8 @@ func (m *IfMatch) Resolve(huma.Context) []error {
 	case "":
 		return []error{problem(preconditionRequired, "If-Match", "")}
 	case "*":
-		return []error{problem(preconditionRequired, "If-Match", "If-Match: * names no version: send the ETag of the row that was seen.")}
+		return []error{problem(preconditionRequired, "If-Match",
+			"If-Match: * names no version: send the ETag of the row that was seen.")}
 	}
 	var err error
 	m.version, err = ifMatch(m.Tag)
@@ -136,7 +137,8 @@ func (m *IfNoneMatch) Resolve(huma.Context) []error {
 		return nil
 	}
 	if m.have, ok = entityTags(m.Tags); !ok {
-		return []error{problem(db.ValidationFailed, "If-None-Match", "If-None-Match is no list of ETags: send them as the answers had them, their quotes included.")}
+		return []error{problem(db.ValidationFailed, "If-None-Match",
+			"If-None-Match is no list of ETags: send them as the answers had them, their quotes included.")}
 	}
 	return nil
 }

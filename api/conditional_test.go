@@ -6,8 +6,10 @@ import (
 )
 
 // notOurs are no ETags, several, or some that no answer ever had.
-var notOurs = []string{`1`, `"one"`, `""`, `"0"`, `"-1"`, `"+1"`, `"1`, `1"`, `"01"`, `"1-"`, `"1-01"`, `"1-2-3"`, `"1 "`, `"1-gzip"`, `W/"1-gzip"`, `"1--br"`,
-	`w/"1"`, `W/1`, `W/ "1"`, `"1""2"`, `"1" "2"`, `"1", "2"`, `"1", "1"`, `"1", *`, `*, "1"`, `,`, `""1""`, `"1"x`, "\"1\u0661\"",
+var notOurs = []string{`1`, `"one"`, `""`, `"0"`, `"-1"`, `"+1"`, `"1`, `1"`, `"01"`, `"1-"`, `"1-01"`,
+	`"1-2-3"`, `"1 "`, `"1-gzip"`, `W/"1-gzip"`, `"1--br"`,
+	`w/"1"`, `W/1`, `W/ "1"`, `"1""2"`, `"1" "2"`, `"1", "2"`, `"1", "1"`, `"1", *`,
+	`*, "1"`, `,`, `""1""`, `"1"x`, "\"1\u0661\"",
 	`"` + strings.Repeat("9", 400) + `"`, `"9223372036854775808"`}
 
 func TestRefusedIfMatchSaysWhatIsWrong(t *testing.T) {
@@ -15,7 +17,8 @@ func TestRefusedIfMatchSaysWhatIsWrong(t *testing.T) {
 	s := start(t)
 	path := "/v1/groups/" + s.group.String()
 	for tag, says := range map[string]string{
-		`1`: "quotes", `"1`: "quotes", `"1", "2"`: "one ETag", `"1-gzip"`: "nothing added", `"2-5-gzip"`: "nothing added", `*`: "names no version",
+		`1`: "quotes", `"1`: "quotes", `"1", "2"`: "one ETag", `"1-gzip"`: "nothing added",
+		`"2-5-gzip"`: "nothing added", `*`: "names no version",
 	} {
 		a := s.do(s.admin, "PATCH", path, object{"name": "New"}, "If-Match", tag)
 		if a.status < 400 || a.str("field") != "If-Match" || !strings.Contains(a.str("detail"), says) {
@@ -32,7 +35,8 @@ func TestIfNoneMatchIsAListOfETags(t *testing.T) {
 	for have, want := range map[string]int{
 		tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, `"a,b" ,W/` + tag + `,`: 304, "*": 304,
 		`"a,` + strings.Trim(tag, `"`) + `"`: 200, strings.TrimSuffix(tag, `"`) + `-gzip"`: 200, `"x"`: 200, `""`: 200,
-		strings.Trim(tag, `"`): 422, `"x" ` + tag: 422, `*, ` + tag: 422, tag + `, *`: 422, "w/" + tag: 422, ",": 422, `"x`: 422,
+		strings.Trim(tag, `"`): 422, `"x" ` + tag: 422, `*, ` + tag: 422,
+		tag + `, *`: 422, "w/" + tag: 422, ",": 422, `"x`: 422,
 	} {
 		a := s.do(s.admin, "GET", path, nil, "If-None-Match", have).want(want)
 		if want == 422 {

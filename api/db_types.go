@@ -46,7 +46,8 @@ type dateSchema struct{}
 func (dateSchema) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{
 		Type: huma.TypeString, Format: "date", Examples: []any{"1990-05-17"},
-		Pattern: `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$`, PatternDescription: "a date",
+		Pattern:            `^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$`,
+		PatternDescription: "a date",
 	}
 	s.PrecomputeMessages()
 	return s

@@ -93,7 +93,8 @@ func refusalResponse(schemas huma.Registry, name string, status int, codes []db.
 }
 
 func header(name, about string) map[string]*huma.Header {
-	return map[string]*huma.Header{name: {Description: about, Required: true, Schema: &huma.Schema{Type: huma.TypeString}}}
+	return map[string]*huma.Header{name: {Description: about, Required: true,
+		Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
 // problemSchema refers to the component Problem, whose code is one of the component ErrorCode.

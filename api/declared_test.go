@@ -24,9 +24,10 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 	mux := http.NewServeMux()
 	a.huma = humago.New(mux, config())
 	answer := func(path string, code db.Code) {
-		registerOpen(a, operation{id: path[1:], method: http.MethodGet, path: path, anyone: true}, func(context.Context, *struct{}) (*struct{}, error) {
-			return nil, problem(code, "", "")
-		})
+		registerOpen(a, operation{id: path[1:], method: http.MethodGet, path: path, anyone: true},
+			func(context.Context, *struct{}) (*struct{}, error) {
+				return nil, problem(code, "", "")
+			})
 	}
 	answer("/busy", db.DriverBusy)
 	answer("/large", bodyTooLarge)
@@ -38,7 +39,8 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 		guard(humago.NewContext(&entry, r, w), func(c huma.Context) { writeProblem(c, problem(db.Forbidden, "", "")) })
 	})
 	for _, path := range []string{"/busy", "/large", "/late", "/late?unknown=1", "/guarded"} {
-		observed(a.log, func(string, int, string, time.Duration) {}, mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, strings.NewReader("")))
+		observed(a.log, func(string, int, string, time.Duration) {}, mux).
+			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, strings.NewReader("")))
 	}
 	if want := []db.Code{db.DriverBusy, bodyTooLarge, db.Forbidden}; !slices.Equal(told, want) {
 		t.Errorf("told of %v, want %v", told, want)
@@ -48,7 +50,8 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 // Who sets a limit for bodies sets it for those of each operation.
 func TestBodiesOfAllOperationsHaveTheLimitOfTime(t *testing.T) {
 	t.Parallel()
-	for limit, want := range map[time.Duration]time.Duration{0: 5 * time.Second, 2 * time.Second: 2 * time.Second, time.Minute: 5 * time.Second} {
+	for limit, want := range map[time.Duration]time.Duration{0: 5 * time.Second,
+		2 * time.Second: 2 * time.Second, time.Minute: 5 * time.Second} {
 		a := newServer(nil, Options{BodyTimeout: limit})
 		a.huma = humago.New(http.NewServeMux(), config())
 		a.registerAll()

@@ -168,7 +168,8 @@ func (d *document) check(r *http.Request, a *answer) error {
 		if a.status == 302 && r.URL.Path == "/" {
 			return nil
 		}
-		if a.status == 404 || a.status == 405 || strings.HasPrefix(r.URL.Path, "/docs") || strings.HasPrefix(r.URL.Path, "/openapi") {
+		if a.status == 404 || a.status == 405 || strings.HasPrefix(r.URL.Path, "/docs") ||
+			strings.HasPrefix(r.URL.Path, "/openapi") {
 			return nil
 		}
 		return fmt.Errorf("no operation, yet status %d", a.status)
@@ -218,8 +219,10 @@ func checkKeeping(op *described, r *http.Request, a *answer) error {
 	}
 	if (op == nil || op.id == "get-error") && a.status == 200 {
 		policy := a.header.Get("Content-Security-Policy")
-		if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.HasSuffix(policy, "; frame-ancestors 'none'") ||
-			strings.Contains(policy, "unsafe") || a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "no-referrer" {
+		if !strings.HasPrefix(policy, "default-src 'none'; ") ||
+			!strings.HasSuffix(policy, "; frame-ancestors 'none'") ||
+			strings.Contains(policy, "unsafe") || a.header.Get("X-Frame-Options") != "DENY" ||
+			a.header.Get("Referrer-Policy") != "no-referrer" {
 			return fmt.Errorf("a page with the headers %v", a.header)
 		}
 	}
@@ -493,7 +496,8 @@ func TestRoutesAreTheDocuments(t *testing.T) {
 			t.Errorf("%s allows %v, the document has %v", route, got, methods)
 		}
 	}
-	for _, path := range []string{"/v1", "/v1/", "/v1/users/", "/v2/users", "/users", "/v1/pickups/" + newID().String() + "/teleport", "/debug/pprof/", "/metrics", "/v1/%00"} {
+	for _, path := range []string{"/v1", "/v1/", "/v1/users/", "/v2/users", "/users",
+		"/v1/pickups/" + newID().String() + "/teleport", "/debug/pprof/", "/metrics", "/v1/%00"} {
 		s.do(s.admin, "GET", path, nil).refused(404, "not_found")
 	}
 }
@@ -569,7 +573,8 @@ func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 				t.Errorf("%s: %s does not name %.60q", path, policy, e[0])
 			}
 		}
-		if n := strings.Count(string(page.body), "<script") + strings.Count(string(page.body), "<style"); n != len(found)+strings.Count(string(page.body), "<script src=") {
+		if n := strings.Count(string(page.body), "<script") + strings.Count(string(page.body),
+			"<style"); n != len(found)+strings.Count(string(page.body), "<script src=") {
 			t.Errorf("%s has %d scripts and styles in it, of which %d are named", path, n, len(found))
 		}
 		if len(found) < least {
@@ -624,7 +629,8 @@ func TestEveryCodeOfTheDocumentHasAPage(t *testing.T) {
 		}
 	}
 	for _, code := range []string{"user_not_found", "facility_not_found"} { // in the body, in the path
-		if page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).body); !strings.Contains(page, "422 where") || !strings.Contains(page, "404 where") {
+		if page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).
+			body); !strings.Contains(page, "422 where") || !strings.Contains(page, "404 where") {
 			t.Errorf("the page of %s tells one of its statuses only", code)
 		}
 	}

@@ -28,7 +28,8 @@ func docs() http.Handler {
 		var page text
 		pages.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/docs/"}})
 		// It asks for the document, and what it is told to try; its style has icons in it.
-		return headersFor(page.Bytes(), "connect-src 'self'", "img-src 'self' data:", "script-src 'self'", "style-src 'self'")
+		return headersFor(page.Bytes(), "connect-src 'self'", "img-src 'self' data:",
+			"script-src 'self'", "style-src 'self'")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headers().guard(w)

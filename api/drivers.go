@@ -29,12 +29,14 @@ func (a *server) registerDrivers() {
 	register(a, operation{
 		id: "edit-driver", method: http.MethodPatch, path: "/v1/drivers/{driver_id}", tag: "drivers",
 		summary: "Edit a driver", about: "Drivers change their own duty alone.", roles: movers,
-		codes: []db.Code{db.NotFound, db.UserNotFound, db.DriverUserTaken, db.StaleVersion, preconditionRequired, db.Forbidden},
+		codes: []db.Code{db.NotFound, db.UserNotFound, db.DriverUserTaken,
+			db.StaleVersion, preconditionRequired, db.Forbidden},
 	}, a.editDriver)
 	register(a, operation{
 		id: "locate-driver", method: http.MethodPut, path: "/v1/drivers/{driver_id}/location", tag: "drivers",
-		summary: "Tell where a driver is", about: "The newest observation wins, in whatever order they come: an older one answers applied: false.",
-		roles: movers, codes: []db.Code{db.NotFound},
+		summary: "Tell where a driver is",
+		about:   "The newest observation wins, in whatever order they come: an older one answers applied: false.",
+		roles:   movers, codes: []db.Code{db.NotFound},
 	}, a.locateDriver)
 }
 
@@ -76,7 +78,8 @@ func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriver
 func driverTag(row db.Driver) string { return etag(row.Version, row.LocationVersion) }
 
 func (a *server) driver(ctx context.Context, v db.Viewer, id uuid.UUID) (db.Driver, error) {
-	return a.store.GetDriver(ctx, db.GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+	return a.store.GetDriver(ctx,
+		db.GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 }
 
 func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Driver], error) {
@@ -137,7 +140,8 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 	}
 	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
 		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty, Latitude: b.Latitude, Longitude: b.Longitude,
+		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty,
+		Latitude: b.Latitude, Longitude: b.Longitude,
 	})
 	if err := db.Edited(err, func() error {
 		_, err := a.driver(ctx, v, in.DriverID)

@@ -14,14 +14,16 @@ func TestNewestLocationWins(t *testing.T) {
 	seen := s.do(s.dispatcher, "GET", path, nil).want(200)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	locate := func(latitude float64, at time.Time) *answer {
-		return s.do(s.tenant.driver, "PUT", path+"/location", object{"latitude": latitude, "longitude": 2, "located_at": at})
+		return s.do(s.tenant.driver, "PUT", path+"/location",
+			object{"latitude": latitude, "longitude": 2, "located_at": at})
 	}
 	told := locate(1, now).want(200)
 	if told.object()["applied"] != true || told.object()["driver"].(object)["latitude"] != 1.0 {
 		t.Errorf("got %s", told)
 	}
 	for _, older := range []time.Time{now, now.Add(-time.Second), now.Add(-24 * time.Hour)} {
-		if a := locate(5, older).want(200); a.object()["applied"] != false || a.object()["driver"].(object)["latitude"] != 1.0 {
+		if a := locate(5, older).
+			want(200); a.object()["applied"] != false || a.object()["driver"].(object)["latitude"] != 1.0 {
 			t.Errorf("an older one: %s", a)
 		}
 	}
@@ -63,17 +65,24 @@ func TestDriversAreCreatedOnce(t *testing.T) {
 	}
 	s.do(s.dispatcher, "POST", "/v1/drivers", body).replayed()
 	s.do(s.dispatcher, "POST", "/v1/drivers", with(body, object{"on_duty": true})).refused(409, "id_reused", "id")
-	s.do(s.dispatcher, "POST", "/v1/drivers", with(body, object{"id": newID()})).refused(409, "driver_user_taken", "user_id")
+	s.do(s.dispatcher, "POST", "/v1/drivers", with(body, object{"id": newID()})).
+		refused(409, "driver_user_taken", "user_id")
 	s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"name": "Joan"}, "If-Match", a.etag()).want(200)
 	s.do(s.dispatcher, "POST", "/v1/drivers", body).replayed()
 	for _, absent := range []any{newID(), s.foreign.driver.id} {
-		s.do(s.dispatcher, "POST", "/v1/drivers", object{"name": "X", "user_id": absent}).refused(422, "user_not_found", "user_id")
-		s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"user_id": absent}, "If-Match", `"2"`).refused(422, "user_not_found", "user_id")
+		s.do(s.dispatcher, "POST", "/v1/drivers", object{"name": "X", "user_id": absent}).
+			refused(422, "user_not_found", "user_id")
+		s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"user_id": absent}, "If-Match", `"2"`).
+			refused(422, "user_not_found", "user_id")
 	}
-	s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"user_id": s.rival.id}, "If-Match", `"2"`).refused(409, "driver_user_taken", "user_id")
-	s.do(s.dispatcher, "POST", "/v1/drivers", object{"name": "X", "latitude": 1}).refused(422, "validation_failed", "longitude")
-	s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"longitude": 1}, "If-Match", `"2"`).refused(422, "validation_failed", "latitude")
-	if moved := s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"latitude": 1, "longitude": 2}, "If-Match", `"2"`).want(200); moved.str("located_at") == "" {
+	s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"user_id": s.rival.id}, "If-Match", `"2"`).
+		refused(409, "driver_user_taken", "user_id")
+	s.do(s.dispatcher, "POST", "/v1/drivers", object{"name": "X", "latitude": 1}).
+		refused(422, "validation_failed", "longitude")
+	s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"longitude": 1}, "If-Match", `"2"`).
+		refused(422, "validation_failed", "latitude")
+	if moved := s.do(s.dispatcher, "PATCH", a.header.Get("Location"), object{"latitude": 1, "longitude": 2},
+		"If-Match", `"2"`).want(200); moved.str("located_at") == "" {
 		t.Errorf("got %s", moved)
 	}
 }

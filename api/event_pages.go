@@ -39,7 +39,9 @@ var errUnread = errors.New("the events were not read")
 // together reads for all streams of the tenant that come to one place: the first of them
 // reads, even when its client goes away, the others wait for it. A failure is theirs too,
 // and is not kept.
-func (f follower) together(ctx context.Context, of place, read func(context.Context) (eventPage, error)) (eventPage, error) {
+func (f follower) together(
+	ctx context.Context, of place, read func(context.Context) (eventPage, error),
+) (eventPage, error) {
 	s, isFirst := f.shared(of)
 	if isFirst {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventWatchTimeout)

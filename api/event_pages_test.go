@@ -39,7 +39,8 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 		var streams sync.WaitGroup
 		for range 60 {
 			streams.Go(func() {
-				if p, err := f.together(t.Context(), here, read); err != nil || string(p.text) != "events" || p.next.xid != 9 || !p.more {
+				if p, err := f.together(t.Context(), here,
+					read); err != nil || string(p.text) != "events" || p.next.xid != 9 || !p.more {
 					t.Errorf("%+v, %v", p, err)
 				}
 			})
@@ -51,7 +52,8 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 			t.Errorf("read %d times, %v", reads.Load(), err)
 		}
 		for i, other := range []place{
-			{db.UserRoleHub, here.after, here.horizon}, {here.role, position{7, 2}, here.horizon}, {here.role, position{8, 1}, here.horizon},
+			{db.UserRoleHub, here.after, here.horizon}, {here.role, position{7, 2}, here.horizon},
+			{here.role, position{8, 1}, here.horizon},
 			{here.role, here.after, 10},
 		} {
 			if _, err := f.together(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {
@@ -101,7 +103,8 @@ func TestAReadThatFailsIsNotKept(t *testing.T) {
 	t.Parallel()
 	f := followed(t)
 	broken := errors.New("no database")
-	if _, err := f.together(t.Context(), place{}, func(context.Context) (eventPage, error) { return eventPage{}, broken }); !errors.Is(err, broken) {
+	if _, err := f.together(t.Context(), place{},
+		func(context.Context) (eventPage, error) { return eventPage{}, broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	func() {

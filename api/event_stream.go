@@ -16,11 +16,16 @@ import (
 	"waybill/db"
 )
 
-const aboutStream = "Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data " +
-	"is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.\n\n" +
-	"It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours " +
-	"were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.\n\n" +
-	"The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, " +
+const aboutStream = "Server-sent events, one for each transition, named after it (`event: submit`), in the order of " +
+	"their ids; the data " +
+	"is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids " +
+	"are opaque.\n\n" +
+	"It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events " +
+	"than yours " +
+	"were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes " +
+	"every 15 seconds.\n\n" +
+	"The answer ends with the session and when the server stops: come back with the last id. A user may have 8 " +
+	"streams open at once, " +
 	"a tenant 256, where the server's settings do not say otherwise."
 
 // describeStream says in the document what the events are: an array of them, in JSON, is
@@ -32,18 +37,21 @@ func (a *server) describeStream() {
 	transition := &huma.Schema{
 		Type: huma.TypeObject, Title: "transition", Description: "A pickup was moved",
 		Properties: map[string]*huma.Schema{
-			"id": id, "event": schemas.Schema(reflect.TypeFor[db.TransitionName](), true, ""), "data": schemas.Schema(reflect.TypeFor[db.PickupEvent](), true, ""),
+			"id": id, "event": schemas.Schema(reflect.TypeFor[db.TransitionName](), true, ""),
+			"data": schemas.Schema(reflect.TypeFor[db.PickupEvent](), true, ""),
 		},
 		Required: []string{"id", "event", "data"},
 	}
 	checkpoint := &huma.Schema{
 		Type: huma.TypeObject, Title: "checkpoint", Description: "There is nothing for you up to here",
 		Properties: map[string]*huma.Schema{
-			"id": id, "event": {Type: huma.TypeString, Enum: []any{checkpointName}}, "data": {Type: huma.TypeObject, AdditionalProperties: false}, "retry": retry,
+			"id": id, "event": {Type: huma.TypeString, Enum: []any{checkpointName}},
+			"data": {Type: huma.TypeObject, AdditionalProperties: false}, "retry": retry,
 		},
 		Required: []string{"id", "event", "data"},
 	}
-	a.huma.OpenAPI().Paths["/v1/pickups/stream"].Get.Responses["200"].Content["text/event-stream"].Schema = &huma.Schema{
+	a.huma.OpenAPI().
+		Paths["/v1/pickups/stream"].Get.Responses["200"].Content["text/event-stream"].Schema = &huma.Schema{
 		Type: huma.TypeArray, Description: "Each item is one server-sent event, its members the event's fields",
 		Items: &huma.Schema{OneOf: []*huma.Schema{transition, checkpoint}},
 	}
@@ -77,7 +85,8 @@ func (in *streamInput) Resolve(ctx huma.Context) []error {
 }
 
 func notOfThisStream() *Problem {
-	return problem(db.ValidationFailed, "Last-Event-ID", "The Last-Event-ID is not one of this stream: begin without one.")
+	return problem(db.ValidationFailed, "Last-Event-ID",
+		"The Last-Event-ID is not one of this stream: begin without one.")
 }
 
 type streamOutput struct {
@@ -272,7 +281,8 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horizon uint64) (eventPage, error) {
 	rows, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq), Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
+		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
+		Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
 	})
 	if err != nil {
 		return eventPage{}, err

@@ -16,7 +16,8 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
 		s := &eventStream{
-			viewer: db.Viewer{Role: db.UserRoleStaff}, events: followed(t), at: position{xid: 9}, horizon: 9, sent: time.Now(),
+			viewer: db.Viewer{Role: db.UserRoleStaff}, events: followed(t),
+			at: position{xid: 9}, horizon: 9, sent: time.Now(),
 			write: func(text []byte) error { sent = append(sent, string(text)); return nil },
 		}
 		tell := func(want ...string) {

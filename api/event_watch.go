@@ -58,7 +58,8 @@ func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64)
 	}
 	var about db.FindNewEventsParams
 	for id, xid := range since {
-		about.TenantIds, about.SinceXids = append(about.TenantIds, id), append(about.SinceXids, strconv.FormatUint(xid, 10))
+		about.TenantIds, about.SinceXids = append(about.TenantIds,
+			id), append(about.SinceXids, strconv.FormatUint(xid, 10))
 	}
 	firsts, err := in.FindNewEvents(ctx, about)
 	if err != nil {

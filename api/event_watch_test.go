@@ -280,8 +280,10 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 		{"10", nil, []string{"horizon", "events"}, nil},
 		{"10", []db.FindNewEventsRow{{TenantID: told, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{told}},
 		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil}, // somebody writes
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}}, []string{"horizon", "events", "move"}, []uuid.UUID{told}},
-		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}}, []string{"horizon", "events", "move"}, []uuid.UUID{told}},
+		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
+		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
 	} {
 		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
 		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})

@@ -11,13 +11,15 @@ import (
 
 func (a *server) registerFacilities() {
 	register(a, operation{
-		id: "create-facility", method: http.MethodPost, path: "/v1/facilities", tag: "facilities", status: http.StatusCreated,
+		id: "create-facility", method: http.MethodPost, path: "/v1/facilities",
+		tag: "facilities", status: http.StatusCreated,
 		summary: "Create a facility", roles: admin, codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createFacility)
 	register(a, operation{
 		id: "list-facilities", method: http.MethodGet, path: "/v1/facilities", tag: "facilities",
 		summary: "List the facilities that you see",
-		about:   "Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.", roles: everyRole,
+		about:   "Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.",
+		roles:   everyRole,
 	}, a.listFacilities)
 	register(a, operation{
 		id: "get-facility", method: http.MethodGet, path: "/v1/facilities/{facility_id}", tag: "facilities",
@@ -43,14 +45,17 @@ type createFacilityInput struct {
 	Body NewFacility
 }
 
-func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFacilityInput) (*Created[db.Facility], error) {
+func (a *server) createFacility(
+	ctx context.Context, v db.Viewer, in *createFacilityInput,
+) (*Created[db.Facility], error) {
 	b, d := in.Body, digest(v, "create-facility", in.Body)
 	id, err := in.newID(v, "create-facility", 0, b.ID)
 	if err != nil {
 		return nil, err
 	}
 	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
+		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude,
+		Longitude: b.Longitude, RequestDigest: d,
 	})
 	row, replayed, err := db.Created(row, err, d, func() (db.Facility, []byte, error) {
 		known, err := a.store.GetFacility(ctx, facilityParams(v, id))
@@ -63,7 +68,8 @@ func (a *server) createFacility(ctx context.Context, v db.Viewer, in *createFaci
 }
 
 func facilityParams(v db.Viewer, id uuid.UUID) db.GetFacilityParams {
-	return db.GetFacilityParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID}
+	return db.GetFacilityParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID,
+		ViewerRole: v.Role, ViewerDriverID: v.DriverID}
 }
 
 func (a *server) listFacilities(ctx context.Context, v db.Viewer, in *Keyset) (*ListOf[db.Facility], error) {
@@ -121,7 +127,8 @@ func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacility
 	}
 	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
 		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
-		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude, Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
+		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude,
+		Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
 	})
 	if err := db.Edited(err, func() error {
 		_, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))

@@ -6,14 +6,16 @@ func TestFacilitiesAndGroupsAreCreatedOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
 	for path, body := range map[string]object{
-		"/v1/facilities": {"id": newID(), "name": "Clinic", "address": "1 Main St", "latitude": 37.5, "longitude": -122.5},
-		"/v1/groups":     {"id": newID(), "name": "Group"},
-		"/v1/accounts":   {"id": newID(), "name": "Account", "currency": "USD"},
-		"/v1/drivers":    {"id": newID(), "name": "Driver"},
+		"/v1/facilities": {"id": newID(), "name": "Clinic", "address": "1 Main St",
+			"latitude": 37.5, "longitude": -122.5},
+		"/v1/groups":   {"id": newID(), "name": "Group"},
+		"/v1/accounts": {"id": newID(), "name": "Account", "currency": "USD"},
+		"/v1/drivers":  {"id": newID(), "name": "Driver"},
 	} {
 		create := func(body object) *answer { return s.do(s.admin, "POST", path, body) }
 		a := create(body).fresh(201)
-		if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
+		if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).
+			want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
 			t.Errorf("%s: Location leads to %s", path, got)
 		}
 		create(body).replayed()
@@ -28,7 +30,8 @@ func TestFacilitiesAndGroupsAreCreatedOnce(t *testing.T) {
 		if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
 			t.Errorf("%s at once: %v", path, got)
 		}
-		if without := create(with(body, object{"id": nil})).fresh(201); without.str("id") == a.str("id") || without.str("id")[14] != '7' {
+		if without := create(with(body, object{"id": nil})).
+			fresh(201); without.str("id") == a.str("id") || without.str("id")[14] != '7' {
 			t.Errorf("%s: the server's id is %s", path, without.str("id"))
 		}
 		// The same id is free in another tenant.
@@ -44,7 +47,8 @@ func TestFacilitiesAreValidated(t *testing.T) {
 		changes object
 		field   string
 	}{
-		{object{"latitude": 90.0001}, "latitude"}, {object{"latitude": -90.0001}, "latitude"}, {object{"longitude": 180.0001}, "longitude"},
+		{object{"latitude": 90.0001}, "latitude"}, {object{"latitude": -90.0001}, "latitude"},
+		{object{"longitude": 180.0001}, "longitude"},
 		{object{"latitude": nil}, "latitude"}, {object{"address": ""}, "address"}, {object{"address": "\n"}, "address"},
 	} {
 		s.do(s.admin, "POST", "/v1/facilities", with(good, c.changes)).refused(422, "validation_failed", c.field)

@@ -43,7 +43,8 @@ func (s *server) rename() *answer {
 }
 
 func (s *server) waiting() int {
-	return scan[int](s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	return scan[int](
+		s, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 }
 
 func (s *server) until(what string, is func() bool) {
@@ -102,9 +103,10 @@ func TestWaitsHaveLimits(t *testing.T) {
 		status int
 		code   string
 	}{
-		"lock":      {func(c *db.Config, _ *api.Options) { c.LockTimeout = 100 * time.Millisecond }, 503, "overloaded"},
-		"statement": {func(c *db.Config, _ *api.Options) { c.StatementTimeout = 200 * time.Millisecond }, 504, "timeout"},
-		"handler":   {func(_ *db.Config, o *api.Options) { o.HandlerTimeout = 200 * time.Millisecond }, 504, "timeout"},
+		"lock": {func(c *db.Config, _ *api.Options) { c.LockTimeout = 100 * time.Millisecond }, 503, "overloaded"},
+		"statement": {func(c *db.Config, _ *api.Options) { c.StatementTimeout = 200 * time.Millisecond },
+			504, "timeout"},
+		"handler": {func(_ *db.Config, o *api.Options) { o.HandlerTimeout = 200 * time.Millisecond }, 504, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +123,8 @@ func TestLostDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.do(s.admin, "GET", "/v1/session", nil).want(200)
-	s.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	s.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> " +
+		"pg_backend_pid()")
 	for range 20 { // each idle connection may be found broken once
 		if a := s.do(s.admin, "GET", "/v1/session", nil); a.status != 200 {
 			a.refused(503, "unavailable", "")

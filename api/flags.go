@@ -39,7 +39,8 @@ func (p *ByName) Resolve(ctx huma.Context) []error {
 }
 
 func (a *server) listFlags(ctx context.Context, v db.Viewer, in *ByName) (*ListOf[db.Flag], error) {
-	rows, err := a.store.ListFlags(ctx, db.ListFlagsParams{TenantID: v.TenantID, AfterName: in.after, MaxRows: in.more()})
+	rows, err := a.store.ListFlags(ctx,
+		db.ListFlagsParams{TenantID: v.TenantID, AfterName: in.after, MaxRows: in.more()})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,8 @@ func TestFlagsAreSetByVersion(t *testing.T) {
 	}
 	for _, name := range []string{"absent", "AUTO_DISPATCH", "%20"} {
 		s.do(s.admin, "GET", "/v1/flags/"+name, nil).refused(404, "not_found", "")
-		s.do(s.admin, "PUT", "/v1/flags/"+name, object{"enabled": true}, "If-Match", `"1"`).refused(404, "not_found", "")
+		s.do(s.admin, "PUT", "/v1/flags/"+name, object{"enabled": true}, "If-Match", `"1"`).
+			refused(404, "not_found", "")
 	}
 	if a := s.do(s.foreign.admin, "GET", "/v1/flags/auto_dispatch", nil).want(200); a.str("enabled") != "false" {
 		t.Errorf("another tenant's flag: %s", a)

@@ -36,16 +36,20 @@ func (a *server) registerGroupMembers() {
 	const path = "/v1/groups/{group_id}/members"
 	register(a, operation{
 		id: "list-group-members", method: http.MethodGet, path: path, tag: "groups",
-		summary: "List the members of a group", about: "In the order of their ids.", roles: admin, codes: []db.Code{db.NotFound},
+		summary: "List the members of a group", about: "In the order of their ids.",
+		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupMembers)
 	register(a, operation{
-		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}", tag: "groups", status: http.StatusNoContent,
+		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}",
+		tag: "groups", status: http.StatusNoContent,
 		summary: "Add a member", about: "Effective on their next request. Once more, it changes nothing.", roles: admin,
 		missing: []db.Code{db.NotFound, db.UserNotFound},
 	}, a.addGroupMember)
 	register(a, operation{
-		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}", tag: "groups", status: http.StatusNoContent,
-		summary: "Remove a member", about: "Effective on their next request.", roles: admin, codes: []db.Code{db.NotFound},
+		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}",
+		tag: "groups", status: http.StatusNoContent,
+		summary: "Remove a member", about: "Effective on their next request.",
+		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.removeGroupMember)
 }
 
@@ -53,16 +57,21 @@ func (a *server) registerGroupFacilities() {
 	const path = "/v1/groups/{group_id}/facilities"
 	register(a, operation{
 		id: "list-group-facilities", method: http.MethodGet, path: path, tag: "groups",
-		summary: "List the facilities of a group", about: "In the order of their ids.", roles: admin, codes: []db.Code{db.NotFound},
+		summary: "List the facilities of a group", about: "In the order of their ids.",
+		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupFacilities)
 	register(a, operation{
-		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}", tag: "groups", status: http.StatusNoContent,
-		summary: "Add a facility to a group", about: "Its members see it from their next request on. Once more, it changes nothing.", roles: admin,
+		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}",
+		tag: "groups", status: http.StatusNoContent,
+		summary: "Add a facility to a group",
+		about:   "Its members see it from their next request on. Once more, it changes nothing.", roles: admin,
 		missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.addGroupFacility)
 	register(a, operation{
-		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}", tag: "groups", status: http.StatusNoContent,
-		summary: "Remove a facility from a group", about: "Effective on the members' next request.", roles: admin, codes: []db.Code{db.NotFound},
+		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}",
+		tag: "groups", status: http.StatusNoContent,
+		summary: "Remove a facility from a group", about: "Effective on the members' next request.",
+		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.removeGroupFacility)
 }
 
@@ -83,7 +92,8 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 		return nil, err
 	}
 	d := digest(v, "create-group", in.Body)
-	row, err := a.store.CreateGroup(ctx, db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
+	row, err := a.store.CreateGroup(ctx,
+		db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
 	row, replayed, err := db.Created(row, err, d, func() (db.Group, []byte, error) {
 		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
 		return known, known.RequestDigest, err
@@ -179,7 +189,9 @@ type listInGroupInput struct {
 	ByID
 }
 
-func (a *server) listGroupMembers(ctx context.Context, v db.Viewer, in *listInGroupInput) (*ListOf[db.GroupMember], error) {
+func (a *server) listGroupMembers(
+	ctx context.Context, v db.Viewer, in *listInGroupInput,
+) (*ListOf[db.GroupMember], error) {
 	if _, err := a.group(ctx, v, in.GroupID); err != nil {
 		return nil, err
 	}
@@ -192,7 +204,9 @@ func (a *server) listGroupMembers(ctx context.Context, v db.Viewer, in *listInGr
 	return pageOf(in.Limit, rows, func(m db.GroupMember) string { return in.cursor(string(m.UserID[:])) }), nil
 }
 
-func (a *server) listGroupFacilities(ctx context.Context, v db.Viewer, in *listInGroupInput) (*ListOf[db.GroupFacility], error) {
+func (a *server) listGroupFacilities(
+	ctx context.Context, v db.Viewer, in *listInGroupInput,
+) (*ListOf[db.GroupFacility], error) {
 	if _, err := a.group(ctx, v, in.GroupID); err != nil {
 		return nil, err
 	}
@@ -211,12 +225,14 @@ type groupMemberPath struct {
 }
 
 func (a *server) addGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	_, err := a.store.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
+	_, err := a.store.AddGroupMember(ctx,
+		db.AddGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
 	return nil, err
 }
 
 func (a *server) removeGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
+	n, err := a.store.RemoveGroupMember(ctx,
+		db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
 	return nil, db.Removed(n, err)
 }
 
@@ -226,11 +242,13 @@ type groupFacilityPath struct {
 }
 
 func (a *server) addGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	_, err := a.store.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
+	_, err := a.store.AddGroupFacility(ctx,
+		db.AddGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
 	return nil, err
 }
 
 func (a *server) removeGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupFacility(ctx, db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
+	n, err := a.store.RemoveGroupFacility(ctx,
+		db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
 	return nil, db.Removed(n, err)
 }

@@ -28,7 +28,8 @@ type freeBody struct {
 
 // bodyTypes are what bodies are read as.
 var bodyTypes = []reflect.Type{
-	reflect.TypeFor[freeBody](), reflect.TypeFor[*freeBody](), reflect.TypeFor[NewEntry](), reflect.TypeFor[NewPickups](),
+	reflect.TypeFor[freeBody](), reflect.TypeFor[*freeBody](),
+	reflect.TypeFor[NewEntry](), reflect.TypeFor[NewPickups](),
 	reflect.TypeFor[PickupEdit](),
 }
 

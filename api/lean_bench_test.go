@@ -209,36 +209,41 @@ func byHand(s *server) http.Handler {
 			json.NewEncoder(w).Encode(row)
 		})
 	}
-	handle("GET /v1/pickups/{pickup_id}", http.StatusOK, func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-		id, err := uuid.Parse(r.PathValue("pickup_id"))
-		if err != nil {
-			return nil, err
-		}
-		return s.store.GetOne(ctx, v, id)
-	})
-	handle("POST /v1/pickups/{pickup_id}/submit", http.StatusOK, func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-		id, err := uuid.Parse(r.PathValue("pickup_id"))
-		if err != nil {
-			return nil, err
-		}
-		row, _, err := s.store.MoveOne(ctx, v, db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: []byte("x")})
-		return row, err
-	})
-	handle("POST /v1/accounts/{account_id}/charges", http.StatusCreated, func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-		id, err := uuid.Parse(r.PathValue("account_id"))
-		if err != nil {
-			return nil, err
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		var in api.NewEntry
-		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, err
-		}
-		row, _, err := s.store.Enter(ctx, v, db.Entry{ID: in.ID, AccountID: id, Kind: db.EntryKindCharge, AmountCents: in.AmountCents, Note: in.Note, Digest: []byte("x")})
-		return row, err
-	})
+	handle("GET /v1/pickups/{pickup_id}", http.StatusOK,
+		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+			id, err := uuid.Parse(r.PathValue("pickup_id"))
+			if err != nil {
+				return nil, err
+			}
+			return s.store.GetOne(ctx, v, id)
+		})
+	handle("POST /v1/pickups/{pickup_id}/submit", http.StatusOK,
+		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+			id, err := uuid.Parse(r.PathValue("pickup_id"))
+			if err != nil {
+				return nil, err
+			}
+			row, _, err := s.store.MoveOne(ctx, v,
+				db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: []byte("x")})
+			return row, err
+		})
+	handle("POST /v1/accounts/{account_id}/charges", http.StatusCreated,
+		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+			id, err := uuid.Parse(r.PathValue("account_id"))
+			if err != nil {
+				return nil, err
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			var in api.NewEntry
+			if err := json.Unmarshal(body, &in); err != nil {
+				return nil, err
+			}
+			row, _, err := s.store.Enter(ctx, v, db.Entry{ID: in.ID, AccountID: id, Kind: db.EntryKindCharge,
+				AmountCents: in.AmountCents, Note: in.Note, Digest: []byte("x")})
+			return row, err
+		})
 	return mux
 }

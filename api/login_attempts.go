@@ -149,7 +149,8 @@ func (a *server) takeToken(ctx context.Context, b bucket) error {
 		case err == nil && wait > 0:
 			return rateLimited(wait)
 		}
-		_, err = a.store.TakeLoginToken(ctx, db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
+		_, err = a.store.TakeLoginToken(ctx,
+			db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
 		if !db.NoRow(err) {
 			return err
 		}
@@ -168,7 +169,8 @@ func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
 // returnTokens gives back the tokens that a try took.
 func (a *server) returnTokens(ctx context.Context, try *loginTry) error {
 	for _, b := range try.taken {
-		if _, err := a.store.ReturnLoginToken(ctx, db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
+		if _, err := a.store.ReturnLoginToken(ctx,
+			db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
 			return err
 		}
 	}

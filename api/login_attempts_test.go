@@ -50,7 +50,8 @@ func TestGuessesKeepTheUserOutWhereTheyAreMadeAlone(t *testing.T) {
 	}
 	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited")
 	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
-	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(429, "rate_limited") // the success was elsewhere
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).
+		refused(429, "rate_limited") // the success was elsewhere
 }
 
 // Whoever is refused without a look at the password waits for the answer: guessers who come
@@ -149,11 +150,13 @@ func TestGuessesFromManySourcesAreLimited(t *testing.T) {
 func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, c := range [][2]string{{s.slug, s.staff.email}, {s.slug, "nobody@example.com"}, {"no-such-tenant", "nobody@example.com"}} {
+	for _, c := range [][2]string{{s.slug, s.staff.email}, {s.slug, "nobody@example.com"},
+		{"no-such-tenant", "nobody@example.com"}} {
 		for range 4 {
 			s.loginFrom("203.0.113.9", c[0], c[1], "wrong").refused(401, "unauthenticated")
 		}
-		if after := s.loginFrom("203.0.113.9", c[0], c[1], "wrong").refused(429, "rate_limited").header.Get("Retry-After"); after != "1" {
+		if after := s.loginFrom("203.0.113.9", c[0], c[1], "wrong").refused(429, "rate_limited").
+			header.Get("Retry-After"); after != "1" {
 			t.Errorf("%v waits %q s", c, after)
 		}
 	}
@@ -163,7 +166,8 @@ func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
 func TestOneUserIsCountedOnceHoweverWritten(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, email := range []string{"MÜLLER@example.com", "müller@EXAMPLE.com", "mu\u0308ller@example.com", "MU\u0308LLER@example.com"} {
+	for _, email := range []string{"MÜLLER@example.com", "müller@EXAMPLE.com",
+		"mu\u0308ller@example.com", "MU\u0308LLER@example.com"} {
 		s.login(email, "wrong").refused(401, "unauthenticated")
 	}
 	s.login("Müller@example.com", "wrong").refused(429, "rate_limited")
@@ -173,7 +177,8 @@ func TestOneUserIsCountedOnceHoweverWritten(t *testing.T) {
 func TestSourceBehindATrustedProxy(t *testing.T) {
 	t.Parallel()
 	from := func(s *server, client, password string) *answer {
-		return s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": s.staff.email, "password": password}, "X-Forwarded-For", client)
+		return s.do(nil, "POST", "/v1/sessions", object{"tenant": s.slug, "email": s.staff.email, "password": password},
+			"X-Forwarded-For", client)
 	}
 	for trusted, want := range map[string]int{"192.0.2.0/24": 201, "": 429} {
 		s := start(t, func(_ *db.Config, o *api.Options) {
@@ -210,7 +215,8 @@ func TestOldPasswordIsNotGuessedInASession(t *testing.T) {
 	s := start(t)
 	second := &user{token: s.login(s.staff.email, password).want(201).str("token")}
 	change := func(as *user, current string) *answer {
-		return s.do(as, "PUT", "/v1/users/"+s.staff.id.String()+"/password", object{"current_password": current, "new_password": "another horse"})
+		return s.do(as, "PUT", "/v1/users/"+s.staff.id.String()+"/password",
+			object{"current_password": current, "new_password": "another horse"})
 	}
 	for range 4 {
 		change(s.staff, "a guess").refused(422, "validation_failed", "current_password")
@@ -234,14 +240,16 @@ func TestLoginsSweepWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for i := range 10 {
-		s.loginFrom(fmt.Sprint("198.51.100.", i), s.slug, fmt.Sprintf("user%d@example.com", i), "wrong").refused(401, "unauthenticated")
+		s.loginFrom(fmt.Sprint("198.51.100.", i), s.slug, fmt.Sprintf("user%d@example.com", i), "wrong").
+			refused(401, "unauthenticated")
 	}
 	s.exec("UPDATE login_attempts SET expires_at = now() - interval '1 second'")
 	s.exec("UPDATE login_buckets SET full_at = now() - interval '1 second'")
 	for range 4 {
 		s.login("nobody@example.com", "wrong").refused(401, "unauthenticated")
 	}
-	if n := scan[int](s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets)"); n != 3 {
+	if n := scan[int](
+		s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets)"); n != 3 {
 		t.Errorf("%d rows are left, want those of the last user and source", n)
 	}
 }
@@ -297,10 +305,13 @@ func TestGoodLoginsSucceedWhileTheHashIsRenewed(t *testing.T) {
 func TestPasswordsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, bad := range []string{"        ", "\u3000\u3000\u3000\u3000\u3000\u3000\u3000\u3000", "Password1", "12345678", "correct\u0007horse"} {
-		s.do(s.admin, "POST", "/v1/users", object{"email": "new@example.com", "name": "New", "role": "staff", "password": bad}).
+	for _, bad := range []string{"        ", "\u3000\u3000\u3000\u3000\u3000\u3000\u3000\u3000",
+		"Password1", "12345678", "correct\u0007horse"} {
+		s.do(s.admin, "POST", "/v1/users",
+			object{"email": "new@example.com", "name": "New", "role": "staff", "password": bad}).
 			refused(422, "validation_failed", "password")
-		s.do(s.staff, "PUT", "/v1/users/"+s.staff.id.String()+"/password", object{"current_password": password, "new_password": bad}).
+		s.do(s.staff, "PUT", "/v1/users/"+s.staff.id.String()+"/password",
+			object{"current_password": password, "new_password": bad}).
 			refused(422, "validation_failed", "new_password")
 	}
 }

@@ -19,11 +19,13 @@ func TestTextsOfAPickupAreListed(t *testing.T) {
 	s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": s.driverID}).want(200)
 	for u, sees := range map[*user]bool{s.staff: true, s.dispatcher: true, s.admin: true, s.driver: false} {
 		got := list(u)
-		if len(got) != 2 || got[0]["body"] != "Your driver is on the way!" || got[1]["body"] != "Your pickup is booked." {
+		if len(got) != 2 || got[0]["body"] != "Your driver is on the way!" ||
+			got[1]["body"] != "Your pickup is booked." {
 			t.Fatalf("%s gets %v", u.role, got)
 		}
 		for _, m := range got {
-			if m["status"] != "QUEUED" || m["pickup_id"] != made.str("id") || m["reason"] != nil || m["sent_at"] != nil {
+			if m["status"] != "QUEUED" || m["pickup_id"] != made.str("id") || m["reason"] != nil ||
+				m["sent_at"] != nil {
 				t.Errorf("%s gets %v", u.role, m)
 			}
 			if (m["to"] == "+14155550100") != sees {
@@ -34,7 +36,8 @@ func TestTextsOfAPickupAreListed(t *testing.T) {
 	// Page by page they are the same.
 	first := s.do(s.staff, "GET", path+"/messages?limit=1", nil).want(200)
 	second := s.do(s.staff, "GET", path+"/messages?limit=1&cursor="+first.str("next_cursor"), nil).want(200)
-	if all := list(s.staff); len(second.items()) != 1 || first.items()[0]["id"] != all[0]["id"] || second.items()[0]["id"] != all[1]["id"] {
+	if all := list(s.staff); len(second.items()) != 1 || first.items()[0]["id"] != all[0]["id"] ||
+		second.items()[0]["id"] != all[1]["id"] {
 		t.Error("the pages are not the list")
 	}
 	s.do(s.staff, "GET", path+"/messages?cursor=x", nil).refused(422, "validation_failed", "cursor")

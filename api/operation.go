@@ -114,7 +114,8 @@ func (a *server) entry(op operation) huma.Operation {
 	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
-		Summary: op.summary, Description: op.about, DefaultStatus: op.status, MaxBodyBytes: op.maxBody, BodyReadTimeout: a.bodyTimeout,
+		Summary: op.summary, Description: op.about, DefaultStatus: op.status,
+		MaxBodyBytes: op.maxBody, BodyReadTimeout: a.bodyTimeout,
 		Responses: a.declaredRefusals(op),
 		Security:  []map[string][]string{{}}, // anyone
 	}

@@ -50,7 +50,8 @@ const maxPassword = 72
 
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	p := &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(), members: newDoor(), compareHash: bcrypt.CompareHashAndPassword}
+	p := &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(),
+		members: newDoor(), compareHash: bcrypt.CompareHashAndPassword}
 	p.took.Store(int64(50 * time.Microsecond << cost)) // a guess, until one is measured
 	for i := range p.tries {
 		p.tries[i] = make(chan struct{}, 1)

@@ -85,7 +85,8 @@ func TestDummyIsAHashOfTheCost(t *testing.T) {
 			t.Errorf("cost %d: %d, %v", cost, got, err)
 		}
 	}
-	if err := bcrypt.CompareHashAndPassword(dummyHash(bcrypt.MinCost), []byte("correct horse")); err != bcrypt.ErrMismatchedHashAndPassword {
+	if err := bcrypt.CompareHashAndPassword(dummyHash(bcrypt.MinCost),
+		[]byte("correct horse")); err != bcrypt.ErrMismatchedHashAndPassword {
 		t.Error(err)
 	}
 }
@@ -164,7 +165,8 @@ func TestWhatIsComparedIsPrepared(t *testing.T) {
 func TestNewPasswords(t *testing.T) {
 	t.Parallel()
 	for password, refused := range map[string]bool{
-		"correct horse": false, "pässwörter": false, "        ": true, "\u3000\u00a0\u2003     ": true, "\u2003\u2003\u2003\u2003\u2003\u2003\u2003\u2003": true,
+		"correct horse": false, "pässwörter": false, "        ": true, "\u3000\u00a0\u2003     ": true,
+		"\u2003\u2003\u2003\u2003\u2003\u2003\u2003\u2003": true,
 		"short": true, "a\u0308a\u0308a\u0308a\u0308": true, "correct\thorse": true, "correct\ufeffhorse": true,
 		strings.Repeat("ä", 36): false, strings.Repeat("a\u0308", 36): false, strings.Repeat("ä", 37): true,
 		"password": true, "PassWord": true, "ｐａｓｓｗｏｒｄ": true, "12345678": true, "Qwerty123": true, "Password1": true,

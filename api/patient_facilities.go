@@ -17,22 +17,27 @@ func (a *server) registerPatientFacilities() {
 	register(a, operation{
 		id: "allow-facility", method: http.MethodPut, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient allows a facility to see them",
-		about: "By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. " +
+		about: "By who sees the patient. Its members see them from their next request on. Once more, it changes " +
+			"nothing. " +
 			"See list-patient-consents.",
 		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
 		summary: "Record that a patient does not allow a facility to see them any more",
-		about: "By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see " +
-			"sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the " +
+		about: "By who sees the patient. Effective on the next request of its members, be it your own, and on the " +
+			"next list of its appointments: see " +
+			"sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. " +
+			"The last one that sees the " +
 			"patient stays: last_facility. See list-patient-consents.",
 		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
 	}, a.disallowFacility)
 	register(a, operation{
-		id: "list-patient-consents", method: http.MethodGet, path: "/v1/patients/{patient_id}/consents", tag: "patients",
+		id: "list-patient-consents", method: http.MethodGet,
+		path: "/v1/patients/{patient_id}/consents", tag: "patients",
 		summary: "List what a patient allowed",
-		about: "Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of " +
+		about: "Newest first, in the order in which they took effect: which facility, when, and who wrote it down; " +
+			"nothing of the patient, who may be any of " +
 			"the tenant. The newest of a facility is what holds for it.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientConsents)
@@ -89,7 +94,9 @@ type listConsentsInput struct {
 	BySeq
 }
 
-func (a *server) listPatientConsents(ctx context.Context, v db.Viewer, in *listConsentsInput) (*ListOf[db.PatientConsent], error) {
+func (a *server) listPatientConsents(
+	ctx context.Context, v db.Viewer, in *listConsentsInput,
+) (*ListOf[db.PatientConsent], error) {
 	if err := a.mustExist(ctx, v, in.PatientID); err != nil {
 		return nil, err
 	}

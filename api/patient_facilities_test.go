@@ -14,8 +14,10 @@ func TestConsentTakesEffectOnTheNextRequest(t *testing.T) {
 	s := start(t)
 	group := newID()
 	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Lab', '')", s.tenant.id, group)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)", s.tenant.id, group, s.stranger.id)
-	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)", s.tenant.id, group, s.hidden)
+	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)",
+		s.tenant.id, group, s.stranger.id)
+	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
+		s.tenant.id, group, s.hidden)
 	path := s.patient()
 	facility := path + "/facilities/" + s.hidden.String()
 	see := func() *answer { return s.do(s.stranger, "GET", path, nil) }
@@ -58,8 +60,10 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	s := start(t)
 	lab := newID() // a group of the other facility
 	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Lab', '')", s.tenant.id, lab)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)", s.tenant.id, lab, s.stranger.id)
-	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)", s.tenant.id, lab, s.hidden)
+	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)",
+		s.tenant.id, lab, s.stranger.id)
+	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
+		s.tenant.id, lab, s.hidden)
 	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).want(200)
 	id := scan[string](s, "SELECT id::text FROM patients WHERE external_id = 'p1'")
 	path := "/v1/patients/" + id
@@ -72,7 +76,8 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	phone := with(newRecord(1)["patient"].(object), object{"phone": newCanaryPhone()})
 	var first *answer
 	for what, record := range map[string]object{
-		"right": newRecord(1), "wrong": with(newRecord(1), object{"patient": phone}), "canceled": with(newRecord(1), object{"status": "CANCELED"}),
+		"right": newRecord(1), "wrong": with(newRecord(1), object{"patient": phone}),
+		"canceled": with(newRecord(1), object{"status": "CANCELED"}),
 	} {
 		a := s.feed(s.staff, []object{record, newRecord(2)}).want(200)
 		if first == nil {
@@ -97,13 +102,16 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	}
 	s.do(s.staff, "PATCH", path, object{"phone": nil}, "If-Match", before.etag()).refused(404, "not_found", "")
 	s.do(s.staff, "PUT", home, nil).refused(404, "not_found", "") // they do not let themselves in
-	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"external_id": "p1"})).refused(409, "external_id_taken", "external_id")
+	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"external_id": "p1"})).
+		refused(409, "external_id_taken", "external_id")
 	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"id": id})).refused(409, "id_reused", "id")
-	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": id})).refused(422, "patient_not_found", "patient_id")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": id})).
+		refused(422, "patient_not_found", "patient_id")
 	if n := scan[int](s, "SELECT count(*) FROM phi_reads WHERE patient_id = $1", id); n != audited {
 		t.Errorf("%d reads are recorded, want %d", n, audited)
 	}
-	if got := s.do(s.stranger, "GET", path, nil).want(200); string(got.body) != string(before.body) || got.etag() != before.etag() {
+	if got := s.do(s.stranger, "GET", path, nil).
+		want(200); string(got.body) != string(before.body) || got.etag() != before.etag() {
 		t.Errorf("the other facility sees %s, where it saw %s", got, before)
 	}
 	if got := scan[string](s, "SELECT status::text FROM appointments WHERE external_id = '1'"); got != "BOOKED" {
@@ -111,7 +119,8 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	}
 
 	s.do(s.stranger, "PUT", home, nil).want(204)
-	if got := s.feed(s.staff, []object{with(newRecord(1), object{"patient": phone}), newRecord(2)}).counts(); got != "0 1 1 0 false" {
+	if got := s.feed(s.staff, []object{with(newRecord(1), object{"patient": phone}), newRecord(2)}).
+		counts(); got != "0 1 1 0 false" {
 		t.Errorf("allowed again: %s", got)
 	}
 	if got := s.do(s.staff, "GET", path, nil).want(200); got.str("phone") != phone["phone"] {
@@ -144,7 +153,8 @@ func TestPickupOfAWithdrawnConsentStaysAnOrderOfTheFacility(t *testing.T) {
 	}
 	s.do(s.staff, "GET", pickup+"/patient", nil).refused(404, "not_found", "")
 	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), named)).refused(422, "patient_not_found", "patient_id")
-	s.do(s.staff, "PATCH", plain.header.Get("Location"), named, "If-Match", plain.etag()).refused(422, "patient_not_found", "patient_id")
+	s.do(s.staff, "PATCH", plain.header.Get("Location"), named, "If-Match", plain.etag()).
+		refused(422, "patient_not_found", "patient_id")
 }
 
 func TestLastFacilityThatSeesAPatientStays(t *testing.T) {
@@ -220,7 +230,8 @@ func TestConsentToNoFacilityOfTheTenant(t *testing.T) {
 	for _, id := range []uuid.UUID{newID(), s.foreign.facility, uuid.Nil} {
 		for _, method := range []string{"PUT", "DELETE"} {
 			s.do(s.staff, method, path+"/facilities/"+id.String(), nil).refused(404, "facility_not_found", "")
-			s.do(s.staff, method, "/v1/patients/"+newID().String()+"/facilities/"+id.String(), nil).refused(404, "not_found", "")
+			s.do(s.staff, method, "/v1/patients/"+newID().String()+"/facilities/"+id.String(), nil).
+				refused(404, "not_found", "")
 		}
 	}
 	if n := scan[int](s, "SELECT count(*) FROM patient_consents"); n != 0 {

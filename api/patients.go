@@ -14,29 +14,36 @@ import (
 // patientRoles see patients, each those of their facilities alone.
 var patientRoles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 
-const withFacility = "Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. " +
+const withFacility = "Whatever the role, of the patients that a facility of your groups had to do with, or that " +
+	"allowed it. " +
 	"The read is recorded: see list-patient-reads."
 
 func (a *server) registerPatients() {
 	register(a, operation{
-		id: "create-patient", method: http.MethodPost, path: "/v1/patients", tag: "patients", status: http.StatusCreated,
+		id: "create-patient", method: http.MethodPost, path: "/v1/patients",
+		tag: "patients", status: http.StatusCreated,
 		summary: "Create a patient", roles: patientRoles,
-		about: "For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it " +
-			"is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.",
+		about: "For a facility of your groups, which sees them from then on. The external id is one without the " +
+			"blanks around it. It is taken, too, if it " +
+			"is that of a patient who does not allow the facility to see them. The answer is recorded: see " +
+			"list-patient-reads.",
 		codes: []db.Code{db.FacilityNotFound, db.ExternalIDTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createPatient)
 	register(a, operation{
 		id: "list-patients", method: http.MethodGet, path: "/v1/patients", tag: "patients",
-		summary: "List the patients that you see", about: "In the order of their ids. " + withFacility, roles: patientRoles,
+		summary: "List the patients that you see", about: "In the order of their ids. " + withFacility,
+		roles: patientRoles,
 	}, a.listPatients)
 	register(a, operation{
 		id: "get-patient", method: http.MethodGet, path: "/v1/patients/{patient_id}", tag: "patients",
-		summary: "Get a patient", about: withFacility, roles: patientRoles, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
+		summary: "Get a patient", about: withFacility, roles: patientRoles,
+		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPatient)
 	register(a, operation{
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
-		about: withFacility + " The external id, without the blanks around it, is changed by who sees the facility whose records " +
+		about: withFacility + " The external id, without the blanks around it, is changed by who sees the facility " +
+			"whose records " +
 			"know them, while the patient allows that one to see them.", roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
@@ -96,7 +103,8 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 		return nil, err
 	}
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
-		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID), GivenName: b.GivenName, FamilyName: b.FamilyName,
+		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
+		GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
 	})
 	if err != nil {
@@ -113,7 +121,8 @@ type listPatientsInput struct {
 // listPatients asks for no row beyond the page: it would be recorded as read.
 func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatientsInput) (*ListOf[db.Patient], error) {
 	rows, err := a.store.As(v).ListPatients(ctx, db.ListPatientsParams{
-		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: given(in.FacilityID), AfterID: in.after, MaxRows: in.Limit,
+		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: given(in.FacilityID),
+		AfterID: in.after, MaxRows: in.Limit,
 	})
 	if err != nil {
 		return nil, err
@@ -204,7 +213,8 @@ func (a *server) mustSee(ctx context.Context, v db.Viewer, patientID uuid.UUID) 
 }
 
 func (a *server) seesPatient(ctx context.Context, v db.Viewer, patientID uuid.UUID) (bool, error) {
-	return a.store.SeesPatient(ctx, db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
+	return a.store.SeesPatient(ctx,
+		db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
 }
 
 // PickupPatient is the patient of a pickup, as far as the caller may know.

@@ -47,17 +47,20 @@ func TestCreatedPatientIsSeenByTheFacility(t *testing.T) {
 	}
 	s.do(s.staff, "POST", "/v1/patients", body).replayed()
 	s.do(s.staff, "POST", "/v1/patients", with(body, object{"given_name": newCanary()})).refused(409, "id_reused", "id")
-	s.do(s.staff, "PATCH", path, object{"external_id": newCanary(), "given_name": newCanary()}, "If-Match", a.etag()).want(200)
+	s.do(s.staff, "PATCH", path, object{"external_id": newCanary(), "given_name": newCanary()}, "If-Match", a.etag()).
+		want(200)
 	if again := s.do(s.staff, "POST", "/v1/patients", body).replayed(); again.str("version") != "2" {
 		t.Errorf("the repeat shows %s", again)
 	}
 	answers := atOnce(8, func(int) *answer {
-		return s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": uuid.Max, "external_id": canary + "-at-once"}))
+		return s.do(s.staff, "POST", "/v1/patients",
+			with(body, object{"id": uuid.Max, "external_id": canary + "-at-once"}))
 	})
 	if got := tally(answers); got["201"] != 1 || got["200 replayed"] != 7 {
 		t.Errorf("at once: %v", got)
 	}
-	bare := s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": nil, "external_id": nil, "phone": nil})).fresh(201)
+	bare := s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": nil, "external_id": nil, "phone": nil})).
+		fresh(201)
 	if bare.object()["phone"] != nil || bare.object()["external_id"] != nil || bare.str("id")[14] != '7' {
 		t.Errorf("got %s", bare)
 	}
@@ -71,13 +74,15 @@ func TestExternalIDsAreTheFacilitys(t *testing.T) {
 	body := s.newPatient()
 	first := s.do(s.staff, "POST", "/v1/patients", body).want(201)
 	s.do(s.admin, "POST", "/v1/patients", body).refused(409, "external_id_taken", "external_id")
-	s.do(s.foreign.staff, "POST", "/v1/patients", with(body, object{"facility_id": s.foreign.facility, "id": first.str("id")})).fresh(201)
+	s.do(s.foreign.staff, "POST", "/v1/patients",
+		with(body, object{"facility_id": s.foreign.facility, "id": first.str("id")})).fresh(201)
 
 	// The same ids at a facility that staff do not see.
 	hidden := s.plantPatient(s.planted, s.tenant, s.hidden, nil)
 	external := scan[string](s, "SELECT external_id FROM patients WHERE id = $1", hidden)
 	s.do(s.staff, "POST", "/v1/patients", with(body, object{"external_id": external})).fresh(201)
-	s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": hidden, "external_id": nil})).refused(409, "id_reused", "id")
+	s.do(s.staff, "POST", "/v1/patients", with(body, object{"id": hidden, "external_id": nil})).
+		refused(409, "id_reused", "id")
 
 	answers := atOnce(8, func(int) *answer {
 		return s.do(s.staff, "POST", "/v1/patients", with(body, object{"external_id": canary + "-7"}))
@@ -87,9 +92,11 @@ func TestExternalIDsAreTheFacilitys(t *testing.T) {
 	}
 	second := s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201)
 	path := second.header.Get("Location")
-	s.do(s.staff, "PATCH", path, object{"external_id": body["external_id"]}, "If-Match", second.etag()).refused(409, "external_id_taken", "external_id")
+	s.do(s.staff, "PATCH", path, object{"external_id": body["external_id"]}, "If-Match", second.etag()).
+		refused(409, "external_id_taken", "external_id")
 	cleared := s.do(s.staff, "PATCH", path, `{"external_id":null,"phone":null}`, "If-Match", second.etag()).want(200)
-	if cleared.object()["external_id"] != nil || cleared.object()["phone"] != nil || cleared.str("given_name") != second.str("given_name") {
+	if cleared.object()["external_id"] != nil || cleared.object()["phone"] != nil ||
+		cleared.str("given_name") != second.str("given_name") {
 		t.Errorf("got %s", cleared)
 	}
 }
@@ -104,11 +111,14 @@ func TestExternalIDIsWithoutTheBlanksAroundIt(t *testing.T) {
 		t.Errorf("got %s", a)
 	}
 	s.do(s.staff, "POST", "/v1/patients", with(body, object{"external_id": "7\t"})).replayed()
-	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"external_id": "\ufeff7"})).refused(409, "external_id_taken", "external_id")
+	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"external_id": "\ufeff7"})).
+		refused(409, "external_id_taken", "external_id")
 	other := s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201)
 	path := other.header.Get("Location")
-	s.do(s.staff, "PATCH", path, object{"external_id": "\u30007 "}, "If-Match", other.etag()).refused(409, "external_id_taken", "external_id")
-	if got := s.do(s.staff, "PATCH", path, object{"external_id": " 8 9 "}, "If-Match", other.etag()).want(200); got.str("external_id") != "8 9" {
+	s.do(s.staff, "PATCH", path, object{"external_id": "\u30007 "}, "If-Match", other.etag()).
+		refused(409, "external_id_taken", "external_id")
+	if got := s.do(s.staff, "PATCH", path, object{"external_id": " 8 9 "}, "If-Match", other.etag()).
+		want(200); got.str("external_id") != "8 9" {
 		t.Errorf("got %s", got)
 	}
 	patient := with(newRecord(1)["patient"].(object), object{"external_id": "7 "})
@@ -131,7 +141,8 @@ func TestExternalIDIsChangedByWhoSeesItsFacility(t *testing.T) {
 	tag := s.do(s.staff, "GET", path, nil).want(200).etag()
 	var first *answer
 	for _, id := range []string{other, taken, newCanary()} {
-		a := s.do(s.staff, "PATCH", path, object{"external_id": id}, "If-Match", tag).refused(403, "forbidden", "external_id")
+		a := s.do(s.staff, "PATCH", path, object{"external_id": id}, "If-Match", tag).
+			refused(403, "forbidden", "external_id")
 		if first == nil {
 			first = a
 		}
@@ -149,10 +160,12 @@ func TestPatientOfAFacilityThatIsNotSeenIsNotMade(t *testing.T) {
 		as       *user
 		facility uuid.UUID
 	}{
-		{s.staff, s.hidden}, {s.staff, newID()}, {s.staff, uuid.Nil}, {s.staff, s.foreign.facility}, {s.stranger, s.facility},
+		{s.staff, s.hidden}, {s.staff, newID()}, {s.staff, uuid.Nil},
+		{s.staff, s.foreign.facility}, {s.stranger, s.facility},
 		{s.admin, s.facility}, {s.dispatcher, s.facility}, {s.admin, s.foreign.facility}, // none is in a group
 	} {
-		s.do(c.as, "POST", "/v1/patients", with(s.newPatient(), object{"facility_id": c.facility})).refused(422, "facility_not_found", "facility_id")
+		s.do(c.as, "POST", "/v1/patients", with(s.newPatient(), object{"facility_id": c.facility})).
+			refused(422, "facility_not_found", "facility_id")
 	}
 	if n := scan[int](s, "SELECT count(*) FROM patients"); n != 0 {
 		t.Errorf("%d patients", n)
@@ -167,20 +180,26 @@ func TestPatientsAreValidated(t *testing.T) {
 	for name, values := range map[string][]any{
 		"given_name":  {"", " ", "\t\n", strings.Repeat("x", 201), "a\x00", 1},
 		"family_name": {"", " ", strings.Repeat("x", 201), "a\x00"},
-		"external_id": {"", " ", "\n", "\u00a0", "\u3000\v", "\ufeff", "\u200b", strings.Repeat("x", 201), "a\x00", 4711},
-		"phone":       {"", "4155550123", "+0155550123", "+1 415 555 0123", "+1415555012345678", "+1415"},
-		"birth_date": {"", "2024-02-30", "2023-02-29", "1990-5-17", "17.05.1990", "1990-05-17T00:00:00Z", "0000-01-01", "0001-01-01", "1799-12-31",
+		"external_id": {"", " ", "\n", "\u00a0", "\u3000\v", "\ufeff", "\u200b",
+			strings.Repeat("x", 201), "a\x00", 4711},
+		"phone": {"", "4155550123", "+0155550123", "+1 415 555 0123", "+1415555012345678", "+1415"},
+		"birth_date": {"", "2024-02-30", "2023-02-29", "1990-5-17", "17.05.1990", "1990-05-17T00:00:00Z",
+			"0000-01-01", "0001-01-01", "1799-12-31",
 			"9999-12-31", "10000-01-01", "-1990-01-01", day(2), day(400), 19900517},
 	} {
 		for _, value := range values {
-			s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{name: value})).named(422, "validation_failed", name, value)
-			s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: value}, "If-Match", created.etag()).named(422, "validation_failed", name, value)
+			s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{name: value})).
+				named(422, "validation_failed", name, value)
+			s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: value}, "If-Match", created.etag()).
+				named(422, "validation_failed", name, value)
 		}
 	}
-	for _, value := range []string{"1799-12-31", "0002-01-01", day(2)} { // the answer says what is expected, as a list's does
+	for _, value := range []string{"1799-12-31", "0002-01-01",
+		day(2)} { // the answer says what is expected, as a list's does
 		const expected = "birth_date: expected a day from 1800 on, and not in the future."
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
-		b := s.do(s.staff, "PATCH", created.header.Get("Location"), object{"birth_date": value}, "If-Match", created.etag())
+		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
+			object{"birth_date": value}, "If-Match", created.etag())
 		if a.str("detail") != expected || b.str("detail") != expected {
 			t.Errorf("%s: got %s and %s", value, a, b)
 		}
@@ -189,13 +208,16 @@ func TestPatientsAreValidated(t *testing.T) {
 		s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value})).want(201)
 	}
 	for _, name := range []string{"given_name", "family_name", "birth_date", "facility_id"} {
-		s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{name: nil})).refused(422, "validation_failed", name)
+		s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{name: nil})).
+			refused(422, "validation_failed", name)
 	}
 	for _, name := range []string{"facility_id", "id", "version", "created_at"} {
-		s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: 1}, "If-Match", created.etag()).refused(422, "read_only_field", name)
+		s.do(s.staff, "PATCH", created.header.Get("Location"), object{name: 1}, "If-Match", created.etag()).
+			refused(422, "read_only_field", name)
 	}
 	for _, name := range []string{"given_name", "birth_date"} {
-		s.do(s.staff, "PATCH", created.header.Get("Location"), `{"`+name+`":null}`, "If-Match", created.etag()).refused(422, "validation_failed", name)
+		s.do(s.staff, "PATCH", created.header.Get("Location"), `{"`+name+`":null}`, "If-Match", created.etag()).
+			refused(422, "validation_failed", name)
 	}
 }
 
@@ -263,9 +285,11 @@ func TestListPatientsShowsAndRecordsThePage(t *testing.T) {
 		query string
 		want  int
 	}{
-		{s.staff, "", 5}, {s.staff, "?limit=5", 5}, {s.staff, "?facility_id=" + s.facility.String(), 5}, {s.staff, "?facility_id=" + s.hidden.String(), 0},
+		{s.staff, "", 5}, {s.staff, "?limit=5", 5}, {s.staff, "?facility_id=" + s.facility.String(), 5},
+		{s.staff, "?facility_id=" + s.hidden.String(), 0},
 		{s.staff, "?facility_id=" + newID().String(), 0}, {s.staff, "?facility_id=" + s.foreign.facility.String(), 0},
-		{s.stranger, "", 0}, {s.admin, "", 0}, {s.dispatcher, "", 0}, {s.foreign.staff, "", 1}, {s.foreign.admin, "", 0},
+		{s.stranger, "", 0}, {s.admin, "", 0}, {s.dispatcher, "", 0},
+		{s.foreign.staff, "", 1}, {s.foreign.admin, "", 0},
 	} {
 		page := s.do(c.as, "GET", "/v1/patients"+c.query, nil).want(200)
 		if n := len(page.items()); n != c.want || page.str("next_cursor") != "" {
@@ -274,7 +298,8 @@ func TestListPatientsShowsAndRecordsThePage(t *testing.T) {
 	}
 	s.do(s.hub, "GET", "/v1/patients", nil).refused(403, "forbidden")
 	s.do(s.tenant.driver, "GET", "/v1/patients", nil).refused(403, "forbidden")
-	s.do(s.staff, "GET", "/v1/patients?cursor="+s.do(s.admin, "GET", "/v1/groups", nil).str("next_cursor")+"AAAA", nil).refused(422, "validation_failed", "cursor")
+	s.do(s.staff, "GET", "/v1/patients?cursor="+s.do(s.admin, "GET", "/v1/groups", nil).str("next_cursor")+"AAAA", nil).
+		refused(422, "validation_failed", "cursor")
 }
 
 func TestDriverReadsTheNameAloneWhileThePickupIsTheirs(t *testing.T) {
@@ -291,7 +316,8 @@ func TestDriverReadsTheNameAloneWhileThePickupIsTheirs(t *testing.T) {
 		if o["given_name"] == nil || o["family_name"] == nil || o["id"] != patient.String() || len(o) != 3 {
 			t.Errorf("%s: got %s", at, a)
 		}
-		if full := s.do(s.staff, "GET", path, nil).want(200).object(); full["birth_date"] != canaryBirth || full["phone"] == nil || len(full) != 5 {
+		if full := s.do(s.staff, "GET", path, nil).want(200).
+			object(); full["birth_date"] != canaryBirth || full["phone"] == nil || len(full) != 5 {
 			t.Errorf("staff get %v", full)
 		}
 		s.do(s.rival, "GET", path, nil).refused(404, "not_found", "")
@@ -322,17 +348,22 @@ func TestPickupNamesAPatientThatItsMakerSees(t *testing.T) {
 	}
 	path := made.header.Get("Location")
 	for _, id := range []uuid.UUID{hidden, theirs, newID(), uuid.Nil} {
-		s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": id})).refused(422, "patient_not_found", "patient_id")
+		s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": id})).
+			refused(422, "patient_not_found", "patient_id")
 		items := []object{}
 		for range 9 {
 			items = append(items, s.newPickup())
 		}
 		items[7] = with(items[7], object{"patient_id": id})
-		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(422, "patient_not_found", "items[7].patient_id")
-		s.do(s.staff, "PATCH", path, object{"patient_id": id}, "If-Match", made.etag()).refused(422, "patient_not_found", "patient_id")
+		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).
+			refused(422, "patient_not_found", "items[7].patient_id")
+		s.do(s.staff, "PATCH", path, object{"patient_id": id}, "If-Match", made.etag()).
+			refused(422, "patient_not_found", "patient_id")
 	}
-	s.do(s.dispatcher, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": mine})).refused(422, "patient_not_found", "patient_id")
-	s.do(s.staff, "PATCH", path, object{"facility_id": s.hidden, "patient_id": mine}, "If-Match", made.etag()).refused(422, "facility_not_found", "facility_id")
+	s.do(s.dispatcher, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": mine})).
+		refused(422, "patient_not_found", "patient_id")
+	s.do(s.staff, "PATCH", path, object{"facility_id": s.hidden, "patient_id": mine}, "If-Match", made.etag()).
+		refused(422, "facility_not_found", "facility_id")
 	cleared := s.do(s.staff, "PATCH", path, `{"patient_id":null}`, "If-Match", made.etag()).want(200)
 	if cleared.object()["patient_id"] != nil {
 		t.Errorf("got %s", cleared)

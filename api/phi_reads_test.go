@@ -38,7 +38,8 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 			t.Errorf("got %v", item)
 		}
 	}
-	if want := []string{"get-pickup-patient", "list-patients", "get-patient", "edit-pickup", "create-patient"}; !slices.Equal(operations, want) {
+	if want := []string{"get-pickup-patient", "list-patients", "get-patient", "edit-pickup",
+		"create-patient"}; !slices.Equal(operations, want) {
 		t.Errorf("got %v, want %v", operations, want)
 	}
 	first := s.do(s.admin, "GET", path+"/reads?limit=3", nil).want(200)
@@ -62,9 +63,12 @@ func TestPatientsThatAFeedWritesAreRecorded(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, records := range [][]object{
-		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})}, // all new
-		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})}, // unchanged
-		{with(newRecord(1), object{"status": "ARRIVED"}), newRecord(2), with(newRecord(4), object{"patient": newRecord(1)["patient"]})},
+		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})},
+		// all new
+		{newRecord(1), newRecord(2), newRecord(3), with(newRecord(4), object{"patient": newRecord(1)["patient"]})},
+		// unchanged
+		{with(newRecord(1), object{"status": "ARRIVED"}), newRecord(2),
+			with(newRecord(4), object{"patient": newRecord(1)["patient"]})},
 	} {
 		s.feed(s.staff, records).want(200)
 	}
@@ -85,9 +89,11 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := s.patient()
-	pickup := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"patient_id": path[len("/v1/patients/"):]})).want(201).header.Get("Location")
+	pickup := s.do(s.staff, "POST", "/v1/pickups",
+		with(s.newPickup(), object{"patient_id": path[len("/v1/patients/"):]})).want(201).header.Get("Location")
 	s.feed(s.staff, []object{newRecord(1)}).want(200)
-	appointments := "/v1/appointments?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" + s.facility.String()
+	appointments := "/v1/appointments?from=2030-01-01T00:00:00Z&to=2030-01-31T00:00:00Z&facility_id=" +
+		s.facility.String()
 	paths := []string{path, "/v1/patients", pickup + "/patient", appointments, pickup, "/v1/pickups"}
 	for _, path := range paths {
 		s.do(s.staff, "GET", path, nil).want(200)
@@ -103,7 +109,8 @@ func TestReadThatCannotBeRecordedIsNotAnswered(t *testing.T) {
 			t.Errorf("%s: %s", path, a)
 		}
 	}
-	for request, body := range map[string]any{"PATCH " + pickup: object{"note": "Ring"}, "POST " + pickup + "/submit": nil} {
+	for request, body := range map[string]any{"PATCH " + pickup: object{"note": "Ring"},
+		"POST " + pickup + "/submit": nil} {
 		method, path, _ := strings.Cut(request, " ")
 		if a := s.do(s.staff, method, path, body, "If-Match", `"1"`).refused(500, "internal"); noCanary(a.body) != nil {
 			t.Errorf("%s: %s", request, a)
@@ -138,7 +145,8 @@ func TestPickupsThatNameAPatientAreRecorded(t *testing.T) {
 	did("list-pickups", 0, s.do(s.stranger, "GET", "/v1/pickups", nil).want(200))
 	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // the batch's last, for nobody
 	did("edit-pickup", 1, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).want(200))
-	did("edit-pickup", 0, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).refused(412, "stale_version"))
+	did("edit-pickup", 0, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).
+		refused(412, "stale_version"))
 	did("submit-pickup", 1, s.do(s.staff, "POST", pickup+"/submit", nil, "Idempotency-Key", "s").fresh(200))
 	did("submit-pickup", 1, s.do(s.staff, "POST", pickup+"/submit", nil, "Idempotency-Key", "s").replayed())
 	did("submit-pickup", 0, s.do(s.staff, "POST", pickup+"/submit", nil).refused(409, "illegal_transition"))
@@ -154,6 +162,7 @@ func TestPickupsThatNameAPatientAreRecorded(t *testing.T) {
 	}
 	did("get-pickup", 0, s.do(s.staff, "GET", s.pickup(), nil).want(200))
 	did("collect-pickup", 1, s.do(s.tenant.driver, "POST", pickup+"/collect", nil).want(200))
-	did("receive-pickup", 1, s.do(s.hub, "POST", pickup+"/receive", nil).want(200)) // where to, which is the patient's home
+	did("receive-pickup", 1, s.do(s.hub, "POST", pickup+"/receive", nil).
+		want(200)) // where to, which is the patient's home
 	did("list-pickups", 1, s.do(s.hub, "GET", "/v1/pickups", nil).want(200))
 }

@@ -12,17 +12,21 @@ import (
 func (a *server) registerPhoneNumbers() {
 	adminOrStaff := []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff}
 	register(a, operation{
-		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers", tag: "users", status: http.StatusCreated,
+		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers",
+		tag: "users", status: http.StatusCreated,
 		summary: "Add a phone number", about: "Staff add their own, admins anybody's.", roles: adminOrStaff,
-		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound}, also: []int{http.StatusOK},
+		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound},
+		also: []int{http.StatusOK},
 	}, a.addPhoneNumber)
 	register(a, operation{
 		id: "list-phone-numbers", method: http.MethodGet, path: "/v1/users/{user_id}/phone-numbers", tag: "users",
-		summary: "List a user's phone numbers", about: "Admins and dispatchers see everybody's, the others their own.", roles: everyRole,
+		summary: "List a user's phone numbers", about: "Admins and dispatchers see everybody's, the others their own.",
+		roles:   everyRole,
 		missing: []db.Code{db.UserNotFound},
 	}, a.listPhoneNumbers)
 	register(a, operation{
-		id: "remove-phone-number", method: http.MethodDelete, path: "/v1/users/{user_id}/phone-numbers/{phone_number_id}", tag: "users",
+		id: "remove-phone-number", method: http.MethodDelete,
+		path: "/v1/users/{user_id}/phone-numbers/{phone_number_id}", tag: "users",
 		status:  http.StatusNoContent,
 		summary: "Remove a phone number", roles: adminOrStaff, codes: []db.Code{db.NotFound},
 	}, a.removePhoneNumber)
@@ -40,7 +44,9 @@ type addPhoneNumberInput struct {
 	Body NewPhoneNumber
 }
 
-func (a *server) addPhoneNumber(ctx context.Context, v db.Viewer, in *addPhoneNumberInput) (*Created[db.PhoneNumber], error) {
+func (a *server) addPhoneNumber(
+	ctx context.Context, v db.Viewer, in *addPhoneNumberInput,
+) (*Created[db.PhoneNumber], error) {
 	if hidden(v, in.UserID) {
 		return nil, problem(db.UserNotFound, "", "")
 	}
@@ -73,7 +79,9 @@ type listPhoneNumbersInput struct {
 	Keyset
 }
 
-func (a *server) listPhoneNumbers(ctx context.Context, v db.Viewer, in *listPhoneNumbersInput) (*ListOf[db.PhoneNumber], error) {
+func (a *server) listPhoneNumbers(
+	ctx context.Context, v db.Viewer, in *listPhoneNumbersInput,
+) (*ListOf[db.PhoneNumber], error) {
 	if _, err := a.store.GetUser(ctx, a.userParams(v, in.UserID)); err != nil {
 		return nil, missing(err, db.UserNotFound)
 	}
@@ -95,6 +103,7 @@ func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removeP
 	if hidden(v, in.UserID) {
 		return nil, problem(db.NotFound, "", "")
 	}
-	n, err := a.store.DeletePhoneNumber(ctx, db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
+	n, err := a.store.DeletePhoneNumber(ctx,
+		db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
 	return nil, db.Removed(n, err)
 }

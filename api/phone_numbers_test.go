@@ -15,7 +15,8 @@ func TestPhoneNumbersAreAddedAndRemoved(t *testing.T) {
 	s.do(s.staff, "POST", path, body).replayed()
 	s.do(s.staff, "POST", path, with(body, object{"number": "+14155550198"})).refused(409, "id_reused", "id")
 	s.do(s.staff, "POST", path, with(body, object{"id": newID()})).refused(409, "phone_number_taken", "number")
-	s.do(s.admin, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", with(body, object{"id": newID()})).refused(409, "phone_number_taken", "number")
+	s.do(s.admin, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", with(body, object{"id": newID()})).
+		refused(409, "phone_number_taken", "number")
 	s.do(s.admin, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", body).refused(409, "id_reused", "id")
 	if n := len(s.do(s.staff, "GET", a.header.Get("Location"), nil).want(200).items()); n != 2 {
 		t.Errorf("%d numbers", n)
@@ -23,7 +24,8 @@ func TestPhoneNumbersAreAddedAndRemoved(t *testing.T) {
 	s.do(s.admin, "DELETE", "/v1/users/"+s.hub.id.String()+"/phone-numbers/"+a.str("id"), nil).refused(404, "not_found")
 	s.do(s.staff, "DELETE", path+"/"+a.str("id"), nil).want(204)
 	s.do(s.staff, "DELETE", path+"/"+a.str("id"), nil).refused(404, "not_found")
-	s.do(s.foreign.admin, "POST", "/v1/users/"+s.foreign.hub.id.String()+"/phone-numbers", with(body, object{"id": newID()})).want(201)
+	s.do(s.foreign.admin, "POST", "/v1/users/"+s.foreign.hub.id.String()+"/phone-numbers",
+		with(body, object{"id": newID()})).want(201)
 }
 
 func TestPhoneNumberNeedsItsUser(t *testing.T) {
@@ -34,9 +36,12 @@ func TestPhoneNumberNeedsItsUser(t *testing.T) {
 		s.do(s.admin, "POST", path, object{"number": phoneNumber()}).refused(404, "user_not_found", "")
 		s.do(s.admin, "GET", path, nil).refused(404, "user_not_found", "")
 	}
-	s.do(s.staff, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", object{"number": phoneNumber()}).refused(404, "user_not_found")
-	for _, number := range []string{"", "4155550123", "+0155550123", "+1415", "+1 415 555 0123", "+1415555012345678", "+1415555012x", " +14155550123"} {
-		s.do(s.admin, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", object{"number": number}).refused(422, "validation_failed", "number")
+	s.do(s.staff, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", object{"number": phoneNumber()}).
+		refused(404, "user_not_found")
+	for _, number := range []string{"", "4155550123", "+0155550123", "+1415", "+1 415 555 0123",
+		"+1415555012345678", "+1415555012x", " +14155550123"} {
+		s.do(s.admin, "POST", "/v1/users/"+s.hub.id.String()+"/phone-numbers", object{"number": number}).
+			refused(422, "validation_failed", "number")
 	}
 }
 

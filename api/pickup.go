@@ -43,9 +43,12 @@ type Pickup struct {
 
 // TransformSchema says in the document whom the members are for.
 func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. " +
-		"The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither " +
-		"account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the " +
+	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are " +
+		"shown all. " +
+		"The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown " +
+		"neither " +
+		"account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that " +
+		"took the " +
 		"pickup from its caller's sight, as deliver does with the driver's, has the required members alone."
 	return s
 }
@@ -95,7 +98,8 @@ func receipt(p db.Pickup) Pickup {
 // addWay adds where it goes, when, and with whom.
 func (s *Pickup) addWay(p db.Pickup) {
 	s.DriverID = some(p.DriverID)
-	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(p.PickupLatitude), some(p.PickupLongitude)
+	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(
+		p.PickupLatitude), some(p.PickupLongitude)
 	s.DropoffAddress, s.WindowStart, s.WindowEnd = &p.DropoffAddress, some(p.WindowStart), some(p.WindowEnd)
 }
 

@@ -14,10 +14,12 @@ func (a *server) registerPickupEvents() {
 	register(a, operation{
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
 		summary: "List the events of a pickup",
-		about:   "Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.", roles: everyRole, codes: []db.Code{db.NotFound},
+		about: "Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since " +
+			"their login is the driver's.", roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listPickupEvents)
 	register(a, operation{
-		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups", long: true, mediaType: "text/event-stream",
+		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups",
+		long: true, mediaType: "text/event-stream",
 		summary: "Follow the pickups that you see",
 		about:   aboutStream, roles: everyRole, codes: []db.Code{concurrencyLimit},
 	}, a.streamPickups)
@@ -43,7 +45,9 @@ func (in *listPickupEventsInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func (a *server) listPickupEvents(ctx context.Context, v db.Viewer, in *listPickupEventsInput) (*ListOf[db.PickupEvent], error) {
+func (a *server) listPickupEvents(
+	ctx context.Context, v db.Viewer, in *listPickupEventsInput,
+) (*ListOf[db.PickupEvent], error) {
 	if err := a.store.SeesPickup(ctx, v, in.PickupID); err != nil {
 		return nil, err
 	}

@@ -193,7 +193,8 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 		s.exec(`
 			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 			SELECT $1, gen_random_uuid(), $2, version, 'submit', $3, 'DRAFT', 'SUBMITTED', '\x00'
-			FROM generate_series($4::int, $5) AS version`, s.tenant.id, pickup, s.dispatcher.id, 2+round*each, 1+(round+1)*each)
+			FROM generate_series($4::int, $5) AS version`, s.tenant.id, pickup,
+			s.dispatcher.id, 2+round*each, 1+(round+1)*each)
 		streams = append(streams, follow(t, url, s.dispatcher, before.last))
 	}
 	want := scan[[]string](s, "SELECT array_agg(id::text ORDER BY xid, seq) FROM pickup_events")
@@ -230,7 +231,8 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
 	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
 		rows, err := s.store.StreamPickupEvents(t.Context(), db.StreamPickupEventsParams{
-			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3", Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
+			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
+			Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
 		})
 		s.must(err)
 		return rows
@@ -350,7 +352,9 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 	defer client.CloseIdleConnections()
 	send := func(method, path string) *http.Response {
 		t.Helper()
-		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { conns[c.Conn.LocalAddr().String()] = true }}
+		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+			conns[c.Conn.LocalAddr().String()] = true
+		}}
 		ctx, cancel := context.WithTimeout(httptrace.WithClientTrace(t.Context(), trace), 20*time.Second)
 		defer cancel()
 		r, _ := http.NewRequestWithContext(ctx, method, url+path, nil)
@@ -414,7 +418,8 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 	s := start(t)
 	url := s.listen()
 	streams := map[*user]*stream{}
-	for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.stranger, s.tenant.driver, s.rival, s.hub, s.foreign.dispatcher} {
+	for _, as := range []*user{s.admin, s.dispatcher, s.staff, s.stranger,
+		s.tenant.driver, s.rival, s.hub, s.foreign.dispatcher} {
 		streams[as] = follow(t, url, as, "")
 	}
 	s.pickupIn(s.foreign, db.PickupStatusSUBMITTED, s.foreign.facility, uuid.Nil)
@@ -423,8 +428,9 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 	s.do(s.dispatcher, "POST", "/v1/pickups/"+id.String()+"/release", nil).want(200)
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
 	for as, want := range map[*user]string{
-		s.admin: "submit submit assign release submit assign collect", s.dispatcher: "submit submit assign release submit assign collect",
-		s.staff: "submit assign release", s.stranger: "",
+		s.admin:      "submit submit assign release submit assign collect",
+		s.dispatcher: "submit submit assign release submit assign collect",
+		s.staff:      "submit assign release", s.stranger: "",
 		s.tenant.driver: "assign release", s.rival: "assign collect", s.hub: "collect", s.foreign.dispatcher: "submit",
 	} {
 		names := []string{}
@@ -517,8 +523,10 @@ func TestOneDriverHasEightStreams(t *testing.T) {
 func TestStreamRefusesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, id := range []string{"x", "1", "1-", "-1", "1-2-3", "01-2", "1-02", "+1-2", "1-2 ", " 1-2", "1 - 2", "99999999999999999999-1", "1-99999999999999999999",
-		"18446744073709551615-1", "9999999999-1", "1-9223372036854775808", "1-2;DROP TABLE users", strings.Repeat("9", 5000)} {
+	for _, id := range []string{"x", "1", "1-", "-1", "1-2-3", "01-2", "1-02", "+1-2", "1-2 ", " 1-2",
+		"1 - 2", "99999999999999999999-1", "1-99999999999999999999",
+		"18446744073709551615-1", "9999999999-1", "1-9223372036854775808",
+		"1-2;DROP TABLE users", strings.Repeat("9", 5000)} {
 		a := s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", id).want(422)
 		if a.str("field") != "Last-Event-ID" || len(id) > 10 && strings.Contains(string(a.body), id) {
 			t.Errorf("%q: got %s", id, a)
@@ -607,15 +615,18 @@ func TestEveryListIsPaged(t *testing.T) {
 		s.newPhone(s.tenant, s.staff.id.String())
 		s.newDriver(s.tenant)
 		s.pickup()
-		s.do(s.admin, "POST", "/v1/facilities", object{"id": id, "name": "F", "address": "A", "latitude": 1, "longitude": i}).want(201)
+		s.do(s.admin, "POST", "/v1/facilities",
+			object{"id": id, "name": "F", "address": "A", "latitude": 1, "longitude": i}).want(201)
 		s.do(s.admin, "POST", "/v1/groups", object{"name": "G"}).want(201)
 		s.do(s.admin, "POST", "/v1/accounts", object{"name": "A", "currency": "USD"}).want(201)
-		s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 1}).want(201)
+		s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 1}).
+			want(201)
 		s.do(s.admin, "PUT", "/v1/groups/"+s.group.String()+"/members/"+u.id.String(), nil).want(204)
 		s.do(s.admin, "PUT", "/v1/groups/"+s.group.String()+"/facilities/"+id.String(), nil).want(204)
 	}
 	cursors := map[string]string{}
-	lists := []string{"/v1/users", "/v1/users/" + s.staff.id.String() + "/phone-numbers", "/v1/facilities", "/v1/groups", "/v1/flags", "/v1/accounts",
+	lists := []string{"/v1/users", "/v1/users/" + s.staff.id.String() + "/phone-numbers",
+		"/v1/facilities", "/v1/groups", "/v1/flags", "/v1/accounts",
 		"/v1/groups/" + s.group.String() + "/members", "/v1/groups/" + s.group.String() + "/facilities",
 		"/v1/accounts/" + s.account.String() + "/entries", "/v1/drivers", "/v1/pickups"}
 	for _, path := range lists {
@@ -642,7 +653,8 @@ func TestEveryListIsPaged(t *testing.T) {
 			}
 		}
 		own := cursors[path]
-		for _, bad := range []string{"x", "AAAA", "%00", own[:4], "A" + own, own + "=", strings.ToUpper(own) + "a", strings.Repeat("A", 4000)} {
+		for _, bad := range []string{"x", "AAAA", "%00", own[:4], "A" + own, own + "=",
+			strings.ToUpper(own) + "a", strings.Repeat("A", 4000)} {
 			s.do(s.admin, "GET", path+"?cursor="+bad, nil).refused(422, "validation_failed", "cursor")
 		}
 	}

@@ -71,21 +71,26 @@ func TestEachRoleIsShownWhatItsWorkNeeds(t *testing.T) {
 		made := s.do(u, "POST", "/v1/pickups", body).fresh(201)
 		role(u, "create-pickup", made.object())
 		role(u, "create-pickup again", s.do(u, "POST", "/v1/pickups", body).replayed().object())
-		for _, item := range s.do(u, "POST", "/v1/pickups/batch", object{"items": []object{s.newPickup(), s.newPickup()}}).want(201).items() {
+		for _, item := range s.do(u, "POST", "/v1/pickups/batch",
+			object{"items": []object{s.newPickup(), s.newPickup()}}).want(201).items() {
 			role(u, "create-pickups", item)
 		}
 		at := "/v1/pickups/" + made.str("id")
 		if u == s.staff {
-			role(u, "edit-pickup", s.do(u, "PATCH", at, object{"note": "Ring"}, "If-Match", made.etag()).want(200).object())
+			role(u, "edit-pickup", s.do(u, "PATCH", at, object{"note": "Ring"}, "If-Match", made.etag()).want(200).
+				object())
 		}
 		role(u, "submit-pickup", s.do(u, "POST", at+"/submit", nil, "Idempotency-Key", "s").fresh(200).object())
 		role(u, "submit-pickup again", s.do(u, "POST", at+"/submit", nil, "Idempotency-Key", "s").replayed().object())
 		role(u, "cancel-pickup", s.do(u, "POST", at+"/cancel", nil).want(200).object())
 	}
 	assigned := "/v1/pickups/" + s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.facility, s.driverID).String()
-	role(s.dispatcher, "assign-pickup", s.do(s.dispatcher, "POST", assigned+"/assign", object{"driver_id": s.driverID}).want(200).object())
+	role(s.dispatcher, "assign-pickup",
+		s.do(s.dispatcher, "POST", assigned+"/assign", object{"driver_id": s.driverID}).want(200).object())
 	for range 2 { // If-Match compares the version, whoever's ETag it is
-		role(s.tenant.driver, "collect-pickup", s.do(s.tenant.driver, "POST", assigned+"/collect", nil, "If-Match", `"3-1"`, "Idempotency-Key", "c").want(200).object())
+		role(s.tenant.driver, "collect-pickup",
+			s.do(s.tenant.driver, "POST", assigned+"/collect", nil, "If-Match", `"3-1"`, "Idempotency-Key", "c").
+				want(200).object())
 	}
 	role(s.hub, "receive-pickup", s.do(s.hub, "POST", assigned+"/receive", nil, "If-Match", `"4"`).want(200).object())
 }
@@ -104,7 +109,8 @@ func TestADeliveredPickupIsGoneFromItsDriver(t *testing.T) {
 		s.do(driver, "GET", path+of, nil).want(200)
 	}
 	s.do(driver, "GET", "/v1/facilities/"+s.hidden.String(), nil).want(200)
-	s.do(driver, "POST", path+"/deliver", nil, "Idempotency-Key", "other", "If-Match", `"99"`).refused(412, "stale_version")
+	s.do(driver, "POST", path+"/deliver", nil, "Idempotency-Key", "other", "If-Match", `"99"`).
+		refused(412, "stale_version")
 
 	delivered := s.do(driver, "POST", path+"/deliver", nil, "Idempotency-Key", "d").fresh(200)
 	again := s.do(driver, "POST", path+"/deliver", nil, "Idempotency-Key", "d").replayed()
@@ -120,7 +126,8 @@ func TestADeliveredPickupIsGoneFromItsDriver(t *testing.T) {
 		a.refused(404, "not_found")
 	}
 	s.do(driver, "GET", "/v1/facilities/"+s.hidden.String(), nil).refused(404, "not_found")
-	for _, list := range []string{"/v1/pickups", "/v1/pickups?status=DELIVERED", "/v1/pickups?driver_id=" + s.driverID.String(), "/v1/facilities"} {
+	for _, list := range []string{"/v1/pickups", "/v1/pickups?status=DELIVERED",
+		"/v1/pickups?driver_id=" + s.driverID.String(), "/v1/facilities"} {
 		if ids := s.do(driver, "GET", list, nil).want(200).ids(); len(ids) > 0 {
 			t.Errorf("%s shows %v", list, ids)
 		}
@@ -142,7 +149,8 @@ func TestWhatIsTakenAwayIsSeenNoMore(t *testing.T) {
 	for name, body := range map[string]any{"release": nil, "cancel": object{"reason": "No longer needed"}} {
 		path := "/v1/pickups/" + s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.driverID).String()
 		s.do(s.tenant.driver, "GET", path, nil).want(200)
-		membersAre(t, name, s.do(s.dispatcher, "POST", path+"/"+name, body).want(200).object(), shownTo[db.UserRoleDispatcher])
+		membersAre(t, name, s.do(s.dispatcher, "POST", path+"/"+name, body).want(200).object(),
+			shownTo[db.UserRoleDispatcher])
 		s.do(s.tenant.driver, "GET", path, nil).refused(404, "not_found")
 	}
 	path := s.pickup()
@@ -162,7 +170,8 @@ func TestWhatIsTakenAwayIsSeenNoMore(t *testing.T) {
 func TestAPickupIsAnsweredInOneWay(t *testing.T) {
 	t.Parallel()
 	note := "note"
-	if text, err := json.Marshal(db.Pickup{Note: &note, PickupAddress: "1 Main St"}); err != nil || string(text) != "{}" {
+	if text, err := json.Marshal(db.Pickup{Note: &note, PickupAddress: "1 Main St"}); err != nil ||
+		string(text) != "{}" {
 		t.Errorf("a row of pickups is %s, %v", text, err)
 	}
 	paths, err := filepath.Glob("*.go")

@@ -21,8 +21,10 @@ func (a *server) registerPickups() {
 		codes: makeCodes, also: []int{http.StatusOK},
 	}, a.createPickup)
 	register(a, operation{
-		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch", tag: "pickups", status: http.StatusCreated,
-		summary: "Create up to 1,000 pickups", about: "All of them or none, in one statement; answered in the order asked.", roles: makers,
+		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch",
+		tag: "pickups", status: http.StatusCreated,
+		summary: "Create up to 1,000 pickups",
+		about:   "All of them or none, in one statement; answered in the order asked.", roles: makers,
 		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
 	}, a.createPickups)
 	register(a, operation{
@@ -32,14 +34,16 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
-		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, " +
+		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, " +
+			"ASSIGNED to SHIPPED, " +
 			"the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Edit a pickup", about: "In DRAFT alone.", roles: []db.UserRole{db.UserRoleStaff},
-		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotEditable, db.StaleVersion, preconditionRequired},
+		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound,
+			db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
 }
 
@@ -71,7 +75,8 @@ func (n NewPickup) draft(v db.Viewer, id uuid.UUID) db.Draft {
 	return db.Draft{
 		ID: id, FacilityID: n.FacilityID, AccountID: n.AccountID, PatientID: n.PatientID, PriceCents: n.PriceCents,
 		PickupAddress: n.PickupAddress, PickupLatitude: n.PickupLatitude, PickupLongitude: n.PickupLongitude,
-		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart.standard(), WindowEnd: n.WindowEnd.standard(), Note: n.Note,
+		DropoffAddress: n.DropoffAddress, WindowStart: n.WindowStart.standard(),
+		WindowEnd: n.WindowEnd.standard(), Note: n.Note,
 		Digest: digest(v, "create-pickup", n),
 	}
 }
@@ -150,7 +155,8 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 			return nil, err
 		}
 		if seen[id] {
-			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i), "The id stands twice in this batch.")
+			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i),
+				"The id stands twice in this batch.")
 		}
 		seen[id] = true
 		out[i] = item.draft(v, id)

@@ -34,13 +34,15 @@ func TestCreatedPickupIsADraftOfItsRequester(t *testing.T) {
 	if o["status"] != "DRAFT" || o["requested_by"] != s.staff.id.String() || o["version"] != 1.0 {
 		t.Errorf("got %s", a)
 	}
-	for name, want := range map[string]string{"window_start": "2030-01-02T01:04:05Z", "window_end": "2030-01-02T06:00:00.123456Z"} {
+	for name, want := range map[string]string{"window_start": "2030-01-02T01:04:05Z",
+		"window_end": "2030-01-02T06:00:00.123456Z"} {
 		got, err := time.Parse(time.RFC3339Nano, a.str(name))
 		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
 			t.Errorf("%s is %v (%v), want %s", name, got, err, want)
 		}
 	}
-	if got := s.do(s.staff, "GET", a.header.Get("Location"), nil).want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
+	if got := s.do(s.staff, "GET", a.header.Get("Location"), nil).
+		want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
 		t.Errorf("Location leads to %s", got)
 	}
 }
@@ -93,8 +95,10 @@ func TestCreateNamesWhatIsNotThere(t *testing.T) {
 		{s.staff, object{"pickup_latitude": 1.0}, "validation_failed", "pickup_longitude"},
 		{s.staff, object{"pickup_longitude": 1.0}, "validation_failed", "pickup_latitude"},
 		{s.staff, object{"pickup_latitude": 90.1, "pickup_longitude": 1}, "validation_failed", "pickup_latitude"},
-		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-01T00:00:00Z"}, "validation_failed", "window_end"},
-		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-02T00:00:00Z"}, "validation_failed", "window_end"},
+		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-01T00:00:00Z"},
+			"validation_failed", "window_end"},
+		{s.staff, object{"window_start": "2030-01-02T00:00:00Z", "window_end": "2030-01-02T00:00:00Z"},
+			"validation_failed", "window_end"},
 		{s.staff, object{"window_start": "0001-01-01T00:00:00Z"}, "validation_failed", "window_start"},
 		{s.staff, object{"window_end": "0001-01-01T00:00:00Z"}, "validation_failed", "window_end"},
 		{s.staff, object{"window_end": "9999-12-31T23:59:59-14:00"}, "validation_failed", "window_end"},
@@ -119,7 +123,8 @@ func TestCreateNamesWhatIsNotThere(t *testing.T) {
 	if n := scan[int](s, "SELECT count(*) FROM pickups"); n != 0 {
 		t.Errorf("%d pickups were made", n)
 	}
-	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"pickup_address": strings.Repeat("ä", 500)})).want(201)
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"pickup_address": strings.Repeat("ä", 500)})).
+		want(201)
 }
 
 func (t *tenant) batch(n int) []object {
@@ -225,7 +230,8 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 	}{
 		{`{"note": null}`, object{"note": nil}},
 		{`{"note": "Knock"}`, object{"note": "Knock"}},
-		{`{"pickup_latitude": null, "pickup_longitude": null}`, object{"pickup_latitude": nil, "pickup_longitude": nil}},
+		{`{"pickup_latitude": null, "pickup_longitude": null}`,
+			object{"pickup_latitude": nil, "pickup_longitude": nil}},
 		{`{"pickup_latitude": 1.5, "pickup_longitude": 2.5}`, object{"pickup_latitude": 1.5, "pickup_longitude": 2.5}},
 		{`{"window_start": null}`, object{"window_start": nil}},
 		{`{"window_start": "2030-01-02T03:00:00Z"}`, object{"window_start": "2030-01-02T03:00:00Z"}},
@@ -260,14 +266,20 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		`{"window_end": "0001-01-01T00:00:00Z"}`:        {"validation_failed", "window_end"},
 		`{"window_end": "9999-12-31T23:59:59-14:00"}`:   {"validation_failed", "window_end"},
 		`{"window_start": "0000-01-01T00:00:00+14:00"}`: {"validation_failed", "window_start"},
-		`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {"validation_failed", "window_end"},
-		`{"window_end": "2030-01-02T03:00:00Z"}`:                                      {"validation_failed", "window_end"},
-		`{"window_start": "2030-01-02T06:00:00Z"}`:                                    {"validation_failed", "window_end"},
-		`{"facility_id": "` + s.hidden.String() + `"}`:                                {"facility_not_found", "facility_id"},
-		`{"facility_id": "` + newID().String() + `"}`:                                 {"facility_not_found", "facility_id"},
-		`{"account_id": "` + s.foreign.account.String() + `"}`:                        {"account_not_found", "account_id"},
-		`{"status": "SUBMITTED"}`:                                                     {"read_only_field", "status"},
-		`{"driver_id": null}`:                                                         {"read_only_field", "driver_id"},
+		`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {"validation_failed",
+			"window_end"},
+		`{"window_end": "2030-01-02T03:00:00Z"}`: {"validation_failed",
+			"window_end"},
+		`{"window_start": "2030-01-02T06:00:00Z"}`: {"validation_failed",
+			"window_end"},
+		`{"facility_id": "` + s.hidden.String() + `"}`: {"facility_not_found",
+			"facility_id"},
+		`{"facility_id": "` + newID().String() + `"}`: {"facility_not_found",
+			"facility_id"},
+		`{"account_id": "` + s.foreign.account.String() +
+			`"}`: {"account_not_found", "account_id"},
+		`{"status": "SUBMITTED"}`: {"read_only_field", "status"},
+		`{"driver_id": null}`:     {"read_only_field", "driver_id"},
 	} {
 		a := edit(body)
 		if a.status != 422 || a.str("code") != want[0] || a.str("field") != want[1] {
@@ -296,10 +308,11 @@ func TestListPickupsFilters(t *testing.T) {
 		"facility_id=" + s.facility.String(): {collected, draft},
 		"driver_id=" + s.driverID.String():   {collected},
 		"driver_id=" + newID().String():      {},
-		"created_from=2024-01-01T00:00:00Z&created_to=2024-02-01T00:00:00Z":                             {draft},
-		"created_from=2024-01-01T00:00:00.000001Z&created_to=2024-02-01T00:00:00.000001Z":               {hidden},
-		"created_from=" + url.QueryEscape("2024-02-01T05:00:00+05:00"):                                  {collected, hidden},
-		"created_to=2023-01-01T00:00:00Z":                                                               {},
+		"created_from=2024-01-01T00:00:00Z&created_to=2024-02-01T00:00:00Z":               {draft},
+		"created_from=2024-01-01T00:00:00.000001Z&created_to=2024-02-01T00:00:00.000001Z": {hidden},
+		"created_from=" + url.QueryEscape("2024-02-01T05:00:00+05:00"): {collected,
+			hidden},
+		"created_to=2023-01-01T00:00:00Z": {},
 		"status=DRAFT&facility_id=" + s.hidden.String() + "&created_from=2024-01-15T00:00:00Z&limit=10": {hidden},
 	} {
 		got := s.do(s.admin, "GET", "/v1/pickups?"+query, nil).want(200).ids()
@@ -308,8 +321,10 @@ func TestListPickupsFilters(t *testing.T) {
 		}
 	}
 	for query, field := range map[string]string{
-		"status=draft": "status", "status=": "status", "facility_id=1": "facility_id", "driver_id=" + uuid.Nil.String(): "driver_id",
-		"created_from=yesterday": "created_from", "created_from=2024-02-30T00:00:00Z": "created_from", "created_to=2024-01-01": "created_to",
+		"status=draft": "status", "status=": "status", "facility_id=1": "facility_id",
+		"driver_id=" + uuid.Nil.String(): "driver_id",
+		"created_from=yesterday":         "created_from", "created_from=2024-02-30T00:00:00Z": "created_from",
+		"created_to=2024-01-01":                  "created_to",
 		"created_from=2024-01-01T00:00:00+05:00": "created_from", // the plus is a space
 	} {
 		s.do(s.admin, "GET", "/v1/pickups?"+query, nil).refused(422, "validation_failed", field)

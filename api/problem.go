@@ -114,12 +114,14 @@ func problemOf(err error) *Problem {
 		p.Detail = sentenceOn(e.Field)
 	}
 	if e.Changed {
-		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing was done."
+		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing " +
+			"was done."
 	}
 	p.cause = e // the server's own error may hold what was stored
 	p.CurrentStatus = e.Status
 	if e.Code == db.IllegalTransition && e.Status != "" {
-		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.", e.Status)
+		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.",
+			e.Status)
 		for _, name := range e.Allowed {
 			p.Allowed = append(p.Allowed, db.TransitionName(name))
 		}
@@ -196,7 +198,8 @@ func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
 	if name, found := strings.CutPrefix(d.Message, "expected property "); found {
 		name, other, _ := strings.Cut(name, " to be present when ")
 		other, _, _ = strings.Cut(other, " ")
-		return problem(db.ValidationFailed, member(field, name), fmt.Sprintf("%s is required beside %s.", member(field, name), other))
+		return problem(db.ValidationFailed, member(field, name),
+			fmt.Sprintf("%s is required beside %s.", member(field, name), other))
 	}
 	switch {
 	case status == http.StatusUnsupportedMediaType:

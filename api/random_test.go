@@ -39,8 +39,10 @@ func (g *generator) id() string {
 	return g.ids[g.IntN(len(g.ids))]
 }
 
-var oddities = []any{"", " ", "a", "\x00", "\u202e", "\U0001F600", "'; DROP TABLE users; --", "%00", "../..", "null", "0", "-1", "1e309", "NaN",
-	strings.Repeat("x", 5000), 0.0, -1.0, 1.5, 1e18, 9007199254740991.0, 9007199254740993.0, -1e300, true, false, nil, []any{}, object{}, []any{nil}, object{"": nil}}
+var oddities = []any{"", " ", "a", "\x00", "\u202e", "\U0001F600", "'; DROP TABLE users; --",
+	"%00", "../..", "null", "0", "-1", "1e309", "NaN",
+	strings.Repeat("x", 5000), 0.0, -1.0, 1.5, 1e18, 9007199254740991.0, 9007199254740993.0, -1e300, true,
+	false, nil, []any{}, object{}, []any{nil}, object{"": nil}}
 
 // value makes one for a schema.
 func (g *generator) value(s object) any {
@@ -113,9 +115,11 @@ func (g *generator) text(s object) any {
 	case "uuid":
 		return g.id()
 	case "date":
-		return g.one(canaryBirth, "2024-02-29", "2023-02-29", "1800-01-01", "1799-12-31", "9998-12-31", "0001-01-01", "0000-00-00")
+		return g.one(canaryBirth, "2024-02-29", "2023-02-29", "1800-01-01", "1799-12-31",
+			"9998-12-31", "0001-01-01", "0000-00-00")
 	case "date-time":
-		return g.one("2024-02-29T12:00:00Z", "1970-01-01T00:00:00+14:00", "9998-12-31T23:59:59.999999999-12:00", "2030-06-01T00:00:00Z", "2030-06-02T00:00:00Z", "0001-01-01T00:00:00Z", "2016-12-31T23:59:60Z")
+		return g.one("2024-02-29T12:00:00Z", "1970-01-01T00:00:00+14:00", "9998-12-31T23:59:59.999999999-12:00",
+			"2030-06-01T00:00:00Z", "2030-06-02T00:00:00Z", "0001-01-01T00:00:00Z", "2016-12-31T23:59:60Z")
 	}
 	if p, ok := s["pattern"].(string); ok {
 		switch {
@@ -185,7 +189,8 @@ func TestRandomRequestsAreAnsweredAsDeclared(t *testing.T) {
 				for range 3 {
 					g.ids = append(g.ids, s.plantPatient(s.planted, t, t.facility, may).String())
 				}
-				for _, id := range []uuid.UUID{t.facility, t.hidden, t.group, t.account, t.driverID, t.rivalID, t.phone, t.entry,
+				for _, id := range []uuid.UUID{t.facility, t.hidden, t.group, t.account,
+					t.driverID, t.rivalID, t.phone, t.entry,
 					t.admin.id, t.dispatcher.id, t.staff.id, t.driver.id, t.hub.id} {
 					g.ids = append(g.ids, id.String())
 				}

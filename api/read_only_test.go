@@ -16,7 +16,8 @@ func (s *server) readOnly() (set func(on bool)) {
 	name := scan[string](s, "SELECT current_database()")
 	return func(on bool) {
 		s.t.Helper()
-		_, err := conn.Exec(s.t.Context(), fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = %t`, name, on))
+		_, err := conn.Exec(s.t.Context(),
+			fmt.Sprintf(`ALTER DATABASE %q SET default_transaction_read_only = %t`, name, on))
 		s.must(err)
 	}
 }

@@ -50,7 +50,8 @@ func (k CreateKey) newID(v db.Viewer, operation string, item int, chosen *uuid.U
 	case k.Key == "":
 		return idOr(chosen), nil
 	case chosen != nil:
-		return uuid.Nil, problem(db.ValidationFailed, idempotencyKey, "Send an id or an Idempotency-Key, not both: either makes a retry safe.")
+		return uuid.Nil, problem(db.ValidationFailed, idempotencyKey,
+			"Send an id or an Idempotency-Key, not both: either makes a retry safe.")
 	}
 	mac := hmac.New(sha256.New, v.DigestKey)
 	fmt.Fprintf(mac, "%s\x00%s\x00%d\x00", idempotencyKey, operation, item)

@@ -118,7 +118,8 @@ func TestKeyOfOneCreateIsNotAnothers(t *testing.T) {
 	}
 	// A number of another user's is another request, and not a second row.
 	number := func(of *user) *answer {
-		return s.do(s.admin, "POST", "/v1/users/"+of.id.String()+"/phone-numbers", object{"number": "+14155550188"}, "Idempotency-Key", "key")
+		return s.do(s.admin, "POST", "/v1/users/"+of.id.String()+"/phone-numbers",
+			object{"number": "+14155550188"}, "Idempotency-Key", "key")
 	}
 	number(s.staff).fresh(201)
 	number(s.staff).replayed()

@@ -103,7 +103,8 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 				if caught == http.ErrAbortHandler {
 					panic(caught)
 				}
-				log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation, "panic", caught, "stack", string(debug.Stack()))
+				log.ErrorContext(known, "panic", "request_id", known.id, "operation", known.operation,
+					"panic", caught, "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					serveProblem(known, rec, problem("internal", "", ""))
 				}
@@ -138,7 +139,8 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	}
 	// Without the place in the source, always this one: to find it took a third of the line.
 	line := slog.NewRecord(end, level, "request", 0)
-	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method), slog.String("operation", known.operation),
+	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method),
+		slog.String("operation", known.operation),
 		slog.Int("status", status), slog.Duration("took", end.Sub(start)))
 	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
 		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))

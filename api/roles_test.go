@@ -30,45 +30,57 @@ var table = map[string]rights{
 	"get-session": {"AAAAA", ""}, "logout": {"AAAAA", ""},
 
 	"create-user": {"A----", ""}, "list-users": {"AA---", ""}, "get-user": {"AAOOO", "user"},
-	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"}, "reactivate-user": {"A----", "user"},
-	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"}, "remove-phone-number": {"A-O--", "phone"},
+	"edit-user": {"A-OOO", "user"}, "change-password": {"AOOOO", "user"}, "deactivate-user": {"A----", "user"},
+	"reactivate-user":  {"A----", "user"},
+	"add-phone-number": {"A-O--", "user"}, "list-phone-numbers": {"AAOOO", "user"},
+	"remove-phone-number": {"A-O--", "phone"},
 
 	"create-facility": {"A----", ""}, "list-facilities": {"AAAAA", ""}, "get-facility": {"AAOOO", "facility"},
 	"edit-facility": {"A----", "facility"},
 
-	"create-group": {"A----", ""}, "list-groups": {"A----", ""}, "get-group": {"A----", "group"}, "edit-group": {"A----", "group"},
-	"list-group-members": {"A----", "group"}, "add-group-member": {"A----", "member"}, "remove-group-member": {"A----", "member"},
-	"list-group-facilities": {"A----", "group"}, "add-group-facility": {"A----", "shown"}, "remove-group-facility": {"A----", "shown"},
+	"create-group": {"A----", ""}, "list-groups": {"A----", ""}, "get-group": {"A----", "group"},
+	"edit-group":         {"A----", "group"},
+	"list-group-members": {"A----", "group"}, "add-group-member": {"A----", "member"},
+	"remove-group-member":   {"A----", "member"},
+	"list-group-facilities": {"A----", "group"}, "add-group-facility": {"A----", "shown"},
+	"remove-group-facility": {"A----", "shown"},
 
 	"list-flags": {"A----", ""}, "get-flag": {"A----", "flag"}, "set-flag": {"A----", "flag"},
 
 	"create-account": {"A----", ""}, "list-accounts": {"AAA--", ""}, "get-account": {"AAA--", "account"},
-	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"}, "deposit-to-account": {"A----", "account"},
-	"list-entries": {"AAA--", "account"}, "get-entry": {"AAA--", "entry"},
+	"edit-account": {"A----", "account"}, "charge-account": {"A----", "account"},
+	"deposit-to-account": {"A----", "account"},
+	"list-entries":       {"AAA--", "account"}, "get-entry": {"AAA--", "entry"},
 
 	"create-driver": {"AA---", ""}, "list-drivers": {"AAAAA", ""}, "get-driver": {"AAAOA", "driver"},
 	"edit-driver": {"AA-O-", "driver"}, "locate-driver": {"AA-O-", "driver"},
 
 	"create-pickup": {"-AA--", ""}, "create-pickups": {"-AA--", ""},
 	"list-pickups": {"AAAAA", ""}, "get-pickup": {"AAOOO", "pickup"}, "edit-pickup": {"--O--", "pickup"},
-	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""}, "stream-pickups": {"AAAAA", ""},
-	"list-messages": {"AAOOO", "pickup"},
-	"submit-pickup": {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
+	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
+	"stream-pickups": {"AAAAA", ""},
+	"list-messages":  {"AAOOO", "pickup"},
+	"submit-pickup":  {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
 	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
 
-	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"}, "edit-patient": {"OOO--", "patient"},
-	"allow-facility": {"OOO--", "allowed"}, "disallow-facility": {"OOO--", "allowed"}, "get-pickup-patient": {"OOOO-", "pickup"},
-	"list-appointments": {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
+	"create-patient": {"AAA--", ""}, "list-patients": {"AAA--", ""}, "get-patient": {"OOO--", "patient"},
+	"edit-patient":   {"OOO--", "patient"},
+	"allow-facility": {"OOO--", "allowed"}, "disallow-facility": {"OOO--", "allowed"},
+	"get-pickup-patient": {"OOOO-", "pickup"},
+	"list-appointments":  {"OOO--", "facility"}, "sync-appointments": {"OOO--", "facility"},
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
 // begins is where a pickup stands for an operation on it.
 var begins = map[string]db.PickupStatus{
-	"edit-pickup": db.PickupStatusDRAFT, "submit-pickup": db.PickupStatusDRAFT, "cancel-pickup": db.PickupStatusSUBMITTED,
-	"assign-pickup": db.PickupStatusSUBMITTED, "dispatch-pickup": db.PickupStatusSUBMITTED, "release-pickup": db.PickupStatusASSIGNED,
-	"collect-pickup": db.PickupStatusASSIGNED, "receive-pickup": db.PickupStatusCOLLECTED, "pack-pickup": db.PickupStatusRECEIVED,
+	"edit-pickup": db.PickupStatusDRAFT, "submit-pickup": db.PickupStatusDRAFT,
+	"cancel-pickup": db.PickupStatusSUBMITTED,
+	"assign-pickup": db.PickupStatusSUBMITTED, "dispatch-pickup": db.PickupStatusSUBMITTED,
+	"release-pickup": db.PickupStatusASSIGNED,
+	"collect-pickup": db.PickupStatusASSIGNED, "receive-pickup": db.PickupStatusCOLLECTED,
+	"pack-pickup": db.PickupStatusRECEIVED,
 	"ship-pickup": db.PickupStatusPACKED, "deliver-pickup": db.PickupStatusSHIPPED,
 	"get-pickup": db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient": db.PickupStatusCOLLECTED,
@@ -176,7 +188,8 @@ func (s *server) tryRole(op *described, role db.UserRole) {
 			}
 		default:
 			expect(which, a, 404)
-			if absent := try("absent", t); !bytes.Equal(withoutID(a), withoutID(absent)) || fmt.Sprint(shape(a)) != fmt.Sprint(shape(absent)) {
+			if absent := try("absent", t); !bytes.Equal(withoutID(a), withoutID(absent)) ||
+				fmt.Sprint(shape(a)) != fmt.Sprint(shape(absent)) {
 				s.t.Errorf("%s by %s: what is %s answers %s, what is not there %s", op.id, role, which, a, absent)
 			}
 		}
@@ -213,12 +226,14 @@ type call struct {
 func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
-	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account", "entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
+	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
+		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
 		s.t.Fatalf("%s: on what?", op.id)
 	}
 	ids := map[string]string{
-		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(), "phone_number_id": t.phone.String(),
-		"facility_id": t.facility.String(), "group_id": t.group.String(), "account_id": t.account.String(),
+		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(),
+		"phone_number_id": t.phone.String(),
+		"facility_id":     t.facility.String(), "group_id": t.group.String(), "account_id": t.account.String(),
 		"entry_id": t.entry.String(), "driver_id": t.driverID.String(), "patient_id": "",
 	}
 	if which == "other" {
@@ -236,9 +251,11 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		owner := ids["user_id"]
 		ids["phone_number_id"] = s.newPhone(t, owner)
 	case on == "member" && op.method == "DELETE":
-		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, ids["user_id"])
+		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+			t.id, t.group, ids["user_id"])
 	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // who sees everything anyhow
-		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, ids["facility_id"])
+		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
+			"NOTHING", t.id, t.group, ids["facility_id"])
 	case on == "pickup":
 		ids["pickup_id"] = s.pickupFor(op, role, which, t).String()
 	case on == "patient" || on == "allowed":
@@ -344,9 +361,11 @@ func (s *server) patientFor(role db.UserRole, which string, t *tenant) uuid.UUID
 // shows puts the user into the group of the facility, and the facility into the group.
 func (s *server) shows(t *tenant, facility uuid.UUID, users ...*user) {
 	s.t.Helper()
-	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, facility)
+	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		t.id, t.group, facility)
 	for _, u := range users {
-		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.id, t.group, u.id)
+		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+			t.id, t.group, u.id)
 	}
 }
 
@@ -357,7 +376,8 @@ func (s *server) allow(patient uuid.UUID, facilities ...uuid.UUID) {
 			INSERT INTO patient_facilities (tenant_id, patient_id, facility_id)
 			SELECT p.tenant_id, p.id, f FROM patients AS p CROSS JOIN unnest($2::uuid[]) AS f WHERE p.id = $1
 			ON CONFLICT DO NOTHING RETURNING *)
-		UPDATE patients SET allowed_facilities = allowed_facilities + (SELECT count(*) FROM allowed) WHERE id = $1`, patient, facilities)
+		UPDATE patients SET allowed_facilities = allowed_facilities + (SELECT count(*) FROM allowed) WHERE id = $1`,
+		patient, facilities)
 }
 
 func (s *server) newPhone(t *tenant, userID string) string {
@@ -374,7 +394,8 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 	case "login":
 		return object{"tenant": t.slug, "email": t.staff.email, "password": password}
 	case "create-user":
-		return object{"id": id, "email": id.String() + "@example.com", "password": password, "name": "Ada", "role": "staff"}
+		return object{"id": id, "email": id.String() + "@example.com",
+			"password": password, "name": "Ada", "role": "staff"}
 	case "edit-user", "edit-facility", "edit-group", "edit-account", "edit-driver":
 		return object{"name": "Another name"}
 	case "change-password":
@@ -419,7 +440,8 @@ func (s *server) bodyFor(op *described, t *tenant) any {
 // phoneNumber is a new one.
 func phoneNumber() string {
 	id := uuid.New()
-	return fmt.Sprintf("+1%d", 1_000_000_000+(uint64(id[0])<<24|uint64(id[1])<<16|uint64(id[2])<<8|uint64(id[3]))%8_999_999_999)
+	return fmt.Sprintf(
+		"+1%d", 1_000_000_000+(uint64(id[0])<<24|uint64(id[1])<<16|uint64(id[2])<<8|uint64(id[3]))%8_999_999_999)
 }
 
 func TestWithoutATokenNothingIsAnswered(t *testing.T) {
@@ -431,8 +453,10 @@ func TestWithoutATokenNothingIsAnswered(t *testing.T) {
 			continue
 		}
 		path := s.call(op, db.UserRoleAdmin, "absent", s.tenant).path
-		for _, header := range []string{"", "Bearer", "Bearer ", "Basic " + good, good, "Bearer x" + good, "Bearer " + good[:len(good)-1],
-			"Bearer " + good[:len(good)-4] + "AAAA", "Bearer " + string(db.NewToken(s.tenant.id)), "Bearer " + good + " " + good} {
+		for _, header := range []string{"", "Bearer", "Bearer ", "Basic " + good, good,
+			"Bearer x" + good, "Bearer " + good[:len(good)-1],
+			"Bearer " + good[:len(good)-4] + "AAAA", "Bearer " + string(db.NewToken(s.tenant.id)),
+			"Bearer " + good + " " + good} {
 			s.do(nil, op.method, path, nil, "Authorization", header).refused(401, "unauthenticated")
 		}
 	}
@@ -464,9 +488,11 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 		{s.foreign.admin, "/v1/pickups", []string{theirs.String()}},
 		{s.admin, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},
 		{s.dispatcher, "/v1/facilities", []string{s.facility.String(), s.hidden.String()}},
-		{s.staff, "/v1/facilities", []string{s.facility.String()}}, {s.hub, "/v1/facilities", []string{s.facility.String()}},
+		{s.staff, "/v1/facilities", []string{s.facility.String()}},
+		{s.hub, "/v1/facilities", []string{s.facility.String()}},
 		{s.stranger, "/v1/facilities", nil}, {s.tenant.driver, "/v1/facilities", []string{s.hidden.String()}},
-		{s.tenant.driver, "/v1/drivers", []string{s.driverID.String()}}, {s.staff, "/v1/drivers", []string{s.driverID.String(), s.rivalID.String()}},
+		{s.tenant.driver, "/v1/drivers", []string{s.driverID.String()}},
+		{s.staff, "/v1/drivers", []string{s.driverID.String(), s.rivalID.String()}},
 		{s.foreign.dispatcher, "/v1/accounts", []string{s.foreign.account.String()}},
 		{s.foreign.admin, "/v1/groups", []string{s.foreign.group.String()}},
 	} {
@@ -486,7 +512,8 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 func TestUnlinkedDriverUserSeesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.do(s.admin, "POST", "/v1/drivers", object{"id": uuid.Nil, "name": "Nobody"}).refused(422, "validation_failed", "id")
+	s.do(s.admin, "POST", "/v1/drivers", object{"id": uuid.Nil, "name": "Nobody"}).
+		refused(422, "validation_failed", "id")
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, uuid.Nil)
 	unlinked := s.newUser(s.tenant, db.UserRoleDriver)
 	for _, path := range []string{"/v1/pickups", "/v1/drivers", "/v1/facilities"} {
@@ -504,7 +531,8 @@ func TestDriversChangeTheirDutyAlone(t *testing.T) {
 	s := start(t)
 	path := "/v1/drivers/" + s.driverID.String()
 	tag := s.do(s.tenant.driver, "GET", path, nil).want(200).etag()
-	for _, body := range []object{{"name": "Me"}, {"user_id": nil}, {"user_id": s.staff.id}, {"latitude": 1.0, "longitude": 1.0}} {
+	for _, body := range []object{{"name": "Me"}, {"user_id": nil}, {"user_id": s.staff.id},
+		{"latitude": 1.0, "longitude": 1.0}} {
 		raw, _ := json.Marshal(body)
 		s.do(s.tenant.driver, "PATCH", path, raw, "If-Match", tag).refused(403, "forbidden")
 	}
@@ -522,6 +550,7 @@ func TestNobodyButAdminsSetARole(t *testing.T) {
 		s.do(as, "PATCH", path, object{"name": "Me"}, "If-Match", tag).want(200)
 	}
 	path := "/v1/users/" + s.staff.id.String()
-	s.do(s.admin, "PATCH", path, object{"role": "dispatcher"}, "If-Match", s.do(s.admin, "GET", path, nil).etag()).want(200)
+	s.do(s.admin, "PATCH", path, object{"role": "dispatcher"}, "If-Match", s.do(s.admin, "GET", path, nil).etag()).
+		want(200)
 	s.do(s.staff, "GET", "/v1/users", nil).want(200) // a dispatcher from this request on
 }

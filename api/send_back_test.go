@@ -59,7 +59,8 @@ func TestNullIsLeftOutOfWhatIsCreated(t *testing.T) {
 		for _, name := range required {
 			full := maps.Clone(full)
 			full[name.(string)] = nil
-			if a := s.do(as, op.method, c.path, full).refused(422, "validation_failed", name.(string)); !strings.Contains(a.str("detail"), "required") {
+			if a := s.do(as, op.method, c.path, full).
+				refused(422, "validation_failed", name.(string)); !strings.Contains(a.str("detail"), "required") {
 				t.Errorf("%s with null for %s: %s", op.id, name, a)
 			}
 		}
@@ -125,7 +126,8 @@ func TestEditTakesOfTheRowAsReadWhatItWrites(t *testing.T) {
 		edit(with(writable, object{"unknown": 1})).refused(422, "unknown_field", "unknown")
 		edited := edit(writable).want(200)
 		for name, value := range read.object() {
-			if name != "version" && name != "updated_at" && name != "located_at" && fmt.Sprint(edited.object()[name]) != fmt.Sprint(value) {
+			if name != "version" && name != "updated_at" && name != "located_at" &&
+				fmt.Sprint(edited.object()[name]) != fmt.Sprint(value) {
 				t.Errorf("%s: %s was %v and is %v", op.id, name, value, edited.object()[name])
 			}
 		}
@@ -144,7 +146,8 @@ func TestCreateOfWhatWasReadNamesWhatIsReadOnly(t *testing.T) {
 	s.do(s.admin, "POST", "/v1/groups", object{"name": "A", "version": 1}).refused(422, "read_only_field", "version")
 	s.do(s.admin, "POST", "/v1/groups", `{"name":"A","version":null}`).refused(422, "read_only_field", "version")
 	items := []object{s.newPickup(), with(s.newPickup(), object{"status": "DRAFT"})}
-	s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(422, "read_only_field", "items[1].status")
+	s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).
+		refused(422, "read_only_field", "items[1].status")
 }
 
 func TestEditOfNothingRaisesNoVersion(t *testing.T) {
@@ -189,7 +192,8 @@ func TestNoBodyIsWrittenAsNullOrAnEmptyObjectToo(t *testing.T) {
 }
 
 // blanks are texts of which nothing is to be seen.
-var blanks = []string{" ", "\t", "\v", "\u0085", "\u00a0", "\u1680", "\u2003", "\u2028", "\u202f", "\u205f", "\u3000", "\ufeff", "\u200b", "\u2060",
+var blanks = []string{" ", "\t", "\v", "\u0085", "\u00a0", "\u1680", "\u2003", "\u2028",
+	"\u202f", "\u205f", "\u3000", "\ufeff", "\u200b", "\u2060",
 	"\u00ad", "\u180e", "\u200e", "\u3164", "\u2800", "\ufe0f", "\U000e0020", " \v\u00a0\u3000\ufeff\u200b "}
 
 func TestBlankIsBlankInEveryScript(t *testing.T) {
@@ -213,7 +217,8 @@ func TestBlankIsBlankInEveryScript(t *testing.T) {
 				if !ok {
 					body = object{}
 				}
-				s.do(as, op.method, c.path, with(body, object{name: blank}), c.headers...).refused(422, "validation_failed", name)
+				s.do(as, op.method, c.path, with(body, object{name: blank}), c.headers...).
+					refused(422, "validation_failed", name)
 			}
 		}
 	}
@@ -222,8 +227,10 @@ func TestBlankIsBlankInEveryScript(t *testing.T) {
 	}
 	for _, blank := range blanks {
 		items := []object{s.newPickup(), with(s.newPickup(), object{"note": blank})}
-		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(422, "validation_failed", "items[1].note")
-		for _, name := range []string{"external_id", "patient.external_id", "patient.given_name", "patient.family_name"} {
+		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).
+			refused(422, "validation_failed", "items[1].note")
+		for _, name := range []string{"external_id", "patient.external_id",
+			"patient.given_name", "patient.family_name"} {
 			record, inner := newRecord(1), strings.TrimPrefix(name, "patient.")
 			if inner != name {
 				record["patient"] = with(record["patient"].(object), object{inner: blank})
@@ -234,8 +241,10 @@ func TestBlankIsBlankInEveryScript(t *testing.T) {
 		}
 	}
 	for _, blank := range blanks {
-		for _, email := range []string{"a" + blank + "b@clinic.example", blank + "@clinic.example", "a@clinic.example" + blank} {
-			s.do(s.admin, "POST", "/v1/users", with(newUserBody(), object{"email": email})).refused(422, "validation_failed", "email")
+		for _, email := range []string{"a" + blank + "b@clinic.example",
+			blank + "@clinic.example", "a@clinic.example" + blank} {
+			s.do(s.admin, "POST", "/v1/users", with(newUserBody(), object{"email": email})).
+				refused(422, "validation_failed", "email")
 		}
 	}
 	for _, name := range []string{"x", "\u00a0é", "ま", "\U0001F600\ufe0f", "\u0301", "क\u200d"} {
@@ -247,10 +256,12 @@ func TestCharsetUTF8HasSeveralNames(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, charset := range []string{"utf-8", "UTF-8", "utf8", "UTF8", `"utf-8"`, `"UTF8"`, "Utf-8"} {
-		s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/json; charset="+charset).want(201)
+		s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/json; charset="+charset).
+			want(201)
 		s.feed(s.staff, asLines(newRecord(1)), "Content-Type", "application/x-ndjson;charset="+charset).want(200)
 	}
 	for _, charset := range []string{"utf-16", "latin1", "utf", `"utf 8"`} {
-		s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/json; charset="+charset).refused(415, "unsupported_media_type", "Content-Type")
+		s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/json; charset="+charset).
+			refused(415, "unsupported_media_type", "Content-Type")
 	}
 }

@@ -94,9 +94,10 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
 		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond, Undeclared: func(operation string, code db.Code) {
-		t.Errorf("%s answered %s, which the document does not declare", operation, code)
-	}}
+	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond,
+		Undeclared: func(operation string, code db.Code) {
+			t.Errorf("%s answered %s, which the document does not declare", operation, code)
+		}}
 	for _, set := range settings {
 		set(&c, &o)
 	}
@@ -147,7 +148,8 @@ func newTenant() *tenant {
 	t := &tenant{id: newID(), facility: newID(), hidden: newID(), group: newID(), account: newID(),
 		driverID: newID(), rivalID: newID(), phone: newID(), entry: newID()}
 	t.slug = "t" + strings.ReplaceAll(t.id.String(), "-", "")
-	t.admin, t.dispatcher, t.hub = t.newUser(db.UserRoleAdmin), t.newUser(db.UserRoleDispatcher), t.newUser(db.UserRoleHub)
+	t.admin, t.dispatcher, t.hub = t.newUser(db.UserRoleAdmin), t.newUser(
+		db.UserRoleDispatcher), t.newUser(db.UserRoleHub)
 	t.staff, t.stranger = t.newUser(db.UserRoleStaff), t.newUser(db.UserRoleStaff)
 	t.driver, t.rival = t.newUser(db.UserRoleDriver), t.newUser(db.UserRoleDriver)
 	return t
@@ -175,7 +177,8 @@ func (t *tenant) copy() *tenant {
 // plant makes the tenant, with a session for each user.
 func (t *tenant) plant(b *pgx.Batch) {
 	b.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1, $2, 'Tenant')", t.id, t.slug)
-	b.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, 'auto_dispatch', false)", t.id)
+	b.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, "+
+		"'auto_dispatch', false)", t.id)
 	for _, u := range t.users() {
 		t.plantUser(b, *u)
 	}
@@ -184,8 +187,10 @@ func (t *tenant) plant(b *pgx.Batch) {
 			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, t.id, id)
 	}
 	b.Queue(`INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\x00')`, t.id, t.group)
-	b.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)", t.id, t.group, t.staff.id, t.hub.id)
-	b.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)", t.id, t.group, t.facility)
+	b.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)",
+		t.id, t.group, t.staff.id, t.hub.id)
+	b.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
+		t.id, t.group, t.facility)
 	b.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest) VALUES ($1, $2, 'Account', 'USD', 1000000, '\x00')`, t.id, t.account)
 	b.Queue(`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
 		VALUES ($1, $2, $3, 'deposit', 1000000, $4, '\x00')`, t.id, t.entry, t.account, t.admin.id)
@@ -426,11 +431,13 @@ func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uu
 	as := func(u *user) db.Viewer { return db.SystemViewer(t.id, u.id, u.role) }
 	id := newID()
 	_, _, err := s.store.CreateDrafts(ctx, as(t.dispatcher), []db.Draft{{
-		ID: id, FacilityID: facility, AccountID: t.account, PriceCents: 100, PickupAddress: "1 Main St", DropoffAddress: "2 Lab Way", Digest: []byte("x"),
+		ID: id, FacilityID: facility, AccountID: t.account, PriceCents: 100, PickupAddress: "1 Main St",
+		DropoffAddress: "2 Lab Way", Digest: []byte("x"),
 	}})
 	s.must(err)
 	move := func(u *user, name db.TransitionName) {
-		_, _, err := s.store.MoveOne(ctx, as(u), db.Transition{Name: name, PickupID: id, DriverID: driver, Digest: []byte("x")})
+		_, _, err := s.store.MoveOne(ctx, as(u),
+			db.Transition{Name: name, PickupID: id, DriverID: driver, Digest: []byte("x")})
 		s.must(err)
 	}
 	if status == db.PickupStatusCANCELED {
@@ -447,7 +454,8 @@ func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uu
 				driver = s.newDriver(t)
 			} else { // free the driver of what an earlier call left with them
 				for _, busy := range s.assignedTo(t, driver) {
-					_, _, err := s.store.MoveOne(ctx, as(t.dispatcher), db.Transition{Name: db.TransitionNameRelease, PickupID: busy, Digest: []byte("x")})
+					_, _, err := s.store.MoveOne(ctx, as(t.dispatcher),
+						db.Transition{Name: db.TransitionNameRelease, PickupID: busy, Digest: []byte("x")})
 					s.must(err)
 				}
 			}
@@ -473,7 +481,8 @@ func (s *server) assignedTo(t *tenant, driver uuid.UUID) []uuid.UUID {
 func (s *server) newDriver(t *tenant) uuid.UUID {
 	s.t.Helper()
 	id := newID()
-	_, err := s.store.CreateDriver(s.t.Context(), db.CreateDriverParams{TenantID: t.id, ID: id, Name: "Driver", RequestDigest: []byte("x")})
+	_, err := s.store.CreateDriver(s.t.Context(),
+		db.CreateDriverParams{TenantID: t.id, ID: id, Name: "Driver", RequestDigest: []byte("x")})
 	s.must(err)
 	return id
 }

@@ -20,10 +20,13 @@ func (a *server) registerService() {
 	}, a.livez)
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
-		summary: "Can the server take requests", about: "Asks the database whether it could write; says no while the database is read-only or the server drains.",
+		summary: "Can the server take requests",
+		about: "Asks the database whether it could write; says no while the database is read-only or the server " +
+			"drains.",
 	}, a.readyz)
 	registerOpen(a, operation{
-		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service", anyone: true, mediaType: "text/html",
+		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service",
+		anyone: true, mediaType: "text/html",
 		summary: "What an error code means", about: "A page for people.", codes: []db.Code{db.NotFound},
 	}, a.getError)
 }

@@ -92,7 +92,9 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 // openSession opens a session for the user whose password this is. Where the hash is no
 // longer the one that was verified, since another login renewed it or the password was
 // changed, the password is held against the new one.
-func (a *server) openSession(ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials) (*loginOutput, error) {
+func (a *server) openSession(
+	ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials,
+) (*loginOutput, error) {
 	wrong := problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
 	for verified := ""; ; {
 		user, err := a.store.GetLogin(ctx, db.GetLoginParams{TenantID: tenantID, Email: given.Email})
@@ -154,7 +156,8 @@ type Session struct {
 type sessionOutput struct{ Body *Session }
 
 func (a *server) getSession(ctx context.Context, v db.Viewer, _ *struct{}) (*sessionOutput, error) {
-	user, err := a.store.GetUser(ctx, db.GetUserParams{TenantID: v.TenantID, ID: v.UserID, ViewerID: v.UserID, ViewerRole: v.Role})
+	user, err := a.store.GetUser(ctx,
+		db.GetUserParams{TenantID: v.TenantID, ID: v.UserID, ViewerID: v.UserID, ViewerRole: v.Role})
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,8 @@ func TestLoginOpensASession(t *testing.T) {
 	a := s.login(strings.ToUpper(s.staff.email), password).want(201)
 	as := &user{token: a.str("token")}
 	session := s.do(as, "GET", "/v1/session", nil).want(200).object()
-	if session["tenant_id"] != s.tenant.id.String() || session["user"].(object)["id"] != s.staff.id.String() || session["driver_id"] != nil {
+	if session["tenant_id"] != s.tenant.id.String() || session["user"].(object)["id"] != s.staff.id.String() ||
+		session["driver_id"] != nil {
 		t.Errorf("session: %v", session)
 	}
 	if strings.Contains(string(a.body), "$2a$") {
@@ -114,7 +115,8 @@ func TestParallelGuessesAreCounted(t *testing.T) {
 	guess := func(int) *answer { return s.login(s.staff.email, "wrong") }
 	// Four are free, then one after each wait: how many of the waits, the clock decides.
 	got := tally(atOnce(24, guess))
-	if counted := scan[int](s, "SELECT sum(failures) FROM login_attempts"); got["401"] != counted || counted < 4 || got["429"] != 24-counted {
+	if counted := scan[int](s, "SELECT sum(failures) FROM login_attempts"); got["401"] != counted || counted < 4 ||
+		got["429"] != 24-counted {
 		t.Errorf("got %v, and %d are counted", got, counted)
 	}
 	s.exec("UPDATE login_attempts SET failures = 9, next_at = now()")
@@ -167,10 +169,12 @@ func TestPasswordChangedMeanwhileIsAConflict(t *testing.T) {
 	release := s.lockedTable("login_attempts") // the check of the admin's password hangs
 	done := make(chan *answer, 1)
 	go func() {
-		done <- s.do(s.admin, "PUT", "/v1/users/"+s.hub.id.String()+"/password", object{"current_password": password, "new_password": "another horse"})
+		done <- s.do(s.admin, "PUT", "/v1/users/"+s.hub.id.String()+"/password",
+			object{"current_password": password, "new_password": "another horse"})
 	}()
 	s.until("the check hangs", func() bool { return s.waiting() == 1 })
-	s.exec("UPDATE users SET password_hash = '$2a$04$another', password_epoch = password_epoch + 1 WHERE id = $1", s.hub.id)
+	s.exec("UPDATE users SET password_hash = '$2a$04$another', password_epoch = password_epoch + 1 WHERE id = $1",
+		s.hub.id)
 	release()
 	(<-done).refused(409, "password_changed", "")
 }
@@ -202,7 +206,9 @@ func TestSessionsExpire(t *testing.T) {
 	}
 	age("9 minutes")
 	alive().want(200) // and moves last_seen_at
-	if idle := scan[float64](s, "SELECT extract(epoch FROM now() - min(last_seen_at))::float8 FROM sessions WHERE user_id = $1 AND token_hash IN (SELECT token_hash FROM sessions ORDER BY last_seen_at DESC LIMIT 1)", s.staff.id); idle > 60 {
+	if idle := scan[float64](s, "SELECT extract(epoch FROM now() - min(last_seen_at))::float8 FROM sessions WHERE "+
+		"user_id = $1 AND token_hash IN (SELECT token_hash FROM sessions ORDER BY last_seen_at DESC LIMIT 1)",
+		s.staff.id); idle > 60 {
 		t.Errorf("seen %v s ago", idle)
 	}
 	age("50 seconds")
@@ -281,7 +287,8 @@ func TestLoginStormLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a latency, and logins at once are in the tests above")
 	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.PasswordCost = 8 })
-	s.exec("UPDATE users SET password_hash = $1", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy") // of another password
+	s.exec("UPDATE users SET password_hash = $1",
+		"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy") // of another password
 	stop := make(chan struct{})
 	var storm sync.WaitGroup
 	for range 48 {

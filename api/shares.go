@@ -14,7 +14,8 @@ type Limits struct{ Whole, PerTenant, PerUser int }
 
 // or gives the limits, those of otherwise in place of zeros.
 func (l Limits) or(otherwise Limits) Limits {
-	return Limits{cmp.Or(l.Whole, otherwise.Whole), cmp.Or(l.PerTenant, otherwise.PerTenant), cmp.Or(l.PerUser, otherwise.PerUser)}
+	return Limits{cmp.Or(l.Whole, otherwise.Whole), cmp.Or(l.PerTenant, otherwise.PerTenant),
+		cmp.Or(l.PerUser, otherwise.PerUser)}
 }
 
 // shares bounds how many of something are under way at once: in the whole process, for
@@ -50,7 +51,8 @@ func (s *shares[K]) take(tenant, user K) (release func(), err error) {
 	case s.users[who] >= s.most.PerUser:
 		return nil, problem(concurrencyLimit, "", fmt.Sprintf("A user may have %d %s at once.", s.most.PerUser, s.what))
 	case s.tenants[tenant] >= s.most.PerTenant:
-		return nil, problem(concurrencyLimit, "", fmt.Sprintf("A tenant may have %d %s at once.", s.most.PerTenant, s.what))
+		return nil, problem(concurrencyLimit, "",
+			fmt.Sprintf("A tenant may have %d %s at once.", s.most.PerTenant, s.what))
 	case s.taken >= s.most.Whole:
 		return nil, problem(db.Overloaded, "", fmt.Sprintf("The server has as many %s as it takes.", s.what))
 	}

@@ -110,10 +110,12 @@ var meaningful = []struct {
 	name, sentence string
 	ofReads        bool
 }{
-	{idempotencyKey, "This operation takes no Idempotency-Key: creates and transitions do. Edits are safe by their If-Match, charges and deposits by their id.", false},
+	{idempotencyKey, "This operation takes no Idempotency-Key: creates and transitions do. Edits are safe by their " +
+		"If-Match, charges and deposits by their id.", false},
 	{"If-Match", "This operation takes no If-Match: it compares no version.", true},
 	{"If-None-Match", "This operation takes no If-None-Match: it is no read.", false},
-	{"If-Unmodified-Since", "This operation takes no If-Unmodified-Since: rows are compared by their version, with If-Match.", false},
+	{"If-Unmodified-Since", "This operation takes no If-Unmodified-Since: rows are compared by their version, with " +
+		"If-Match.", false},
 	{"Content-Range", "This operation takes no Content-Range: send the whole body.", false},
 	{"X-Http-Method-Override", "The method is the request's own: X-HTTP-Method-Override is not looked at.", true},
 	{"X-Http-Method", "The method is the request's own: X-HTTP-Method is not looked at.", true},
@@ -128,7 +130,8 @@ func ignoredHeader(ctx huma.Context) *Problem {
 		if r.Header[h.name] == nil || !h.ofReads && op.Method == http.MethodGet {
 			continue
 		}
-		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "header" && p.Name == h.name }) {
+		if !slices.ContainsFunc(op.Parameters,
+			func(p *huma.Param) bool { return p.In == "header" && p.Name == h.name }) {
 			return problem(db.ValidationFailed, h.name, h.sentence)
 		}
 	}
@@ -171,7 +174,8 @@ func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 		given = nil
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		writeProblem(ctx, problem(unsupportedMediaType, "Content-Encoding", "The body must come as it is, neither compressed nor encoded."))
+		writeProblem(ctx, problem(unsupportedMediaType, "Content-Encoding",
+			"The body must come as it is, neither compressed nor encoded."))
 		return
 	}
 	name, ok := "application/json", len(given) <= 1
@@ -238,7 +242,8 @@ func strictQuery(ctx huma.Context, next func(huma.Context)) {
 }
 
 func knows(op *huma.Operation, parameter string) bool {
-	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
+	return slices.ContainsFunc(op.Parameters,
+		func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
 }
 
 // refuseBody guards the operations that take no body: an empty object and null are taken
@@ -255,7 +260,8 @@ func refuseBody(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	var members map[string]json.RawMessage
-	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 && (json.Unmarshal(body, &members) != nil || len(members) > 0) {
+	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 &&
+		(json.Unmarshal(body, &members) != nil || len(members) > 0) {
 		writeProblem(ctx, problem(unknownField, "", "This operation takes no body."))
 		return
 	}

@@ -42,7 +42,8 @@ func (s *server) tries(op *described, c call) map[string]call {
 			add(name+" no UTF-8", query(name+"=%ff"))
 			add(name+" garbage", query(name+"="+secret))
 			if name == "limit" {
-				for _, v := range []string{"0", "-1", "201", "1000000000", "99999999999999999999", "1.0", "1e1", "0x10", "+5", "%205", "5%20", "NaN"} {
+				for _, v := range []string{"0", "-1", "201", "1000000000", "99999999999999999999",
+					"1.0", "1e1", "0x10", "+5", "%205", "5%20", "NaN"} {
 					add("limit "+v, query("limit="+v))
 				}
 			}
@@ -50,7 +51,8 @@ func (s *server) tries(op *described, c call) map[string]call {
 			schema := theDocument().resolve(p["schema"].(object))
 			values := []string{"%00", "%ff", secret, strings.Repeat("x", 300), "..%2f..%2fetc", "%20", "null"}
 			if schema["format"] == "uuid" {
-				values = append(values, "0", "00000000-0000-0000-0000-00000000000g", "%7B"+newID().String()+"%7D", "urn:uuid:"+newID().String(),
+				values = append(values, "0", "00000000-0000-0000-0000-00000000000g",
+					"%7B"+newID().String()+"%7D", "urn:uuid:"+newID().String(),
 					strings.ReplaceAll(newID().String(), "-", ""), newID().String()+"%00")
 			}
 			for _, v := range values {
@@ -62,7 +64,8 @@ func (s *server) tries(op *described, c call) map[string]call {
 	}
 	if op.body == nil {
 		for name, body := range map[string]string{
-			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`, "two nulls": `null null`, "two": `{}{}`,
+			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`,
+			"two nulls": `null null`, "two": `{}{}`,
 			"late": strings.Repeat(" ", 100) + `{"a":1}`, "large": strings.Repeat("x", 100_000), "no UTF-8": "\xff",
 		} {
 			add("body: "+name, func(n *call) { n.body = body })
@@ -102,7 +105,10 @@ func (s *server) tries(op *described, c call) map[string]call {
 	add("wrong media type", func(n *call) { n.headers = append(n.headers, "Content-Type", "text/plain") })
 	add("form", func(n *call) { n.headers = append(n.headers, "Content-Type", "application/x-www-form-urlencoded") })
 	add("nonsense media type", func(n *call) { n.headers = append(n.headers, "Content-Type", secret) })
-	add("gzip", func(n *call) { n.body = "\x1f\x8b\x08\x00"; n.headers = append(n.headers, "Content-Encoding", "gzip") })
+	add("gzip", func(n *call) {
+		n.body = "\x1f\x8b\x08\x00"
+		n.headers = append(n.headers, "Content-Encoding", "gzip")
+	})
 	s.memberTries(op, c, add)
 	return out
 }
@@ -128,7 +134,8 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 	for name, p := range schema["properties"].(object) {
 		member := theDocument().resolve(p.(object))
 		types := typesOf(member)
-		if !slices.Contains(types, "null") && (op.method == "PATCH" || slices.Contains(required, any(name))) { // else it is left out
+		if !slices.Contains(types, "null") &&
+			(op.method == "PATCH" || slices.Contains(required, any(name))) { // else it is left out
 			set(name, "null", nil)
 		}
 		set(name, "another type", map[bool]any{true: 12345, false: secret}[slices.Contains(types, "string")])
@@ -147,13 +154,16 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 				set(name, "blank", " \t\n ")
 			}
 			if member["format"] == "date-time" {
-				for _, v := range []string{"2024-02-30T00:00:00Z", "2024-01-01", "24:00", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
-					"2024-01-01T25:00:00Z", "2024-01-01 00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2024-01-01T00:00:00", "1700000000"} {
+				for _, v := range []string{"2024-02-30T00:00:00Z", "2024-01-01", "24:00", "10000-01-01T00:00:00Z",
+					"0000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
+					"2024-01-01T25:00:00Z", "2024-01-01 00:00:00Z", "9999-12-31T23:59:59-23:59",
+					"0001-01-01T00:00:00Z", "2024-01-01T00:00:00", "1700000000"} {
 					set(name, v, v)
 				}
 			}
 			if member["format"] == "date" {
-				for _, v := range []string{"2024-02-30", "2024-2-3", "0000-01-01", "1799-12-31", "9998-01-01", "10000-01-01", "-1990-01-01", "1990-01-01T00:00:00Z", "1990"} {
+				for _, v := range []string{"2024-02-30", "2024-2-3", "0000-01-01", "1799-12-31", "9998-01-01",
+					"10000-01-01", "-1990-01-01", "1990-01-01T00:00:00Z", "1990"} {
 					set(name, v, v)
 				}
 			}
@@ -163,7 +173,8 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 				}
 			}
 		case slices.Contains(types, "integer"):
-			for _, v := range []string{"1e3", "1.0", "1.5", "9007199254740993", "9007199254740992", "-1", "18446744073709551616", "1e400", `"1"`, "true", "1E400", "-0.5"} {
+			for _, v := range []string{"1e3", "1.0", "1.5", "9007199254740993", "9007199254740992", "-1",
+				"18446744073709551616", "1e400", `"1"`, "true", "1E400", "-0.5"} {
 				set(name, v, json.RawMessage(v))
 			}
 		case slices.Contains(types, "number"):
@@ -258,11 +269,14 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 	group := func(headers ...string) *answer {
 		return s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, headers...)
 	}
-	for _, kind := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON", `Application/Json; Charset="utf-8"`} {
+	for _, kind := range []string{"application/json", "application/json; charset=utf-8",
+		"application/json;charset=UTF-8", "APPLICATION/JSON", `Application/Json; Charset="utf-8"`} {
 		group("Content-Type", kind).want(201)
 	}
-	for _, kind := range []string{"application/merge-patch+json", "application/problem+json", "application/json; charset=utf-16",
-		"application/json; charset=utf-8; charset=utf-16", "application/json; charset", "json", "application/jsonx", "application/*"} {
+	for _, kind := range []string{"application/merge-patch+json", "application/problem+json",
+		"application/json; charset=utf-16",
+		"application/json; charset=utf-8; charset=utf-16", "application/json; charset",
+		"json", "application/jsonx", "application/*"} {
 		group("Content-Type", kind).refused(415, "unsupported_media_type", "Content-Type")
 	}
 	group("Content-Encoding", "identity").want(201)
@@ -270,7 +284,8 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 		group("Content-Encoding", coding).refused(415, "unsupported_media_type", "Content-Encoding")
 	}
 	s.do(s.admin, "POST", "/v1/groups", " \n{\"name\" : \"\\u00e4 \\\\u0000 \U0001F600\"}\n ").want(201)
-	if name := s.do(s.admin, "POST", "/v1/groups", `{"name":"\ud83d\uDE00 \\ud800"}`).want(201).str("name"); name != "😀 \\ud800" {
+	if name := s.do(s.admin, "POST", "/v1/groups", `{"name":"\ud83d\uDE00 \\ud800"}`).want(201).
+		str("name"); name != "😀 \\ud800" {
 		t.Errorf("the name is %q", name)
 	}
 	s.do(s.admin, "GET", "/v1/groups?limit=200", nil).want(200)
@@ -278,7 +293,8 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 	s.do(s.admin, "HEAD", "/v1/groups", nil).want(200)
 	s.do(s.staff, "POST", s.pickup()+"/submit", " {} ").want(200)
 	s.do(s.staff, "POST", s.pickup()+"/cancel", nil).want(200)
-	s.do(s.staff, "POST", s.pickup()+"/cancel", nil, "Content-Type", "text/plain").want(200) // some clients send one always
+	s.do(s.staff, "POST", s.pickup()+"/cancel", nil, "Content-Type", "text/plain").
+		want(200) // some clients send one always
 	s.do(s.staff, "POST", s.pickup()+"/cancel", `{}`).want(200)
 	id := newID()
 	s.do(s.admin, "POST", "/v1/groups", object{"id": strings.ToUpper(id.String()), "name": "B"}).want(201)
@@ -312,8 +328,10 @@ func TestLargeBodiesAreRefusedByTheirLimit(t *testing.T) {
 func TestRequestIDIsTheCallersIfPlain(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for id, kept := range map[string]bool{"abc-123_x.Y": true, "short": false, "with space": false, "<script>x": false, strings.Repeat("a", 65): false} {
-		if got := s.do(nil, "GET", "/livez", nil, "X-Request-Id", id).header.Get("X-Request-Id"); (got == id) != kept || got == "" {
+	for id, kept := range map[string]bool{"abc-123_x.Y": true, "short": false, "with space": false,
+		"<script>x": false, strings.Repeat("a", 65): false} {
+		if got := s.do(nil, "GET", "/livez", nil, "X-Request-Id", id).
+			header.Get("X-Request-Id"); (got == id) != kept || got == "" {
 			t.Errorf("%q is answered with %q", id, got)
 		}
 	}
@@ -325,15 +343,20 @@ func TestIDsHaveOneForm(t *testing.T) {
 	id := s.facility.String()
 	plain := strings.ReplaceAll(id, "-", "")
 	nils := "00000000-0000-0000-0000-000000000000"
-	for _, odd := range []string{"{" + id + "}", "urn:uuid:" + id, plain, "urn:uuid:" + nils, "{" + nils + "}", id[:35] + " ", "x" + id[1:]} {
+	for _, odd := range []string{"{" + id + "}", "urn:uuid:" + id, plain, "urn:uuid:" + nils,
+		"{" + nils + "}", id[:35] + " ", "x" + id[1:]} {
 		escaped := url.PathEscape(odd)
 		s.do(s.admin, "GET", "/v1/facilities/"+escaped, nil).refused(422, "validation_failed", "facility_id")
-		s.do(s.admin, "GET", "/v1/pickups?facility_id="+url.QueryEscape(odd), nil).refused(422, "validation_failed", "facility_id")
+		s.do(s.admin, "GET", "/v1/pickups?facility_id="+url.QueryEscape(odd), nil).
+			refused(422, "validation_failed", "facility_id")
 		s.do(s.admin, "POST", "/v1/groups", object{"id": odd, "name": "A"}).refused(422, "validation_failed", "id")
-		s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": odd})).refused(422, "validation_failed", "facility_id")
+		s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": odd})).
+			refused(422, "validation_failed", "facility_id")
 		items := []object{s.newPickup(), with(s.newPickup(), object{"account_id": odd})}
-		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).refused(422, "validation_failed", "items[1].account_id")
-		s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), object{"user_id": odd}, "If-Match", `"1"`).refused(422, "validation_failed", "user_id")
+		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": items}).
+			refused(422, "validation_failed", "items[1].account_id")
+		s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), object{"user_id": odd}, "If-Match", `"1"`).
+			refused(422, "validation_failed", "user_id")
 	}
 	s.do(s.admin, "GET", "/v1/pickups?facility_id="+strings.ToUpper(id), nil).want(200)
 }
@@ -343,8 +366,10 @@ func TestNilIDNamesNothing(t *testing.T) {
 	s := start(t)
 	nils := uuid.Nil.String()
 	s.do(s.admin, "GET", "/v1/facilities/"+nils, nil).refused(404, "not_found", "")
-	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": nils})).refused(422, "facility_not_found", "facility_id")
-	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"account_id": nils})).refused(422, "account_not_found", "account_id")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"facility_id": nils})).
+		refused(422, "facility_not_found", "facility_id")
+	s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"account_id": nils})).
+		refused(422, "account_not_found", "account_id")
 	s.do(s.admin, "POST", "/v1/drivers", object{"name": "A", "user_id": nils}).refused(422, "user_not_found", "user_id")
 	s.do(s.admin, "POST", "/v1/groups", object{"id": nils, "name": "A"}).refused(422, "validation_failed", "id")
 	s.do(s.admin, "GET", "/v1/pickups?facility_id="+nils, nil).refused(422, "validation_failed", "facility_id")
@@ -357,9 +382,11 @@ func TestMemberGivenTwiceIsRefused(t *testing.T) {
 	s.do(s.admin, "POST", "/v1/groups", `{"name":"A","n\u0061me":"B"}`).refused(422, "validation_failed", "name")
 	draft, err := marshalRaw(s.newPickup())
 	s.must(err)
-	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+`],"items":[`+draft+`]}`).refused(422, "validation_failed", "items")
+	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+`],"items":[`+draft+`]}`).
+		refused(422, "validation_failed", "items")
 	twice := draft[:len(draft)-1] + `,"price_cents":1}`
-	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+","+twice+`]}`).refused(422, "validation_failed", "items[1].price_cents")
+	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+","+twice+`]}`).
+		refused(422, "validation_failed", "items[1].price_cents")
 	// A body that is not whole is told so, whatever a resolver makes of the nothing in it.
 	location := "/v1/drivers/" + s.driverID.String() + "/location"
 	s.do(s.admin, "PUT", location, `{"latitude":1`).refused(400, "unreadable_body", "")
@@ -368,7 +395,8 @@ func TestMemberGivenTwiceIsRefused(t *testing.T) {
 func TestHalfASurrogatePairIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, text := range []string{`\ud800`, `\uDBFFx`, `\udc00`, `\ude00\ud83d`, `\ud83d\ud83d`, `\ud83d\\ude00`, `\\\ud800`, `a\ud800\u0041`} {
+	for _, text := range []string{`\ud800`, `\uDBFFx`, `\udc00`, `\ude00\ud83d`, `\ud83d\ud83d`,
+		`\ud83d\\ude00`, `\\\ud800`, `a\ud800\u0041`} {
 		s.do(s.admin, "POST", "/v1/groups", `{"name":"`+text+`"}`).refused(422, "validation_failed", "")
 	}
 }
@@ -404,7 +432,8 @@ func TestTimesOfTheQueryAreHeldAgainstTheSameRange(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, name := range []string{"created_from", "created_to"} {
-		for _, value := range []string{"0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "9999-01-01T00:00:00Z", "yesterday"} {
+		for _, value := range []string{"0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z",
+			"9999-01-01T00:00:00Z", "yesterday"} {
 			s.do(s.admin, "GET", "/v1/pickups?"+name+"="+value, nil).refused(422, "validation_failed", name)
 		}
 		s.do(s.admin, "GET", "/v1/pickups?"+name+"=2024-01-01T00:00:00Z", nil).want(200)
@@ -424,8 +453,10 @@ func TestRefusedFieldHasItsSentence(t *testing.T) {
 	}{
 		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude go together."},
 		{edit(window(late, early)), "window_end", "window_end must be after window_start."},
-		{s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), window(early, early))), "window_end", "window_end must be after window_start."},
-		{s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": []object{s.newPickup(), with(s.newPickup(), window(late, early))}}),
+		{s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), window(early, early))),
+			"window_end", "window_end must be after window_start."},
+		{s.do(s.staff, "POST", "/v1/pickups/batch",
+			object{"items": []object{s.newPickup(), with(s.newPickup(), window(late, early))}}),
 			"items[1].window_end", "window_end must be after window_start."},
 	} {
 		if c.answer.refused(422, "validation_failed", c.field).str("detail") != c.sentence {
@@ -438,7 +469,8 @@ func TestRefusedFieldHasItsSentence(t *testing.T) {
 func TestUncleanPathIsNotFound(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, path := range []string{"/v1//pickups", "/v1/../v1/pickups", "/v1/./pickups", "//v1/pickups", "/v1/pickups//", "/docs/../livez", "/docs/nothing"} {
+	for _, path := range []string{"/v1//pickups", "/v1/../v1/pickups", "/v1/./pickups", "//v1/pickups",
+		"/v1/pickups//", "/docs/../livez", "/docs/nothing"} {
 		for _, method := range []string{"GET", "POST"} {
 			r := request(t, s.admin, method, "/", nil)
 			r.URL.Path = path

@@ -38,5 +38,6 @@ func isVisible(r rune) bool {
 		return false
 	}
 	return !unicode.IsSpace(r) &&
-		!unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+		!unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Variation_Selector,
+			unicode.Other_Default_Ignorable_Code_Point)
 }

@@ -30,19 +30,24 @@ func TestNameOfWhatIsUnknownIsCutAndEscaped(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for name, told := range map[string]string{
-		"größe": "größe", "color": "color", "two words": "two words", "a\x1b[31mb": `a\x1b[31mb`, "a\u202eb": `a\u202eb`, "a\r\nb": `a\r\nb`, "\u200b": `\u200b`, "\U0001F600": `\U0001f600`,
-		strings.Repeat("n", 64) + secret: strings.Repeat("n", 64) + "…", strings.Repeat("é", 100): strings.Repeat("é", 64) + "…",
+		"größe": "größe", "color": "color", "two words": "two words", "a\x1b[31mb": `a\x1b[31mb`,
+		"a\u202eb": `a\u202eb`, "a\r\nb": `a\r\nb`, "\u200b": `\u200b`, "\U0001F600": `\U0001f600`,
+		strings.Repeat("n", 64) + secret: strings.Repeat("n", 64) + "…",
+		strings.Repeat("é", 100):         strings.Repeat("é", 64) + "…",
 	} {
 		s.do(s.admin, "POST", "/v1/groups", object{"name": "A", name: 1}).refused(422, "unknown_field", told)
 		a := s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1", nil).refused(422, "unknown_parameter", told)
 		if strings.Contains(string(a.body), secret) {
 			t.Errorf("%s: %s", a.request, a)
 		}
-		s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1&"+url.QueryEscape(name)+"=1", nil).refused(422, "validation_failed", told)
+		s.do(s.admin, "GET", "/v1/groups?"+url.QueryEscape(name)+"=1&"+url.QueryEscape(name)+"=1", nil).
+			refused(422, "validation_failed", told)
 	}
-	nested := with(s.newPickup(), object{strings.Repeat("n", 64) + secret: nil, strings.Repeat("m", 10_000) + secret: 1})
+	nested := with(s.newPickup(),
+		object{strings.Repeat("n", 64) + secret: nil, strings.Repeat("m", 10_000) + secret: 1})
 	a := s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": []object{nested}}).refused(422, "unknown_field")
-	if field := a.str("field"); utf8.RuneCountInString(field) != 65 || !strings.HasPrefix(field, "items[0].") || strings.Contains(string(a.body), secret) {
+	if field := a.str("field"); utf8.RuneCountInString(field) != 65 || !strings.HasPrefix(field, "items[0].") ||
+		strings.Contains(string(a.body), secret) {
 		t.Errorf("%s", a)
 	}
 }

@@ -21,7 +21,9 @@ func TestTimesAreUTCInWhateverZoneTheProcessIs(t *testing.T) {
 	made := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"window_start": at})).want(201)
 	read := s.do(s.staff, "GET", made.header.Get("Location"), nil).want(200)
 	for _, a := range []*answer{made, read} {
-		created := scan[string](s, `SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') FROM pickups WHERE id = $1`, a.str("id"))
+		created := scan[string](s,
+			`SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') FROM pickups WHERE id = $1`,
+			a.str("id"))
 		if a.str("window_start") != "2030-01-01T00:00:00.25Z" || a.str("created_at")[:len(created)] != created {
 			t.Errorf("%s: %s, and not of %s", a.request, a, created)
 		}
@@ -54,17 +56,25 @@ var rightTimes = map[string]string{
 
 // wrongTimes are none, and what their refusal names.
 var wrongTimes = map[string]string{
-	"2030-01-01T00:00:00+24:00": "RFC 3339", "2030-01-01T00:00:00-24:00": "RFC 3339", "2030-01-01T00:00:00+23:60": "RFC 3339",
+	"2030-01-01T00:00:00+24:00": "RFC 3339", "2030-01-01T00:00:00-24:00": "RFC 3339",
+	"2030-01-01T00:00:00+23:60": "RFC 3339",
 	"2030-01-01T00:00:00+10:60": "RFC 3339", "2030-01-01T9:00:00Z": "RFC 3339", "2030-01-01T09:00:00,5Z": "RFC 3339",
-	"2030-01-01T09:00:00.Z": "RFC 3339", "2030-01-01T09:00:00": "RFC 3339", "2030-01-01T09:00Z": "RFC 3339", "2030-01-01": "RFC 3339",
-	"2030-1-01T09:00:00Z": "RFC 3339", "2030-01-01 09:00:00Z": "RFC 3339", "2030-01-01T24:00:00Z": "RFC 3339", "2030-02-30T00:00:00Z": "RFC 3339",
-	"2029-02-29T00:00:00Z": "RFC 3339", "2030-00-01T00:00:00Z": "RFC 3339", "2030-13-01T00:00:00Z": "RFC 3339", "2030-01-00T00:00:00Z": "RFC 3339",
-	"2030-01-01T00:60:00Z": "RFC 3339", "2030-01-01T00:00:61Z": "RFC 3339", "2030-01-01T09:00:00+1:00": "RFC 3339", "2030-01-01T09:00:00+0100": "RFC 3339",
-	"2030-01-01T09:00:00+01": "RFC 3339", "2030-01-01T09:00:00 +01:00": "RFC 3339", "2030-01-01T09:00:00Z ": "RFC 3339", " 2030-01-01T09:00:00Z": "RFC 3339",
-	"2030-01-01T09:00:00ZZ": "RFC 3339", "2030-01-01T09:00:00+01:00Z": "RFC 3339", "+2030-01-01T09:00:00Z": "RFC 3339", "20300-01-01T09:00:00Z": "RFC 3339",
+	"2030-01-01T09:00:00.Z": "RFC 3339", "2030-01-01T09:00:00": "RFC 3339",
+	"2030-01-01T09:00Z": "RFC 3339", "2030-01-01": "RFC 3339",
+	"2030-1-01T09:00:00Z": "RFC 3339", "2030-01-01 09:00:00Z": "RFC 3339",
+	"2030-01-01T24:00:00Z": "RFC 3339", "2030-02-30T00:00:00Z": "RFC 3339",
+	"2029-02-29T00:00:00Z": "RFC 3339", "2030-00-01T00:00:00Z": "RFC 3339",
+	"2030-13-01T00:00:00Z": "RFC 3339", "2030-01-00T00:00:00Z": "RFC 3339",
+	"2030-01-01T00:60:00Z": "RFC 3339", "2030-01-01T00:00:61Z": "RFC 3339", "2030-01-01T09:00:00+1:00": "RFC 3339",
+	"2030-01-01T09:00:00+0100": "RFC 3339",
+	"2030-01-01T09:00:00+01":   "RFC 3339", "2030-01-01T09:00:00 +01:00": "RFC 3339",
+	"2030-01-01T09:00:00Z ": "RFC 3339", " 2030-01-01T09:00:00Z": "RFC 3339",
+	"2030-01-01T09:00:00ZZ": "RFC 3339", "2030-01-01T09:00:00+01:00Z": "RFC 3339",
+	"+2030-01-01T09:00:00Z": "RFC 3339", "20300-01-01T09:00:00Z": "RFC 3339",
 	"2030-01-01T09:00:0٠Z": "RFC 3339", "2030-01-01T09:00:00.5١Z": "RFC 3339", "2030-01-01T09:00:00−01:00": "RFC 3339",
-	"1899-12-31T23:59:59Z": "1900", "9999-01-01T00:00:00Z": "9998", "1900-01-01T00:00:00+00:01": "1900", "9998-12-31T23:59:59-00:01": "9998",
-	"2016-12-31T23:59:60Z": "leap second", "2017-01-01T05:29:60.5+05:30": "leap second",
+	"1899-12-31T23:59:59Z": "1900", "9999-01-01T00:00:00Z": "9998", "1900-01-01T00:00:00+00:01": "1900",
+	"9998-12-31T23:59:59-00:01": "9998",
+	"2016-12-31T23:59:60Z":      "leap second", "2017-01-01T05:29:60.5+05:30": "leap second",
 }
 
 func TestTimesAreOfRFC3339AndNothingElse(t *testing.T) {
@@ -94,11 +104,17 @@ func TestTimesAreOfRFC3339AndNothingElse(t *testing.T) {
 		{"created_from", func(v string) *answer {
 			return s.do(s.staff, "GET", "/v1/pickups?created_from="+url.QueryEscape(v), nil)
 		}},
-		{"created_to", func(v string) *answer { return s.do(s.staff, "GET", "/v1/pickups?created_to="+url.QueryEscape(v), nil) }},
+		{"created_to", func(v string) *answer {
+			return s.do(s.staff, "GET", "/v1/pickups?created_to="+url.QueryEscape(v), nil)
+		}},
 		{"from", func(v string) *answer { return s.do(s.staff, "GET", appointments+url.QueryEscape(v), nil) }},
 		{"as_of", func(v string) *answer { return s.feedAsOf(s.staff, v, []object{newRecord(1)}) }},
-		{"[0].starts_at", func(v string) *answer { return s.feed(s.staff, []object{with(newRecord(1), object{"starts_at": v})}) }},
-		{"[0].ends_at", func(v string) *answer { return s.feed(s.staff, []object{with(newRecord(1), object{"ends_at": v})}) }},
+		{"[0].starts_at", func(v string) *answer {
+			return s.feed(s.staff, []object{with(newRecord(1), object{"starts_at": v})})
+		}},
+		{"[0].ends_at", func(v string) *answer {
+			return s.feed(s.staff, []object{with(newRecord(1), object{"ends_at": v})})
+		}},
 	} {
 		for value, names := range wrongTimes {
 			a := to.send(value).refused(422, "validation_failed", to.field)
@@ -127,13 +143,15 @@ func TestPlainPlusInAQueryIsNamed(t *testing.T) {
 		"/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00+02:00",
 		"/v1/facilities/" + s.facility.String() + "/appointments/sync?as_of=2026-01-01T00:00:00.5%2002:00",
 		"/v1/pickups?created_from=2026-01-01T00:00:00+02:00",
-		"/v1/appointments?facility_id=" + s.facility.String() + "&to=2030-01-02T00:00:00Z&from=2030-01-01T00:00:00+02:00",
+		"/v1/appointments?facility_id=" + s.facility.String() +
+			"&to=2030-01-02T00:00:00Z&from=2030-01-01T00:00:00+02:00",
 	} {
 		method, body := "GET", any(nil)
 		if strings.Contains(path, "sync") {
 			method, body = "POST", []object{newRecord(1)}
 		}
-		if a := s.do(s.staff, method, path, body).refused(422, "validation_failed"); !strings.Contains(a.str("detail"), "%2B") {
+		if a := s.do(s.staff, method, path, body).
+			refused(422, "validation_failed"); !strings.Contains(a.str("detail"), "%2B") {
 			t.Errorf("%s: %s", path, a)
 		}
 		s.do(s.staff, method, strings.NewReplacer("+", "%2B", "%20", "%2B").Replace(path), body).want(200)
@@ -157,7 +175,8 @@ func TestSameInstantIsTheSameRequest(t *testing.T) {
 		s.do(s.staff, "POST", "/v1/pickups", with(one, same)).replayed()
 		s.do(s.staff, "POST", "/v1/pickups/batch", object{"items": []object{with(one, same), items[1]}}).replayed()
 	}
-	s.do(s.staff, "POST", "/v1/pickups", with(one, object{"window_end": "2030-01-01T01:00:00.500001Z"})).refused(409, "id_reused", "id")
+	s.do(s.staff, "POST", "/v1/pickups", with(one, object{"window_end": "2030-01-01T01:00:00.500001Z"})).
+		refused(409, "id_reused", "id")
 }
 
 // What parseTime takes, Go takes for the same instant; and it takes what Go writes.
@@ -182,7 +201,8 @@ func TestTimesAreReadAsGoReadsThem(t *testing.T) {
 			continue
 		}
 		taken++
-		if want, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(odd))); err != nil || !got.Equal(want.Truncate(time.Microsecond)) {
+		if want, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(odd))); err != nil ||
+			!got.Equal(want.Truncate(time.Microsecond)) {
 			t.Fatalf("%s is read as %s, and by Go as %s (%v)", odd, got, want, err)
 		}
 	}

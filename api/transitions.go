@@ -30,7 +30,9 @@ func (a *server) readDictionary(ctx context.Context) error {
 func (a *server) registerTransitions() {
 	register(a, operation{
 		id: "list-pickup-transitions", method: http.MethodGet, path: "/v1/pickup-transitions", tag: "pickups",
-		summary: "List the transitions", about: "The dictionary: from which statuses each starts, where it ends, and who may make it.", roles: everyRole,
+		summary: "List the transitions",
+		about:   "The dictionary: from which statuses each starts, where it ends, and who may make it.",
+		roles:   everyRole,
 	}, a.listTransitions)
 	plain := func(name db.TransitionName, summary, about string, codes ...db.Code) {
 		register(a, transition(name, summary, about, codes...), a.plainTransition(name))
@@ -43,8 +45,10 @@ func (a *server) registerTransitions() {
 	plain(db.TransitionNameRelease, "Release the driver",
 		"ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.")
 	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",
-		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge), a.cancelPickup)
-	plain(db.TransitionNameCollect, "Collect a pickup", "By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
+		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge),
+		a.cancelPickup)
+	plain(db.TransitionNameCollect, "Collect a pickup",
+		"By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
 	plain(db.TransitionNameReceive, "Receive a pickup", "At the hub. COLLECTED to RECEIVED.")
 	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")
 	plain(db.TransitionNameShip, "Ship a pickup", "From the hub. PACKED to SHIPPED.")
@@ -53,7 +57,8 @@ func (a *server) registerTransitions() {
 
 func transition(name db.TransitionName, summary, about string, codes ...db.Code) operation {
 	return operation{
-		id: string(name) + "-pickup", method: http.MethodPost, path: "/v1/pickups/{pickup_id}/" + string(name), tag: "pickups",
+		id: string(name) + "-pickup", method: http.MethodPost,
+		path: "/v1/pickups/{pickup_id}/" + string(name), tag: "pickups",
 		summary: summary, about: about, transition: name,
 		codes: append(codes, db.NotFound, db.IllegalTransition, db.StaleVersion, db.IdempotencyKeyReused, db.Forbidden),
 	}
@@ -73,7 +78,9 @@ type transitionOutput struct {
 }
 
 // move makes one transition. body is what the request asked for besides.
-func (a *server) move(ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any) (*transitionOutput, error) {
+func (a *server) move(
+	ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any,
+) (*transitionOutput, error) {
 	t.PickupID, t.Version, t.Key = in.PickupID, in.version, in.Key
 	t.Digest = digest(v, string(t.Name), body)
 	moved, replayed, err := a.store.MoveOne(ctx, v, t)
@@ -88,7 +95,9 @@ func (a *server) move(ctx context.Context, v db.Viewer, in *TransitionInput, t d
 	return out, nil
 }
 
-func (a *server) plainTransition(name db.TransitionName) func(context.Context, db.Viewer, *TransitionInput) (*transitionOutput, error) {
+func (a *server) plainTransition(
+	name db.TransitionName,
+) func(context.Context, db.Viewer, *TransitionInput) (*transitionOutput, error) {
 	return func(ctx context.Context, v db.Viewer, in *TransitionInput) (*transitionOutput, error) {
 		return a.move(ctx, v, in, db.Transition{Name: name}, nil)
 	}
@@ -105,7 +114,8 @@ type assignInput struct {
 }
 
 func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput) (*transitionOutput, error) {
-	return a.move(ctx, v, &in.TransitionInput, db.Transition{Name: db.TransitionNameAssign, DriverID: in.Body.DriverID}, in.Body)
+	return a.move(ctx, v, &in.TransitionInput,
+		db.Transition{Name: db.TransitionNameAssign, DriverID: in.Body.DriverID}, in.Body)
 }
 
 // Cancellation may say why.
@@ -123,7 +133,8 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 	if in.Body != nil {
 		asked = *in.Body
 	}
-	return a.move(ctx, v, &in.TransitionInput, db.Transition{Name: db.TransitionNameCancel, Reason: asked.Reason}, asked)
+	return a.move(ctx, v, &in.TransitionInput,
+		db.Transition{Name: db.TransitionNameCancel, Reason: asked.Reason}, asked)
 }
 
 // TransitionRule is one line of the dictionary.
@@ -142,7 +153,8 @@ func (a *server) listTransitions(ctx context.Context, _ db.Viewer, _ *struct{}) 
 	}
 	page := &Page[TransitionRule]{Items: make([]TransitionRule, len(rows))}
 	for i, r := range rows {
-		page.Items[i] = TransitionRule{r.Transition, as[db.PickupStatus](r.FromStatuses), r.ToStatus, as[db.UserRole](r.Roles), r.HasDriver}
+		page.Items[i] = TransitionRule{r.Transition, as[db.PickupStatus](r.FromStatuses),
+			r.ToStatus, as[db.UserRole](r.Roles), r.HasDriver}
 	}
 	return &ListOf[TransitionRule]{page}, nil
 }

@@ -45,7 +45,8 @@ func TestPickupGoesTheWholeRoad(t *testing.T) {
 	}
 	before := "DRAFT"
 	for i, e := range events {
-		if e["transition"] != steps[i].transition || e["from_status"] != before || e["to_status"] != steps[i].after || e["actor_id"] != steps[i].as.id.String() {
+		if e["transition"] != steps[i].transition || e["from_status"] != before || e["to_status"] != steps[i].after ||
+			e["actor_id"] != steps[i].as.id.String() {
 			t.Errorf("event %d is %v", i, e)
 		}
 		before = steps[i].after
@@ -110,7 +111,8 @@ func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 }
 
 var beyondCollected = []db.PickupStatus{
-	db.PickupStatusCOLLECTED, db.PickupStatusRECEIVED, db.PickupStatusPACKED, db.PickupStatusSHIPPED, db.PickupStatusDELIVERED,
+	db.PickupStatusCOLLECTED, db.PickupStatusRECEIVED, db.PickupStatusPACKED,
+	db.PickupStatusSHIPPED, db.PickupStatusDELIVERED,
 }
 
 func texts(v any) []string {
@@ -134,11 +136,13 @@ func TestTransitionRepeatedWithItsKeyIsOne(t *testing.T) {
 		t.Errorf("the repeat shows %s", again)
 	}
 	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "key-2").refused(409, "illegal_transition")
-	s.do(s.staff, "POST", path+"/cancel", nil, "Idempotency-Key", "key-1").refused(422, "idempotency_key_reused", "Idempotency-Key")
+	s.do(s.staff, "POST", path+"/cancel", nil, "Idempotency-Key", "key-1").
+		refused(422, "idempotency_key_reused", "Idempotency-Key")
 	submit(s.dispatcher, "key-1").refused(422, "idempotency_key_reused")
 
 	assign := func(driver uuid.UUID, key string, headers ...string) *answer {
-		return s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": driver}, append(headers, "Idempotency-Key", key)...)
+		return s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": driver},
+			append(headers, "Idempotency-Key", key)...)
 	}
 	assigned := assign(s.driverID, "key-3").fresh(200)
 	assign(s.rivalID, "key-3").refused(422, "idempotency_key_reused")
@@ -152,7 +156,8 @@ func TestTransitionRepeatedWithItsKeyIsOne(t *testing.T) {
 	assign(s.driverID, "key-5", "If-Match", assigned.etag()).refused(412, "stale_version", "If-Match")
 	submit(s.staff, "key-1").replayed()
 	s.do(s.staff, "POST", path+"/cancel", object{"reason": "a"}, "Idempotency-Key", "key-6").fresh(200)
-	s.do(s.staff, "POST", path+"/cancel", object{"reason": "b"}, "Idempotency-Key", "key-6").refused(422, "idempotency_key_reused")
+	s.do(s.staff, "POST", path+"/cancel", object{"reason": "b"}, "Idempotency-Key", "key-6").
+		refused(422, "idempotency_key_reused")
 	s.do(s.staff, "POST", path+"/cancel", nil, "Idempotency-Key", "key-6").refused(422, "idempotency_key_reused")
 	s.do(s.staff, "POST", path+"/cancel", object{"reason": "a"}, "Idempotency-Key", "key-6").replayed()
 	if n := len(s.do(s.staff, "GET", path+"/events", nil).items()); n != 4 {
@@ -227,7 +232,8 @@ func TestIdempotencyKeyIsStrict(t *testing.T) {
 	s := start(t)
 	path := s.pickup()
 	for _, key := range []string{strings.Repeat("k", 201), "with space", "ümlaut", "tab\tinside"} {
-		s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", key).refused(422, "validation_failed", "Idempotency-Key")
+		s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", key).
+			refused(422, "validation_failed", "Idempotency-Key")
 	}
 	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", strings.Repeat("k", 200)).want(200)
 }
@@ -235,13 +241,15 @@ func TestIdempotencyKeyIsStrict(t *testing.T) {
 func TestTransitionsAreRefusedForTheirReasons(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	expensive := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"price_cents": 1_000_001})).header.Get("Location")
+	expensive := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"price_cents": 1_000_001})).
+		header.Get("Location")
 	s.do(s.staff, "POST", expensive+"/submit", nil).refused(409, "insufficient_funds")
 
 	path := s.pickup()
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
 	for _, absent := range []uuid.UUID{newID(), s.foreign.driverID} {
-		s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": absent}).refused(422, "driver_not_found", "driver_id")
+		s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": absent}).
+			refused(422, "driver_not_found", "driver_id")
 	}
 	s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.driverID)
 	s.do(s.dispatcher, "POST", path+"/assign", object{"driver_id": s.driverID}).refused(409, "driver_busy", "driver_id")
@@ -262,12 +270,14 @@ func TestCancelIntoAFullAccountIsRefused(t *testing.T) {
 	path := s.pickup()
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
 	room := (1<<53 - 1) - (1_000_000 - 3000)
-	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/deposits", object{"id": newID(), "amount_cents": room}).want(201)
+	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/deposits", object{"id": newID(), "amount_cents": room}).
+		want(201)
 	s.do(s.staff, "POST", path+"/cancel", nil).refused(409, "balance_too_large")
 	if status := s.do(s.staff, "GET", path, nil).want(200).str("status"); status != "SUBMITTED" {
 		t.Errorf("the pickup is %s", status)
 	}
-	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 3000}).want(201)
+	s.do(s.admin, "POST", "/v1/accounts/"+s.account.String()+"/charges", object{"id": newID(), "amount_cents": 3000}).
+		want(201)
 	s.do(s.staff, "POST", path+"/cancel", nil).want(200)
 }
 

@@ -96,7 +96,8 @@ func TestSourcesTakeTurns(t *testing.T) {
 func TestTenantsOfASourceTakeTurns(t *testing.T) {
 	t.Parallel()
 	acme, rival, other := caller{"a", "acme"}, caller{"a", "rival"}, caller{"b", "acme"}
-	if got := grantsOf(t, acme, acme, acme, rival, other, rival); !slices.Equal(got, []caller{acme, other, rival, acme, rival, acme}) {
+	if got := grantsOf(t, acme, acme, acme, rival, other, rival); !slices.Equal(got,
+		[]caller{acme, other, rival, acme, rival, acme}) {
 		t.Errorf("%v", got)
 	}
 }

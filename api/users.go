@@ -33,18 +33,23 @@ func (a *server) registerUsers() {
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
 		summary: "Change a password",
-		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. " +
+		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins " +
+			"anybody's. " +
 			"current_password is always the caller's.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
-		summary: "Deactivate a user", about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.",
+		summary: "Deactivate a user",
+		about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active " +
+			"admin stays.",
 		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
 	register(a, operation{
 		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
-		summary: "Reactivate a user", about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.",
+		summary: "Reactivate a user",
+		about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, " +
+			"it changes nothing.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.reactivateUser)
 }

@@ -10,7 +10,8 @@ import (
 )
 
 func newUserBody() object {
-	return object{"id": newID(), "email": newID().String() + "@example.com", "password": password, "name": "Ada", "role": "staff"}
+	return object{"id": newID(), "email": newID().String() + "@example.com",
+		"password": password, "name": "Ada", "role": "staff"}
 }
 
 func TestCreatedUserCanLogIn(t *testing.T) {
@@ -18,7 +19,8 @@ func TestCreatedUserCanLogIn(t *testing.T) {
 	s := start(t)
 	body := newUserBody()
 	a := s.do(s.admin, "POST", "/v1/users", body).fresh(201)
-	if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
+	if got := s.do(s.admin, "GET", a.header.Get("Location"), nil).
+		want(200); string(got.body) != string(a.body) || got.etag() != a.etag() {
 		t.Errorf("Location leads to %s", got)
 	}
 	if strings.Contains(string(a.body), "password") {
@@ -37,9 +39,11 @@ func TestCreateUserRepeatedIsOneUser(t *testing.T) {
 	create(with(body, object{"password": "another horse"})).refused(409, "id_reused", "id")
 	create(with(body, object{"name": "Eve"})).refused(409, "id_reused", "id")
 	create(with(body, object{"id": newID()})).refused(409, "email_taken", "email")
-	create(with(body, object{"id": newID(), "email": strings.ToUpper(body["email"].(string))})).refused(409, "email_taken", "email")
+	create(with(body, object{"id": newID(), "email": strings.ToUpper(body["email"].(string))})).
+		refused(409, "email_taken", "email")
 	path := first.header.Get("Location")
-	s.do(s.admin, "PATCH", path, object{"name": "Grace", "email": "grace@example.com"}, "If-Match", first.etag()).want(200)
+	s.do(s.admin, "PATCH", path, object{"name": "Grace", "email": "grace@example.com"}, "If-Match", first.etag()).
+		want(200)
 	if again := create(body).replayed(); again.str("name") != "Grace" {
 		t.Errorf("the repeat shows %s", again)
 	}
@@ -65,9 +69,12 @@ func TestUsersAreValidated(t *testing.T) {
 		{object{"email": strings.Repeat("a", 251) + "@b.c"}, "email"},
 		{object{"password": "short"}, "password"}, {object{"password": strings.Repeat("x", 73)}, "password"},
 		{object{"password": strings.Repeat("ä", 37)}, "password"},
-		{object{"name": ""}, "name"}, {object{"name": "   "}, "name"}, {object{"name": "\t"}, "name"}, {object{"name": strings.Repeat("x", 201)}, "name"},
-		{object{"role": "owner"}, "role"}, {object{"role": ""}, "role"}, {object{"id": "1"}, "id"}, {object{"id": uuid.Nil}, "id"},
-		{object{"name": nil}, "name"}, {object{"email": nil}, "email"}, {object{"password": nil}, "password"}, {object{"role": nil}, "role"},
+		{object{"name": ""}, "name"}, {object{"name": "   "}, "name"}, {object{"name": "\t"}, "name"},
+		{object{"name": strings.Repeat("x", 201)}, "name"},
+		{object{"role": "owner"}, "role"}, {object{"role": ""}, "role"},
+		{object{"id": "1"}, "id"}, {object{"id": uuid.Nil}, "id"},
+		{object{"name": nil}, "name"}, {object{"email": nil}, "email"},
+		{object{"password": nil}, "password"}, {object{"role": nil}, "role"},
 	} {
 		a := s.do(s.admin, "POST", "/v1/users", with(newUserBody(), c.changes))
 		if a.status != 422 || a.str("code") != "validation_failed" || a.str("field") != c.field {
@@ -75,7 +82,8 @@ func TestUsersAreValidated(t *testing.T) {
 		}
 	}
 	s.do(s.admin, "POST", "/v1/users", with(newUserBody(), object{"password": strings.Repeat("ä", 36)})).want(201)
-	s.do(s.admin, "POST", "/v1/users", `{"email":"a@example.com","password":"long enough","PASSWORD":"x","name":"A","role":"staff"}`).
+	s.do(s.admin, "POST", "/v1/users",
+		`{"email":"a@example.com","password":"long enough","PASSWORD":"x","name":"A","role":"staff"}`).
 		refused(422, "unknown_field", "PASSWORD")
 }
 
@@ -141,10 +149,12 @@ func TestNullIsNoEdit(t *testing.T) {
 		"/v1/drivers/" + s.driverID.String():    {"name", "on_duty", "latitude", "longitude"},
 	} {
 		for _, name := range names {
-			s.do(s.admin, "PATCH", path, `{"`+name+`": null}`, "If-Match", `"1"`).refused(422, "validation_failed", name)
+			s.do(s.admin, "PATCH", path, `{"`+name+`": null}`, "If-Match", `"1"`).
+				refused(422, "validation_failed", name)
 		}
 	}
-	if version := s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), `{"user_id": null}`, "If-Match", `"1"`).want(200); version.str("user_id") != "" {
+	if version := s.do(s.admin, "PATCH", "/v1/drivers/"+s.driverID.String(), `{"user_id": null}`, "If-Match", `"1"`).
+		want(200); version.str("user_id") != "" {
 		t.Errorf("got %s", version)
 	}
 }
@@ -153,7 +163,8 @@ func TestEmailStaysUnique(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path := "/v1/users/" + s.staff.id.String()
-	s.do(s.staff, "PATCH", path, object{"email": strings.ToUpper(s.hub.email)}, "If-Match", `"1"`).refused(409, "email_taken", "email")
+	s.do(s.staff, "PATCH", path, object{"email": strings.ToUpper(s.hub.email)}, "If-Match", `"1"`).
+		refused(409, "email_taken", "email")
 	s.do(s.staff, "PATCH", path, object{"email": strings.ToUpper(s.staff.email)}, "If-Match", `"1"`).want(200)
 	s.do(s.staff, "PATCH", path, object{"email": s.foreign.hub.email}, "If-Match", `"2"`).want(200)
 }
@@ -179,7 +190,8 @@ func TestTheLastAdminStays(t *testing.T) {
 		as := &user{token: pair[0].token}
 		return s.do(as, "POST", path(pair[1])+"/deactivate", nil)
 	}))
-	if n := scan[int](s, "SELECT count(*) FROM users WHERE tenant_id = $1 AND role = 'admin' AND active", s.tenant.id); n != 1 || got["200"] != 1 {
+	if n := scan[int](s, "SELECT count(*) FROM users WHERE tenant_id = $1 AND role = 'admin' AND active",
+		s.tenant.id); n != 1 || got["200"] != 1 {
 		t.Errorf("%d admins are left, %v", n, got)
 	}
 }

@@ -23,11 +23,15 @@ func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	s := start(t)
 	wide, narrow := s.newUser(s.tenant, db.UserRoleStaff), s.newUser(s.tenant, db.UserRoleStaff)
 	s.exec(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, s.tenant.id)
-	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' FROM generate_series(1, 1000) AS n", s.tenant.id)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM generate_series(1, 1000) AS n", s.tenant.id, wide.id)
+		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`,
+		s.tenant.id)
+	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' "+
+		"FROM generate_series(1, 1000) AS n", s.tenant.id)
+	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM "+
+		"generate_series(1, 1000) AS n", s.tenant.id, wide.id)
 	s.exec(`INSERT INTO group_facilities (tenant_id, group_id, facility_id)
-		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, s.tenant.id)
+		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`,
+		s.tenant.id)
 
 	sizes := map[*user]string{}
 	for _, u := range []*user{wide, narrow} {
@@ -48,7 +52,8 @@ func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	id := s.do(wide, "GET", "/v1/facilities?limit=1", nil).want(200).ids()[0]
 	body := with(s.newPatient(), object{"facility_id": id})
 	path := s.do(wide, "POST", "/v1/patients", body).want(201).header.Get("Location")
-	for _, path := range []string{path, "/v1/session", "/v1/facilities/" + id, "/v1/patients?facility_id=" + id, "/v1/patients", "/v1/pickups", "/v1/facilities"} {
+	for _, path := range []string{path, "/v1/session", "/v1/facilities/" + id, "/v1/patients?facility_id=" + id,
+		"/v1/patients", "/v1/pickups", "/v1/facilities"} {
 		begin := time.Now()
 		s.do(wide, "GET", path, nil).want(200)
 		t.Logf("%v for %s", time.Since(begin), path)

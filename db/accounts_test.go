@@ -17,7 +17,8 @@ var accountRaces = []check{
 	}},
 	{"EditAccount", clobbered, func(ctx context.Context, w *world) error {
 		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
-			_, err := s.EditAccount(ctx, db.EditAccountParams{TenantID: w.tenant, ID: w.account, Name: &name, Version: version})
+			_, err := s.EditAccount(ctx,
+				db.EditAccountParams{TenantID: w.tenant, ID: w.account, Name: &name, Version: version})
 			return err
 		})
 	}},

@@ -132,7 +132,8 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 
 // checkFeed refuses a feed that could not move the watermark, whatever it holds.
 func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
-	check, err := s.CheckFeed(ctx, CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
+	check, err := s.CheckFeed(ctx,
+		CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
 	switch {
 	case err != nil:
 		return err
@@ -164,7 +165,9 @@ func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 }
 
 // stageFeed takes in the records, some thousands at a time, and counts them.
-func (s *Store) stageFeed(ctx context.Context, v Viewer, id uuid.UUID, records iter.Seq2[FeedRecord, error]) (staged int64, err error) {
+func (s *Store) stageFeed(
+	ctx context.Context, v Viewer, id uuid.UUID, records iter.Seq2[FeedRecord, error],
+) (staged int64, err error) {
 	chunk, bytes := StageFeedChunkParams{TenantID: v.TenantID, FeedID: id}, 0
 	flush := func() error {
 		n := len(chunk.ExternalIds)
@@ -211,8 +214,10 @@ func (c *StageFeedChunkParams) add(r FeedRecord) (bytes int) {
 // empty forgets the records and keeps the memory.
 func (c *StageFeedChunkParams) empty() {
 	*c = StageFeedChunkParams{
-		TenantID: c.TenantID, FeedID: c.FeedID, ExternalIds: c.ExternalIds[:0], PatientExternalIds: c.PatientExternalIds[:0],
-		NewPatientIds: c.NewPatientIds[:0], GivenNames: c.GivenNames[:0], FamilyNames: c.FamilyNames[:0], BirthDates: c.BirthDates[:0],
+		TenantID: c.TenantID, FeedID: c.FeedID, ExternalIds: c.ExternalIds[:0],
+		PatientExternalIds: c.PatientExternalIds[:0],
+		NewPatientIds:      c.NewPatientIds[:0], GivenNames: c.GivenNames[:0],
+		FamilyNames: c.FamilyNames[:0], BirthDates: c.BirthDates[:0],
 		Phones: c.Phones[:0], StartsAt: c.StartsAt[:0], EndsAt: c.EndsAt[:0], Statuses: c.Statuses[:0],
 	}
 }
@@ -231,7 +236,9 @@ func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
 
 // applyFeed is the one transaction of a feed. It is tried again where it met the
 // create of a patient whom the feed brings too: the patient is there by then.
-func (s *Store) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64) (result FeedResult, err error) {
+func (s *Store) applyFeed(
+	ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64,
+) (result FeedResult, err error) {
 	for range feedTries {
 		result, err = s.tryFeed(ctx, v, f, id, staged)
 		if !violates(err, "patients_external_id_key") {
@@ -241,7 +248,9 @@ func (s *Store) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, s
 	return result, &Error{Code: Overloaded, cause: err}
 }
 
-func (s *Store) tryFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64) (result FeedResult, err error) {
+func (s *Store) tryFeed(
+	ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64,
+) (result FeedResult, err error) {
 	conn, err := s.conns.conn(ctx)
 	if err != nil {
 		return FeedResult{}, err
@@ -277,14 +286,16 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 		return FeedResult{}, err
 	}
 	if err := q.SetFeedLimits(ctx, SetFeedLimitsParams{
-		StatementTimeout: milliseconds(feedStatementTimeout), LockTimeout: milliseconds(feedLockTimeout), WorkMem: feedWorkMemory,
+		StatementTimeout: milliseconds(feedStatementTimeout),
+		LockTimeout:      milliseconds(feedLockTimeout), WorkMem: feedWorkMemory,
 	}); err != nil {
 		return FeedResult{}, err
 	}
 	if err := q.refuseContradiction(ctx, v, id); err != nil {
 		return FeedResult{}, err
 	}
-	moved, err := q.MoveFeed(ctx, MoveFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID})
+	moved, err := q.MoveFeed(ctx,
+		MoveFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID})
 	if err != nil || moved == 0 {
 		return FeedResult{Superseded: err == nil}, err
 	}

@@ -43,79 +43,86 @@ var feedRaces = []check{
 			return moved, err
 		})
 	}},
-	{"SyncAppointments", "a feed writes what its watermark no longer covers", func(ctx context.Context, w *world) error {
-		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
-			return err
-		}
-		id := newID()
-		w.must(w.stage(ctx, id, record(2)))
-		late := func(v db.Viewer, hour int) (current bool, err error) {
-			err = w.viewed(ctx, v, func(s *db.Store) error {
-				done, err := s.SyncAppointments(ctx, w.difference(v, hour, id))
-				current = done.Current
-				return err
-			})
-			return current, err
-		}
-		for _, try := range []struct {
-			v    db.Viewer
-			hour int
-		}{{w.staff, 0}, {w.staff, 2}, {w.stranger, 1}} {
-			if current, err := late(try.v, try.hour); err != nil || current {
-				return fmt.Errorf("written by %s as of hour %d: current %v, %v", try.v.Role, try.hour, current, err)
-			}
-		}
-		var current bool
-		waited, errs := w.behind(ctx, commit,
-			func(s *db.Store) error { _, err := s.MoveFeed(ctx, w.watermark(2)); return err },
-			func(s *db.Store) error {
-				return w.within(ctx, s, w.staff, func() error {
-					done, err := s.SyncAppointments(ctx, w.difference(w.staff, 1, id))
-					current = done.Current
-					return err
-				})
-			})
-		if !waited[0] || current {
-			return fmt.Errorf("the late one waited: %v, and wrote: %v", waited[0], current)
-		}
-		return first(errs[0], w.holds(ctx, record(1)))
-	}},
-	{"SyncAppointments", "a patient's edit and a feed at once lose one of the two", func(ctx context.Context, w *world) error {
-		for i, c := range []struct{ edit, want string }{
-			{"family_name = 'Edited', phone = '+14155550199'", "Renamed Family1 <nil> 3"}, // what the list says comes last
-			{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"},                         // nothing is left to change
-			{"external_id = 'another'", "Given1 Family1 <nil> 2"},                         // no longer of the list
-		} {
-			w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+	{"SyncAppointments", "a feed writes what its watermark no longer covers",
+		func(ctx context.Context, w *world) error {
 			if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 				return err
 			}
-			next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" }))
-			w.must(w.stage(ctx, next.id, next.records...))
-			waited, errs := w.behind(ctx, commit,
-				func(s *db.Store) error {
-					w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
-					_, err := s.DBTX().Exec(ctx, "UPDATE patients SET version = version + 1, "+c.edit+" WHERE tenant_id = $1", w.tenant)
+			id := newID()
+			w.must(w.stage(ctx, id, record(2)))
+			late := func(v db.Viewer, hour int) (current bool, err error) {
+				err = w.viewed(ctx, v, func(s *db.Store) error {
+					done, err := s.SyncAppointments(ctx, w.difference(v, hour, id))
+					current = done.Current
 					return err
-				},
-				func(s *db.Store) error {
-					return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 				})
-			got := scan[string](ctx, w.owner, `SELECT concat_ws(' ', given_name, family_name, coalesce(phone, '<nil>'), version)
-				FROM patients WHERE tenant_id = $1`, w.tenant)
-			if err := first(errs...); err != nil || !waited[0] || got != c.want {
-				return fmt.Errorf("edit %d: waited %v, the patient is %s, want %s: %v", i, waited[0], got, c.want, err)
+				return current, err
 			}
-		}
-		return nil
-	}},
+			for _, try := range []struct {
+				v    db.Viewer
+				hour int
+			}{{w.staff, 0}, {w.staff, 2}, {w.stranger, 1}} {
+				if current, err := late(try.v, try.hour); err != nil || current {
+					return fmt.Errorf("written by %s as of hour %d: current %v, %v", try.v.Role, try.hour, current, err)
+				}
+			}
+			var current bool
+			waited, errs := w.behind(ctx, commit,
+				func(s *db.Store) error { _, err := s.MoveFeed(ctx, w.watermark(2)); return err },
+				func(s *db.Store) error {
+					return w.within(ctx, s, w.staff, func() error {
+						done, err := s.SyncAppointments(ctx, w.difference(w.staff, 1, id))
+						current = done.Current
+						return err
+					})
+				})
+			if !waited[0] || current {
+				return fmt.Errorf("the late one waited: %v, and wrote: %v", waited[0], current)
+			}
+			return first(errs[0], w.holds(ctx, record(1)))
+		}},
+	{"SyncAppointments", "a patient's edit and a feed at once lose one of the two",
+		func(ctx context.Context, w *world) error {
+			for i, c := range []struct{ edit, want string }{
+				{"family_name = 'Edited', phone = '+14155550199'", "Renamed Family1 <nil> 3"},
+				// what the list says comes last
+				{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"}, // nothing is left to change
+				{"external_id = 'another'", "Given1 Family1 <nil> 2"}, // no longer of the list
+			} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+					return err
+				}
+				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" }))
+				w.must(w.stage(ctx, next.id, next.records...))
+				waited, errs := w.behind(ctx, commit,
+					func(s *db.Store) error {
+						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+						_, err := s.DBTX().Exec(ctx,
+							"UPDATE patients SET version = version + 1, "+c.edit+" WHERE tenant_id = $1", w.tenant)
+						return err
+					},
+					func(s *db.Store) error {
+						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
+					})
+				got := scan[string](ctx, w.owner,
+					`SELECT concat_ws(' ', given_name, family_name, coalesce(phone, '<nil>'), version)
+				FROM patients WHERE tenant_id = $1`, w.tenant)
+				if err := first(errs...); err != nil || !waited[0] || got != c.want {
+					return fmt.Errorf("edit %d: waited %v, the patient is %s, want %s: %v",
+						i, waited[0], got, c.want, err)
+				}
+			}
+			return nil
+		}},
 	{"SyncAppointments", "a feed undoes a consent that was taken back", func(ctx context.Context, w *world) error {
 		// The feed has seen the consent, and waits: its patient is another's too, and the
 		// viewer sees them by that one.
 		for _, both := range []bool{false, true} {
 			for name, next := range map[string][]db.FeedRecord{
-				"a patient":         {with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" })},
-				"an appointment":    {with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED })},
+				"a patient": {with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" })},
+				"an appointment": {with(record(1),
+					func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED })},
 				"a new appointment": {record(1), with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
 				"a cancellation":    {},
 				"another's appointment": {record(1), with(record(2), func(r *db.FeedRecord) {
@@ -194,20 +201,21 @@ var feedRaces = []check{
 		}
 		return err
 	}},
-	{"SweepFeedRecords", "a sweep takes the records of a feed that is still coming in", func(ctx context.Context, w *world) error {
-		w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
-		must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
+	{"SweepFeedRecords", "a sweep takes the records of a feed that is still coming in",
+		func(ctx context.Context, w *world) error {
+			w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
+			must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
 			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id LIMIT 1)`, w.tenant))
-		var n int64
-		err := w.viewed(ctx, w.admin, func(s *db.Store) (err error) {
-			n, err = s.SweepFeedRecords(ctx, w.tenant)
+			var n int64
+			err := w.viewed(ctx, w.admin, func(s *db.Store) (err error) {
+				n, err = s.SweepFeedRecords(ctx, w.tenant)
+				return err
+			})
+			if left := w.staged(ctx); n != 1 || left != 1 {
+				return fmt.Errorf("%d swept, %d left, want one and one", n, left)
+			}
 			return err
-		})
-		if left := w.staged(ctx); n != 1 || left != 1 {
-			return fmt.Errorf("%d swept, %d left, want one and one", n, left)
-		}
-		return err
-	}},
+		}},
 }
 
 var feedRules = []check{
@@ -220,8 +228,10 @@ var feedRules = []check{
 			r.StartsAt = r.EndsAt.Add(-db.LongestAppointment)
 		})
 		if err := w.fed(ctx,
-			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6), past, running, record(13), record(14)),
-			w.list(2, record(1), record(2), record(3), record(5), record(6), past, running, record(13), record(14)), // without 4
+			w.list(1, record(1), record(2), record(3), record(4), record(5), record(6),
+				past, running, record(13), record(14)),
+			w.list(2, record(1), record(2), record(3), record(5), record(6), past,
+				running, record(13), record(14)), // without 4
 		); err != nil {
 			return err
 		}
@@ -232,7 +242,9 @@ var feedRules = []check{
 			with(record(2), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }),
 			with(record(3), func(r *db.FeedRecord) { r.StartsAt = r.StartsAt.Add(time.Minute) }),
 			with(record(5), func(r *db.FeedRecord) { r.PatientExternalID, r.Phone = "p9", "+14155550101" }),
-			with(record(10), func(r *db.FeedRecord) { r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1" }),
+			with(record(10), func(r *db.FeedRecord) {
+				r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
+			}),
 			with(record(11), func(r *db.FeedRecord) { r.PatientExternalID = "p11" }),
 			with(record(12), func(r *db.FeedRecord) {
 				r.PatientExternalID, r.GivenName, r.FamilyName = "p11", "Given11", "Family11"
@@ -242,12 +254,14 @@ var feedRules = []check{
 		if err := w.fed(ctx, next); err != nil {
 			return err
 		}
-		want := db.SyncAppointmentsRow{Created: 3, Updated: 4, Unchanged: 2, Canceled: 2, CurrentAppointments: 8, Current: true} // canceled: 6 and the one that runs
+		want := db.SyncAppointmentsRow{Created: 3, Updated: 4, Unchanged: 2, Canceled: 2, CurrentAppointments: 8,
+			Current: true} // canceled: 6 and the one that runs
 		if *next.done != want {
 			return fmt.Errorf("it says %+v, want %+v", *next.done, want)
 		}
 		after := w.places(ctx)
-		for _, same := range []string{"1", "4", "7", "p1", "p2", "p5", "13", "14", "p14", w.placeOf(ctx, "p4"), w.placeOf(ctx, "p7"), w.placeOf(ctx, "p14")} { // nor is a consent held
+		for _, same := range []string{"1", "4", "7", "p1", "p2", "p5", "13", "14", "p14", w.placeOf(ctx, "p4"),
+			w.placeOf(ctx, "p7"), w.placeOf(ctx, "p14")} { // nor is a consent held
 			if before[same] != after[same] {
 				return fmt.Errorf("%s was written", same)
 			}
@@ -256,8 +270,10 @@ var feedRules = []check{
 			"patient_facilities": "p1 p11 p13 p14 p2 p3 p4 p5 p6 p7 p8 p9",
 			"phi_reads":          "p1 p11 p13 p2 p3 p5 p6 p8 p9", // each of whom something was written, once
 		} {
-			got := scan[string](ctx, w.owner, `SELECT string_agg(p.external_id, ' ' ORDER BY p.external_id) FROM `+table+` AS f
-				JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id WHERE f.tenant_id = $1`, w.tenant)
+			got := scan[string](ctx, w.owner,
+				`SELECT string_agg(p.external_id, ' ' ORDER BY p.external_id) FROM `+table+` AS f
+				JOIN patients AS p ON p.tenant_id = f.tenant_id AND p.id = f.patient_id WHERE f.tenant_id = $1`,
+				w.tenant)
 			if got != want {
 				return fmt.Errorf("%s has %s, want %s", table, got, want)
 			}
@@ -284,67 +300,78 @@ var feedRules = []check{
 		}
 		return nil
 	}},
-	{"SyncAppointments", "a patient who denies the facility is as before, and is not told of", func(ctx context.Context, w *world) error {
-		// As who sees the patient by another facility too, and as who does not.
-		for _, both := range []bool{false, true} {
-			w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
-			moved := with(record(5), func(r *db.FeedRecord) { r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1" })
-			if err := w.fed(ctx, w.list(1, record(1), record(2), record(3), record(4), moved)); err != nil {
-				return err
-			}
-			id := w.patientOf(ctx, "p1")
-			w.allow(ctx, id, w.hidden)
-			w.disallow(ctx, id, w.facility)
-			if both {
-				w.shows(ctx, w.staff, w.hidden)
-			}
-			must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
-			before := w.places(ctx)
-			// Right, wrong, or missing: what is said of them is all the same. 4 becomes another's.
-			for hour, records := range [][]db.FeedRecord{
-				{record(1), moved},
-				{with(record(1), func(r *db.FeedRecord) { r.Phone, r.Status = "+14155550101", db.AppointmentStatusARRIVED })},
-				{with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
-				{with(record(1), func(r *db.FeedRecord) { r.PatientExternalID = "p9" })}, // their appointment becomes another's
-				{with(record(4), func(r *db.FeedRecord) { // and another's theirs
-					r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
-				})},
-				{},
-			} {
-				want := db.SyncAppointmentsRow{Unchanged: 3, ConsentWithdrawn: int64(len(records)), CurrentAppointments: 3, Current: true}
-				others := []db.FeedRecord{record(2), record(3), record(4)}
-				if hour == 4 {
-					others, want.Unchanged, want.CurrentAppointments = others[:2], 2, 2
-				}
-				l := w.list(2+hour, append(others, records...)...)
-				if err := w.fed(ctx, l); err != nil {
+	{"SyncAppointments", "a patient who denies the facility is as before, and is not told of",
+		func(ctx context.Context, w *world) error {
+			// As who sees the patient by another facility too, and as who does not.
+			for _, both := range []bool{false, true} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				moved := with(record(5),
+					func(r *db.FeedRecord) {
+						r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
+					})
+				if err := w.fed(ctx, w.list(1, record(1), record(2), record(3), record(4), moved)); err != nil {
 					return err
 				}
-				if *l.done != want {
-					return fmt.Errorf("list %d says %+v, want %+v", hour, *l.done, want)
+				id := w.patientOf(ctx, "p1")
+				w.allow(ctx, id, w.hidden)
+				w.disallow(ctx, id, w.facility)
+				if both {
+					w.shows(ctx, w.staff, w.hidden)
 				}
-				if after := w.places(ctx); !maps.Equal(before, after) {
-					return fmt.Errorf("list %d: there was %v, is %v", hour, before, after)
+				must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
+				before := w.places(ctx)
+				// Right, wrong, or missing: what is said of them is all the same. 4 becomes another's.
+				for hour, records := range [][]db.FeedRecord{
+					{record(1), moved},
+					{with(record(1), func(r *db.FeedRecord) {
+						r.Phone, r.Status = "+14155550101", db.AppointmentStatusARRIVED
+					})},
+					{with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
+					{with(record(1), func(r *db.FeedRecord) { r.PatientExternalID = "p9" })},
+					// their appointment becomes another's
+					{with(record(4), func(r *db.FeedRecord) { // and another's theirs
+						r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
+					})},
+					{},
+				} {
+					want := db.SyncAppointmentsRow{Unchanged: 3, ConsentWithdrawn: int64(len(records)),
+						CurrentAppointments: 3, Current: true}
+					others := []db.FeedRecord{record(2), record(3), record(4)}
+					if hour == 4 {
+						others, want.Unchanged, want.CurrentAppointments = others[:2], 2, 2
+					}
+					l := w.list(2+hour, append(others, records...)...)
+					if err := w.fed(ctx, l); err != nil {
+						return err
+					}
+					if *l.done != want {
+						return fmt.Errorf("list %d says %+v, want %+v", hour, *l.done, want)
+					}
+					if after := w.places(ctx); !maps.Equal(before, after) {
+						return fmt.Errorf("list %d: there was %v, is %v", hour, before, after)
+					}
+				}
+				if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1",
+					w.tenant); n != 0 {
+					return fmt.Errorf("%d are recorded", n)
+				}
+				w.allow(ctx, id, w.facility) // and from then on it is as ever
+				last := w.list(20, with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" }),
+					record(2), record(3), record(4))
+				if err := first(w.fed(ctx, last), w.holds(ctx, last.records...)); err != nil {
+					return err
 				}
 			}
-			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1", w.tenant); n != 0 {
-				return fmt.Errorf("%d are recorded", n)
-			}
-			w.allow(ctx, id, w.facility) // and from then on it is as ever
-			last := w.list(20, with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" }), record(2), record(3), record(4))
-			if err := first(w.fed(ctx, last), w.holds(ctx, last.records...)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}},
+			return nil
+		}},
 	{"SyncAppointments", "a list cancels more than the facility lets it", func(ctx context.Context, w *world) error {
 		records := make([]db.FeedRecord, 24)
 		for i := range records {
 			records[i] = record(i)
 		}
 		cancels := func(hour int, share float64, left ...db.FeedRecord) (bool, error) {
-			must(w.owner.Exec(ctx, "UPDATE facilities SET max_cancel_share = $3 WHERE tenant_id = $1 AND id = $2", w.tenant, w.facility, share))
+			must(w.owner.Exec(ctx, "UPDATE facilities SET max_cancel_share = $3 WHERE tenant_id = $1 AND id = $2",
+				w.tenant, w.facility, share))
 			l := w.list(hour, left...)
 			w.must(w.stage(ctx, l.id, l.records...))
 			tooMany := false
@@ -366,7 +393,8 @@ var feedRules = []check{
 			left  int
 			want  bool
 		}{
-			{0.5, 12, false}, {0.5, 11, true}, {0.5, 0, true}, {0, 14, false}, {0, 13, true}, {0.9, 3, false}, {0.9, 2, true}, {1, 0, false},
+			{0.5, 12, false}, {0.5, 11, true}, {0.5, 0, true}, {0, 14, false}, {0, 13, true},
+			{0.9, 3, false}, {0.9, 2, true}, {1, 0, false},
 		} {
 			if got, err := cancels(2+i, c.share, records[:c.left]...); err != nil || got != c.want {
 				return fmt.Errorf("%d of 24 left, with a share of %v: too many %v, %v", c.left, c.share, got, err)
@@ -374,16 +402,17 @@ var feedRules = []check{
 		}
 		return w.holds(ctx, records...)
 	}},
-	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found", func(ctx context.Context, w *world) error {
-		back := w.list(24*400, record(1)) // long after it ended
-		if err := w.fed(ctx, w.list(1, record(1)), w.list(2), back); err != nil {
-			return err
-		}
-		if back.done.Updated != 1 || back.done.Created != 0 {
-			return fmt.Errorf("revived as %+v", *back.done)
-		}
-		return w.holds(ctx, record(1))
-	}},
+	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found",
+		func(ctx context.Context, w *world) error {
+			back := w.list(24*400, record(1)) // long after it ended
+			if err := w.fed(ctx, w.list(1, record(1)), w.list(2), back); err != nil {
+				return err
+			}
+			if back.done.Updated != 1 || back.done.Created != 0 {
+				return fmt.Errorf("revived as %+v", *back.done)
+			}
+			return w.holds(ctx, record(1))
+		}},
 }
 
 func TestFeedIsAppliedByTheOrderOfItsTime(t *testing.T) {
@@ -413,7 +442,8 @@ func TestFeedIsAppliedByTheOrderOfItsTime(t *testing.T) {
 	if _, err := w.sync(ctx, w.staff, w.facility, 6); code(err) != db.EmptyFeed {
 		t.Errorf("an empty list: %v", err)
 	}
-	got, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(7 * time.Hour), AllowEmpty: true, Records: each(nil, nil)})
+	got, err := w.as.SyncFeed(ctx, w.staff,
+		db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(7 * time.Hour), AllowEmpty: true, Records: each(nil, nil)})
 	if err != nil || got != (db.FeedResult{Canceled: 2}) {
 		t.Errorf("an empty list that is meant: %+v, %v", got, err)
 	}
@@ -426,13 +456,15 @@ func TestTwoFeedsAtOnceEndAsTheNewer(t *testing.T) {
 	for round := range 12 {
 		w := d.world(ctx)
 		older := []db.FeedRecord{record(1), record(2), record(3)}
-		newer := []db.FeedRecord{record(2), with(record(3), func(r *db.FeedRecord) { r.GivenName = "Renamed" }), record(4)}
+		newer := []db.FeedRecord{record(2), with(record(3), func(r *db.FeedRecord) { r.GivenName = "Renamed" }),
+			record(4)}
 		results := make([]db.FeedResult, 2)
 		errs := together(2, func(i int) (err error) {
 			results[i], err = w.sync(ctx, w.staff, w.facility, i+1, [][]db.FeedRecord{older, newer}[i]...)
 			return err
 		})
-		if err := first(append(errs, w.holds(ctx, newer...))...); err != nil || results[1].Superseded || w.staged(ctx) != 0 {
+		if err := first(append(errs, w.holds(ctx, newer...))...); err != nil || results[1].Superseded ||
+			w.staged(ctx) != 0 {
 			t.Fatalf("round %d: %v, %+v", round, err, results)
 		}
 	}
@@ -468,7 +500,8 @@ func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
 	gone, leave := context.WithCancel(ctx)
 	for name, f := range map[string]func() error{
 		"a bad record at the end": func() error {
-			_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: each(many, broken)})
+			_, err := w.as.SyncFeed(ctx, w.staff,
+				db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: each(many, broken)})
 			if !errors.Is(err, broken) || w.staged(ctx) != 0 {
 				return fmt.Errorf("got %v", err)
 			}
@@ -507,14 +540,18 @@ func TestFeedThatContradictsItselfIsRefusedByPosition(t *testing.T) {
 		records []db.FeedRecord
 		want    db.FeedContradiction
 	}{
-		"an id twice": {[]db.FeedRecord{record(0), record(1), record(2), record(1), record(1)}, db.FeedContradiction{Position: 3, Earlier: 1, IsDuplicate: true}},
-		"two names": {[]db.FeedRecord{record(0), record(1), same(2, func(*db.FeedRecord) {}), same(3, func(r *db.FeedRecord) { r.FamilyName = "X" })},
+		"an id twice": {[]db.FeedRecord{record(0), record(1), record(2), record(1), record(1)},
+			db.FeedContradiction{Position: 3, Earlier: 1, IsDuplicate: true}},
+		"two names": {[]db.FeedRecord{record(0), record(1), same(2, func(*db.FeedRecord) {}),
+			same(3, func(r *db.FeedRecord) { r.FamilyName = "X" })},
 			db.FeedContradiction{Position: 3, Earlier: 1}},
-		"with and without a phone": {[]db.FeedRecord{record(1), same(2, func(r *db.FeedRecord) { r.Phone = "+14155550100" }), record(1)},
+		"with and without a phone": {[]db.FeedRecord{record(1),
+			same(2, func(r *db.FeedRecord) { r.Phone = "+14155550100" }), record(1)},
 			db.FeedContradiction{Position: 1}},
 	} {
 		var got *db.FeedContradiction
-		if _, err := w.sync(ctx, w.staff, w.facility, 1, c.records...); !errors.As(err, &got) || *got != c.want || code(err) != db.ValidationFailed {
+		if _, err := w.sync(ctx, w.staff, w.facility, 1, c.records...); !errors.As(err, &got) || *got != c.want ||
+			code(err) != db.ValidationFailed {
 			t.Errorf("%s: got %+v of %v, want %+v", name, got, err, c.want)
 		}
 	}
@@ -529,8 +566,10 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 	d := open(t)
 	w, other := d.world(ctx), d.world(ctx)
 	group := w.group(ctx)
-	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.stranger.UserID}))
-	must(w.as.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.hidden}))
+	must(w.as.AddGroupMember(ctx,
+		db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.stranger.UserID}))
+	must(w.as.AddGroupFacility(ctx,
+		db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.hidden}))
 	must(w.sync(ctx, w.stranger, w.hidden, 5, record(1), record(2)))
 	must(other.sync(ctx, other.staff, other.facility, 5, record(1), record(2)))
 	before, foreign := w.places(ctx), other.places(ctx)
@@ -541,8 +580,11 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	after := w.places(ctx)
-	maps.DeleteFunc(after, func(key, place string) bool { return !slices.Contains(slices.Collect(maps.Values(before)), place) })
-	if err := first(w.holds(ctx, renamed), w.holdsIn(ctx, w.hidden, record(1), record(2))); err != nil || !maps.Equal(foreign, other.places(ctx)) {
+	maps.DeleteFunc(after, func(key, place string) bool {
+		return !slices.Contains(slices.Collect(maps.Values(before)), place)
+	})
+	if err := first(w.holds(ctx, renamed), w.holdsIn(ctx, w.hidden, record(1), record(2))); err != nil ||
+		!maps.Equal(foreign, other.places(ctx)) {
 		t.Errorf("another facility's have changed: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -577,12 +619,14 @@ func TestFeedMeetsThePatientWhoIsCreatedAtTheSameTime(t *testing.T) {
 	must(tx.Exec(ctx, `WITH p AS (
 			INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 			VALUES ($1, $2, $3, 'p1', 'Given1', 'Family1', '1990-05-17'))
-		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)`, w.tenant, newID(), w.facility))
+		INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)`,
+		w.tenant, newID(), w.facility))
 	var done sync.WaitGroup
 	var got db.FeedResult
 	var err error
 	done.Go(func() { got, err = w.sync(ctx, w.staff, w.facility, 1, record(1)) })
-	for scan[int](ctx, w.owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+	for scan[int](ctx, w.owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
+		"wait_event_type = 'Lock'") == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	w.must(tx.Commit(ctx))
@@ -604,11 +648,12 @@ func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
 	for i := range many {
 		many[i] = record(i + 2)
 	}
-	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: func(yield func(db.FeedRecord, error) bool) {
-		each(many, nil)(yield)
-		must(w.owner.Exec(ctx, "TRUNCATE appointment_feed_chunks")) // as a crash of the server does
-		yield(record(1), nil)
-	}})
+	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour),
+		Records: func(yield func(db.FeedRecord, error) bool) {
+			each(many, nil)(yield)
+			must(w.owner.Exec(ctx, "TRUNCATE appointment_feed_chunks")) // as a crash of the server does
+			yield(record(1), nil)
+		}})
 	if err := first(refused(err, db.Overloaded), w.holds(ctx, record(1))); err != nil {
 		t.Error(err)
 	}
@@ -621,22 +666,23 @@ func TestFeedTakesConstantMemory(t *testing.T) {
 	w := openUnchecked(t).world(ctx)
 	var most, least uint64 = 0, 1 << 60
 	stop := errors.New("enough")
-	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay, Records: func(yield func(db.FeedRecord, error) bool) {
-		for n := range 60_001 {
-			if n > 10_000 && n%10_000 == 9_999 { // a full chunk, from the second one on
-				var m runtime.MemStats
-				runtime.GC()
-				runtime.ReadMemStats(&m)
-				most, least = max(most, m.HeapAlloc), min(least, m.HeapAlloc)
+	_, err := w.as.SyncFeed(ctx, w.staff,
+		db.Feed{FacilityID: w.facility, AsOf: feedDay, Records: func(yield func(db.FeedRecord, error) bool) {
+			for n := range 60_001 {
+				if n > 10_000 && n%10_000 == 9_999 { // a full chunk, from the second one on
+					var m runtime.MemStats
+					runtime.GC()
+					runtime.ReadMemStats(&m)
+					most, least = max(most, m.HeapAlloc), min(least, m.HeapAlloc)
+				}
+				r := record(1)
+				r.ExternalID = fmt.Sprint(n)
+				if !yield(r, nil) {
+					return
+				}
 			}
-			r := record(1)
-			r.ExternalID = fmt.Sprint(n)
-			if !yield(r, nil) {
-				return
-			}
-		}
-		yield(db.FeedRecord{}, stop)
-	}})
+			yield(db.FeedRecord{}, stop)
+		}})
 	if !errors.Is(err, stop) {
 		t.Fatal(err)
 	}

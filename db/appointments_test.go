@@ -10,61 +10,69 @@ import (
 )
 
 var appointmentRules = []check{
-	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
-		w.must(w.fed(ctx, w.list(1,
-			lasting(1, -db.LongestAppointment, db.LongestAppointment),             // ends as the time begins
-			lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment), // the longest that reaches into it
-			lasting(3, 0, time.Hour),               // begins with it
-			lasting(4, 5*time.Hour, time.Hour),     // two at one moment
-			lasting(5, 5*time.Hour, time.Hour),     //
-			lasting(6, day-time.Second, time.Hour), // reaches out of it
-			lasting(7, day, time.Hour),             // begins as it ends
-			with(lasting(8, time.Hour, time.Hour), canceled),
-		)))
-		got, err := w.listed(ctx, db.ListAppointmentsParams{})
-		if err != nil {
-			return err
-		}
-		// Those of one moment are in the order of their ids, which is chance.
-		if len(got) == 6 && got[3] == "5" {
-			got[3], got[4] = got[4], got[3]
-		}
-		if want := []string{"2", "3", "8", "4", "5", "6"}; !slices.Equal(got, want) {
-			return fmt.Errorf("listed %v, want %v", got, want)
-		}
-		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'list-appointments'", w.tenant); n != len(got) {
-			return fmt.Errorf("%d reads are recorded of %d patients", n, len(got))
-		}
-		status := db.AppointmentStatusCANCELED
-		if got, err = w.listed(ctx, db.ListAppointmentsParams{Status: &status}); err == nil && !slices.Equal(got, []string{"8"}) {
-			err = fmt.Errorf("listed %v as canceled", got)
-		}
-		return err
-	}},
-	{"ListAppointments", "a facility that is not allowed any more reads who comes", func(ctx context.Context, w *world) error {
-		w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
-		id := w.patientOf(ctx, "p1")
-		w.allow(ctx, id, w.hidden)
-		w.disallow(ctx, id, w.facility)
-		for _, by := range []string{"who does not see the patient", "who sees them by another facility"} {
+	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown",
+		func(ctx context.Context, w *world) error {
+			w.must(w.fed(ctx, w.list(1,
+				lasting(1, -db.LongestAppointment, db.LongestAppointment), // ends as the time begins
+				lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment),
+				// the longest that reaches into it
+				lasting(3, 0, time.Hour),               // begins with it
+				lasting(4, 5*time.Hour, time.Hour),     // two at one moment
+				lasting(5, 5*time.Hour, time.Hour),     //
+				lasting(6, day-time.Second, time.Hour), // reaches out of it
+				lasting(7, day, time.Hour),             // begins as it ends
+				with(lasting(8, time.Hour, time.Hour), canceled),
+			)))
 			got, err := w.listed(ctx, db.ListAppointmentsParams{})
-			if err == nil && !slices.Equal(got, []string{"2"}) {
-				err = fmt.Errorf("listed %v by %s", got, by)
-			}
 			if err != nil {
 				return err
 			}
-			w.shows(ctx, w.staff, w.hidden)
-		}
-		return nil
-	}},
+			// Those of one moment are in the order of their ids, which is chance.
+			if len(got) == 6 && got[3] == "5" {
+				got[3], got[4] = got[4], got[3]
+			}
+			if want := []string{"2", "3", "8", "4", "5", "6"}; !slices.Equal(got, want) {
+				return fmt.Errorf("listed %v, want %v", got, want)
+			}
+			if n := scan[int](ctx, w.owner,
+				"SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'list-appointments'",
+				w.tenant); n != len(got) {
+				return fmt.Errorf("%d reads are recorded of %d patients", n, len(got))
+			}
+			status := db.AppointmentStatusCANCELED
+			if got, err = w.listed(ctx, db.ListAppointmentsParams{Status: &status}); err == nil &&
+				!slices.Equal(got, []string{"8"}) {
+				err = fmt.Errorf("listed %v as canceled", got)
+			}
+			return err
+		}},
+	{"ListAppointments", "a facility that is not allowed any more reads who comes",
+		func(ctx context.Context, w *world) error {
+			w.must(w.fed(ctx, w.list(1, lasting(1, time.Hour, time.Hour), lasting(2, 2*time.Hour, time.Hour))))
+			id := w.patientOf(ctx, "p1")
+			w.allow(ctx, id, w.hidden)
+			w.disallow(ctx, id, w.facility)
+			for _, by := range []string{"who does not see the patient", "who sees them by another facility"} {
+				got, err := w.listed(ctx, db.ListAppointmentsParams{})
+				if err == nil && !slices.Equal(got, []string{"2"}) {
+					err = fmt.Errorf("listed %v by %s", got, by)
+				}
+				if err != nil {
+					return err
+				}
+				w.shows(ctx, w.staff, w.hidden)
+			}
+			return nil
+		}},
 }
 
 const day = 24 * time.Hour
 
 // lasting is an appointment that begins so long after feedDay.
 func lasting(n int, after, lasts time.Duration) db.FeedRecord {
-	return with(record(n), func(r *db.FeedRecord) { r.StartsAt, r.EndsAt = feedDay.Add(after), feedDay.Add(after+lasts) })
+	return with(record(n), func(r *db.FeedRecord) {
+		r.StartsAt, r.EndsAt = feedDay.Add(after), feedDay.Add(after+lasts)
+	})
 }
 
 // listed are the external ids of the facility's appointments on feedDay, in pages of two.

@@ -70,7 +70,8 @@ const (
 // gone: no fault of what it asks for.
 func lostAuthority(err error) bool {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && (server.Code == sessionOver || server.Code == authorityChanged || server.Code == notSeenAnyMore)
+	return errors.As(err, &server) &&
+		(server.Code == sessionOver || server.Code == authorityChanged || server.Code == notSeenAnyMore)
 }
 
 // notSeen tells whether err says that the viewer does not see, by now, what they wrote:

@@ -17,7 +17,8 @@ import (
 
 // signedIn is the viewer as a request has them, by a session of their own.
 func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token) {
-	hash := scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)
+	hash := scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2",
+		w.tenant, v.UserID)
 	token := must(openSession(ctx, w.as, v, hash))
 	return must(w.as.Authenticate(ctx, token, time.Hour)), token
 }
@@ -47,17 +48,24 @@ func (w *world) heldWrites(ctx context.Context) []heldWrite {
 	driver := w.driver(ctx, 1, 1)
 	name := "Another name"
 	return []heldWrite{
-		{"a combined charge", w.admin, "accounts", w.account, func(s *db.Store) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
-		{"a combined transition", w.staff, "pickups", pickup, func(s *db.Store) error { return move(ctx, s, w.staff, "submit", pickup) }},
-		{"a combined create", w.staff, "facilities", w.facility, func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
-		{"a combined location", w.dispatcher, "drivers", driver.DriverID, func(s *db.Store) error { return locateOne(ctx, s, w.dispatcher, driver) }},
-		{"an edit", w.staff, "pickups", draft, func(s *db.Store) error { return editOnePickup(ctx, s, w.staff, draft) }},
+		{"a combined charge", w.admin, "accounts", w.account,
+			func(s *db.Store) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
+		{"a combined transition", w.staff, "pickups", pickup,
+			func(s *db.Store) error { return move(ctx, s, w.staff, "submit", pickup) }},
+		{"a combined create", w.staff, "facilities", w.facility,
+			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
+		{"a combined location", w.dispatcher, "drivers", driver.DriverID,
+			func(s *db.Store) error { return locateOne(ctx, s, w.dispatcher, driver) }},
+		{"an edit", w.staff, "pickups", draft,
+			func(s *db.Store) error { return editOnePickup(ctx, s, w.staff, draft) }},
 		{"a patient's edit", w.staff, "patients", patient, func(s *db.Store) error {
 			return editOnePatient(ctx, s, w.staff, patient)
 		}},
-		{"a patient's create", w.staff, "facilities", w.facility, func(s *db.Store) error { return createOnePatient(ctx, s, w.staff, w.newPatient(new)) }},
+		{"a patient's create", w.staff, "facilities", w.facility,
+			func(s *db.Store) error { return createOnePatient(ctx, s, w.staff, w.newPatient(new)) }},
 		{"a statement of no viewer", w.admin, "facilities", w.facility, func(s *db.Store) error {
-			_, err := s.EditFacility(db.Acting(ctx, w.admin), db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
+			_, err := s.EditFacility(db.Acting(ctx, w.admin),
+				db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
 			return err
 		}},
 		// What it writes is no more its own session than a facility is.
@@ -100,7 +108,8 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 		key = "driver_id"
 	}
 	rowsOf := func() string {
-		return scan[string](ctx, w.owner, fmt.Sprintf(`SELECT (SELECT md5(string_agg(t::text, '|')) FROM %s AS t WHERE tenant_id = $1 AND %s = $2)
+		return scan[string](ctx, w.owner,
+			fmt.Sprintf(`SELECT (SELECT md5(string_agg(t::text, '|')) FROM %s AS t WHERE tenant_id = $1 AND %s = $2)
 			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
 	}
 	before := rowsOf()
@@ -108,7 +117,8 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 		if h.table == "patients" {
 			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 		}
-		_, err := s.DBTX().Exec(ctx, fmt.Sprintf("SELECT FROM %s WHERE tenant_id = $1 AND %s = $2 FOR UPDATE", h.table, key), w.tenant, h.row)
+		_, err := s.DBTX().Exec(ctx,
+			fmt.Sprintf("SELECT FROM %s WHERE tenant_id = $1 AND %s = $2 FOR UPDATE", h.table, key), w.tenant, h.row)
 		return err
 	}, h.write, meanwhile)
 	if !waited[0] {
@@ -131,59 +141,76 @@ func (w *world) alteredBy(ctx context.Context, statement string, args ...any) ac
 var authorityRules = []check{
 	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession},
 	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession},
-	{"ConfirmSessions", "a write that waited for a lock ends with its user's role", func(ctx context.Context, w *world) error {
-		for _, h := range w.heldWrites(ctx) {
-			err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx, "UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
-			if err := refused(err, db.Forbidden); err != nil || !untouched {
-				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+	{"ConfirmSessions", "a write that waited for a lock ends with its user's role",
+		func(ctx context.Context, w *world) error {
+			for _, h := range w.heldWrites(ctx) {
+				err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx,
+					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
+				if err := refused(err, db.Forbidden); err != nil || !untouched {
+					return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+				}
+				must(w.owner.Exec(ctx, "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2",
+					w.tenant, h.by.UserID, h.by.Role))
 			}
-			must(w.owner.Exec(ctx, "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID, h.by.Role))
-		}
-		return nil
-	}},
+			return nil
+		}},
 	{"ConfirmSessions", "a driver's write ends with the login", func(ctx context.Context, w *world) error {
 		driver, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
 		tell := func(s *db.Store) error { return locateOne(ctx, s, driver, driver) }
 		if err := tell(w.Store); err != nil {
 			return err
 		}
-		must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID))
+		must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND id = $2",
+			w.tenant, driver.DriverID))
 		return refused(tell(w.Store), db.Forbidden)
 	}},
 	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession},
 	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession},
-	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it", func(ctx context.Context, w *world) error {
-		v := w.admin
-		w.secondAdmin(ctx)
-		for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
-			"logout":     func(ctx context.Context, v db.Viewer, token db.Token) error { return w.CloseSession(ctx, token) },
-			"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error { return deactivate(ctx, w.Store, v) },
-			"a password": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-				return changePassword(ctx, w.Store, v, w.passwordEpoch(ctx, v), "old hash")
-			},
-			"a role": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-				role, version := db.UserRoleHub, scan[int64](ctx, w.owner, "SELECT version FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)
-				_, err := w.EditUser(ctx, db.EditUserParams{TenantID: w.tenant, ID: v.UserID, Role: &role, Version: version, ViewerRole: v.Role, ViewerID: v.UserID})
-				return err
-			},
-			"a driver": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-				return w.createDriver(ctx, w.Store, newID(), v)
-			},
-		} {
-			v, token := w.signedIn(ctx, v)
-			if err := end(db.Acting(ctx, v), v, token); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it",
+		func(ctx context.Context, w *world) error {
+			v := w.admin
+			w.secondAdmin(ctx)
+			for name, end := range map[string]func(ctx context.Context, v db.Viewer, token db.Token) error{
+				"logout": func(ctx context.Context, v db.Viewer, token db.Token) error {
+					return w.CloseSession(ctx, token)
+				},
+				"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+					return deactivate(ctx, w.Store, v)
+				},
+				"a password": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+					return changePassword(ctx, w.Store, v, w.passwordEpoch(ctx, v), "old hash")
+				},
+				"a role": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+					role, version := db.UserRoleHub, scan[int64](ctx, w.owner,
+						"SELECT version FROM users WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID)
+					_, err := w.EditUser(ctx, db.EditUserParams{TenantID: w.tenant, ID: v.UserID, Role: &role,
+						Version: version, ViewerRole: v.Role, ViewerID: v.UserID})
+					return err
+				},
+				"a driver": func(ctx context.Context, v db.Viewer, _ db.Token) error {
+					return w.createDriver(ctx, w.Store, newID(), v)
+				},
+			} {
+				v, token := w.signedIn(ctx, v)
+				if err := end(db.Acting(ctx, v), v, token); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				if err := end(db.Acting(ctx, v), v, token); name != "a driver" && code(err) != db.Unauthenticated &&
+					code(err) != db.Forbidden {
+					return fmt.Errorf("%s, once more: got %v", name, err)
+				}
+				must(w.owner.Exec(ctx,
+					"UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2",
+					w.tenant, v.UserID))
+				must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2",
+					w.tenant, v.UserID))
 			}
-			if err := end(db.Acting(ctx, v), v, token); name != "a driver" && code(err) != db.Unauthenticated && code(err) != db.Forbidden {
-				return fmt.Errorf("%s, once more: got %v", name, err)
-			}
-			must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2", w.tenant, v.UserID))
-			must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2", w.tenant, v.UserID))
-		}
-		return nil
-	}},
-	{"ConfirmPickups", "a write that waited for a lock is of a facility that its viewer does not see by then", leavesTheGroup("pickups")},
-	{"ConfirmPatient", "a write that waited for a lock is of a facility that its viewer does not see by then", leavesTheGroup("patients")},
+			return nil
+		}},
+	{"ConfirmPickups", "a write that waited for a lock is of a facility that its viewer does not see by then",
+		leavesTheGroup("pickups")},
+	{"ConfirmPatient", "a write that waited for a lock is of a facility that its viewer does not see by then",
+		leavesTheGroup("patients")},
 	{"ConfirmPickups", "staff write what they see", staysInTheGroup("pickups")},
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
 }
@@ -196,8 +223,10 @@ func endsWithItsSession(ctx context.Context, w *world) error {
 			return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 		}
 		// As it was, for the next one.
-		must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2", w.tenant, user.UserID))
-		must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2", w.tenant, user.UserID))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
+			w.tenant, user.UserID))
+		must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
+			w.tenant, user.UserID))
 	}
 	return nil
 }
@@ -226,15 +255,18 @@ func leavesTheGroup(what string) func(context.Context, *world) error {
 			if !ok {
 				continue
 			}
-			group := scan[uuid.UUID](ctx, w.owner, "SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2", w.tenant, h.by.UserID)
+			group := scan[uuid.UUID](ctx, w.owner,
+				"SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2", w.tenant, h.by.UserID)
 			err, untouched := w.heldUp(ctx, h, func(s *db.Store) error {
-				_, err := s.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID})
+				_, err := s.RemoveGroupMember(ctx,
+					db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID})
 				return err
 			})
 			if err := refused(err, want); err != nil || !untouched {
 				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 			}
-			must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID}))
+			must(w.as.AddGroupMember(ctx,
+				db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID}))
 		}
 		return nil
 	}
@@ -278,7 +310,8 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 		"a patient": func(v db.Viewer) error { return createOnePatient(ctx, w.Store, v, w.newPatient(newID())) },
 		"a feed":    func(v db.Viewer) error { _, err := w.sync(ctx, v, w.facility, 1, record(1)); return err },
 		"a facility": func(v db.Viewer) error {
-			_, err := w.EditFacility(db.Acting(ctx, v), db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
+			_, err := w.EditFacility(db.Acting(ctx, v),
+				db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
 			return err
 		},
 		"a patient's edit": func(v db.Viewer) error {
@@ -292,7 +325,8 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 			}
 		}
 	}
-	if _, err := w.As(madeUp(w.staff)).GetPatient(ctx, db.GetPatientParams{TenantID: w.tenant, ID: patient, ViewerID: w.staff.UserID}); code(err) != db.Unauthenticated {
+	if _, err := w.As(madeUp(w.staff)).GetPatient(ctx, db.GetPatientParams{TenantID: w.tenant, ID: patient,
+		ViewerID: w.staff.UserID}); code(err) != db.Unauthenticated {
 		t.Errorf("who was made up reads a patient: %v", err)
 	}
 	if err := w.getPatient(ctx, w.Store, w.staff.ForReading(), patient); err != nil {
@@ -305,7 +339,8 @@ func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	w.signIn(ctx)
 	bad := map[string]db.Viewer{}
-	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff, "create": w.staff, "move": w.dispatcher} {
+	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff,
+		"create": w.staff, "move": w.dispatcher} {
 		ended, token := w.signedIn(ctx, v)
 		w.must(w.as.CloseSession(ctx, token))
 		bad[kind] = ended
@@ -314,9 +349,11 @@ func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 	for _, o := range []offence{
 		{kind: "entry", decoy: w.decoyCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
 			offender: func(s *db.Store) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
-		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"), good: func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
+		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"),
+			good:     func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
 			offender: func(s *db.Store) error { return move(ctx, s, bad["submit"], "submit", submit) }},
-		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"), good: func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
+		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"),
+			good:     func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
 			offender: func(s *db.Store) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
 		{kind: "create", decoy: w.decoyCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
 			offender: func(s *db.Store) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
@@ -349,8 +386,9 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 		statement string
 		want      db.Code
 	}{
-		"deactivated":  {"UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", db.Unauthenticated},
-		"logged out":   {"UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2", db.Unauthenticated},
+		"deactivated": {"UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", db.Unauthenticated},
+		"logged out": {"UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
+			db.Unauthenticated},
 		"another role": {"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", db.Forbidden},
 		"no member":    {"DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2", db.NotFound},
 		"nothing":      {"SELECT $1::uuid, $2::uuid", ""},
@@ -362,7 +400,8 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 			changed := record(1)
 			changed.GivenName = "Changed"
 			watermark := func() time.Time {
-				return scan[time.Time](ctx, w.owner, "SELECT as_of FROM appointment_feeds WHERE tenant_id = $1", w.tenant)
+				return scan[time.Time](ctx, w.owner,
+					"SELECT as_of FROM appointment_feeds WHERE tenant_id = $1", w.tenant)
 			}
 			before := watermark()
 			end := func() { must(w.owner.Exec(ctx, c.statement, w.tenant, w.staff.UserID)) }
@@ -428,10 +467,13 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 		write func(*db.Store, db.Viewer) error
 		want  db.Code
 	}{
-		{"CreateLedgerEntries", w.admin, func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
-		{"TransitionPickups", w.staff, func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
+		{"CreateLedgerEntries", w.admin,
+			func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
+		{"TransitionPickups", w.staff,
+			func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
 		// Whether it was made, only trying again would tell.
-		{"CreatePickups", w.staff, func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
+		{"CreatePickups", w.staff,
+			func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
 	} {
 		v, token := w.signedIn(ctx, c.by)
 		s := db.CombiningOver(&losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }})

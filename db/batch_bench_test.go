@@ -47,14 +47,16 @@ func BenchmarkCombined(b *testing.B) {
 			account := w.purse(ctx, 1<<40)
 			ids := w.manyDrafts(ctx, account, n)
 			return func(s *db.Store, i int) error {
-				_, _, err := s.MoveOne(ctx, w.staff, db.Transition{Name: db.TransitionNameSubmit, PickupID: ids[i], Digest: digest("submit")})
+				_, _, err := s.MoveOne(ctx, w.staff,
+					db.Transition{Name: db.TransitionNameSubmit, PickupID: ids[i], Digest: digest("submit")})
 				return err
 			}
 		}},
 		{"cancel", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
 			ids := w.manyDrafts(ctx, w.account, n)
 			return func(s *db.Store, i int) error {
-				_, _, err := s.MoveOne(ctx, w.staff, db.Transition{Name: db.TransitionNameCancel, PickupID: ids[i], Digest: digest("cancel")})
+				_, _, err := s.MoveOne(ctx, w.staff,
+					db.Transition{Name: db.TransitionNameCancel, PickupID: ids[i], Digest: digest("cancel")})
 				return err
 			}
 		}},

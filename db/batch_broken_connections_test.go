@@ -160,7 +160,8 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 				w.moving(ctx, "cancel", w.submitted(ctx)),
 				w.creating(ctx, w.draft()),
 				func(s *db.Store) error {
-					_, applied, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID, Latitude: 1, Longitude: 2, At: time.Now().Add(time.Minute)})
+					_, applied, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID,
+						Latitude: 1, Longitude: 2, At: time.Now().Add(time.Minute)})
 					if err == nil && !applied {
 						err = errors.New("it is called older than itself")
 					}
@@ -251,7 +252,8 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 			}
 			rounds.Add(1)
 			// Read as the owner, whose sessions nobody ends.
-			row := scan[string](ctx, w.owner, "SELECT version || ' ' || status FROM pickups WHERE tenant_id = $1 AND id = $2", w.tenant, id.ID)
+			row := scan[string](ctx, w.owner,
+				"SELECT version || ' ' || status FROM pickups WHERE tenant_id = $1 AND id = $2", w.tenant, id.ID)
 			if row != "4 SUBMITTED" {
 				return errors.New(row)
 			}
@@ -286,7 +288,8 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	errs := w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
 		leaving(early, before),
 		func(s *db.Store) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
-	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"), w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
+	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"),
+		w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
 		t.Error(err)
 	}
 
@@ -311,7 +314,8 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 		t.Error(err)
 	}
 	w.must(tx.Rollback(ctx))
-	if err := first(first(<-done...), w.expect(ctx, after, "SUBMITTED"), w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
+	if err := first(first(<-done...), w.expect(ctx, after, "SUBMITTED"),
+		w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
 		t.Error(err)
 	}
 }
@@ -355,7 +359,8 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 	told := map[db.Code]int{}
 	for id, c := range entries.Range {
 		told[c.(db.Code)]++
-		there := scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM ledger_entries WHERE tenant_id = $1 AND id = $2)", w.tenant, id)
+		there := scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM ledger_entries WHERE tenant_id = $1 AND id = $2)",
+			w.tenant, id)
 		if c == "" && !there || c == db.InsufficientFunds {
 			t.Errorf("told %q, and there: %t", c, there)
 		}

@@ -110,7 +110,8 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	account := w.purse(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
-	impatient := openStore(t, db.Config{URL: w.pool.Config().ConnString(), LockTimeout: time.Second, AcquireTimeout: 5 * time.Second})
+	impatient := openStore(t, db.Config{URL: w.pool.Config().ConnString(),
+		LockTimeout: time.Second, AcquireTimeout: 5 * time.Second})
 	f := &flushing{DBTX: impatient.DBTX()}
 	f.hold()
 	s := db.CombiningOver(f)
@@ -122,7 +123,8 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	all := make(chan []error, 1)
 	go func() {
 		all <- w.sharingOver(s, f, "entry", w.decoyCharges(ctx),
-			charging(others[0]), w.charging(ctx, account, 1), charging(others[1]), w.charging(ctx, account, 2), charging(others[2]))
+			charging(others[0]), w.charging(ctx, account, 1), charging(others[1]),
+			w.charging(ctx, account, 2), charging(others[2]))
 	}()
 	for range others {
 		w.must(<-through)
@@ -136,7 +138,8 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 		t.Error("the others waited for the account's charges, or these not again")
 	}
 	errs := <-all
-	if err := first(refused(errs[1], db.Overloaded), refused(errs[3], db.Overloaded), w.expectBalance(ctx, others[0], 0)); err != nil {
+	if err := first(refused(errs[1], db.Overloaded), refused(errs[3], db.Overloaded),
+		w.expectBalance(ctx, others[0], 0)); err != nil {
 		t.Error(err)
 	}
 }

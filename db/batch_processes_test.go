@@ -55,8 +55,10 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 			case what == 3:
 				err = w.depositing(ctx, account, 20)(s)
 			default:
-				names := []db.TransitionName{"submit", "submit", "assign", "assign", "release", "cancel", "dispatch", "collect"}
-				err = move(ctx, s, w.dispatcher, names[rand.IntN(len(names))], id, func(t *db.Transition) { t.DriverID = driver.DriverID })
+				names := []db.TransitionName{"submit", "submit", "assign", "assign",
+					"release", "cancel", "dispatch", "collect"}
+				err = move(ctx, s, w.dispatcher, names[rand.IntN(len(names))], id,
+					func(t *db.Transition) { t.DriverID = driver.DriverID })
 			}
 			times, _ := told.LoadOrStore(code(err), new(atomic.Int64))
 			times.(*atomic.Int64).Add(1)
@@ -105,7 +107,8 @@ func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing
 	f = w.flushing()
 	done := make(chan []error)
 	go func() {
-		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx), w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
+		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
+			w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
 	}()
 	w.awaitBlockedBy(ctx, tx)
 	// Who waited first looks for a deadlock first, and gives way.

@@ -54,24 +54,28 @@ func (w *world) offences(ctx context.Context) []offence {
 			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, purse, 1),
 			func() error { return w.expectBalance(ctx, purse, 100) }},
 		{"submit", "TransitionPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
-			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }, w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
+			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
+			w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
 		{"assign", "TransitionPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
 			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) },
 			w.assigning(ctx, assign, w.driver(ctx, 1, 1)), stays(assign, "SUBMITTED")},
 		{"move", "TransitionPickups", "pickups", "cancel_reason", "guilty", w.decoyMoves(ctx, "cancel", "DRAFT"),
 			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
-			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "guilty" }), stays(cancel, "SUBMITTED")},
+			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "guilty" }),
+			stays(cancel, "SUBMITTED")},
 		{"create", "CreatePickups", "pickups", "id", draft.ID, w.decoyCreates(ctx),
 			func() act { return w.creating(ctx, w.draft()) }, w.creating(ctx, draft),
 			func() error { _, err := w.as.GetOne(ctx, w.staff, draft.ID); return refused(err, db.NotFound) }},
 		{"location", "LocateDrivers", "drivers", "location_version", 1, w.decoyLocations(ctx),
-			func() act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) }, w.locating(ctx, driver), nil},
+			func() act { return w.locating(ctx, w.secondTime(ctx, w.driver(ctx, 1, 1))) },
+			w.locating(ctx, driver), nil},
 	}
 }
 
 // secondTime is a driver who was located before.
 func (w *world) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
-	must(w.owner.Exec(ctx, "UPDATE drivers SET location_version = 2 WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID))
+	must(w.owner.Exec(ctx, "UPDATE drivers SET location_version = 2 WHERE tenant_id = $1 AND id = $2",
+		w.tenant, driver.DriverID))
 	return driver
 }
 

@@ -138,7 +138,8 @@ func (w *world) creating(ctx context.Context, d db.Draft) act {
 
 func (w *world) locating(ctx context.Context, driver db.Viewer) act {
 	return func(s *db.Store) error {
-		_, _, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)})
+		_, _, err := s.Locate(ctx, w.dispatcher,
+			db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)})
 		return err
 	}
 }
@@ -158,11 +159,15 @@ func TestGatheredRequestsShareOneStatement(t *testing.T) {
 		act         func() act
 	}{
 		{"entry", "CreateLedgerEntries", w.decoyCharges(ctx), func() act { return w.charging(ctx, w.account, 1) }},
-		{"submit", "TransitionPickups", w.decoyMoves(ctx, "submit", "DRAFT"), func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }},
-		{"assign", "TransitionPickups", w.decoyAssigns(ctx), func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }},
-		{"move", "TransitionPickups", w.decoyMoves(ctx, "cancel", "DRAFT"), func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) }},
+		{"submit", "TransitionPickups", w.decoyMoves(ctx, "submit", "DRAFT"),
+			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) }},
+		{"assign", "TransitionPickups", w.decoyAssigns(ctx),
+			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) }},
+		{"move", "TransitionPickups", w.decoyMoves(ctx, "cancel", "DRAFT"),
+			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) }},
 		{"create", "CreatePickups", w.decoyCreates(ctx), func() act { return w.creating(ctx, w.draft()) }},
-		{"location", "LocateDrivers", w.decoyLocations(ctx), func() act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
+		{"location", "LocateDrivers", w.decoyLocations(ctx),
+			func() act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
 	} {
 		var acts []act
 		for range 12 {
@@ -179,7 +184,8 @@ func TestGatheredRequestsShareOneStatement(t *testing.T) {
 func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
 	pid := int32(tx.Conn().PgConn().PID())
 	w.await(func() bool {
-		return scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid)
+		return scan[bool](ctx, w.owner,
+			"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid)
 	})
 }
 

@@ -30,7 +30,8 @@ func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	}()
 	w.awaitBlockedBy(ctx, tx)
 	w.must(tx.Commit(ctx))
-	if err := first(first(<-done...), w.expectBalance(ctx, account, 0)); err != nil || f.count("CreateLedgerEntries") != decoys+1 {
+	if err := first(first(<-done...), w.expectBalance(ctx, account, 0)); err != nil ||
+		f.count("CreateLedgerEntries") != decoys+1 {
 		t.Errorf("%v, after %d statements", err, f.count("CreateLedgerEntries"))
 	}
 }
@@ -70,7 +71,8 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 		"TransitionPickups": func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
 		"ExplainTransition": release,
 	}}
-	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)), db.Overloaded); err != nil || tries != db.Attempts {
+	if err := refused(w.assigning(ctx, id, other)(db.CombiningOver(always)),
+		db.Overloaded); err != nil || tries != db.Attempts {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
 }
@@ -117,7 +119,8 @@ func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 	id := w.pickup(ctx)
 	for _, name := range []db.TransitionName{"submit", "assign", "release"} {
 		errs := together(16, func(i int) error {
-			return move(ctx, stores[i%2], w.dispatcher, name, id, withKey(string(name)), func(tr *db.Transition) { tr.DriverID = driver.DriverID })
+			return move(ctx, stores[i%2], w.dispatcher, name, id, withKey(string(name)),
+				func(tr *db.Transition) { tr.DriverID = driver.DriverID })
 		})
 		if err := first(errs...); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -160,7 +163,8 @@ func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
 		entries = append(entries, charge(w.account, 1))
 	}
 	var plan node
-	if _, err := enterAll(ctx, w.over(explainingPrepared{explaining{conn, &plan}, conn.Conn()}), w.admin, entries); !errors.Is(err, errExplained) {
+	if _, err := enterAll(ctx, w.over(explainingPrepared{explaining{conn, &plan}, conn.Conn()}),
+		w.admin, entries); !errors.Is(err, errExplained) {
 		t.Fatal(err)
 	}
 	plan.walk(func(n node) {

@@ -62,11 +62,13 @@ var breaches = map[string]string{
 	"flags_tenant_fkey": "INSERT INTO flags (tenant_id, name, enabled) VALUES ($new, 'pickup_texts', true)",
 	"flags_name_check":  "INSERT INTO flags (tenant_id, name, enabled) VALUES ($w, 'other', true)",
 
-	"users_pkey":             "UPDATE users SET id = $staff WHERE id = $hub",
-	"users_tenant_fkey":      "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, now(), 1, '', now() FROM users WHERE id = $staff",
-	"users_email_folded_key": "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE id = $hub",
-	"users_email_check":      "UPDATE users SET email = 'nobody' WHERE id = $staff",
-	"users_name_check":       "UPDATE users SET name = '' WHERE id = $staff",
+	"users_pkey": "UPDATE users SET id = $staff WHERE id = $hub",
+	"users_tenant_fkey": "INSERT INTO users SELECT $new, $new, 'x@y', name, role, active, password_hash, 1, 0, " +
+		"now(), 1, '', now() FROM users WHERE id = $staff",
+	"users_email_folded_key": "UPDATE users SET email = (SELECT upper(email) FROM users WHERE id = $staff) WHERE " +
+		"id = $hub",
+	"users_email_check": "UPDATE users SET email = 'nobody' WHERE id = $staff",
+	"users_name_check":  "UPDATE users SET name = '' WHERE id = $staff",
 
 	"phone_numbers_pkey":         "INSERT INTO phone_numbers VALUES ($w, $phone, $staff, '+14155550188', '', now())",
 	"phone_numbers_user_fkey":    "INSERT INTO phone_numbers VALUES ($w, $new, $new, '+14155550188', '', now())",
@@ -77,10 +79,12 @@ var breaches = map[string]string{
 	"sessions_user_fkey":        "UPDATE sessions SET user_id = $new WHERE tenant_id = $w",
 	"sessions_token_hash_check": `UPDATE sessions SET token_hash = '\x00' WHERE tenant_id = $w`,
 
-	"login_attempts_pkey":      "INSERT INTO login_attempts (key, expires_at) SELECT decode(repeat(md5($w::text), 2), 'hex'), now() FROM generate_series(1, 2)",
+	"login_attempts_pkey": "INSERT INTO login_attempts (key, expires_at) SELECT decode(repeat(md5($w::text), " +
+		"2), 'hex'), now() FROM generate_series(1, 2)",
 	"login_attempts_key_check": `INSERT INTO login_attempts (key, expires_at) VALUES ('\x00', now())`,
-	"login_buckets_pkey":       "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() FROM generate_series(1, 2)",
-	"login_buckets_key_check":  `INSERT INTO login_buckets VALUES ('\x00', now())`,
+	"login_buckets_pkey": "INSERT INTO login_buckets SELECT decode(repeat(md5($w::text), 2), 'hex'), now() " +
+		"FROM generate_series(1, 2)",
+	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
 	"facilities_pkey":                   "UPDATE facilities SET id = $hidden WHERE id = $facility",
 	"facilities_tenant_fkey":            "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
@@ -90,13 +94,14 @@ var breaches = map[string]string{
 	"facilities_longitude_check":        "UPDATE facilities SET longitude = 181 WHERE id = $facility",
 	"facilities_max_cancel_share_check": "UPDATE facilities SET max_cancel_share = 1.1 WHERE id = $facility",
 
-	"groups_pkey":                    "INSERT INTO groups SELECT * FROM groups WHERE tenant_id = $w",
-	"groups_tenant_fkey":             "INSERT INTO groups VALUES ($new, $new, 'G', 1, '', now())",
-	"groups_name_check":              "UPDATE groups SET name = '' WHERE tenant_id = $w",
-	"group_members_pkey":             "INSERT INTO group_members SELECT * FROM group_members WHERE tenant_id = $w",
-	"group_members_group_fkey":       "INSERT INTO group_members VALUES ($w, $new, $staff)",
-	"group_members_user_fkey":        "UPDATE group_members SET user_id = $new WHERE user_id = $staff",
-	"group_facilities_pkey":          "INSERT INTO group_facilities SELECT * FROM group_facilities WHERE tenant_id = $w",
+	"groups_pkey":              "INSERT INTO groups SELECT * FROM groups WHERE tenant_id = $w",
+	"groups_tenant_fkey":       "INSERT INTO groups VALUES ($new, $new, 'G', 1, '', now())",
+	"groups_name_check":        "UPDATE groups SET name = '' WHERE tenant_id = $w",
+	"group_members_pkey":       "INSERT INTO group_members SELECT * FROM group_members WHERE tenant_id = $w",
+	"group_members_group_fkey": "INSERT INTO group_members VALUES ($w, $new, $staff)",
+	"group_members_user_fkey":  "UPDATE group_members SET user_id = $new WHERE user_id = $staff",
+	"group_facilities_pkey": "INSERT INTO group_facilities SELECT * FROM group_facilities WHERE " +
+		"tenant_id = $w",
 	"group_facilities_group_fkey":    "INSERT INTO group_facilities VALUES ($w, $new, $facility)",
 	"group_facilities_facility_fkey": "UPDATE group_facilities SET facility_id = $new WHERE facility_id = $facility",
 
@@ -110,17 +115,23 @@ var breaches = map[string]string{
 	"account_keys_pkey":         "INSERT INTO account_keys VALUES ($w, $account)",
 	"account_keys_account_fkey": "INSERT INTO account_keys VALUES ($w, $new)",
 
-	"ledger_entries_pkey":         "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) SELECT tenant_id, id, account_id, kind, 1, actor_id, '' FROM ledger_entries WHERE account_id = $account LIMIT 1",
-	"ledger_entries_account_fkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest) VALUES ($w, $new, $new, 'charge', 1, $w, '')",
+	"ledger_entries_pkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, " +
+		"actor_id, request_digest) SELECT tenant_id, id, account_id, kind, 1, actor_id, '' FROM ledger_entries WHERE " +
+		"account_id = $account LIMIT 1",
+	"ledger_entries_account_fkey": "INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, " +
+		"actor_id, request_digest) VALUES ($w, $new, $new, 'charge', 1, $w, '')",
 	"ledger_entries_pickup_fkey":  "UPDATE ledger_entries SET pickup_id = $new WHERE account_id = $account",
 	"ledger_entries_amount_check": "UPDATE ledger_entries SET amount_cents = 0 WHERE account_id = $account",
 	"ledger_entries_note_check":   "UPDATE ledger_entries SET note = repeat('x', 501) WHERE account_id = $account",
 
-	"drivers_pkey":             "UPDATE drivers SET id = $other WHERE id = $driver",
-	"drivers_tenant_fkey":      "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($new, $new, 'D', '')",
-	"drivers_user_fkey":        "UPDATE drivers SET user_id = $new WHERE id = $driver",
-	"drivers_user_key":         "UPDATE drivers SET user_id = (SELECT user_id FROM drivers WHERE id = $other) WHERE id = $driver",
-	"drivers_id_check":         "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($w, '00000000-0000-0000-0000-000000000000', 'D', '')",
+	"drivers_pkey": "UPDATE drivers SET id = $other WHERE id = $driver",
+	"drivers_tenant_fkey": "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($new, $new, " +
+		"'D', '')",
+	"drivers_user_fkey": "UPDATE drivers SET user_id = $new WHERE id = $driver",
+	"drivers_user_key": "UPDATE drivers SET user_id = (SELECT user_id FROM drivers WHERE id = $other) WHERE " +
+		"id = $driver",
+	"drivers_id_check": "INSERT INTO drivers (tenant_id, id, name, request_digest) VALUES ($w, " +
+		"'00000000-0000-0000-0000-000000000000', 'D', '')",
 	"drivers_name_check":       "UPDATE drivers SET name = '' WHERE id = $driver",
 	"drivers_latitude_check":   "UPDATE drivers SET latitude = 91 WHERE id = $driver",
 	"drivers_longitude_check":  "UPDATE drivers SET longitude = 'NaN' WHERE id = $driver",
@@ -137,25 +148,32 @@ var breaches = map[string]string{
 	"pickups_pkey":                   "UPDATE pickups SET id = $pickup WHERE id = $draft",
 	"pickups_facility_fkey":          "UPDATE pickups SET facility_id = $new WHERE id = $draft",
 	"pickups_account_fkey":           "UPDATE pickups SET account_id = $new WHERE id = $draft",
-	"pickups_driver_fkey":            "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', driver_id = $new WHERE id = $submitted",
-	"only_one_assigned_driver":       "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', driver_id = $driver WHERE id = $submitted",
-	"pickups_transition_check":       "UPDATE pickups SET status = 'DELIVERED', previous_status = 'DRAFT' WHERE id = $draft",
-	"pickups_driver_check":           "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED' WHERE id = $submitted",
-	"pickups_charged_check":          "UPDATE pickups SET charged_cents = 1 WHERE id = $draft",
-	"pickups_refunded_check":         "UPDATE pickups SET refunded_cents = 1 WHERE id = $draft",
-	"pickups_cancel_reason_check":    "UPDATE pickups SET cancel_reason = 'why' WHERE id = $draft",
-	"pickups_price_check":            "UPDATE pickups SET price_cents = -1 WHERE id = $draft",
-	"pickups_pickup_address_check":   "UPDATE pickups SET pickup_address = '' WHERE id = $draft",
-	"pickups_dropoff_address_check":  "UPDATE pickups SET dropoff_address = ' ' WHERE id = $draft",
-	"pickups_latitude_check":         "UPDATE pickups SET pickup_latitude = -91, pickup_longitude = 0 WHERE id = $draft",
-	"pickups_longitude_check":        "UPDATE pickups SET pickup_latitude = 0, pickup_longitude = -181 WHERE id = $draft",
-	"pickups_point_check":            "UPDATE pickups SET pickup_latitude = 1 WHERE id = $draft",
-	"pickups_window_check":           "UPDATE pickups SET window_start = now(), window_end = now() WHERE id = $draft",
-	"pickups_note_check":             "UPDATE pickups SET note = repeat('x', 2001) WHERE id = $draft",
+	"pickups_driver_fkey": "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', " +
+		"driver_id = $new WHERE id = $submitted",
+	"only_one_assigned_driver": "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED', " +
+		"driver_id = $driver WHERE id = $submitted",
+	"pickups_transition_check": "UPDATE pickups SET status = 'DELIVERED', previous_status = 'DRAFT' WHERE id " +
+		"= $draft",
+	"pickups_driver_check": "UPDATE pickups SET status = 'ASSIGNED', previous_status = 'SUBMITTED' WHERE " +
+		"id = $submitted",
+	"pickups_charged_check":         "UPDATE pickups SET charged_cents = 1 WHERE id = $draft",
+	"pickups_refunded_check":        "UPDATE pickups SET refunded_cents = 1 WHERE id = $draft",
+	"pickups_cancel_reason_check":   "UPDATE pickups SET cancel_reason = 'why' WHERE id = $draft",
+	"pickups_price_check":           "UPDATE pickups SET price_cents = -1 WHERE id = $draft",
+	"pickups_pickup_address_check":  "UPDATE pickups SET pickup_address = '' WHERE id = $draft",
+	"pickups_dropoff_address_check": "UPDATE pickups SET dropoff_address = ' ' WHERE id = $draft",
+	"pickups_latitude_check": "UPDATE pickups SET pickup_latitude = -91, pickup_longitude = 0 WHERE id " +
+		"= $draft",
+	"pickups_longitude_check": "UPDATE pickups SET pickup_latitude = 0, pickup_longitude = -181 WHERE id " +
+		"= $draft",
+	"pickups_point_check":  "UPDATE pickups SET pickup_latitude = 1 WHERE id = $draft",
+	"pickups_window_check": "UPDATE pickups SET window_start = now(), window_end = now() WHERE id = $draft",
+	"pickups_note_check":   "UPDATE pickups SET note = repeat('x', 2001) WHERE id = $draft",
 
-	"patients_pkey":              "INSERT INTO patients SELECT * FROM patients WHERE id = $patient",
-	"patients_facility_fkey":     "UPDATE patients SET facility_id = $new WHERE id = $patient",
-	"patients_external_id_key":   "INSERT INTO patients SELECT tenant_id, $new, facility_id, external_id, given_name, family_name, birth_date FROM patients WHERE id = $patient",
+	"patients_pkey":          "INSERT INTO patients SELECT * FROM patients WHERE id = $patient",
+	"patients_facility_fkey": "UPDATE patients SET facility_id = $new WHERE id = $patient",
+	"patients_external_id_key": "INSERT INTO patients SELECT tenant_id, $new, facility_id, external_id, " +
+		"given_name, family_name, birth_date FROM patients WHERE id = $patient",
 	"patients_external_id_check": "UPDATE patients SET external_id = ' ' WHERE id = $patient",
 	"patients_given_name_check":  "UPDATE patients SET given_name = '' WHERE id = $patient",
 	"patients_family_name_check": "UPDATE patients SET family_name = repeat('x', 201) WHERE id = $patient",
@@ -167,34 +185,49 @@ var breaches = map[string]string{
 	"patient_facilities_pkey":          "INSERT INTO patient_facilities VALUES ($w, $patient, $facility)",
 	"patient_facilities_patient_fkey":  "INSERT INTO patient_facilities VALUES ($w, $new, $facility)",
 	"patient_facilities_facility_fkey": "INSERT INTO patient_facilities VALUES ($w, $patient, $new)",
-	"patient_consents_pkey":            "INSERT INTO patient_consents (tenant_id, id, patient_id, facility_id, allowed, actor_id, seq) VALUES ($w, $new, $patient, $facility, true, $staff, 1), ($w, $new, $patient, $facility, true, $staff, 2)",
-	"patient_consents_seq_key":         "INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, seq) VALUES ($w, $patient, $facility, true, $staff, 1), ($w, $patient, $facility, true, $staff, 1)",
-	"phi_reads_pkey":                   "INSERT INTO phi_reads VALUES ($w, $new, $patient, $staff, 'x'), ($w, $new, $patient, $staff, 'x')",
-	"pickups_patient_fkey":             "UPDATE pickups SET patient_id = $new WHERE id = $draft",
+	"patient_consents_pkey": "INSERT INTO patient_consents (tenant_id, id, patient_id, facility_id, " +
+		"allowed, actor_id, seq) VALUES ($w, $new, $patient, $facility, true, $staff, 1), ($w, $new, $patient, " +
+		"$facility, true, $staff, 2)",
+	"patient_consents_seq_key": "INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, " +
+		"actor_id, seq) VALUES ($w, $patient, $facility, true, $staff, 1), ($w, $patient, $facility, true, $staff, 1)",
+	"phi_reads_pkey": "INSERT INTO phi_reads VALUES ($w, $new, $patient, $staff, 'x'), ($w, $new, " +
+		"$patient, $staff, 'x')",
+	"pickups_patient_fkey": "UPDATE pickups SET patient_id = $new WHERE id = $draft",
 
-	"appointments_pkey":               "INSERT INTO appointments VALUES ($w, $appointment, $facility, $patient, 'another', now(), now() + interval '1 hour', 'BOOKED')",
-	"appointments_facility_fkey":      "UPDATE appointments SET facility_id = $new WHERE id = $appointment",
-	"appointments_patient_fkey":       "UPDATE appointments SET patient_id = $new WHERE id = $appointment",
-	"appointments_external_id_key":    "INSERT INTO appointments SELECT tenant_id, $new, facility_id, patient_id, external_id, starts_at, ends_at, status FROM appointments WHERE id = $appointment",
-	"appointments_external_id_check":  "UPDATE appointments SET external_id = ' ' WHERE id = $appointment",
-	"appointments_range_check":        "UPDATE appointments SET ends_at = starts_at WHERE id = $appointment",
-	"appointment_feeds_pkey":          "INSERT INTO appointment_feeds VALUES ($w, $facility, now()), ($w, $facility, now())",
+	"appointments_pkey": "INSERT INTO appointments VALUES ($w, $appointment, $facility, $patient, " +
+		"'another', now(), now() + interval '1 hour', 'BOOKED')",
+	"appointments_facility_fkey": "UPDATE appointments SET facility_id = $new WHERE id = $appointment",
+	"appointments_patient_fkey":  "UPDATE appointments SET patient_id = $new WHERE id = $appointment",
+	"appointments_external_id_key": "INSERT INTO appointments SELECT tenant_id, $new, facility_id, patient_id, " +
+		"external_id, starts_at, ends_at, status FROM appointments WHERE id = $appointment",
+	"appointments_external_id_check": "UPDATE appointments SET external_id = ' ' WHERE id = $appointment",
+	"appointments_range_check":       "UPDATE appointments SET ends_at = starts_at WHERE id = $appointment",
+	"appointment_feeds_pkey": "INSERT INTO appointment_feeds VALUES ($w, $facility, now()), ($w, " +
+		"$facility, now())",
 	"appointment_feeds_facility_fkey": "INSERT INTO appointment_feeds VALUES ($w, $new, now())",
-	"appointment_feed_chunks_pkey":    "INSERT INTO appointment_feed_chunks SELECT $w, $new, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}' FROM generate_series(1, 2)",
+	"appointment_feed_chunks_pkey": "INSERT INTO appointment_feed_chunks SELECT $w, $new, 0, '{}', '{}', '{}', " +
+		"'{}', '{}', '{}', '{}', '{}', '{}', '{}' FROM generate_series(1, 2)",
 
-	"pickup_events_pkey":                  "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest) SELECT tenant_id, id, pickup_id, 99, transition, actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
-	"pickup_events_pickup_fkey":           "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
-	"pickup_events_version_key":           "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
-	"pickup_events_stream_key":            "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest, xid, seq) OVERRIDING SYSTEM VALUE SELECT tenant_id, $new, pickup_id, 99, transition, actor_id, before, after, '', xid, seq FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
+	"pickup_events_pkey": "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, " +
+		"transition, actor_id, before, after, request_digest) SELECT tenant_id, id, pickup_id, 99, transition, " +
+		"actor_id, before, after, '' FROM pickup_events WHERE pickup_id = $pickup LIMIT 1",
+	"pickup_events_pickup_fkey": "UPDATE pickup_events SET pickup_id = $new WHERE pickup_id = $submitted",
+	"pickup_events_version_key": "UPDATE pickup_events SET version = 2 WHERE pickup_id = $pickup",
+	"pickup_events_stream_key": "INSERT INTO pickup_events (tenant_id, id, pickup_id, version, " +
+		"transition, actor_id, before, after, request_digest, xid, seq) OVERRIDING SYSTEM VALUE SELECT tenant_id, " +
+		"$new, pickup_id, 99, transition, actor_id, before, after, '', xid, seq FROM pickup_events WHERE pickup_id = " +
+		"$pickup LIMIT 1",
 	"pickup_events_idempotency_key":       "UPDATE pickup_events SET idempotency_key = 'k' WHERE pickup_id = $pickup",
 	"pickup_events_idempotency_key_check": "UPDATE pickup_events SET idempotency_key = '' WHERE pickup_id = $pickup",
 
-	"messages_pkey":            "UPDATE messages SET id = $new WHERE pickup_id = $pickup",
-	"messages_event_fkey":      "UPDATE messages SET event_id = $new WHERE pickup_id = $submitted",
-	"messages_event_key":       "INSERT INTO messages SELECT tenant_id, $new, pickup_id, event_id, to_number, body, status, reason FROM messages WHERE pickup_id = $submitted",
+	"messages_pkey":       "UPDATE messages SET id = $new WHERE pickup_id = $pickup",
+	"messages_event_fkey": "UPDATE messages SET event_id = $new WHERE pickup_id = $submitted",
+	"messages_event_key": "INSERT INTO messages SELECT tenant_id, $new, pickup_id, event_id, to_number, body, " +
+		"status, reason FROM messages WHERE pickup_id = $submitted",
 	"messages_to_number_check": "UPDATE messages SET to_number = '555' WHERE pickup_id = $submitted",
 	"messages_body_check":      "UPDATE messages SET body = repeat('x', 161) WHERE pickup_id = $submitted",
-	"messages_reason_check":    "UPDATE messages SET status = 'FAILED', reason = 'It said: no' WHERE pickup_id = $submitted",
+	"messages_reason_check": "UPDATE messages SET status = 'FAILED', reason = 'It said: no' WHERE pickup_id = " +
+		"$submitted",
 	"messages_no_number_check": "UPDATE messages SET to_number = NULL WHERE pickup_id = $submitted",
 	"messages_failed_check":    "UPDATE messages SET reason = 'refused' WHERE pickup_id = $submitted",
 	"messages_sent_check":      "UPDATE messages SET status = 'SENT' WHERE pickup_id = $submitted",
@@ -232,7 +265,8 @@ func (w *world) named(ctx context.Context) *strings.Replacer {
 	must(openSession(ctx, w.as, w.staff, "old hash"))
 	ids := map[string]uuid.UUID{
 		"$w": w.tenant, "$new": newID(), "$staff": w.staff.UserID, "$hub": w.hub.UserID, "$phone": phone,
-		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account, "$driver": driver.DriverID, "$other": other.DriverID,
+		"$facility": w.facility, "$hidden": w.hidden, "$account": w.account,
+		"$driver": driver.DriverID, "$other": other.DriverID,
 		"$pickup": w.assigned(ctx, driver), "$draft": w.pickup(ctx), "$submitted": w.submitted(ctx),
 		"$patient": w.patient(ctx), "$appointment": newID(),
 	}

@@ -22,11 +22,13 @@ var dispatchRaces = []check{
 		if err := w.passes(ctx, w.dispatching(ctx, pickups[0]), w.dispatching(ctx, pickups[1])); err != nil {
 			return err
 		}
-		errs := together(manyCallers, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
+		errs := together(manyCallers,
+			func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
 		if err := first(errs...); err != nil {
 			return err
 		}
-		if n := scan[int](ctx, w.owner, "SELECT count(DISTINCT driver_id) FROM pickups WHERE tenant_id = $1", w.tenant); n != len(pickups) {
+		if n := scan[int](ctx, w.owner, "SELECT count(DISTINCT driver_id) FROM pickups WHERE tenant_id = $1",
+			w.tenant); n != len(pickups) {
 			return fmt.Errorf("%d pickups have %d drivers", len(pickups), n)
 		}
 		return nil
@@ -35,27 +37,31 @@ var dispatchRaces = []check{
 		w.drivers(ctx, 4)
 		one, other := w.submitted(ctx), w.submitted(ctx)
 		return first(
-			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameDispatch, one), w.moving(ctx, db.TransitionNameDispatch, one)),
-			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }), db.IllegalTransition))
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameDispatch, one),
+				w.moving(ctx, db.TransitionNameDispatch, one)),
+			oneWins(together(manyCallers, func(int) error {
+				return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store)
+			}), db.IllegalTransition))
 	}},
-	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release", func(ctx context.Context, w *world) error {
-		w.drivers(ctx, 2)
-		id, key := w.submitted(ctx), withKey("once")
-		version := w.row(ctx, id).Version
-		w.must(w.moving(ctx, db.TransitionNameDispatch, id, key)(w.as))
-		w.must(w.moving(ctx, db.TransitionNameRelease, id)(w.as))
-		rows, err := w.DispatchPickup(ctx, db.DispatchPickupParams{
-			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
-			IdempotencyKey: "once", RequestDigest: digest("other"), MoveID: newID(),
-		})
-		if err != nil || len(rows) != 0 {
-			return fmt.Errorf("moved %d, %w", len(rows), err)
-		}
-		return first(
-			w.moving(ctx, db.TransitionNameDispatch, id, key)(w.Store),
-			w.expect(ctx, id, db.PickupStatusSUBMITTED),
-			refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Store), db.StaleVersion))
-	}},
+	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release",
+		func(ctx context.Context, w *world) error {
+			w.drivers(ctx, 2)
+			id, key := w.submitted(ctx), withKey("once")
+			version := w.row(ctx, id).Version
+			w.must(w.moving(ctx, db.TransitionNameDispatch, id, key)(w.as))
+			w.must(w.moving(ctx, db.TransitionNameRelease, id)(w.as))
+			rows, err := w.DispatchPickup(ctx, db.DispatchPickupParams{
+				TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
+				IdempotencyKey: "once", RequestDigest: digest("other"), MoveID: newID(),
+			})
+			if err != nil || len(rows) != 0 {
+				return fmt.Errorf("moved %d, %w", len(rows), err)
+			}
+			return first(
+				w.moving(ctx, db.TransitionNameDispatch, id, key)(w.Store),
+				w.expect(ctx, id, db.PickupStatusSUBMITTED),
+				refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Store), db.StaleVersion))
+		}},
 	{"DispatchPickup", "a driver is passed over while their location moves", func(ctx context.Context, w *world) error {
 		driver, id := w.driver(ctx, 1, 1), w.submitted(ctx)
 		return w.passes(ctx,
@@ -85,23 +91,26 @@ var dispatchRules = []check{
 			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Store), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
-	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen", func(ctx context.Context, w *world) error {
-		none := func() error {
-			return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Store), db.NoDriverFree)
-		}
-		busy, off, nowhere := w.driver(ctx, 37.77, -122.42), w.driver(ctx, 37.77, -122.42), w.driver(ctx, 37.77, -122.42)
-		set := func(d db.Viewer, set string) {
-			must(w.owner.Exec(ctx, "UPDATE drivers SET "+set+" WHERE tenant_id = $1 AND id = $2", w.tenant, d.DriverID))
-		}
-		w.must(assign(ctx, w.as, w.dispatcher, w.submitted(ctx), busy))
-		set(off, "on_duty = false")
-		set(nowhere, "latitude = NULL, longitude = NULL, located_at = NULL")
-		if err := none(); err != nil {
-			return err
-		}
-		far := w.driver(ctx, -37, 60)
-		return first(w.chooses(ctx, far, w.submitted(ctx)), none())
-	}},
+	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen",
+		func(ctx context.Context, w *world) error {
+			none := func() error {
+				return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Store), db.NoDriverFree)
+			}
+			busy, off, nowhere := w.driver(ctx, 37.77, -122.42), w.driver(ctx,
+				37.77, -122.42), w.driver(ctx, 37.77, -122.42)
+			set := func(d db.Viewer, set string) {
+				must(w.owner.Exec(ctx, "UPDATE drivers SET "+set+" WHERE tenant_id = $1 AND id = $2",
+					w.tenant, d.DriverID))
+			}
+			w.must(assign(ctx, w.as, w.dispatcher, w.submitted(ctx), busy))
+			set(off, "on_duty = false")
+			set(nowhere, "latitude = NULL, longitude = NULL, located_at = NULL")
+			if err := none(); err != nil {
+				return err
+			}
+			far := w.driver(ctx, -37, 60)
+			return first(w.chooses(ctx, far, w.submitted(ctx)), none())
+		}},
 	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
@@ -117,12 +126,14 @@ var dispatchRules = []check{
 		}
 		// Across the antimeridian 0.2 degrees are nearer than 3 on this side.
 		this, across := w.driver(ctx, 0, 176.9), w.driver(ctx, 0, -179.9)
-		if err := first(w.chooses(ctx, across, w.submitted(ctx, at(0, 179.9))), w.chooses(ctx, this, w.submitted(ctx, at(0, 179.9)))); err != nil {
+		if err := first(w.chooses(ctx, across, w.submitted(ctx, at(0, 179.9))),
+			w.chooses(ctx, this, w.submitted(ctx, at(0, 179.9)))); err != nil {
 			return err
 		}
 		// In the north, ten degrees east are nearer than two south.
 		south, east := w.driver(ctx, 78, 0), w.driver(ctx, 80, 10)
-		return first(w.chooses(ctx, east, w.submitted(ctx, at(80, 0))), w.chooses(ctx, south, w.submitted(ctx, at(80, 0))))
+		return first(w.chooses(ctx, east, w.submitted(ctx, at(80, 0))),
+			w.chooses(ctx, south, w.submitted(ctx, at(80, 0))))
 	}},
 }
 

@@ -21,7 +21,8 @@ var driverRaces = []check{
 			w.loses(ctx, db.DriverUserTaken,
 				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) },
 				func(s *db.Store) error { return w.createDriver(ctx, s, newID(), w.staff) }),
-			oneWins(together(manyCallers, func(int) error { return w.createDriver(ctx, w.Store, newID(), w.hub) }), db.DriverUserTaken))
+			oneWins(together(manyCallers, func(int) error { return w.createDriver(ctx, w.Store, newID(), w.hub) }),
+				db.DriverUserTaken))
 	}},
 	{"EditDriver", clobbered, func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
@@ -36,11 +37,13 @@ var driverRaces = []check{
 				return locate(ctx, s, driver, driver, float64(seconds), base.Add(time.Duration(seconds)*time.Second))
 			}
 		}
-		if err := first(w.loses(ctx, db.NotFound, at(3), at(2)), w.loses(ctx, db.NotFound, at(4), at(4)), w.wins(ctx, commit, at(5), at(6))); err != nil {
+		if err := first(w.loses(ctx, db.NotFound, at(3), at(2)), w.loses(ctx, db.NotFound, at(4), at(4)),
+			w.wins(ctx, commit, at(5), at(6))); err != nil {
 			return err
 		}
 		together(manyCallers, func(i int) error { return at(10 + (i*7)%manyCallers)(w.Store) })
-		got := scan[float64](ctx, w.owner, "SELECT latitude FROM drivers WHERE tenant_id = $1 AND id = $2", w.tenant, driver.DriverID)
+		got := scan[float64](ctx, w.owner, "SELECT latitude FROM drivers WHERE tenant_id = $1 AND id = $2",
+			w.tenant, driver.DriverID)
 		if want := float64(10 + manyCallers - 1); got != want {
 			return fmt.Errorf("the driver is at %v, want %v", got, want)
 		}
@@ -70,7 +73,8 @@ var driverRules = []check{
 		driver, ahead, place := w.driver(ctx, 1, 1), time.Now().Add(30*time.Second), 5.0
 		w.must(locate(ctx, w.as, driver, driver, 3, ahead))
 		row, err := w.EditDriver(ctx, db.EditDriverParams{
-			TenantID: w.tenant, ID: driver.DriverID, Version: 1, ViewerRole: w.dispatcher.Role, Latitude: &place, Longitude: &place,
+			TenantID: w.tenant, ID: driver.DriverID, Version: 1, ViewerRole: w.dispatcher.Role,
+			Latitude: &place, Longitude: &place,
 		})
 		if err == nil && (*row.Latitude != place || row.LocatedAt.Before(ahead.Truncate(time.Microsecond))) {
 			err = fmt.Errorf("at %v since %v", *row.Latitude, row.LocatedAt)
@@ -118,7 +122,9 @@ func locate(ctx context.Context, s *db.Store, by, of db.Viewer, latitude float64
 }
 
 // locateAll moves all in one statement, and is refused if it does not move one of them.
-func locateAll(ctx context.Context, s *db.Store, by db.Viewer, drivers []uuid.UUID, latitude float64, at time.Time) error {
+func locateAll(
+	ctx context.Context, s *db.Store, by db.Viewer, drivers []uuid.UUID, latitude float64, at time.Time,
+) error {
 	p := db.LocateDriversParams{Ids: drivers}
 	for range drivers {
 		p.TenantIds = append(p.TenantIds, by.TenantID)

@@ -23,7 +23,8 @@ func TestADatabaseThatIsNotUTF8IsRefused(t *testing.T) {
 				return err
 			},
 		} {
-			if err := use(); err == nil || !strings.Contains(err.Error(), "the database's encoding is "+encoding+" and must be UTF8") {
+			if err := use(); err == nil ||
+				!strings.Contains(err.Error(), "the database's encoding is "+encoding+" and must be UTF8") {
 				t.Errorf("%s %s: %v", name, encoding, err)
 			}
 		}
@@ -67,7 +68,8 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 		w.must(w.createUser(ctx, w.Store, newID(), email))
 	}
 	_, err := m.Up(ctx)
-	if err == nil || !strings.Contains(err.Error(), "users of 1 email addresses differ in case or composition alone") || strings.Contains(err.Error(), "x.example") {
+	if err == nil || !strings.Contains(err.Error(), "users of 1 email addresses differ in case or composition alone") ||
+		strings.Contains(err.Error(), "x.example") {
 		t.Errorf("got %v", err)
 	}
 	if version := must(m.GetDBVersion(ctx)); version != 30 {
@@ -75,7 +77,8 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 	}
 	must(w.owner.Exec(ctx, "UPDATE users SET email = 'mueller@x.example' WHERE email = 'müller@x.example'"))
 	must(m.Up(ctx))
-	if err := refused(w.createUser(context.WithoutCancel(ctx), w.Store, newID(), "müller@x.example"), db.EmailTaken); err != nil {
+	if err := refused(w.createUser(context.WithoutCancel(ctx), w.Store, newID(), "müller@x.example"),
+		db.EmailTaken); err != nil {
 		t.Error(err)
 	}
 }

@@ -43,7 +43,8 @@ func TestRefusedConnectionIsUnavailable(t *testing.T) {
 	if got := Explain(err).Code; got != Unavailable {
 		t.Errorf("nobody listens: %s", got)
 	}
-	for state, want := range map[string]Code{"28P01": Unavailable, "28000": Unavailable, "3D000": Unavailable, "42501": Unavailable, "53300": Overloaded} {
+	for state, want := range map[string]Code{"28P01": Unavailable, "28000": Unavailable,
+		"3D000": Unavailable, "42501": Unavailable, "53300": Overloaded} {
 		if got := explainServer(&pgconn.PgError{Code: state}, true).Code; got != want {
 			t.Errorf("SQLSTATE %s at connect is %s, want %s", state, got, want)
 		}

@@ -22,8 +22,9 @@ func record(n int) db.FeedRecord {
 	birth, _ := db.ParseDate("1990-05-17")
 	starts := feedDay.AddDate(0, 0, n+1)
 	return db.FeedRecord{
-		ExternalID: fmt.Sprint(n), PatientExternalID: fmt.Sprintf("p%d", n), GivenName: fmt.Sprintf("Given%d", n), FamilyName: fmt.Sprintf("Family%d", n),
-		BirthDate: birth, StartsAt: starts, EndsAt: starts.Add(time.Hour), Status: db.AppointmentStatusBOOKED,
+		ExternalID: fmt.Sprint(n), PatientExternalID: fmt.Sprintf("p%d", n), GivenName: fmt.Sprintf("Given%d", n),
+		FamilyName: fmt.Sprintf("Family%d", n),
+		BirthDate:  birth, StartsAt: starts, EndsAt: starts.Add(time.Hour), Status: db.AppointmentStatusBOOKED,
 	}
 }
 
@@ -48,11 +49,13 @@ func (w *world) list(hour int, records ...db.FeedRecord) list {
 }
 
 func (w *world) watermark(hour int) db.MoveFeedParams {
-	return db.MoveFeedParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay.Add(time.Duration(hour) * time.Hour)}
+	return db.MoveFeedParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID,
+		AsOf: feedDay.Add(time.Duration(hour) * time.Hour)}
 }
 
 func (w *world) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointmentsParams {
-	return db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
+	return db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility,
+		ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
 }
 
 // like gives a new tenant the mutant of another.
@@ -68,9 +71,11 @@ func (w *world) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecor
 	}
 	chunk := db.StageFeedChunkParams{TenantID: w.tenant, FeedID: id}
 	for _, r := range records {
-		chunk.ExternalIds, chunk.PatientExternalIds = append(chunk.ExternalIds, r.ExternalID), append(chunk.PatientExternalIds, r.PatientExternalID)
+		chunk.ExternalIds, chunk.PatientExternalIds = append(chunk.ExternalIds,
+			r.ExternalID), append(chunk.PatientExternalIds, r.PatientExternalID)
 		chunk.NewPatientIds = append(chunk.NewPatientIds, uuid.NewSHA1(id, []byte(r.PatientExternalID)))
-		chunk.GivenNames, chunk.FamilyNames = append(chunk.GivenNames, r.GivenName), append(chunk.FamilyNames, r.FamilyName)
+		chunk.GivenNames, chunk.FamilyNames = append(chunk.GivenNames,
+			r.GivenName), append(chunk.FamilyNames, r.FamilyName)
 		chunk.BirthDates, chunk.Phones = append(chunk.BirthDates, r.BirthDate), append(chunk.Phones, r.Phone)
 		chunk.StartsAt, chunk.EndsAt = append(chunk.StartsAt, r.StartsAt), append(chunk.EndsAt, r.EndsAt)
 		chunk.Statuses = append(chunk.Statuses, string(r.Status))
@@ -106,7 +111,8 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error
 
 // apply is a feed whose records are staged: the two statements.
 func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
-	if err = s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}); err != nil {
+	if err = s.SetFeedLimits(ctx,
+		db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}); err != nil {
 		return err
 	}
 	if *l.moved, err = s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || *l.moved == 0 {
@@ -156,14 +162,16 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 		want[r.ExternalID] = fmt.Sprint(r.PatientExternalID, r.GivenName, r.FamilyName, r.BirthDate, r.Phone,
 			r.StartsAt.UTC().Unix(), r.EndsAt.UTC().Unix(), r.Status)
 	}
-	rows := must(w.owner.Query(ctx, `SELECT a.external_id, p.external_id, p.given_name, p.family_name, p.birth_date, coalesce(p.phone, ''),
+	rows := must(w.owner.Query(ctx,
+		`SELECT a.external_id, p.external_id, p.given_name, p.family_name, p.birth_date, coalesce(p.phone, ''),
 			a.starts_at, a.ends_at, a.status::text
 		FROM appointments AS a JOIN patients AS p ON p.tenant_id = a.tenant_id AND p.id = a.patient_id
 		WHERE a.tenant_id = $1 AND a.facility_id = $2`, w.tenant, facility))
 	got := map[string]string{}
 	for rows.Next() {
 		var r db.FeedRecord
-		w.must(rows.Scan(&r.ExternalID, &r.PatientExternalID, &r.GivenName, &r.FamilyName, &r.BirthDate, &r.Phone, &r.StartsAt, &r.EndsAt, &r.Status))
+		w.must(rows.Scan(&r.ExternalID, &r.PatientExternalID, &r.GivenName, &r.FamilyName,
+			&r.BirthDate, &r.Phone, &r.StartsAt, &r.EndsAt, &r.Status))
 		if _, told := want[r.ExternalID]; !told && r.Status == db.AppointmentStatusCANCELED {
 			continue
 		}
@@ -192,7 +200,8 @@ func (w *world) places(ctx context.Context) map[string]string {
 // patientOf is the patient of an id in the facility's records, and placeOf the key of their
 // consent among the places.
 func (w *world) patientOf(ctx context.Context, externalID string) uuid.UUID {
-	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = $2", w.tenant, externalID)
+	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = $2",
+		w.tenant, externalID)
 }
 
 func (w *world) placeOf(ctx context.Context, externalID string) string {
@@ -221,6 +230,9 @@ func each(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
 }
 
 // sync feeds by the store's own method.
-func (w *world) sync(ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord) (db.FeedResult, error) {
-	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).AsOf, Records: each(records, nil)})
+func (w *world) sync(
+	ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord,
+) (db.FeedResult, error) {
+	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).
+		AsOf, Records: each(records, nil)})
 }

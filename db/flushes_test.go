@@ -42,7 +42,8 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 				some = append(some, pickups[(base+j)%len(pickups)])
 				by = append(by, drivers[(firstDriver+i)%len(drivers)])
 			}
-			name := []db.TransitionName{"submit", "assign", "release", "collect", "cancel", "assign", "submit"}[rand.IntN(7)]
+			name := []db.TransitionName{"submit", "assign", "release", "collect",
+				"cancel", "assign", "submit"}[rand.IntN(7)]
 			moved, err := w.send(ctx, d.Store, name, some, by, nil)
 			if err != nil {
 				return err
@@ -50,7 +51,8 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 			flushes.Add(1)
 			won.Add(int64(moved))
 			if rand.IntN(4) == 0 {
-				e := []db.Entry{charge(accounts[rand.IntN(4)], 1+rand.Int64N(9)), deposit(accounts[rand.IntN(4)], 1+rand.Int64N(9))}
+				e := []db.Entry{charge(accounts[rand.IntN(4)], 1+rand.Int64N(9)),
+					deposit(accounts[rand.IntN(4)], 1+rand.Int64N(9))}
 				if _, err := enterAll(ctx, d.Store, w.admin, e); err != nil {
 					return err
 				}

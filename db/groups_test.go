@@ -29,39 +29,50 @@ var groupRaces = []check{
 	{"AddGroupMember", "a member added twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
+			return s.AddGroupMember(ctx,
+				db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
 		})
 	}},
-	{"AddGroupMember", "a membership of a group or user that does not exist", func(ctx context.Context, w *world) error {
-		group := w.group(ctx)
-		_, noGroup := w.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: newID(), UserID: w.staff.UserID})
-		_, noUser := w.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: newID()})
-		return first(refused(noGroup, db.NotFound), refused(noUser, db.UserNotFound))
-	}},
+	{"AddGroupMember", "a membership of a group or user that does not exist",
+		func(ctx context.Context, w *world) error {
+			group := w.group(ctx)
+			_, noGroup := w.AddGroupMember(ctx,
+				db.AddGroupMemberParams{TenantID: w.tenant, GroupID: newID(), UserID: w.staff.UserID})
+			_, noUser := w.AddGroupMember(ctx,
+				db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: newID()})
+			return first(refused(noGroup, db.NotFound), refused(noUser, db.UserNotFound))
+		}},
 	{"AddGroupFacility", "a facility added to a group twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
+			return s.AddGroupFacility(ctx,
+				db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
 		})
 	}},
 	{"AddGroupFacility", "a group shows a facility that does not exist", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		_, noGroup := w.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: newID(), FacilityID: w.facility})
-		_, noFacility := w.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: newID()})
+		_, noGroup := w.AddGroupFacility(ctx,
+			db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: newID(), FacilityID: w.facility})
+		_, noFacility := w.AddGroupFacility(ctx,
+			db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: newID()})
 		return first(refused(noGroup, db.NotFound), refused(noFacility, db.FacilityNotFound))
 	}},
 	{"RemoveGroupMember", "a member removed twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID}))
+		must(w.as.AddGroupMember(ctx,
+			db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID}))
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.RemoveGroupMember(ctx, db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
+			return s.RemoveGroupMember(ctx,
+				db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
 		})
 	}},
 	{"RemoveGroupFacility", "a facility removed from a group twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		must(w.as.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility}))
+		must(w.as.AddGroupFacility(ctx,
+			db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility}))
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.RemoveGroupFacility(ctx, db.RemoveGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
+			return s.RemoveGroupFacility(ctx,
+				db.RemoveGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
 		})
 	}},
 }

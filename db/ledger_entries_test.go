@@ -110,19 +110,21 @@ var ledgerEntryRaces = []check{
 }
 
 var ledgerEntryRules = []check{
-	{"CreateLedgerEntries", "a repeat in a flush uses up its neighbour's money", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 150)
-		paid := charge(account, 60)
-		w.must(w.enter(ctx, paid))
-		made, err := enterAll(ctx, w.Store, w.admin, []db.Entry{paid, charge(account, 40)})
-		if err == nil && len(made) != 1 {
-			err = fmt.Errorf("made %d of one", len(made))
-		}
-		return err
-	}},
+	{"CreateLedgerEntries", "a repeat in a flush uses up its neighbour's money",
+		func(ctx context.Context, w *world) error {
+			account := w.purse(ctx, 150)
+			paid := charge(account, 60)
+			w.must(w.enter(ctx, paid))
+			made, err := enterAll(ctx, w.Store, w.admin, []db.Entry{paid, charge(account, 40)})
+			if err == nil && len(made) != 1 {
+				err = fmt.Errorf("made %d of one", len(made))
+			}
+			return err
+		}},
 	{"CreateLedgerEntries", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 120)
-		made, err := enterAll(ctx, w.Store, w.admin, []db.Entry{charge(account, 100), charge(account, 30), charge(account, 15)})
+		made, err := enterAll(ctx, w.Store, w.admin,
+			[]db.Entry{charge(account, 100), charge(account, 30), charge(account, 15)})
 		if err == nil && len(made) != 2 {
 			err = fmt.Errorf("made %d of two", len(made))
 		}
@@ -166,7 +168,8 @@ var ledgerEntryRules = []check{
 var errTaken = errors.New("taken, not replayed")
 
 func charge(account uuid.UUID, cents int64) db.Entry {
-	return db.Entry{ID: newID(), AccountID: account, Kind: db.EntryKindCharge, AmountCents: cents, Digest: digest("charge")}
+	return db.Entry{ID: newID(), AccountID: account, Kind: db.EntryKindCharge,
+		AmountCents: cents, Digest: digest("charge")}
 }
 
 func deposit(account uuid.UUID, cents int64) db.Entry {

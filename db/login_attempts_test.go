@@ -17,7 +17,8 @@ var loginAttemptRaces = []check{
 	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
 		// Four are let through; the fourth makes the next one wait.
 		key := keyOf(w.tenant)
-		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Store, key) }), db.NotFound); err != nil {
+		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Store, key) }),
+			db.NotFound); err != nil {
 			return err
 		}
 		if n := w.failures(ctx, key); n != 4 {
@@ -25,14 +26,15 @@ var loginAttemptRaces = []check{
 		}
 		return nil
 	}},
-	{"RememberLogin", "logins at once do not all find a place to be remembered", func(ctx context.Context, w *world) error {
-		key := keyOf(w.tenant)
-		remember := func(s *db.Store) error { return remember(ctx, s, key) }
-		if err := w.wins(ctx, commit, remember, remember); err != nil {
-			return err
-		}
-		return first(together(manyCallers, func(int) error { return remember(w.Store) })...)
-	}},
+	{"RememberLogin", "logins at once do not all find a place to be remembered",
+		func(ctx context.Context, w *world) error {
+			key := keyOf(w.tenant)
+			remember := func(s *db.Store) error { return remember(ctx, s, key) }
+			if err := w.wins(ctx, commit, remember, remember); err != nil {
+				return err
+			}
+			return first(together(manyCallers, func(int) error { return remember(w.Store) })...)
+		}},
 	{"ForgetLoginAttempts", "the tries of a session are forgotten twice", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
@@ -56,17 +58,20 @@ var loginAttemptRaces = []check{
 	}},
 	{"TakeLoginToken", "parallel guesses take one token together", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
-		return someWin(5, together(manyCallers, func(int) error { return takeToken(ctx, w.Store, key, 5) }), db.NotFound)
+		return someWin(5, together(manyCallers, func(int) error { return takeToken(ctx, w.Store, key, 5) }),
+			db.NotFound)
 	}},
 	{"ReturnLoginToken", "tokens given back at once count as one", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
 		for range manyCallers {
 			w.must(takeToken(ctx, w.as, key, manyCallers))
 		}
-		if err := first(together(manyCallers, func(int) error { return returnToken(ctx, w.Store, key) })...); err != nil {
+		if err := first(together(manyCallers,
+			func(int) error { return returnToken(ctx, w.Store, key) })...); err != nil {
 			return err
 		}
-		return someWin(manyCallers, together(manyCallers+1, func(int) error { return takeToken(ctx, w.Store, key, manyCallers) }), db.NotFound)
+		return someWin(manyCallers,
+			together(manyCallers+1, func(int) error { return takeToken(ctx, w.Store, key, manyCallers) }), db.NotFound)
 	}},
 	{"SweepLoginBuckets", "a bucket that is being drained is swept away", func(ctx context.Context, w *world) error {
 		defer alone(&sweeping)()
@@ -94,44 +99,46 @@ var loginAttemptRules = []check{
 		}
 		return nil
 	}},
-	{"SweepLoginAttempts", "what has expired first is swept first, and nothing else", func(ctx context.Context, w *world) error {
-		defer alone(&sweeping)()
-		keys := manyKeys(9)
-		for i, key := range keys {
-			w.must(guess(ctx, w.as, key))
-			w.expire(ctx, key, fmt.Sprintf("-%d minutes", 10+i))
-		}
-		fresh := keyOf(w.tenant)
-		w.must(guess(ctx, w.as, fresh))
-		w.expire(ctx, fresh, "10 minutes")
-		n, err := w.SweepLoginAttempts(ctx)
-		if err != nil || n != 8 || w.attempts(ctx, keys[0]) != 1 {
-			return fmt.Errorf("%d swept, the first is there %d times: %v", n, w.attempts(ctx, keys[0]), err)
-		}
-		if n, err = w.SweepLoginAttempts(ctx); err != nil || n != 1 || w.attempts(ctx, fresh) != 1 {
-			return fmt.Errorf("%d swept, the fresh one is there %d times: %v", n, w.attempts(ctx, fresh), err)
-		}
-		return nil
-	}},
-	{"SweepLoginBuckets", "the bucket that was full first is swept first, and no other", func(ctx context.Context, w *world) error {
-		defer alone(&sweeping)()
-		keys := manyKeys(9)
-		for i, key := range keys {
-			w.must(takeToken(ctx, w.as, key, 1))
-			w.fill(ctx, key, fmt.Sprintf("-%d minutes", 10+i))
-		}
-		drained := keyOf(w.tenant)
-		w.must(takeToken(ctx, w.as, drained, 1))
-		w.fill(ctx, drained, "1 second")
-		n, err := w.SweepLoginBuckets(ctx)
-		if err != nil || n != 8 || w.buckets(ctx, keys[0]) != 1 {
-			return fmt.Errorf("%d swept, the first is there %d times: %v", n, w.buckets(ctx, keys[0]), err)
-		}
-		if n, err = w.SweepLoginBuckets(ctx); err != nil || n != 1 || w.buckets(ctx, drained) != 1 {
-			return fmt.Errorf("%d swept, the drained one is there %d times: %v", n, w.buckets(ctx, drained), err)
-		}
-		return nil
-	}},
+	{"SweepLoginAttempts", "what has expired first is swept first, and nothing else",
+		func(ctx context.Context, w *world) error {
+			defer alone(&sweeping)()
+			keys := manyKeys(9)
+			for i, key := range keys {
+				w.must(guess(ctx, w.as, key))
+				w.expire(ctx, key, fmt.Sprintf("-%d minutes", 10+i))
+			}
+			fresh := keyOf(w.tenant)
+			w.must(guess(ctx, w.as, fresh))
+			w.expire(ctx, fresh, "10 minutes")
+			n, err := w.SweepLoginAttempts(ctx)
+			if err != nil || n != 8 || w.attempts(ctx, keys[0]) != 1 {
+				return fmt.Errorf("%d swept, the first is there %d times: %v", n, w.attempts(ctx, keys[0]), err)
+			}
+			if n, err = w.SweepLoginAttempts(ctx); err != nil || n != 1 || w.attempts(ctx, fresh) != 1 {
+				return fmt.Errorf("%d swept, the fresh one is there %d times: %v", n, w.attempts(ctx, fresh), err)
+			}
+			return nil
+		}},
+	{"SweepLoginBuckets", "the bucket that was full first is swept first, and no other",
+		func(ctx context.Context, w *world) error {
+			defer alone(&sweeping)()
+			keys := manyKeys(9)
+			for i, key := range keys {
+				w.must(takeToken(ctx, w.as, key, 1))
+				w.fill(ctx, key, fmt.Sprintf("-%d minutes", 10+i))
+			}
+			drained := keyOf(w.tenant)
+			w.must(takeToken(ctx, w.as, drained, 1))
+			w.fill(ctx, drained, "1 second")
+			n, err := w.SweepLoginBuckets(ctx)
+			if err != nil || n != 8 || w.buckets(ctx, keys[0]) != 1 {
+				return fmt.Errorf("%d swept, the first is there %d times: %v", n, w.buckets(ctx, keys[0]), err)
+			}
+			if n, err = w.SweepLoginBuckets(ctx); err != nil || n != 1 || w.buckets(ctx, drained) != 1 {
+				return fmt.Errorf("%d swept, the drained one is there %d times: %v", n, w.buckets(ctx, drained), err)
+			}
+			return nil
+		}},
 }
 
 // sweeping is held by those whose rows another's sweep would take: it knows no tenants.
@@ -168,7 +175,8 @@ func remember(ctx context.Context, s *db.Store, key []byte) error {
 const refill = time.Hour
 
 func takeToken(ctx context.Context, s *db.Store, key []byte, burst int) error {
-	_, err := s.TakeLoginToken(ctx, db.TakeLoginTokenParams{Key: key, Refill: refill, Drained: refill * time.Duration(burst-1)})
+	_, err := s.TakeLoginToken(ctx,
+		db.TakeLoginTokenParams{Key: key, Refill: refill, Drained: refill * time.Duration(burst-1)})
 	return err
 }
 
@@ -201,12 +209,14 @@ func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	for failures, want := range map[int]string{2: "", 3: "00:00:01", 4: "00:00:02", 7: "00:00:16", 13: "00:15:00", 1000: "00:15:00"} {
+	for failures, want := range map[int]string{2: "", 3: "00:00:01", 4: "00:00:02",
+		7: "00:00:16", 13: "00:15:00", 1000: "00:15:00"} {
 		key := keyOf(uuid.New())
 		w.must(guess(ctx, w.Store, key))
 		must(w.owner.Exec(ctx, "UPDATE login_attempts SET failures = $1 WHERE key = $2", failures, key))
 		w.must(guess(ctx, w.Store, key))
-		wait := scan[string](ctx, w.owner, `SELECT coalesce(date_trunc('second', nullif(next_at, 'epoch') - now() + interval '0.9 second')::text, '')
+		wait := scan[string](ctx, w.owner,
+			`SELECT coalesce(date_trunc('second', nullif(next_at, 'epoch') - now() + interval '0.9 second')::text, '')
 			FROM login_attempts WHERE key = $1`, key)
 		if wait != want {
 			t.Errorf("after %d failures the next login waits %q, want %q", failures, wait, want)

@@ -30,13 +30,15 @@ var texting = []struct {
 
 var messageRaces = func() (all []check) {
 	for _, t := range texting {
-		all = append(all, check{t.query, fmt.Sprintf("%s %s that two callers make owes two texts", article(t.name), t.name),
+		all = append(all, check{t.query,
+			fmt.Sprintf("%s %s that two callers make owes two texts", article(t.name), t.name),
 			func(ctx context.Context, w *world) error {
 				w.drivers(ctx, 2)
 				one, other := w.at(ctx, t.from), w.at(ctx, t.from)
 				return first(
 					w.loses(ctx, db.IllegalTransition, w.texting(ctx, t.name, one), w.texting(ctx, t.name, one)),
-					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }), db.IllegalTransition),
+					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }),
+						db.IllegalTransition),
 					w.expectText(ctx, one, t.name, t.text, staffNumber),
 					w.expectText(ctx, other, t.name, t.text, staffNumber))
 			}})
@@ -44,28 +46,33 @@ var messageRaces = func() (all []check) {
 	return append(all,
 		check{"SettleMessage", "two runs of one job settle a text twice", func(ctx context.Context, w *world) error {
 			one, other := w.queued(ctx), w.queued(ctx)
-			sending := func(id uuid.UUID) act { return func(s *db.Store) error { return settle(ctx, s, w.tenant, id, "") } }
+			sending := func(id uuid.UUID) act {
+				return func(s *db.Store) error { return settle(ctx, s, w.tenant, id, "") }
+			}
 			return first(
 				w.loses(ctx, db.NotFound, sending(one), sending(one)),
 				oneWins(together(manyCallers, func(int) error { return sending(other)(w.Store) }), db.NotFound))
 		}},
-		check{"SettleMessage", "a late refusal turns a sent text into a failed one", func(ctx context.Context, w *world) error {
-			id := w.queued(ctx)
-			w.must(settle(ctx, w.as, w.tenant, id, ""))
-			err := settle(ctx, w.Store, w.tenant, id, "refused_410")
-			m := must(w.as.GetMessage(ctx, db.GetMessageParams{TenantID: w.tenant, ID: id}))
-			if m.Status != db.MessageStatusSENT || m.SentAt == nil || m.Reason != nil {
-				return fmt.Errorf("the text is %s", m.Status)
-			}
-			return refused(err, db.NotFound)
-		}},
-		check{"RequeueMessage", "two operators who send a text again enqueue two jobs", func(ctx context.Context, w *world) error {
-			one, other := w.refusedText(ctx), w.refusedText(ctx)
-			return first(
-				w.loses(ctx, db.NotFound, w.requeuing(ctx, one), w.requeuing(ctx, one)),
-				oneWins(together(manyCallers, func(int) error { return w.requeuing(ctx, other)(w.Store) }), db.NotFound),
-				w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1))
-		}},
+		check{"SettleMessage", "a late refusal turns a sent text into a failed one",
+			func(ctx context.Context, w *world) error {
+				id := w.queued(ctx)
+				w.must(settle(ctx, w.as, w.tenant, id, ""))
+				err := settle(ctx, w.Store, w.tenant, id, "refused_410")
+				m := must(w.as.GetMessage(ctx, db.GetMessageParams{TenantID: w.tenant, ID: id}))
+				if m.Status != db.MessageStatusSENT || m.SentAt == nil || m.Reason != nil {
+					return fmt.Errorf("the text is %s", m.Status)
+				}
+				return refused(err, db.NotFound)
+			}},
+		check{"RequeueMessage", "two operators who send a text again enqueue two jobs",
+			func(ctx context.Context, w *world) error {
+				one, other := w.refusedText(ctx), w.refusedText(ctx)
+				return first(
+					w.loses(ctx, db.NotFound, w.requeuing(ctx, one), w.requeuing(ctx, one)),
+					oneWins(together(manyCallers, func(int) error { return w.requeuing(ctx, other)(w.Store) }),
+						db.NotFound),
+					w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1))
+			}},
 		check{"RequeueMessage", "a text that is being sent is sent again", func(ctx context.Context, w *world) error {
 			queued, sent := w.queued(ctx), w.queued(ctx)
 			w.must(settle(ctx, w.as, w.tenant, sent, ""))
@@ -79,7 +86,8 @@ var messageRaces = func() (all []check) {
 func (w *world) refusedText(ctx context.Context) uuid.UUID {
 	id := w.queued(ctx)
 	w.must(settle(ctx, w.as, w.tenant, id, "refused_410"))
-	w.set(ctx, "DELETE FROM river_job WHERE args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)", id)
+	w.set(ctx, "DELETE FROM river_job WHERE args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)",
+		id)
 	return id
 }
 
@@ -127,7 +135,8 @@ var messageRules = func() (all []check) {
 				id := w.at(ctx, t.from)
 				// The first is neither the one that was stored first, nor the last.
 				for i, ago := range []string{"2 days", "2 days", "1 day"} {
-					w.set(ctx, "INSERT INTO phone_numbers VALUES ($1, $2, $3, $4, '', date_trunc('day', now()) - $5::interval)",
+					w.set(ctx, "INSERT INTO phone_numbers VALUES ($1, $2, $3, $4, '', date_trunc('day', now()) - "+
+						"$5::interval)",
 						uuid.UUID{15: byte(9 - i)}, w.staff.UserID, fmt.Sprintf("+1415555020%d", i), ago)
 				}
 				// From the table's own order, that of the statement must come.
@@ -139,12 +148,14 @@ var messageRules = func() (all []check) {
 				return first(err, w.expectText(ctx, id, t.name, t.text, "+14155550201"))
 			}})
 	}
-	all = append(all, check{"RequeueMessage", "a text that never had a number is sent again", func(ctx context.Context, w *world) error {
-		w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
-		id := w.queued(ctx)
-		return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
-	}})
-	return append(all, check{"TransitionPickups", "a pickup is dispatched where its switch is off, or not where it is on",
+	all = append(all, check{"RequeueMessage", "a text that never had a number is sent again",
+		func(ctx context.Context, w *world) error {
+			w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
+			id := w.queued(ctx)
+			return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
+		}})
+	return append(all, check{"TransitionPickups",
+		"a pickup is dispatched where its switch is off, or not where it is on",
 		func(ctx context.Context, w *world) error {
 			manual := w.submittedBy(ctx, w.Store)
 			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
@@ -154,7 +165,8 @@ var messageRules = func() (all []check) {
 				if got := scan[int](ctx, w.owner, `
 					SELECT count(*) FROM river_job AS j
 					JOIN pickup_events AS e ON j.args = jsonb_build_object('tenant_id', e.tenant_id, 'event_id', e.id)
-					WHERE e.pickup_id = $1 AND j.kind = 'dispatch_pickup' AND j.queue = 'dispatches'`, id); got != want {
+					WHERE e.pickup_id = $1 AND j.kind = 'dispatch_pickup' AND j.queue = 'dispatches'`,
+					id); got != want {
 					return fmt.Errorf("%d jobs dispatch it, want %d", got, want)
 				}
 			}
@@ -224,7 +236,8 @@ func (w *world) expectText(ctx context.Context, pickup uuid.UUID, name db.Transi
 		JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id
 		WHERE e.pickup_id = $1 AND e.transition = $2`, pickup, name, text, number).Scan(&texts, &right, &jobs))
 	if want := min(len(number), 1); texts != 1 || right != 1 || jobs != want {
-		return fmt.Errorf("%s owes %d texts, %d of them right, and %d jobs, want one and %d", name, texts, right, jobs, want)
+		return fmt.Errorf("%s owes %d texts, %d of them right, and %d jobs, want one and %d",
+			name, texts, right, jobs, want)
 	}
 	return nil
 }
@@ -265,7 +278,8 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 		w.must(created(ctx, w.as, w.staff, mine))
 		w.must(created(ctx, w.as, w.dispatcher, theirs))
 	}
-	must(w.owner.Exec(ctx, "ANALYZE pickups, pickup_transitions, accounts, drivers, driver_slots, users, phone_numbers"))
+	must(
+		w.owner.Exec(ctx, "ANALYZE pickups, pickup_transitions, accounts, drivers, driver_slots, users, phone_numbers"))
 	hub := *w
 	hub.dispatcher = w.hub
 
@@ -342,7 +356,8 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 	d := open(t)
 	w := d.world(ctx)
 	var told [][2]int
-	s := openStore(t, db.Config{URL: d.AppURL, OnTexts: func(owed, enqueued int) { told = append(told, [2]int{owed, enqueued}) }})
+	s := openStore(t, db.Config{URL: d.AppURL,
+		OnTexts: func(owed, enqueued int) { told = append(told, [2]int{owed, enqueued}) }})
 	id := w.pickup(ctx)
 	w.must(move(ctx, s, w.staff, "submit", id))
 	w.set(ctx, "UPDATE flags SET enabled = false, version = 2 WHERE tenant_id = $1")
@@ -360,7 +375,8 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	ctx := t.Context()
 	w := open(t).world(ctx)
 	colleague := db.SystemViewer(w.tenant, newID(), db.UserRoleStaff)
-	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, 'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
+	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, "+
+		"'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
 	w.set(ctx, "INSERT INTO group_members SELECT $1, id, $2 FROM groups WHERE tenant_id = $1", colleague.UserID)
 	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	id := w.assigned(ctx, driver)
@@ -375,7 +391,8 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 		"another driver": {stranger, 0, false}, "another clinic": {w.stranger, 0, false},
 	} {
 		rows := must(w.as.ListMessages(ctx, db.ListMessagesParams{
-			TenantID: w.tenant, PickupID: id, ViewerID: c.viewer.UserID, ViewerRole: c.viewer.Role, ViewerDriverID: c.viewer.DriverID,
+			TenantID: w.tenant, PickupID: id, ViewerID: c.viewer.UserID, ViewerRole: c.viewer.Role,
+			ViewerDriverID:  c.viewer.DriverID,
 			BeforeCreatedAt: time.Now().Add(time.Hour), BeforeID: uuid.Max, MaxRows: 10,
 		}))
 		if len(rows) != c.texts {

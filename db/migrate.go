@@ -92,7 +92,8 @@ func schemaVersion(ctx context.Context, conn *sql.DB) (int64, error) {
 	}
 	version, err := table.GetLatestVersion(ctx, conn)
 	var refused *pgconn.PgError
-	if errors.Is(err, database.ErrVersionNotFound) || errors.As(err, &refused) && refused.Code == "42P01" { // there is no such table
+	if errors.Is(err, database.ErrVersionNotFound) ||
+		errors.As(err, &refused) && refused.Code == "42P01" { // there is no such table
 		return 0, nil
 	}
 	return version, err

@@ -72,12 +72,16 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 				attnotnull || ' ' || attidentity::text || attgenerated::text || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
 			FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 			WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped`,
-		"constraint": "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
-		"index":      "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
-		"view":       "SELECT viewname || ' ' || definition FROM pg_views WHERE schemaname = 'public'",
-		"trigger":    "SELECT tgrelid::regclass || ' ' || tgenabled::text || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
-		"function":   "SELECT CASE prokind WHEN 'a' THEN proname || proargtypes::text ELSE pg_get_functiondef(oid) END FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
-		"enum":       "SELECT enumtypid::regtype || ' ' || string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum GROUP BY enumtypid",
+		"constraint": "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM " +
+			"pg_constraint WHERE connamespace = 'public'::regnamespace",
+		"index": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+		"view":  "SELECT viewname || ' ' || definition FROM pg_views WHERE schemaname = 'public'",
+		"trigger": "SELECT tgrelid::regclass || ' ' || tgenabled::text || pg_get_triggerdef(oid) FROM pg_trigger " +
+			"WHERE NOT tgisinternal",
+		"function": "SELECT CASE prokind WHEN 'a' THEN proname || proargtypes::text ELSE pg_get_functiondef(oid) " +
+			"END FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+		"enum": "SELECT enumtypid::regtype || ' ' || string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM " +
+			"pg_enum GROUP BY enumtypid",
 	} {
 		for _, line := range must(pgx.CollectRows(must(owner.Query(ctx, query)), pgx.RowTo[string])) {
 			if !strings.Contains(line, "goose_db_version") {
@@ -108,7 +112,8 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	must(m.DownTo(ctx, beforePatients))
 	before := contents(ctx, d.owner)
 	if len(before["pickups"]) != len(at) || len(before["pickup_events"]) == 0 || len(before["patients"]) > 0 {
-		t.Fatalf("%d pickups, %d events, %d patients before", len(before["pickups"]), len(before["pickup_events"]), len(before["patients"]))
+		t.Fatalf("%d pickups, %d events, %d patients before", len(before["pickups"]),
+			len(before["pickup_events"]), len(before["patients"]))
 	}
 	must(m.Up(ctx))
 	after := contents(ctx, d.owner)
@@ -125,7 +130,8 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	}
 
 	// What was before texts owes none: for the invariants, the switch is not as it was at first.
-	must(d.owner.Exec(ctx, "UPDATE flags SET version = version + 1 WHERE tenant_id = $1 AND name = 'pickup_texts'", w.tenant))
+	must(d.owner.Exec(ctx, "UPDATE flags SET version = version + 1 WHERE tenant_id = $1 AND name = 'pickup_texts'",
+		w.tenant))
 
 	// By a program that starts now.
 	w.as = openStore(t, db.Config{URL: d.AppURL, MaxConns: 4})
@@ -173,11 +179,13 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	consent := func(name string, facility uuid.UUID, allowed, row bool) {
 		at = at.Add(time.Minute)
-		must(d.owner.Exec(ctx, `INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, created_at)
+		must(d.owner.Exec(
+			ctx, `INSERT INTO patient_consents (tenant_id, patient_id, facility_id, allowed, actor_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6)`, w.tenant, ids[name], facility, allowed, w.staff.UserID, at))
 		change := "DELETE FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3"
 		if row {
-			change = "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+			change = "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3) ON " +
+				"CONFLICT DO NOTHING"
 		}
 		must(d.owner.Exec(ctx, change, w.tenant, ids[name], facility))
 	}
@@ -193,7 +201,8 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	must(m.Up(ctx))
 
 	want := map[string]string{
-		"seen": "t 1 0", "shared": "tt 2 1", "denied": "ft 1 2", "undone": "ft 1 2", "again": "t 1 2", "nobody's": "f  1", "lost": "f  0",
+		"seen": "t 1 0", "shared": "tt 2 1", "denied": "ft 1 2", "undone": "ft 1 2",
+		"again": "t 1 2", "nobody's": "f  1", "lost": "f  0",
 	}
 	for name, id := range ids {
 		got := scan[string](ctx, d.owner, `SELECT concat(
@@ -204,7 +213,8 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, want[name])
 		}
 	}
-	if n := scan[int](ctx, d.owner, `SELECT count(*) FROM patient_consents AS a JOIN patient_consents AS b USING (tenant_id, patient_id)
+	if n := scan[int](ctx, d.owner,
+		`SELECT count(*) FROM patient_consents AS a JOIN patient_consents AS b USING (tenant_id, patient_id)
 		WHERE a.seq < b.seq AND a.created_at > b.created_at OR a.seq = b.seq AND a.id <> b.id`); n != 0 {
 		t.Errorf("%d pairs of consents are numbered in another order", n)
 	}
@@ -224,15 +234,19 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 	given := []string{"7", "7 ", " 7", "\u00a08\u3000", "\ufeff8", "9"}
 	for i, id := range given {
 		patient := newID()
-		must(d.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+		must(d.owner.Exec(
+			ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 			VALUES ($1, $2, $3, $4, 'Quetzal', 'Quetzal', '1931-07-13')`, w.tenant, patient, w.facility, id))
-		must(d.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)", w.tenant, patient, w.facility))
+		must(d.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, "+
+			"$2, $3)", w.tenant, patient, w.facility))
 		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-			VALUES ($1, $6, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant, w.facility, patient, id, feedDay.AddDate(0, 0, i), newID()))
+			VALUES ($1, $6, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant,
+			w.facility, patient, id, feedDay.AddDate(0, 0, i), newID()))
 	}
 	must(m.Up(ctx))
 	for table, order := range map[string]string{"patients": "id", "appointments": "starts_at"} {
-		got := must(pgx.CollectRows(must(d.owner.Query(ctx, "SELECT external_id FROM "+table+" ORDER BY "+order)), pgx.RowTo[string]))
+		got := must(pgx.CollectRows(must(d.owner.Query(ctx, "SELECT external_id FROM "+table+" ORDER BY "+order)),
+			pgx.RowTo[string]))
 		if want := []string{"7", "7 ", " 7", "8", "\ufeff8", "9"}; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", table, got, want)
 		}
@@ -245,7 +259,8 @@ func contents(ctx context.Context, owner *pgxpool.Pool) map[string][]string {
 	for _, table := range must(pgx.CollectRows(must(owner.Query(ctx, `SELECT relname FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'goose_db_version' AND relname NOT LIKE 'river\_%'`)), pgx.RowTo[string])) {
 		// New columns come last, and do not change the order of the key.
-		out[table] = must(pgx.CollectRows(must(owner.Query(ctx, "SELECT to_jsonb(t)::text FROM "+table+" AS t ORDER BY t")), pgx.RowTo[string]))
+		out[table] = must(pgx.CollectRows(must(owner.Query(ctx,
+			"SELECT to_jsonb(t)::text FROM "+table+" AS t ORDER BY t")), pgx.RowTo[string]))
 	}
 	return out
 }

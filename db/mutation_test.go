@@ -17,33 +17,56 @@ import (
 )
 
 // guardingReads are reads that decide who is let in.
-var guardingReads = map[string]bool{"GetSessions": true, "ConfirmSessions": true, "ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true}
+var guardingReads = map[string]bool{"GetSessions": true, "ConfirmSessions": true, "ConfirmSessionOrItsEnd": true,
+	"ConfirmPickups": true, "ConfirmPatient": true}
 
 // spared are the parts whose loss no test can see, each with the reason.
 var spared = map[string]string{
-	"CreateLedgerEntries: ORDER BY s.ord":                                       "the window beneath leaves this order, as long as PostgreSQL shares the sort",
-	"EditDriver: FOR NO KEY UPDATE OF s":                                        "the order alone: against a dispatch that checks the key of a driver whose login is changed",
-	"EditUser: ORDER BY u.id":                                                   "the key's index is in this order, as long as PostgreSQL scans it",
-	"DeactivateUser: ORDER BY u.id":                                             "like in EditUser",
-	"ListAppointments: ORDER BY a.starts_at, a.id":                              "the index is in this order, as long as PostgreSQL scans it",
-	"ListAppointments: ORDER BY f.starts_at, f.id":                              "the rows come in the order in which they were found",
-	"ListAppointments: ORDER BY s.starts_at, s.id":                              "the rows come in the order in which they were found",
-	"ListAppointments: " + seesTheFacility:                                      "row level security leaves no other row; kept like in its siblings",
-	"ListPatients: ORDER BY f.patient_id":                                       "the index is in this order, as long as PostgreSQL scans it",
-	"ListPatients: ORDER BY k.patient_id":                                       "DISTINCT leaves this order, as long as PostgreSQL sorts for it",
-	"ListPatients: ORDER BY p.id":                                               "the patients are looked up in this order, as long as PostgreSQL joins by a loop",
-	"ListPatients: ORDER BY patients.id":                                        "the rows come in the order in which they were found",
-	"GetPatient: " + seesThePatient:                                             "row level security leaves no other row; kept like in its siblings",
-	"EditPatient: f.allowed":                                                    "row level security leaves no other row; kept like in its siblings",
-	"DispatchPickup: " + textOwed:                                               "a dispatch always owes a text: the statement's half that serves all transitions",
-	"ConfirmPickups: w.xmin = pg_current_xact_id_if_assigned()::xid":            "who asks for what they do not see is told so anyhow: it spares the neighbours a flush in halves",
-	"SyncAppointments: a.starts_at > ($3::timestamptz) - longest_appointment()": "what it leaves out is found one by one: the time it takes alone, which the plan check sees",
-	"SyncAppointments: k.id IS NULL":                                            "what was found is found again: the time it takes alone",
-	"SyncAppointments: c.patient_differs":                                       "the update tests it again, on the row that it locks: the time it takes alone",
-	"ListPickups: ORDER BY CASE WHEN $6::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC": "the indexes are in this order, as long as PostgreSQL scans one",
-	"ListPickups: ORDER BY f.created_at DESC, f.id DESC":                                                                 "the rows come in the order in which they were found",
-	"ListPickups: ORDER BY pickups.created_at DESC, pickups.id DESC":                                                     "the rows come in the order in which they were found",
-	"ExplainTransition: ORDER BY n.transition":                                                                           "the dictionary was written in this order",
+	"CreateLedgerEntries: ORDER BY s.ord": "the window beneath leaves this " +
+		"order, as long as PostgreSQL shares the sort",
+	"EditDriver: FOR NO KEY UPDATE OF s": "the order alone: against a " +
+		"dispatch that checks the key of a driver whose login is changed",
+	"EditUser: ORDER BY u.id": "the key's index is in this order, " +
+		"as long as PostgreSQL scans it",
+	"DeactivateUser: ORDER BY u.id": "like in EditUser",
+	"ListAppointments: ORDER BY a.starts_at, a.id": "the index is in this order, as " +
+		"long as PostgreSQL scans it",
+	"ListAppointments: ORDER BY f.starts_at, f.id": "the rows come in the order in " +
+		"which they were found",
+	"ListAppointments: ORDER BY s.starts_at, s.id": "the rows come in the order in " +
+		"which they were found",
+	"ListAppointments: " + seesTheFacility: "row level security leaves no other " +
+		"row; kept like in its siblings",
+	"ListPatients: ORDER BY f.patient_id": "the index is in this order, as " +
+		"long as PostgreSQL scans it",
+	"ListPatients: ORDER BY k.patient_id": "DISTINCT leaves this order, as " +
+		"long as PostgreSQL sorts for it",
+	"ListPatients: ORDER BY p.id": "the patients are looked up in this " +
+		"order, as long as PostgreSQL joins by a loop",
+	"ListPatients: ORDER BY patients.id": "the rows come in the order in " +
+		"which they were found",
+	"GetPatient: " + seesThePatient: "row level security leaves no other " +
+		"row; kept like in its siblings",
+	"EditPatient: f.allowed": "row level security leaves no other " +
+		"row; kept like in its siblings",
+	"DispatchPickup: " + textOwed: "a dispatch always owes a text: the " +
+		"statement's half that serves all transitions",
+	"ConfirmPickups: w.xmin = pg_current_xact_id_if_assigned()::xid": "who asks for what they do not see " +
+		"is told so anyhow: it spares the neighbours a flush in halves",
+	"SyncAppointments: a.starts_at > ($3::timestamptz) - longest_appointment()": "what it leaves out is found one by " +
+		"one: the time it takes alone, which the plan check sees",
+	"SyncAppointments: k.id IS NULL": "what was found is found again: the " +
+		"time it takes alone",
+	"SyncAppointments: c.patient_differs": "the update tests it again, on the " +
+		"row that it locks: the time it takes alone",
+	"ListPickups: ORDER BY CASE WHEN $6::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, " +
+		"p.id DESC": "the indexes are in this order, as long as PostgreSQL scans one",
+	"ListPickups: ORDER BY f.created_at DESC, " +
+		"f.id DESC": "the rows come in the order in which they were found",
+	"ListPickups: ORDER BY pickups.created_at DESC, " +
+		"pickups.id DESC": "the rows come in the order in which they were found",
+	"ExplainTransition: ORDER BY " +
+		"n.transition": "the dictionary was written in this order",
 	"DispatchPickup: w.seen": "who dispatches sees the pickup still: the statement's half that serves all transitions",
 }
 
@@ -135,7 +158,8 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 			}
 			t.Run(key, func(t *testing.T) {
 				t.Parallel()
-				if _, err := d.owner.Exec(t.Context(), "PREPARE mutant AS "+m.to+"; DEALLOCATE mutant", pgx.QueryExecModeSimpleProtocol); err != nil {
+				if _, err := d.owner.Exec(t.Context(), "PREPARE mutant AS "+m.to+"; DEALLOCATE mutant",
+					pgx.QueryExecModeSimpleProtocol); err != nil {
 					t.Fatalf("not a statement: %v\n%s", err, m.to)
 				}
 				killer, err := d.kill(t.Context(), m, known.first(key, checks[m.query]))

@@ -16,14 +16,17 @@ import (
 // locksInOrder holds one of some rows, sends a flush that needs all of them, and
 // looks whether it waits with those below in its hands and none above; for each row
 // in turn. Flushes that lock in key order cannot wait for each other in a circle.
-func (w *world) locksInOrder(ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Store, order []uuid.UUID) error) error {
+func (w *world) locksInOrder(
+	ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Store, order []uuid.UUID) error,
+) error {
 	ids = slices.Clone(ids)
 	sortIDs(ids)
 	for _, plan := range plans {
 		for held := range ids {
 			order := slices.Clone(ids)
 			rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-			free, err := w.freeBehind(ctx, table, key, ids, ids[held], plan, func(s *db.Store) error { return flush(s, order) })
+			free, err := w.freeBehind(ctx, table, key, ids, ids[held], plan,
+				func(s *db.Store) error { return flush(s, order) })
 			if err != nil {
 				return err
 			}
@@ -43,14 +46,20 @@ var plans = []string{
 }
 
 // freeBehind gives the rows that are free while the flush waits for the one held.
-func (w *world) freeBehind(ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act) (free []uuid.UUID, err error) {
+func (w *world) freeBehind(
+	ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act,
+) (free []uuid.UUID, err error) {
 	return w.freeWhileWaiting(ctx, table, key, held, table, key, ids, plan, flush)
 }
 
 // freeWhileWaiting gives those of another table's rows that are free meanwhile.
-func (w *world) freeWhileWaiting(ctx context.Context, table, key string, held uuid.UUID, other, otherKey string, ids []uuid.UUID, plan string, flush act) (free []uuid.UUID, err error) {
+func (w *world) freeWhileWaiting(
+	ctx context.Context, table, key string, held uuid.UUID, other, otherKey string,
+	ids []uuid.UUID, plan string, flush act,
+) (free []uuid.UUID, err error) {
 	rowsOf := func(table, key string) string {
-		return fmt.Sprintf("SELECT %s FROM %s WHERE tenant_id = $1 AND %[1]s = ANY ($2) ORDER BY %[1]s FOR UPDATE", key, table)
+		return fmt.Sprintf("SELECT %s FROM %s WHERE tenant_id = $1 AND %[1]s = ANY ($2) ORDER BY %[1]s FOR UPDATE",
+			key, table)
 	}
 	holder := must(w.owner.Begin(ctx))
 	defer holder.Rollback(context.WithoutCancel(ctx))
@@ -68,7 +77,8 @@ func (w *world) freeWhileWaiting(ctx context.Context, table, key string, held uu
 	if waited {
 		probe := must(w.owner.Begin(ctx))
 		defer probe.Rollback(context.WithoutCancel(ctx))
-		free = must(pgx.CollectRows(must(probe.Query(ctx, rowsOf(other, otherKey)+" SKIP LOCKED", w.tenant, ids)), pgx.RowTo[uuid.UUID]))
+		free = must(pgx.CollectRows(must(probe.Query(ctx, rowsOf(other, otherKey)+" SKIP LOCKED", w.tenant, ids)),
+			pgx.RowTo[uuid.UUID]))
 		w.must(probe.Rollback(ctx))
 	}
 	w.must(holder.Rollback(ctx))

@@ -26,39 +26,44 @@ var patientFacilityRaces = []check{
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
 		return first(
-			w.countedOnce(func(s *db.Store) (int64, error) { return w.disallowFacility(ctx, s, w.staff, id, w.hidden) }),
+			w.countedOnce(func(s *db.Store) (int64, error) {
+				return w.disallowFacility(ctx, s, w.staff, id, w.hidden)
+			}),
 			w.consented(ctx, id, 1))
 	}},
-	{"DisallowFacility", "the last two facilities of a patient are disallowed at once", func(ctx context.Context, w *world) error {
-		w.shows(ctx, w.staff, w.hidden)
-		disallow := func(patient, facility uuid.UUID) act {
-			return func(s *db.Store) error {
-				_, err := w.disallowFacility(ctx, s, w.staff, patient, facility)
+	{"DisallowFacility", "the last two facilities of a patient are disallowed at once",
+		func(ctx context.Context, w *world) error {
+			w.shows(ctx, w.staff, w.hidden)
+			disallow := func(patient, facility uuid.UUID) act {
+				return func(s *db.Store) error {
+					_, err := w.disallowFacility(ctx, s, w.staff, patient, facility)
+					return err
+				}
+			}
+			id, other, third := w.patient(ctx), w.patient(ctx), w.patient(ctx)
+			for _, patient := range []uuid.UUID{id, other, third} {
+				w.allow(ctx, patient, w.hidden)
+			}
+			err := first(
+				w.loses(ctx, db.LastFacility, disallow(id, w.facility), disallow(id, w.hidden)),
+				w.wins(ctx, rollback, disallow(third, w.facility), disallow(third, w.hidden)))
+			if err != nil {
 				return err
 			}
-		}
-		id, other, third := w.patient(ctx), w.patient(ctx), w.patient(ctx)
-		for _, patient := range []uuid.UUID{id, other, third} {
-			w.allow(ctx, patient, w.hidden)
-		}
-		err := first(
-			w.loses(ctx, db.LastFacility, disallow(id, w.facility), disallow(id, w.hidden)),
-			w.wins(ctx, rollback, disallow(third, w.facility), disallow(third, w.hidden)))
-		if err != nil {
-			return err
-		}
-		facilities := []uuid.UUID{w.facility, w.hidden}
-		errs := together(manyCallers, func(i int) error {
-			err := disallow(other, facilities[i%2])(w.Store)
-			if code(err) == db.LastFacility {
-				err = nil // the other one is left, whoever came first
-			}
-			return err
-		})
-		return first(append(errs, w.seenBy(ctx, id, 1), w.seenBy(ctx, other, 1), w.consented(ctx, id, 1), w.consented(ctx, other, 1))...)
-	}},
+			facilities := []uuid.UUID{w.facility, w.hidden}
+			errs := together(manyCallers, func(i int) error {
+				err := disallow(other, facilities[i%2])(w.Store)
+				if code(err) == db.LastFacility {
+					err = nil // the other one is left, whoever came first
+				}
+				return err
+			})
+			return first(append(errs, w.seenBy(ctx, id, 1), w.seenBy(ctx, other, 1),
+				w.consented(ctx, id, 1), w.consented(ctx, other, 1))...)
+		}},
 	{"AllowFacility", outOfOrder, func(ctx context.Context, w *world) error { return w.consentsInOrder(ctx, true) }},
-	{"DisallowFacility", outOfOrder, func(ctx context.Context, w *world) error { return w.consentsInOrder(ctx, false) }},
+	{"DisallowFacility", outOfOrder,
+		func(ctx context.Context, w *world) error { return w.consentsInOrder(ctx, false) }},
 }
 
 const outOfOrder = "consents are told in another order than they took effect"
@@ -77,7 +82,8 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 		return err
 	}
 	newest := func(want bool) error {
-		rows, err := w.ListConsents(ctx, db.ListConsentsParams{TenantID: w.tenant, PatientID: id, BeforeSeq: 1 << 62, MaxRows: 1})
+		rows, err := w.ListConsents(ctx,
+			db.ListConsentsParams{TenantID: w.tenant, PatientID: id, BeforeSeq: 1 << 62, MaxRows: 1})
 		if err == nil && (len(rows) != 1 || rows[0].Allowed != want) {
 			err = fmt.Errorf("the newest consent is %+v, while the facility's is %v", rows, want)
 		}
@@ -100,7 +106,9 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 	}
 	for range 5 {
 		errs := together(manyCallers, func(i int) error { return change(w.Store, i%2 == 0) })
-		holds := scan[bool](ctx, w.owner, "SELECT allowed FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3", w.tenant, id, w.hidden)
+		holds := scan[bool](ctx, w.owner,
+			"SELECT allowed FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3",
+			w.tenant, id, w.hidden)
 		if err := first(append(errs, newest(holds))...); err != nil {
 			return err
 		}
@@ -114,11 +122,12 @@ var patientFacilityRules = []check{
 		n, err := w.allowFacility(ctx, w.Store, w.stranger, id, w.hidden)
 		return first(none(n, err), w.consented(ctx, id, 0))
 	}},
-	{"DisallowFacility", "who does not see the patient disallows a facility", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		n, err := w.disallowFacility(ctx, w.Store, w.stranger, id, w.facility)
-		return first(none(n, err), w.consented(ctx, id, 0))
-	}},
+	{"DisallowFacility", "who does not see the patient disallows a facility",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			n, err := w.disallowFacility(ctx, w.Store, w.stranger, id, w.facility)
+			return first(none(n, err), w.consented(ctx, id, 0))
+		}},
 	{"AllowFacility", "a facility that was denied allows itself", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
@@ -141,7 +150,9 @@ var patientFacilityRules = []check{
 
 // seenBy says whether this many facilities see the patient.
 func (w *world) seenBy(ctx context.Context, patient uuid.UUID, want int) error {
-	n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND allowed", w.tenant, patient)
+	n := scan[int](ctx, w.owner,
+		"SELECT count(*) FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND allowed",
+		w.tenant, patient)
 	if n != want {
 		return fmt.Errorf("%d facilities see the patient, want %d", n, want)
 	}
@@ -155,17 +166,24 @@ func none(n int64, err error) error {
 	return err
 }
 
-func (w *world) allowFacility(ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID) (int64, error) {
-	return s.As(v).AllowFacility(ctx, db.AllowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
+func (w *world) allowFacility(
+	ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID,
+) (int64, error) {
+	return s.As(v).AllowFacility(ctx,
+		db.AllowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
 }
 
-func (w *world) disallowFacility(ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID) (int64, error) {
-	return s.As(v).DisallowFacility(ctx, db.DisallowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
+func (w *world) disallowFacility(
+	ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID,
+) (int64, error) {
+	return s.As(v).DisallowFacility(ctx,
+		db.DisallowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
 }
 
 // consented says whether this many consents were recorded.
 func (w *world) consented(ctx context.Context, patient uuid.UUID, want int) error {
-	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2", w.tenant, patient); n != want {
+	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2",
+		w.tenant, patient); n != want {
 		return fmt.Errorf("%d consents are recorded, want %d", n, want)
 	}
 	return nil

@@ -11,7 +11,9 @@ import (
 // says that an earlier try of the same request did. Refused with FacilityNotFound where
 // v does not see the facility, ExternalIDTaken, or IDReused, also where the id is that
 // of a patient whom v does not see: of them, nothing else is told.
-func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientParams) (_ Patient, replayed bool, err error) {
+func (s *Store) CreateOnePatient(
+	ctx context.Context, v Viewer, p CreatePatientParams,
+) (_ Patient, replayed bool, err error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)
 	if err != nil {
@@ -27,7 +29,8 @@ func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientP
 			return Patient{}, false, Explain(err)
 		}
 		earlier, again := s.As(v).GetPatient(ctx, GetPatientParams{
-			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest, Operation: "create-patient",
+			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest,
+			Operation: "create-patient",
 		})
 		if again == nil {
 			return earlier.Patient, true, nil
@@ -47,7 +50,8 @@ func (s *Store) CreateOnePatient(ctx context.Context, v Viewer, p CreatePatientP
 
 // explainCreatePatient says why no patient was made, as things stand now.
 func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePatientParams) error {
-	seen, err := s.SeesFacility(ctx, SeesFacilityParams{TenantID: v.TenantID, FacilityID: p.FacilityID, ViewerID: v.UserID})
+	seen, err := s.SeesFacility(ctx,
+		SeesFacilityParams{TenantID: v.TenantID, FacilityID: p.FacilityID, ViewerID: v.UserID})
 	switch {
 	case err != nil:
 		return Explain(err)
@@ -80,7 +84,8 @@ func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParam
 	if !errors.Is(err, pgx.ErrNoRows) && !notSeen(err) {
 		return Patient{}, Explain(err)
 	}
-	now, err := s.As(v).ExplainEditPatient(ctx, ExplainEditPatientParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID})
+	now, err := s.As(v).
+		ExplainEditPatient(ctx, ExplainEditPatientParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID})
 	switch {
 	case err != nil:
 		return Patient{}, Explain(err)

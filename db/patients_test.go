@@ -70,171 +70,192 @@ var patientRaces = []check{
 }
 
 var patientRules = []check{
-	{"GetPatient", "a facility that is not allowed any more reads the patient", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		if err := w.getPatient(ctx, w.Store, w.staff, id); err != nil {
-			return err
-		}
-		w.disallow(ctx, id, w.facility)
-		return first(
-			refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
-			w.audited(ctx, id, 2))
-	}},
-	{"GetPatient", "the patient of another request is taken for the repeat's", func(ctx context.Context, w *world) error {
-		p := w.newPatient(newID())
-		w.must(w.createPatient(ctx, w.as, w.staff, p))
-		again := p
-		again.RequestDigest = digest("another")
-		_, _, other := w.CreateOnePatient(ctx, w.staff, again)
-		_, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
-		if err == nil && !replayed {
-			err = fmt.Errorf("the repeat made another patient")
-		}
-		return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 2))
-	}},
-	{"EditPatient", "a facility that is not allowed any more edits the patient", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		w.disallow(ctx, id, w.facility)
-		name := "Quetzal"
-		return refused(w.editPatient(ctx, w.Store, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
-	}},
-	{"EditPatient", "who does not see the facility of an external id changes it", func(ctx context.Context, w *world) error {
-		id, taken := w.patient(ctx), "taken"
-		w.must(w.editPatient(ctx, w.as, w.staff, w.patient(ctx), 1, func(p *db.EditPatientParams) { p.SetExternalID, p.ExternalID = true, &taken }))
-		w.allow(ctx, id, w.hidden)
-		w.shows(ctx, w.stranger, w.hidden)
-		edit := func(externalID *string, set bool) error {
-			given := "Quetzal"
-			_, err := w.EditOnePatient(ctx, w.stranger, db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, ExternalID: externalID, GivenName: &given})
-			return err
-		}
-		free := "free"
-		return first(
-			refused(edit(&taken, true), db.Forbidden), refused(edit(&free, true), db.Forbidden), refused(edit(nil, true), db.Forbidden),
-			edit(nil, false), refused(edit(&free, true), db.StaleVersion))
-	}},
-	{"EditPatient", "a patient who denies a facility loses its external id, and is brought anew by its feed", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		w.shows(ctx, w.staff, w.hidden)
-		w.allow(ctx, id, w.hidden)
-		w.disallow(ctx, id, w.facility)
-		edit := func(set bool) error {
-			given := "Quetzal"
-			_, err := w.EditOnePatient(ctx, w.staff, db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, GivenName: &given})
-			return err
-		}
-		return first(refused(edit(true), db.Forbidden), edit(false))
-	}},
-	{"CreatePatient", "a facility that is denied meets the patient by their ids", func(ctx context.Context, w *world) error {
-		p, external := w.newPatient(newID()), "p1"
-		p.ExternalID = &external
-		w.must(w.createPatient(ctx, w.as, w.staff, p))
-		w.disallow(ctx, p.ID, w.facility)
-		create := func(p db.CreatePatientParams) error {
-			row, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
-			if replayed || row.GivenName != "" {
-				return errors.New("the patient was shown")
+	{"GetPatient", "a facility that is not allowed any more reads the patient",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			if err := w.getPatient(ctx, w.Store, w.staff, id); err != nil {
+				return err
 			}
-			return err
-		}
-		byID := p
-		byID.ExternalID = nil
-		byExternalID := p
-		byExternalID.ID = newID()
-		return first(
-			refused(create(p), db.IDReused), // who created them may have been another facility's
-			refused(create(byID), db.IDReused),
-			refused(create(byExternalID), db.ExternalIDTaken),
-			w.audited(ctx, p.ID, 1))
-	}},
-	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
-		if err := w.getPickupPatient(ctx, w.Store, w.staff, pickup); err != nil {
-			return err
-		}
-		w.disallow(ctx, id, w.facility)
-		return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound), w.audited(ctx, id, 3)) // the creates too
-	}},
-	{"GetPickupPatient", "who sees the patient, and not the pickup, reads whom it is for", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
-		w.allow(ctx, id, w.hidden)
-		w.shows(ctx, w.stranger, w.hidden)
-		return first(
-			w.getPatient(ctx, w.Store, w.stranger, id),
-			refused(w.getPickupPatient(ctx, w.Store, w.stranger, pickup), db.NotFound))
-	}},
-	{"CreatePickups", "a pickup is for a patient whom its maker does not see", func(ctx context.Context, w *world) error {
-		id := w.patient(ctx)
-		create := func(v db.Viewer) error {
-			_, _, err := w.CreateDrafts(ctx, v, []db.Draft{w.draft(), w.draft(func(d *db.Draft) { d.PatientID = &id })})
-			return err
-		}
-		return first(refused(create(w.dispatcher), db.PatientNotFound), create(w.staff))
-	}},
-	{"EditPickup", "a pickup comes to be for a patient whom its editor does not see", func(ctx context.Context, w *world) error {
-		id, pickup := w.patient(ctx), w.pickup(ctx)
-		edit := func(version int64) error {
-			_, err := w.EditPickup(ctx, db.EditPickupParams{
-				TenantID: w.tenant, ID: pickup, Version: version, ViewerID: w.staff.UserID, SetPatientID: true, PatientID: &id,
-			})
-			return err
-		}
-		if err := edit(1); err != nil {
-			return err
-		}
-		w.disallow(ctx, id, w.facility)
-		return refused(edit(2), db.NotFound)
-	}},
-	{"ListPatients", "a list is in the order of ids, whole, once each, and recorded as shown", func(ctx context.Context, w *world) error {
-		w.shows(ctx, w.staff, w.hidden)
-		var all []uuid.UUID
-		for i := range 9 {
-			facility := []uuid.UUID{w.facility, w.hidden}[i%2]
-			p := w.newPatient(uuid.New()) // the key's order is not the order they come in
-			p.FacilityID = facility
+			w.disallow(ctx, id, w.facility)
+			return first(
+				refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
+				w.audited(ctx, id, 2))
+		}},
+	{"GetPatient", "the patient of another request is taken for the repeat's",
+		func(ctx context.Context, w *world) error {
+			p := w.newPatient(newID())
 			w.must(w.createPatient(ctx, w.as, w.staff, p))
-			all = append(all, p.ID)
-			if i%3 == 0 { // seen in two ways
-				w.allow(ctx, p.ID, w.facility)
+			again := p
+			again.RequestDigest = digest("another")
+			_, _, other := w.CreateOnePatient(ctx, w.staff, again)
+			_, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+			if err == nil && !replayed {
+				err = fmt.Errorf("the repeat made another patient")
 			}
-		}
-		slices.SortFunc(all, compareIDs)
-		var got []uuid.UUID
-		for after, more := uuid.Nil, true; more && len(got) < 20; {
-			rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, AfterID: after, MaxRows: 2})
-			if err != nil {
+			return first(err, refused(other, db.IDReused), w.audited(ctx, p.ID, 2))
+		}},
+	{"EditPatient", "a facility that is not allowed any more edits the patient",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			w.disallow(ctx, id, w.facility)
+			name := "Quetzal"
+			return refused(w.editPatient(ctx, w.Store, w.staff, id, 1,
+				func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
+		}},
+	{"EditPatient", "who does not see the facility of an external id changes it",
+		func(ctx context.Context, w *world) error {
+			id, taken := w.patient(ctx), "taken"
+			w.must(w.editPatient(ctx, w.as, w.staff, w.patient(ctx), 1,
+				func(p *db.EditPatientParams) { p.SetExternalID, p.ExternalID = true, &taken }))
+			w.allow(ctx, id, w.hidden)
+			w.shows(ctx, w.stranger, w.hidden)
+			edit := func(externalID *string, set bool) error {
+				given := "Quetzal"
+				_, err := w.EditOnePatient(ctx, w.stranger, db.EditPatientParams{ID: id, Version: 1,
+					SetExternalID: set, ExternalID: externalID, GivenName: &given})
 				return err
 			}
-			more = false
-			for _, r := range rows {
-				got, after, more = append(got, r.Patient.ID), r.Patient.ID, r.More
-			}
-		}
-		if !slices.Equal(got, all) {
-			return fmt.Errorf("listed %v, want %v", got, all)
-		}
-		for _, id := range all {
-			if err := w.audited(ctx, id, 2); err != nil {
+			free := "free"
+			return first(
+				refused(edit(&taken, true), db.Forbidden), refused(edit(&free, true), db.Forbidden),
+				refused(edit(nil, true), db.Forbidden),
+				edit(nil, false), refused(edit(&free, true), db.StaleVersion))
+		}},
+	{"EditPatient", "a patient who denies a facility loses its external id, and is brought anew by its feed",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			w.shows(ctx, w.staff, w.hidden)
+			w.allow(ctx, id, w.hidden)
+			w.disallow(ctx, id, w.facility)
+			edit := func(set bool) error {
+				given := "Quetzal"
+				_, err := w.EditOnePatient(ctx, w.staff,
+					db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, GivenName: &given})
 				return err
 			}
-		}
-		listed := func(facility uuid.UUID, want int) error {
-			rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: &facility, MaxRows: 100})
-			if err == nil && len(rows) != want {
-				err = fmt.Errorf("one facility lists %d patients, want %d", len(rows), want)
+			return first(refused(edit(true), db.Forbidden), edit(false))
+		}},
+	{"CreatePatient", "a facility that is denied meets the patient by their ids",
+		func(ctx context.Context, w *world) error {
+			p, external := w.newPatient(newID()), "p1"
+			p.ExternalID = &external
+			w.must(w.createPatient(ctx, w.as, w.staff, p))
+			w.disallow(ctx, p.ID, w.facility)
+			create := func(p db.CreatePatientParams) error {
+				row, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+				if replayed || row.GivenName != "" {
+					return errors.New("the patient was shown")
+				}
+				return err
 			}
-			return err
-		}
-		if err := listed(w.hidden, 4); err != nil {
-			return err
-		}
-		id := w.patient(ctx)
-		w.allow(ctx, id, w.hidden)
-		w.disallow(ctx, id, w.facility)
-		return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
-	}},
+			byID := p
+			byID.ExternalID = nil
+			byExternalID := p
+			byExternalID.ID = newID()
+			return first(
+				refused(create(p), db.IDReused), // who created them may have been another facility's
+				refused(create(byID), db.IDReused),
+				refused(create(byExternalID), db.ExternalIDTaken),
+				w.audited(ctx, p.ID, 1))
+		}},
+	{"GetPickupPatient", "a facility that is not allowed any more reads a pickup's patient",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
+			if err := w.getPickupPatient(ctx, w.Store, w.staff, pickup); err != nil {
+				return err
+			}
+			w.disallow(ctx, id, w.facility)
+			return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound),
+				w.audited(ctx, id, 3)) // the creates too
+		}},
+	{"GetPickupPatient", "who sees the patient, and not the pickup, reads whom it is for",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
+			w.allow(ctx, id, w.hidden)
+			w.shows(ctx, w.stranger, w.hidden)
+			return first(
+				w.getPatient(ctx, w.Store, w.stranger, id),
+				refused(w.getPickupPatient(ctx, w.Store, w.stranger, pickup), db.NotFound))
+		}},
+	{"CreatePickups", "a pickup is for a patient whom its maker does not see",
+		func(ctx context.Context, w *world) error {
+			id := w.patient(ctx)
+			create := func(v db.Viewer) error {
+				_, _, err := w.CreateDrafts(ctx, v,
+					[]db.Draft{w.draft(), w.draft(func(d *db.Draft) { d.PatientID = &id })})
+				return err
+			}
+			return first(refused(create(w.dispatcher), db.PatientNotFound), create(w.staff))
+		}},
+	{"EditPickup", "a pickup comes to be for a patient whom its editor does not see",
+		func(ctx context.Context, w *world) error {
+			id, pickup := w.patient(ctx), w.pickup(ctx)
+			edit := func(version int64) error {
+				_, err := w.EditPickup(ctx, db.EditPickupParams{
+					TenantID: w.tenant, ID: pickup, Version: version, ViewerID: w.staff.UserID,
+					SetPatientID: true, PatientID: &id,
+				})
+				return err
+			}
+			if err := edit(1); err != nil {
+				return err
+			}
+			w.disallow(ctx, id, w.facility)
+			return refused(edit(2), db.NotFound)
+		}},
+	{"ListPatients", "a list is in the order of ids, whole, once each, and recorded as shown",
+		func(ctx context.Context, w *world) error {
+			w.shows(ctx, w.staff, w.hidden)
+			var all []uuid.UUID
+			for i := range 9 {
+				facility := []uuid.UUID{w.facility, w.hidden}[i%2]
+				p := w.newPatient(uuid.New()) // the key's order is not the order they come in
+				p.FacilityID = facility
+				w.must(w.createPatient(ctx, w.as, w.staff, p))
+				all = append(all, p.ID)
+				if i%3 == 0 { // seen in two ways
+					w.allow(ctx, p.ID, w.facility)
+				}
+			}
+			slices.SortFunc(all, compareIDs)
+			var got []uuid.UUID
+			for after, more := uuid.Nil, true; more && len(got) < 20; {
+				rows, err := w.As(w.staff).ListPatients(ctx,
+					db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, AfterID: after, MaxRows: 2})
+				if err != nil {
+					return err
+				}
+				more = false
+				for _, r := range rows {
+					got, after, more = append(got, r.Patient.ID), r.Patient.ID, r.More
+				}
+			}
+			if !slices.Equal(got, all) {
+				return fmt.Errorf("listed %v, want %v", got, all)
+			}
+			for _, id := range all {
+				if err := w.audited(ctx, id, 2); err != nil {
+					return err
+				}
+			}
+			listed := func(facility uuid.UUID, want int) error {
+				rows, err := w.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant,
+					ViewerID: w.staff.UserID, FacilityID: &facility, MaxRows: 100})
+				if err == nil && len(rows) != want {
+					err = fmt.Errorf("one facility lists %d patients, want %d", len(rows), want)
+				}
+				return err
+			}
+			if err := listed(w.hidden, 4); err != nil {
+				return err
+			}
+			id := w.patient(ctx)
+			w.allow(ctx, id, w.hidden)
+			w.disallow(ctx, id, w.facility)
+			return first(listed(w.hidden, 5), listed(w.facility, 6)) // five of its own, and one that allows it
+		}},
 }
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
@@ -244,7 +265,8 @@ func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
 	birth, err := db.ParseDate("1931-07-13")
 	w.must(err)
 	return db.CreatePatientParams{
-		ID: id, FacilityID: w.facility, GivenName: "Quetzal", FamilyName: "Quetzal", BirthDate: birth, RequestDigest: digest("patient"),
+		ID: id, FacilityID: w.facility, GivenName: "Quetzal", FamilyName: "Quetzal",
+		BirthDate: birth, RequestDigest: digest("patient"),
 	}
 }
 
@@ -264,11 +286,15 @@ func (w *world) patient(ctx context.Context) uuid.UUID {
 
 // appointment makes one of an hour, from now on.
 func (w *world) appointment(ctx context.Context, id, patient, facility uuid.UUID) {
-	must(w.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		VALUES ($1, $2::uuid, $3, $4, $2::text, now(), now() + interval '1 hour', 'BOOKED')`, w.tenant, id, facility, patient))
+	must(w.owner.Exec(
+		ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		VALUES ($1, $2::uuid, $3, $4, $2::text, now(), now() + interval '1 hour', 'BOOKED')`,
+		w.tenant, id, facility, patient))
 }
 
-func (w *world) editPatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams)) error {
+func (w *world) editPatient(
+	ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams),
+) error {
 	p := db.EditPatientParams{TenantID: v.TenantID, ID: id, Version: version, ViewerID: v.UserID}
 	edit(&p)
 	_, err := s.As(v).EditPatient(ctx, p)
@@ -276,7 +302,8 @@ func (w *world) editPatient(ctx context.Context, s *db.Store, v db.Viewer, id uu
 }
 
 func (w *world) getPatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
-	_, err := s.As(v).GetPatient(ctx, db.GetPatientParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, Operation: "get-patient"})
+	_, err := s.As(v).
+		GetPatient(ctx, db.GetPatientParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, Operation: "get-patient"})
 	return err
 }
 
@@ -289,7 +316,8 @@ func (w *world) getPickupPatient(ctx context.Context, s *db.Store, v db.Viewer, 
 
 // audited says whether the patient was recorded as shown this often, their create included.
 func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error {
-	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2", w.tenant, patient); n != want {
+	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2",
+		w.tenant, patient); n != want {
 		return fmt.Errorf("%d reads are recorded, want %d", n, want)
 	}
 	return nil
@@ -299,7 +327,8 @@ func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error 
 func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 	group := w.group(ctx)
 	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: v.UserID}))
-	must(w.as.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: facility}))
+	must(w.as.AddGroupFacility(ctx,
+		db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: facility}))
 }
 
 func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {

@@ -35,10 +35,12 @@ func TestEveryReadIsRecorded(t *testing.T) {
 				err = w.getPickupPatient(ctx, d.Store, v, pickups[n%4])
 			case 2:
 				phone := "+19998000000000"[:12]
-				err = w.editPatient(ctx, d.Store, v, patients[n%4], int64(1+i%3), func(p *db.EditPatientParams) { p.SetPhone, p.Phone = true, &phone })
+				err = w.editPatient(ctx, d.Store, v, patients[n%4], int64(1+i%3),
+					func(p *db.EditPatientParams) { p.SetPhone, p.Phone = true, &phone })
 			case 3:
 				var rows []db.ListPatientsRow
-				rows, err = d.As(v).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: v.UserID, MaxRows: 3})
+				rows, err = d.As(v).
+					ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: v.UserID, MaxRows: 3})
 				many = int64(len(rows))
 			case 4:
 				_, err = w.GetOne(ctx, v, pickups[n%4])
@@ -86,15 +88,19 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 			w := d.world(ctx)
 			id := w.patient(ctx)
 			forPatient := func(draft *db.Draft) { draft.PatientID = &id }
-			pickup, submitted, assigned := w.pickup(ctx, forPatient), w.submitted(ctx, forPatient), w.assigned(ctx, w.driver(ctx, 1, 1), forPatient)
+			pickup, submitted, assigned := w.pickup(ctx, forPatient), w.submitted(ctx,
+				forPatient), w.assigned(ctx, w.driver(ctx, 1, 1), forPatient)
 			w.must(move(ctx, w.as, w.staff, db.TransitionNameSubmit, w.pickup(ctx, forPatient), withKey("once")))
-			repeated := scan[uuid.UUID](ctx, w.owner, "SELECT pickup_id FROM pickup_events WHERE idempotency_key = 'once'")
+			repeated := scan[uuid.UUID](ctx, w.owner,
+				"SELECT pickup_id FROM pickup_events WHERE idempotency_key = 'once'")
 			spare := w.driver(ctx, 2, 2)
 			before := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads")
-			must(w.owner.Exec(ctx, "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END'"))
+			must(w.owner.Exec(
+				ctx, "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END'"))
 			must(w.owner.Exec(ctx, fail))
 			given := "Other"
-			listed, err := d.As(w.staff).ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, MaxRows: 3})
+			listed, err := d.As(w.staff).
+				ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, MaxRows: 3})
 			_, getting := w.GetOne(ctx, w.staff, pickup)
 			page, _, listing := w.listPage(ctx, w.staff)
 			for what, err := range map[string]error{
@@ -110,9 +116,10 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 				"GetPatient":        w.getPatient(ctx, d.Store, w.staff, id),
 				"GetPickupPatient":  w.getPickupPatient(ctx, d.Store, w.staff, pickup),
 				"ListPatients":      err,
-				"EditPatient":       w.editPatient(ctx, d.Store, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &given }),
-				"CreatePatient":     w.createPatient(ctx, d.Store, w.staff, w.newPatient(newID())),
-				"SyncAppointments":  w.fed(ctx, w.list(1, record(1))),
+				"EditPatient": w.editPatient(ctx, d.Store, w.staff, id, 1,
+					func(p *db.EditPatientParams) { p.GivenName = &given }),
+				"CreatePatient":    w.createPatient(ctx, d.Store, w.staff, w.newPatient(newID())),
+				"SyncAppointments": w.fed(ctx, w.list(1, record(1))),
 			} {
 				if err := refused(err, db.Internal); err != nil {
 					t.Errorf("%s: %v", what, err)
@@ -121,8 +128,10 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 			if len(listed) > 0 || len(page) > 0 {
 				t.Errorf("%d and %d rows with the error", len(listed), len(page))
 			}
-			for id, status := range map[uuid.UUID]db.PickupStatus{pickup: "DRAFT", submitted: "SUBMITTED", assigned: "ASSIGNED"} {
-				if got := scan[db.PickupStatus](ctx, w.owner, "SELECT status FROM pickups WHERE id = $1", id); got != status {
+			for id, status := range map[uuid.UUID]db.PickupStatus{pickup: "DRAFT",
+				submitted: "SUBMITTED", assigned: "ASSIGNED"} {
+				if got := scan[db.PickupStatus](ctx, w.owner, "SELECT status FROM pickups WHERE id = $1",
+					id); got != status {
 					t.Errorf("a transition went through: %s", got)
 				}
 			}
@@ -132,7 +141,8 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads"); n != before {
 				t.Errorf("%d reads are recorded, want %d", n, before)
 			}
-			if n := scan[int](ctx, w.owner, "SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointments)"); n != 1 {
+			if n := scan[int](ctx, w.owner,
+				"SELECT (SELECT count(*) FROM patients) + (SELECT count(*) FROM appointments)"); n != 1 {
 				t.Errorf("%d patients and appointments, want the one from before", n)
 			}
 		})

@@ -32,7 +32,8 @@ var phoneNumberRaces = []check{
 		id := newID()
 		w.must(addNumber(ctx, w.as, w.staff, id, "+14155550123"))
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.DeletePhoneNumber(ctx, db.DeletePhoneNumberParams{TenantID: w.tenant, UserID: w.staff.UserID, ID: id})
+			return s.DeletePhoneNumber(ctx,
+				db.DeletePhoneNumberParams{TenantID: w.tenant, UserID: w.staff.UserID, ID: id})
 		})
 	}},
 }

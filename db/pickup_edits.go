@@ -6,7 +6,8 @@ import "context"
 func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) error {
 	now, err := s.ExplainEditPickup(ctx, ExplainEditPickupParams{
 		TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, FacilityID: p.FacilityID, PatientID: p.PatientID,
-		SetWindowStart: p.SetWindowStart, WindowStart: p.WindowStart, SetWindowEnd: p.SetWindowEnd, WindowEnd: p.WindowEnd,
+		SetWindowStart: p.SetWindowStart, WindowStart: p.WindowStart,
+		SetWindowEnd: p.SetWindowEnd, WindowEnd: p.WindowEnd,
 		SetPickupLatitude: p.SetPickupLatitude, PickupLatitude: p.PickupLatitude,
 		SetPickupLongitude: p.SetPickupLongitude, PickupLongitude: p.PickupLongitude,
 	})

@@ -37,7 +37,8 @@ func BenchmarkGetPickups(b *testing.B) {
 		args := func(pickups []uuid.UUID) db.GetPickupsParams {
 			return db.GetPickupsParams{
 				TenantIds: fill(size, w.tenant), Ids: pickups[:size], ViewerIds: fill(size, w.staff.UserID),
-				ViewerRoles: fill(size, "staff"), ViewerDriverIds: fill(size, uuid.Nil), Operations: fill(size, "get-pickup"),
+				ViewerRoles: fill(size, "staff"), ViewerDriverIds: fill(size, uuid.Nil),
+				Operations: fill(size, "get-pickup"),
 			}
 		}
 		for _, c := range []struct {
@@ -46,15 +47,22 @@ func BenchmarkGetPickups(b *testing.B) {
 			get     func(db.GetPickupsParams) (int, error)
 		}{
 			{"unrecorded", plain, func(p db.GetPickupsParams) (int, error) {
-				rows, err := w.pool.Query(ctx, unrecorded, p.TenantIds, p.Ids, p.ViewerIds, p.ViewerRoles, p.ViewerDriverIds, p.Operations)
+				rows, err := w.pool.Query(ctx, unrecorded, p.TenantIds, p.Ids, p.ViewerIds,
+					p.ViewerRoles, p.ViewerDriverIds, p.Operations)
 				if err != nil {
 					return 0, err
 				}
 				got, err := pgx.CollectRows(rows, pgx.RowToStructByPos[db.GetPickupsRow])
 				return len(got), err
 			}},
-			{"no patient", plain, func(p db.GetPickupsParams) (int, error) { rows, err := w.GetPickups(ctx, p); return len(rows), err }},
-			{"a patient", named, func(p db.GetPickupsParams) (int, error) { rows, err := w.GetPickups(ctx, p); return len(rows), err }},
+			{"no patient", plain, func(p db.GetPickupsParams) (int, error) {
+				rows, err := w.GetPickups(ctx, p)
+				return len(rows), err
+			}},
+			{"a patient", named, func(p db.GetPickupsParams) (int, error) {
+				rows, err := w.GetPickups(ctx, p)
+				return len(rows), err
+			}},
 		} {
 			b.Run(map[int]string{1: "one", 64: "64"}[size]+"/"+c.name, func(b *testing.B) {
 				for b.Loop() {

@@ -39,7 +39,9 @@ func (w *world) ofAPatient(ctx context.Context, status db.PickupStatus) (pickup,
 	return pickup, patient
 }
 
-func (w *world) listPage(ctx context.Context, v db.Viewer, edits ...func(*db.ListPickupsParams)) (ids []uuid.UUID, more bool, err error) {
+func (w *world) listPage(
+	ctx context.Context, v db.Viewer, edits ...func(*db.ListPickupsParams),
+) (ids []uuid.UUID, more bool, err error) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	ask := db.ListPickupsParams{
 		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -73,7 +75,8 @@ var pickupReadRules = []check{
 		id, patient := w.ofAPatient(ctx, db.PickupStatusASSIGNED)
 		get := func(v db.Viewer) error { _, err := w.GetOne(ctx, v, id); return err }
 		return first(
-			refused(get(w.stranger), db.NotFound), refused(get(w.hub), db.NotFound), refused(get(w.driver(ctx, 1, 1)), db.NotFound),
+			refused(get(w.stranger), db.NotFound), refused(get(w.hub), db.NotFound),
+			refused(get(w.driver(ctx, 1, 1)), db.NotFound),
 			w.recorded(ctx, patient),
 			get(w.driverOf(ctx, id)), get(w.staff), get(w.admin),
 			w.recorded(ctx, patient, "get-pickup by driver", "get-pickup by staff", "get-pickup by admin"))
@@ -81,7 +84,8 @@ var pickupReadRules = []check{
 	{"GetPickups", "a look that shows nothing is recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		_, err := w.GetOne(ctx, w.staff, w.pickup(ctx)) // names no patient
-		return first(err, w.SeesPickup(ctx, w.staff, id), refused(w.SeesPickup(ctx, w.stranger, id), db.NotFound), w.recorded(ctx, patient))
+		return first(err, w.SeesPickup(ctx, w.staff, id), refused(w.SeesPickup(ctx, w.stranger, id), db.NotFound),
+			w.recorded(ctx, patient))
 	}},
 	{"ListPickups", "a list shows what was not asked for", func(ctx context.Context, w *world) error {
 		driver, other := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
@@ -91,24 +95,32 @@ var pickupReadRules = []check{
 		}
 		assigned, taken := w.assigned(ctx, driver), w.assigned(ctx, other)
 		draft := w.pickup(ctx)
-		pickups, _, err := w.as.CreateDrafts(ctx, w.dispatcher, []db.Draft{w.draft(func(d *db.Draft) { d.FacilityID = w.hidden })})
+		pickups, _, err := w.as.CreateDrafts(ctx, w.dispatcher,
+			[]db.Draft{w.draft(func(d *db.Draft) { d.FacilityID = w.hidden })})
 		w.must(err)
 		hidden := pickups[0].ID
 		staffs := slices.Concat(ids(draft, taken, assigned), made)
 		all := append(ids(hidden), staffs...)
 		created := scan[time.Time](ctx, w.owner, "SELECT created_at FROM pickups WHERE id = $1", made[1])
 		return first(
-			w.lists(ctx, all, w.dispatcher), w.lists(ctx, staffs, w.staff), w.lists(ctx, nil, w.stranger), w.lists(ctx, nil, w.hub),
+			w.lists(ctx, all, w.dispatcher), w.lists(ctx, staffs, w.staff),
+			w.lists(ctx, nil, w.stranger), w.lists(ctx, nil, w.hub),
 			w.lists(ctx, ids(assigned), driver), w.lists(ctx, nil, driver, inStatus(db.PickupStatusSUBMITTED)),
-			w.lists(ctx, made, w.dispatcher, inStatus(db.PickupStatusSUBMITTED)), w.lists(ctx, made, w.staff, inStatus(db.PickupStatusSUBMITTED)),
+			w.lists(ctx, made, w.dispatcher, inStatus(db.PickupStatusSUBMITTED)),
+			w.lists(ctx, made, w.staff, inStatus(db.PickupStatusSUBMITTED)),
 			w.lists(ctx, ids(hidden), w.dispatcher, func(p *db.ListPickupsParams) { p.FacilityID = &w.hidden }),
 			w.lists(ctx, ids(taken), w.dispatcher, func(p *db.ListPickupsParams) { p.DriverID = &other.DriverID }),
-			w.lists(ctx, append(slices.Clone(all[:4]), made[:2]...), w.dispatcher, func(p *db.ListPickupsParams) { p.CreatedFrom = created }),
+			w.lists(ctx, append(slices.Clone(all[:4]), made[:2]...), w.dispatcher,
+				func(p *db.ListPickupsParams) { p.CreatedFrom = created }),
 			w.lists(ctx, made[2:], w.dispatcher, func(p *db.ListPickupsParams) { p.CreatedTo = created }),
-			w.lists(ctx, made[2:], w.dispatcher, func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }),
-			w.lists(ctx, made[:2], w.dispatcher, inStatus(db.PickupStatusSUBMITTED), func(p *db.ListPickupsParams) { p.CreatedFrom = created }),
-			w.lists(ctx, made[2:], w.dispatcher, inStatus(db.PickupStatusSUBMITTED), func(p *db.ListPickupsParams) { p.CreatedTo = created }),
-			w.lists(ctx, made[2:], w.dispatcher, inStatus(db.PickupStatusSUBMITTED), func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }))
+			w.lists(ctx, made[2:], w.dispatcher,
+				func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }),
+			w.lists(ctx, made[:2], w.dispatcher, inStatus(db.PickupStatusSUBMITTED),
+				func(p *db.ListPickupsParams) { p.CreatedFrom = created }),
+			w.lists(ctx, made[2:], w.dispatcher, inStatus(db.PickupStatusSUBMITTED),
+				func(p *db.ListPickupsParams) { p.CreatedTo = created }),
+			w.lists(ctx, made[2:], w.dispatcher, inStatus(db.PickupStatusSUBMITTED),
+				func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }))
 	}},
 	{"ListPickups", "what is not shown is recorded", func(ctx context.Context, w *world) error {
 		older, unread := w.ofAPatient(ctx, db.PickupStatusDRAFT)
@@ -125,7 +137,8 @@ var pickupReadRules = []check{
 		if rest, more, err := w.listPage(ctx, w.hub); err != nil || len(rest) > 0 || more {
 			return fmt.Errorf("the hub has %v, more %v, %v", rest, more, err)
 		}
-		page, more, err = w.listPage(ctx, w.admin, inStatus(db.PickupStatusDRAFT), func(p *db.ListPickupsParams) { p.MaxRows = 1 })
+		page, more, err = w.listPage(ctx, w.admin, inStatus(db.PickupStatusDRAFT),
+			func(p *db.ListPickupsParams) { p.MaxRows = 1 })
 		if err != nil || !slices.Equal(page, ids(older)) || more {
 			return fmt.Errorf("the drafts are %v, more %v, %v", page, more, err)
 		}
@@ -139,7 +152,8 @@ var pickupReadRules = []check{
 			batch[i].ID, batch[i].Operation = newID(), "create-pickups"
 		}
 		return first(
-			created(ctx, w.Store, w.staff, drafts), created(ctx, w.Store, w.staff, drafts), created(ctx, w.Store, w.staff, batch),
+			created(ctx, w.Store, w.staff, drafts), created(ctx, w.Store, w.staff, drafts),
+			created(ctx, w.Store, w.staff, batch),
 			w.recorded(ctx, patient, "create-pickup by staff", "create-pickup by staff", "create-pickups by staff"))
 	}},
 	{"EditPickup", "what an edit shows is not recorded", func(ctx context.Context, w *world) error {
@@ -151,83 +165,94 @@ var pickupReadRules = []check{
 	}},
 	{"TransitionPickups", "what a submit shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
-		return first(move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id), w.recorded(ctx, patient, "submit-pickup by staff"))
+		return first(move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id),
+			w.recorded(ctx, patient, "submit-pickup by staff"))
 	}},
 	{"TransitionPickups", "what an assign shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
-		return first(assign(ctx, w.Store, w.dispatcher, id, w.driver(ctx, 1, 1)), w.recorded(ctx, patient, "assign-pickup by dispatcher"))
+		return first(assign(ctx, w.Store, w.dispatcher, id, w.driver(ctx, 1, 1)),
+			w.recorded(ctx, patient, "assign-pickup by dispatcher"))
 	}},
 	{"DispatchPickup", "what a dispatch shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		w.driver(ctx, 1, 1)
-		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Store), w.recorded(ctx, patient, "dispatch-pickup by dispatcher"))
+		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Store),
+			w.recorded(ctx, patient, "dispatch-pickup by dispatcher"))
 	}},
-	{"TransitionPickups", "what a transition shows is not recorded, or what it does not is", func(ctx context.Context, w *world) error {
-		id, patient := w.ofAPatient(ctx, db.PickupStatusPACKED)
-		driver := w.driverOf(ctx, id)
-		return first(
-			move(ctx, w.Store, w.hub, db.TransitionNameShip, id), w.recorded(ctx, patient, "ship-pickup by hub"),
-			// It takes the pickup from the driver's sight.
-			move(ctx, w.Store, driver, db.TransitionNameDeliver, id), w.recorded(ctx, patient, "ship-pickup by hub"))
-	}},
-	{"ExplainTransition", "what a repeat shows is not recorded, or what a refusal does not is", func(ctx context.Context, w *world) error {
-		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
-		w.shows(ctx, w.hub, w.facility) // which the hub's sight does not go by
-		driver, key := w.driver(ctx, 1, 1), withKey("once")
-		w.must(assign(ctx, w.as, w.dispatcher, id, driver, key))
-		once := []string{"assign-pickup by dispatcher"}
-		if err := first(
-			refused(move(ctx, w.Store, w.stranger, db.TransitionNameCancel, id, ifMatch(99)), db.NotFound),
-			refused(move(ctx, w.Store, w.hub, db.TransitionNameReceive, id), db.NotFound),
-			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameSubmit, id), db.IllegalTransition),
-			refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
-			w.recorded(ctx, patient, once...),
-			assign(ctx, w.Store, w.dispatcher, id, driver, key),
-			w.recorded(ctx, patient, append(once, once...)...),
-		); err != nil {
-			return err
-		}
-		none := w.submitted(ctx) // names no patient
-		w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameCancel, none, key))
-		if err := move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, none, key); err != nil {
-			return err
-		}
-		shipped, theirs := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
-		for status, pickup := range map[db.PickupStatus]uuid.UUID{db.PickupStatusASSIGNED: id, db.PickupStatusSHIPPED: shipped} {
-			_, _, err := w.MoveOne(ctx, w.dispatcher, db.Transition{Name: db.TransitionNameSubmit, PickupID: pickup, Digest: digest("submit")})
-			var refusal *db.Error
-			if !errors.As(err, &refusal) || !slices.Equal(refusal.Allowed, allowed(status, w.dispatcher.Role)) {
-				return fmt.Errorf("%s: %w", status, err)
+	{"TransitionPickups", "what a transition shows is not recorded, or what it does not is",
+		func(ctx context.Context, w *world) error {
+			id, patient := w.ofAPatient(ctx, db.PickupStatusPACKED)
+			driver := w.driverOf(ctx, id)
+			return first(
+				move(ctx, w.Store, w.hub, db.TransitionNameShip, id), w.recorded(ctx, patient, "ship-pickup by hub"),
+				// It takes the pickup from the driver's sight.
+				move(ctx, w.Store, driver, db.TransitionNameDeliver, id),
+				w.recorded(ctx, patient, "ship-pickup by hub"))
+		}},
+	{"ExplainTransition", "what a repeat shows is not recorded, or what a refusal does not is",
+		func(ctx context.Context, w *world) error {
+			id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
+			w.shows(ctx, w.hub, w.facility) // which the hub's sight does not go by
+			driver, key := w.driver(ctx, 1, 1), withKey("once")
+			w.must(assign(ctx, w.as, w.dispatcher, id, driver, key))
+			once := []string{"assign-pickup by dispatcher"}
+			if err := first(
+				refused(move(ctx, w.Store, w.stranger, db.TransitionNameCancel, id, ifMatch(99)), db.NotFound),
+				refused(move(ctx, w.Store, w.hub, db.TransitionNameReceive, id), db.NotFound),
+				refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameSubmit, id), db.IllegalTransition),
+				refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
+				w.recorded(ctx, patient, once...),
+				assign(ctx, w.Store, w.dispatcher, id, driver, key),
+				w.recorded(ctx, patient, append(once, once...)...),
+			); err != nil {
+				return err
 			}
-		}
-		deliver := func(s *db.Store) error {
-			return move(ctx, s, w.driverOf(ctx, shipped), db.TransitionNameDeliver, shipped, key)
-		}
-		w.must(deliver(w.as))
-		return first(deliver(w.Store), w.recorded(ctx, theirs))
-	}},
-	{"GetMovedPickup", "what an outcome that is looked up shows is not recorded", func(ctx context.Context, w *world) error {
-		id, patient := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
-		driver := w.driverOf(ctx, id)
-		found := func(v db.Viewer, transition db.TransitionName, pickup uuid.UUID) (seen bool, err error) {
-			event := scan[uuid.UUID](ctx, w.owner, "SELECT id FROM pickup_events WHERE pickup_id = $1 AND transition = $2", pickup, transition)
-			r, err := w.GetMovedPickup(ctx, db.GetMovedPickupParams{
-				TenantID: w.tenant, EventID: event, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-			})
-			return r.Seen, err
-		}
-		w.must(move(ctx, w.as, driver, db.TransitionNameDeliver, id))
-		if seen, err := found(driver, db.TransitionNameDeliver, id); seen || err != nil {
-			return fmt.Errorf("the driver: seen %v, %w", seen, err)
-		}
-		if seen, err := found(w.hub, db.TransitionNameShip, id); !seen || err != nil {
-			return fmt.Errorf("the hub: seen %v, %w", seen, err)
-		}
-		other := w.submitted(ctx) // names no patient
-		if seen, err := found(w.dispatcher, db.TransitionNameSubmit, other); !seen || err != nil {
-			return fmt.Errorf("the dispatcher: seen %v, %w", seen, err)
-		}
-		_, err := found(w.stranger, db.TransitionNameShip, id)
-		return first(refused(err, db.NotFound), w.recorded(ctx, patient, "ship-pickup by hub"))
-	}},
+			none := w.submitted(ctx) // names no patient
+			w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameCancel, none, key))
+			if err := move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, none, key); err != nil {
+				return err
+			}
+			shipped, theirs := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
+			for status, pickup := range map[db.PickupStatus]uuid.UUID{db.PickupStatusASSIGNED: id,
+				db.PickupStatusSHIPPED: shipped} {
+				_, _, err := w.MoveOne(ctx, w.dispatcher,
+					db.Transition{Name: db.TransitionNameSubmit, PickupID: pickup, Digest: digest("submit")})
+				var refusal *db.Error
+				if !errors.As(err, &refusal) || !slices.Equal(refusal.Allowed, allowed(status, w.dispatcher.Role)) {
+					return fmt.Errorf("%s: %w", status, err)
+				}
+			}
+			deliver := func(s *db.Store) error {
+				return move(ctx, s, w.driverOf(ctx, shipped), db.TransitionNameDeliver, shipped, key)
+			}
+			w.must(deliver(w.as))
+			return first(deliver(w.Store), w.recorded(ctx, theirs))
+		}},
+	{"GetMovedPickup", "what an outcome that is looked up shows is not recorded",
+		func(ctx context.Context, w *world) error {
+			id, patient := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
+			driver := w.driverOf(ctx, id)
+			found := func(v db.Viewer, transition db.TransitionName, pickup uuid.UUID) (seen bool, err error) {
+				event := scan[uuid.UUID](ctx, w.owner,
+					"SELECT id FROM pickup_events WHERE pickup_id = $1 AND transition = $2", pickup, transition)
+				r, err := w.GetMovedPickup(ctx, db.GetMovedPickupParams{
+					TenantID: w.tenant, EventID: event, ViewerID: v.UserID,
+					ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+				})
+				return r.Seen, err
+			}
+			w.must(move(ctx, w.as, driver, db.TransitionNameDeliver, id))
+			if seen, err := found(driver, db.TransitionNameDeliver, id); seen || err != nil {
+				return fmt.Errorf("the driver: seen %v, %w", seen, err)
+			}
+			if seen, err := found(w.hub, db.TransitionNameShip, id); !seen || err != nil {
+				return fmt.Errorf("the hub: seen %v, %w", seen, err)
+			}
+			other := w.submitted(ctx) // names no patient
+			if seen, err := found(w.dispatcher, db.TransitionNameSubmit, other); !seen || err != nil {
+				return fmt.Errorf("the dispatcher: seen %v, %w", seen, err)
+			}
+			_, err := found(w.stranger, db.TransitionNameShip, id)
+			return first(refused(err, db.NotFound), w.recorded(ctx, patient, "ship-pickup by hub"))
+		}},
 }

@@ -53,7 +53,8 @@ func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) 
 
 func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (names []string) {
 	for _, e := range must(w.ListPickupEvents(ctx, db.ListPickupEventsParams{
-		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, MaxRows: 200,
+		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role,
+		ViewerDriverID: v.DriverID, MaxRows: 200,
 	})) {
 		names = append(names, string(e.Transition))
 	}
@@ -62,7 +63,8 @@ func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (name
 
 func (w *world) driverOf(ctx context.Context, id uuid.UUID) db.Viewer {
 	v := db.SystemViewer(w.tenant, uuid.Nil, db.UserRoleDriver)
-	w.must(w.owner.QueryRow(ctx, `SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
+	w.must(w.owner.QueryRow(ctx,
+		`SELECT d.id, d.user_id FROM drivers AS d JOIN pickups AS p ON p.driver_id = d.id WHERE p.id = $1`, id).
 		Scan(&v.DriverID, &v.UserID))
 	return v
 }
@@ -81,13 +83,16 @@ func TestEachRoleSeesThePickupsOfItsStatuses(t *testing.T) {
 		for _, v := range viewers {
 			w.expectSights(ctx, t, status, v, id, slices.Contains(seenIn[v.Role], status))
 		}
-		for _, v := range []db.Viewer{w.stranger, other, {TenantID: newID(), UserID: w.admin.UserID, Role: db.UserRoleAdmin}} {
+		for _, v := range []db.Viewer{w.stranger, other,
+			{TenantID: newID(), UserID: w.admin.UserID, Role: db.UserRoleAdmin}} {
 			w.expectSights(ctx, t, status, v, id, false)
 		}
 	}
 }
 
-func (w *world) expectSights(ctx context.Context, t *testing.T, status db.PickupStatus, v db.Viewer, id uuid.UUID, want bool) {
+func (w *world) expectSights(
+	ctx context.Context, t *testing.T, status db.PickupStatus, v db.Viewer, id uuid.UUID, want bool,
+) {
 	t.Helper()
 	if v.TenantID != w.tenant {
 		if _, err := w.GetOne(ctx, v, id); code(err) != db.NotFound {
@@ -97,7 +102,8 @@ func (w *world) expectSights(ctx context.Context, t *testing.T, status db.Pickup
 	}
 	for name, sees := range w.sights(ctx, v, id) {
 		switch {
-		case want && (name == "ListPickupEvents" || name == "ListMessages") && (status == db.PickupStatusDRAFT || status == db.PickupStatusCANCELED):
+		case want && (name == "ListPickupEvents" || name == "ListMessages") &&
+			(status == db.PickupStatusDRAFT || status == db.PickupStatusCANCELED):
 			// there is none
 		case sees != want:
 			t.Errorf("%s: %s by %s: sees it %v, want %v", status, name, v.Role, sees, want)
@@ -156,7 +162,8 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 
 func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err error) {
 	rows, err := w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
-		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
+		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role,
+		ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
 	})
 	for _, r := range rows {
 		names = append(names, string(r.Transition))
@@ -174,9 +181,11 @@ func (w *world) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
 }
 
 func (w *world) seesFacility(ctx context.Context, v db.Viewer) bool {
-	_, err := w.GetFacility(ctx, db.GetFacilityParams{TenantID: w.tenant, ID: w.facility, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+	_, err := w.GetFacility(ctx, db.GetFacilityParams{TenantID: w.tenant, ID: w.facility,
+		ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 	listed := must(w.ListFacilities(ctx, db.ListFacilitiesParams{
-		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
+		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+		BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
 	}))
 	if (err == nil) != (len(listed) > 0) {
 		panic(setUpError{errors.New("get-facility and list-facilities differ")})
@@ -207,7 +216,8 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
 	link := func(version int64, user *uuid.UUID) {
 		must(w.EditDriver(ctx, db.EditDriverParams{
-			TenantID: w.tenant, ID: before.DriverID, Version: version, ViewerRole: w.dispatcher.Role, SetUserID: true, UserID: user,
+			TenantID: w.tenant, ID: before.DriverID, Version: version,
+			ViewerRole: w.dispatcher.Role, SetUserID: true, UserID: user,
 		}))
 	}
 	told := func(v db.Viewer) []string { return append(must(streamed(ctx, w, v)), w.listEvents(ctx, v, current)...) }
@@ -253,11 +263,13 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 				t.Fatalf("seen %v, %s, %v", first.Seen, first.Status, err)
 			}
 			again, replayed, err := w.MoveOne(ctx, driver, ask)
-			if err != nil || !replayed || again.Seen || again.Status != db.PickupStatusDELIVERED || again.Version != first.Version {
+			if err != nil || !replayed || again.Seen || again.Status != db.PickupStatusDELIVERED ||
+				again.Version != first.Version {
 				t.Fatalf("again: replayed %v, seen %v, %s, %v", replayed, again.Seen, again.Status, err)
 			}
 			for _, m := range []db.Moved{first, again} {
-				if p := m.Pickup; p.DropoffAddress != "" || p.PickupAddress != "" || p.PriceCents != 0 || p.AccountID != uuid.Nil || p.ID != id {
+				if p := m.Pickup; p.DropoffAddress != "" || p.PickupAddress != "" || p.PriceCents != 0 ||
+					p.AccountID != uuid.Nil || p.ID != id {
 					t.Errorf("it shows %+v", p)
 				}
 			}
@@ -266,13 +278,16 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 			for what, try := range map[string]struct {
 				by  db.Viewer
 				ask db.Transition
-			}{"another driver": {other, ask}, "another key": {driver, anotherKey}, "another request": {driver, anotherBody}} {
+			}{"another driver": {other, ask}, "another key": {driver, anotherKey},
+				"another request": {driver, anotherBody}} {
 				if _, _, err := w.MoveOne(ctx, try.by, try.ask); code(err) != db.NotFound {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
 			// The hub sees it still, and is told the row.
-			if m, _, err := w.MoveOne(ctx, w.hub, db.Transition{Name: db.TransitionNameReceive, PickupID: w.at(ctx, db.PickupStatusCOLLECTED), Digest: digest("x")}); err != nil || !m.Seen || m.DropoffAddress == "" {
+			if m, _, err := w.MoveOne(ctx, w.hub,
+				db.Transition{Name: db.TransitionNameReceive, PickupID: w.at(ctx, db.PickupStatusCOLLECTED),
+					Digest: digest("x")}); err != nil || !m.Seen || m.DropoffAddress == "" {
 				t.Errorf("the hub: %v, %v", m.Seen, err)
 			}
 		})
@@ -295,7 +310,9 @@ func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 		}
 		tried++
 		prepared := must(conn.Conn().Prepare(ctx, strings.ToLower(name), text))
-		plan := must(conn.Query(ctx, "EXPLAIN (VERBOSE) EXECUTE "+strings.ToLower(name)+"("+strings.TrimSuffix(strings.Repeat("NULL,", len(prepared.ParamOIDs)), ",")+")",
+		plan := must(conn.Query(ctx,
+			"EXPLAIN (VERBOSE) EXECUTE "+strings.ToLower(name)+"("+strings.TrimSuffix(strings.Repeat("NULL,",
+				len(prepared.ParamOIDs)), ",")+")",
 			pgx.QueryExecModeSimpleProtocol))
 		lines := must(pgx.CollectRows(plan, pgx.RowTo[string]))
 		for _, line := range lines {
@@ -314,15 +331,18 @@ func TestAPickupIsReadWhole(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
-	at, end, one, note := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2030, 1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
+	at, end, one, note := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2030,
+		1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
 	patient := w.patient(ctx)
 	id := w.pickup(ctx, func(d *db.Draft) {
 		d.PatientID, d.Note, d.WindowStart, d.WindowEnd, d.PickupLatitude, d.PickupLongitude = &patient, note, &at, &end, &one, &one
 	})
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
 	must(w.owner.Exec(ctx, "ALTER TABLE pickups DISABLE TRIGGER USER"))
-	must(w.owner.Exec(ctx, "UPDATE pickups SET status = 'CANCELED', charged_cents = 0, refunded_cents = price_cents, cancel_reason = 'why' WHERE id = $1", id))
-	row := must(pgx.CollectExactlyOneRow(must(w.Pool().Query(ctx, "SELECT * FROM pickups WHERE id = $1", id)), pgx.RowToStructByPos[db.Pickup]))
+	must(w.owner.Exec(ctx, "UPDATE pickups SET status = 'CANCELED', charged_cents = 0, refunded_cents = price_cents, "+
+		"cancel_reason = 'why' WHERE id = $1", id))
+	row := must(pgx.CollectExactlyOneRow(must(w.Pool().Query(ctx, "SELECT * FROM pickups WHERE id = $1", id)),
+		pgx.RowToStructByPos[db.Pickup]))
 	got := must(w.GetOne(ctx, w.staff, id))
 	if !reflect.DeepEqual(got, row) {
 		t.Errorf("got %+v, want %+v", got, row)

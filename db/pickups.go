@@ -111,7 +111,8 @@ func (d Draft) refusedField() string {
 		return "pickup_latitude"
 	case !within(d.PickupLongitude, 180) || (d.PickupLatitude == nil) != (d.PickupLongitude == nil):
 		return "pickup_longitude"
-	case d.WindowStart != nil && d.WindowEnd != nil && d.WindowStart.UnixMicro() >= d.WindowEnd.UnixMicro(): // as they are stored
+	case d.WindowStart != nil && d.WindowEnd != nil &&
+		d.WindowStart.UnixMicro() >= d.WindowEnd.UnixMicro(): // as they are stored
 		return "window_end"
 	case utf8.RuneCountInString(d.Note) > 2000:
 		return "note"

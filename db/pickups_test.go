@@ -77,17 +77,23 @@ var pickupRaces = []check{
 	{"TransitionPickups", "two callers submit one pickup", func(ctx context.Context, w *world) error {
 		one, other := w.pickup(ctx), w.pickup(ctx)
 		return first(
-			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameSubmit, one)),
-			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store) }), db.IllegalTransition),
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one),
+				w.moving(ctx, db.TransitionNameSubmit, one)),
+			oneWins(together(manyCallers, func(int) error {
+				return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store)
+			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
-	{"TransitionPickups", "a submit and a cancel at once leave a wrong balance", func(ctx context.Context, w *world) error {
-		one, other := w.pickup(ctx), w.pickup(ctx)
-		return first(
-			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
-			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, other), w.moving(ctx, db.TransitionNameSubmit, other)),
-			w.expectBalance(ctx, w.account, 1_000_000))
-	}},
+	{"TransitionPickups", "a submit and a cancel at once leave a wrong balance",
+		func(ctx context.Context, w *world) error {
+			one, other := w.pickup(ctx), w.pickup(ctx)
+			return first(
+				w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one),
+					w.moving(ctx, db.TransitionNameCancel, one)),
+				w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, other),
+					w.moving(ctx, db.TransitionNameSubmit, other)),
+				w.expectBalance(ctx, w.account, 1_000_000))
+		}},
 	{"TransitionPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 100)
 		pickups := make([]uuid.UUID, max(manyCallers, 4))
@@ -116,17 +122,19 @@ var pickupRaces = []check{
 		}
 		w.must(w.depositing(ctx, account, 61)(w.as)) // enough for two of the rest
 		return first(
-			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Store) }), db.InsufficientFunds),
+			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Store) }),
+				db.InsufficientFunds),
 			w.expectBalance(ctx, account, 1))
 	}},
-	{"TransitionPickups", "a submit pays a price that its caller has not seen", func(ctx context.Context, w *world) error {
-		id := w.pickup(ctx)
-		return first(
-			w.loses(ctx, db.StaleVersion,
-				func(s *db.Store) error { return editPickup(ctx, s, w.staff, id, 1, 900) },
-				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
-			w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Store))
-	}},
+	{"TransitionPickups", "a submit pays a price that its caller has not seen",
+		func(ctx context.Context, w *world) error {
+			id := w.pickup(ctx)
+			return first(
+				w.loses(ctx, db.StaleVersion,
+					func(s *db.Store) error { return editPickup(ctx, s, w.staff, id, 1, 900) },
+					w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
+				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Store))
+		}},
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		var pickups, accounts []uuid.UUID
 		for range 6 {
@@ -184,23 +192,26 @@ var pickupRaces = []check{
 				return assign(ctx, w.Store, w.dispatcher, other, drivers[i+1])
 			}), db.IllegalTransition))
 	}},
-	{"TransitionPickups", "a late duplicate assigns a pickup again after its release", func(ctx context.Context, w *world) error {
-		driver := w.driver(ctx, 1, 1)
-		id := w.submitted(ctx)
-		version, key := w.row(ctx, id).Version, withKey("once")
-		w.must(assign(ctx, w.as, w.dispatcher, id, driver, ifMatch(version), key))
-		w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id))
-		if err := refused(assign(ctx, w.Store, w.dispatcher, id, driver, ifMatch(version)), db.StaleVersion); err != nil {
-			return err
-		}
-		// By its key it is a replay, and no error that would cost its flush the others.
-		other, free := w.submitted(ctx), w.driver(ctx, 1, 1)
-		return first(
-			refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
-			assign(ctx, w.Store, w.dispatcher, id, driver, key),
-			w.expect(ctx, id, db.PickupStatusSUBMITTED),
-			w.flushOf(ctx, w.Store, 1, db.TransitionNameAssign, ids(id, other), []db.Viewer{driver, free}, "once", "other"))
-	}},
+	{"TransitionPickups", "a late duplicate assigns a pickup again after its release",
+		func(ctx context.Context, w *world) error {
+			driver := w.driver(ctx, 1, 1)
+			id := w.submitted(ctx)
+			version, key := w.row(ctx, id).Version, withKey("once")
+			w.must(assign(ctx, w.as, w.dispatcher, id, driver, ifMatch(version), key))
+			w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id))
+			if err := refused(assign(ctx, w.Store, w.dispatcher, id, driver, ifMatch(version)),
+				db.StaleVersion); err != nil {
+				return err
+			}
+			// By its key it is a replay, and no error that would cost its flush the others.
+			other, free := w.submitted(ctx), w.driver(ctx, 1, 1)
+			return first(
+				refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
+				assign(ctx, w.Store, w.dispatcher, id, driver, key),
+				w.expect(ctx, id, db.PickupStatusSUBMITTED),
+				w.flushOf(ctx, w.Store, 1, db.TransitionNameAssign, ids(id, other),
+					[]db.Viewer{driver, free}, "once", "other"))
+		}},
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		drivers := w.drivers(ctx, 6)
 		var pickups, slots []uuid.UUID
@@ -223,13 +234,17 @@ var pickupRaces = []check{
 	{"TransitionPickups", "two callers cancel one pickup", func(ctx context.Context, w *world) error {
 		one, other := w.submitted(ctx), w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
-			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one), w.moving(ctx, db.TransitionNameCancel, one)),
-			oneWins(together(manyCallers, func(int) error { return w.moving(ctx, db.TransitionNameCancel, other)(w.Store) }), db.IllegalTransition),
+			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one),
+				w.moving(ctx, db.TransitionNameCancel, one)),
+			oneWins(together(manyCallers, func(int) error {
+				return w.moving(ctx, db.TransitionNameCancel, other)(w.Store)
+			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
 	{"TransitionPickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
-		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack, db.TransitionNameShip, db.TransitionNameDeliver}
+		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
+			db.TransitionNameShip, db.TransitionNameDeliver}
 		step := func(name db.TransitionName) act {
 			return func(s *db.Store) error { return move(ctx, s, w.hub, name, id) }
 		}
@@ -258,7 +273,8 @@ var pickupRaces = []check{
 		return first(
 			w.loses(ctx, db.NotFound,
 				func(s *db.Store) error {
-					return first(move(ctx, s, w.dispatcher, db.TransitionNameRelease, id), assign(ctx, s, w.dispatcher, id, other))
+					return first(move(ctx, s, w.dispatcher, db.TransitionNameRelease, id),
+						assign(ctx, s, w.dispatcher, id, other))
 				},
 				func(s *db.Store) error { return move(ctx, s, one, db.TransitionNameCollect, id) }),
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
@@ -267,7 +283,8 @@ var pickupRaces = []check{
 	{"TransitionPickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
 		one, other, third := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
 		return first(
-			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one), w.moving(ctx, db.TransitionNameCancel, one)),
+			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameSubmit, one),
+				w.moving(ctx, db.TransitionNameCancel, one)),
 			w.wins(ctx, commit, w.charging(ctx, w.account, 7), w.moving(ctx, db.TransitionNameCancel, other)),
 			w.wins(ctx, commit, w.moving(ctx, db.TransitionNameCancel, third), w.charging(ctx, w.account, 3)),
 			w.expectBalance(ctx, w.account, 1_000_000-10))
@@ -317,32 +334,36 @@ var pickupRaces = []check{
 				return canceling(s, values(byAccount, order))
 			}))
 	}},
-	{"TransitionPickups", "a release and an assign of one driver meet in one flush", func(ctx context.Context, w *world) error {
-		driver := w.driver(ctx, 1, 1)
-		held, next := w.assigned(ctx, driver), w.submitted(ctx)
-		freed := func(name db.TransitionName) error {
-			n, err := w.sendEach(ctx, w.Store, []db.TransitionName{name, db.TransitionNameAssign}, ids(held, next), []db.Viewer{{}, driver})
-			if err == nil && n != 1 {
-				err = fmt.Errorf("%d of a %s and an assign won, want the first alone", n, name)
+	{"TransitionPickups", "a release and an assign of one driver meet in one flush",
+		func(ctx context.Context, w *world) error {
+			driver := w.driver(ctx, 1, 1)
+			held, next := w.assigned(ctx, driver), w.submitted(ctx)
+			freed := func(name db.TransitionName) error {
+				n, err := w.sendEach(ctx, w.Store, []db.TransitionName{name, db.TransitionNameAssign},
+					ids(held, next), []db.Viewer{{}, driver})
+				if err == nil && n != 1 {
+					err = fmt.Errorf("%d of a %s and an assign won, want the first alone", n, name)
+				}
+				return first(err, w.expect(ctx, next, db.PickupStatusSUBMITTED))
 			}
-			return first(err, w.expect(ctx, next, db.PickupStatusSUBMITTED))
-		}
-		if err := freed(db.TransitionNameRelease); err != nil {
-			return err
-		}
-		w.must(assign(ctx, w.as, w.dispatcher, held, driver))
-		if err := freed(db.TransitionNameCollect); err != nil {
-			return err
-		}
-		return assign(ctx, w.Store, w.dispatcher, next, driver) // by a statement of its own
-	}},
+			if err := freed(db.TransitionNameRelease); err != nil {
+				return err
+			}
+			w.must(assign(ctx, w.as, w.dispatcher, held, driver))
+			if err := freed(db.TransitionNameCollect); err != nil {
+				return err
+			}
+			return assign(ctx, w.Store, w.dispatcher, next, driver) // by a statement of its own
+		}},
 	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
 		// Who waits for a slot, to take it or to free it, holds no account that it needs.
 		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
-		canceled, taking, paying := w.assigned(ctx, driver, paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
+		canceled, taking, paying := w.assigned(ctx, driver,
+			paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
 		freeing := func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
 		both := func(s *db.Store) error {
-			n, err := w.sendEach(ctx, s, []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameAssign}, ids(paying, taking), []db.Viewer{{}, free})
+			n, err := w.sendEach(ctx, s, []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameAssign},
+				ids(paying, taking), []db.Viewer{{}, free})
 			if err == nil && n != 2 {
 				err = fmt.Errorf("%d of 2 won", n)
 			}
@@ -353,7 +374,8 @@ var pickupRaces = []check{
 			flush act
 		}{{driver.DriverID, freeing}, {free.DriverID, both}} {
 			for _, plan := range plans {
-				left, err := w.freeWhileWaiting(ctx, "driver_slots", "driver_id", c.slot, "accounts", "id", ids(account), plan, c.flush)
+				left, err := w.freeWhileWaiting(ctx, "driver_slots", "driver_id", c.slot,
+					"accounts", "id", ids(account), plan, c.flush)
 				if err == nil && len(left) != 1 {
 					err = errors.New("waiting for the slot, it held the account")
 				}
@@ -436,14 +458,15 @@ var pickupRules = []check{
 			both([]db.TransitionName{db.TransitionNameCancel, db.TransitionNameSubmit}, ids(draft, dear), 2),
 			w.expectBalance(ctx, account, 5))
 	}},
-	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 1000)
-		id := w.submitted(ctx, paidBy(account))
-		w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
-		return first(
-			refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Store), db.BalanceTooLarge),
-			w.expect(ctx, id, db.PickupStatusSUBMITTED))
-	}},
+	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason",
+		func(ctx context.Context, w *world) error {
+			account := w.purse(ctx, 1000)
+			id := w.submitted(ctx, paidBy(account))
+			w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
+			return first(
+				refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Store), db.BalanceTooLarge),
+				w.expect(ctx, id, db.PickupStatusSUBMITTED))
+		}},
 	{"TransitionPickups", "who may not assigns", func(ctx context.Context, w *world) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
@@ -473,11 +496,12 @@ var pickupRules = []check{
 		}
 		return nil
 	}},
-	{"TransitionPickups", "a flush of cancels waits for accounts that it refunds nothing", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 10)
-		id := w.pickup(ctx, paidBy(account))
-		return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
-	}},
+	{"TransitionPickups", "a flush of cancels waits for accounts that it refunds nothing",
+		func(ctx context.Context, w *world) error {
+			account := w.purse(ctx, 10)
+			id := w.pickup(ctx, paidBy(account))
+			return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
+		}},
 	{"TransitionPickups", "the hub waits for the driver's next pickup", func(ctx context.Context, w *world) error {
 		driver := w.driver(ctx, 1, 1)
 		id := w.assigned(ctx, driver)
@@ -525,7 +549,8 @@ var pickupRules = []check{
 		late := at.Add(2 * time.Hour)
 		// No row, and no error of PostgreSQL's.
 		return first(
-			unmatched(edit(end(at))), edit(end(at.Add(time.Hour))), unmatched(edit(start(&late))), edit(start(nil)), edit(start(&at)),
+			unmatched(edit(end(at))), edit(end(at.Add(time.Hour))), unmatched(edit(start(&late))),
+			edit(start(nil)), edit(start(&at)),
 			unmatched(edit(none)),
 			edit(func(p *db.EditPickupParams) { none(p); p.SetPickupLongitude = true }),
 			unmatched(edit(func(p *db.EditPickupParams) { p.SetPickupLongitude, p.PickupLongitude = true, &one })))
@@ -575,12 +600,17 @@ func values[K comparable, V any](of map[K]V, keys []K) []V {
 }
 
 // flush moves several pickups in one statement, all of which must win.
-func (w *world) flush(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer) error {
+func (w *world) flush(
+	ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer,
+) error {
 	return w.flushOf(ctx, s, len(pickups), name, pickups, drivers)
 }
 
 // flushOf moves several pickups in one statement, of which some must win.
-func (w *world) flushOf(ctx context.Context, s *db.Store, winners int, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys ...string) error {
+func (w *world) flushOf(
+	ctx context.Context, s *db.Store, winners int, name db.TransitionName,
+	pickups []uuid.UUID, drivers []db.Viewer, keys ...string,
+) error {
 	n, err := w.send(ctx, s, name, pickups, drivers, keys)
 	if err == nil && n != winners {
 		err = fmt.Errorf("of a flush of %d, %d won, want %d", len(pickups), n, winners)
@@ -588,12 +618,17 @@ func (w *world) flushOf(ctx context.Context, s *db.Store, winners int, name db.T
 	return err
 }
 
-func (w *world) send(ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string) (won int, err error) {
+func (w *world) send(
+	ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string,
+) (won int, err error) {
 	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
 }
 
 // sendEach makes a transition of each pickup in one statement, and gives how many won.
-func (w *world) sendEach(ctx context.Context, s *db.Store, names []db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys ...string) (won int, err error) {
+func (w *world) sendEach(
+	ctx context.Context, s *db.Store, names []db.TransitionName, pickups []uuid.UUID,
+	drivers []db.Viewer, keys ...string,
+) (won int, err error) {
 	asks := transitionsBy(w.dispatcher, pickups)
 	for i, name := range names {
 		asks.Transitions[i] = string(name)
@@ -616,7 +651,8 @@ func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams 
 		moves[i] = newID()
 	}
 	return db.TransitionPickupsParams{
-		TenantIds: fill(n, v.TenantID), Ids: pickups, ViewerIds: fill(n, v.UserID), ViewerRoles: fill(n, string(v.Role)),
+		TenantIds: fill(n, v.TenantID), Ids: pickups, ViewerIds: fill(n, v.UserID),
+		ViewerRoles:     fill(n, string(v.Role)),
 		ViewerDriverIds: make([]uuid.UUID, n), Transitions: make([]string, n), Versions: make([]int64, n),
 		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("flush")), MoveIds: moves,
 		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
@@ -666,24 +702,29 @@ func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
 		field string
 		edit  func(*db.Draft)
 	}{
-		"a price below nothing":  {"price_cents", costing(-1)},
-		"a price over the most":  {"price_cents", costing(1 << 53)},
-		"a blank address":        {"pickup_address", func(d *db.Draft) { d.PickupAddress = "  " }},
-		"a long address":         {"pickup_address", func(d *db.Draft) { d.PickupAddress = strings.Repeat("ü", 501) }},
-		"no address to go to":    {"dropoff_address", func(d *db.Draft) { d.DropoffAddress = "" }},
-		"a long one":             {"dropoff_address", func(d *db.Draft) { d.DropoffAddress = strings.Repeat("x", 501) }},
-		"a latitude off earth":   {"pickup_latitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &far, &one }},
-		"a longitude off earth":  {"pickup_longitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &one, &farther }},
+		"a price below nothing": {"price_cents", costing(-1)},
+		"a price over the most": {"price_cents", costing(1 << 53)},
+		"a blank address":       {"pickup_address", func(d *db.Draft) { d.PickupAddress = "  " }},
+		"a long address":        {"pickup_address", func(d *db.Draft) { d.PickupAddress = strings.Repeat("ü", 501) }},
+		"no address to go to":   {"dropoff_address", func(d *db.Draft) { d.DropoffAddress = "" }},
+		"a long one": {"dropoff_address",
+			func(d *db.Draft) { d.DropoffAddress = strings.Repeat("x", 501) }},
+		"a latitude off earth": {"pickup_latitude",
+			func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &far, &one }},
+		"a longitude off earth": {"pickup_longitude",
+			func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &one, &farther }},
 		"a latitude alone":       {"pickup_longitude", func(d *db.Draft) { d.PickupLatitude = &one }},
 		"a longitude alone":      {"pickup_longitude", func(d *db.Draft) { d.PickupLongitude = &one }},
 		"a window of no time":    {"window_end", func(d *db.Draft) { d.WindowStart, d.WindowEnd = &at, &within }},
 		"a window the wrong way": {"window_end", func(d *db.Draft) { d.WindowStart, d.WindowEnd = &within, &at }},
 		"a long note":            {"note", func(d *db.Draft) { d.Note = strings.Repeat("ü", 2001) }},
-		"no number":              {"pickup_latitude", func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &nan, &one }},
+		"no number": {"pickup_latitude",
+			func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &nan, &one }},
 	} {
 		_, _, err := offline.CreateDrafts(ctx, w.staff, []db.Draft{w.draft(), w.draft(c.edit)})
 		var refusal *db.Error
-		if !errors.As(err, &refusal) || refusal.Code != db.ValidationFailed || refusal.Field != c.field || refusal.Item != 1 {
+		if !errors.As(err, &refusal) || refusal.Code != db.ValidationFailed || refusal.Field != c.field ||
+			refusal.Item != 1 {
 			t.Errorf("%s: got %v", what, err)
 		}
 		if what == "no number" { // to the statement, it is none

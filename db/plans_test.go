@@ -84,18 +84,21 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
 	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))
-	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+	must(w.owner.Exec(
+		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given' || n, 'Family' || n, '1990-05-17' FROM generate_series(0, 499) AS n`, w.tenant, w.facility))
 	must(w.owner.Exec(ctx, `INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, facility_id FROM patients`))
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	must(w.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+	must(w.owner.Exec(
+		ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
 		SELECT p.tenant_id, p.facility_id, p.id, n, $1::timestamptz + n * interval '10 minutes', $1::timestamptz + (n + 3) * interval '10 minutes', 'BOOKED'
 		FROM generate_series(0, 74999) AS n JOIN patients AS p ON p.external_id = 'p' || n % 500`, begin))
 	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
 
 	explain := func(run func(*db.Store)) (plan node) {
 		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
-			w.must(s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+			w.must(s.SetFeedLimits(ctx,
+				db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
 			run(db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }))
 			return nil
 		}))
@@ -103,8 +106,10 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	}
 	scans := func(name string, plan node, removed float64) {
 		plan.walk(func(n node) {
-			whole := n.Type == "Seq Scan" && (n.Relation == "appointments" || n.Relation == "patients" || n.Relation == "patient_facilities")
-			if whole && n.Loops > 0 || n.Removed*n.Loops > removed || n.Type == "Nested Loop" && len(n.Plans) == 2 && n.Plans[1].CTE == "compared" {
+			whole := n.Type == "Seq Scan" &&
+				(n.Relation == "appointments" || n.Relation == "patients" || n.Relation == "patient_facilities")
+			if whole && n.Loops > 0 || n.Removed*n.Loops > removed ||
+				n.Type == "Nested Loop" && len(n.Plans) == 2 && n.Plans[1].CTE == "compared" {
 				t.Errorf("%s: %s of %s%s, %.0f rows removed", name, n.Type, n.Relation, n.CTE, n.Removed*n.Loops)
 			}
 		})
@@ -112,13 +117,16 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	var least, most int64 = 1 << 60, 0
 	for name, day := range map[string]int{"early": 2, "middle": 250, "late": 515} {
 		var plan node
-		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error { // as list-appointments has it: without a feed's settings
-			from := begin.AddDate(0, 0, day)
-			db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }).ListAppointments(ctx, db.ListAppointmentsParams{
-				TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: w.facility, FromTime: from, ToTime: from.AddDate(0, 0, 1), MaxRows: 200,
-			})
-			return nil
-		}))
+		w.must(w.viewed(ctx, w.staff,
+			func(s *db.Store) error { // as list-appointments has it: without a feed's settings
+				from := begin.AddDate(0, 0, day)
+				db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }).
+					ListAppointments(ctx, db.ListAppointmentsParams{
+						TenantID: w.tenant, ViewerID: w.staff.UserID, FacilityID: w.facility, FromTime: from,
+						ToTime: from.AddDate(0, 0, 1), MaxRows: 200,
+					})
+				return nil
+			}))
 		scans(name, plan, 1_000)
 		least, most = min(least, plan.Hit+plan.Read), max(most, plan.Hit+plan.Read)
 	}
@@ -131,15 +139,17 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 		at := begin.Add(time.Duration(74_849+n) * 10 * time.Minute)
 		l.records = append(l.records, db.FeedRecord{
 			ExternalID: fmt.Sprint(74_849 + n), PatientExternalID: fmt.Sprint("p", (74_849+n)%500),
-			GivenName: fmt.Sprint("Given", (74_849+n)%500), FamilyName: fmt.Sprint("Family", (74_849+n)%500), BirthDate: record(1).BirthDate,
-			StartsAt: at, EndsAt: at.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
+			GivenName: fmt.Sprint("Given", (74_849+n)%500), FamilyName: fmt.Sprint("Family", (74_849+n)%500),
+			BirthDate: record(1).BirthDate,
+			StartsAt:  at, EndsAt: at.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
 		})
 	}
 	w.must(w.stage(ctx, l.id, l.records...))
 	asOf := begin.Add(74_850 * 10 * time.Minute)
 	must(w.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, asOf))
 	plan := explain(func(s *db.Store) {
-		s.SyncAppointments(ctx, db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: asOf, FeedID: l.id})
+		s.SyncAppointments(ctx, db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility,
+			ViewerID: w.staff.UserID, AsOf: asOf, FeedID: l.id})
 	})
 	scans("a feed", plan, 1_000)
 	if blocks := plan.Hit + plan.Read; blocks == 0 || blocks > 4_000 {
@@ -155,7 +165,8 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	ctx := t.Context()
 	d := openUnchecked(t)
 	known, w := d.world(ctx), d.world(ctx)
-	must(d.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+	must(d.owner.Exec(
+		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given', 'Family', '1990-05-17' FROM generate_series(1, 5000) AS n`, known.tenant, known.facility))
 	must(d.owner.Exec(ctx, "ANALYZE patients"))
 	const records = 1000
@@ -168,11 +179,13 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	var done db.SyncAppointmentsRow
 	var fetched int64
 	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
-		w.must(s.SetFeedLimits(ctx, db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+		w.must(s.SetFeedLimits(ctx,
+			db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
 		done = must(s.SyncAppointments(ctx, db.SyncAppointmentsParams{
 			TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay, FeedID: l.id,
 		}))
-		return s.DBTX().QueryRow(ctx, `SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'patients'::regclass`).Scan(&fetched)
+		return s.DBTX().QueryRow(ctx,
+			`SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'patients'::regclass`).Scan(&fetched)
 	}))
 	if done.Created != records {
 		t.Fatalf("created %d", done.Created)

@@ -25,15 +25,18 @@ type check struct {
 // races holds one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces, ledgerEntryRaces, loginAttemptRaces, messageRaces,
-		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces, dispatchRaces, sessionRaces, tenantRaces, userRaces)
+		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
+		ledgerEntryRaces, loginAttemptRaces, messageRaces,
+		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
+		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
 // rules hold the guards that no race is about: who may, and what a neighbour in the
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, authorityRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules, patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
+		appointmentRules, authorityRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules,
+		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)
 }
 

@@ -15,7 +15,9 @@ import (
 // buffers runs a query of a name for the viewer, with its arguments in the order of its
 // numbers, and tells how many pages of the database it looked at, by a plan of its own
 // and by the one for all arguments.
-func buffers(ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query string, args ...any) (custom, generic int) {
+func buffers(
+	ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query string, args ...any,
+) (custom, generic int) {
 	t.Helper()
 	text, ok := statements(t)[query]
 	if !ok {
@@ -27,7 +29,8 @@ func buffers(ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query 
 		must(conn.Exec(ctx, "SELECT set_config('plan_cache_mode', $1, false)", mode))
 		var plan []byte
 		over := db.StoreOver(conn, func(q db.DBTX) db.DBTX { return q })
-		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).Scan(&plan); err != nil {
+		if err := over.As(v).DBTX().QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+text, args...).
+			Scan(&plan); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 		must(conn.Exec(ctx, "RESET plan_cache_mode"))
@@ -62,13 +65,16 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	d := open(t)
 	w := d.world(ctx)
 	const many = 100_000
-	must(w.owner.Exec(ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
+	must(w.owner.Exec(
+		ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
 		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey, DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
 	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(0, 99) AS n`, w.tenant))
-	must(w.owner.Exec(ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
+	must(w.owner.Exec(
+		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
 		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13' FROM generate_series(1, $2::int) AS n`, w.tenant, many))
-	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, facility_id FROM patients"))
+	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, "+
+		"id, facility_id FROM patients"))
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
 	for _, n := range []string{"1", "2", "3"} {
 		w.shows(ctx, w.staff, scan[uuid.UUID](ctx, w.owner, "SELECT md5('f' || $1::text)::uuid", n))
@@ -82,9 +88,11 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	after := scan[uuid.UUID](ctx, w.owner, "SELECT lpad('90000', 32, '0')::uuid")
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, after)
 	few(t, 1500, "a late page of 50", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant,
+		patient, nil, w.staff.UserID, "get-patient")
 	few(t, 100, "one patient", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff",
+		w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
 }
 
@@ -100,20 +108,26 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
 	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, w.tenant))
-	must(w.owner.Exec(ctx, "INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' FROM generate_series(1, 1000) AS n", w.tenant))
-	must(w.owner.Exec(ctx, "INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM generate_series(1, 1000) AS n", w.tenant, w.staff.UserID))
+	must(w.owner.Exec(ctx, "INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, "+
+		"'Group', '' FROM generate_series(1, 1000) AS n", w.tenant))
+	must(w.owner.Exec(ctx, "INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, "+
+		"$2 FROM generate_series(1, 1000) AS n", w.tenant, w.staff.UserID))
 	must(w.owner.Exec(ctx, `INSERT INTO group_facilities (tenant_id, group_id, facility_id)
 		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, w.tenant))
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 
-	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSessions", []uuid.UUID{w.tenant}, [][]byte{db.HashOf(token)}, time.Hour)
+	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSessions", []uuid.UUID{w.tenant},
+		[][]byte{db.HashOf(token)}, time.Hour)
 	few(t, 50, "the session", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant, patient, nil, w.staff.UserID, "get-patient")
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant,
+		patient, nil, w.staff.UserID, "get-patient")
 	few(t, 100, "one patient", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff", w.tenant, pickup, uuid.Nil, w.staff.UserID)
+	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff",
+		w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickups",
-		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"}, []uuid.UUID{uuid.Nil}, []string{"get-pickup"})
+		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"},
+		[]uuid.UUID{uuid.Nil}, []string{"get-pickup"})
 	few(t, 100, "one pickup", custom, generic)
 }

@@ -74,9 +74,11 @@ func (r GetOwnerRightsRow) missing() error {
 	case !r.AppExists && !r.MayCreateRole:
 		return fmt.Errorf("the role %s is missing, and %s may not create it: run: %s", AppRole, owner, setup)
 	case r.AppExists && !r.IsMember && !r.MayGrant:
-		return fmt.Errorf("%[1]s is no member of %[2]s, and may not make itself one: run: %[3]s (or, as a superuser: GRANT %[2]s TO %[1]s;)", owner, AppRole, setup)
+		return fmt.Errorf("%[1]s is no member of %[2]s, and may not make itself one: run: %[3]s (or, as a superuser: "+
+			"GRANT %[2]s TO %[1]s;)", owner, AppRole, setup)
 	case !r.MayCreate:
-		return fmt.Errorf("%[1]s may not create tables in the schema public of %[2]s: run: %[3]s (or, as a superuser: ALTER DATABASE %[2]s OWNER TO %[1]s;)",
+		return fmt.Errorf("%[1]s may not create tables in the schema public of %[2]s: run: %[3]s (or, as a "+
+			"superuser: ALTER DATABASE %[2]s OWNER TO %[1]s;)",
 			owner, database, setup)
 	}
 	return nil
@@ -101,7 +103,8 @@ func (m *Migrator) explain(ctx context.Context, err error) error {
 		return ConnectAdvice(err, m.config)
 	case errors.As(err, &refused) && refused.Code == "42501":
 		if rights, failed := m.rights(ctx); failed == nil {
-			return fmt.Errorf("%s may not do that: migrations run as the owner of the schema, whose URL is the DATABASE_URL of waybill migrate", rights.RoleName)
+			return fmt.Errorf("%s may not do that: migrations run as the owner of the schema, whose URL is the "+
+				"DATABASE_URL of waybill migrate", rights.RoleName)
 		}
 	case errors.As(err, &refused) && refused.Hint != "":
 		return fmt.Errorf("%w; %s", err, refused.Hint)
@@ -119,25 +122,30 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 	user, database := quote(c.User), quote(c.Database)
 	switch refused.Code {
 	case "28P01":
-		return fmt.Errorf("the database refuses the password of %s: set it by psql's \\password %[1]s, and in DATABASE_URL", user)
+		return fmt.Errorf(
+			"the database refuses the password of %s: set it by psql's \\password %[1]s, and in DATABASE_URL", user)
 	case "28000":
-		return fmt.Errorf("the database does not let %s log in (pg_hba.conf, or the role has no LOGIN: ALTER ROLE %[1]s LOGIN)", user)
+		return fmt.Errorf(
+			"the database does not let %s log in (pg_hba.conf, or the role has no LOGIN: ALTER ROLE %[1]s LOGIN)", user)
 	case "3D000":
-		return fmt.Errorf("there is no database %s: it is made by: %s", database, setupCommand(database, "waybill_owner"))
+		return fmt.Errorf("there is no database %s: it is made by: %s", database,
+			setupCommand(database, "waybill_owner"))
 	case "22023": // of the parameter role
 		if c.RuntimeParams["role"] == AppRole {
 			return ErrNoSchema
 		}
 	case "42501":
 		if c.RuntimeParams["role"] == AppRole {
-			return fmt.Errorf("%s may not become %s: run, as a superuser: GRANT %[2]s TO %[1]s; or log in as %[2]s", user, AppRole)
+			return fmt.Errorf("%s may not become %s: run, as a superuser: GRANT %[2]s TO %[1]s; or log in as %[2]s",
+				user, AppRole)
 		}
 	}
 	return err
 }
 
 // ErrNoSchema: nobody has migrated the database, or the first migration failed.
-var ErrNoSchema = errors.New("the database has no schema, or its first migration failed: run as its owner: waybill migrate up")
+var ErrNoSchema = errors.New(
+	"the database has no schema, or its first migration failed: run as its owner: waybill migrate up")
 
 // CheckSchema tells whether the database has the schema that this program needs, and
 // if it does not, what to run.
@@ -158,7 +166,8 @@ func checkSchema(ctx context.Context, conn *sql.DB) error {
 	case have == 0:
 		return ErrNoSchema
 	case have < want:
-		return fmt.Errorf("the schema is at version %d, this program needs %d: run as its owner: waybill migrate up", have, want)
+		return fmt.Errorf("the schema is at version %d, this program needs %d: run as its owner: waybill migrate up",
+			have, want)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ func TestRiversMigrationsAreThoseOfItsRelease(t *testing.T) {
 		t.Errorf("River finds its schema wanting: %s", strings.Join(result.Messages, "; "))
 	}
 	applied := must(migrator.ExistingVersions(ctx))
-	if all := migrator.AllVersions(); len(applied) != len(all) || applied[len(applied)-1].Version != all[len(all)-1].Version {
+	if all := migrator.AllVersions(); len(applied) != len(all) ||
+		applied[len(applied)-1].Version != all[len(all)-1].Version {
 		t.Errorf("%d of River's %d versions are applied", len(applied), len(all))
 	}
 }

@@ -85,7 +85,8 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 
 // idsAlone are tables that the application writes and whose rows hold ids, digests,
 // switches and times: what PostgreSQL's log has of them tells of nobody.
-var idsAlone = []string{"account_keys", "appointment_feeds", "driver_slots", "flags", "group_facilities", "group_members", "login_attempts", "login_buckets", "river_job", "river_leader", "river_queue"}
+var idsAlone = []string{"account_keys", "appointment_feeds", "driver_slots", "flags", "group_facilities",
+	"group_members", "login_attempts", "login_buckets", "river_job", "river_leader", "river_queue"}
 
 // Every table that the application writes is under row level security, or holds ids alone.
 func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
@@ -100,7 +101,8 @@ func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
 	n := 0
 	must(pgx.ForEachRow(rows, []any{&name, &secured}, func() error {
 		if n++; secured == slices.Contains(idsAlone, name) {
-			t.Errorf("%s: row level security %v; where a table's rows hold more than ids, the log of a refusal would have it", name, secured)
+			t.Errorf("%s: row level security %v; where a table's rows hold more than ids, the log of a refusal would "+
+				"have it", name, secured)
 		}
 		return nil
 	}))
@@ -123,7 +125,8 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 		})
 		var refusal *pgconn.PgError
 		switch {
-		case err == nil, !errors.As(err, &refusal), refusal.Code == "42501", slices.Contains(idsAlone, refusal.TableName):
+		case err == nil, !errors.As(err, &refusal), refusal.Code == "42501", slices.Contains(idsAlone,
+			refusal.TableName):
 			return
 		case strings.ContainsAny(refusal.Detail, "(="):
 			t.Errorf("%s: %s", what, refusal.Detail)
@@ -133,17 +136,22 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	for name, statement := range breaches {
 		try(name, statement)
 	}
-	columns := must(pgx.CollectRows(must(w.owner.Query(ctx, `SELECT 'UPDATE ' || attrelid::regclass || ' SET ' || attname || ' = NULL WHERE tenant_id = $w'
+	columns := must(pgx.CollectRows(must(w.owner.Query(ctx,
+		`SELECT 'UPDATE ' || attrelid::regclass || ' SET ' || attname || ' = NULL WHERE tenant_id = $w'
 		FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
 		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnotnull AND attnum > 0 AND attname NOT IN ('tenant_id', 'id')
-			AND relname NOT LIKE 'river%' AND relname NOT IN ('tenants', 'goose_db_version', 'pickup_transitions')`)), pgx.RowTo[string]))
+			AND relname NOT LIKE 'river%' AND relname NOT IN ('tenants', 'goose_db_version', 'pickup_transitions')`)),
+		pgx.RowTo[string]))
 	for _, statement := range columns {
 		try(statement, statement)
 	}
 	for _, want := range []string{
-		"pickups 23514", "pickups 23505", "pickups 23503", "pickups 23502", "users 23514", "users 23505", "users 23502", "phone_numbers 23514", "phone_numbers 23505",
-		"phone_numbers 23503", "messages 23514", "messages 23505", "messages 23503", "messages 23502", "drivers 23514", "drivers 23505", "drivers 23503", "drivers 23502",
-		"facilities 23514", "facilities 23505", "accounts 23514", "ledger_entries 23503", "sessions 23514", "sessions 23503", "groups 23514", "pickup_events 23505",
+		"pickups 23514", "pickups 23505", "pickups 23503", "pickups 23502", "users 23514", "users 23505",
+		"users 23502", "phone_numbers 23514", "phone_numbers 23505",
+		"phone_numbers 23503", "messages 23514", "messages 23505", "messages 23503", "messages 23502",
+		"drivers 23514", "drivers 23505", "drivers 23503", "drivers 23502",
+		"facilities 23514", "facilities 23505", "accounts 23514", "ledger_entries 23503", "sessions 23514",
+		"sessions 23503", "groups 23514", "pickup_events 23505",
 		"patients 23514", "patients 23502", "patient_consents 23505", "phi_reads 23505", "appointments 23514",
 	} {
 		if !refused[want] {
@@ -154,7 +162,8 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 
 // underPolicy lists the tables whose one policy lets everything through.
 func underPolicy(ctx context.Context, owner *pgxpool.Pool) []string {
-	rows := must(owner.Query(ctx, "SELECT polrelid::regclass::text FROM pg_policy WHERE polname = 'no_values_in_logs' ORDER BY 1"))
+	rows := must(owner.Query(ctx,
+		"SELECT polrelid::regclass::text FROM pg_policy WHERE polname = 'no_values_in_logs' ORDER BY 1"))
 	return must(pgx.CollectRows(rows, pgx.RowTo[string]))
 }
 

@@ -70,7 +70,9 @@ func (l Lifetimes) WithDefaults() Lifetimes {
 // OpenSession opens a session for a user whose password was verified against
 // passwordHash. Unauthenticated, if the password was changed or the user
 // deactivated since.
-func (s *Store) OpenSession(ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration) (Token, CreateSessionRow, error) {
+func (s *Store) OpenSession(
+	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
+) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
 	_, hash, _ := token.parse()
 	row, err := s.CreateSession(ctx, CreateSessionParams{
@@ -104,7 +106,8 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 		}
 	}
 	return Viewer{
-		row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt, authority{ofSession, [sha256.Size]byte(hash)},
+		row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt,
+		authority{ofSession, [sha256.Size]byte(hash)},
 	}, nil
 }
 

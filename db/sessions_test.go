@@ -30,13 +30,14 @@ var sessionRaces = []check{
 			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
 			func(s *db.Store) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err })
 	}},
-	{"TouchSession", "many requests of one session all write its last_seen_at", func(ctx context.Context, w *world) error {
-		token := must(openSession(ctx, w.as, w.staff, "old hash"))
-		w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
-		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
-		})
-	}},
+	{"TouchSession", "many requests of one session all write its last_seen_at",
+		func(ctx context.Context, w *world) error {
+			token := must(openSession(ctx, w.as, w.staff, "old hash"))
+			w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
+			return w.countedOnce(func(s *db.Store) (int64, error) {
+				return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
+			})
+		}},
 	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		return w.countedOnce(func(s *db.Store) (int64, error) {
@@ -63,22 +64,25 @@ var sessionRules = []check{
 	}},
 	{"GetSessions", "a user deactivated by hand is let in", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
-		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2", w.tenant, w.staff.UserID))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
+			w.tenant, w.staff.UserID))
 		return w.isOver(ctx, token)
 	}},
-	{"CreateSession", "a login forgets the user's sessions that are over, and no other", func(ctx context.Context, w *world) error {
-		good, over := must(openSession(ctx, w.as, w.staff, "old hash")), must(openSession(ctx, w.as, w.staff, "old hash"))
-		others := must(openSession(ctx, w.as, w.hub, "old hash"))
-		for _, token := range []db.Token{over, others} {
-			w.alter(ctx, token, "expires_at = now() - interval '1 second'")
-		}
-		must(openSession(ctx, w.Store, w.staff, "old hash"))
-		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM sessions WHERE tenant_id = $1", w.tenant); n != 3 {
-			return fmt.Errorf("%d sessions are left, want the good one, the new one and the other user's", n)
-		}
-		_, err := w.Authenticate(ctx, good, time.Hour)
-		return err
-	}},
+	{"CreateSession", "a login forgets the user's sessions that are over, and no other",
+		func(ctx context.Context, w *world) error {
+			good, over := must(openSession(ctx, w.as, w.staff, "old hash")), must(openSession(ctx,
+				w.as, w.staff, "old hash"))
+			others := must(openSession(ctx, w.as, w.hub, "old hash"))
+			for _, token := range []db.Token{over, others} {
+				w.alter(ctx, token, "expires_at = now() - interval '1 second'")
+			}
+			must(openSession(ctx, w.Store, w.staff, "old hash"))
+			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM sessions WHERE tenant_id = $1", w.tenant); n != 3 {
+				return fmt.Errorf("%d sessions are left, want the good one, the new one and the other user's", n)
+			}
+			_, err := w.Authenticate(ctx, good, time.Hour)
+			return err
+		}},
 }
 
 func openSession(ctx context.Context, s *db.Store, v db.Viewer, hash string) (db.Token, error) {
@@ -87,7 +91,8 @@ func openSession(ctx context.Context, s *db.Store, v db.Viewer, hash string) (db
 }
 
 func (w *world) alter(ctx context.Context, token db.Token, set string) {
-	must(w.owner.Exec(ctx, "UPDATE sessions SET "+set+" WHERE tenant_id = $1 AND token_hash = $2", w.tenant, db.HashOf(token)))
+	must(w.owner.Exec(ctx, "UPDATE sessions SET "+set+" WHERE tenant_id = $1 AND token_hash = $2",
+		w.tenant, db.HashOf(token)))
 }
 
 // isOver says whether the token is refused.

@@ -45,8 +45,10 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
 		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
 		{"one of another database", func() { begin(elsewhere, id) }},
-		{"one of another database that writes events there", func() { begin(elsewhere, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE", id) }},
-		{"a writer that waits before it has an id", func() { begin(d, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE") }},
+		{"one of another database that writes events there",
+			func() { begin(elsewhere, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE", id) }},
+		{"a writer that waits before it has an id",
+			func() { begin(d, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE") }},
 	} {
 		also.open() // and stays so
 		f := &follower{w: w, by: w.staff}
@@ -54,7 +56,8 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		f.seen = nil
 		pickup := w.pickup(ctx)
 		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Store))
-		for tries := 0; len(f.seen) == 0 && tries < 50; tries++ { // one that ends during a look is in doubt until the next
+		for tries := 0; len(f.seen) == 0 &&
+			tries < 50; tries++ { // one that ends during a look is in doubt until the next
 			f.read(ctx)
 		}
 		if !slices.Equal(f.seen, []uuid.UUID{pickup}) {
@@ -138,12 +141,14 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 			{"assign", func() uuid.UUID { return w.submitted(ctx) }, func(id uuid.UUID, round int) error {
 				return assign(ctx, s, w.dispatcher, id, []db.Viewer{first, second}[round])
 			}},
-			{"release", func() uuid.UUID { return w.assigned(ctx, w.driver(ctx, 3, 3)) }, func(id uuid.UUID, _ int) error {
-				return w.moving(ctx, db.TransitionNameRelease, id)(s)
-			}},
-			{"dispatch", func() uuid.UUID { w.driver(ctx, 4, 4); return w.submitted(ctx) }, func(id uuid.UUID, _ int) error {
-				return w.moving(ctx, db.TransitionNameDispatch, id)(s)
-			}},
+			{"release", func() uuid.UUID { return w.assigned(ctx, w.driver(ctx, 3, 3)) },
+				func(id uuid.UUID, _ int) error {
+					return w.moving(ctx, db.TransitionNameRelease, id)(s)
+				}},
+			{"dispatch", func() uuid.UUID { w.driver(ctx, 4, 4); return w.submitted(ctx) },
+				func(id uuid.UUID, _ int) error {
+					return w.moving(ctx, db.TransitionNameDispatch, id)(s)
+				}},
 		} {
 			w.must(c.act(c.at(), 0))
 			id := c.at()
@@ -202,10 +207,12 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 		},
 		"one by hand": func(_ *world, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
 		"several that came as one": func(_ *world, tx pgx.Tx, id uuid.UUID) {
-			must(tx.Conn().PgConn().Exec(ctx, "SELECT 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")).ReadAll())
+			must(tx.Conn().PgConn().Exec(ctx, "SELECT 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")).
+				ReadAll())
 		},
 		"a function's": func(_ *world, tx pgx.Tx, id uuid.UUID) {
-			must(tx.Exec(ctx, "DO $do$ BEGIN PERFORM 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")+"; END $do$"))
+			must(tx.Exec(ctx, "DO $do$ BEGIN PERFORM 1; "+strings.ReplaceAll(insertEvent,
+				"$1", "'"+id.String()+"'")+"; END $do$"))
 		},
 		"a subtransaction's": func(w *world, tx pgx.Tx, id uuid.UUID) {
 			sub := must(tx.Begin(ctx))
@@ -261,7 +268,8 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	w.must(first.Commit(ctx))
 	w.must(<-second)
 	w.must(old.Commit(ctx))
-	versions := scan[[]int64](ctx, w.owner, "SELECT array_agg(version ORDER BY xid, seq) FROM pickup_events WHERE pickup_id = $1", id)
+	versions := scan[[]int64](ctx, w.owner,
+		"SELECT array_agg(version ORDER BY xid, seq) FROM pickup_events WHERE pickup_id = $1", id)
 	if !slices.Equal(versions, []int64{2, 3}) {
 		t.Errorf("told in the order of versions %v", versions)
 	}
@@ -313,9 +321,11 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	submit := func(tx pgx.Tx, id uuid.UUID) { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
 	ways := []func(uuid.UUID) error{
 		func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Store) },
-		in(commit, submit), in(commit, lock, id, submit), in(commit, lock, submit), in(commit, id, submit), in(commit, id, lock, submit),
+		in(commit, submit), in(commit, lock, id, submit), in(commit, lock, submit),
+		in(commit, id, submit), in(commit, id, lock, submit),
 	}
-	lost := []func(uuid.UUID) error{in(rollback, submit), in(rollback, id, submit), in(commit, lock, id), in(commit, id)}
+	lost := []func(uuid.UUID) error{in(rollback, submit), in(rollback, id, submit),
+		in(commit, lock, id), in(commit, id)}
 
 	const writers, each = 8, 12
 	pickups := make([]uuid.UUID, writers*each)

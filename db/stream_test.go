@@ -226,7 +226,8 @@ func TestTheStreamTellsEachViewerWhatTheyMaySee(t *testing.T) {
 	w.must(assign(ctx, w.as, w.dispatcher, id, other))                  // given to other
 	w.must(move(ctx, w.as, other, db.TransitionNameCollect, id))        // of other
 	w.must(move(ctx, w.as, w.hub, db.TransitionNameReceive, id))        // of other, too
-	for name, want := range map[*db.Viewer]int{&w.admin: 6, &w.dispatcher: 6, &w.staff: 6, &w.stranger: 0, &w.hub: 2, &driver: 2, &other: 3} {
+	for name, want := range map[*db.Viewer]int{&w.admin: 6, &w.dispatcher: 6, &w.staff: 6,
+		&w.stranger: 0, &w.hub: 2, &driver: 2, &other: 3} {
 		f := &follower{w: w, by: *name}
 		if err := f.catchUp(ctx, want); err != nil {
 			t.Errorf("%s: %v", name.Role, err)

@@ -66,7 +66,8 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
 		// So is one that its viewer was not to see any more when it was made.
-		if err != nil && !violates(err, "pickup_events_idempotency_key") && !violates(err, "only_one_assigned_driver") && !notSeen(err) {
+		if err != nil && !violates(err, "pickup_events_idempotency_key") &&
+			!violates(err, "only_one_assigned_driver") && !notSeen(err) {
 			return Moved{}, false, Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
@@ -158,7 +159,8 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	find := func() (found[Moved], error) {
 		r, err := s.GetMovedPickup(ctx, GetMovedPickupParams{
-			TenantID: m.viewer.TenantID, EventID: m.id, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
+			TenantID: m.viewer.TenantID, EventID: m.id, ViewerID: m.viewer.UserID,
+			ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
 		})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):

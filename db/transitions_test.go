@@ -82,7 +82,9 @@ func TestNoPairOfStatusesButTheDeclaredIsAccepted(t *testing.T) {
 }
 
 // setStatus updates as the owner, with columns that suit the status, and undoes it.
-func (w *world) setStatus(ctx context.Context, pickup any, to db.PickupStatus, previous *db.PickupStatus, spare db.Viewer) error {
+func (w *world) setStatus(
+	ctx context.Context, pickup any, to db.PickupStatus, previous *db.PickupStatus, spare db.Viewer,
+) error {
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	_, err := tx.Exec(ctx, `UPDATE pickups SET
@@ -125,7 +127,8 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 	w := open(t).world(ctx)
 	other := w.driver(ctx, 1, 1)
 	set := func(id any, set string, args ...any) error {
-		_, err := w.owner.Exec(ctx, "UPDATE pickups SET "+set+" WHERE tenant_id = $1 AND id = $2", append([]any{w.tenant, id}, args...)...)
+		_, err := w.owner.Exec(ctx, "UPDATE pickups SET "+set+" WHERE tenant_id = $1 AND id = $2",
+			append([]any{w.tenant, id}, args...)...)
 		return err
 	}
 	for _, status := range db.AllPickupStatusValues() {
@@ -134,7 +137,8 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 		}
 	}
 	assigned := w.at(ctx, db.PickupStatusASSIGNED)
-	if err := set(assigned, "status = 'COLLECTED', previous_status = 'ASSIGNED', driver_id = $3", other.DriverID); code(err) != db.IllegalTransition {
+	if err := set(assigned, "status = 'COLLECTED', previous_status = 'ASSIGNED', driver_id = $3",
+		other.DriverID); code(err) != db.IllegalTransition {
 		t.Errorf("collected by another driver: %v", err)
 	}
 	if err := set(assigned, "previous_status = 'DRAFT'"); code(err) != db.IllegalTransition {
@@ -147,7 +151,8 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	var always bool
-	w.must(tx.QueryRow(ctx, "SELECT bool_and(tgenabled = 'A') FROM pg_trigger WHERE tgrelid = 'pickups'::regclass AND NOT tgisinternal").Scan(&always))
+	w.must(tx.QueryRow(ctx, "SELECT bool_and(tgenabled = 'A') FROM pg_trigger WHERE tgrelid = 'pickups'::regclass "+
+		"AND NOT tgisinternal").Scan(&always))
 	if !always {
 		t.Error("a trigger is not ENABLE ALWAYS")
 	}
@@ -180,7 +185,8 @@ func TestEveryTransitionIsTriedFromEveryStatus(t *testing.T) {
 				}
 				continue
 			}
-			_, _, err := w.MoveOne(ctx, viewer, db.Transition{Name: name, PickupID: id, Digest: digest("x"), DriverID: newID()})
+			_, _, err := w.MoveOne(ctx, viewer,
+				db.Transition{Name: name, PickupID: id, Digest: digest("x"), DriverID: newID()})
 			if viewer.Role == db.UserRoleHub && !hubSees(from) {
 				if code(err) != db.NotFound {
 					t.Errorf("%s from %s by the hub: %v", name, from, err)
@@ -247,7 +253,8 @@ func TestATransitionsEventEntryAndTextHaveOneID(t *testing.T) {
 		LEFT JOIN river_job AS j ON j.kind = 'dispatch_pickup' AND j.args ->> 'event_id' = e.id::text
 		WHERE e.pickup_id = $1
 		ORDER BY e.version`, id)), pgx.RowTo[string]))
-	if want := []string{"submit charge QUEUED dispatch_pickup", "dispatch QUEUED", "cancel refund"}; !slices.Equal(got, want) {
+	if want := []string{"submit charge QUEUED dispatch_pickup", "dispatch QUEUED",
+		"cancel refund"}; !slices.Equal(got, want) {
 		t.Errorf("by their ids: %q, want %q", got, want)
 	}
 }

@@ -32,7 +32,8 @@ func (s *Store) EditOneUser(ctx context.Context, v Viewer, p EditUserParams) (Us
 	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
 	user, err := s.EditUser(ctx, p)
 	return user, Edited(err, func() error {
-		now, err := s.GetUser(ctx, GetUserParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, ViewerRole: v.Role})
+		now, err := s.GetUser(ctx,
+			GetUserParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, ViewerRole: v.Role})
 		if err == nil && now.Version == p.Version && p.Role != nil && now.isAdmin() {
 			return refuse(LastAdmin, "role")
 		}

@@ -35,38 +35,40 @@ var userRaces = []check{
 			return editUser(ctx, s, w.admin, w.staff, name, version)
 		})
 	}},
-	{"ChangePassword", "two password changes both succeed with the old password", func(ctx context.Context, w *world) error {
-		if err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "first") },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "second") },
-		); err != nil {
-			return err
-		}
-		return oneWins(together(manyCallers, func(i int) error {
-			return changePassword(ctx, w.Store, w.staff, 2, fmt.Sprint("next ", i))
-		}), db.NotFound)
-	}},
+	{"ChangePassword", "two password changes both succeed with the old password",
+		func(ctx context.Context, w *world) error {
+			if err := w.loses(ctx, db.NotFound,
+				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "first") },
+				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "second") },
+			); err != nil {
+				return err
+			}
+			return oneWins(together(manyCallers, func(i int) error {
+				return changePassword(ctx, w.Store, w.staff, 2, fmt.Sprint("next ", i))
+			}), db.NotFound)
+		}},
 	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *world) error {
 		return w.loses(ctx, db.NotFound,
 			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
 			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
 	}},
-	{"RenewPasswordHash", "a renewed hash brings back a password that was changed", func(ctx context.Context, w *world) error {
-		var renewed int64
-		if err := w.wins(ctx, commit,
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
-			func(s *db.Store) (err error) {
-				renewed, err = renew(ctx, s, w.staff, "old hash", "renewed")
+	{"RenewPasswordHash", "a renewed hash brings back a password that was changed",
+		func(ctx context.Context, w *world) error {
+			var renewed int64
+			if err := w.wins(ctx, commit,
+				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
+				func(s *db.Store) (err error) {
+					renewed, err = renew(ctx, s, w.staff, "old hash", "renewed")
+					return err
+				},
+			); err != nil {
 				return err
-			},
-		); err != nil {
-			return err
-		}
-		if hash := w.passwordHash(ctx, w.staff); renewed != 0 || hash != "new hash" {
-			return fmt.Errorf("%d rows were renewed, the hash is %q", renewed, hash)
-		}
-		return nil
-	}},
+			}
+			if hash := w.passwordHash(ctx, w.staff); renewed != 0 || hash != "new hash" {
+				return fmt.Errorf("%d rows were renewed, the hash is %q", renewed, hash)
+			}
+			return nil
+		}},
 	{"DeactivateUser", "a deactivated user keeps a session", func(ctx context.Context, w *world) error {
 		before := must(openSession(ctx, w.as, w.staff, "old hash"))
 		var during db.Token
@@ -109,10 +111,13 @@ var userRaces = []check{
 	}},
 	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
 		owner := w.over(w.owner)
-		if err := oneWins(together(manyCallers, func(i int) error { return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2], 0) }), db.NotFound); err != nil {
+		if err := oneWins(together(manyCallers, func(i int) error {
+			return w.makeAdmin(ctx, owner, []string{"ada@x", "ADA@x"}[i%2], 0)
+		}), db.NotFound); err != nil {
 			return err
 		}
-		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = 'ada@x' AND tenant_id = $1", w.tenant); n != 1 {
+		if n := scan[int](ctx, w.owner,
+			"SELECT count(*) FROM users WHERE fold_case(email) = 'ada@x' AND tenant_id = $1", w.tenant); n != 1 {
 			return fmt.Errorf("%d users have the address", n)
 		}
 		return nil
@@ -131,16 +136,17 @@ var userRules = []check{
 		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
 		return refused(changePassword(ctx, w.Store, w.staff, 2, "new hash"), db.NotFound)
 	}},
-	{"RenewPasswordHash", "a session outlives the renewal of its user's hash", func(ctx context.Context, w *world) error {
-		token := must(openSession(ctx, w.as, w.staff, "old hash"))
-		if n := must(renew(ctx, w.Store, w.staff, "old hash", "renewed")); n != 1 {
-			return fmt.Errorf("%d rows were renewed", n)
-		}
-		if _, err := w.Authenticate(ctx, token, time.Hour); err != nil {
-			return err
-		}
-		return changePassword(ctx, w.Store, w.staff, 1, "new hash")
-	}},
+	{"RenewPasswordHash", "a session outlives the renewal of its user's hash",
+		func(ctx context.Context, w *world) error {
+			token := must(openSession(ctx, w.as, w.staff, "old hash"))
+			if n := must(renew(ctx, w.Store, w.staff, "old hash", "renewed")); n != 1 {
+				return fmt.Errorf("%d rows were renewed", n)
+			}
+			if _, err := w.Authenticate(ctx, token, time.Hour); err != nil {
+				return err
+			}
+			return changePassword(ctx, w.Store, w.staff, 1, "new hash")
+		}},
 	{"EditUser", "a user edits another", func(ctx context.Context, w *world) error {
 		return first(
 			refused(editUser(ctx, w.Store, w.staff, w.hub, "mine", 1), db.NotFound),
@@ -185,22 +191,26 @@ var userRules = []check{
 		}
 		return first(w.isOver(ctx, token), second(openSession(ctx, w.as, w.staff, "old hash")))
 	}},
-	{"MakeAdmin", "the admin of a tenant whose only one is gone gets back in", func(ctx context.Context, w *world) error {
-		token := must(openSession(ctx, w.as, w.staff, "old hash"))
-		must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
-		email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
-		if err := w.makeAdmin(ctx, w.over(w.owner), email, must(w.over(w.owner).GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: w.slug(ctx), Email: email}))); err != nil {
-			return err
-		}
-		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = fold_case($1)", email); n != 1 {
-			return fmt.Errorf("%d users of all tenants have the address", n)
-		}
-		v, err := w.Authenticate(ctx, must(openSession(ctx, w.as, w.staff, "new hash")), time.Hour)
-		if err != nil || v.Role != db.UserRoleAdmin {
-			return fmt.Errorf("%s, %v", v.Role, err)
-		}
-		return w.isOver(ctx, token)
-	}},
+	{"MakeAdmin", "the admin of a tenant whose only one is gone gets back in",
+		func(ctx context.Context, w *world) error {
+			token := must(openSession(ctx, w.as, w.staff, "old hash"))
+			must(w.owner.Exec(ctx, "UPDATE users SET active = false WHERE tenant_id = $1", w.tenant))
+			email := strings.ToUpper(w.staff.UserID.String()) + "@example.com"
+			if err := w.makeAdmin(ctx, w.over(w.owner), email,
+				must(w.over(w.owner).
+					GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: w.slug(ctx), Email: email}))); err != nil {
+				return err
+			}
+			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM users WHERE fold_case(email) = fold_case($1)",
+				email); n != 1 {
+				return fmt.Errorf("%d users of all tenants have the address", n)
+			}
+			v, err := w.Authenticate(ctx, must(openSession(ctx, w.as, w.staff, "new hash")), time.Hour)
+			if err != nil || v.Role != db.UserRoleAdmin {
+				return fmt.Errorf("%s, %v", v.Role, err)
+			}
+			return w.isOver(ctx, token)
+		}},
 	{"DeactivateUser", "a session revoked before keeps its time", func(ctx context.Context, w *world) error {
 		w.must(w.as.CloseSession(ctx, must(openSession(ctx, w.as, w.staff, "old hash"))))
 		query := "SELECT revoked_at::text FROM sessions WHERE tenant_id = $1"
@@ -263,7 +273,8 @@ func (w *world) secondAdmin(ctx context.Context) db.Viewer {
 func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Store, by, of db.Viewer) error) error {
 	for range 4 {
 		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
-		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2", w.tenant, w.admin.UserID))
+		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2",
+			w.tenant, w.admin.UserID))
 		pair := []db.Viewer{w.admin, w.secondAdmin(ctx)}
 		errs := together(2, func(i int) error { return act(w.Store, pair[i], pair[1-i]) })
 		if err := oneWins(errs, db.NotFound); err != nil {
@@ -280,7 +291,8 @@ func reactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
 
 func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string, epoch int64) error {
 	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{
-		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email), Slug: w.slug(ctx), PasswordEpoch: epoch,
+		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email),
+		Slug: w.slug(ctx), PasswordEpoch: epoch,
 	})
 	return err
 }
@@ -299,11 +311,13 @@ func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int6
 }
 
 func (w *world) passwordEpoch(ctx context.Context, v db.Viewer) int64 {
-	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
+	return scan[int64](ctx, w.owner, "SELECT password_epoch FROM users WHERE tenant_id = $1 AND id = $2",
+		v.TenantID, v.UserID)
 }
 
 func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
-	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", v.TenantID, v.UserID)
+	return scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2",
+		v.TenantID, v.UserID)
 }
 
 func deactivate(ctx context.Context, s *db.Store, v db.Viewer) error {

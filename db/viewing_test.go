@@ -73,7 +73,8 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 			}
 		}
 	}
-	if n, err := count(ctx, d.As(w.staff).DBTX(), "UPDATE patient_facilities SET version = version + 1"); err != nil || n != 1 {
+	if n, err := count(ctx, d.As(w.staff).DBTX(),
+		"UPDATE patient_facilities SET version = version + 1"); err != nil || n != 1 {
 		t.Errorf("UPDATE: %d rows, %v", n, err)
 	}
 	for _, table := range guarded {
@@ -99,14 +100,16 @@ func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
 		v    db.Viewer
 		want int64
 	}{
-		"who sees the facility": {w.staff, 1}, "who is in no group": {w.stranger, 0}, "an admin in no group": {w.admin, 0},
-		"another tenant's": {other.staff, 0}, "nobody": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
+		"who sees the facility": {w.staff, 1}, "who is in no group": {w.stranger, 0},
+		"an admin in no group": {w.admin, 0},
+		"another tenant's":     {other.staff, 0}, "nobody": {db.SystemViewer(uuid.Nil, uuid.Nil, ""), 0},
 	} {
 		if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM denied_feed_patients"); err != nil || n != c.want {
 			t.Errorf("%s: %d rows, %v; want %d", name, n, err, c.want)
 		}
 		for _, table := range []string{"patients", "patient_facilities"} {
-			if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM "+table); err != nil || n != 0 && c.v.TenantID == w.tenant {
+			if n, err := count(ctx, d.As(c.v).DBTX(), "SELECT * FROM "+table); err != nil ||
+				n != 0 && c.v.TenantID == w.tenant {
 				t.Errorf("%s by %s: %d rows, %v", table, name, n, err)
 			}
 		}
@@ -121,7 +124,8 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 	w, seen, hidden := wards(ctx, d)
 	other, theirs, _ := wards(ctx, d)
 	const (
-		patient     = "INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date) VALUES ($1, $2, $3, 'Q', 'Q', '1931-07-13')"
+		patient = "INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date) VALUES " +
+			"($1, $2, $3, 'Q', 'Q', '1931-07-13')"
 		met         = "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)"
 		appointment = `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
 			VALUES ($1, $3, $2, 'new', now(), now() + interval '1 hour', 'BOOKED')`
@@ -140,15 +144,21 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 	}{
 		{"a patient by nobody", d.DBTX(), patient, []any{w.tenant, newID(), w.facility}, false},
 		{"a patient at a facility not seen", d.As(w.staff).DBTX(), patient, []any{w.tenant, newID(), w.hidden}, false},
-		{"a patient in another tenant", d.As(w.staff).DBTX(), patient, []any{other.tenant, newID(), other.facility}, false},
-		{"a patient by who sees nothing", d.As(w.stranger).DBTX(), patient, []any{w.tenant, newID(), w.facility}, false},
+		{"a patient in another tenant", d.As(w.staff).DBTX(), patient,
+			[]any{other.tenant, newID(), other.facility}, false},
+		{"a patient by who sees nothing", d.As(w.stranger).DBTX(), patient,
+			[]any{w.tenant, newID(), w.facility}, false},
 		{"a patient", d.As(w.staff).DBTX(), patient, []any{w.tenant, newID(), w.facility}, true},
-		{"a hidden patient shown to a hidden facility", d.As(w.staff).DBTX(), met, []any{w.tenant, hidden, newID()}, false},
-		{"a patient of another tenant shown", d.As(w.staff).DBTX(), met, []any{other.tenant, theirs, other.hidden}, false},
+		{"a hidden patient shown to a hidden facility", d.As(w.staff).DBTX(),
+			met, []any{w.tenant, hidden, newID()}, false},
+		{"a patient of another tenant shown", d.As(w.staff).DBTX(), met,
+			[]any{other.tenant, theirs, other.hidden}, false},
 		{"a patient shown by nobody", d.DBTX(), met, []any{w.tenant, seen, w.hidden}, false},
 		{"a patient shown", d.As(w.staff).DBTX(), met, []any{w.tenant, seen, w.hidden}, true},
-		{"an appointment at a facility not seen", d.As(w.staff).DBTX(), appointment, []any{w.tenant, hidden, w.hidden}, false},
-		{"an appointment moved to a facility not seen", d.As(w.staff).DBTX(), moved, []any{w.tenant, seen, w.hidden}, false},
+		{"an appointment at a facility not seen", d.As(w.staff).DBTX(), appointment,
+			[]any{w.tenant, hidden, w.hidden}, false},
+		{"an appointment moved to a facility not seen", d.As(w.staff).DBTX(),
+			moved, []any{w.tenant, seen, w.hidden}, false},
 		{"an appointment by nobody", d.DBTX(), appointment, []any{w.tenant, seen, w.facility}, false},
 		{"an appointment", d.As(w.staff).DBTX(), appointment, []any{w.tenant, seen, w.facility}, true},
 	} {
@@ -173,7 +183,8 @@ func anyViewer(t *testing.T) (all []*mutant) {
 			if at == nil {
 				t.Fatalf("%s names no viewer", query)
 			}
-			all = append(all, &mutant{query, "its viewer", sql, sql[:at[0]] + "(" + sql[at[0]:at[1]] + " OR true)" + sql[at[1]:]})
+			all = append(all, &mutant{query, "its viewer", sql,
+				sql[:at[0]] + "(" + sql[at[0]:at[1]] + " OR true)" + sql[at[1]:]})
 		}
 	}
 	return all
@@ -211,7 +222,8 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 				}
 			case "AllowFacility":
 				var n int64
-				if n, err = w.allowFacility(ctx, w.Store, v, hidden, w.facility); err == nil && n == 0 || failed(err, "42501") == nil {
+				if n, err = w.allowFacility(ctx, w.Store, v, hidden,
+					w.facility); err == nil && n == 0 || failed(err, "42501") == nil {
 					err = pgx.ErrNoRows
 				}
 			case "GetPickupPatient":
@@ -252,7 +264,8 @@ func TestViewerLeavesWithTheirStatement(t *testing.T) {
 		"no row":  func() error { return refused(w.getPatient(ctx, s, w.staff, newID()), db.NotFound) },
 		"a write": func() error { _, err := w.allowFacility(ctx, s, w.staff, seen, w.hidden); return err },
 		"a list": func() error {
-			_, err := as.ListPatients(ctx, db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, MaxRows: 5})
+			_, err := as.ListPatients(ctx,
+				db.ListPatientsParams{TenantID: w.tenant, ViewerID: w.staff.UserID, MaxRows: 5})
 			return err
 		},
 		"an error": func() error {

@@ -111,8 +111,10 @@ func (d *database) world(ctx context.Context) *world {
 		tenant: uuid.New(), facility: newID(), hidden: newID(), account: newID(),
 	}
 	var batch pgx.Batch
-	batch.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1::uuid, 't' || replace($1::text, '-', ''), 'Tenant')", w.tenant)
-	batch.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, 'auto_dispatch', false)", w.tenant)
+	batch.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1::uuid, 't' || replace($1::text, '-', ''), 'Tenant')",
+		w.tenant)
+	batch.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, "+
+		"'auto_dispatch', false)", w.tenant)
 	for viewer, role := range map[*db.Viewer]db.UserRole{
 		&w.admin: db.UserRoleAdmin, &w.dispatcher: db.UserRoleDispatcher, &w.staff: db.UserRoleStaff,
 		&w.stranger: db.UserRoleStaff, &w.hub: db.UserRoleHub,
@@ -124,13 +126,16 @@ func (d *database) world(ctx context.Context) *world {
 		batch.Queue(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, w.tenant, id)
 	}
-	batch.Queue("INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\\x00')",
+	batch.Queue(
+		"INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\\x00')",
 		w.tenant, newID(), w.staff.UserID, staffNumber)
 	group := newID()
-	batch.Queue("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\\x00')", w.tenant, group)
+	batch.Queue("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\\x00')",
+		w.tenant, group)
 	batch.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)",
 		w.tenant, group, w.staff.UserID, w.hub.UserID)
-	batch.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)", w.tenant, group, w.facility)
+	batch.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
+		w.tenant, group, w.facility)
 	queueAccount(&batch, w.tenant, w.account, 1_000_000)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
 	return w
@@ -141,14 +146,16 @@ const staffNumber = "+14155550100"
 
 func queueUser(batch *pgx.Batch, v db.Viewer) {
 	batch.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-		VALUES ($1, $2::uuid, $2::text || '@example.com', 'User', $3, 'old hash', '\x00')`, v.TenantID, v.UserID, v.Role)
+		VALUES ($1, $2::uuid, $2::text || '@example.com', 'User', $3, 'old hash', '\x00')`,
+		v.TenantID, v.UserID, v.Role)
 }
 
 func queueAccount(batch *pgx.Batch, tenant, id uuid.UUID, cents int64) {
 	batch.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest)
 		VALUES ($1, $2, 'Account', 'USD', $3, '\x00')`, tenant, id, cents)
 	if cents > 0 {
-		batch.Queue(`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
+		batch.Queue(
+			`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
 			VALUES ($1, gen_random_uuid(), $2, 'deposit', $3, $1, '\x00')`, tenant, id, cents)
 	}
 }
@@ -179,7 +186,8 @@ func (w *world) purse(ctx context.Context, cents int64) uuid.UUID {
 }
 
 func (w *world) balance(ctx context.Context, account uuid.UUID) int64 {
-	return scan[int64](ctx, w.owner, "SELECT balance_cents FROM accounts WHERE tenant_id = $1 AND id = $2", w.tenant, account)
+	return scan[int64](ctx, w.owner, "SELECT balance_cents FROM accounts WHERE tenant_id = $1 AND id = $2",
+		w.tenant, account)
 }
 
 // driver makes one on duty, at a place, with a login of their own.
@@ -297,7 +305,9 @@ func (w *world) expectBalance(ctx context.Context, account uuid.UUID, want int64
 }
 
 // move makes a transition with a key and a digest of its own.
-func move(ctx context.Context, s *db.Store, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) error {
+func move(
+	ctx context.Context, s *db.Store, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition),
+) error {
 	t := db.Transition{Name: name, PickupID: id, Key: newID().String(), Digest: digest(string(name))}
 	for _, edit := range edits {
 		edit(&t)
@@ -306,8 +316,11 @@ func move(ctx context.Context, s *db.Store, v db.Viewer, name db.TransitionName,
 	return err
 }
 
-func assign(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition)) error {
-	return move(ctx, s, v, db.TransitionNameAssign, id, append(edits, func(t *db.Transition) { t.DriverID = driver.DriverID })...)
+func assign(
+	ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition),
+) error {
+	return move(ctx, s, v, db.TransitionNameAssign, id,
+		append(edits, func(t *db.Transition) { t.DriverID = driver.DriverID })...)
 }
 
 func ifMatch(version int64) func(*db.Transition) {

@@ -33,7 +33,8 @@ func serve(t *testing.T) string {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	check(t, err)
 	owner := db.New(d.Owner())
-	tenant, err := owner.CreateTenant(t.Context(), db.CreateTenantParams{ID: uuid.New(), Slug: "clinic", Name: "Clinic"})
+	tenant, err := owner.CreateTenant(t.Context(),
+		db.CreateTenantParams{ID: uuid.New(), Slug: "clinic", Name: "Clinic"})
 	check(t, err)
 	_, err = owner.CreateUser(t.Context(), db.CreateUserParams{
 		TenantID: tenant.Tenant.ID, ID: uuid.New(), Email: "admin@clinic.example", Name: "Ada", Role: db.UserRoleAdmin,
@@ -54,7 +55,8 @@ func login(t *testing.T, url, email string) *client.ClientWithResponses {
 	t.Helper()
 	anyone, err := client.NewClientWithResponses(url)
 	check(t, err)
-	res, err := anyone.LoginWithResponse(t.Context(), client.Credentials{Tenant: "clinic", Email: email, Password: password})
+	res, err := anyone.LoginWithResponse(t.Context(),
+		client.Credentials{Tenant: "clinic", Email: email, Password: password})
 	check(t, err)
 	refused(t, res.ApplicationProblemJSONDefault)
 	c, err := client.NewClientWithResponses(url, client.WithToken(res.JSON201.Token))
@@ -86,7 +88,8 @@ func newWorld(t *testing.T) world {
 	})
 	check(t, err)
 	refused(t, facility.ApplicationProblemJSONDefault)
-	account, err := w.admin.CreateAccountWithResponse(ctx, nil, client.NewAccount{Name: "Mission Clinic", Currency: "USD"})
+	account, err := w.admin.CreateAccountWithResponse(ctx, nil,
+		client.NewAccount{Name: "Mission Clinic", Currency: "USD"})
 	check(t, err)
 	refused(t, account.ApplicationProblemJSONDefault)
 	driver, err := w.admin.CreateDriverWithResponse(ctx, nil, client.NewDriver{
@@ -117,7 +120,8 @@ func (w world) create(t *testing.T, p client.NewPickup) client.Pickup {
 
 func (w world) deposit(t *testing.T, cents int64) {
 	t.Helper()
-	res, err := w.admin.DepositToAccountWithResponse(t.Context(), w.account, client.NewEntry{ID: uuid.New(), AmountCents: cents})
+	res, err := w.admin.DepositToAccountWithResponse(t.Context(), w.account,
+		client.NewEntry{ID: uuid.New(), AmountCents: cents})
 	check(t, err)
 	refused(t, res.ApplicationProblemJSONDefault)
 }
@@ -210,7 +214,8 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	if of.JSON200.ID != *asked.ID || of.JSON200.GivenName != "Ada" {
 		t.Errorf("the pickup's patient is %+v", of.JSON200)
 	}
-	edited, err := w.dispatcher.EditPatientWithResponse(ctx, *asked.ID, &client.EditPatientParams{IfMatch: made.Headers201.ETag},
+	edited, err := w.dispatcher.EditPatientWithResponse(ctx, *asked.ID,
+		&client.EditPatientParams{IfMatch: made.Headers201.ETag},
 		client.PatientEdit{Phone: nullable.NewNullNullable[string]()})
 	check(t, err)
 	refused(t, edited.ApplicationProblemJSONDefault)
@@ -257,7 +262,8 @@ func TestClientLearnsThatItsETagIsStale(t *testing.T) {
 	refused(t, first.ApplicationProblemJSONDefault)
 	second, err := w.admin.EditAccountWithResponse(ctx, w.account, seen, client.AccountEdit{Name: new("Bay")})
 	check(t, err)
-	if p := second.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeStaleVersion || second.StatusCode() != http.StatusPreconditionFailed {
+	if p := second.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeStaleVersion ||
+		second.StatusCode() != http.StatusPreconditionFailed {
 		t.Errorf("status %d, %v; want 412 stale_version", second.StatusCode(), p)
 	}
 }

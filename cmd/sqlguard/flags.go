@@ -46,7 +46,8 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	set.SetOutput(problems)
 	set.StringVar(&c.format, "format", "text", "text, json, sarif or github")
 	set.StringVar(&c.colour, "color", "auto", "auto, always or never: colour in text")
-	set.StringVar(&c.config, "config", "", "settings; without it, sqlguard.yaml beside sqlc.yaml, or in the folder given")
+	set.StringVar(&c.config, "config", "",
+		"settings; without it, sqlguard.yaml beside sqlc.yaml, or in the folder given")
 	set.StringVar(&c.baseline, "baseline", "", "a file of findings that are not reported")
 	set.BoolVar(&c.writeBaseline, "write-baseline", false, "write the findings to the file of --baseline")
 	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write, whatever is found")

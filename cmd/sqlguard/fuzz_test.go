@@ -24,7 +24,8 @@ func analyze(text string) {
 	}
 	judged, _ := verdict.Judge(d, verdict.Options{Scopes: []string{"tenant_id"}})
 	r := &report.Report{Databases: []*verdict.Database{judged}}
-	r.Findings = rules.Check(judged, &rules.Options{Tenant: []string{"tenant_id"}, Viewed: []string{"dogs"}, Viewer: []string{"viewer_id"}})
+	r.Findings = rules.Check(judged,
+		&rules.Options{Tenant: []string{"tenant_id"}, Viewed: []string{"dogs"}, Viewer: []string{"viewer_id"}})
 	for _, f := range r.Findings {
 		if f.Advice != nil {
 			sqltext.Apply(f.Query.Text, f.Advice.Edits)
@@ -72,15 +73,19 @@ func TestAnalyzeSurvives(t *testing.T) {
 	}
 	views := "CREATE TABLE t (a int);\nCREATE VIEW v0 AS SELECT * FROM t;\n"
 	for i := range 60 {
-		views += strings.NewReplacer("N", itoa(i+1), "M", itoa(i)).Replace("CREATE VIEW vN AS SELECT x.a FROM vM x, vM y;\n")
+		views += strings.NewReplacer("N", itoa(i+1), "M", itoa(i)).
+			Replace("CREATE VIEW vN AS SELECT x.a FROM vM x, vM y;\n")
 	}
 	for _, text := range []string{
-		"", "-- name: A :one\n", "-- name: A :one\n\xff", "CREATE VIEW v AS SELECT * FROM v; -- name: A :one\nUPDATE v SET a = 1 WHERE EXISTS (SELECT FROM v)",
+		"", "-- name: A :one\n", "-- name: A :one\n\xff",
+		"CREATE VIEW v AS SELECT * FROM v; -- name: A :one\nUPDATE v SET a = 1 WHERE EXISTS (SELECT FROM v)",
 		"-- name: A :one\nSELECT " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000),
-		"-- name: A :one\nUPDATE t SET a = a" + strings.Repeat(" + a", 3000) + " WHERE a = 1" + strings.Repeat(" AND (a = 1 OR b)", 500),
+		"-- name: A :one\nUPDATE t SET a = a" + strings.Repeat(" + a", 3000) + " WHERE a = 1" +
+			strings.Repeat(" AND (a = 1 OR b)", 500),
 		"-- name: A :one\n" + chain + " UPDATE t SET a = 1 FROM c60",
 		views + "-- name: A :one\nUPDATE t SET a = 1 WHERE a IN (SELECT a FROM v60 FOR UPDATE)",
-		"CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT g()'; CREATE FUNCTION g() RETURNS void LANGUAGE sql AS 'SELECT f()';\n-- name: A :one\nSELECT f()",
+		"CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT g()'; CREATE FUNCTION g() RETURNS void LANGUAGE " +
+			"sql AS 'SELECT f()';\n-- name: A :one\nSELECT f()",
 		"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN'; -- name: A :one\nSELECT f()",
 		"-- name: A :one\nWITH RECURSIVE r AS (SELECT * FROM r) UPDATE t SET a = r.a FROM r WHERE r.a = t.a",
 		"-- name: A :one\nUPDATE t SET (a, b) = (SELECT 1) WHERE (a, b) = (SELECT) AND NOT ()",

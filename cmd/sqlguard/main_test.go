@@ -114,10 +114,12 @@ const dogs = "CREATE TABLE dogs (id bigint PRIMARY KEY, name text);\n"
 
 func TestUnparsableQueryIsStatusTwoAndTheRestIsJudged(t *testing.T) {
 	t.Parallel()
-	dir := write(t, dogs, "-- name: Broken :exec\nUPDATE dogs\nSET WHERE id = @id;\n\n-- name: Rename :exec\nUPDATE dogs SET name = @name WHERE id = @id;\n")
+	dir := write(t, dogs, "-- name: Broken :exec\nUPDATE dogs\nSET WHERE id = @id;\n\n-- name: Rename :exec\n"+
+		"UPDATE dogs SET name = @name WHERE id = @id;\n")
 	for _, args := range [][]string{{dir}, {"--verdicts", dir}} {
 		status, out, problems := guard(args...)
-		if status != unreadable || !strings.Contains(problems, "queries.sql:3:5: Broken: syntax error") || !strings.Contains(out, "blind") {
+		if status != unreadable || !strings.Contains(problems, "queries.sql:3:5: Broken: syntax error") ||
+			!strings.Contains(out, "blind") {
 			t.Errorf("%q: status %d\n%s%s", args, status, out, problems)
 		}
 	}
@@ -145,7 +147,8 @@ func TestWrongUseIsStatusTwo(t *testing.T) {
 
 func TestNotesAloneDoNotFail(t *testing.T) {
 	t.Parallel()
-	dir := write(t, dogs, "-- name: Many :execrows\nUPDATE dogs SET name = name || '!' WHERE id = ANY (@ids::bigint[]);\n")
+	dir := write(
+		t, dogs, "-- name: Many :execrows\nUPDATE dogs SET name = name || '!' WHERE id = ANY (@ids::bigint[]);\n")
 	if status, out, _ := guard(dir); status != clean || !strings.Contains(out, "1 note in 1 query") {
 		t.Errorf("status %d\n%s", status, out)
 	}
@@ -159,20 +162,24 @@ func TestBaselineHoldsBackWhatWasThere(t *testing.T) {
 	if status, out, problems := guard("--baseline", file, "--write-baseline", dir); status != clean {
 		t.Fatalf("status %d\n%s%s", status, out, problems)
 	}
-	if status, out, _ := guard("--baseline", file, dir); status != clean || !strings.Contains(out, "1 more in the baseline") {
+	if status, out, _ := guard("--baseline", file, dir); status != clean ||
+		!strings.Contains(out, "1 more in the baseline") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	moved := "\n\n" + rename + strings.ReplaceAll(rename, "Rename", "RenameToo")
 	if err := os.WriteFile(filepath.Join(dir, "queries.sql"), []byte(moved), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if status, out, _ := guard("--baseline", file, dir); status != found || !strings.Contains(out, "1 error in 2 queries") {
+	if status, out, _ := guard("--baseline", file, dir); status != found ||
+		!strings.Contains(out, "1 error in 2 queries") {
 		t.Errorf("status %d\n%s", status, out)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "queries.sql"), []byte("-- name: One :one\nSELECT 1;\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "queries.sql"),
+		[]byte("-- name: One :one\nSELECT 1;\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, out, _ := guard("--baseline", file, dir); !strings.Contains(out, "no longer needed in the baseline: blind-overwrite queries.sql Rename dogs") {
+	if _, out, _ := guard("--baseline", file, dir); !strings.Contains(out,
+		"no longer needed in the baseline: blind-overwrite queries.sql Rename dogs") {
 		t.Errorf("got\n%s", out)
 	}
 }
@@ -183,7 +190,8 @@ func TestSettingsChangeSeverities(t *testing.T) {
 	config := filepath.Join(dir, "sqlguard.yaml")
 	for text, want := range map[string]int{
 		"rules: {blind-overwrite: off}\n": clean, "rules: {blind-overwrite: note}\n": clean, "": found,
-		"rules: {no-rule: off}\n": unreadable, "rules: {blind-overwrite: loud}\n": unreadable, "unknown: 1\n": unreadable,
+		"rules: {no-rule: off}\n": unreadable, "rules: {blind-overwrite: loud}\n": unreadable,
+		"unknown: 1\n":       unreadable,
 		"isolation: chaos\n": unreadable, "exclude: ['']\n": unreadable, "paths: [{rules: {all: off}}]\n": unreadable,
 		"paths: [{path: x, rules: {no-rule: off}}]\n": unreadable, "rules: {all: note}\n": clean,
 	} {
@@ -200,7 +208,8 @@ func TestFlagsMayFollowThePath(t *testing.T) {
 	t.Parallel()
 	_, want, _ := guard("--format", "json", "--color=never", "testdata/kennels")
 	for _, args := range [][]string{
-		{"testdata/kennels", "--format", "json"}, {"--color", "never", "testdata/kennels", "--format=json"}, {"--format", "json", "--", "testdata/kennels"},
+		{"testdata/kennels", "--format", "json"}, {"--color", "never", "testdata/kennels", "--format=json"},
+		{"--format", "json", "--", "testdata/kennels"},
 	} {
 		if status, out, problems := guard(args...); status != found || out != want {
 			t.Errorf("%q: status %d, %s", args, status, problems)
@@ -215,9 +224,11 @@ func TestVersionIsOneLine(t *testing.T) {
 		t.Errorf("status %d, %q", status, out)
 	}
 	for want, info := range map[string]*debug.BuildInfo{
-		"v1.2.3":                    {Main: debug.Module{Version: "v1.2.3"}},
-		"(devel)":                   {Main: debug.Module{Version: "(devel)"}},
-		"0123456789ab with changes": {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"}}},
+		"v1.2.3":  {Main: debug.Module{Version: "v1.2.3"}},
+		"(devel)": {Main: debug.Module{Version: "(devel)"}},
+		"0123456789ab with changes": {Main: debug.Module{Version: "(devel)"},
+			Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"},
+				{Key: "vcs.modified", Value: "true"}}},
 	} {
 		if got := versionOf(info); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -230,7 +241,8 @@ const rename = "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id
 func TestProjectsBelowTheFolderAreJudgedWithItsSettings(t *testing.T) {
 	t.Parallel()
 	root := filepath.Dir(write(t, dogs, rename))
-	if err := os.WriteFile(filepath.Join(root, "sqlguard.yaml"), []byte("rules: {blind-overwrite: note}\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "sqlguard.yaml"),
+		[]byte("rules: {blind-overwrite: note}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if status, out, problems := guard(root); status != clean || !strings.Contains(out, "1 note in 1 query") {
@@ -250,7 +262,8 @@ func TestFilesAreExcludedAndHaveSeveritiesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	const fence = "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id AND token = @token;\n"
 	dir := write(t, "CREATE TABLE dogs (id bigint PRIMARY KEY, name text, token int);\n", fence)
-	putIn(t, dir, "sqlc.yaml", "version: '2'\nsql: [{engine: postgresql, schema: schema.sql, queries: [queries.sql, more/fixtures]}]\n")
+	putIn(t, dir, "sqlc.yaml", "version: '2'\n"+
+		"sql: [{engine: postgresql, schema: schema.sql, queries: [queries.sql, more/fixtures]}]\n")
 	putIn(t, dir, "more/fixtures/a.sql", "-- name: SetToken :exec\nUPDATE dogs SET token = @token;\n")
 	for text, want := range map[string]string{
 		"":                             "1 error in 2 queries", // SetToken
@@ -292,15 +305,18 @@ func TestProveShowsTheLostWriteAndWhatClosesIt(t *testing.T) {
 	}
 	t.Parallel()
 	status, out, problems := guard("prove", "ReserveKennel", "testdata/kennels")
-	lost, closed := strings.Index(out, "LOST: what A wrote to reserved_by"), strings.Index(out, "Nothing is lost: B does not write the row.")
-	if status != found || lost < 0 || closed < strings.Index(out, "with the suggestion: … AND (reserved_by IS NULL OR") {
+	lost, closed := strings.Index(out, "LOST: what A wrote to reserved_by"), strings.Index(out,
+		"Nothing is lost: B does not write the row.")
+	if status != found || lost < 0 ||
+		closed < strings.Index(out, "with the suggestion: … AND (reserved_by IS NULL OR") {
 		t.Errorf("status %d\n%s%s", status, out, problems)
 	}
 }
 
 func TestProveNeedsAQueryThatWrites(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"prove"}, {"prove", "Nobody", "testdata/kennels"}, {"prove", "ListKennels", "testdata/kennels"}} {
+	for _, args := range [][]string{{"prove"}, {"prove", "Nobody", "testdata/kennels"},
+		{"prove", "ListKennels", "testdata/kennels"}} {
 		if status, _, problems := guard(args...); status != unreadable || problems == "" {
 			t.Errorf("%q: status %d, %q", args, status, problems)
 		}
@@ -309,7 +325,8 @@ func TestProveNeedsAQueryThatWrites(t *testing.T) {
 
 func TestExplainPrintsThePage(t *testing.T) {
 	t.Parallel()
-	if status, out, _ := guard("--explain", "stale-test"); status != clean || !strings.HasPrefix(out, "# stale-test\n") {
+	if status, out, _ := guard("--explain", "stale-test"); status != clean ||
+		!strings.HasPrefix(out, "# stale-test\n") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 }
@@ -372,15 +389,18 @@ func TestPreCommitHook(t *testing.T) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\n    ", "\n")), &config); err != nil || len(config.Repos) != 1 || len(config.Repos[0].Hooks) != 1 {
+	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\n    ", "\n")),
+		&config); err != nil || len(config.Repos) != 1 || len(config.Repos[0].Hooks) != 1 {
 		t.Fatalf("%+v, %v", config, err)
 	}
 	h := config.Repos[0].Hooks[0]
-	if config.Repos[0].Repo != "local" || !strings.HasPrefix(h.Entry, "sqlguard ") || h.Language != "system" || h.PassFilenames == nil || *h.PassFilenames {
+	if config.Repos[0].Repo != "local" || !strings.HasPrefix(h.Entry, "sqlguard ") || h.Language != "system" ||
+		h.PassFilenames == nil || *h.PassFilenames {
 		t.Errorf("got %+v", h)
 	}
 	files := regexp.MustCompile(h.Files)
-	for name, want := range map[string]bool{"db/q.sql": true, "sqlc.yaml": true, "a/sqlc.json": true, "sqlguard.yaml": true, "sqlguard.baseline": true, "main.go": false, "q.sql.go": false} {
+	for name, want := range map[string]bool{"db/q.sql": true, "sqlc.yaml": true, "a/sqlc.json": true,
+		"sqlguard.yaml": true, "sqlguard.baseline": true, "main.go": false, "q.sql.go": false} {
 		if files.MatchString(name) != want {
 			t.Errorf("%s: want %v", name, want)
 		}

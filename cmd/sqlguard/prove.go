@@ -75,7 +75,10 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 	return status
 }
 
-func (c *command) proveWrite(ctx context.Context, server *localpg.Server, database string, w *verdict.Write, schema []*project.Statement, f *rules.Finding) (*prove.Proof, error) {
+func (c *command) proveWrite(
+	ctx context.Context, server *localpg.Server, database string, w *verdict.Write,
+	schema []*project.Statement, f *rules.Finding,
+) (*prove.Proof, error) {
 	admin, err := pgxpool.New(ctx, server.URL(localpg.Superuser, "postgres"))
 	if err != nil {
 		return nil, err

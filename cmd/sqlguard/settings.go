@@ -116,7 +116,8 @@ func checkSeverities(where string, severities map[string]rules.Severity) error {
 }
 
 func (s *settings) options() *rules.Options {
-	o := &rules.Options{Tenant: s.TenantColumns, Viewed: s.Viewer.Tables, Viewer: s.Viewer.Parameters, Isolation: s.Isolation}
+	o := &rules.Options{Tenant: s.TenantColumns, Viewed: s.Viewer.Tables,
+		Viewer: s.Viewer.Parameters, Isolation: s.Isolation}
 	o.Severities = append(o.Severities, rules.Severities{Rules: s.Rules})
 	for _, p := range s.Paths {
 		matches, _ := newPatterns(p.Path) // checked

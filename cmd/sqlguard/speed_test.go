@@ -66,11 +66,14 @@ func large(tb testing.TB) string {
 	dir := tb.TempDir()
 	var schema strings.Builder
 	for i := range 200 {
-		fmt.Fprintf(&schema, "CREATE TABLE t_%d (id bigint PRIMARY KEY, tenant_id bigint NOT NULL, name text, status text NOT NULL, n int NOT NULL DEFAULT 0, version int NOT NULL DEFAULT 1, created_at timestamptz NOT NULL, updated_at timestamptz, UNIQUE (tenant_id, name));\n", i)
+		fmt.Fprintf(&schema, "CREATE TABLE t_%d (id bigint PRIMARY KEY, tenant_id bigint NOT NULL, name text, status "+
+			"text NOT NULL, n int NOT NULL DEFAULT 0, version int NOT NULL DEFAULT 1, created_at timestamptz NOT "+
+			"NULL, updated_at timestamptz, UNIQUE (tenant_id, name));\n", i)
 		put(tb, filepath.Join(dir, fmt.Sprintf("q/%d.sql", i)), strings.ReplaceAll(shapes, "_T", "_"+itoa(i)))
 	}
 	put(tb, filepath.Join(dir, "schema.sql"), schema.String())
-	put(tb, filepath.Join(dir, "sqlc.yaml"), "version: '2'\nsql: [{engine: postgresql, schema: schema.sql, queries: q}]\n")
+	put(tb, filepath.Join(dir, "sqlc.yaml"),
+		"version: '2'\nsql: [{engine: postgresql, schema: schema.sql, queries: q}]\n")
 	return dir
 }
 

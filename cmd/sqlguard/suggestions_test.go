@@ -20,7 +20,8 @@ import (
 func TestSuggestionsAreSQL(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{}
-	for _, pattern := range []string{"verdict/testdata/*.sql", "testdata/kennels/queries/*.sql", "../../sql/queries/*.sql"} {
+	for _, pattern := range []string{"verdict/testdata/*.sql",
+		"testdata/kennels/queries/*.sql", "../../sql/queries/*.sql"} {
 		paths, _ := filepath.Glob(pattern)
 		for _, path := range paths {
 			text, err := os.ReadFile(path)

@@ -52,7 +52,8 @@ func within(pkg, folder string) bool { return pkg == folder || strings.HasPrefix
 // wrongImport says why a package may not import another, "" if it may.
 func wrongImport(pkg, imported string) string {
 	for library, folders := range libraries {
-		if strings.HasPrefix(imported, library) && !slices.ContainsFunc(folders, func(f string) bool { return within(pkg, f) }) {
+		if strings.HasPrefix(imported, library) &&
+			!slices.ContainsFunc(folders, func(f string) bool { return within(pkg, f) }) {
 			return "only " + strings.Join(folders, " and ") + " may"
 		}
 	}

@@ -44,5 +44,6 @@ func benchHelp(out io.Writer) {
 	for _, b := range bench.All() {
 		fmt.Fprintf(out, "  %-12s  %s\n", b.Name, b.Summary)
 	}
-	fmt.Fprintln(out, "Flags of a benchmark: waybill bench <name> -h. All have --json, and use DATABASE_URL if it is set.")
+	fmt.Fprintln(
+		out, "Flags of a benchmark: waybill bench <name> -h. All have --json, and use DATABASE_URL if it is set.")
 }

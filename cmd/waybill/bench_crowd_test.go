@@ -30,7 +30,8 @@ type crowdLine struct {
 func smallCrowd(more ...string) []string {
 	return append([]string{
 		"bench", "crowd", "--json", "--duration", "300ms", "--rate", "20", "--events", "10", "--bcrypt-cost", "4",
-		"--guessers", "4", "--streams", "16", "--feeds", "4", "--lists", "16", "--batches", "4", "--batch-items", "20", "--records", "200",
+		"--guessers", "4", "--streams", "16", "--feeds", "4", "--lists", "16", "--batches",
+		"4", "--batch-items", "20", "--records", "200",
 	}, more...)
 }
 
@@ -51,7 +52,8 @@ func crowdLines(t *testing.T, out string) (lines []crowdLine) {
 func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
-	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL}, smallCrowd("--serve", "--acquire-timeout=2s")...)
+	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
+		smallCrowd("--serve", "--acquire-timeout=2s")...)
 	if code != 0 || errors != "" {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
@@ -67,7 +69,8 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 	lines := crowdLines(t, out)
 	for _, l := range lines {
 		for _, side := range []crowdSide{l.Alone, l.Beside} {
-			if side.Refused != 0 || side.Missed != 0 || side.Requests.Count < 6 || side.Submits.Count < 3 || side.Late.Count != side.Submits.Count {
+			if side.Refused != 0 || side.Missed != 0 || side.Requests.Count < 6 || side.Submits.Count < 3 ||
+				side.Late.Count != side.Submits.Count {
 				t.Errorf("%s: %+v", l.Phase, side)
 			}
 			if (side.Logins != nil) != (l.Phase == "guesses") || side.Logins != nil && side.Logins.Count < 2 {

@@ -14,7 +14,8 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 	dbtest.Thorough(t, "what a benchmark prints")
 	d := dbtest.New(t) // it takes jobs away that nobody is to work
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
-	args := []string{"bench", "jobs", "--json", "--duration", "10ms", "--callers", "4", "--warm", "100", "--set", "20", "--backlog", "200", "--workers", "20", "--starts", "3"}
+	args := []string{"bench", "jobs", "--json", "--duration", "10ms", "--callers", "4", "--warm", "100", "--set",
+		"20", "--backlog", "200", "--workers", "20", "--starts", "3"}
 	code, out, errors := ended(t, "", env, args...)
 	type rate struct {
 		How       string
@@ -26,7 +27,8 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 		Worked    []rate          `json:"worked_per_second"`
 		Starts    []bench.Summary `json:"commit_to_start"`
 	}
-	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || errors != "" {
+	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 ||
+		errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
 	if r.Benchmark != "jobs" || len(r.Enqueued) != 6 || len(r.Worked) != 3 || len(r.Starts) != 2 {
@@ -40,7 +42,8 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 	// What waits here is not for a benchmark to say that it was sent.
 	w := newTown(t)
 	w.submit(t, w.inProcess(t).URL)
-	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.OwnerURL}, args...); code != 1 || !strings.Contains(errors, "measure on another") {
+	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.OwnerURL}, args...); code != 1 ||
+		!strings.Contains(errors, "measure on another") {
 		t.Errorf("with a job that waits: %d %s", code, errors)
 	}
 }
@@ -49,7 +52,8 @@ func TestSoakPrintsWhatPilesUp(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
-		"bench", "jobs-soak", "--json", "--duration", "1s", "--rate", "100", "--spike-rate", "200", "--spike", "100ms", "--set", "10", "--every", "500ms", "--workers", "8", "--warm", "100")
+		"bench", "jobs-soak", "--json", "--duration", "1s", "--rate", "100", "--spike-rate", "200", "--spike", "100ms",
+		"--set", "10", "--every", "500ms", "--workers", "8", "--warm", "100")
 	var r struct {
 		Enqueued, Sent int
 		Samples        []struct {

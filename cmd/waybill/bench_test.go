@@ -17,7 +17,8 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
-		"bench", "login-storm", "--json", "--duration", "200ms", "--rounds", "2", "--rate", "50", "--callers", "3", "--guessers", "2", "--bcrypt-cost", "4")
+		"bench", "login-storm", "--json", "--duration", "200ms", "--rounds", "2", "--rate", "50",
+		"--callers", "3", "--guessers", "2", "--bcrypt-cost", "4")
 	type latency struct {
 		Count, Failed int
 		P50           float64 `json:"p50_ms"`
@@ -31,10 +32,12 @@ func TestLoginStormPrintsOneLine(t *testing.T) {
 		Logins       struct{ Opened, Other int }
 		Guesses      struct{ Wrong, Other int }
 	}
-	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || errors != "" {
+	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 ||
+		errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Benchmark != "login-storm" || len(r.Rounds) != 2 || r.Ratio <= 0 || r.Logins.Opened < 3 || r.Logins.Other != 0 || r.Guesses.Wrong == 0 || r.Guesses.Other != 0 {
+	if r.Benchmark != "login-storm" || len(r.Rounds) != 2 || r.Ratio <= 0 || r.Logins.Opened < 3 ||
+		r.Logins.Other != 0 || r.Guesses.Wrong == 0 || r.Guesses.Other != 0 {
 		t.Errorf("%s", out)
 	}
 	for _, part := range []latency{r.Alone, r.Storm} {
@@ -49,7 +52,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 	dbtest.Thorough(t, "what a benchmark prints of each work")
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
-	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "2", "--accounts", "3", "--pickups", "100")
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds",
+		"1", "--callers", "2", "--accounts", "3", "--pickups", "100")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, errors)
 	}
@@ -72,11 +76,13 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		}
 		of = append(of, fmt.Sprint(r.Work, " ", r.Callers))
 		_, missing := localpg.FindProgram("pgbench")
-		if r.PerSecond <= 0 || missing == nil && (r.OneByOne <= 0 || r.Ratio <= 0) || r.P50 <= 0 || r.P99 < r.P50 || r.Operations < 1 || r.Unexpected != 0 || r.Compared != nil {
+		if r.PerSecond <= 0 || missing == nil && (r.OneByOne <= 0 || r.Ratio <= 0) || r.P50 <= 0 || r.P99 < r.P50 ||
+			r.Operations < 1 || r.Unexpected != 0 || r.Compared != nil {
 			t.Error(line)
 		}
 	}
-	if got, want := strings.Join(of, ", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2"; got != want {
+	if got, want := strings.Join(of,
+		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	// What pgbench submitted has its effects too, like what went over HTTP.
@@ -87,7 +93,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 			WHERE e.transition = 'submit' AND (m.id IS NULL OR l.id IS NULL)`,
 		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
 		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
-		"a road that was left":         `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED', 'DELIVERED')`,
+		"a road that " +
+			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED', 'DELIVERED')`,
 	} {
 		var n int
 		if err := d.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
@@ -104,7 +111,8 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	startDevBy(t, nil, dir, other, []string{"DATABASE_URL=" + dbtest.New(t, invariants).OwnerURL})
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--work", "create", "--callers", "2",
-		"--seconds", "0.2", "--rounds", "1", "--rate", "100", "--accounts", "2", "--pickups", "100", "--serve", "--combine=false", "--ready-file", other)
+		"--seconds", "0.2", "--rounds", "1", "--rate", "100", "--accounts", "2", "--pickups",
+		"100", "--serve", "--combine=false", "--ready-file", other)
 	var r struct {
 		PerSecond  float64 `json:"per_second"`
 		Operations int
@@ -119,7 +127,8 @@ func TestHTTPBenchComparesServersAndKeepsARate(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || errors != "" {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errors)
 	}
-	if r.Operations != 20 || r.Rate != 100 || r.PerSecond > 150 || r.OneByOne != nil || r.Ratio != nil || !strings.Contains(out, `"ratio":null`) {
+	if r.Operations != 20 || r.Rate != 100 || r.PerSecond > 150 || r.OneByOne != nil || r.Ratio != nil ||
+		!strings.Contains(out, `"ratio":null`) {
 		t.Errorf("%s", out)
 	}
 	if r.Compared.PerSecond <= 0 || r.Compared.P99 <= 0 {
@@ -132,8 +141,10 @@ func TestHTTPBenchWithoutPgbenchSaysSoOnceAndHasALineForEachCallers(t *testing.T
 	dbtest.Thorough(t, "what a benchmark prints")
 	d := dbtest.New(t, invariants)
 	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_PG_BIN=" + t.TempDir(), "PATH="}
-	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers", "1,2", "--work", "get", "--accounts", "1", "--pickups", "100")
-	if code != 0 || strings.Count(errors, "\n") != 1 || strings.Count(out, `"one_by_one_per_second":null,"ratio":null`) != 2 {
+	code, out, errors := ended(t, "", env, "bench", "http", "--json", "--seconds", "0.05", "--rounds", "1", "--callers",
+		"1,2", "--work", "get", "--accounts", "1", "--pickups", "100")
+	if code != 0 || strings.Count(errors, "\n") != 1 ||
+		strings.Count(out, `"one_by_one_per_second":null,"ratio":null`) != 2 {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
 	has(t, out, `"callers":1,`, `"callers":2,`)
@@ -143,7 +154,8 @@ func TestHTTPBenchWithoutPgbenchSaysSoOnceAndHasALineForEachCallers(t *testing.T
 func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
-	p := start(t, []string{"DATABASE_URL=" + d.OwnerURL}, "bench", "login-storm", "--duration", "1h", "--bcrypt-cost", "4", "--rate", "5")
+	p := start(t, []string{"DATABASE_URL=" + d.OwnerURL}, "bench", "login-storm",
+		"--duration", "1h", "--bcrypt-cost", "4", "--rate", "5")
 	eventually(t, "it measures", func() bool { return strings.Contains(p.out.String(), "rounds") })
 	p.signal(os.Interrupt)
 	if code := p.wait(); code != 1 {
@@ -152,7 +164,8 @@ func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
 	has(t, p.errors.String(), "waybill: interrupted: nothing was measured")
 	// No server of it has a connection any more: it was stopped in order.
 	var n int
-	err := d.Owner().QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill'`).Scan(&n)
+	err := d.Owner().
+		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill'`).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("%d connections are left: %v", n, err)
 	}

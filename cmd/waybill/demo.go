@@ -73,7 +73,8 @@ func (l *demoLoader) tenant() {
 	l.do(func() error {
 		tenant, err := l.q.GetTenantBySlug(l.ctx, demoSlug)
 		if errors.Is(err, pgx.ErrNoRows) {
-			row, err := l.q.CreateTenant(l.ctx, db.CreateTenantParams{ID: demoID("tenant"), Slug: demoSlug, Name: "Demo Couriers"})
+			row, err := l.q.CreateTenant(l.ctx,
+				db.CreateTenantParams{ID: demoID("tenant"), Slug: demoSlug, Name: "Demo Couriers"})
 			l.made.tenantID = row.Tenant.ID
 			return err
 		}
@@ -116,11 +117,13 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 		return unless(db.EmailTaken, err) // by a user of another id, who is not of the demo
 	})
 	l.do(func() error {
-		user, err := l.q.GetUser(l.ctx, db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
+		user, err := l.q.GetUser(l.ctx,
+			db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
 		if err != nil {
 			return err
 		}
-		known := user.PasswordHash == hash || bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(demoPassword)) == nil
+		known := user.PasswordHash == hash ||
+			bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(demoPassword)) == nil
 		usable = user.Active && user.Role == role && known
 		if usable {
 			l.made.users = append(l.made.users, user)
@@ -158,17 +161,19 @@ type clinic struct {
 type demoPatient struct{ externalID, givenName, familyName, birthDate, phone string }
 
 var (
-	castro = clinic{demoID("facility Castro"), demoID("group Castro"), []db.UserRole{db.UserRoleDispatcher}, []demoPatient{
-		{"C-1", "Mary", "Anning", "1979-05-21", "+14155550191"},
-		{"C-2", "Emmy", "Noether", "1982-03-23", "+14155550192"},
-		{"C-3", "Max", "Born", "2012-12-11", ""},
-	}}
-	mission = clinic{demoID("facility"), demoID("group"), []db.UserRole{db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, []demoPatient{
-		{"1001", "Rosalind", "Franklin", "1990-07-25", "+14155550193"},
-		{"1002", "Srinivasa", "Ramanujan", "1987-12-22", "+14155550194"},
-		{"1003", "Lise", "Meitner", "1948-11-07", "+14155550195"},
-		{"1004", "Carl", "Gauss", "2019-04-30", ""},
-	}}
+	castro = clinic{demoID("facility Castro"), demoID("group Castro"),
+		[]db.UserRole{db.UserRoleDispatcher}, []demoPatient{
+			{"C-1", "Mary", "Anning", "1979-05-21", "+14155550191"},
+			{"C-2", "Emmy", "Noether", "1982-03-23", "+14155550192"},
+			{"C-3", "Max", "Born", "2012-12-11", ""},
+		}}
+	mission = clinic{demoID("facility"), demoID("group"),
+		[]db.UserRole{db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleHub}, []demoPatient{
+			{"1001", "Rosalind", "Franklin", "1990-07-25", "+14155550193"},
+			{"1002", "Srinivasa", "Ramanujan", "1987-12-22", "+14155550194"},
+			{"1003", "Lise", "Meitner", "1948-11-07", "+14155550195"},
+			{"1004", "Carl", "Gauss", "2019-04-30", ""},
+		}}
 )
 
 // clinics makes the one that most users see last: lists begin with it.
@@ -189,16 +194,19 @@ func (l *demoLoader) clinic(c clinic, group string, facility db.CreateFacilityPa
 		return err
 	})
 	l.do(func() error {
-		_, err := l.q.CreateGroup(l.ctx, db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: group, RequestDigest: demoDigest})
+		_, err := l.q.CreateGroup(l.ctx,
+			db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: group, RequestDigest: demoDigest})
 		return err
 	})
 	l.do(func() error {
-		_, err := l.q.AddGroupFacility(l.ctx, db.AddGroupFacilityParams{TenantID: tenant, GroupID: c.group, FacilityID: c.facility})
+		_, err := l.q.AddGroupFacility(l.ctx,
+			db.AddGroupFacilityParams{TenantID: tenant, GroupID: c.group, FacilityID: c.facility})
 		return err
 	})
 	for _, role := range c.seenBy {
 		l.do(func() error {
-			_, err := l.q.AddGroupMember(l.ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: l.userID(role)})
+			_, err := l.q.AddGroupMember(l.ctx,
+				db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: l.userID(role)})
 			return err
 		})
 	}
@@ -223,8 +231,10 @@ func (l *demoLoader) patient(c clinic, p demoPatient) error {
 		phone = &p.phone
 	}
 	_, err = l.q.CreatePatient(l.ctx, db.CreatePatientParams{
-		TenantID: l.made.tenantID, ID: demoID("patient " + p.externalID), FacilityID: c.facility, ViewerID: l.userID(db.UserRoleDispatcher),
-		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName, BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
+		TenantID: l.made.tenantID, ID: demoID("patient " + p.externalID), FacilityID: c.facility,
+		ViewerID:   l.userID(db.UserRoleDispatcher),
+		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName,
+		BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
 	})
 	return unless(db.ExternalIDTaken, err) // by one whom a feed brought
 }
@@ -240,8 +250,10 @@ func (l *demoLoader) accounts() {
 		})
 		l.do(func() error {
 			_, err := l.q.CreateLedgerEntries(l.ctx, db.CreateLedgerEntriesParams{
-				TenantIds: []uuid.UUID{l.made.tenantID}, Ids: []uuid.UUID{demoID("deposit " + name)}, AccountIds: []uuid.UUID{id},
-				Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{1_000_000_00}, Notes: []string{"Opening deposit"},
+				TenantIds: []uuid.UUID{l.made.tenantID}, Ids: []uuid.UUID{demoID("deposit " + name)},
+				AccountIds: []uuid.UUID{id},
+				Kinds:      []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{1_000_000_00},
+				Notes:    []string{"Opening deposit"},
 				ActorIds: []uuid.UUID{l.userID(db.UserRoleAdmin)}, RequestDigests: [][]byte{demoDigest},
 			})
 			return err

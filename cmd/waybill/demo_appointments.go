@@ -31,22 +31,25 @@ func feedDemo(ctx context.Context, store *db.Store, made demo) error {
 // on the same day again it is superseded, which is as good.
 func feedClinic(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	_, err := store.SyncFeed(ctx, v, db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {
-		birth, err := db.ParseDate("1985-03-14")
-		for n := range 40 {
-			starts := today.AddDate(0, 0, n/8).Add(time.Duration(16+n%8) * 30 * time.Minute)
-			slot := starts.Unix() / 1800 // the same appointment in tomorrow's list
-			if !yield(db.FeedRecord{
-				ExternalID: fmt.Sprintf("%s-%d", name, slot), PatientExternalID: fmt.Sprintf("%s-%d", name, slot%12+1),
-				GivenName: demoNames[slot%12], FamilyName: "Example", BirthDate: birth,
-				StartsAt: starts, EndsAt: starts.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
-			}, err) {
-				return
+	_, err := store.SyncFeed(ctx, v,
+		db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {
+			birth, err := db.ParseDate("1985-03-14")
+			for n := range 40 {
+				starts := today.AddDate(0, 0, n/8).Add(time.Duration(16+n%8) * 30 * time.Minute)
+				slot := starts.Unix() / 1800 // the same appointment in tomorrow's list
+				if !yield(db.FeedRecord{
+					ExternalID:        fmt.Sprintf("%s-%d", name, slot),
+					PatientExternalID: fmt.Sprintf("%s-%d", name, slot%12+1),
+					GivenName:         demoNames[slot%12], FamilyName: "Example", BirthDate: birth,
+					StartsAt: starts, EndsAt: starts.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
+				}, err) {
+					return
+				}
 			}
-		}
-	}})
+		}})
 	return err
 }
 
 // demoNames are nobody's.
-var demoNames = [12]string{"Ada", "Alan", "Barbara", "Claude", "Dorothy", "Edsger", "Frances", "Grace", "Hedy", "John", "Katherine", "Niklaus"}
+var demoNames = [12]string{"Ada", "Alan", "Barbara", "Claude", "Dorothy", "Edsger",
+	"Frances", "Grace", "Hedy", "John", "Katherine", "Niklaus"}

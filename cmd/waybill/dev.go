@@ -23,9 +23,11 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("dev", out)
 	env := s.register(flags, "127.0.0.1:8080", "", 0, 8)
 	s.logTexts = true
-	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "use this database, as its owner, in place of one of its own")
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
+		"use this database, as its owner, in place of one of its own")
 	data := flags.String("data", "", "folder of the database's data (default: in the user's cache folder)")
-	readyFile := flags.String("ready-file", "", "write the URLs and a session of each role to this file, once it serves")
+	readyFile := flags.String("ready-file", "",
+		"write the URLs and a session of each role to this file, once it serves")
 	if err := parse(flags, args); err != nil {
 		return err
 	}

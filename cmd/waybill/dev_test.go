@@ -42,7 +42,8 @@ func startDev(t testing.TB, data string, env []string, args ...string) *developi
 // startDevBy has it started by another program.
 func startDevBy(t testing.TB, by []string, data, file string, env []string, args ...string) *developing {
 	t.Helper()
-	args = append([]string{os.Args[0], "dev", "--addr", "127.0.0.1:0", "--data", data, "--ready-file", file, "--bcrypt-cost", "4", "--log-level", "warn"}, args...)
+	args = append([]string{os.Args[0], "dev", "--addr", "127.0.0.1:0", "--data", data, "--ready-file",
+		file, "--bcrypt-cost", "4", "--log-level", "warn"}, args...)
 	args = append(by, args...)
 	d := &developing{program: launch(t, exec.Command(args[0], args[1:]...), nil, env)}
 	eventually(t, "dev is ready", func() bool {
@@ -255,18 +256,22 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	user := func(name string) string { return "/v1/users/" + demoID("user "+name).String() }
 	const admin = db.UserRoleAdmin
 	// Somebody has the address of the hub user's successor, and the dispatcher's number.
-	do(201, admin, "POST", "/v1/users", `{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example","name":"H","password":"something else","role":"hub"}`)
+	do(201, admin, "POST", "/v1/users",
+		`{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example","name":"H","password":"something else","role":"hub"}`)
 	do(204, admin, "DELETE", user("dispatcher")+"/phone-numbers/"+demoID("phone dispatcher").String(), "")
 	do(201, admin, "POST", "/v1/users/0190a0a0-0000-7000-8000-000000000001/phone-numbers", `{"number":"+14155550101"}`)
 	do(200, admin, "POST", user("hub")+"/deactivate", "")
 	do(200, admin, "PATCH", user("dispatcher"), `{"role":"staff"}`, "If-Match", `"1"`)
 	do(200, admin, "PATCH", user("staff"), `{"email":"other@demo.example"}`, "If-Match", `"1"`)
-	do(200, db.UserRoleDriver, "PUT", user("driver")+"/password", `{"current_password":"waybill-demo","new_password":"something else"}`)
-	do(201, admin, "POST", "/v1/users", `{"email":"second@demo.example","name":"S","password":"something else","role":"admin"}`)
+	do(200, db.UserRoleDriver, "PUT", user("driver")+"/password",
+		`{"current_password":"waybill-demo","new_password":"something else"}`)
+	do(201, admin, "POST", "/v1/users",
+		`{"email":"second@demo.example","name":"S","password":"something else","role":"admin"}`)
 	do(200, admin, "PATCH", user("admin"), `{"role":"hub"}`, "If-Match", `"1"`)
 	dev.stop(syscall.SIGTERM)
 
-	want := map[db.UserRole]string{"admin": "admin2@", "dispatcher": "dispatcher2@", "staff": "other@", "driver": "driver2@", "hub": "hub3@"}
+	want := map[db.UserRole]string{"admin": "admin2@", "dispatcher": "dispatcher2@",
+		"staff": "other@", "driver": "driver2@", "hub": "hub3@"}
 	for range 2 { // the second start finds what the first has made
 		dev = startDev(t, t.TempDir(), env)
 		dev.hasDemo(t)
@@ -279,7 +284,8 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	}
 
 	// A number that is taken does not keep dev from starting.
-	if _, err := d.Owner().Exec(t.Context(), `UPDATE phone_numbers SET id = gen_random_uuid(), user_id = $1`, demoID("user hub")); err != nil {
+	if _, err := d.Owner().Exec(t.Context(), `UPDATE phone_numbers SET id = gen_random_uuid(), user_id = $1`,
+		demoID("user hub")); err != nil {
 		t.Fatal(err)
 	}
 	startDev(t, t.TempDir(), env).stop(syscall.SIGTERM)
@@ -289,8 +295,10 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 func (d *developing) announces(t *testing.T, database string) {
 	t.Helper()
 	eventually(t, "dev has said all", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") })
-	has(t, d.out.String(), d.URL+"/docs", d.URL+"/openapi.json", d.AdminURL+"/metrics", database, demoPassword, "admin@demo.example")
-	for _, path := range []string{d.URL + "/docs", d.URL + "/openapi.json", d.AdminURL + "/metrics", d.URL + "/readyz"} {
+	has(t, d.out.String(), d.URL+"/docs", d.URL+"/openapi.json", d.AdminURL+"/metrics",
+		database, demoPassword, "admin@demo.example")
+	for _, path := range []string{d.URL + "/docs", d.URL + "/openapi.json",
+		d.AdminURL + "/metrics", d.URL + "/readyz"} {
 		if status, _ := text(t, "GET", path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)
 		}
@@ -300,7 +308,8 @@ func (d *developing) announces(t *testing.T, database string) {
 // hasDemo looks for what the demo tenant must have, as its users see it.
 func (d *developing) hasDemo(t *testing.T) {
 	t.Helper()
-	if d.URL == "" || d.AdminURL == "" || d.DatabaseURL == "" || d.Tenant != demoSlug || len(d.Users) != len(db.AllUserRoleValues()) {
+	if d.URL == "" || d.AdminURL == "" || d.DatabaseURL == "" || d.Tenant != demoSlug ||
+		len(d.Users) != len(db.AllUserRoleValues()) {
 		t.Errorf("the ready file is not complete: %+v", d.ready)
 	}
 	ids := map[db.UserRole]string{}
@@ -311,7 +320,8 @@ func (d *developing) hasDemo(t *testing.T) {
 			DriverID string `json:"driver_id"`
 		}
 		d.read(t, u.Role, "/v1/session", &session)
-		if session.User.Role != string(u.Role) || session.User.Email != u.Email || session.TenantID != d.TenantID.String() {
+		if session.User.Role != string(u.Role) || session.User.Email != u.Email ||
+			session.TenantID != d.TenantID.String() {
 			t.Errorf("the session of %s: %+v", u.Role, session)
 		}
 		if (session.DriverID != "") != (u.Role == db.UserRoleDriver) {
@@ -328,7 +338,8 @@ func (d *developing) hasDemo(t *testing.T) {
 			t.Errorf("%s sees no facility", role)
 		}
 	}
-	if one, two := d.count(t, db.UserRoleStaff, "/v1/facilities"), d.count(t, db.UserRoleAdmin, "/v1/facilities"); one != 1 || two != 2 {
+	if one, two := d.count(t, db.UserRoleStaff, "/v1/facilities"), d.count(t,
+		db.UserRoleAdmin, "/v1/facilities"); one != 1 || two != 2 {
 		t.Errorf("staff see %d clinics, the admin %d", one, two)
 	}
 	d.hasTwoClinics(t)
@@ -379,7 +390,8 @@ func (d *developing) hasTwoClinics(t *testing.T) {
 	const day = "2006-01-02T00:00:00Z"
 	today := time.Now().UTC()
 	patients := "/v1/patients?limit=200&facility_id="
-	appointments := "/v1/appointments?limit=200&from=" + today.Format(day) + "&to=" + today.AddDate(0, 0, 31).Format(day) + "&facility_id="
+	appointments := "/v1/appointments?limit=200&from=" + today.Format(day) + "&to=" +
+		today.AddDate(0, 0, 31).Format(day) + "&facility_id="
 	for _, path := range []string{patients, appointments} {
 		_, here := ask(dispatcher, path+own)
 		_, there := ask(dispatcher, path+other)

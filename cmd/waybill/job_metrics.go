@@ -53,7 +53,8 @@ func newQueueCollector(store *db.Store) queueCollector {
 		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
 		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
 		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.", []string{"queue"}, nil),
+		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.",
+			[]string{"queue"}, nil),
 	}
 }
 
@@ -85,7 +86,8 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 	}
 	if table.DeadRows != nil && table.TableBytes != nil && table.IndexBytes != nil {
 		collected <- prometheus.MustNewConstMetric(q.dead, prometheus.GaugeValue, float64(*table.DeadRows))
-		collected <- prometheus.MustNewConstMetric(q.bytes, prometheus.GaugeValue, float64(*table.TableBytes+*table.IndexBytes))
+		collected <- prometheus.MustNewConstMetric(q.bytes, prometheus.GaugeValue,
+			float64(*table.TableBytes+*table.IndexBytes))
 	}
 }
 

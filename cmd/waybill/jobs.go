@@ -40,7 +40,8 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	}
 	flags := newFlags("jobs", out)
 	env := &environment{flags: flags}
-	env.secret(&c.url, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	env.secret(&c.url, "database-url", "DATABASE_URL", "",
+		"the database, as the role waybill_app or one that may become it")
 	flags.BoolVar(&c.all, "all", false, "retry every job and text that is shown")
 	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to look for texts that the gateway refused")
 	flags.StringVar(&c.reason, "reason", "", "only the texts whose reason begins so, as in refused_422, and no jobs")
@@ -118,14 +119,16 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 		return db.Explain(err)
 	}
 	for _, q := range paused {
-		fmt.Fprintf(out, "queue %s is paused since %s, and %d jobs wait in it; to go on: waybill jobs resume %[1]s\n", q.Name, stamp(q.PausedAt), q.Waiting)
+		fmt.Fprintf(out, "queue %s is paused since %s, and %d jobs wait in it; to go on: waybill jobs resume %[1]s\n",
+			q.Name, stamp(q.PausedAt), q.Waiting)
 	}
 	table, n := columns(out), 0
 	err = c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		if n++; n == 1 {
 			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tput off\tmade\tnext try\targuments\tlast error")
 		}
-		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%d of %d\t%d times\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, r.State, r.Attempt, r.MaxAttempts,
+		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%d of %d\t%d times\t%s\t%s\t%s\t%s\n",
+			r.ID, r.Kind, r.State, r.Attempt, r.MaxAttempts,
 			r.Snoozes, stamp(r.CreatedAt), stamp(r.ScheduledAt), r.Args, r.LastError)
 		return err
 	})
@@ -142,7 +145,8 @@ func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Wri
 	table, n := columns(out), 0
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
-			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n", brief(c.since))
+			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n",
+				brief(c.since))
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Tenant, t.Reason, stamp(t.OwedAt))
 		return err
@@ -207,7 +211,8 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 		return err
 	})
 	if err == nil && !again {
-		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)", c.text(), brief(c.since))
+		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)",
+			c.text(), brief(c.since))
 	}
 	if err == nil {
 		fmt.Fprintf(out, "text %s is sent again\n", c.text())

@@ -111,7 +111,9 @@ func (k *killing) is(up bool) {
 	}
 }
 
-func (s *sender) once(ctx context.Context, method, path string, role db.UserRole, body string, headers []string) (int, bool, []byte, error) {
+func (s *sender) once(
+	ctx context.Context, method, path string, role db.UserRole, body string, headers []string,
+) (int, bool, []byte, error) {
 	response, err := call(ctx, s.client, method, s.url+path, s.tokens[role], body, headers...)
 	if err != nil {
 		return 0, false, nil, err
@@ -142,7 +144,8 @@ func (s *sender) live() {
 func (s *sender) create() {
 	id := newID()
 	s.send("POST", "/v1/pickups", db.UserRoleDispatcher, map[string]any{
-		"id": id, "facility_id": demoID("facility"), "account_id": demoID("account Research Lab"), "price_cents": killPrice,
+		"id": id, "facility_id": demoID("facility"), "account_id": demoID("account Research Lab"),
+		"price_cents":    killPrice,
 		"pickup_address": "here", "dropoff_address": "there",
 	})
 	s.pickups, s.statuses = append(s.pickups, id), append(s.statuses, "DRAFT")
@@ -156,7 +159,8 @@ func (s *sender) move(names ...string) {
 		if name == "assign" {
 			body = map[string]any{"driver_id": s.driver}
 		}
-		answer := s.send("POST", "/v1/pickups/"+m.pickup.String()+"/"+name, db.UserRoleDispatcher, body, "Idempotency-Key", m.key)
+		answer := s.send("POST", "/v1/pickups/"+m.pickup.String()+"/"+name,
+			db.UserRoleDispatcher, body, "Idempotency-Key", m.key)
 		var p struct{ Status string }
 		if answer == nil || json.Unmarshal(answer, &p) != nil {
 			return
@@ -218,7 +222,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	k.is(true)
 	k.over.Store(true)
 	lives.Wait()
-	eventually(t, "no job is left", func() bool { return k.count(`SELECT count(*) FROM river_job WHERE state <> 'completed'`) == 0 })
+	eventually(t, "no job is left",
+		func() bool { return k.count(`SELECT count(*) FROM river_job WHERE state <> 'completed'`) == 0 })
 	last.stop(syscall.SIGTERM)
 	k.awaitQuiet()
 	k.account(senders, opening)
@@ -324,10 +329,12 @@ func (k *killing) account(senders []*sender, opening int64) {
 			ON e.pickup_id = a.id AND e.transition || ' ' || e.idempotency_key = a.key`, ids, keys),
 		"transitions in all": int64(len(all.moves)) - k.count(`SELECT count(*) FROM pickup_events`),
 		"charges as acknowledged": int64(len(all.charges)) - k.count(`
-			SELECT count(*) FROM ledger_entries WHERE id = ANY ($1) AND kind = 'charge' AND amount_cents = $2`, all.charges, killCharge),
+			SELECT count(*) FROM ledger_entries WHERE id = ANY ($1) AND kind = 'charge' AND amount_cents = $2`,
+			all.charges, killCharge),
 		"charges in all": int64(len(all.charges)) - k.count(`
 			SELECT count(*) FROM ledger_entries WHERE kind = 'charge' AND pickup_id IS NULL`),
-		"cents": opening - k.balance() - (names["submit"]-names["cancel"])*killPrice - int64(len(all.charges))*killCharge,
+		"cents": opening - k.balance() - (names["submit"]-names["cancel"])*killPrice - int64(
+			len(all.charges))*killCharge,
 	} {
 		if got != 0 {
 			k.t.Errorf("%s: %d between what was acknowledged and what is there", what, got)

@@ -165,7 +165,8 @@ type serving struct {
 // serve starts one on a free port, without an admin port, unless args say otherwise.
 func serve(t testing.TB, database string, args ...string) serving {
 	t.Helper()
-	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--bcrypt-cost", "4", "--drain", "0", "--log-level", "warn"}, args...)
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--bcrypt-cost",
+		"4", "--drain", "0", "--log-level", "warn"}, args...)
 	s := serving{program: start(t, []string{"DATABASE_URL=" + database}, args...)}
 	s.await()
 	return s
@@ -228,7 +229,9 @@ func (w *town) inProcess(t testing.TB) *httptest.Server {
 }
 
 // call makes one request, with a body of JSON if it is not empty.
-func call(ctx context.Context, client *http.Client, method, url, token, body string, headers ...string) (*http.Response, error) {
+func call(
+	ctx context.Context, client *http.Client, method, url, token, body string, headers ...string,
+) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return nil, err

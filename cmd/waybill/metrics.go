@@ -30,14 +30,16 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "waybill_request_seconds", Help: "How long requests took, by operation and status; without event streams.",
+			Name:    "waybill_request_seconds",
+			Help:    "How long requests took, by operation and status; without event streams.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"operation", "status"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
 		}, []string{"operation", "code"}),
 		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "waybill_texts_owed_total", Help: "Texts that transitions owed, by whether the tenant's flag pickup_texts let them through.",
+			Name: "waybill_texts_owed_total",
+			Help: "Texts that transitions owed, by whether the tenant's flag pickup_texts let them through.",
 		}, []string{"pickup_texts"}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (put off: a retry), failed (for good).",
@@ -67,7 +69,8 @@ func (m *metrics) watch(store *db.Store) {
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
 		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total", Help: "Acquires that had to wait."},
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total",
+			Help: "Acquires that had to wait."},
 			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
 		newQueueCollector(store),
 		sharing{store.Stats},
@@ -81,7 +84,8 @@ func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
 			func() float64 { return float64(open()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "waybill_event_stream_lag_seconds",
-			Help: "How long ago all events could be told that were committed by then: how late the latest may come. 0 while no stream is open.",
+			Help: "How long ago all events could be told that were committed by then: how late the latest may come. " +
+				"0 while no stream is open.",
 		}, func() float64 { return lag().Seconds() }),
 	)
 }
@@ -94,9 +98,13 @@ func pool(name, help string, read func() float64) prometheus.Collector {
 type sharing struct{ stats func() map[string]batch.Stats }
 
 var (
-	flushRequests = prometheus.NewDesc("waybill_flush_requests", "Requests in a statement that they share: how many such statements, and requests in all.", []string{"kind"}, nil)
-	flushWaiting  = prometheus.NewDesc("waybill_flush_waiting", "Requests that wait for the next statement.", []string{"kind"}, nil)
-	flushRefused  = prometheus.NewDesc("waybill_flush_refused_total", "Requests refused because too many wait.", []string{"kind"}, nil)
+	flushRequests = prometheus.NewDesc("waybill_flush_requests",
+		"Requests in a statement that they share: how many such statements, and requests in all.",
+		[]string{"kind"}, nil)
+	flushWaiting = prometheus.NewDesc("waybill_flush_waiting",
+		"Requests that wait for the next statement.", []string{"kind"}, nil)
+	flushRefused = prometheus.NewDesc("waybill_flush_refused_total",
+		"Requests refused because too many wait.", []string{"kind"}, nil)
 )
 
 func (s sharing) Describe(to chan<- *prometheus.Desc) {

@@ -12,7 +12,8 @@ func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	var yaml string
-	for format, begins := range map[string]string{"yaml": "", "json": `"openapi": "3.1`, "json-3.0": `"openapi": "3.0`} {
+	for format, begins := range map[string]string{"yaml": "", "json": `"openapi": "3.1`,
+		"json-3.0": `"openapi": "3.0`} {
 		code, out, errors := ended(t, "", nil, "openapi", "--format", format)
 		if code != 0 || errors != "" {
 			t.Errorf("%s: exit code %d: %s", format, code, errors)
@@ -29,7 +30,8 @@ func TestOpenAPI(t *testing.T) {
 	if byDefault != yaml || !strings.Contains(byDefault, "openapi: 3.1") {
 		t.Error("the default is not YAML, or differs from one run to the next")
 	}
-	if code, _, errors := ended(t, "", nil, "openapi", "--format", "xml"); code != 1 || !strings.Contains(errors, "--format") {
+	if code, _, errors := ended(t, "", nil, "openapi", "--format", "xml"); code != 1 ||
+		!strings.Contains(errors, "--format") {
 		t.Errorf("exit code %d: %s", code, errors)
 	}
 }

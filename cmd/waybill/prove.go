@@ -22,8 +22,10 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	env := &environment{flags: flags}
 	env.text(&o.URL, "url", "WAYBILL_URL", "http://127.0.0.1:8080", "the server")
 	readyFile := flags.String("ready-file", "", "take the server and an admin's session from the file that dev writes")
-	env.text(&o.Tenant, "tenant", "WAYBILL_TENANT", demoSlug, "a tenant's slug: the stories happen there, to rows of their own")
-	env.text(&o.Email, "email", "WAYBILL_EMAIL", "admin@demo.example", "an admin of the tenant, who makes what the stories need")
+	env.text(&o.Tenant, "tenant", "WAYBILL_TENANT", demoSlug,
+		"a tenant's slug: the stories happen there, to rows of their own")
+	env.text(&o.Email, "email", "WAYBILL_EMAIL", "admin@demo.example",
+		"an admin of the tenant, who makes what the stories need")
 	env.secret(&o.Password, "password", "WAYBILL_PASSWORD", demoPassword, "the admin's password")
 	flags.IntVar(&o.Callers, "callers", 32, "how many call at once")
 	flags.IntVar(&o.Rounds, "rounds", 10, "how often each race is run")

@@ -21,7 +21,8 @@ import (
 )
 
 func (w *town) options(url string) prove.Options {
-	return prove.Options{URL: url, Token: w.tokens[db.UserRoleAdmin], Tenant: demoSlug, Callers: 8, Rounds: 2, Attempts: 200}
+	return prove.Options{URL: url, Token: w.tokens[db.UserRoleAdmin], Tenant: demoSlug,
+		Callers: 8, Rounds: 2, Attempts: 200}
 }
 
 func TestEveryStoryHolds(t *testing.T) {
@@ -69,7 +70,8 @@ type lie struct {
 var balance = regexp.MustCompile(`"balance_cents":5500\b`)
 
 func lies() []lie {
-	transition := regexp.MustCompile(`^/v1/pickups/[^/]+/(submit|assign|dispatch|receive|pack|ship|deliver|cancel|release|collect)$`)
+	transition := regexp.MustCompile(
+		`^/v1/pickups/[^/]+/(submit|assign|dispatch|receive|pack|ship|deliver|cancel|release|collect)$`)
 	body := func(r *http.Response, change func([]byte) []byte) {
 		text, _ := io.ReadAll(r.Body)
 		r.Body.Close()
@@ -89,7 +91,8 @@ func lies() []lie {
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
 			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
 		}},
-		{"says yes to what is refused by version", nil, yes(http.StatusPreconditionFailed), []string{"late-duplicate", "clobbered-edit"}},
+		{"says yes to what is refused by version", nil, yes(http.StatusPreconditionFailed),
+			[]string{"late-duplicate", "clobbered-edit"}},
 		{"says yes about who is not there", nil, yes(http.StatusNotFound), []string{"unknown-user"}},
 		{"drops every Idempotency-Key", func(r *http.Request) { r.Header.Del("Idempotency-Key") }, nil,
 			[]string{"duplicates-with-key", "late-duplicate"}},
@@ -203,7 +206,8 @@ func TestProveExits(t *testing.T) {
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	w := newTown(t)
 	s := w.inProcess(t)
-	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20", "--story", "attempts,one-driver,unknown-user"}
+	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20",
+		"--story", "attempts,one-driver,unknown-user"}
 	t.Run("0 when all held, with a table", func(t *testing.T) {
 		code, out, _ := ended(t, "", nil, append(few, "--url", s.URL)...)
 		if code != 0 {
@@ -233,7 +237,9 @@ func TestProveExits(t *testing.T) {
 		}
 	})
 	t.Run("1 with a server that says yes to everything", func(t *testing.T) {
-		yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
+		yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "{}")
+		}))
 		defer yes.Close()
 		code, out, errors := ended(t, "", []string{"WAYBILL_URL=" + yes.URL}, "prove")
 		if code != 1 || out != "" {
@@ -266,7 +272,8 @@ func TestProveExits(t *testing.T) {
 	t.Run("1 with half a ready file", func(t *testing.T) {
 		name := filepath.Join(t.TempDir(), "ready.json")
 		os.WriteFile(name, []byte(`{"url": "http`), 0o600)
-		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 || !strings.Contains(errors, "not a file that dev writes") {
+		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 ||
+			!strings.Contains(errors, "not a file that dev writes") {
 			t.Errorf("exit code %d: %s", code, errors)
 		}
 	})

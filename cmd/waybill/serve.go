@@ -25,7 +25,8 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := newFlags("serve", out)
 	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second, 0)
-	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
+		"the database, as the role waybill_app or one that may become it")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -79,7 +80,8 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
 			return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
 		}
-		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
+		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout,
+			ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
 		go admin.Serve(r.admins) // ends when the listener closes
 	}
 	if s.workers > 0 {
@@ -178,7 +180,8 @@ func (r *server) lookAtLogSettings(ctx context.Context) {
 		return
 	}
 	for _, setting := range telling {
-		r.log.Warn("the database's log would hold values of patients' rows", "setting", setting.Name, "set_it_to", setting.Wanted)
+		r.log.Warn("the database's log would hold values of patients' rows", "setting",
+			setting.Name, "set_it_to", setting.Wanted)
 	}
 }
 

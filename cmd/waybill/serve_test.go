@@ -43,37 +43,62 @@ func TestServeRefuses(t *testing.T) {
 		args []string
 		says []string
 	}{
-		"no database":           {nil, nil, []string{"serve needs a database", "DATABASE_URL", "waybill dev"}},
-		"a DSN that is none":    {[]string{"DATABASE_URL=postgres://u:pa%zz:hunter2@h:bad/db"}, nil, []string{"is not a PostgreSQL connection string"}},
-		"a database not there":  {[]string{"DATABASE_URL=postgres://u:hunter2@" + freeAddress(t) + "/db"}, nil, []string{"cannot use the database", "connection refused"}},
-		"a wrong password":      {[]string{"DATABASE_URL=" + withPassword(t, d.AppURL)}, nil, []string{"cannot use the database"}},
-		"an empty database":     {[]string{"DATABASE_URL=" + emptyDatabase(t, d)}, nil, []string{"the database has no schema", "waybill migrate up"}},
-		"a schema too old":      {[]string{"DATABASE_URL=" + behind}, nil, []string{"the schema is at version", "this program needs", "waybill migrate up"}},
-		"a port in use":         {[]string{good}, []string{"--addr", taken.Addr().String()}, []string{"cannot listen", taken.Addr().String(), "in use"}},
-		"an admin port in use":  {[]string{good}, []string{"--admin-addr", taken.Addr().String()}, []string{"cannot listen for the admin port"}},
+		"no database": {nil, nil, []string{"serve needs a database", "DATABASE_URL", "waybill dev"}},
+		"a DSN that is none": {[]string{"DATABASE_URL=postgres://u:pa%zz:hunter2@h:bad/db"},
+			nil, []string{"is not a PostgreSQL connection string"}},
+		"a database not there": {[]string{"DATABASE_URL=postgres://u:hunter2@" + freeAddress(t) + "/db"},
+			nil, []string{"cannot use the database", "connection refused"}},
+		"a wrong password": {[]string{"DATABASE_URL=" + withPassword(t, d.AppURL)},
+			nil, []string{"cannot use the database"}},
+		"an empty database": {[]string{"DATABASE_URL=" + emptyDatabase(t, d)}, nil,
+			[]string{"the database has no schema", "waybill migrate up"}},
+		"a schema too old": {[]string{"DATABASE_URL=" + behind}, nil,
+			[]string{"the schema is at version", "this program needs", "waybill migrate up"}},
+		"a port in use": {[]string{good}, []string{"--addr", taken.Addr().String()},
+			[]string{"cannot listen", taken.Addr().String(), "in use"}},
+		"an admin port in use": {[]string{good}, []string{"--admin-addr", taken.Addr().String()},
+			[]string{"cannot listen for the admin port"}},
 		"an address that is no": {[]string{good}, []string{"--addr", "nowhere"}, []string{"cannot listen", "nowhere"}},
-		"an empty address":      {[]string{good, "WAYBILL_ADDR="}, []string{}, []string{"--addr (WAYBILL_ADDR) is empty"}},
-		"an unknown flag":       {[]string{good}, []string{"--port", "80"}, []string{"-port", "waybill serve -h"}},
-		"a word too many":       {[]string{good}, []string{"now"}, []string{`unexpected "now"`}},
-		"a time that is none":   {[]string{good}, []string{"--drain", "soon"}, []string{"-drain"}},
-		"a variable not a time": {[]string{good, "WAYBILL_LOCK_TIMEOUT=soon"}, nil, []string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
-		"a variable no number":  {[]string{good, "WAYBILL_MAX_CONNS=many"}, nil, []string{"WAYBILL_MAX_CONNS is not a number"}},
-		"a flag no number":      {[]string{good}, []string{"--max-conns", "many"}, []string{"-max-conns", "not a number"}},
-		"a variable no choice":  {[]string{good, "WAYBILL_COMBINE=maybe"}, nil, []string{"WAYBILL_COMBINE is not true or false"}},
-		"a flag no choice":      {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
-		"no connections":        {[]string{good}, []string{"--max-conns", "0"}, []string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
-		"limits inside out":     {[]string{good}, []string{"--lock-timeout", "6s"}, []string{"time limits must grow from inside out"}},
-		"no stream for a user":  {[]string{good}, []string{"--streams-per-user", "0"}, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
-		"a tenant above all":    {[]string{good, "WAYBILL_STREAMS=100"}, nil, []string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
-		"no feed for a user":    {[]string{good}, []string{"--feeds-per-user", "0"}, []string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
-		"no room for a batch":   {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil, []string{"--body-memory (WAYBILL_BODY_MEMORY) is less than 16 MiB"}},
-		"a user above all":      {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil, []string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
-		"no list of proxies":    {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil, []string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list"}},
-		"a feed never idle":     {[]string{good}, []string{"--feed-idle", "0"}, []string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
-		"a feed idle for ever":  {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil, []string{"no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
-		"an unknown level":      {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil, []string{"--log-level (WAYBILL_LOG_LEVEL)"}},
-		"an unknown log":        {[]string{good}, []string{"--log", "xml"}, []string{"--log (WAYBILL_LOG) is neither text nor json"}},
-		"a cost too high":       {[]string{good, "WAYBILL_BCRYPT_COST=31"}, nil, []string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16"}},
+		"an empty address": {[]string{good, "WAYBILL_ADDR="}, []string{},
+			[]string{"--addr (WAYBILL_ADDR) is empty"}},
+		"an unknown flag":     {[]string{good}, []string{"--port", "80"}, []string{"-port", "waybill serve -h"}},
+		"a word too many":     {[]string{good}, []string{"now"}, []string{`unexpected "now"`}},
+		"a time that is none": {[]string{good}, []string{"--drain", "soon"}, []string{"-drain"}},
+		"a variable not a time": {[]string{good, "WAYBILL_LOCK_TIMEOUT=soon"}, nil,
+			[]string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
+		"a variable no number": {[]string{good, "WAYBILL_MAX_CONNS=many"}, nil,
+			[]string{"WAYBILL_MAX_CONNS is not a number"}},
+		"a flag no number": {[]string{good}, []string{"--max-conns", "many"},
+			[]string{"-max-conns", "not a number"}},
+		"a variable no choice": {[]string{good, "WAYBILL_COMBINE=maybe"}, nil,
+			[]string{"WAYBILL_COMBINE is not true or false"}},
+		"a flag no choice": {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
+		"no connections": {[]string{good}, []string{"--max-conns", "0"},
+			[]string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
+		"limits inside out": {[]string{good}, []string{"--lock-timeout", "6s"},
+			[]string{"time limits must grow from inside out"}},
+		"no stream for a user": {[]string{good}, []string{"--streams-per-user", "0"},
+			[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+		"a tenant above all": {[]string{good, "WAYBILL_STREAMS=100"}, nil,
+			[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+		"no feed for a user": {[]string{good}, []string{"--feeds-per-user", "0"},
+			[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
+		"no room for a batch": {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil,
+			[]string{"--body-memory (WAYBILL_BODY_MEMORY) is less than 16 MiB"}},
+		"a user above all": {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil,
+			[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
+		"no list of proxies": {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,
+			[]string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list"}},
+		"a feed never idle": {[]string{good}, []string{"--feed-idle", "0"},
+			[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
+		"a feed idle for ever": {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil,
+			[]string{"no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
+		"an unknown level": {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil,
+			[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
+		"an unknown log": {[]string{good}, []string{"--log", "xml"},
+			[]string{"--log (WAYBILL_LOG) is neither text nor json"}},
+		"a cost too high": {[]string{good, "WAYBILL_BCRYPT_COST=31"}, nil,
+			[]string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +160,8 @@ func TestHelp(t *testing.T) {
 	}
 	for _, c := range commands() {
 		// The environment's secrets are not shown.
-		code, out, errors := ended(t, "", []string{"DATABASE_URL=postgres://u:hunter2@h/db", "WAYBILL_PASSWORD=hunter3"}, c.name, "-h")
+		code, out, errors := ended(t, "",
+			[]string{"DATABASE_URL=postgres://u:hunter2@h/db", "WAYBILL_PASSWORD=hunter3"}, c.name, "-h")
 		if code != 0 || errors != "" {
 			t.Errorf("%s -h: exit code %d, %s", c.name, code, errors)
 		}
@@ -200,7 +226,8 @@ func TestAdminPort(t *testing.T) {
 		`waybill_request_seconds_count{`, `operation="get-session"`, `status="200"`, `status="401"`,
 		`waybill_refusals_total{code="unauthenticated"`, `release="`, `host="`,
 		`service="waybill"`, "waybill_pool_max", "waybill_pool_acquired", "# TYPE waybill_pool_waited_total counter",
-		`waybill_flush_requests_count{`, `waybill_flush_waiting{`, `waybill_flush_refused_total{`, `kind="session"`, `kind="transition"`,
+		`waybill_flush_requests_count{`, `waybill_flush_waiting{`, `waybill_flush_refused_total{`,
+		`kind="session"`, `kind="transition"`,
 		"go_sched_latencies_seconds_bucket", "go_goroutines", "process_resident_memory_bytes")
 	hasNot(t, metrics, w.tenantID.String(), "nothing")
 	for line := range strings.Lines(metrics) { // how long a stream was followed is no latency
@@ -208,11 +235,13 @@ func TestAdminPort(t *testing.T) {
 			t.Errorf("a stream's latency: %s", line)
 		}
 	}
-	has(t, metrics, `operation="stream-pickups"`, "# TYPE waybill_event_stream_lag_seconds gauge", "waybill_event_stream_lag_seconds{")
+	has(t, metrics, `operation="stream-pickups"`, "# TYPE waybill_event_stream_lag_seconds gauge",
+		"waybill_event_stream_lag_seconds{")
 	if !regexp.MustCompile(`(?m)^waybill_event_streams\{.*\} 1$`).MatchString(metrics) {
 		t.Error("the open stream is not counted")
 	}
-	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap",
+		"/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
 		if status, _ := text(t, "GET", "http://"+admin+path, "", ""); status != 200 {
 			t.Errorf("%s: %d", path, status)
 		}
@@ -231,7 +260,8 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	const secret = "whsec_aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMg=="
-	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2", "--gateway-secret", secret, "--database-url", w.db.AppURL}
+	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2",
+		"--gateway-secret", secret, "--database-url", w.db.AppURL}
 	for _, command := range [][]string{{"serve", "--addr", "127.0.0.1:0"}, {"work"}} {
 		admin := freeAddress(t)
 		start(t, nil, slices.Concat(command, flags, []string{"--admin-addr", admin})...)
@@ -243,7 +273,8 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 			return err == nil && response.StatusCode == 200
 		})
 		for path, want := range map[string]int{
-			"/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/cmdline": 404, "/debug/pprof/goroutine?debug=2": 200, "/debug/vars": 404,
+			"/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/cmdline": 404,
+			"/debug/pprof/goroutine?debug=2": 200, "/debug/vars": 404,
 		} {
 			status, page := text(t, "GET", "http://"+admin+path, "", "")
 			if status != want {
@@ -269,7 +300,8 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 		hasNot(t, log(newTown(t).db.AppURL), warning)
 	}
 	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
-		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100", "log_min_duration_statement": "1000",
+		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100",
+		"log_min_duration_statement": "1000",
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -305,19 +337,24 @@ func TestLogHoldsNoContent(t *testing.T) {
 			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s","birth_date":"1931-07-13","phone":"+19998765432"}`,
 			demoID("facility"), secret))
 	}
-	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher, ""); status != 200 || !strings.Contains(body, secret) {
+	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher,
+		""); status != 200 || !strings.Contains(body, secret) {
 		t.Errorf("patients: %d %s", status, body)
 	}
 	text(t, "POST", s.url+"/v1/pickups/"+id.String()+"/cancel", dispatcher, fmt.Sprintf(`{"reason":"%s"}`, secret))
-	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"staff@demo.example","password":"%[1]s","name":"%[1]s","role":"staff"}`, secret))
-	text(t, "POST", s.url+"/v1/users", admin, fmt.Sprintf(`{"email":"x","password":"%[1]s","name":"%[1]s","role":"%[1]s"}`, secret))
+	text(t, "POST", s.url+"/v1/users", admin,
+		fmt.Sprintf(`{"email":"staff@demo.example","password":"%[1]s","name":"%[1]s","role":"staff"}`, secret))
+	text(t, "POST", s.url+"/v1/users", admin,
+		fmt.Sprintf(`{"email":"x","password":"%[1]s","name":"%[1]s","role":"%[1]s"}`, secret))
 	text(t, "POST", s.url+"/v1/users", admin, secret)
-	text(t, "POST", s.url+"/v1/sessions", "", fmt.Sprintf(`{"tenant":"demo","email":"%[1]s","password":"%[1]s"}`, secret))
+	text(t, "POST", s.url+"/v1/sessions", "",
+		fmt.Sprintf(`{"tenant":"demo","email":"%[1]s","password":"%[1]s"}`, secret))
 	text(t, "GET", s.url+"/v1/pickups?note="+url.QueryEscape(secret), dispatcher, "")
 	text(t, "GET", s.url+"/v1/"+url.PathEscape(secret), dispatcher, "", "X-Request-Id", secret)
 	s.stop(syscall.SIGTERM)
 	log := s.errors.String()
-	has(t, log, `"operation":"create-pickup"`, `"operation":"cancel-pickup"`, `"code":"email_taken"`, `"code":"unauthenticated"`,
+	has(t, log, `"operation":"create-pickup"`, `"operation":"cancel-pickup"`,
+		`"code":"email_taken"`, `"code":"unauthenticated"`,
 		`"status":201`, `"request_id":`, w.tenantID.String())
 	has(t, log, `"operation":"create-patient"`, `"code":"external_id_taken"`)
 	hasNot(t, log, secret, "Beeblebrox", "1931-07", "+1999", dispatcher, admin, "demo.example", "$2a$")
@@ -327,8 +364,10 @@ func TestLogHoldsNoContent(t *testing.T) {
 func TestNoMessageRepeatsASecret(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"postgres://u:hunter2@h/db"}, {"serve", "postgres://u:hunter2@h/db"}, {"work", "password=hunter2"}, {"jobs", "list", "whsec_hunter2"},
-		{"serve", "--database_url=postgres://u:hunter2@h/db"}, {"migrate", "up", "postgres://u:hunter2@h/db"}, {"tenant", "hunter2@h"},
+		{"postgres://u:hunter2@h/db"}, {"serve", "postgres://u:hunter2@h/db"},
+		{"work", "password=hunter2"}, {"jobs", "list", "whsec_hunter2"},
+		{"serve", "--database_url=postgres://u:hunter2@h/db"},
+		{"migrate", "up", "postgres://u:hunter2@h/db"}, {"tenant", "hunter2@h"},
 	} {
 		code, out, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}, args...)
 		if code != 1 {
@@ -339,7 +378,8 @@ func TestNoMessageRepeatsASecret(t *testing.T) {
 	if got := withoutPassword("postgres://u:hunter2@h/db", false); got != "postgres://u:xxxxx@h/db" {
 		t.Error(got)
 	}
-	for _, address := range []string{"postgres://h/db?password=hunter2", "host=h password=hunter2", "postgres://%zz:hunter2@h"} {
+	for _, address := range []string{"postgres://h/db?password=hunter2",
+		"host=h password=hunter2", "postgres://%zz:hunter2@h"} {
 		hasNot(t, withoutPassword(address, false), "hunter2")
 	}
 }

@@ -35,22 +35,37 @@ type settings struct {
 
 // register adds the flags. The environment is read here: what it gets wrong is
 // remembered, and said by check.
-func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32) *environment {
+func (s *settings) register(
+	flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32,
+) *environment {
 	env := s.registerProcess(flags, adminAddr, workers)
 	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
-	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true, "let concurrent requests share statements: true or false")
-	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT", 10*time.Second, "how long a request may take")
-	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME", 30*24*time.Hour, "how long a session lasts")
-	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour, "how long a session lasts without a request")
-	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second, "how long a client may take to send a request, its body included")
-	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second, "how long a feed of appointments may send nothing")
-	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour, "how long a feed of appointments may take, its body included")
-	s.streams.register(env, "streams", "WAYBILL_STREAMS", api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "event streams open")
-	s.feeds.register(env, "feeds", "WAYBILL_FEEDS", api.Limits{Whole: 8, PerTenant: 4, PerUser: 2}, "feeds of appointments coming in")
-	env.number(&s.bodyMemory, "body-memory", "WAYBILL_BODY_MEMORY", api.BodyMemory>>20, "MiB of large request bodies that are held at once: half of it by one tenant, a quarter by one user")
-	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain, "how long to go on serving after readyz says no, for clients and load balancers to notice")
-	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "", "addresses or networks of proxies, separated by commas, whose X-Forwarded-For says where a login comes from")
-	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of a password's hash")
+	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true,
+		"let concurrent requests share statements: true or false")
+	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT",
+		10*time.Second, "how long a request may take")
+	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME",
+		30*24*time.Hour, "how long a session lasts")
+	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour,
+		"how long a session lasts without a request")
+	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second,
+		"how long a client may take to send a request, its body included")
+	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second,
+		"how long a feed of appointments may send nothing")
+	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour,
+		"how long a feed of appointments may take, its body included")
+	s.streams.register(env, "streams", "WAYBILL_STREAMS",
+		api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "event streams open")
+	s.feeds.register(env, "feeds", "WAYBILL_FEEDS", api.Limits{Whole: 8, PerTenant: 4, PerUser: 2},
+		"feeds of appointments coming in")
+	env.number(&s.bodyMemory, "body-memory", "WAYBILL_BODY_MEMORY", api.BodyMemory>>20,
+		"MiB of large request bodies that are held at once: half of it by one tenant, a quarter by one user")
+	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain,
+		"how long to go on serving after readyz says no, for clients and load balancers to notice")
+	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "",
+		"addresses or networks of proxies, separated by commas, whose X-Forwarded-For says where a login comes from")
+	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST",
+		int32(bcrypt.DefaultCost), "cost of a password's hash")
 	return env
 }
 
@@ -58,17 +73,25 @@ func (s *settings) register(flags *flag.FlagSet, addr, adminAddr string, drain t
 // connections, its workers, its end.
 func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, workers int32) *environment {
 	env := &environment{flags: flags}
-	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr, "where to serve metrics and profiles; keep it private; empty for nowhere")
+	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr,
+		"where to serve metrics and profiles; keep it private; empty for nowhere")
 	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
 	s.store.IdleConns = 2 // a caller who comes beside another need not wait for a connection to be made
-	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16, "connections to the database at most; the workers have as many again, at most")
-	env.number(&s.store.ConnsPerTenant, "conns-per-tenant", "WAYBILL_CONNS_PER_TENANT", 0, "connections that one tenant's requests hold at once, at most; 0: three quarters of --max-conns")
-	env.number(&s.store.ConnsPerUser, "conns-per-user", "WAYBILL_CONNS_PER_USER", 0, "connections that one user's requests hold at once, at most; 0: half of --max-conns")
-	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT", 250*time.Millisecond, "how long a request waits for a connection")
-	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT", 3*time.Second, "how long a statement waits for a lock")
-	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT", 5*time.Second, "how long a statement may take")
-	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second, "how long the running requests and jobs may take at a stop")
+	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16,
+		"connections to the database at most; the workers have as many again, at most")
+	env.number(&s.store.ConnsPerTenant, "conns-per-tenant", "WAYBILL_CONNS_PER_TENANT", 0,
+		"connections that one tenant's requests hold at once, at most; 0: three quarters of --max-conns")
+	env.number(&s.store.ConnsPerUser, "conns-per-user", "WAYBILL_CONNS_PER_USER", 0,
+		"connections that one user's requests hold at once, at most; 0: half of --max-conns")
+	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT",
+		250*time.Millisecond, "how long a request waits for a connection")
+	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
+		3*time.Second, "how long a statement waits for a lock")
+	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
+		5*time.Second, "how long a statement may take")
+	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second,
+		"how long the running requests and jobs may take at a stop")
 	s.workerSettings.register(env, workers)
 	return env
 }
@@ -83,17 +106,22 @@ func (s *settings) check() error {
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
 		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
 	case !areProxies(s.trustedProxies):
-		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list of addresses or networks, as in 10.0.0.0/8,192.0.2.7")
+		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list of addresses or networks, as in " +
+			"10.0.0.0/8,192.0.2.7")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
-		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)")
+		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout " +
+			"(WAYBILL_FEED_TIMEOUT)")
 	case !s.streams.areOrdered():
-		return errors.New("limits must be at least 1 and grow from inside out: --streams-per-user <= --streams-per-tenant <= --streams")
+		return errors.New("limits must be at least 1 and grow from inside out: --streams-per-user <= " +
+			"--streams-per-tenant <= --streams")
 	case !s.feeds.areOrdered():
-		return errors.New("limits must be at least 1 and grow from inside out: --feeds-per-user <= --feeds-per-tenant <= --feeds")
+		return errors.New(
+			"limits must be at least 1 and grow from inside out: --feeds-per-user <= --feeds-per-tenant <= --feeds")
 	case s.bodyMemory < api.MinBodyMemory>>20:
-		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) is less than %d MiB, of which a user's quarter holds the largest body", api.MinBodyMemory>>20)
+		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) is less than %d MiB, of which a user's quarter holds "+
+			"the largest body", api.MinBodyMemory>>20)
 	case s.drain < 0:
 		return errors.New("--drain must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:
@@ -108,8 +136,10 @@ type limitSettings struct{ whole, perTenant, perUser int32 }
 // register adds the flags NAME, NAME-per-tenant and NAME-per-user.
 func (l *limitSettings) register(env *environment, name, variable string, otherwise api.Limits, what string) {
 	env.number(&l.whole, name, variable, int32(otherwise.Whole), what+" at once, in this process")
-	env.number(&l.perTenant, name+"-per-tenant", variable+"_PER_TENANT", int32(otherwise.PerTenant), what+" at once, of one tenant")
-	env.number(&l.perUser, name+"-per-user", variable+"_PER_USER", int32(otherwise.PerUser), what+" at once, of one user")
+	env.number(&l.perTenant, name+"-per-tenant", variable+"_PER_TENANT",
+		int32(otherwise.PerTenant), what+" at once, of one tenant")
+	env.number(&l.perUser, name+"-per-user", variable+"_PER_USER",
+		int32(otherwise.PerUser), what+" at once, of one user")
 }
 
 func (l *limitSettings) areOrdered() bool {
@@ -122,7 +152,8 @@ func (l *limitSettings) limits() api.Limits {
 
 // errTimeLimits: each limit is shorter than the one outside it, so that the innermost,
 // which knows best what happened, is the one that answers.
-var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < --statement-timeout < --handler-timeout")
+var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < " +
+	"--statement-timeout < --handler-timeout")
 
 func areProxies(list string) bool {
 	_, err := api.ParseProxies(list)
@@ -135,11 +166,13 @@ func (s *settings) checkProcess() error {
 		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
 	case s.store.MaxConns < 1:
 		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
-	case s.store.ConnsPerTenant < 0 || s.store.ConnsPerUser < 0 || s.store.ConnsPerTenant > s.store.MaxConns || s.store.ConnsPerUser > cmp.Or(s.store.ConnsPerTenant, s.store.MaxConns):
+	case s.store.ConnsPerTenant < 0 || s.store.ConnsPerUser < 0 || s.store.ConnsPerTenant > s.store.MaxConns ||
+		s.store.ConnsPerUser > cmp.Or(s.store.ConnsPerTenant, s.store.MaxConns):
 		return errors.New("limits must grow from inside out: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
 		return errors.New("--shutdown-timeout must be positive")
-	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout && s.store.LockTimeout < s.store.StatementTimeout):
+	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
+		s.store.LockTimeout < s.store.StatementTimeout):
 		return errTimeLimits
 	case new(slog.Level).UnmarshalText([]byte(s.level)) != nil:
 		return errors.New("--log-level (WAYBILL_LOG_LEVEL) is none of debug, info, warn, error")

@@ -40,7 +40,9 @@ func runSetup(_ context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.Database, "database", "waybill", "the database's name")
 	flags.StringVar(&o.Owner, "owner", "waybill_owner", "the role that owns the schema, and migrates it")
 	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "the database's locale, of the encoding UTF8")
-	envFile := flags.String("env", "", "give the roles new passwords, and write the URLs with them to this new file (host and port from PGHOST and PGPORT)")
+	envFile := flags.String("env", "",
+		"give the roles new passwords, and write the URLs with them to this new file (host and port from PGHOST and "+
+			"PGPORT)")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -84,12 +86,14 @@ func (o *setupOptions) writePasswords(name string) (err error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already, and its passwords may be in use: choose another name, or remove it", name)
+		return fmt.Errorf("%s is there already, and its passwords may be in use: choose another name, or remove it",
+			name)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(file, "# For migrate and tenant; and for serve, work and jobs.\nOWNER_URL='%s'\nAPP_URL='%s'\n",
+	_, err = fmt.Fprintf(
+		file, "# For migrate and tenant; and for serve, work and jobs.\nOWNER_URL='%s'\nAPP_URL='%s'\n",
 		o.url(o.Owner, owner), o.url(o.App, app))
 	return errors.Join(err, file.Close())
 }
@@ -122,5 +126,6 @@ func scramVerifier(password string) (string, error) {
 	}
 	stored := sha256.Sum256(sign("Client Key"))
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(sign("Server Key"))), nil
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt),
+		encode(stored[:]), encode(sign("Server Key"))), nil
 }

@@ -68,7 +68,8 @@ func (p *installed) url(role, database string) string {
 func (p *installed) setup(args ...string) (owner, app string) {
 	p.t.Helper()
 	file := filepath.Join(p.t.TempDir(), "waybill.env")
-	code, page, errors := ended(p.t, "", []string{"PGHOST=127.0.0.1", "PGPORT=" + p.port}, append([]string{"setup", "--env", file}, args...)...)
+	code, page, errors := ended(p.t, "", []string{"PGHOST=127.0.0.1", "PGPORT=" + p.port},
+		append([]string{"setup", "--env", file}, args...)...)
 	if code != 0 {
 		p.t.Fatal(errors)
 	}
@@ -156,7 +157,8 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 		}
 	}
 	executable("waybill", fmt.Sprintf("echo $$ >> pids\nexec '%s' \"$@\"\n", os.Args[0]))
-	executable("sudo", fmt.Sprintf("[ \"$1 $2\" = '-u postgres' ] || exit 9\nshift 2\nPGHOST='%s' PGUSER=postgres exec \"$@\"\n", p.socket))
+	executable("sudo", fmt.Sprintf(
+		"[ \"$1 $2\" = '-u postgres' ] || exit 9\nshift 2\nPGHOST='%s' PGUSER=postgres exec \"$@\"\n", p.socket))
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte("correct horse\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -180,13 +182,15 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 			sh.Env = append(sh.Env, v)
 		}
 	}
-	sh.Env = append(sh.Env, asProgram+"=1", raceOptions, "PATH="+dir+":"+os.Getenv("PATH"), "PGHOST=127.0.0.1", "PGPORT="+p.port, "PSQLRC=/dev/null",
+	sh.Env = append(sh.Env, asProgram+"=1", raceOptions, "PATH="+dir+":"+os.Getenv("PATH"),
+		"PGHOST=127.0.0.1", "PGPORT="+p.port, "PSQLRC=/dev/null",
 		"WAYBILL_ADDR=127.0.0.1:0", "WAYBILL_ADMIN_ADDR=127.0.0.1:0", "WAYBILL_BCRYPT_COST=4", "WAYBILL_DRAIN=0")
 	stop := func() {
 		text, _ := os.ReadFile(filepath.Join(dir, "pids"))
 		for pid := range strings.FieldsSeq(string(text)) {
 			if n, err := strconv.Atoi(pid); err == nil && n > 1 {
-				if cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n)); err == nil && !strings.HasPrefix(string(cmdline), os.Args[0]) {
+				if cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n)); err == nil &&
+					!strings.HasPrefix(string(cmdline), os.Args[0]) {
 					continue // it has ended, and the number is another's
 				}
 				syscall.Kill(n, syscall.SIGTERM)
@@ -210,7 +214,8 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	})
 	_, after, _ := strings.Cut(read("stays.out"), "serving ")
 	address, _, _ := strings.Cut(after, ",")
-	status, body := text(t, "POST", address+"/v1/sessions", "", `{"tenant":"acme","email":"ada@acme.example","password":"correct horse"}`)
+	status, body := text(t, "POST", address+"/v1/sessions", "",
+		`{"tenant":"acme","email":"ada@acme.example","password":"correct horse"}`)
 	if status != http.StatusCreated {
 		t.Errorf("login: %d %s", status, body)
 	}
@@ -241,7 +246,9 @@ func TestSetupMakesWhatIsMissing(t *testing.T) {
 	}
 	owner, _ := p.setup()
 	var encoding, ctype string
-	if err := p.super.QueryRow(t.Context(), "SELECT pg_encoding_to_char(encoding), datctype FROM pg_database WHERE datname = 'waybill'").Scan(&encoding, &ctype); err != nil || encoding != "UTF8" || ctype != "C.UTF-8" {
+	if err := p.super.QueryRow(t.Context(),
+		"SELECT pg_encoding_to_char(encoding), datctype FROM pg_database WHERE datname = 'waybill'").
+		Scan(&encoding, &ctype); err != nil || encoding != "UTF8" || ctype != "C.UTF-8" {
 		t.Errorf("%s, %s, %v", encoding, ctype, err)
 	}
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + owner}, "migrate", "up"); code != 0 {
@@ -261,14 +268,16 @@ func TestSetupRefuses(t *testing.T) {
 		"not a locale's name":         {"--locale", "C' x"},
 		"is there already":            {"--env", taken},
 	} {
-		if code, out, errors := ended(t, "", nil, append([]string{"setup"}, args...)...); code != 1 || out != "" || !strings.Contains(errors, says) {
+		if code, out, errors := ended(t, "", nil, append([]string{"setup"}, args...)...); code != 1 || out != "" ||
+			!strings.Contains(errors, says) {
 			t.Errorf("%v: %d %s%s", args, code, out, errors)
 		}
 	}
 	if text, err := os.ReadFile(taken); err != nil || string(text) != "mine" {
 		t.Errorf("the file was written over: %s, %v", text, err)
 	}
-	if code, out, errors := ended(t, "", nil, "setup"); code != 0 || strings.Contains(out, "SCRAM-SHA-256") || !strings.Contains(out, `\password waybill_owner`) {
+	if code, out, errors := ended(t, "", nil, "setup"); code != 0 || strings.Contains(out, "SCRAM-SHA-256") ||
+		!strings.Contains(out, `\password waybill_owner`) {
 		t.Errorf("without passwords: %d %s%s", code, out, errors)
 	}
 }
@@ -295,7 +304,9 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	const noSchema = "run as its owner: waybill migrate up"
 	everybody := func(env []string, says ...string) {
 		t.Helper()
-		for _, command := range []string{"serve --addr 127.0.0.1:0 --admin-addr=", "work --admin-addr= --gateway-url http://127.0.0.1:1 --gateway-secret whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXIgYg==", "jobs"} {
+		for _, command := range []string{"serve --addr 127.0.0.1:0 --admin-addr=",
+			"work --admin-addr= --gateway-url http://127.0.0.1:1 --gateway-secret " +
+				"whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXIgYg==", "jobs"} {
 			fails(env, command, says...)
 		}
 	}
@@ -306,7 +317,8 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close(t.Context())
-		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(&n); err != nil {
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").
+			Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -322,10 +334,13 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	}
 	// Whoever gives the application's URL is not told to make it the owner.
 	p.exec("ALTER ROLE waybill_app LOGIN PASSWORD 'waybill_app'")
-	fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up", "waybill_app is the application's role, which must not own the schema", "migrations run as its owner")
+	fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up",
+		"waybill_app is the application's role, which must not own the schema", "migrations run as its owner")
 	p.exec("ALTER ROLE waybill_app NOLOGIN PASSWORD NULL")
 	p.exec("GRANT waybill_app TO guest")
-	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate up", "guest may not create tables in the schema public of mine", "ALTER DATABASE mine OWNER TO guest;", "waybill setup --database mine --owner guest | sudo -u postgres psql")
+	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate up",
+		"guest may not create tables in the schema public of mine", "ALTER DATABASE mine OWNER TO guest;",
+		"waybill setup --database mine --owner guest | sudo -u postgres psql")
 
 	// By an earlier program, which began all the same: goose's table is there, and no grants.
 	m, err := db.NewMigrator(p.url("boss", "mine"))
@@ -349,19 +364,23 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	if code, _, errors := ended(t, "", boss, "jobs"); code != 0 {
 		t.Error(errors)
 	}
-	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down", "guest may not do that: migrations run as the owner of the schema")
+	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down",
+		"guest may not do that: migrations run as the owner of the schema")
 
 	for address, says := range map[string]string{
-		p.url("boss", "yours"):                                "there is no database yours: it is made by: waybill setup --database yours",
+		p.url("boss", "yours"): "there is no database yours: it is made by: waybill " +
+			"setup --database yours",
 		"postgres://boss:wrong@127.0.0.1:" + p.port + "/mine": "refuses the password of boss",
 		p.url("waybill_app", "mine"):                          "refuses the password of waybill_app",
 	} {
-		for _, command := range []string{"migrate up", "jobs", "tenant --slug a --name A --admin-email a@b.example --bcrypt-cost 4"} {
+		for _, command := range []string{"migrate up", "jobs",
+			"tenant --slug a --name A --admin-email a@b.example --bcrypt-cost 4"} {
 			fails([]string{"DATABASE_URL=" + address}, command, says)
 		}
 	}
 	p.exec("ALTER ROLE waybill_app PASSWORD 'waybill_app'") // as the migration made it: it may not log in
-	everybody([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "does not let waybill_app log in", "ALTER ROLE waybill_app LOGIN")
+	everybody([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")},
+		"does not let waybill_app log in", "ALTER ROLE waybill_app LOGIN")
 }
 
 // An owner who may create roles, as hosted servers have it, needs no page. Since PostgreSQL

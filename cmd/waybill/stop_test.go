@@ -69,8 +69,9 @@ func TestStopLosesNoRequest(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	var entries int64
-	err := w.db.Owner().QueryRow(t.Context(), `SELECT count(*) FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'`,
-		demoID("account Mission Clinic")).Scan(&entries)
+	err := w.db.Owner().
+		QueryRow(t.Context(), `SELECT count(*) FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'`,
+			demoID("account Mission Clinic")).Scan(&entries)
 	if err != nil || entries != taken.Load() {
 		t.Errorf("%d charges were acknowledged, %d are there: %v", taken.Load(), entries, err)
 	}
@@ -86,12 +87,14 @@ func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unl
 	}
 	unlock = func() { lock.Rollback(context.Background()) }
 	t.Cleanup(unlock)
-	if _, err := lock.Exec(t.Context(), `SELECT FROM accounts WHERE id = $1 FOR UPDATE`, demoID("account Research Lab")); err != nil {
+	if _, err := lock.Exec(t.Context(), `SELECT FROM accounts WHERE id = $1 FOR UPDATE`,
+		demoID("account Research Lab")); err != nil {
 		t.Fatal(err)
 	}
 	answered := make(chan int, 1)
 	go func() {
-		response, err := call(t.Context(), http.DefaultClient, "POST", url+w.charges("Research Lab"), w.tokens[db.UserRoleAdmin], charge(newID()))
+		response, err := call(t.Context(), http.DefaultClient, "POST", url+w.charges("Research Lab"),
+			w.tokens[db.UserRoleAdmin], charge(newID()))
 		if err != nil {
 			t.Errorf("the request that was under way: %v", err)
 			answered <- 0
@@ -112,7 +115,8 @@ func withoutItsBody(t *testing.T, url, asked string, headers ...string) <-chan s
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	headers = append([]string{asked + " HTTP/1.1", "Host: waybill", "Content-Type: application/json", "Content-Length: 5"}, headers...)
+	headers = append([]string{asked + " HTTP/1.1", "Host: waybill", "Content-Type: application/json",
+		"Content-Length: 5"}, headers...)
 	io.WriteString(conn, strings.Join(headers, "\r\n")+"\r\n\r\n")
 	hungUp := make(chan string, 1)
 	go func() {
@@ -132,7 +136,8 @@ func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	admin := freeAddress(t)
-	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--feed-idle", "4s", "--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
+	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--feed-idle", "4s",
+		"--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
 	waiting, unlock := w.chargeThatWaits(t, s.url)
 	stream := w.follow(t, s.url)
 	feed := w.feedThatTakes(t, s.url, readTimeout+500*time.Millisecond)
@@ -173,7 +178,8 @@ func TestBodyThatNeverComes(t *testing.T) {
 	}
 }
 
-var feedPath = "/v1/facilities/" + demoID("facility").String() + "/appointments/sync?allow_empty=true&as_of=2026-01-01T00:00:00Z"
+var feedPath = "/v1/facilities/" + demoID("facility").String() +
+	"/appointments/sync?allow_empty=true&as_of=2026-01-01T00:00:00Z"
 
 // feedThatTakes sends an empty list, with more and more blank lines before its end.
 func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-chan int {
@@ -226,7 +232,8 @@ func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *s
 			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for t.Context().Err() == nil {
-				response, err := call(t.Context(), client, "POST", url+w.charges("Mission Clinic"), w.tokens[db.UserRoleAdmin], charge(newID()))
+				response, err := call(t.Context(), client, "POST", url+w.charges("Mission Clinic"),
+					w.tokens[db.UserRoleAdmin], charge(newID()))
 				if err != nil {
 					t.Errorf("a request was lost: %v", err)
 					return
@@ -252,7 +259,8 @@ func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *s
 // follow reads the event stream to its end, which must be that of an answer, not of a
 // broken connection.
 func (w *town) follow(t *testing.T, url string) <-chan error {
-	response, err := call(t.Context(), http.DefaultClient, "GET", url+"/v1/pickups/stream", w.tokens[db.UserRoleDispatcher], "")
+	response, err := call(t.Context(), http.DefaultClient, "GET", url+"/v1/pickups/stream",
+		w.tokens[db.UserRoleDispatcher], "")
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatal(response, err)
 	}
@@ -273,7 +281,8 @@ func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	// It would wait for the lock for longer than a stop takes.
-	s := serve(t, w.db.AppURL, "--shutdown-timeout", "50ms", "--lock-timeout", "100s", "--statement-timeout", "110s", "--handler-timeout", "120s")
+	s := serve(t, w.db.AppURL, "--shutdown-timeout", "50ms", "--lock-timeout", "100s",
+		"--statement-timeout", "110s", "--handler-timeout", "120s")
 	lock, err := w.db.Owner().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +292,8 @@ func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		response, err := call(t.Context(), http.DefaultClient, "POST", s.url+w.charges("Research Lab"), w.tokens[db.UserRoleAdmin], charge(newID()))
+		response, err := call(t.Context(), http.DefaultClient, "POST", s.url+w.charges("Research Lab"),
+			w.tokens[db.UserRoleAdmin], charge(newID()))
 		if err == nil {
 			response.Body.Close()
 		}

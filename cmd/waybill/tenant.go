@@ -28,7 +28,8 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
 	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
 	name := flags.String("name", "", "the tenant's name")
-	email := flags.String("admin-email", "", "email address of its first admin, whose password is read from standard input")
+	email := flags.String("admin-email", "",
+		"email address of its first admin, whose password is read from standard input")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -36,7 +37,8 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if url == "" || *slug == "" || *name == "" || *email == "" {
-		return errors.New("tenant needs --slug, --name, --admin-email, and a database: set DATABASE_URL or --database-url")
+		return errors.New(
+			"tenant needs --slug, --name, --admin-email, and a database: set DATABASE_URL or --database-url")
 	}
 	hash, err := hashOfInput(cost)
 	if err != nil {

@@ -28,7 +28,9 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
 	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
 	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
-	email := flags.String("email", "", "email address of the admin, whose new password is read from standard input; a user who has it becomes admin and active, else one is made")
+	email := flags.String("email", "",
+		"email address of the admin, whose new password is read from standard input; a user who has it becomes admin "+
+			"and active, else one is made")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -50,7 +52,8 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	if err := makeAdmin(ctx, db.New(conn), *slug, *email, hash); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; the sessions of before are over\n", *slug, *email)
+	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; the sessions of before are over\n",
+		*slug, *email)
 	return err
 }
 
@@ -67,7 +70,8 @@ func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) err
 		RequestDigest: []byte("waybill tenant admin"),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return errors.New("somebody else has changed the user's password in this moment: look whether it was meant, then try again")
+		return errors.New(
+			"somebody else has changed the user's password in this moment: look whether it was meant, then try again")
 	}
 	return inWords(err)
 }

@@ -24,30 +24,36 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	has(t, out, "tenant acme", "Ada@acme.example")
 	hasNot(t, out, "horse")
 	s := serve(t, d.AppURL)
-	status, body := text(t, "POST", s.url+"/v1/sessions", "", `{"tenant":"acme","email":"ada@ACME.example","password":"correct horse"}`)
+	status, body := text(t, "POST", s.url+"/v1/sessions", "",
+		`{"tenant":"acme","email":"ada@ACME.example","password":"correct horse"}`)
 	var opened struct {
 		Token string
 		User  struct{ Role, Email string }
 	}
-	if json.Unmarshal([]byte(body), &opened); status != 201 || opened.User.Role != "admin" || opened.User.Email != "Ada@acme.example" {
+	if json.Unmarshal([]byte(body), &opened); status != 201 || opened.User.Role != "admin" ||
+		opened.User.Email != "Ada@acme.example" {
 		t.Fatalf("login: %d %s", status, body)
 	}
-	if status, body := text(t, "GET", s.url+"/v1/flags", opened.Token, ""); status != 200 || !strings.Contains(body, "pickup_texts") {
+	if status, body := text(t, "GET", s.url+"/v1/flags", opened.Token, ""); status != 200 ||
+		!strings.Contains(body, "pickup_texts") {
 		t.Errorf("the new tenant's flags: %d %s", status, body)
 	}
-	if status, body := text(t, "POST", s.url+"/v1/accounts", opened.Token, `{"name":"First","currency":"USD"}`); status != 201 {
+	if status, body := text(t, "POST", s.url+"/v1/accounts", opened.Token,
+		`{"name":"First","currency":"USD"}`); status != 201 {
 		t.Errorf("the admin makes an account: %d %s", status, body)
 	}
 
 	for name, c := range map[string]struct{ slug, email, password, says string }{
-		"the slug is taken":       {"acme", "bob@acme.example", "correct horse", "the slug is taken: another tenant has it"},
+		"the slug is taken": {"acme", "bob@acme.example", "correct horse",
+			"the slug is taken: another tenant has it"},
 		"no password":             {"other", "bob@acme.example", "", "not blank"},
 		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
 		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
 		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
 		"an address that is none": {"other", "bob", "correct horse", "the email address is none"},
-		"a slug that is none":     {"Not A Slug", "bob@acme.example", "correct horse", "--slug is not one: lower-case letters"},
-		"no slug":                 {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
+		"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
+			"--slug is not one: lower-case letters"},
+		"no slug": {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
 	} {
 		code, _, errors := make(c.slug, c.email, c.password)
 		if code != 1 {
@@ -56,14 +62,20 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 		has(t, errors, c.says)
 		hasNot(t, errors, "horse", "longlong", "SQLSTATE", "constraint", "_check", "_bt_")
 	}
-	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 || !strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
+	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 ||
+		!strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
 		t.Errorf("a cost too high: exit code %d, %s", code, errors)
 	}
-	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "give the URL of the schema's owner") || strings.Contains(errors, "SQLSTATE") {
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b",
+		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost",
+		"4"); code != 1 || !strings.Contains(errors, "give the URL of the schema's owner") ||
+		strings.Contains(errors, "SQLSTATE") {
 		t.Errorf("as the application: exit code %d, %s", code, errors)
 	}
 	empty := emptyDatabase(t, d)
-	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b", "--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 || !strings.Contains(errors, "run as its owner: waybill migrate up") {
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b",
+		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 ||
+		!strings.Contains(errors, "run as its owner: waybill migrate up") {
 		t.Errorf("without a schema: exit code %d, %s", code, errors)
 	}
 	// The tenant and its admin, or neither.
@@ -71,7 +83,8 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	if err := d.Owner().QueryRow(t.Context(), `SELECT count(*) FROM tenants`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d tenants: %v", n, err)
 	}
-	code, _, errors = ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A", "--admin-email", "a@b.example", "--bcrypt-cost", "4",
+	code, _, errors = ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A",
+		"--admin-email", "a@b.example", "--bcrypt-cost", "4",
 		"--database-url", "postgres://u:pa%zz:hunter2@h:bad/db")
 	if code != 1 {
 		t.Errorf("exit code %d", code)
@@ -86,7 +99,8 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
 	env := []string{"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4"}
-	if code, _, errors := ended(t, "correct horse\n", env, "tenant", "--slug", "acme", "--name", "Acme", "--admin-email", "Ada@acme.example"); code != 0 {
+	if code, _, errors := ended(t, "correct horse\n", env, "tenant", "--slug", "acme", "--name",
+		"Acme", "--admin-email", "Ada@acme.example"); code != 0 {
 		t.Fatal(errors)
 	}
 	if _, err := d.Owner().Exec(t.Context(), "UPDATE users SET active = false, role = 'staff'"); err != nil {
@@ -94,7 +108,8 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	}
 	s := serve(t, d.AppURL)
 	login := func(email, password string) (int, string) {
-		return text(t, "POST", s.url+"/v1/sessions", "", `{"tenant":"acme","email":"`+email+`","password":"`+password+`"}`)
+		return text(t, "POST", s.url+"/v1/sessions", "",
+			`{"tenant":"acme","email":"`+email+`","password":"`+password+`"}`)
 	}
 	if status, body := login("ada@acme.example", "correct horse"); status != 401 {
 		t.Fatalf("deactivated: %d %s", status, body)
@@ -137,9 +152,11 @@ func TestADatabaseThatIsNotUTF8IsRefusedAtStart(t *testing.T) {
 		{"tenant", "admin", "--slug", "acme", "--email", "a@b.example"},
 	} {
 		code, _, errors := ended(t, "correct horse", []string{
-			"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4", "WAYBILL_GATEWAY_URL=http://127.0.0.1:1", "WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret,
+			"DATABASE_URL=" + d.OwnerURL, "WAYBILL_BCRYPT_COST=4", "WAYBILL_GATEWAY_URL=http://127.0.0.1:1",
+			"WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret,
 		}, command...)
-		if code != 1 || !strings.Contains(errors, "the database's encoding is LATIN1 and must be UTF8") || strings.Count(errors, "\n") > 1 {
+		if code != 1 || !strings.Contains(errors, "the database's encoding is LATIN1 and must be UTF8") ||
+			strings.Count(errors, "\n") > 1 {
 			t.Errorf("%v: exit code %d, %s", command, code, errors)
 		}
 	}

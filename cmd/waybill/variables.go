@@ -32,7 +32,8 @@ func checkVariables(environ []string) error {
 		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
 		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
 		default:
-			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h", name, didYouMean(name, known))
+			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h",
+				name, didYouMean(name, known))
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ import (
 func TestAMisspeltVariableIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"serve"}, {"work"}, {"jobs"}, {"migrate", "up"}, {"tenant"}, {"prove"}} {
-		code, _, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none", "WAYBILL_MAXCONNS=hunter2"}, args...)
+		code, _, errors := ended(t, "",
+			[]string{"DATABASE_URL=postgres://127.0.0.1:1/none", "WAYBILL_MAXCONNS=hunter2"}, args...)
 		if code != 1 {
 			t.Errorf("%v: exit code %d", args, code)
 		}
@@ -30,8 +31,9 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		t.Errorf("help is given all the same: %d %s", code, errors)
 	}
 	for name, meant := range map[string]string{
-		"WAYBILL_ADR": "WAYBILL_ADDR", "waybill_addr": "WAYBILL_ADDR", "WAYBILL_GATEWAY_SECRETS": "WAYBILL_GATEWAY_SECRET",
-		"WAYBILL_LOGLEVEL": "WAYBILL_LOG_LEVEL", "WAYBILL_PASWORD": "WAYBILL_PASSWORD", "WAYBILL_": "",
+		"WAYBILL_ADR": "WAYBILL_ADDR", "waybill_addr": "WAYBILL_ADDR",
+		"WAYBILL_GATEWAY_SECRETS": "WAYBILL_GATEWAY_SECRET",
+		"WAYBILL_LOGLEVEL":        "WAYBILL_LOG_LEVEL", "WAYBILL_PASWORD": "WAYBILL_PASSWORD", "WAYBILL_": "",
 		"WAYBILL_DATABASE_URL": "", "WAYBILL_SOMETHING_ELSE_ENTIRELY": "", "WAYBILL_SERVICE": "",
 	} {
 		err := checkVariables([]string{"PATH=/bin", name + "=x"})
@@ -45,8 +47,10 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 	for _, good := range []string{
 		"WAYBILL_ADDR=x", "WAYBILL_PG_BIN=x", "WAYBILL_TEST=thorough", "OTHER_ADR=x", "WAYBILLS=x",
 		// Of a service named waybill, or waybill-web, as Kubernetes has it.
-		"WAYBILL_SERVICE_HOST=10.0.0.1", "WAYBILL_SERVICE_PORT=80", "WAYBILL_SERVICE_PORT_HTTP=80", "WAYBILL_PORT=tcp://10.0.0.1:80",
-		"WAYBILL_PORT_80_TCP=tcp://10.0.0.1:80", "WAYBILL_PORT_80_TCP_ADDR=10.0.0.1", "WAYBILL_WEB_SERVICE_HOST=10.0.0.1", "WAYBILL_WEB_PORT_8080_TCP_PROTO=tcp",
+		"WAYBILL_SERVICE_HOST=10.0.0.1", "WAYBILL_SERVICE_PORT=80", "WAYBILL_SERVICE_PORT_HTTP=80",
+		"WAYBILL_PORT=tcp://10.0.0.1:80",
+		"WAYBILL_PORT_80_TCP=tcp://10.0.0.1:80", "WAYBILL_PORT_80_TCP_ADDR=10.0.0.1",
+		"WAYBILL_WEB_SERVICE_HOST=10.0.0.1", "WAYBILL_WEB_PORT_8080_TCP_PROTO=tcp",
 	} {
 		if err := checkVariables([]string{good}); err != nil {
 			t.Errorf("%s: %v", good, err)

@@ -22,7 +22,8 @@ func runVersion(_ context.Context, args []string, out io.Writer) error {
 		info = &debug.BuildInfo{}
 	}
 	_, err := fmt.Fprintf(out, "waybill    %s\nrevision   %s\ngo         %s %s/%s\napi        %s\nmigration  %d\n",
-		cmp.Or(info.Main.Version, "unknown"), revision(info), runtime.Version(), runtime.GOOS, runtime.GOARCH, api.Version, db.NewestMigration())
+		cmp.Or(info.Main.Version, "unknown"), revision(info), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH, api.Version, db.NewestMigration())
 	return err
 }
 

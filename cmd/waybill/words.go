@@ -24,7 +24,8 @@ func inWords(err error) error {
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) && server.Code == "42501" {
-		return errors.New("the database does not let this role do that: give the URL of the schema's owner, as for waybill migrate")
+		return errors.New(
+			"the database does not let this role do that: give the URL of the schema's owner, as for waybill migrate")
 	}
 	if errors.As(err, &server) && server.Code == "42P01" {
 		return db.ErrNoSchema

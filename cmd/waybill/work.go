@@ -15,7 +15,8 @@ func runWork(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := newFlags("work", out)
 	env := s.registerProcess(flags, "127.0.0.1:9091", 32)
-	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "", "the database, as the role waybill_app or one that may become it")
+	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
+		"the database, as the role waybill_app or one that may become it")
 	if err := parse(flags, args); err != nil {
 		return err
 	}

@@ -27,11 +27,16 @@ type workerSettings struct {
 const longestGatewayTimeout = 15 * time.Second
 
 func (w *workerSettings) register(env *environment, workers int32) {
-	env.number(&w.workers, "workers", "WAYBILL_WORKERS", workers, "how many texts are sent at once; 0 for none by this process")
+	env.number(&w.workers, "workers", "WAYBILL_WORKERS", workers,
+		"how many texts are sent at once; 0 for none by this process")
 	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "where the texts go: http or https")
-	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "", "signs the requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, with spaces between, sign each request")
-	env.choice(&w.allowHTTP, "gateway-allow-http", "WAYBILL_GATEWAY_ALLOW_HTTP", false, "let texts go by plain http to a gateway on another machine")
-	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT", 10*time.Second, "how long the gateway may take")
+	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "",
+		"signs the requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, with spaces between, sign "+
+			"each request")
+	env.choice(&w.allowHTTP, "gateway-allow-http", "WAYBILL_GATEWAY_ALLOW_HTTP", false,
+		"let texts go by plain http to a gateway on another machine")
+	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT",
+		10*time.Second, "how long the gateway may take")
 }
 
 func (w *workerSettings) check() error {
@@ -50,7 +55,8 @@ func (w *workerSettings) check() error {
 }
 
 func (w *workerSettings) gateway() (*texts.Gateway, error) {
-	return texts.NewGateway(texts.GatewayOptions{URL: w.gatewayURL, Secret: w.gatewaySecret, Timeout: w.gatewayTimeout, AllowHTTP: w.allowHTTP})
+	return texts.NewGateway(texts.GatewayOptions{URL: w.gatewayURL, Secret: w.gatewaySecret,
+		Timeout: w.gatewayTimeout, AllowHTTP: w.allowHTTP})
 }
 
 func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {

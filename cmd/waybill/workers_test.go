@@ -29,7 +29,8 @@ func (w *town) submit(t testing.TB, url string) uuid.UUID {
 	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
 		t.Fatalf("create: %d %s", status, answer)
 	}
-	if status, answer = text(t, "POST", url+"/v1/pickups/"+made.ID.String()+"/submit", w.tokens[db.UserRoleStaff], ""); status != http.StatusOK {
+	if status, answer = text(t, "POST", url+"/v1/pickups/"+made.ID.String()+"/submit",
+		w.tokens[db.UserRoleStaff], ""); status != http.StatusOK {
 		t.Fatalf("submit: %d %s", status, answer)
 	}
 	return made.ID
@@ -51,14 +52,17 @@ func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 		_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 		return strings.Contains(metrics, `kind="send_text",outcome="again"`)
 	})
-	if _, err := w.db.Owner().Exec(t.Context(), "UPDATE flags SET enabled = false, version = 2 WHERE name = 'pickup_texts'"); err != nil {
+	if _, err := w.db.Owner().
+		Exec(t.Context(), "UPDATE flags SET enabled = false, version = 2 WHERE name = 'pickup_texts'"); err != nil {
 		t.Fatal(err)
 	}
 	w.submit(t, s.url)
 	eventually(t, "the second text waits", func() bool {
 		_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
-		return strings.Contains(metrics, "waybill_jobs{") && strings.Contains(metrics, "waybill_jobs_oldest_seconds{") &&
-			strings.Contains(metrics, "waybill_jobs_dead_rows{") && strings.Contains(metrics, "waybill_jobs_table_bytes{")
+		return strings.Contains(metrics, "waybill_jobs{") &&
+			strings.Contains(metrics, "waybill_jobs_oldest_seconds{") &&
+			strings.Contains(metrics, "waybill_jobs_dead_rows{") &&
+			strings.Contains(metrics, "waybill_jobs_table_bytes{")
 	})
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	value := func(name, labels string) string {
@@ -69,7 +73,8 @@ func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 		}
 		return "none"
 	}
-	if on, off := value("waybill_texts_owed_total", `pickup_texts="on"`), value("waybill_texts_owed_total", `pickup_texts="off"`); on != "2" || off != "1" {
+	if on, off := value("waybill_texts_owed_total", `pickup_texts="on"`), value("waybill_texts_owed_total",
+		`pickup_texts="off"`); on != "2" || off != "1" {
 		t.Errorf("texts: %s with the flag on, %s with it off", on, off)
 	}
 	if done := value("waybill_job_runs_total", `kind="send_text",outcome="done"`); done != "1" {
@@ -85,7 +90,8 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 	w, gateway := newTown(t), fakegateway.Start(t)
 	web := w.inProcess(t)
 	w.submit(t, web.URL)
-	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL, "WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
+	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL,
+		"WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
 		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--gateway-timeout", "3s")
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
 	// A gateway that hangs holds nobody up for longer than was asked.
@@ -97,7 +103,9 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	var back int
-	if err := w.db.Owner().QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0").Scan(&back); err != nil || back != 1 {
+	if err := w.db.Owner().
+		QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0").
+		Scan(&back); err != nil || back != 1 {
 		t.Errorf("%d jobs are back, %v", back, err)
 	}
 }
@@ -107,16 +115,19 @@ func TestDevShowsTheTextsInItsLog(t *testing.T) {
 	w := newTown(t)
 	d := startDev(t, folder(t), []string{"DATABASE_URL=" + w.db.OwnerURL}, "--log-level", "info")
 	w.submit(t, d.URL)
-	eventually(t, "the text is shown", func() bool { return strings.Contains(d.errors.String(), `body="Your pickup is booked."`) })
+	eventually(t, "the text is shown",
+		func() bool { return strings.Contains(d.errors.String(), `body="Your pickup is booked."`) })
 	d.stop(syscall.SIGTERM)
 }
 
 func TestWorkersNeedAGateway(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"WAYBILL_GATEWAY_URL":                 {"serve", "--workers", "1"},
-		"WAYBILL_GATEWAY_SECRET":              {"serve", "--workers", "1", "--gateway-url", "http://127.0.0.1", "--gateway-secret", "hunter2"},
-		"none of http or https":               {"work", "--gateway-url", "smtp://127.0.0.1", "--gateway-secret", fakegateway.Secret},
+		"WAYBILL_GATEWAY_URL": {"serve", "--workers", "1"},
+		"WAYBILL_GATEWAY_SECRET": {"serve", "--workers", "1", "--gateway-url",
+			"http://127.0.0.1", "--gateway-secret", "hunter2"},
+		"none of http or https": {"work", "--gateway-url", "smtp://127.0.0.1",
+			"--gateway-secret", fakegateway.Secret},
 		"WAYBILL_GATEWAY_TIMEOUT":             {"work", "--gateway-timeout", "1m"},
 		"nothing to do":                       {"work", "--workers", "0"},
 		"between 0 and 10000":                 {"work", "--workers", "-1"},
@@ -125,8 +136,10 @@ func TestWorkersNeedAGateway(t *testing.T) {
 		"takes the id of a job or a text, as": {"jobs", "retry", "one"},
 		"resume QUEUE":                        {"jobs", "resume"},
 		"--since must be positive":            {"jobs", "--since", "0"},
-		"WAYBILL_GATEWAY_ALLOW_HTTP":          {"work", "--gateway-url", "http://gateway.example", "--gateway-secret", fakegateway.Secret},
-		"bytes, not 24 to 64":                 {"work", "--gateway-url", "https://gateway.example", "--gateway-secret", "whsec_c2hvcnQ="},
+		"WAYBILL_GATEWAY_ALLOW_HTTP": {"work", "--gateway-url", "http://gateway.example",
+			"--gateway-secret", fakegateway.Secret},
+		"bytes, not 24 to 64": {"work", "--gateway-url", "https://gateway.example",
+			"--gateway-secret", "whsec_c2hvcnQ="},
 	} {
 		code, _, errors := ended(t, "", []string{"DATABASE_URL=postgres://127.0.0.1:1/none"}, args...)
 		if code != 1 || !strings.Contains(errors, want) || strings.Contains(errors, "hunter2") {
@@ -165,7 +178,8 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	has(t, list, "1001", "25 of 25", "it broke", "1002", "1003", "7 times", "1004")
 	hasNot(t, list, "1005", "1006")
 	state := func(id int) (state string) {
-		if err := w.db.Owner().QueryRow(t.Context(), "SELECT state FROM river_job WHERE id = $1", id).Scan(&state); err != nil {
+		if err := w.db.Owner().QueryRow(t.Context(), "SELECT state FROM river_job WHERE id = $1", id).
+			Scan(&state); err != nil {
 			t.Fatal(err)
 		}
 		return state
@@ -175,10 +189,12 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		t.Errorf("after a retry: %s, %s", state(1001), state(1002))
 	}
 	jobs("retry", "--all")
-	if state(1002) != "available" || state(1003) != "available" || state(1005) != "running" || state(1006) != "completed" {
+	if state(1002) != "available" || state(1003) != "available" || state(1005) != "running" ||
+		state(1006) != "completed" {
 		t.Error("after a retry of all: ", jobs("list"))
 	}
-	if code, _, errors := ended(t, "", env, "jobs", "retry", "999"); code != 1 || !strings.Contains(errors, "no job 999") {
+	if code, _, errors := ended(t, "", env, "jobs", "retry", "999"); code != 1 ||
+		!strings.Contains(errors, "no job 999") {
 		t.Errorf("an unknown job: %d %s", code, errors)
 	}
 	exec("DELETE FROM river_job")
@@ -218,11 +234,13 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 		w.submit(t, web.URL)
 	}
 	admin := freeAddress(t)
-	start(t, []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"work", "--admin-addr", admin, "--workers", "2"}, to(gateway)...)...)
+	start(t, []string{"DATABASE_URL=" + w.db.AppURL},
+		append([]string{"work", "--admin-addr", admin, "--workers", "2"}, to(gateway)...)...)
 	eventually(t, "all are refused", func() bool {
 		return count("SELECT count(*) FROM messages WHERE status = 'FAILED'") == 3
 	})
-	exec("UPDATE messages SET created_at = created_at - interval '2 days' WHERE id = (SELECT min(id::text)::uuid FROM messages)")
+	exec("UPDATE messages SET created_at = created_at - interval '2 days' WHERE id = (SELECT min(id::text)::uuid " +
+		"FROM messages)")
 	list := jobs()
 	has(t, list, "texts of the last 24h that the gateway refused", demoSlug, "refused_422_invalid_number")
 	if n := strings.Count(list, "refused_422"); n != 2 {
@@ -244,21 +262,26 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	has(t, jobs("retry", one), "text "+one+" is sent again")
 	has(t, jobs("retry", "--all", "--reason", "refused_4100"), "0 jobs run again, 0 texts are sent again")
 	has(t, jobs("retry", "--all"), "0 jobs run again, 1 texts are sent again")
-	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry", one); code != 1 || !strings.Contains(errors, "there is no text "+one) {
+	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry",
+		one); code != 1 || !strings.Contains(errors, "there is no text "+one) {
 		t.Errorf("a text that waits already: %d %s", code, errors)
 	}
 	eventually(t, "the pause is told", func() bool {
 		list := jobs()
-		return strings.Contains(list, "queue texts is paused since 2") && strings.Contains(list, "waybill jobs resume texts")
+		return strings.Contains(list, "queue texts is paused since 2") &&
+			strings.Contains(list, "waybill jobs resume texts")
 	})
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
 	has(t, jobs("resume", "texts"), "queue texts is worked again")
-	eventually(t, "they are sent", func() bool { return count("SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
+	eventually(t, "they are sent",
+		func() bool { return count("SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
 	hasNot(t, jobs(), "paused")
-	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume", "nothing"); code != 1 || !strings.Contains(errors, "there is no such queue") {
+	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume",
+		"nothing"); code != 1 || !strings.Contains(errors, "there is no such queue") {
 		t.Errorf("an unknown queue: %d %s", code, errors)
 	}
 	// As River does minutes later: the first jobs are done.
-	exec("DELETE FROM river_job AS j WHERE EXISTS (SELECT FROM river_job AS later WHERE later.args = j.args AND later.id > j.id)")
+	exec("DELETE FROM river_job AS j WHERE EXISTS (SELECT FROM river_job AS later WHERE later.args = j.args AND " +
+		"later.id > j.id)")
 }

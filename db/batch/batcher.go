@@ -48,7 +48,8 @@ func New[Q, A any, K comparable](c Config[Q, A, K]) *Batcher[Q, A, K] {
 	if c.FlushWaiting == nil {
 		c.FlushWaiting = c.Flush
 	}
-	return &Batcher[Q, A, K]{config: c, ownRows: map[K]struct{}{}, sharedRows: map[K]struct{}{}, quarantine: map[K]int{}}
+	return &Batcher[Q, A, K]{config: c, ownRows: map[K]struct{}{},
+		sharedRows: map[K]struct{}{}, quarantine: map[K]int{}}
 }
 
 // Do returns the answer to one request, after its commit. A request is dropped if its

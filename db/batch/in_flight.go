@@ -16,7 +16,8 @@ type inFlight[Q, A any, K comparable] struct {
 
 // mayStartAlone tells whether a request that just came may start at once.
 func (b *Batcher[Q, A, K]) mayStartAlone(r *request[Q, A, K]) bool {
-	return len(b.queue) == 0 && b.mayStart() && !b.rowsTaken(r) && !anyIn(b.sharedRows, r.sharedRows) && !b.quarantined(r)
+	return len(b.queue) == 0 && b.mayStart() && !b.rowsTaken(r) && !anyIn(b.sharedRows, r.sharedRows) &&
+		!b.quarantined(r)
 }
 
 // mayStart tells whether a batch may start now, beside those in flight.

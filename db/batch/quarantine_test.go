@@ -23,9 +23,11 @@ func TestOffenderIsQuarantined(t *testing.T) {
 		together(b, upTo(40)[1:]...)
 		f.asked = nil
 		_, errs := together(b, upTo(40)...)
-		shared := slices.ContainsFunc(f.asked, func(asks []int) bool { return slices.Contains(asks, 13) && len(asks) > 1 })
+		shared := slices.ContainsFunc(f.asked,
+			func(asks []int) bool { return slices.Contains(asks, 13) && len(asks) > 1 })
 		if !errors.Is(errs[13], errRejected) || shared || len(f.asked) > 3 {
-			t.Errorf("%v in batches of %v; want the offender alone, and the others as if it were not there", errs[13], f.asked)
+			t.Errorf("%v in batches of %v; want the offender alone, and the others as if it were not there",
+				errs[13], f.asked)
 		}
 		f.fails = nil
 		for range quarantineSize {

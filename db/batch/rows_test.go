@@ -26,7 +26,8 @@ func TestNoTwoBatchesInFlightHaveASharedRow(t *testing.T) {
 		synctest.Wait()
 		even := func(ask int) bool { return ask%2 == 0 }
 		if len(f.asked) != 1 || len(f.asked[0]) != 5 || slices.ContainsFunc(f.asked[0], even) {
-			t.Errorf("batches of %v; want one of the odd, while one that shares a row with the even is in flight", f.asked)
+			t.Errorf("batches of %v; want one of the odd, while one that shares a row with the even is in flight",
+				f.asked)
 		}
 		close(release)
 		first.Wait()
@@ -59,7 +60,8 @@ func TestRequestsOfOneOwnRowNeverShareABatch(t *testing.T) {
 			seen += n
 		}
 		if seen != 4 || most.Load() != 1 {
-			t.Errorf("%d requests of one row, up to %d in flight at once; want 4, one after the other", seen, most.Load())
+			t.Errorf("%d requests of one row, up to %d in flight at once; want 4, one after the other",
+				seen, most.Load())
 		}
 	})
 }

@@ -19,7 +19,8 @@ func TestRejectedBatchFailsTheOffendersAlone(t *testing.T) {
 		}}
 		answers, errs := together(f.batcher(1), upTo(40)...)
 		for i := range answers {
-			if offender := i == 13 || i == 14; offender != errors.Is(errs[i], errRejected) || !offender && answers[i] != -i {
+			if offender := i == 13 || i == 14; offender != errors.Is(errs[i], errRejected) ||
+				!offender && answers[i] != -i {
 				t.Errorf("%d got %d, %v", i, answers[i], errs[i])
 			}
 		}
@@ -72,7 +73,8 @@ func TestLockTimeoutSplitsTheBatchByRow(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(b.ownRows)+len(b.sharedRows)+len(b.inFlight) > 0 {
-			t.Errorf("at the end, rows %v and %v are taken, %d batches in flight", b.ownRows, b.sharedRows, len(b.inFlight))
+			t.Errorf("at the end, rows %v and %v are taken, %d batches in flight",
+				b.ownRows, b.sharedRows, len(b.inFlight))
 		}
 	})
 }

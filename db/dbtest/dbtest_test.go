@@ -138,7 +138,8 @@ func BenchmarkNew(b *testing.B) {
 func TestHelperFails(t *testing.T) {
 	onlyAsHelper(t)
 	d := dbtest.New(t)
-	if _, err := d.Owner().Exec(t.Context(), "CREATE TABLE evidence AS SELECT 'left by the failed test' AS what"); err != nil {
+	if _, err := d.Owner().
+		Exec(t.Context(), "CREATE TABLE evidence AS SELECT 'left by the failed test' AS what"); err != nil {
 		t.Fatal(err)
 	}
 	t.Error("on purpose")

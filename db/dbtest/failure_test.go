@@ -126,7 +126,9 @@ func databases(t *testing.T, server *localpg.Server) (names string) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	err = conn.QueryRow(t.Context(), "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datname LIKE 'waybill\\_%'").Scan(&names)
+	err = conn.QueryRow(t.Context(),
+		"SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datname LIKE 'waybill\\_%'").
+		Scan(&names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,8 @@ func isLeftClean(t *testing.T, server *localpg.Server) {
 	done := make(chan string)
 	for range 2 {
 		go func() {
-			output, passed := runHelper(t, server.URL(localpg.Owner, localpg.Database), "^Test(New|Pool|Connections|Checks)")
+			output, passed := runHelper(t, server.URL(localpg.Owner, localpg.Database),
+				"^Test(New|Pool|Connections|Checks)")
 			if passed {
 				output = ""
 			}

@@ -34,7 +34,8 @@ type remote struct{ url *url.URL }
 func external(databaseURL string) (login, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, errors.New("DATABASE_URL is not of the form postgres://user@host/database") // and may hold a password
+		return nil, errors.New(
+			"DATABASE_URL is not of the form postgres://user@host/database") // and may hold a password
 	}
 	return remote{u}, nil
 }

@@ -34,7 +34,8 @@ func (c *cluster) uproot() {
 	if c.seeded == "" || c.seeded == c.template || !c.lasts() {
 		return
 	}
-	if _, err := c.admin.Exec(context.Background(), fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", c.seeded)); err != nil {
+	if _, err := c.admin.Exec(context.Background(),
+		fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", c.seeded)); err != nil {
 		fmt.Fprintf(os.Stderr, "dbtest: the database %s stays: %v\n", c.seeded, err)
 	}
 }

@@ -31,7 +31,8 @@ func (c *cluster) makeTemplate(ctx context.Context) error {
 		}
 		defer conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", templateLock)
 		var exists bool
-		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", c.template).Scan(&exists)
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", c.template).
+			Scan(&exists)
 		if err != nil || exists {
 			return err
 		}

@@ -74,7 +74,8 @@ func (a *account) canEnter(path string) error {
 	cmd.Dir = "/"
 	a.runs(cmd)
 	if cmd.Run() != nil {
-		return fmt.Errorf("PostgreSQL runs as user %s, who cannot enter %s: choose another folder for the data", a.name, path)
+		return fmt.Errorf("PostgreSQL runs as user %s, who cannot enter %s: choose another folder for the data",
+			a.name, path)
 	}
 	return nil
 }

@@ -59,10 +59,12 @@ func anyInitdb(ctx context.Context, p programs, as *account, dir string) (err er
 	return err
 }
 
-var initdbOptions = []string{"--username=" + Superuser, "--encoding=UTF8", "--auth=trust", "--no-sync", "--no-instructions"}
+var initdbOptions = []string{"--username=" + Superuser, "--encoding=UTF8",
+	"--auth=trust", "--no-sync", "--no-instructions"}
 
 func runInitdb(ctx context.Context, p programs, as *account, dir, locale string) error {
-	cmd := exec.CommandContext(ctx, p.path("initdb"), slices.Concat(initdbOptions, []string{"--locale=" + locale, "--pgdata=" + dir})...)
+	cmd := exec.CommandContext(ctx, p.path("initdb"),
+		slices.Concat(initdbOptions, []string{"--locale=" + locale, "--pgdata=" + dir})...)
 	cmd.Dir, cmd.Env = filepath.Dir(dir), environment()
 	as.runs(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {

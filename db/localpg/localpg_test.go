@@ -64,7 +64,9 @@ func TestLogHoldsNoValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	if _, err := conn.Exec(t.Context(), "CREATE TABLE people (name text CONSTRAINT one_name PRIMARY KEY CONSTRAINT short CHECK (length(name) < 10), born date NOT NULL)"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"CREATE TABLE people (name text CONSTRAINT one_name PRIMARY KEY CONSTRAINT short CHECK (length(name) < 10), "+
+			"born date NOT NULL)"); err != nil {
 		t.Fatal(err)
 	}
 	for _, born := range []any{"1931-07-13", "1931-07-13", nil} {
@@ -94,7 +96,8 @@ func TestTwoServersRunSideBySide(t *testing.T) {
 		t.Fatalf("both in %s, port %d", a.Dir(), a.port)
 	}
 	execute(t, a.URL(Owner, Database), "CREATE TABLE only_in_a (id int)")
-	if got := query(t, b.URL(Owner, Database), "SELECT coalesce(to_regclass('only_in_a')::text, 'none')"); got != "none" {
+	if got := query(t, b.URL(Owner, Database),
+		"SELECT coalesce(to_regclass('only_in_a')::text, 'none')"); got != "none" {
 		t.Error("b sees the table of a")
 	}
 }

@@ -9,7 +9,8 @@ import (
 )
 
 func (c *Catalog) createTable(s *pg.CreateStmt) {
-	if known := c.lookup(s.GetRelation().GetSchemaname(), s.GetRelation().GetRelname()); s.GetIfNotExists() && known != nil && known.Known() {
+	if known := c.lookup(s.GetRelation().GetSchemaname(),
+		s.GetRelation().GetRelname()); s.GetIfNotExists() && known != nil && known.Known() {
 		return
 	}
 	t := c.create(s.GetRelation())
@@ -50,7 +51,8 @@ func (t *Table) inherit(parent *Table) {
 }
 
 func (t *Table) addColumn(d *pg.ColumnDef) {
-	column := &Column{Name: d.GetColname(), Type: syntax.Last(d.GetTypeName().GetNames()), NotNull: d.GetIsNotNull(), Default: d.GetRawDefault()}
+	column := &Column{Name: d.GetColname(), Type: syntax.Last(d.GetTypeName().GetNames()),
+		NotNull: d.GetIsNotNull(), Default: d.GetRawDefault()}
 	if old := t.Column(column.Name); old != nil {
 		*old = *column
 		column = old

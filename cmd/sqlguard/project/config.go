@@ -57,7 +57,8 @@ func readConfig(path string) ([]entry, error) {
 		entries = append(entries, entry{e.Engine, e.Schema, e.Queries})
 	}
 	if len(entries) == 0 {
-		return nil, &Error{Path: path, Message: "describes no database: neither sql (version 2) nor packages (version 1)"}
+		return nil, &Error{Path: path,
+			Message: "describes no database: neither sql (version 2) nor packages (version 1)"}
 	}
 	return entries, nil
 }

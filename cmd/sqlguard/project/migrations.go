@@ -8,7 +8,8 @@ import (
 // The lines at which a migration turns, whatever tool runs it: goose, sql-migrate,
 // dbmate and tern. (golang-migrate has a file of its own for the way down.)
 var (
-	goesDown = regexp.MustCompile(`(?i)^\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down)\b|^---- create above / drop below ----`)
+	goesDown = regexp.MustCompile(
+		`(?i)^\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down)\b|^---- create above / drop below ----`)
 	goesUp   = regexp.MustCompile(`(?i)^\s*--\s*(\+goose\s+up|\+migrate\s+up|migrate:up)\b`)
 	copyData = regexp.MustCompile(`(?i)^COPY\s.*\sFROM\s+stdin\b.*;\s*$`)
 )

@@ -48,10 +48,12 @@ func TestLoadTakesOnlySQLFilesWhateverThePatternMatches(t *testing.T) {
 	t.Parallel()
 	p := load(t, map[string]string{
 		"sqlc.yaml": config, "s/1.sql": "CREATE TABLE t ();", "s/1.down.sql": "DROP TABLE t;", "s/README.md": "not SQL",
-		"q/a.sql": oneQuery, "q/a.sql.go": "package q", "q/.a.sql": "draft", "q/down.down.sql": "no", "q/more/b.sql": oneQuery,
+		"q/a.sql": oneQuery, "q/a.sql.go": "package q", "q/.a.sql": "draft",
+		"q/down.down.sql": "no", "q/more/b.sql": oneQuery,
 	})
 	d := p.Databases[0]
-	if len(d.Schema) != 1 || len(d.Queries) != 2 || d.Queries[0].File.Name != "q/a.sql" || d.Queries[1].File.Name != "q/more/b.sql" {
+	if len(d.Schema) != 1 || len(d.Queries) != 2 || d.Queries[0].File.Name != "q/a.sql" ||
+		d.Queries[1].File.Name != "q/more/b.sql" {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -59,7 +61,8 @@ func TestLoadTakesOnlySQLFilesWhateverThePatternMatches(t *testing.T) {
 func TestLoadFindsEveryConfigurationBelowTheFolder(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
-	for _, folder := range []string{"server/a", "server/b", "vendor/x", ".cache/y", "web/node_modules/z", "a/testdata/w"} {
+	for _, folder := range []string{"server/a", "server/b", "vendor/x", ".cache/y",
+		"web/node_modules/z", "a/testdata/w"} {
 		files[folder+"/sqlc.yaml"] = config
 		files[folder+"/s/1.sql"] = ""
 		files[folder+"/q/a.sql"] = oneQuery
@@ -94,7 +97,8 @@ func TestLoadReadsBothVersionsOfTheConfig(t *testing.T) {
 		"sqlc.yml":  "version: 1\npackages:\n- {path: db, schema: [s.sql], queries: 'q/*.sql'}\n",
 		"sqlc.json": `{"version": "2", "sql": [{"engine": "postgresql", "schema": ["s.sql"], "queries": ["q/a.sql"]}]}`,
 	} {
-		p := load(t, map[string]string{name: config, "s.sql": "CREATE TABLE t (); CREATE TABLE u ();", "q/a.sql": oneQuery})
+		p := load(t, map[string]string{name: config, "s.sql": "CREATE TABLE t (); CREATE TABLE u ();",
+			"q/a.sql": oneQuery})
 		if len(p.Databases) != 1 || len(p.Databases[0].Schema) != 2 || len(p.Databases[0].Queries) != 1 {
 			t.Errorf("%s: got %+v", name, p.Databases)
 		}
@@ -146,12 +150,14 @@ func TestLoadTakesMigrationsInTheOrderOfTheirNumbersWithoutTheWayDown(t *testing
 func TestLoadRefusesWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]map[string]string{
-		"no config":  {"x": ""},
-		"no schema":  {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, queries: q.sql}\n"},
-		"no queries": {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: nowhere}\n", "s.sql": ""},
-		"no SQL":     {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: q}\n", "s.sql": "", "q/README": ""},
-		"no entry":   {"sqlc.yaml": "version: '2'\n"},
-		"not YAML":   {"sqlc.yaml": "\t:"},
+		"no config": {"x": ""},
+		"no schema": {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, queries: q.sql}\n"},
+		"no queries": {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: nowhere}\n",
+			"s.sql": ""},
+		"no SQL": {"sqlc.yaml": "version: '2'\nsql:\n- {engine: postgresql, schema: s.sql, queries: q}\n",
+			"s.sql": "", "q/README": ""},
+		"no entry": {"sqlc.yaml": "version: '2'\n"},
+		"not YAML": {"sqlc.yaml": "\t:"},
 	} {
 		_, err := project.Load(write(t, files))
 		var problem *project.Error

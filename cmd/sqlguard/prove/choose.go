@@ -33,7 +33,8 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 			}
 			if try > 0 && !(col.Key && random.Float64() < 0.8) && random.Float64() < chance {
 				one[i] = pick(random, all, col.Nullable)
-				if named := col.Kind.named(v.consts); asked[unquote(col.Name)] && len(named) > 0 && random.Float64() < 0.5 {
+				if named := col.Kind.named(v.consts); asked[unquote(col.Name)] && len(named) > 0 &&
+					random.Float64() < 0.5 {
 					one[i] = &named[random.IntN(len(named))]
 				}
 			}

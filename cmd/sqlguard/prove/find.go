@@ -94,7 +94,8 @@ func (v *world) changes(before, after string) bool {
 	}
 	overwritten := v.atStake()
 	return len(overwritten) == 0 && fmt.Sprint(old[0][place]) != fmt.Sprint(now[0][place]) ||
-		slices.ContainsFunc(overwritten, func(column string) bool { return fmt.Sprint(old[0][column]) != fmt.Sprint(now[0][column]) })
+		slices.ContainsFunc(overwritten,
+			func(column string) bool { return fmt.Sprint(old[0][column]) != fmt.Sprint(now[0][column]) })
 }
 
 // atStake are the columns whose values the write can lose for another: those that it
@@ -151,5 +152,6 @@ func (t *table) insertion(row []*string) string {
 	for i, c := range t.Columns {
 		names, values = append(names, c.Name), append(values, c.Kind.literal(row[i]))
 	}
-	return "INSERT INTO " + t.Name + " (" + strings.Join(names, ", ") + ") OVERRIDING SYSTEM VALUE VALUES (" + strings.Join(values, ", ") + ")"
+	return "INSERT INTO " + t.Name + " (" + strings.Join(names, ", ") + ") OVERRIDING SYSTEM VALUE VALUES (" +
+		strings.Join(values, ", ") + ")"
 }

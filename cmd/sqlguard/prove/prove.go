@@ -43,7 +43,9 @@ type Proof struct {
 
 // Write plays a write of a query: against itself, or where the finding is of two queries
 // against the other. f is a finding of it, nil where there is none.
-func Write(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, f *rules.Finding) (*Proof, error) {
+func Write(
+	ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, f *rules.Finding,
+) (*Proof, error) {
 	var advice *rules.Advice
 	var against *verdict.Query
 	if f != nil {
@@ -122,7 +124,8 @@ func (v *world) race(text string, params []param, c choice) (*Race, error) {
 	if err := v.pool.QueryRow(v.ctx, v.contents()).Scan(&r.Before); err != nil {
 		return nil, err
 	}
-	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: v.sql(opens, has, given), Then: v.contents()}, races.Statement{Query: v.sql(text, params, c.args[1])})
+	out, err := races.Duel(v.ctx, v.pool, races.Statement{Query: v.sql(opens, has, given), Then: v.contents()},
+		races.Statement{Query: v.sql(text, params, c.args[1])})
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +141,8 @@ const place = "(place)"
 
 // contents are the target's rows, each with its place.
 func (v *world) contents() string {
-	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('" + place + "', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
+	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('" + place +
+		"', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
 }
 
 type row = map[string]any
@@ -194,12 +198,14 @@ func (p *Proof) String() string {
 func (r *Race) tell(out *strings.Builder) {
 	fmt.Fprintf(out, "A  BEGIN;\nA  %s;\n", r.A)
 	fmt.Fprintf(out, "B  %s;%s\n", r.B, map[bool]string{true: "   -- waits for A"}[r.Waited])
-	fmt.Fprintf(out, "A  COMMIT;\n\nbefore   %s\nafter A  %s\nafter B  %s\n", shown(r.Before), shown(r.AfterA), shown(r.AfterB))
+	fmt.Fprintf(out, "A  COMMIT;\n\nbefore   %s\nafter A  %s\nafter B  %s\n",
+		shown(r.Before), shown(r.AfterA), shown(r.AfterB))
 	switch {
 	case r.Refused != nil:
 		fmt.Fprintf(out, "PostgreSQL refuses B's: %v\n", r.Refused)
 	case len(r.Lost) > 0:
-		fmt.Fprintf(out, "LOST: what A wrote to %s, though A was told that it is written.\n", strings.Join(r.Lost, ", "))
+		fmt.Fprintf(out, "LOST: what A wrote to %s, though A was told that it is written.\n",
+			strings.Join(r.Lost, ", "))
 	case r.BothTook:
 		fmt.Fprintln(out, "LOST: both wrote the row by a test that it passed once.")
 	case !r.WroteB:

@@ -40,21 +40,29 @@ CREATE TABLE seats (id int PRIMARY KEY, worker text, state text NOT NULL);
 // proofs are queries and what becomes of two callers: the columns in which the first one's
 // write is lost, "twice" where both took one row, "" where nothing is lost, or "no row".
 var proofs = map[string]struct{ query, lost, advised string }{
-	"an overwrite":             {"UPDATE papers SET title = @title WHERE id = @id;", "title", ""},
-	"through types and keys":   {"UPDATE papers SET title = @title FROM teams t WHERE t.id = papers.team_id AND t.kind = 'large' AND papers.state = 'on' AND papers.id = @id;", "title", ""},
-	"a reference":              {"UPDATE papers SET team_id = @team WHERE id = @id;", "team_id", ""},
-	"an enum":                  {"UPDATE papers SET state = @state WHERE id = @id AND title IS NULL;", "state", ""},
-	"a composite's field":      {"UPDATE papers SET home.city = @city WHERE id = @id;", "home", ""},
-	"arrays and documents":     {"UPDATE papers SET tags = @tags, data = @data WHERE id = ANY (@ids::bigint[]);", "tags data", "no advice"},
-	"a guard":                  {"UPDATE papers SET title = @title, version = version + 1 WHERE id = @id AND version = @version;", "", "no advice"},
-	"a guard that is left out": {"UPDATE papers SET title = @title, version = version + 1 WHERE id = @id AND (sqlc.narg('v')::int IS NULL OR version = sqlc.narg('v'));", "title", ""},
-	"a relative write":         {"UPDATE papers SET seq = seq + 1 WHERE id = @id;", "", "no advice"},
-	"a stale test":             {"UPDATE seats SET state = 'taken', worker = @worker WHERE id = (SELECT id FROM seats WHERE state = 'free' LIMIT 1);", "worker", ""},
-	"a stale test of a fixed":  {"UPDATE seats SET state = 'taken' WHERE id = (SELECT id FROM seats WHERE state = 'free' LIMIT 1);", "twice", ""},
-	"an upsert":                {"INSERT INTO seats (id, worker, state) VALUES (@id, @worker, 'new') ON CONFLICT (id) DO UPDATE SET worker = EXCLUDED.worker;", "worker", ""},
-	"a child's parent":         {"UPDATE notes SET body = @body WHERE paper_id = @id;", "body", "no advice"},
-	"a step of another":        {"UPDATE seats SET state = 'on' WHERE id = @id;\n-- name: Off :execrows\nUPDATE seats SET state = 'off' WHERE id = @id AND worker IS NULL;", "state", ""},
-	"nothing that is so":       {"UPDATE papers SET title = @title WHERE id = @id AND score < 10;", "no row", ""},
+	"an overwrite": {"UPDATE papers SET title = @title WHERE id = @id;", "title", ""},
+	"through types and keys": {"UPDATE papers SET title = @title FROM teams t WHERE t.id = papers.team_id AND " +
+		"t.kind = 'large' AND papers.state = 'on' AND papers.id = @id;", "title", ""},
+	"a reference":         {"UPDATE papers SET team_id = @team WHERE id = @id;", "team_id", ""},
+	"an enum":             {"UPDATE papers SET state = @state WHERE id = @id AND title IS NULL;", "state", ""},
+	"a composite's field": {"UPDATE papers SET home.city = @city WHERE id = @id;", "home", ""},
+	"arrays and documents": {"UPDATE papers SET tags = @tags, data = @data WHERE id = ANY (@ids::bigint[]);",
+		"tags data", "no advice"},
+	"a guard": {"UPDATE papers SET title = @title, version = version + 1 WHERE id = @id AND version " +
+		"= @version;", "", "no advice"},
+	"a guard that is left out": {"UPDATE papers SET title = @title, version = version + 1 WHERE id = @id AND " +
+		"(sqlc.narg('v')::int IS NULL OR version = sqlc.narg('v'));", "title", ""},
+	"a relative write": {"UPDATE papers SET seq = seq + 1 WHERE id = @id;", "", "no advice"},
+	"a stale test": {"UPDATE seats SET state = 'taken', worker = @worker WHERE id = (SELECT id FROM " +
+		"seats WHERE state = 'free' LIMIT 1);", "worker", ""},
+	"a stale test of a fixed": {"UPDATE seats SET state = 'taken' WHERE id = (SELECT id FROM seats WHERE state = " +
+		"'free' LIMIT 1);", "twice", ""},
+	"an upsert": {"INSERT INTO seats (id, worker, state) VALUES (@id, @worker, 'new') ON CONFLICT " +
+		"(id) DO UPDATE SET worker = EXCLUDED.worker;", "worker", ""},
+	"a child's parent": {"UPDATE notes SET body = @body WHERE paper_id = @id;", "body", "no advice"},
+	"a step of another": {"UPDATE seats SET state = 'on' WHERE id = @id;\n-- name: Off :execrows\n" +
+		"UPDATE seats SET state = 'off' WHERE id = @id AND worker IS NULL;", "state", ""},
+	"nothing that is so": {"UPDATE papers SET title = @title WHERE id = @id AND score < 10;", "no row", ""},
 }
 
 func TestProofs(t *testing.T) {
@@ -124,7 +132,8 @@ func text(p *prove.Proof) string {
 // the write of one row.
 func TestSuggestionsOfThePagesHelp(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard", "optional-guard", "liveness-overwrite", "unguarded-transition",
+	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard",
+		"optional-guard", "liveness-overwrite", "unguarded-transition",
 		"cursor-can-move-back"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()

@@ -64,7 +64,8 @@ func (v *world) settleTable(tx pgx.Tx, t *table, random *rand.Rand) error {
 func (t *table) offending(refused *pgconn.PgError, random *rand.Rand) []int {
 	var all []int
 	for i, c := range t.Columns {
-		if slices.Contains(t.checks[refused.ConstraintName], c.Name) || refused.ColumnName != "" && unquote(c.Name) == refused.ColumnName ||
+		if slices.Contains(t.checks[refused.ConstraintName], c.Name) ||
+			refused.ColumnName != "" && unquote(c.Name) == refused.ColumnName ||
 			refused.DataTypeName != "" && bare(c.Kind.Name) == refused.DataTypeName {
 			all = append(all, i)
 		}

@@ -136,7 +136,8 @@ func (r *reader) kind(oid uint32) (kind, error) {
 	var k kind
 	var class string
 	var base, element, relation uint32
-	if err := r.conn.QueryRow(r.ctx, typeOf, oid).Scan(&k.Name, &class, &base, &element, &relation, &k.Labels); err != nil {
+	if err := r.conn.QueryRow(r.ctx, typeOf, oid).
+		Scan(&k.Name, &class, &base, &element, &relation, &k.Labels); err != nil {
 		return k, err
 	}
 	k.Base = k.Name
@@ -159,7 +160,9 @@ func (r *reader) kind(oid uint32) (kind, error) {
 
 // fields are the types of a composite's fields.
 func (r *reader) fields(relation uint32) ([]kind, error) {
-	rows, err := r.conn.Query(r.ctx, "SELECT atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum", relation)
+	rows, err := r.conn.Query(r.ctx,
+		"SELECT atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+		relation)
 	if err != nil {
 		return nil, err
 	}

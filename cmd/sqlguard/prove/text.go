@@ -24,7 +24,8 @@ func (v *world) told(text string, params []param, values []*string) string {
 	for _, c := range sqltext.Comments(text) {
 		text = sqltext.Blank(text, c)
 	}
-	one := strings.Join(strings.Fields(fill(text, params, func(i int) string { return params[i].kind.plain(values[i]) })), " ")
+	one := strings.Join(strings.Fields(fill(text, params,
+		func(i int) string { return params[i].kind.plain(values[i]) })), " ")
 	return strings.NewReplacer(" ,", ",", "( ", "(", " )", ")").Replace(one)
 }
 

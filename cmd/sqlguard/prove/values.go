@@ -19,14 +19,21 @@ type kind struct {
 // has that refers to each other; the second is what another caller brings.
 var samples = map[string][]string{
 	"smallint": {"1", "2", "0", "7"}, "integer": {"1", "2", "0", "100"}, "bigint": {"1", "2", "0", "100"},
-	"numeric": {"1", "2", "0", "100", "0.5", "0.25"}, "real": {"1", "2", "0.5", "0.25"}, "double precision": {"1", "2", "0.5", "0.25"},
-	"boolean": {"true", "false"}, "text": {"x", "y", "", "xxxxxxxx", "x@example.com", "XX", strings.Repeat("a", 64)},
-	"uuid":                        {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"},
-	"timestamp with time zone":    {"2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00", "2999-01-01 00:00:00+00", "2999-01-02 00:00:00+00"},
-	"timestamp without time zone": {"2024-01-01 00:00:00", "2024-01-02 00:00:00", "2999-01-01 00:00:00", "2999-01-02 00:00:00"},
-	"date":                        {"2024-01-01", "2024-01-02", "2999-01-01", "2999-01-02"}, "time without time zone": {"08:00", "09:00"},
-	"interval": {"1 hour", "2 hours"}, "json": {`{"x": 1}`, `{"y": 2}`, "[]"}, "jsonb": {`{"x": 1}`, `{"y": 2}`, "[]"},
-	"bytea": {`\x01`, `\x02`, `\x` + strings.Repeat("ab", 32)}, "inet": {"10.0.0.1", "10.0.0.2"}, "cidr": {"10.0.0.0/8", "192.168.0.0/16"},
+	"numeric": {"1", "2", "0", "100", "0.5", "0.25"}, "real": {"1", "2", "0.5", "0.25"},
+	"double precision": {"1", "2", "0.5", "0.25"},
+	"boolean":          {"true", "false"},
+	"text":             {"x", "y", "", "xxxxxxxx", "x@example.com", "XX", strings.Repeat("a", 64)},
+	"uuid":             {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"},
+	"timestamp with time zone": {"2024-01-01 00:00:00+00", "2024-01-02 00:00:00+00",
+		"2999-01-01 00:00:00+00", "2999-01-02 00:00:00+00"},
+	"timestamp without time zone": {"2024-01-01 00:00:00", "2024-01-02 00:00:00",
+		"2999-01-01 00:00:00", "2999-01-02 00:00:00"},
+	"date":                   {"2024-01-01", "2024-01-02", "2999-01-01", "2999-01-02"},
+	"time without time zone": {"08:00", "09:00"},
+	"interval":               {"1 hour", "2 hours"}, "json": {`{"x": 1}`, `{"y": 2}`, "[]"},
+	"jsonb": {`{"x": 1}`, `{"y": 2}`, "[]"},
+	"bytea": {`\x01`, `\x02`, `\x` + strings.Repeat("ab", 32)}, "inet": {"10.0.0.1", "10.0.0.2"},
+	"cidr":  {"10.0.0.0/8", "192.168.0.0/16"},
 	"money": {"1", "2"}, "xml": {"<x/>", "<y/>"}, "bit": {"1", "0"}, "tsvector": {"x", "y"}, "pg_lsn": {"0/1", "0/2"},
 }
 
@@ -68,10 +75,13 @@ func (k kind) candidates(constants []string) []string {
 
 // forms are what values of types other than text look like.
 var forms = map[string]*regexp.Regexp{
-	"smallint": number, "integer": number, "bigint": number, "numeric": number, "real": number, "double precision": number, "money": number,
+	"smallint": number, "integer": number, "bigint": number, "numeric": number, "real": number,
+	"double precision": number, "money": number,
 	"uuid": regexp.MustCompile(`^[0-9a-fA-F-]{36}$`), "boolean": regexp.MustCompile(`^(true|false)$`),
-	"timestamp with time zone": date, "timestamp without time zone": date, "date": date, "interval": regexp.MustCompile(`^\d+ \w+$`),
-	"json": document, "jsonb": document, "bytea": regexp.MustCompile(`^\\x`), "inet": regexp.MustCompile(`^[\d.:/]+$`),
+	"timestamp with time zone": date, "timestamp without time zone": date, "date": date,
+	"interval": regexp.MustCompile(`^\d+ \w+$`),
+	"json":     document, "jsonb": document, "bytea": regexp.MustCompile(`^\\x`),
+	"inet": regexp.MustCompile(`^[\d.:/]+$`),
 }
 
 var (

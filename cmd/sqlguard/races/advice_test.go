@@ -40,7 +40,8 @@ type advised struct {
 // played are the kinds whose suggestion says more than can be done by rote: the page of a
 // rule plays them, lost and closed.
 var played = map[rules.AdviceKind]string{
-	rules.ReadAfresh: "same-statement-explanation", rules.LockInOrder: "unordered-locks", rules.WriteOnce: "written-twice", rules.TellLoss: "silent-loss",
+	rules.ReadAfresh: "same-statement-explanation", rules.LockInOrder: "unordered-locks",
+	rules.WriteOnce: "written-twice", rules.TellLoss: "silent-loss",
 }
 
 // TestEverySuggestionClosesItsRace runs what is found with the suggestion and without: two
@@ -110,7 +111,8 @@ func (c advised) duel(t *testing.T, schema, query, want, refused string) {
 		_, first, _ = strings.Cut(c.queries, "-- name: "+c.against+" ")
 		_, first, _ = strings.Cut(first, "\n")
 	}
-	out, err := races.Duel(ctx, pool, races.Statement{Query: first, Args: c.a}, races.Statement{Query: query, Args: c.b})
+	out, err := races.Duel(ctx, pool, races.Statement{Query: first, Args: c.a},
+		races.Statement{Query: query, Args: c.b})
 	if err != nil {
 		t.Fatalf("%s\n%v", first, err)
 	}

@@ -78,7 +78,8 @@ func settles(ctx context.Context, pool *pgxpool.Pool, pid uint32, ended chan err
 		case <-time.After(time.Millisecond):
 		}
 		var blocked bool
-		if err := pool.QueryRow(ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(pid)).Scan(&blocked); err != nil {
+		if err := pool.QueryRow(ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(pid)).
+			Scan(&blocked); err != nil {
 			return true, nil, err
 		}
 		if blocked {
@@ -88,7 +89,9 @@ func settles(ctx context.Context, pool *pgxpool.Pool, pid uint32, ended chan err
 }
 
 // run runs a statement, and returns how many rows it wrote, or gave.
-func run(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), s Statement) (int64, error) {
+func run(
+	ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), s Statement,
+) (int64, error) {
 	sql, args, err := s.bound()
 	if err != nil {
 		return 0, err

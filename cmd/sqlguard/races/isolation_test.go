@@ -31,7 +31,8 @@ func TestMootRacesAreRefusedByPostgreSQL(t *testing.T) {
 					}
 				}
 				first, second := meeting(t, r.Block("race lost"))
-				out, err := races.DuelAt(ctx, pool, string(level), races.Statement{Query: first}, races.Statement{Query: second})
+				out, err := races.DuelAt(ctx, pool, string(level), races.Statement{Query: first},
+					races.Statement{Query: second})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -142,7 +142,8 @@ func (p *play) blocked(l races.Line, s *session) {
 	p.t.Helper()
 	for p.ctx.Err() == nil {
 		var blocked bool
-		if err := p.pool.QueryRow(p.ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(s.conn.PgConn().PID())).Scan(&blocked); err != nil {
+		if err := p.pool.QueryRow(p.ctx, "SELECT cardinality(pg_blocking_pids($1)) > 0", int32(s.conn.PgConn().PID())).
+			Scan(&blocked); err != nil {
 			p.t.Fatal(err)
 		}
 		if blocked {

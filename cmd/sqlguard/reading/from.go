@@ -18,7 +18,8 @@ func (r *reader) selects(b *Block, s *pg.SelectStmt) {
 	r.where(b, s.GetHavingClause(), false)
 	r.values(b, s.GetValuesLists())
 	r.outputs(b, s.GetTargetList())
-	for _, list := range [][]*pg.Node{s.GetSortClause(), s.GetGroupClause(), s.GetWindowClause(), s.GetDistinctClause()} {
+	for _, list := range [][]*pg.Node{s.GetSortClause(), s.GetGroupClause(),
+		s.GetWindowClause(), s.GetDistinctClause()} {
 		r.expressions(b, list...)
 	}
 	r.expressions(b, s.GetLimitCount(), s.GetLimitOffset())
@@ -73,7 +74,8 @@ func (r *reader) from(b *Block, n *pg.Node, outer bool) {
 		r.from(b, x.RangeTableSample.GetRelation(), outer)
 	case *pg.Node_RangeTableFunc:
 		r.expressions(b, x.RangeTableFunc.GetDocexpr())
-		r.add(b, &Relation{function: true, feeds: r.sources(x.RangeTableFunc.GetDocexpr(), b.scope)}, "", x.RangeTableFunc.GetAlias())
+		r.add(b, &Relation{function: true, feeds: r.sources(x.RangeTableFunc.GetDocexpr(), b.scope)},
+			"", x.RangeTableFunc.GetAlias())
 	case *pg.Node_JsonTable:
 		r.expressions(b, n)
 		r.add(b, &Relation{function: true, feeds: []Source{{Origin: FromParam}}}, "", x.JsonTable.GetAlias())

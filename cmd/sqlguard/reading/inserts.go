@@ -118,7 +118,8 @@ func insertColumns(target *Relation, s *pg.InsertStmt) []string {
 // single is the i-th value of an INSERT of one row, or of one SELECT.
 func single(s *pg.InsertStmt, i int) *pg.Node {
 	lists := s.GetSelectStmt().GetSelectStmt().GetValuesLists()
-	if targets := s.GetSelectStmt().GetSelectStmt().GetTargetList(); len(lists) == 0 && i < len(targets) && len(targets) == max(len(s.GetCols()), 1) {
+	if targets := s.GetSelectStmt().GetSelectStmt().
+		GetTargetList(); len(lists) == 0 && i < len(targets) && len(targets) == max(len(s.GetCols()), 1) {
 		return targets[i].GetResTarget().GetVal()
 	}
 	if len(lists) != 1 || i >= len(lists[0].GetList().GetItems()) {

@@ -20,7 +20,8 @@ func Clock(n *pg.Node) bool {
 }
 
 // others are the functions whose value the statement does not determine.
-var others = set("random", "gen_random_uuid", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "uuidv4", "uuidv7",
+var others = set("random", "gen_random_uuid", "uuid_generate_v1", "uuid_generate_v1mc",
+	"uuid_generate_v4", "uuidv4", "uuidv7",
 	"gen_random_bytes", "nextval", "currval", "lastval", "txid_current", "pg_current_xact_id", "current_setting",
 	"pg_backend_pid", "gen_salt", "random_normal")
 

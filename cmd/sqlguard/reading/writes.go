@@ -30,7 +30,8 @@ func (r *reader) updates(b *Block, s *pg.UpdateStmt) {
 	}
 	r.where(b, s.GetWhereClause(), false)
 	r.outputs(b, s.GetReturningClause().GetExprs())
-	r.write(&Write{Op: Update, Block: b, Target: target, Assigned: r.assignments(b, s.GetTargetList()), Conditions: b.Conditions})
+	r.write(&Write{Op: Update, Block: b, Target: target, Assigned: r.assignments(b, s.GetTargetList()),
+		Conditions: b.Conditions})
 }
 
 func (r *reader) deletes(b *Block, s *pg.DeleteStmt) {
@@ -62,7 +63,8 @@ func (r *reader) assignments(b *Block, list []*pg.Node) []Assignment {
 	var all []Assignment
 	for _, n := range list {
 		t := n.GetResTarget()
-		a := Assignment{Column: b.Relations[0].shown(t.GetName()), Value: t.GetVal(), Part: len(t.GetIndirection()) > 0, Location: int(t.GetLocation())}
+		a := Assignment{Column: b.Relations[0].shown(t.GetName()), Value: t.GetVal(),
+			Part: len(t.GetIndirection()) > 0, Location: int(t.GetLocation())}
 		if a.Part {
 			a.Field = t.GetIndirection()[0].GetString_().GetSval()
 		}

@@ -37,7 +37,8 @@ func jsonReport(out io.Writer, r *Report, _ bool) error {
 		Gone: append([]string{}, r.Gone...), LeftOut: append([]string{}, r.LeftOut...)}
 	for _, f := range r.Findings {
 		line, column := place(f)
-		j := jsonFinding{f.Rule.ID, string(f.Severity), f.Query.File.Path, line, column, f.Query.Name, f.Table, "", message(f), f.Try()}
+		j := jsonFinding{f.Rule.ID, string(f.Severity), f.Query.File.Path, line, column,
+			f.Query.Name, f.Table, "", message(f), f.Try()}
 		if f.Write != nil {
 			j.Verdict = string(f.Write.Verdict)
 		}
@@ -58,7 +59,8 @@ func github(out io.Writer, r *Report, _ bool) error {
 	for _, f := range r.Findings {
 		line, column := place(f)
 		_, err := fmt.Fprintf(out, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", level(f.Severity),
-			property(f.Query.File.Path), line, column, property(f.Rule.ID+" in "+name(f)), data(strings.Join(append(f.Lines, tryLine(f)...), "\n")))
+			property(f.Query.File.Path), line, column, property(f.Rule.ID+" in "+name(f)),
+			data(strings.Join(append(f.Lines, tryLine(f)...), "\n")))
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,8 @@ type (
 )
 
 func sarif(out io.Writer, r *Report, _ bool) error {
-	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "sqlguard"}}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
+	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "sqlguard"}},
+		ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
 	index := map[*rules.Rule]int{}
 	for i, rule := range rules.All {
 		index[rule] = i
@@ -97,6 +98,7 @@ func result(f rules.Finding, index int) sarifResult {
 			sarifPhysical{sarifArtifact{f.Query.File.Path}, sarifRegion{line, column}},
 			[]sarifLogical{{name(f), "function"}},
 		}},
-		Fingerprints: map[string]string{"finding/v1": f.Rule.ID + "/" + f.Query.File.Name + "/" + f.Query.Name + "/" + f.Table},
+		Fingerprints: map[string]string{"finding/v1": f.Rule.ID + "/" + f.Query.File.Name + "/" + f.Query.Name + "/" +
+			f.Table},
 	}
 }

@@ -59,7 +59,8 @@ func (p painter) finding(out io.Writer, f rules.Finding) {
 		name(f), p.paint(style(f.Severity), f.Rule.ID), f.Severity)
 	source := f.Query.File.Lines().Line(line)
 	if strings.TrimSpace(source) != "" {
-		fmt.Fprintf(out, "  %s\n  %s\n", p.paint(dim, fmt.Sprintf("%4d | %s", line, source)), p.paint(style(f.Severity), "     | "+caret(source, column)))
+		fmt.Fprintf(out, "  %s\n  %s\n", p.paint(dim, fmt.Sprintf("%4d | %s", line, source)),
+			p.paint(style(f.Severity), "     | "+caret(source, column)))
 	}
 	for _, l := range f.Lines {
 		fmt.Fprintf(out, "  %s\n", l)

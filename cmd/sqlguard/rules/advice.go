@@ -38,7 +38,8 @@ const (
 // AdviceKinds are all kinds.
 var AdviceKinds = []AdviceKind{
 	CheckVersion, AddVersion, CheckLease, CheckFirst, CheckOldValues, CheckBefore, MoveForward, RequireGuard,
-	RepeatTest, LockTested, TakeUnlocked, TellLoss, ReadAfresh, LockInOrder, WriteOnce, NameConflict, LimitRows, AskForTenant,
+	RepeatTest, LockTested, TakeUnlocked, TellLoss, ReadAfresh, LockInOrder,
+	WriteOnce, NameConflict, LimitRows, AskForTenant,
 }
 
 // Advice is a change that closes what was found.

@@ -63,7 +63,8 @@ func parseWaiver(text string, c project.Comment, base int) *waiver {
 // also of an upsert-blind one, "unbounded" also of delete-unbounded.
 func (w *waiver) covers(v verdict.Verdict) bool {
 	name := string(v)
-	return name == w.verdict || strings.TrimPrefix(name, "upsert-") == w.verdict || strings.TrimPrefix(name, "delete-") == w.verdict
+	return name == w.verdict || strings.TrimPrefix(name, "upsert-") == w.verdict ||
+		strings.TrimPrefix(name, "delete-") == w.verdict
 }
 
 // waived leaves out the findings about writes that a good waiver covers, and adds
@@ -89,7 +90,8 @@ func (c *check) waived(found []Finding) []Finding {
 	})
 	for _, w := range good {
 		if !w.used {
-			c.at(w.offset, "", "Nothing is found that @write "+w.verdict+" would have to allow: take it out.").Offset = w.offset
+			c.at(w.offset, "", "Nothing is found that @write "+w.verdict+" would have to allow: take it out.").
+				Offset = w.offset
 		}
 	}
 	return append(kept, c.found...)

@@ -47,7 +47,8 @@ func insertedClaims(w *verdict.Write) []claim {
 	var all []claim
 	for _, column := range w.Conflict {
 		if n := w.InsertedNode[column]; n != nil {
-			if f := syntax.Bare(n).GetFuncCall(); f != nil && syntax.Last(f.GetFuncname()) == "unnest" && len(f.GetArgs()) == 1 {
+			if f := syntax.Bare(n).
+				GetFuncCall(); f != nil && syntax.Last(f.GetFuncname()) == "unnest" && len(f.GetArgs()) == 1 {
 				all = append(all, claim{column, "= any", syntax.Key(f.GetArgs()[0]), false})
 				continue
 			}
@@ -57,7 +58,8 @@ func insertedClaims(w *verdict.Write) []claim {
 	return all
 }
 
-var negated = map[string]string{"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "= any": "<> all", "<> all": "= any",
+var negated = map[string]string{"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=",
+	"<=": ">", "= any": "<> all", "<> all": "= any",
 	"null": "not null", "not null": "null", "true": "false", "false": "true"}
 
 func claimed(w *verdict.Write, n *pg.Node, b *reading.Block, not bool) []claim {
@@ -76,7 +78,8 @@ func claimed(w *verdict.Write, n *pg.Node, b *reading.Block, not bool) []claim {
 		}
 	case *pg.Node_BooleanTest:
 		c = claim{subject: subjectOf(w, x.BooleanTest.GetArg(), b), operator: map[pg.BoolTestType]string{
-			pg.BoolTestType_IS_TRUE: "true", pg.BoolTestType_IS_FALSE: "false", pg.BoolTestType_IS_NOT_TRUE: "false", pg.BoolTestType_IS_NOT_FALSE: "true",
+			pg.BoolTestType_IS_TRUE: "true", pg.BoolTestType_IS_FALSE: "false", pg.BoolTestType_IS_NOT_TRUE: "false",
+			pg.BoolTestType_IS_NOT_FALSE: "true",
 		}[x.BooleanTest.GetBooltesttype()]}
 	case *pg.Node_AExpr:
 		c = comparison(w, x.AExpr, b)
@@ -93,7 +96,8 @@ func claimed(w *verdict.Write, n *pg.Node, b *reading.Block, not bool) []claim {
 }
 
 func comparison(w *verdict.Write, e *pg.A_Expr, b *reading.Block) claim {
-	c := claim{subject: subjectOf(w, e.GetLexpr(), b), operator: syntax.Last(e.GetName()), value: syntax.Key(e.GetRexpr())}
+	c := claim{subject: subjectOf(w, e.GetLexpr(), b), operator: syntax.Last(e.GetName()),
+		value: syntax.Key(e.GetRexpr())}
 	c.constant = syntax.Bare(e.GetRexpr()).GetAConst() != nil
 	switch e.GetKind() {
 	case pg.A_Expr_Kind_AEXPR_OP:
@@ -121,17 +125,20 @@ func comparison(w *verdict.Write, e *pg.A_Expr, b *reading.Block) claim {
 func subjectOf(w *verdict.Write, n *pg.Node, b *reading.Block) string {
 	n = syntax.Bare(n)
 	from := w.Statement.Direct(n, b)
-	if n.GetColumnRef() != nil && len(from) == 1 && from[0].Relation != nil && from[0].Relation.Table == w.Target.Table {
+	if n.GetColumnRef() != nil && len(from) == 1 && from[0].Relation != nil &&
+		from[0].Relation.Table == w.Target.Table {
 		return from[0].Column
 	}
-	if slices.ContainsFunc(from, func(s reading.Source) bool { return s.Origin != reading.FromParam }) || n == nil || holdsSubselect(n) {
+	if slices.ContainsFunc(from, func(s reading.Source) bool { return s.Origin != reading.FromParam }) || n == nil ||
+		holdsSubselect(n) {
 		return ""
 	}
 	return syntax.Key(n)
 }
 
 // excluded are the operators that cannot hold beside one, of one value.
-var excluded = map[string][]string{"=": {"<>", "<", ">"}, "<": {">=", ">", "="}, ">": {"<=", "<", "="}, "<=": {">"}, ">=": {"<"}, "<>": {"="},
+var excluded = map[string][]string{"=": {"<>", "<", ">"}, "<": {">=", ">", "="},
+	">": {"<=", "<", "="}, "<=": {">"}, ">=": {"<"}, "<>": {"="},
 	"= any": {"<> all"}, "<> all": {"= any"}}
 
 func contradict(a, b []claim) bool {

@@ -48,7 +48,8 @@ func checkCursorCanMoveBack(c *check) {
 		f := c.on(w, columns(w.Table(), set)+" is set to what the caller brings, also to an older place.",
 			"A caller that comes late moves it back, and what lay between is done twice or told twice.")
 		f.Advice = moveForward(w)
-		if !slices.ContainsFunc(set, func(name string) bool { return !isTime(w, name) || !presence.MatchString(name) }) {
+		if !slices.ContainsFunc(set,
+			func(name string) bool { return !isTime(w, name) || !presence.MatchString(name) }) {
 			f.Severity = Note
 		}
 	}

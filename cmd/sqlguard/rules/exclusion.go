@@ -14,7 +14,8 @@ import (
 // conditions exclude each other on the snapshot that both see, one of them is of what
 // the other did not find, or it inserts what the other returned under another key.
 func apart(a, b *verdict.Write) bool {
-	return contradict(claimsOf(a), claimsOf(b)) || without(a, b) || without(b, a) || insertsFrom(a, b) || insertsFrom(b, a) || joinsElsewhere(a, b) || joinsElsewhere(b, a)
+	return contradict(claimsOf(a), claimsOf(b)) || without(a, b) || without(b, a) || insertsFrom(a, b) ||
+		insertsFrom(b, a) || joinsElsewhere(a, b) || joinsElsewhere(b, a)
 }
 
 // without reports whether one write is only of what another did not find: NOT EXISTS
@@ -67,7 +68,8 @@ func saysNone(n *pg.Node) bool {
 // insertsFrom reports whether w is an upsert of what the other returned, under a key
 // that is not read from it.
 func insertsFrom(w, other *verdict.Write) bool {
-	return w.Op == reading.Upsert && w.Again == nil && slices.ContainsFunc(reading.Upstream(w.Feeds()...), func(b *reading.Block) bool { return b.Node == other.Node })
+	return w.Op == reading.Upsert && w.Again == nil && slices.ContainsFunc(reading.Upstream(w.Feeds()...),
+		func(b *reading.Block) bool { return b.Node == other.Node })
 }
 
 // joinsElsewhere reports whether w finds its rows by what the other returned, but not by

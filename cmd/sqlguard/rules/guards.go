@@ -43,7 +43,8 @@ func oneByKey(w *verdict.Write) bool {
 
 var (
 	versions = []string{"version", "revision", "lock_version", "row_version"}
-	integers = []string{"int2", "int4", "int8", "smallint", "integer", "bigint", "serial", "bigserial", "smallserial", "serial4", "serial8"}
+	integers = []string{"int2", "int4", "int8", "smallint", "integer", "bigint", "serial",
+		"bigserial", "smallserial", "serial4", "serial8"}
 )
 
 // checkVersion uses a version that the table has: a number that the write moves by one,
@@ -51,7 +52,8 @@ var (
 func checkVersion(w *verdict.Write) *Advice {
 	for _, name := range versions {
 		c := w.Target.Table.Column(name)
-		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 || w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
+		if c == nil || !slices.Contains(integers, c.Type) || !c.NotNull || len(c.Generated) > 0 ||
+			w.Target.Table.KeyColumn(name) || !isLockVersion(w, c) {
 			continue
 		}
 		seen := param(w.Query, name, 0)
@@ -97,9 +99,11 @@ func addVersion(w *verdict.Write) *Advice {
 
 var (
 	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
-	until        = regexp.MustCompile(`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
-	done         = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
-	again        = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked", "refreshed", "synced", "accessed", "created", "inserted", "last", "viewed", "read", "saved"}
+	until        = regexp.MustCompile(
+		`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
+	done  = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
+	again = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked",
+		"refreshed", "synced", "accessed", "created", "inserted", "last", "viewed", "read", "saved"}
 )
 
 // checkLease lets a write pass where nobody holds the row, where the time of whoever does
@@ -144,7 +148,8 @@ func given(w *verdict.Write, c verdict.Column) bool {
 // isUntil: a time that the write sets in the future, not to now. Without a time zone it
 // cannot be compared with now(), which is told in the session's.
 func isUntil(c *catalog.Column, set verdict.Column) bool {
-	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil && !reading.Clock(syntax.Bare(set.Value))
+	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil &&
+		!reading.Clock(syntax.Bare(set.Value))
 }
 
 // checkFirst lets only the first through: of "redeemed_by = @u, redeemed_at = now()"
@@ -153,7 +158,8 @@ func checkFirst(w *verdict.Write) *Advice {
 	for _, c := range w.Columns {
 		m := done.FindStringSubmatch(c.Column)
 		column := w.Target.Table.Column(c.Column)
-		if m == nil || column == nil || column.NotNull || slices.Contains(again, m[1]) || c.Class != verdict.Clock || !reading.Clock(syntax.Bare(c.Value)) {
+		if m == nil || column == nil || column.NotNull || slices.Contains(again, m[1]) || c.Class != verdict.Clock ||
+			!reading.Clock(syntax.Bare(c.Value)) {
 			continue
 		}
 		if sets(w, m[1]+"_by") {

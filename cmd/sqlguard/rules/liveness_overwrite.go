@@ -16,7 +16,8 @@ var livenessOverwrite = &Rule{
 // overwritesBehind reports whether a write overwrites behind nothing but guards that are
 // true again once it is done.
 func overwritesBehind(w *verdict.Write) bool {
-	return w.Verdict.Guarded() && len(overwritten(w)) > 0 && !onlyStamps(w) && len(unguarded(w, w.Of(verdict.Stale))) == 0 &&
+	return w.Verdict.Guarded() && len(overwritten(w)) > 0 && !onlyStamps(w) &&
+		len(unguarded(w, w.Of(verdict.Stale))) == 0 &&
 		!slices.ContainsFunc(w.Guards(), func(t verdict.Test) bool { return t.Kind != verdict.Liveness && !t.Repeats })
 }
 
@@ -29,7 +30,8 @@ func checkLivenessOverwrite(c *check) {
 		if slices.ContainsFunc(w.Guards(), func(t verdict.Test) bool { return t.Repeats }) {
 			which = "which is true again once the write is done"
 		}
-		f := c.on(w, columns(w.Table(), set)+" "+areOverwritten(set)+" behind a test of "+list(names(w.Guards()))+" alone, "+which+".",
+		f := c.on(w, columns(w.Table(),
+			set)+" "+areOverwritten(set)+" behind a test of "+list(names(w.Guards()))+" alone, "+which+".",
 			"Two callers at once both pass it, and one of the two is lost.")
 		f.Advice = suggestion(w)
 		c.hint(f, w)

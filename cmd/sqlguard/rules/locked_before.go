@@ -17,8 +17,10 @@ func (c *check) hint(f *Finding, w *verdict.Write) {
 	}
 	for _, q := range c.lockers[w.Target.Table] {
 		if q != c.query && q.Name != "" && locksByKey(q, w) {
-			f.Lines = append(f.Lines, "If "+q.Name+", which locks the row, runs before it in the same transaction, say so above it: -- @write "+
-				strings.TrimPrefix(string(w.Verdict), "upsert-")+` reason="…" locked-by=`+q.Name)
+			f.Lines = append(f.Lines,
+				"If "+q.Name+", which locks the row, runs before it in the same transaction, say so above it: -- "+
+					"@write "+
+					strings.TrimPrefix(string(w.Verdict), "upsert-")+` reason="…" locked-by=`+q.Name)
 			return
 		}
 	}
@@ -68,6 +70,7 @@ func keysOf(w *verdict.Write) []*catalog.Key {
 
 func asksFor(s *reading.Statement, b *reading.Block, r *reading.Relation, column string) bool {
 	return slices.ContainsFunc(b.Conditions, func(c reading.Condition) bool {
-		return slices.ContainsFunc(s.Direct(c.Node, b), func(from reading.Source) bool { return from.Relation == r && from.Column == column })
+		return slices.ContainsFunc(s.Direct(c.Node, b),
+			func(from reading.Source) bool { return from.Relation == r && from.Column == column })
 	})
 }

@@ -26,7 +26,8 @@ func checkMissingScope(c *check) {
 			c.tenants(s, b)
 			for _, r := range b.Relations {
 				if !viewer && r.Table != nil && !r.Written && slices.Contains(c.options.Viewed, r.Table.String()) {
-					c.at(r.Location, r.Table.String(), r.Table.String()+" is read, and no parameter names who reads it ("+list(c.options.Viewer)+").")
+					c.at(r.Location, r.Table.String(),
+						r.Table.String()+" is read, and no parameter names who reads it ("+list(c.options.Viewer)+").")
 				}
 			}
 		}
@@ -44,7 +45,8 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 			if r.Written && c.inserts(b, r, column) {
 				continue
 			}
-			c.at(r.Location, r.Table.String(), r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
+			c.at(r.Location, r.Table.String(),
+				r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
 				"One missing condition shows, or changes, what belongs to another customer.",
 			).Advice = c.askForTenant(b, r, column)
 		}
@@ -53,11 +55,13 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 
 // askForTenant adds the condition to the WHERE of the block that reads or writes r.
 func (c *check) askForTenant(b *reading.Block, r *reading.Relation, column string) *Advice {
-	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil || r.Block != nil || byCursor(b.Conditions) {
+	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil ||
+		r.Block != nil || byCursor(b.Conditions) {
 		return nil
 	}
 	condition := syntax.Quote(r.Name) + "." + syntax.Quote(column) + " = " + param(c.query, column, 0)
-	return &Advice{Kind: AskForTenant, Text: "… AND " + condition, Edits: sqltext.ClausesOf(c.query.Text, r.Location, false).And(condition)}
+	return &Advice{Kind: AskForTenant, Text: "… AND " + condition,
+		Edits: sqltext.ClausesOf(c.query.Text, r.Location, false).And(condition)}
 }
 
 // inserts reports whether b is an INSERT that names the tenant.
@@ -84,7 +88,8 @@ func (v values) column(r *reading.Relation, column string) bool {
 	if r.Block == nil && r.Table.Column(column) == nil {
 		return true
 	}
-	return !slices.ContainsFunc(from, func(f reading.Source) bool { return f.Relation != nil && !v[place{f.Relation, f.Column}] })
+	return !slices.ContainsFunc(from,
+		func(f reading.Source) bool { return f.Relation != nil && !v[place{f.Relation, f.Column}] })
 }
 
 // tables are the relations, and those that the views among them show.

@@ -40,7 +40,8 @@ func comparesWritten(w *verdict.Write, t verdict.Test) bool {
 	syntax.Walk(t.Source.Node, func(n *pg.Node) bool {
 		e := n.GetAExpr()
 		if e != nil && slices.Contains([]string{"<", ">", "<=", ">="}, syntax.Operator(n)) {
-			found = found || syntax.Key(e.GetLexpr()) == syntax.Key(written) || syntax.Key(e.GetRexpr()) == syntax.Key(written) ||
+			found = found || syntax.Key(e.GetLexpr()) == syntax.Key(written) ||
+				syntax.Key(e.GetRexpr()) == syntax.Key(written) ||
 				reading.Clock(syntax.Bare(written)) && onlyClock(w, t)
 		}
 		return !found
@@ -84,7 +85,8 @@ func notYet(n *pg.Node) bool {
 	case n.GetNullTest() != nil:
 		return n.GetNullTest().GetNulltesttype() == pg.NullTestType_IS_NULL
 	case n.GetBooleanTest() != nil:
-		return slices.Contains([]pg.BoolTestType{pg.BoolTestType_IS_FALSE, pg.BoolTestType_IS_NOT_TRUE}, n.GetBooleanTest().GetBooltesttype())
+		return slices.Contains([]pg.BoolTestType{pg.BoolTestType_IS_FALSE, pg.BoolTestType_IS_NOT_TRUE},
+			n.GetBooleanTest().GetBooltesttype())
 	case n.GetBoolExpr().GetBoolop() == pg.BoolExprType_NOT_EXPR:
 		return syntax.Bare(n.GetBoolExpr().GetArgs()[0]).GetColumnRef() != nil
 	}

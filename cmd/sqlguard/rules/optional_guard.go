@@ -20,7 +20,8 @@ var optionalGuard = &Rule{
 func checkOptionalGuard(c *check) {
 	for _, w := range c.query.Writes {
 		tests := lostGuards(w)
-		if len(tests) == 0 || w.Verdict.Guarded() || w.Op == reading.Delete && !oneByKey(w) || chosenBy(w, names(tests)) {
+		if len(tests) == 0 || w.Verdict.Guarded() || w.Op == reading.Delete && !oneByKey(w) ||
+			chosenBy(w, names(tests)) {
 			continue
 		}
 		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+" holds only for those who give its parameter.",
@@ -50,7 +51,8 @@ func chosenBy(w *verdict.Write, columns []string) bool {
 }
 
 func hasCase(w *verdict.Write) bool {
-	return slices.ContainsFunc(w.Columns, func(c verdict.Column) bool { return syntax.Bare(c.Value).GetCaseExpr() != nil })
+	return slices.ContainsFunc(w.Columns,
+		func(c verdict.Column) bool { return syntax.Bare(c.Value).GetCaseExpr() != nil })
 }
 
 // requireGuard is the guard of an optional test by itself, where it can be told apart.
@@ -64,7 +66,8 @@ func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 		return nil
 	}
 	a := guarded(w, RequireGuard, condition)
-	a.Text = "two queries: one with " + strings.TrimSuffix(strings.TrimPrefix(a.Text, "… AND "), lost) + " alone, and one that says by its name that it forces the write"
+	a.Text = "two queries: one with " + strings.TrimSuffix(strings.TrimPrefix(a.Text, "… AND "), lost) +
+		" alone, and one that says by its name that it forces the write"
 	return a
 }
 

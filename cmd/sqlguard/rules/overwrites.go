@@ -49,7 +49,8 @@ var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|ne
 // was: of two callers' times either will do.
 func onlyStamps(w *verdict.Write) bool {
 	set := overwritten(w)
-	return len(set) > 0 && !slices.ContainsFunc(set, func(name string) bool { return !isTime(w, name) || future.MatchString(name) })
+	return len(set) > 0 && !slices.ContainsFunc(set,
+		func(name string) bool { return !isTime(w, name) || future.MatchString(name) })
 }
 
 func overwritten(w *verdict.Write) []string {

@@ -52,7 +52,8 @@ func TestPageExamples(t *testing.T) {
 func TestPagesHaveEveryPart(t *testing.T) {
 	t.Parallel()
 	for _, r := range rules.All {
-		for _, part := range []string{"# " + r.ID + "\n", "## Problem\n", "## Race\n", "## Solution\n", "```race lost\n", "```race closed\n"} {
+		for _, part := range []string{"# " + r.ID + "\n", "## Problem\n", "## Race\n",
+			"## Solution\n", "```race lost\n", "```race closed\n"} {
 			if !strings.Contains(r.Page(), part) {
 				t.Errorf("the page of %s lacks %q", r.ID, part)
 			}

@@ -161,7 +161,8 @@ func settle(all []Finding, o *Options) []Finding {
 	}
 	all = slices.DeleteFunc(all, func(f Finding) bool { return f.Severity == Off })
 	slices.SortStableFunc(all, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Query.File.Path, b.Query.File.Path), cmp.Compare(a.Query.Offset+a.Offset, b.Query.Offset+b.Offset))
+		return cmp.Or(cmp.Compare(a.Query.File.Path, b.Query.File.Path),
+			cmp.Compare(a.Query.Offset+a.Offset, b.Query.Offset+b.Offset))
 	})
 	return all
 }

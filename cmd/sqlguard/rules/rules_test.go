@@ -167,38 +167,64 @@ func TestFindings(t *testing.T) {
 
 // scoped are queries and whether they name their tenant.
 var scoped = map[string]bool{
-	"SELECT * FROM jobs WHERE id = @id":                                                                                 false,
-	"SELECT * FROM jobs WHERE tenant_id = @tenant_id AND id = @id":                                                      true,
-	"SELECT * FROM jobs j JOIN parts p ON p.tenant_id = j.tenant_id AND p.job_id = j.id WHERE p.tenant_id = @t":         true,
-	"SELECT * FROM jobs j JOIN parts p USING (tenant_id) WHERE j.tenant_id = @t":                                        true,
-	"SELECT * FROM jobs j JOIN parts p ON p.tenant_id = j.tenant_id AND p.job_id = j.id":                                false,
-	"SELECT * FROM jobs j JOIN parts p ON p.job_id = j.id WHERE j.tenant_id = @t":                                       false,
-	"SELECT * FROM jobs j WHERE tenant_id = @t AND EXISTS (SELECT FROM parts p WHERE p.job_id = j.id)":                  false,
-	"SELECT * FROM jobs j WHERE tenant_id = @t AND EXISTS (SELECT FROM parts p WHERE p.tenant_id = j.tenant_id)":        true,
-	"SELECT * FROM jobs WHERE (tenant_id, id) IN (SELECT a, b FROM unnest(@a::bigint[], @b::bigint[]) AS u (a, b))":     true,
-	"SELECT j.* FROM unnest(@a::bigint[], @b::bigint[]) AS u (a, b) JOIN jobs j ON j.tenant_id = u.a AND j.id = u.b":    true,
-	"SELECT * FROM jobs WHERE (tenant_id, id) = (@t, @id)":                                                              true,
-	"SELECT * FROM named WHERE tenant_id = @t":                                                                          true,
-	"SELECT * FROM named WHERE id = @id":                                                                                false,
-	"UPDATE jobs SET n = n + 1 WHERE id = @id":                                                                          false,
-	"DELETE FROM parts WHERE tenant_id = @t":                                                                            true,
-	"INSERT INTO parts (tenant_id, id) VALUES (@t, @id)":                                                                true,
-	"INSERT INTO parts (id) VALUES (@id)":                                                                               false,
-	"WITH p AS (SELECT * FROM parts WHERE tenant_id = @t) SELECT * FROM p JOIN jobs j ON j.tenant_id = p.tenant_id":     true,
-	"WITH p AS (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE jobs.id = p.id": true,
-	"WITH p AS (SELECT id FROM jobs WHERE n = 1 FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE jobs.id = p.id":          false,
-	"WITH p AS (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE jobs.n = p.id":  false,
-	"WITH p AS (SELECT n FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE jobs.n = p.n":    false,
-	"UPDATE jobs SET n = 1 WHERE id = (SELECT id FROM jobs WHERE tenant_id = @t LIMIT 1 FOR UPDATE SKIP LOCKED)":        true,
-	"UPDATE jobs SET n = 1 WHERE id IN (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE SKIP LOCKED)":               true,
-	"UPDATE jobs SET n = 1 WHERE id NOT IN (SELECT id FROM jobs WHERE tenant_id = @t)":                                  false,
+	"SELECT * FROM jobs WHERE " +
+		"id = @id": false,
+	"SELECT * FROM jobs WHERE tenant_id = @tenant_id AND " +
+		"id = @id": true,
+	"SELECT * FROM jobs j JOIN parts p ON p.tenant_id = j.tenant_id AND p.job_id = j.id WHERE " +
+		"p.tenant_id = @t": true,
+	"SELECT * FROM jobs j JOIN parts p USING (tenant_id) WHERE " +
+		"j.tenant_id = @t": true,
+	"SELECT * FROM jobs j JOIN parts p ON p.tenant_id = j.tenant_id AND " +
+		"p.job_id = j.id": false,
+	"SELECT * FROM jobs j JOIN parts p ON p.job_id = j.id WHERE " +
+		"j.tenant_id = @t": false,
+	"SELECT * FROM jobs j WHERE tenant_id = @t AND EXISTS (SELECT FROM parts p WHERE p.job_id " +
+		"= j.id)": false,
+	"SELECT * FROM jobs j WHERE tenant_id = @t AND EXISTS (SELECT FROM parts p WHERE p.tenant_id = " +
+		"j.tenant_id)": true,
+	"SELECT * FROM jobs WHERE (tenant_id, id) IN (SELECT a, b FROM unnest(@a::bigint[], @b::bigint[]) AS u " +
+		"(a, b))": true,
+	"SELECT j.* FROM unnest(@a::bigint[], @b::bigint[]) AS u (a, b) JOIN jobs j ON j.tenant_id = u.a AND " +
+		"j.id = u.b": true,
+	"SELECT * FROM jobs WHERE (tenant_id, id) = " +
+		"(@t, @id)": true,
+	"SELECT * FROM named WHERE " +
+		"tenant_id = @t": true,
+	"SELECT * FROM named WHERE " +
+		"id = @id": false,
+	"UPDATE jobs SET n = n + 1 WHERE " +
+		"id = @id": false,
+	"DELETE FROM parts WHERE " +
+		"tenant_id = @t": true,
+	"INSERT INTO parts (tenant_id, id) VALUES " +
+		"(@t, @id)": true,
+	"INSERT INTO parts (id) " +
+		"VALUES (@id)": false,
+	"WITH p AS (SELECT * FROM parts WHERE tenant_id = @t) SELECT * FROM p JOIN jobs j ON j.tenant_id = " +
+		"p.tenant_id": true,
+	"WITH p AS (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE " +
+		"jobs.id = p.id": true,
+	"WITH p AS (SELECT id FROM jobs WHERE n = 1 FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE " +
+		"jobs.id = p.id": false,
+	"WITH p AS (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE " +
+		"jobs.n = p.id": false,
+	"WITH p AS (SELECT n FROM jobs WHERE tenant_id = @t FOR UPDATE) UPDATE jobs SET n = 1 FROM p WHERE " +
+		"jobs.n = p.n": false,
+	"UPDATE jobs SET n = 1 WHERE id = (SELECT id FROM jobs WHERE tenant_id = @t LIMIT 1 FOR UPDATE SKIP " +
+		"LOCKED)": true,
+	"UPDATE jobs SET n = 1 WHERE id IN (SELECT id FROM jobs WHERE tenant_id = @t FOR UPDATE SKIP " +
+		"LOCKED)": true,
+	"UPDATE jobs SET n = 1 WHERE id NOT IN (SELECT id FROM jobs WHERE " +
+		"tenant_id = @t)": false,
 	"SELECT * FROM owners": true,
 }
 
 func TestMissingScope(t *testing.T) {
 	t.Parallel()
 	for query, want := range scoped {
-		if got := !slices.Contains(check(t, schema, "-- name: A :one\n"+query+";", tenants), "missing-scope"); got != want {
+		if got := !slices.Contains(check(t, schema, "-- name: A :one\n"+query+";", tenants),
+			"missing-scope"); got != want {
 			t.Errorf("%s\n names its tenant: %v, want %v", query, got, want)
 		}
 	}

@@ -14,7 +14,8 @@ func sameRow(s *reading.Statement, b *reading.Block, r *reading.Relation, tenant
 	equal := map[*reading.Relation]map[string]bool{}
 	for _, c := range b.Conditions {
 		for _, p := range paired(s, c) {
-			if p[0].Relation != r || p[1].Relation == r || p[1].Relation.Table != r.Table || p[0].Column != p[1].Column {
+			if p[0].Relation != r || p[1].Relation == r || p[1].Relation.Table != r.Table ||
+				p[0].Column != p[1].Column {
 				continue
 			}
 			if equal[p[1].Relation] == nil {
@@ -25,7 +26,8 @@ func sameRow(s *reading.Statement, b *reading.Block, r *reading.Relation, tenant
 	}
 	for other, columns := range equal {
 		for _, k := range r.Table.Keys {
-			if !k.Partial && !k.Exprs && k.Covered(func(c string) bool { return columns[c] }) && scopedThere(s, other, tenant) {
+			if !k.Partial && !k.Exprs && k.Covered(func(c string) bool { return columns[c] }) &&
+				scopedThere(s, other, tenant) {
 				return true
 			}
 		}

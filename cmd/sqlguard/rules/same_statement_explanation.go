@@ -35,7 +35,8 @@ func (c *check) explained(s *reading.Statement, w *reading.Write) {
 			if r.Table == t && r.Block == nil && !r.Locked && !r.Written {
 				c.at(max(r.Location, 0), t.String(),
 					t.String()+" is read here as it was before the statement began, not as the write found it.",
-					"After a lost race the answer shows a row that should have been written.").Advice = &Advice{Kind: ReadAfresh, Text: "a fresh read on zero rows, in a statement of its own"}
+					"After a lost race the answer shows a row that should have been written.").
+					Advice = &Advice{Kind: ReadAfresh, Text: "a fresh read on zero rows, in a statement of its own"}
 				return
 			}
 		}

@@ -24,7 +24,8 @@ func checkSilentLoss(c *check) {
 		return
 	}
 	for _, w := range c.query.Writes {
-		if !w.Verdict.Guarded() || w.Function != "" || !oneByKey(w) || alreadySo(w) || newestWins(w) || overwritesBehind(w) {
+		if !w.Verdict.Guarded() || w.Function != "" || !oneByKey(w) || alreadySo(w) || newestWins(w) ||
+			overwritesBehind(w) {
 			continue
 		}
 		f := c.on(w, "The write does nothing where its guard fails, and "+c.query.Command+" does not tell.",

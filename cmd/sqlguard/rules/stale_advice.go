@@ -23,7 +23,8 @@ func staleAdvice(w *verdict.Write, stale []verdict.Test) *Advice {
 	b := blockOf(w, r)
 	lock := lockable(b, r)
 	if lock && b.Limited {
-		return lockTested(w, b, r, TakeUnlocked, " FOR UPDATE SKIP LOCKED", "FOR UPDATE SKIP LOCKED in the SELECT that tests")
+		return lockTested(w, b, r, TakeUnlocked, " FOR UPDATE SKIP LOCKED",
+			"FOR UPDATE SKIP LOCKED in the SELECT that tests")
 	}
 	if a := repeatTest(w, r, stale); a != nil {
 		return a
@@ -68,7 +69,8 @@ func sameRowAs(w *verdict.Write, r *reading.Relation) bool {
 	for _, b := range append(slices.Clone(w.Statement.Blocks), w.Block) {
 		for _, c := range b.Conditions {
 			for _, p := range paired(w.Statement, c) {
-				if p[0].Column == p[1].Column && p[0].Relation.Table == w.Target.Table && p[1].Relation.Table == w.Target.Table {
+				if p[0].Column == p[1].Column && p[0].Relation.Table == w.Target.Table &&
+					p[1].Relation.Table == w.Target.Table {
 					note(equal, p[0].Relation, p[1].Relation, p[0].Column)
 				}
 			}
@@ -107,7 +109,8 @@ func note(equal map[*reading.Relation]map[*reading.Relation]map[string]bool, a, 
 // lockable reports whether FOR UPDATE can stand behind the SELECT that reads r.
 func lockable(b *reading.Block, r *reading.Relation) bool {
 	s := b.Node.GetSelectStmt()
-	if s == nil || b.View || r.Block != nil || len(s.GetDistinctClause()) > 0 || len(s.GetGroupClause()) > 0 || s.GetHavingClause() != nil ||
+	if s == nil || b.View || r.Block != nil || len(s.GetDistinctClause()) > 0 || len(s.GetGroupClause()) > 0 ||
+		s.GetHavingClause() != nil ||
 		s.GetOp() > pg.SetOperation_SETOP_NONE || len(s.GetLockingClause()) > 0 || oneRow(s) {
 		return false
 	}

@@ -23,7 +23,8 @@ func checkStaleTest(c *check) {
 		if len(stale) == 0 {
 			continue
 		}
-		f := c.on(w, columns(w.Table(), names(stale))+isOrAre(names(stale))+" tested on the statement's snapshot, not on the locked row.",
+		f := c.on(w, columns(w.Table(),
+			names(stale))+isOrAre(names(stale))+" tested on the statement's snapshot, not on the locked row.",
 			"A caller that waited for another write of the row goes on as if nothing had happened: both succeed.")
 		if text := lockThatMisses(w); text != "" {
 			f.Lines = slices.Insert(f.Lines, 1, text)
@@ -45,7 +46,8 @@ func lockThatMisses(w *verdict.Write) string {
 		return true
 	})
 	for _, b := range w.Statement.Blocks {
-		reached = reached || slices.ContainsFunc(b.Relations, func(r *reading.Relation) bool { return r.Locked && r.Table == w.Target.Table })
+		reached = reached || slices.ContainsFunc(b.Relations,
+			func(r *reading.Relation) bool { return r.Locked && r.Table == w.Target.Table })
 	}
 	switch {
 	case reached:

@@ -25,14 +25,17 @@ func checkUnboundedRead(c *check) {
 	for _, s := range c.query.Statements {
 		b := s.Root
 		sel := b.Node.GetSelectStmt()
-		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || len(sel.GetGroupClause()) > 0 || c.bounded(s, b) {
+		if sel == nil || b.Limited || len(b.Relations) == 0 || oneRow(sel) || len(sel.GetGroupClause()) > 0 ||
+			c.bounded(s, b) {
 			continue
 		}
 		t := b.Relations[0].Table
-		if t.Schema == "information_schema" || t.Schema == "pg_catalog" || !t.Known() && strings.HasPrefix(t.Name, "pg_") {
+		if t.Schema == "information_schema" || t.Schema == "pg_catalog" ||
+			!t.Known() && strings.HasPrefix(t.Name, "pg_") {
 			continue // as large as the schema is
 		}
-		f := c.at(max(b.Relations[0].Location, 0), t.String(), "All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
+		f := c.at(max(b.Relations[0].Location, 0), t.String(),
+			"All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
 			"What is a page today is the whole table in a year, in the memory of the program.")
 		f.Advice = c.limitRows(sel, b)
 		if filtered(s, b) {
@@ -46,7 +49,8 @@ func checkUnboundedRead(c *check) {
 func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 	clauses := sqltext.ClausesOf(c.query.Text, max(b.Relations[0].Location, 0), false)
 	limit := "LIMIT " + param(c.query, "max_rows", 0)
-	plain := len(sel.GetDistinctClause()) == 0 && len(sel.GetGroupClause()) == 0 && sel.GetOp() <= pg.SetOperation_SETOP_NONE
+	plain := len(sel.GetDistinctClause()) == 0 && len(sel.GetGroupClause()) == 0 &&
+		sel.GetOp() <= pg.SetOperation_SETOP_NONE
 	if t := b.Relations[0].Table; plain && !b.Ordered && t.View == nil {
 		if i := slices.IndexFunc(t.Keys, func(k *catalog.Key) bool { return k.Primary }); i >= 0 {
 			var order []string
@@ -56,14 +60,17 @@ func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 			limit = "ORDER BY " + list(order) + " " + limit
 		}
 	}
-	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended", Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
+	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended",
+		Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
 }
 
 // oneRow reports whether a SELECT only adds up, all of its rows or those of a group.
 func oneRow(s *pg.SelectStmt) bool {
 	for _, n := range s.GetTargetList() {
 		f := syntax.Bare(n.GetResTarget().GetVal()).GetFuncCall()
-		if _, name := syntax.Function(f); f.GetOver() == nil && slices.Contains([]string{"count", "sum", "min", "max", "avg", "array_agg", "json_agg", "jsonb_agg", "string_agg", "bool_or", "bool_and"}, name) {
+		if _, name := syntax.Function(f); f.GetOver() == nil &&
+			slices.Contains([]string{"count", "sum", "min", "max", "avg", "array_agg", "json_agg",
+				"jsonb_agg", "string_agg", "bool_or", "bool_and"}, name) {
 			return true
 		}
 	}
@@ -112,13 +119,15 @@ func (c *check) findsRows(t *catalog.Table, column string) bool {
 	if slices.Contains(c.options.Tenant, column) {
 		return false
 	}
-	foreign := slices.ContainsFunc(t.Foreign, func(f *catalog.ForeignKey) bool { return slices.Contains(f.Columns, column) })
+	foreign := slices.ContainsFunc(t.Foreign,
+		func(f *catalog.ForeignKey) bool { return slices.Contains(f.Columns, column) })
 	return foreign || t.KeyColumn(column) || slices.Contains(t.Indexed, column) || !t.Known()
 }
 
 // filtered reports whether any parameter chooses among the rows.
 func filtered(s *reading.Statement, b *reading.Block) bool {
 	return slices.ContainsFunc(b.Conditions, func(cond reading.Condition) bool {
-		return slices.ContainsFunc(s.Direct(cond.Node, b), func(from reading.Source) bool { return from.Origin == reading.FromParam })
+		return slices.ContainsFunc(s.Direct(cond.Node, b),
+			func(from reading.Source) bool { return from.Origin == reading.FromParam })
 	})
 }

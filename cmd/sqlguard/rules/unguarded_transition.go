@@ -45,7 +45,8 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 		if c.db.Facts.Counts(w.Target.Table, column.Column) {
 			continue // a counter, put back
 		}
-		f := c.on(w, columns(w.Table(), []string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
+		f := c.on(w, columns(w.Table(),
+			[]string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
 			"Of two that come at once the later one wins, also where its step was not allowed any more.")
 		f.place(column.Location)
 		f.Against = s.Query
@@ -54,7 +55,8 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 			f.Severity = Note
 		} else if !closedWhere(w) {
 			before := param(w.Query, "before", 0)
-			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
+			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").
+				sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
 			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed from where it is", 1)
 		}
 		return

@@ -21,7 +21,8 @@ func checkUnorderedLocks(c *check) {
 		if w.Op == reading.Update && w.Function == "" && several(w) && !lockedInOrder(w) {
 			c.on(w, "Several rows of "+w.Table()+" are locked in whatever order the plan finds them.",
 				"Two such statements with common rows can wait for each other: one of them fails with 40P01.",
-			).Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
+			).
+				Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
 		}
 	}
 }
@@ -91,8 +92,10 @@ func made(r *reading.Relation) bool {
 }
 
 // rowMakers are functions that make rows of an array or a document.
-var rowMakers = []string{"unnest", "generate_series", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text", "json_array_elements_text",
-	"jsonb_to_recordset", "json_to_recordset", "jsonb_populate_recordset", "json_populate_recordset", "string_to_table", "regexp_split_to_table"}
+var rowMakers = []string{"unnest", "generate_series", "json_array_elements", "jsonb_array_elements",
+	"jsonb_array_elements_text", "json_array_elements_text",
+	"jsonb_to_recordset", "json_to_recordset", "jsonb_populate_recordset", "json_populate_recordset",
+	"string_to_table", "regexp_split_to_table"}
 
 // makesRows reports whether a SELECT's own list makes several rows of one.
 func makesRows(s *pg.SelectStmt) bool {

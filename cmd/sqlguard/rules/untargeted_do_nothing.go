@@ -24,7 +24,8 @@ func checkUntargetedDoNothing(c *check) {
 		for _, b := range s.Blocks {
 			insert := b.Node.GetInsertStmt()
 			clause := insert.GetOnConflictClause()
-			if clause.GetAction() == pg.OnConflictAction_ONCONFLICT_NOTHING && clause.GetInfer() == nil && len(b.Relations) > 0 {
+			if clause.GetAction() == pg.OnConflictAction_ONCONFLICT_NOTHING && clause.GetInfer() == nil &&
+				len(b.Relations) > 0 {
 				c.untargeted(b.Relations[0], insert)
 			}
 		}
@@ -38,7 +39,8 @@ func (c *check) untargeted(target *reading.Relation, insert *pg.InsertStmt) {
 	if len(keys) < 2 && !(t.Exclude && len(keys) > 0) {
 		return
 	}
-	c.at(target.Location, t.String(), t.String()+" has "+others(t, keys)+": a conflict with any of them is swallowed too.",
+	c.at(target.Location, t.String(),
+		t.String()+" has "+others(t, keys)+": a conflict with any of them is swallowed too.",
 		"The caller takes a row that was refused for one that is there already.",
 	).Advice = c.nameConflict(target, keys)
 }
@@ -51,7 +53,8 @@ func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Adv
 		return nil
 	}
 	columns := "(" + quotedList(keys[i].Columns) + ")"
-	return &Advice{Kind: NameConflict, Text: "ON CONFLICT " + columns + " DO NOTHING   -- the key that a repetition meets",
+	return &Advice{Kind: NameConflict,
+		Text:  "ON CONFLICT " + columns + " DO NOTHING   -- the key that a repetition meets",
 		Edits: []sqltext.Edit{{Start: at, End: at, Text: " " + columns}}}
 }
 
@@ -65,7 +68,8 @@ func fresh(t *catalog.Table, k *catalog.Key, insert *pg.InsertStmt) bool {
 		i := slices.IndexFunc(insert.GetCols(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == column })
 		if i < 0 && len(insert.GetCols()) > 0 {
 			c := t.Column(column)
-			return c != nil && (c.Identity || strings.HasSuffix(c.Type, "serial") || makesUnique(c.Default) || c.Default == nil && !c.NotNull && !k.Exprs && len(c.Generated) == 0)
+			return c != nil && (c.Identity || strings.HasSuffix(c.Type, "serial") || makesUnique(c.Default) ||
+				c.Default == nil && !c.NotNull && !k.Exprs && len(c.Generated) == 0)
 		}
 		return i >= 0 && insertsUnique(insert.GetSelectStmt().GetSelectStmt(), i)
 	})

@@ -71,7 +71,8 @@ func (c *check) whyNothingElse(w *verdict.Write) []string {
 		all := names([]verdict.Test{t})
 		switch {
 		case t.Source.Outer:
-		case t.Class == verdict.Scope && slices.ContainsFunc(all, func(column string) bool { return c.db.Facts.Mutable(w.Target.Table, column) }):
+		case t.Class == verdict.Scope &&
+			slices.ContainsFunc(all, func(column string) bool { return c.db.Facts.Mutable(w.Target.Table, column) }):
 			add(list(all) + " says whose row it is, not in which state")
 		case t.Class == verdict.Scope && len(w.Keys) > 0:
 			add(list(all) + neverChange(all))

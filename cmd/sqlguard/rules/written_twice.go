@@ -14,7 +14,8 @@ var writtenTwice = &Rule{
 func checkWrittenTwice(c *check) {
 	for i, w := range c.query.Writes {
 		for _, other := range c.query.Writes[:i] {
-			if w.Statement != other.Statement || w.Target.Table != other.Target.Table || w.Node == other.Node || w.Function != "" || apart(w, other) {
+			if w.Statement != other.Statement || w.Target.Table != other.Target.Table || w.Node == other.Node ||
+				w.Function != "" || apart(w, other) {
 				continue
 			}
 			f := c.on(w, w.Table()+" is written by two parts of the statement.",

@@ -13,7 +13,8 @@ type Clauses struct {
 }
 
 // ends are the words that end a WHERE, at the depth of the statement.
-var ends = map[string]bool{"returning": true, "group": true, "having": true, "order": true, "limit": true, "offset": true,
+var ends = map[string]bool{"returning": true, "group": true, "having": true,
+	"order": true, "limit": true, "offset": true,
 	"fetch": true, "for": true, "union": true, "intersect": true, "except": true, "window": true}
 
 // ClausesOf reads the clauses that follow the name of a table at the offset from. Of an

@@ -32,7 +32,8 @@ func TestClausesEndWhereTheNextBegins(t *testing.T) {
 		}
 		text = strings.ReplaceAll(text, "|", "")
 		c := sqltext.ClausesOf(text, strings.Index(marked, "^"), false)
-		if c.WhereEnd != ends[len(ends)-2] || c.End != ends[len(ends)-1] || strings.HasPrefix(text, "UPDATE") && c.SetEnd != ends[0] {
+		if c.WhereEnd != ends[len(ends)-2] || c.End != ends[len(ends)-1] ||
+			strings.HasPrefix(text, "UPDATE") && c.SetEnd != ends[0] {
 			t.Errorf("%s\n got %+v\nwant %v", text, c, ends)
 		}
 	}
@@ -40,7 +41,8 @@ func TestClausesEndWhereTheNextBegins(t *testing.T) {
 
 func TestClausesOfAnUpsertAreThoseBehindDoUpdate(t *testing.T) {
 	t.Parallel()
-	const text = "INSERT INTO t AS x (a) SELECT a FROM u WHERE b ON CONFLICT (a) WHERE c DO UPDATE SET d = 1 WHERE e RETURNING a"
+	const text = "INSERT INTO t AS x (a) SELECT a FROM u WHERE b ON CONFLICT (a) WHERE c DO UPDATE SET d = 1 WHERE e " +
+		"RETURNING a"
 	c := sqltext.ClausesOf(text, 12, true)
 	if got := sqltext.Apply(text, c.And("f")); !strings.HasSuffix(got, "SET d = 1 WHERE ( e) AND f RETURNING a") {
 		t.Error(got)
@@ -50,7 +52,8 @@ func TestClausesOfAnUpsertAreThoseBehindDoUpdate(t *testing.T) {
 func TestValueIsWhatAnAssignmentSets(t *testing.T) {
 	t.Parallel()
 	const text = "UPDATE t SET a = f(b, c) + 1, d = 2 WHERE e = 3"
-	for start, want := range map[int]string{strings.Index(text, "a ="): "f(b, c) + 1", strings.Index(text, "d ="): "2"} {
+	for start, want := range map[int]string{strings.Index(text, "a ="): "f(b, c) + 1",
+		strings.Index(text, "d ="): "2"} {
 		s := sqltext.Value(text, start)
 		if got := strings.TrimSpace(text[s.Start:s.End]); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -60,7 +63,8 @@ func TestValueIsWhatAnAssignmentSets(t *testing.T) {
 
 func TestEditsAreMadeFromTheFront(t *testing.T) {
 	t.Parallel()
-	got := sqltext.Apply("abc", []sqltext.Edit{{Start: 3, End: 3, Text: "!"}, {Start: 1, End: 2, Text: "x"}, {Start: 0, End: 0, Text: "1"}, {Start: 0, End: 0, Text: "2"}})
+	got := sqltext.Apply("abc", []sqltext.Edit{{Start: 3, End: 3, Text: "!"}, {Start: 1, End: 2, Text: "x"},
+		{Start: 0, End: 0, Text: "1"}, {Start: 0, End: 0, Text: "2"}})
 	if got != "12axc!" {
 		t.Error(got)
 	}

@@ -46,7 +46,8 @@ func structKey(v reflect.Value, out *strings.Builder) {
 	out.WriteByte('{')
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() || strings.Contains(f.Name, "ocation") || strings.HasPrefix(f.Name, "RexprList") || v.Field(i).IsZero() {
+		if !f.IsExported() || strings.Contains(f.Name, "ocation") || strings.HasPrefix(f.Name, "RexprList") ||
+			v.Field(i).IsZero() {
 			continue
 		}
 		key(v.Field(i), out)

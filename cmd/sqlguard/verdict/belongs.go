@@ -44,7 +44,8 @@ func (j *judge) refers(column string) bool {
 
 // keyOfAnother: a column of a key of another table, to which the condition joins.
 func (j *judge) keyOfAnother(s reading.Source) bool {
-	return s.Origin == reading.FromColumn && s.Relation.Table != nil && s.Relation.Table != j.table && s.Relation.Table.KeyColumn(s.Column)
+	return s.Origin == reading.FromColumn && s.Relation.Table != nil && s.Relation.Table != j.table &&
+		s.Relation.Table.KeyColumn(s.Column)
 }
 
 // equality: a = b, also of rows, arrays and lists.
@@ -53,7 +54,8 @@ func equality(n *pg.Node) bool {
 	if link := n.GetSubLink(); link.GetSubLinkType() == pg.SubLinkType_ANY_SUBLINK {
 		return len(link.GetOperName()) == 0 // IN
 	}
-	return e != nil && (syntax.Operator(n) == "=" && e.GetKind() != pg.A_Expr_Kind_AEXPR_DISTINCT || e.GetKind() == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT)
+	return e != nil && (syntax.Operator(n) == "=" && e.GetKind() != pg.A_Expr_Kind_AEXPR_DISTINCT ||
+		e.GetKind() == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT)
 }
 
 // differs reports whether a condition only says what a column is not: it names no row.

@@ -24,7 +24,8 @@ func (j *judge) chosenBySnapshot() []Test {
 			}
 			for _, n := range asked {
 				if columns := j.staleColumns(n); len(columns) > 0 {
-					all = append(all, Test{Class: Stale, Columns: columns, Offset: syntax.Start(n), Source: reading.Condition{Node: n, Block: j.write.Block}})
+					all = append(all, Test{Class: Stale, Columns: columns, Offset: syntax.Start(n),
+						Source: reading.Condition{Node: n, Block: j.write.Block}})
 				}
 			}
 			return true

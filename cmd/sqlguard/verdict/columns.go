@@ -146,7 +146,8 @@ func (j *judge) onlyPatched(column string, n *pg.Node) bool {
 // movedClock reports whether the sources are nothing but a clock: with a parameter the
 // caller decides how far it is moved.
 func movedClock(from []reading.Source) bool {
-	return len(from) > 0 && !slices.ContainsFunc(from, func(s reading.Source) bool { return s.Origin != reading.FromClock })
+	return len(from) > 0 && !slices.ContainsFunc(from,
+		func(s reading.Source) bool { return s.Origin != reading.FromClock })
 }
 
 // reads reports whether n reads the column's value in the row that is written.

@@ -62,9 +62,10 @@ func touches(w *reading.Write, a reading.Assignment) bool {
 func (f *Facts) Counts(t *catalog.Table, column string) bool {
 	return slices.Contains(f.triggers(t), column) || slices.ContainsFunc(f.writes[t], func(w *reading.Write) bool {
 		return slices.ContainsFunc(w.Assigned, func(a reading.Assignment) bool {
-			return a.Column == column && syntax.Operator(syntax.Bare(a.Value)) != "" && slices.ContainsFunc(a.From, func(s reading.Source) bool {
-				return s.Relation == w.Target && s.Column == column
-			})
+			return a.Column == column && syntax.Operator(syntax.Bare(a.Value)) != "" &&
+				slices.ContainsFunc(a.From, func(s reading.Source) bool {
+					return s.Relation == w.Target && s.Column == column
+				})
 		})
 	})
 }

@@ -30,7 +30,8 @@ func (j *judge) tautology(n *pg.Node, b *reading.Block, not bool) bool {
 }
 
 func compares(e *pg.A_Expr) bool {
-	return e.GetLexpr() != nil && (e.GetKind() == pg.A_Expr_Kind_AEXPR_OP || e.GetKind() == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT)
+	return e.GetLexpr() != nil &&
+		(e.GetKind() == pg.A_Expr_Kind_AEXPR_OP || e.GetKind() == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT)
 }
 
 func (j *judge) neverNull(t *pg.NullTest, b *reading.Block, not bool) bool {
@@ -148,7 +149,8 @@ func (j *judge) withItself(direct []reading.Source) bool {
 // withSnapshot: the row compared with what the snapshot has of a mutable column.
 func (j *judge) withSnapshot(direct []reading.Source) bool {
 	return slices.ContainsFunc(direct, func(s reading.Source) bool {
-		return j.stale(s) && !j.subject(s) && !j.keyColumn(s.Column) && (j.changes(s.Column) || j.facts.Mutable(j.table, s.Column))
+		return j.stale(s) && !j.subject(s) && !j.keyColumn(s.Column) &&
+			(j.changes(s.Column) || j.facts.Mutable(j.table, s.Column))
 	})
 }
 

@@ -50,7 +50,8 @@ func (j *judge) subject(s reading.Source) bool {
 }
 
 func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
-	j := &judge{facts: f, statement: s, write: w, target: w.Target, table: w.Target.Table, asked: map[question]map[string]bool{}}
+	j := &judge{facts: f, statement: s, write: w, target: w.Target, table: w.Target.Table,
+		asked: map[question]map[string]bool{}}
 	out := &Write{Write: w, Statement: s, Facts: f, Columns: j.columns()}
 	if w.Op != reading.Delete {
 		out.Triggered = f.triggers(j.table)

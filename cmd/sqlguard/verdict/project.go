@@ -130,6 +130,7 @@ func (q *Query) add(w *Write, function string) {
 }
 
 // ranking is from the worst.
-var ranking = []Verdict{Unbounded, DeleteUnbounded, Blind, DeleteOwner, Relative, Constant, DeleteKey, Conditional, DeleteConditional}
+var ranking = []Verdict{Unbounded, DeleteUnbounded, Blind, DeleteOwner, Relative,
+	Constant, DeleteKey, Conditional, DeleteConditional}
 
 func worse(a, b Verdict) bool { return slices.Index(ranking, a) < slices.Index(ranking, b) }

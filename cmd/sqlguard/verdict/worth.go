@@ -30,7 +30,8 @@ func (j *judge) leaf(n *pg.Node, b *reading.Block, not bool) Test {
 		t.Class = Stale
 	default:
 		t.Class, t.Kind = j.byColumns(n, t.Columns, direct, not)
-		t.Fixed = t.Class == Scope && (n.GetNullTest() != nil || n.GetColumnRef() != nil) && !slices.ContainsFunc(direct, func(s reading.Source) bool { return !j.subject(s) })
+		t.Fixed = t.Class == Scope && (n.GetNullTest() != nil || n.GetColumnRef() != nil) &&
+			!slices.ContainsFunc(direct, func(s reading.Source) bool { return !j.subject(s) })
 		if t.Class == Guard && selfDefault(n) {
 			t.Class, t.Kind, t.Lost = Optional, "", true
 		}

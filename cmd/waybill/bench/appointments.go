@@ -64,18 +64,22 @@ func (c *clinic) people(ctx context.Context) error {
 	q, digest := db.New(c.owner), []byte("bench")
 	c.viewer = db.SystemViewer(uuid.New(), uuid.New(), db.UserRoleStaff)
 	tenant := c.viewer.TenantID
-	if _, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: tenant, Slug: "bench-" + tenant.String()[:8], Name: "Bench"}); err != nil {
+	if _, err := q.CreateTenant(ctx,
+		db.CreateTenantParams{ID: tenant, Slug: "bench-" + tenant.String()[:8], Name: "Bench"}); err != nil {
 		return err
 	}
 	if _, err := q.CreateUser(ctx, db.CreateUserParams{
-		TenantID: tenant, ID: c.viewer.UserID, Email: "bench@bench.example", Name: "Bench", Role: c.viewer.Role, PasswordHash: "none", RequestDigest: digest,
+		TenantID: tenant, ID: c.viewer.UserID, Email: "bench@bench.example", Name: "Bench",
+		Role: c.viewer.Role, PasswordHash: "none", RequestDigest: digest,
 	}); err != nil {
 		return err
 	}
-	if _, err := q.CreateGroup(ctx, db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: "Bench", RequestDigest: digest}); err != nil {
+	if _, err := q.CreateGroup(ctx,
+		db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: "Bench", RequestDigest: digest}); err != nil {
 		return err
 	}
-	_, err := q.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: c.viewer.UserID})
+	_, err := q.AddGroupMember(ctx,
+		db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: c.viewer.UserID})
 	return err
 }
 
@@ -83,16 +87,20 @@ func (c *clinic) people(ctx context.Context) error {
 func (c *clinic) facility(ctx context.Context) (uuid.UUID, error) {
 	q, id := db.New(c.owner), uuid.New()
 	if _, err := q.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: c.viewer.TenantID, ID: id, Name: "Clinic", Address: "1 Main St", Latitude: 1, Longitude: 1, RequestDigest: []byte("bench"),
+		TenantID: c.viewer.TenantID, ID: id, Name: "Clinic", Address: "1 Main St", Latitude: 1,
+		Longitude: 1, RequestDigest: []byte("bench"),
 	}); err != nil {
 		return id, err
 	}
-	_, err := q.AddGroupFacility(ctx, db.AddGroupFacilityParams{TenantID: c.viewer.TenantID, GroupID: c.group, FacilityID: id})
+	_, err := q.AddGroupFacility(ctx,
+		db.AddGroupFacilityParams{TenantID: c.viewer.TenantID, GroupID: c.group, FacilityID: id})
 	return id, err
 }
 
 // fill gives a facility 10,000 patients and rows appointments from a time on.
-func (c *clinic) fill(ctx context.Context, facility uuid.UUID, from time.Time, rows int, apart time.Duration, prefix string) error {
+func (c *clinic) fill(
+	ctx context.Context, facility uuid.UUID, from time.Time, rows int, apart time.Duration, prefix string,
+) error {
 	tx, err := c.owner.Begin(ctx)
 	if err != nil {
 		return err
@@ -107,7 +115,8 @@ func (c *clinic) fill(ctx context.Context, facility uuid.UUID, from time.Time, r
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, statement("appointments_fill"), c.viewer.TenantID, facility, from, rows, apart.Seconds(), prefix); err != nil {
+	if _, err := tx.Exec(ctx, statement("appointments_fill"), c.viewer.TenantID, facility,
+		from, rows, apart.Seconds(), prefix); err != nil {
 		return err
 	}
 	if bulk {

@@ -18,11 +18,13 @@ type Benchmark struct {
 // All lists the benchmarks, in the order of the help.
 func All() []Benchmark {
 	return []Benchmark{
-		{"jobs", "how fast jobs are enqueued and worked, and how soon they start; beside River's own client", benchJobs},
+		{"jobs", "how fast jobs are enqueued and worked, and how soon they start; beside River's own client",
+			benchJobs},
 		{"jobs-soak", "texts at a steady rate with spikes: what waits, how long, and what piles up", benchJobsSoak},
 		{"http", "requests a second of the whole server, beside pgbench with the same statements one by one", httpWork},
 		{"login-storm", "latency of a cheap request, alone and beside a storm of logins", loginStorm},
-		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness of events", benchCrowd},
+		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
+			"of events", benchCrowd},
 		{"ranges", "reads of a day's appointments, early, in the middle and late in millions", ranges},
 		{"sync", "feeds of 10,000 records, beside a loop of upserts", syncFeeds},
 	}

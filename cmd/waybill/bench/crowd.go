@@ -48,9 +48,12 @@ type crowdTenant struct {
 
 func (b *crowdBench) register(flags *flag.FlagSet) {
 	flags.Func("phase", "only these, with commas between: "+strings.Join(b.phaseNames(), ", "), b.setPhases)
-	flags.Float64Var(&b.rate, "rate", 20, "the other tenant's requests a second: reads, a batch, a feed, a stream that is opened, in turn")
-	flags.Float64Var(&b.events, "events", 10, "the other tenant's pickups a second that are submitted, of which its stream is to tell")
-	flags.DurationVar(&b.duration, "duration", 8*time.Second, "how long that is measured in each phase, alone and again beside the crowd")
+	flags.Float64Var(&b.rate, "rate", 20,
+		"the other tenant's requests a second: reads, a batch, a feed, a stream that is opened, in turn")
+	flags.Float64Var(&b.events, "events", 10,
+		"the other tenant's pickups a second that are submitted, of which its stream is to tell")
+	flags.DurationVar(&b.duration, "duration", 8*time.Second,
+		"how long that is measured in each phase, alone and again beside the crowd")
 	flags.IntVar(&b.guessers, "guessers", 16, "connections that guess passwords of one tenant, without a pause")
 	flags.IntVar(&b.streams, "streams", 256, "event streams that one driver opens at once")
 	flags.IntVar(&b.feeds, "feeds", 8, "feeds of one user at once, of which some bytes come at a time")
@@ -59,7 +62,8 @@ func (b *crowdBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.items, "batch-items", 1000, "pickups in each of these batches, 3.2 kB each; 1000 at most")
 	flags.IntVar(&b.records, "records", 20_000, "new records of the feed that one tenant sends")
 	flags.IntVar(&b.cost, "bcrypt-cost", bcrypt.DefaultCost, "cost of the passwords' hashes")
-	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between, such as --streams=64; else it has its defaults")
+	flags.StringVar(&b.serve, "serve", "",
+		"further flags of serve, with blanks between, such as --streams=64; else it has its defaults")
 }
 
 func (b *crowdBench) phaseNames() (names []string) {
@@ -131,7 +135,8 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	if b.ownerURL, app, err = env.Database(ctx); err != nil {
 		return err
 	}
-	args := append([]string{"--log-level", "error", "--bcrypt-cost", strconv.Itoa(b.cost), "--trusted-proxies", trustedProxies}, strings.Fields(b.serve)...)
+	args := append([]string{"--log-level", "error", "--bcrypt-cost", strconv.Itoa(b.cost),
+		"--trusted-proxies", trustedProxies}, strings.Fields(b.serve)...)
 	if b.server, err = env.serve(app, os.Stderr, args); err != nil {
 		return err
 	}
@@ -181,5 +186,6 @@ func (b *crowdBench) hireDriver(ctx context.Context) error {
 	if err := b.crowd.hire(ctx, db.UserRoleDriver); err != nil {
 		return err
 	}
-	return b.crowd.do(ctx, "POST", "/v1/drivers", object{"name": "Benchmark", "user_id": b.crowd.users[db.UserRoleDriver]}, nil)
+	return b.crowd.do(ctx, "POST", "/v1/drivers",
+		object{"name": "Benchmark", "user_id": b.crowd.users[db.UserRoleDriver]}, nil)
 }

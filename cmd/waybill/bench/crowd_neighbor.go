@@ -56,11 +56,12 @@ func (n *neighbor) round(ctx context.Context, logsIn bool) error {
 		all.Go(func() {
 			var loaded *Loaded
 			slots := make(chan struct{}, neighborAtOnce)
-			loaded, failed[at] = Load{PerSecond: perSecond, For: n.bench.duration}.Run(ctx, func(ctx context.Context, i int) error {
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				return request(ctx, i)
-			})
+			loaded, failed[at] = Load{PerSecond: perSecond, For: n.bench.duration}.Run(ctx,
+				func(ctx context.Context, i int) error {
+					slots <- struct{}{}
+					defer func() { <-slots }()
+					return request(ctx, i)
+				})
 			into.Add(loaded)
 		})
 	}
@@ -150,7 +151,8 @@ func (n *neighbor) login(ctx context.Context, i int) error {
 	if i%2 == 0 {
 		who, source = n.bench.crowd, "198.51.100.2"
 	}
-	response, err := logIn(ctx, n.bench.calm, n.bench.url, source, object{"tenant": who.tenant, "email": who.email, "password": stormPassword})
+	response, err := logIn(ctx, n.bench.calm, n.bench.url, source,
+		object{"tenant": who.tenant, "email": who.email, "password": stormPassword})
 	if err == nil && response.StatusCode != http.StatusCreated {
 		err = fmt.Errorf("POST /v1/sessions answers %s", response.Status)
 	}

@@ -37,13 +37,18 @@ type crowdAct func(ctx context.Context, answered func(status int)) error
 
 func (b *crowdBench) phases() []crowdPhase {
 	return []crowdPhase{
-		{name: "guesses", what: "connections guess passwords of one tenant", members: b.guessers, limited: true, logins: true, act: b.guess},
-		{name: "streams", what: "streams of one driver", members: b.streams, holds: true, limited: true, act: b.openStream},
-		{name: "feeds", what: "dripping feeds of one user", members: b.feeds, holds: true, limited: true, act: b.dripFeed},
+		{name: "guesses", what: "connections guess passwords of one tenant", members: b.guessers,
+			limited: true, logins: true, act: b.guess},
+		{name: "streams", what: "streams of one driver", members: b.streams,
+			holds: true, limited: true, act: b.openStream},
+		{name: "feeds", what: "dripping feeds of one user", members: b.feeds,
+			holds: true, limited: true, act: b.dripFeed},
 		{name: "lists", what: "parallel lists of one user", members: b.lists, act: b.list},
-		{name: "batches", what: fmt.Sprintf("parallel batches of %d pickups by one user", b.items), members: b.batches, act: b.batch},
+		{name: "batches", what: fmt.Sprintf("parallel batches of %d pickups by one user", b.items),
+			members: b.batches, act: b.batch},
 		{
-			name: "long-feed", what: fmt.Sprintf("feed of %d new records, and a write of another database that stays open", b.records),
+			name: "long-feed", what: fmt.Sprintf(
+				"feed of %d new records, and a write of another database that stays open", b.records),
 			members: 1, once: true, act: b.feedNew, aside: b.openWrite,
 		},
 	}
@@ -55,7 +60,8 @@ func (b *crowdBench) guess(ctx context.Context, answered func(int)) error {
 	if id := uuid.New(); id[0]%2 == 0 {
 		email = id.String() + "@bench.example"
 	}
-	response, err := logIn(ctx, b.client, b.url, "203.0.113.9", object{"tenant": b.crowd.tenant, "email": email, "password": "wrong horse"})
+	response, err := logIn(ctx, b.client, b.url, "203.0.113.9",
+		object{"tenant": b.crowd.tenant, "email": email, "password": "wrong horse"})
 	if err == nil {
 		answered(response.StatusCode)
 	}
@@ -92,7 +98,8 @@ func (b *crowdBench) list(ctx context.Context, answered func(int)) error {
 }
 
 func (b *crowdBench) batch(ctx context.Context, answered func(int)) error {
-	return b.send(ctx, db.UserRoleStaff, "POST", "/v1/pickups/batch", "application/json", bytes.NewReader(b.body), answered)
+	return b.send(ctx, db.UserRoleStaff, "POST", "/v1/pickups/batch",
+		"application/json", bytes.NewReader(b.body), answered)
 }
 
 func (b *crowdBench) feedNew(ctx context.Context, answered func(int)) error {
@@ -124,7 +131,9 @@ func (b *crowdBench) openWrite(ctx context.Context) (end func(), err error) {
 // send makes a request as one user of the crowding tenant, and reads the answer to its end.
 // The end of ctx cuts off an answer, but no request that waits for one: of these the server
 // would have to say in its log that they took too long.
-func (b *crowdBench) send(ctx context.Context, role db.UserRole, method, path, kind string, body io.Reader, answered func(int)) error {
+func (b *crowdBench) send(
+	ctx context.Context, role db.UserRole, method, path, kind string, body io.Reader, answered func(int),
+) error {
 	request, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	response, err := b.begin(request, b.client, b.crowd.tokens[role][0], method, path, kind, body)
@@ -139,7 +148,9 @@ func (b *crowdBench) send(ctx context.Context, role db.UserRole, method, path, k
 }
 
 // begin makes a request. The answer's body is still to be read, and closed.
-func (b *crowdBench) begin(ctx context.Context, client *http.Client, token, method, path, kind string, body io.Reader) (*http.Response, error) {
+func (b *crowdBench) begin(
+	ctx context.Context, client *http.Client, token, method, path, kind string, body io.Reader,
+) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, b.url+path, body)
 	if err != nil {
 		return nil, err
@@ -153,7 +164,8 @@ func (b *crowdBench) begin(ctx context.Context, client *http.Client, token, meth
 
 // feedPath is where a feed of the facility goes that is what is now.
 func (w *world) feedPath() string {
-	return "/v1/facilities/" + w.facility + "/appointments/sync?as_of=" + url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano))
+	return "/v1/facilities/" + w.facility + "/appointments/sync?as_of=" +
+		url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano))
 }
 
 // newRecords are of patients and appointments that there are not yet. They are over: the
@@ -164,7 +176,8 @@ func newRecords(n int) io.Reader {
 	for i := range n {
 		starts := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 5 * time.Minute)
 		fmt.Fprintf(&lines, `{"external_id":%q,"patient":{"external_id":"p-%s","given_name":"Given","family_name":"Family","birth_date":"1990-05-17"},"starts_at":%q,"ends_at":%q}`+"\n",
-			run.at(int64(i)), run.at(int64(i)), starts.Format(time.RFC3339), starts.Add(5*time.Minute).Format(time.RFC3339))
+			run.at(int64(i)), run.at(int64(i)), starts.Format(time.RFC3339),
+			starts.Add(5*time.Minute).Format(time.RFC3339))
 	}
 	return strings.NewReader(lines.String())
 }
@@ -173,7 +186,8 @@ func newRecords(n int) io.Reader {
 func (w *world) newPickups(n, address, note int) (items []object) {
 	for range n {
 		items = append(items, object{
-			"facility_id": w.facility, "account_id": w.accounts.at(0), "price_cents": priceCents, "note": strings.Repeat("n", note),
+			"facility_id": w.facility, "account_id": w.accounts.at(0), "price_cents": priceCents,
+			"note":           strings.Repeat("n", note),
 			"pickup_address": strings.Repeat("p", address), "dropoff_address": strings.Repeat("d", address),
 		})
 	}

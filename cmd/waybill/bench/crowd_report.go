@@ -66,7 +66,8 @@ func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool)
 	}
 	late, missed := n.events.lags()
 	s := crowdSide{
-		Requests: n.requests.Latencies.Summary(), Submits: n.submits.Latencies.Summary(), Late: late.Summary(), Missed: missed,
+		Requests: n.requests.Latencies.Summary(), Submits: n.submits.Latencies.Summary(),
+		Late: late.Summary(), Missed: missed,
 		Peak: peakOf(b.server.cmd.Process.Pid),
 	}
 	if p.logins {
@@ -89,7 +90,8 @@ func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool)
 func (l *crowdLine) failed() error {
 	for _, s := range []crowdSide{l.Alone, l.Beside} {
 		if s.Refused > 0 || s.Missed > 0 {
-			return fmt.Errorf("%s: the other tenant was refused %d times, and not told %d events: %s", l.Phase, s.Refused, s.Missed, s.First)
+			return fmt.Errorf("%s: the other tenant was refused %d times, and not told %d events: %s",
+				l.Phase, s.Refused, s.Missed, s.First)
 		}
 	}
 	return nil
@@ -108,7 +110,8 @@ func (l *crowdLine) String() string {
 		crowdSide
 	}{{"alone", l.Alone}, {"beside the crowd", l.Beside}} {
 		fmt.Fprintf(&b, "  %-20s %13.1f %6.1f %12.1f %6.1f %16.1f %6.1f %6.1f", row.name,
-			row.Requests.P50, row.Requests.P99, row.Submits.P50, row.Submits.P99, row.Late.P50, row.Late.P99, row.Late.Max)
+			row.Requests.P50, row.Requests.P99, row.Submits.P50, row.Submits.P99,
+			row.Late.P50, row.Late.P99, row.Late.Max)
 		if row.Logins != nil {
 			fmt.Fprintf(&b, " %11.1f %6.1f", row.Logins.P50, row.Logins.P99)
 		}

@@ -26,7 +26,8 @@ const depotCents = 1_000_000_000_000
 
 // depot makes one, over connections of its own.
 func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) (*depot, error) {
-	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: patient, LockTimeout: patient, StatementTimeout: patient})
+	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: patient,
+		LockTimeout: patient, StatementTimeout: patient})
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +38,14 @@ func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) 
 	}
 	d := &depot{Store: store, by: db.SystemViewer(t.ID, user.ID, user.Role), facility: uuid.Must(uuid.NewV7())}
 	if _, err := t.Store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID, Number: "+14155550123", RequestDigest: benchDigest,
+		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID,
+		Number: "+14155550123", RequestDigest: benchDigest,
 	}); err != nil {
 		return nil, err
 	}
 	if _, err := t.Store.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: t.ID, ID: d.facility, Name: "Benchmark", Address: "Here", Latitude: 37.77, Longitude: -122.42, RequestDigest: benchDigest,
+		TenantID: t.ID, ID: d.facility, Name: "Benchmark", Address: "Here", Latitude: 37.77,
+		Longitude: -122.42, RequestDigest: benchDigest,
 	}); err != nil {
 		return nil, err
 	}
@@ -103,8 +106,9 @@ func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) e
 	n := len(ids)
 	rows, err := q.TransitionPickups(ctx, db.TransitionPickupsParams{
 		TenantIds: repeated(d.by.TenantID, n), Ids: ids,
-		ViewerIds: repeated(d.by.UserID, n), ViewerRoles: repeated(string(d.by.Role), n), ViewerDriverIds: make([]uuid.UUID, n),
-		Transitions: repeated(string(db.TransitionNameSubmit), n), Versions: make([]int64, n),
+		ViewerIds: repeated(d.by.UserID, n), ViewerRoles: repeated(string(d.by.Role), n),
+		ViewerDriverIds: make([]uuid.UUID, n),
+		Transitions:     repeated(string(db.TransitionNameSubmit), n), Versions: make([]int64, n),
 		IdempotencyKeys: make([]string, n), RequestDigests: repeated(benchDigest, n), MoveIds: newIDs(n),
 		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
 	})

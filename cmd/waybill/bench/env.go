@@ -32,7 +32,8 @@ func NewEnv(out io.Writer, flags *flag.FlagSet, databaseURL string, parse func(a
 	e := &Env{Flags: flags, Parse: parse, out: out}
 	flags.BoolVar(&e.json, "json", false, "print lines of JSON, and nothing else")
 	flags.StringVar(&e.databaseURL, "database-url", databaseURL,
-		"measure on this database, as its owner; what is made there stays (DATABASE_URL; default: a PostgreSQL of its own, thrown away)")
+		"measure on this database, as its owner; what is made there stays (DATABASE_URL; default: a PostgreSQL of "+
+			"its own, thrown away)")
 	flags.Lookup("database-url").DefValue = "" // -h does not show a password
 	return e
 }

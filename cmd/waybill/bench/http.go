@@ -49,11 +49,17 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.Func("callers", "how many call at once, with commas between (default 1,32,256)", b.setCallers)
 	flags.Float64Var(&b.seconds, "seconds", 3, "how long each is measured in a round, over HTTP and again one by one")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
-	flags.Float64Var(&b.rate, "rate", 0, "operations a second at a fixed rate: their latency counts from when each was to start; without the one by one (default: as many as the callers get done)")
+	flags.Float64Var(&b.rate, "rate", 0,
+		"operations a second at a fixed rate: their latency counts from when each was to start; without the one by "+
+			"one (default: as many as the callers get done)")
 	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
-	flags.IntVar(&b.pickups, "pickups", 20_000, "how many there are to get: of a thousand, the planner would read the whole table")
-	flags.StringVar(&b.serve, "serve", "", "further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
-	flags.StringVar(&b.compare.url, "compare", "", "the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, and what is made there stays")
+	flags.IntVar(&b.pickups, "pickups", 20_000,
+		"how many there are to get: of a thousand, the planner would read the whole table")
+	flags.StringVar(&b.serve, "serve", "",
+		"further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
+	flags.StringVar(&b.compare.url, "compare", "",
+		"the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, "+
+			"and what is made there stays")
 	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
 	flags.StringVar(&b.compare.token, "token", "", "an admin's token there")
 	flags.StringVar(&b.compare.readyFile, "ready-file", "", "take all three from the file that dev writes")
@@ -228,7 +234,8 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 // findDatabase finds the process of a database on this machine.
 func (b *httpBench) findDatabase() {
 	host := b.owner.Config().Host
-	if network, _ := pgconn.NetworkAddress(host, 0); network == "unix" || host == "localhost" || strings.HasPrefix(host, "127.") {
+	if network, _ := pgconn.NetworkAddress(host, 0); network == "unix" || host == "localhost" ||
+		strings.HasPrefix(host, "127.") {
 		b.postmaster, _ = postmasterOf(int(b.owner.PgConn().PID()))
 	}
 }
@@ -269,7 +276,9 @@ func newSide(w *world, callers int) *side {
 }
 
 // run does the work for so long, on rows of its own.
-func (s *side) run(ctx context.Context, w work, seconds, rate float64, watch func(run func() error) error) (loaded *httpLoaded, err error) {
+func (s *side) run(
+	ctx context.Context, w work, seconds, rate float64, watch func(run func() error) error,
+) (loaded *httpLoaded, err error) {
 	run := newRun()
 	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
 	l.operate = func(c *caller, n int64) error { return w.operate(c, run, n) }

@@ -54,7 +54,8 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	l := &httpLine{
 		Work: w.name, Callers: callers, PerSecond: tidy(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
-		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate, Serve: b.serve, Machine: ThisMachine(),
+		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
+		Serve: b.serve, Machine: ThisMachine(),
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: tidy(rate)}
@@ -64,9 +65,11 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 		l.Rounds = append(l.Rounds, round)
 	}
 	if one := median(singles.rates); one > 0 {
-		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(tidy(one)), new(tidy(median(ours.rates)/one)), singles.clients[0]
+		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(tidy(one)), new(
+			tidy(median(ours.rates)/one)), singles.clients[0]
 	}
-	for into, took := range map[**float64]time.Duration{&l.ClientCPU: used.client, &l.ServerCPU: used.server, &l.DatabaseCPU: used.database} {
+	for into, took := range map[**float64]time.Duration{&l.ClientCPU: used.client,
+		&l.ServerCPU: used.server, &l.DatabaseCPU: used.database} {
 		if took > 0 {
 			*into = new(tidy(took.Seconds() / ours.all.took.Seconds()))
 		}
@@ -75,7 +78,8 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 		other := sides[1]
 		summary := other.all.Latencies.Summary()
 		l.Compared = &httpOther{
-			tidy(median(other.rates)), tidy(median(ours.rates) / median(other.rates)), summary.P50, summary.P99, other.all.unexpected,
+			tidy(median(other.rates)), tidy(median(ours.rates) / median(other.rates)),
+			summary.P50, summary.P99, other.all.unexpected,
 		}
 	}
 	for i, s := range sides {
@@ -108,7 +112,8 @@ func (l *httpLine) String() string {
 		fmt.Fprintf(&b, "  %*s", []int{6, 6, 8}[i], text)
 	}
 	if c := l.Compared; c != nil {
-		fmt.Fprintf(&b, "  the other: %.0f a second, p50 %.2f, p99 %.2f ms; ours is %.2f times that", c.PerSecond, c.P50, c.P99, c.Ratio)
+		fmt.Fprintf(&b, "  the other: %.0f a second, p50 %.2f, p99 %.2f ms; ours is %.2f times that",
+			c.PerSecond, c.P50, c.P99, c.Ratio)
 	}
 	if l.err != nil {
 		fmt.Fprintf(&b, "  %d unexpected answers", l.Unexpected)

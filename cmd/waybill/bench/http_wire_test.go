@@ -13,7 +13,8 @@ func TestResponsesAreReadToTheirEnd(t *testing.T) {
 	answers := "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" +
 		"HTTP/1.1 201 Created\r\ncontent-LENGTH:  0\r\nX: y\r\n\r\n" +
 		"HTTP/1.1 204 No Content\r\n\r\n" +
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n" +
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\n" +
+		"Trailer: x\r\n\r\n" +
 		"HTTP/1.1 409 Conflict\r\nContent-Length: 4\r\n\r\nlost" +
 		"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nbus\r\n1\r\ny\r\n0\r\n\r\n" +
 		"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n" +

@@ -57,7 +57,8 @@ func (w *world) callers(n int) []*caller {
 		c := &caller{wire: wire{address: w.host}, world: w, number: int64(i), heads: map[db.UserRole]string{}}
 		c.random = rand.New(rand.NewPCG(1, uint64(i)))
 		for role, tokens := range w.tokens {
-			c.heads[role] = " HTTP/1.1\r\nHost: " + w.host + "\r\nAuthorization: Bearer " + tokens[i%len(tokens)] + "\r\n"
+			c.heads[role] = " HTTP/1.1\r\nHost: " + w.host + "\r\nAuthorization: Bearer " + tokens[i%len(tokens)] +
+				"\r\n"
 		}
 		all[i] = c
 	}

@@ -123,7 +123,8 @@ func (w *world) furnish(ctx context.Context) (err error) {
 func (w *world) hire(ctx context.Context, role db.UserRole) error {
 	var made struct{ ID, Token string }
 	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
-	if err := w.do(ctx, "POST", "/v1/users", object{"email": email, "password": password, "name": "Benchmark", "role": role}, &made); err != nil {
+	if err := w.do(ctx, "POST", "/v1/users",
+		object{"email": email, "password": password, "name": "Benchmark", "role": role}, &made); err != nil {
 		return err
 	}
 	w.users[role] = cmp.Or(w.users[role], made.ID)
@@ -131,7 +132,8 @@ func (w *world) hire(ctx context.Context, role db.UserRole) error {
 		return err
 	}
 	if role == db.UserRoleStaff {
-		if err := w.do(ctx, "POST", "/v1/users/"+made.ID+"/phone-numbers", object{"number": fmt.Sprintf("+1%010d", randv2.Int64N(1e10))}, nil); err != nil {
+		if err := w.do(ctx, "POST", "/v1/users/"+made.ID+"/phone-numbers",
+			object{"number": fmt.Sprintf("+1%010d", randv2.Int64N(1e10))}, nil); err != nil {
 			return err
 		}
 	}
@@ -142,10 +144,12 @@ func (w *world) hire(ctx context.Context, role db.UserRole) error {
 
 func (w *world) openAccount(ctx context.Context, n int64) error {
 	id := w.accounts.at(n)
-	if err := w.do(ctx, "POST", "/v1/accounts", object{"id": id, "name": "Benchmark", "currency": "USD"}, nil); err != nil {
+	if err := w.do(ctx, "POST", "/v1/accounts", object{"id": id, "name": "Benchmark", "currency": "USD"},
+		nil); err != nil {
 		return err
 	}
-	return w.do(ctx, "POST", "/v1/accounts/"+id+"/deposits", object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
+	return w.do(ctx, "POST", "/v1/accounts/"+id+"/deposits",
+		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
 // prepare makes n drafts, paid by the accounts in turn.
@@ -156,7 +160,8 @@ func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 		var items []object
 		for i := batch * most; i < min(n, (batch+1)*most); i++ {
 			items = append(items, object{
-				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.spread), "price_cents": priceCents,
+				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.spread),
+				"price_cents":    priceCents,
 				"pickup_address": pickupAddress, "dropoff_address": dropoffAddress,
 			})
 		}

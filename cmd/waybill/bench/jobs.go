@@ -360,7 +360,8 @@ func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func
 		done.Add(1)
 		return nil
 	}))
-	config := &river.Config{Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}}, Workers: workers, Logger: quiet}
+	config := &river.Config{Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}},
+		Workers: workers, Logger: quiet}
 	tune(config)
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
@@ -403,7 +404,8 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	stock, err := b.drafts(ctx, b.starts)
 	if err == nil {
-		err = b.startEach(ctx, r, "a submit's text, found by polling", started, func(i int) error { return b.submit(ctx, stock[i]) })
+		err = b.startEach(ctx, r, "a submit's text, found by polling", started,
+			func(i int) error { return b.submit(ctx, stock[i]) })
 	}
 	if err := errors.Join(err, crew.Stop()); err != nil {
 		return err
@@ -432,7 +434,9 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	return errors.Join(err, client.Stop(context.WithoutCancel(ctx)))
 }
 
-func (b *jobsBench) startEach(ctx context.Context, r *jobsResult, how string, started <-chan time.Time, enqueue func(i int) error) error {
+func (b *jobsBench) startEach(
+	ctx context.Context, r *jobsResult, how string, started <-chan time.Time, enqueue func(i int) error,
+) error {
 	var took Latencies
 	for i := range b.starts {
 		// At any moment of the poll's interval, and with the workers idle.

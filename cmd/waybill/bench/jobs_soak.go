@@ -73,7 +73,8 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if err := env.Parse(args); err != nil {
 		return err
 	}
-	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 || s.senders < 1 || s.workers < 1 || s.every <= 0 || s.before < 1 {
+	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 ||
+		s.senders < 1 || s.workers < 1 || s.every <= 0 || s.before < 1 {
 		return errors.New("the flags must be positive, and --spike-rate not less than --rate")
 	}
 	if time.Duration(s.spikes)*s.spike > s.duration/2 {
@@ -146,7 +147,8 @@ func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	}
 	s.sent.Store(0)
 	s.starts.Store(new(Latencies))
-	r := &soakResult{Benchmark: "jobs-soak", Rate: s.rate, SpikeRate: s.spikeRate, Workers: s.workers, Machine: ThisMachine()}
+	r := &soakResult{Benchmark: "jobs-soak", Rate: s.rate, SpikeRate: s.spikeRate,
+		Workers: s.workers, Machine: ThisMachine()}
 	env.Say("%s", soakHead)
 	start := time.Now()
 	enqueueing := make(chan error, 1)
@@ -243,7 +245,8 @@ func (s *soak) look(ctx context.Context, now *soakSample) error {
 		return err
 	}
 	for into, value := range map[*int64]*int64{
-		&now.DeadRows: table.DeadRows, &now.LiveRows: table.LiveRows, &now.TableBytes: table.TableBytes, &now.IndexBytes: table.IndexBytes,
+		&now.DeadRows: table.DeadRows, &now.LiveRows: table.LiveRows, &now.TableBytes: table.TableBytes,
+		&now.IndexBytes: table.IndexBytes,
 	} {
 		if value != nil {
 			*into = *value
@@ -252,17 +255,22 @@ func (s *soak) look(ctx context.Context, now *soakSample) error {
 	return nil
 }
 
-const soakHead = "  seconds     told enqueued     sent  waiting  start p50      p99   dead rows   live rows  table MB  indexes MB"
+const soakHead = "  seconds     told enqueued     sent  waiting  start p50      p99   dead rows   live rows  table " +
+	"MB  indexes MB"
 
 func (n soakSample) String() string {
-	return fmt.Sprintf("  %7.0f %8.0f %8.0f %8.0f %8d  %6.0f ms %5.0f ms %11d %11d %9.1f %11.1f", n.Seconds, n.Told, n.Enqueued, n.Sent,
-		n.Waiting, n.Start.P50, n.Start.P99, n.DeadRows, n.LiveRows, float64(n.TableBytes)/(1<<20), float64(n.IndexBytes)/(1<<20))
+	return fmt.Sprintf("  %7.0f %8.0f %8.0f %8.0f %8d  %6.0f ms %5.0f ms %11d %11d %9.1f %11.1f",
+		n.Seconds, n.Told, n.Enqueued, n.Sent,
+		n.Waiting, n.Start.P50, n.Start.P99, n.DeadRows, n.LiveRows,
+		float64(n.TableBytes)/(1<<20), float64(n.IndexBytes)/(1<<20))
 }
 
 func (r soakResult) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n%d texts enqueued, %d sent; the last %.1f s after it was enqueued\n", r.Enqueued, r.Sent, r.Drained)
-	fmt.Fprintf(&text, "at most %d waited, %d dead rows, %.0f MB of table and indexes", r.MostWaiting, r.MostDead, float64(r.MostBytes)/(1<<20))
+	fmt.Fprintf(&text, "\n%d texts enqueued, %d sent; the last %.1f s after it was enqueued\n",
+		r.Enqueued, r.Sent, r.Drained)
+	fmt.Fprintf(&text, "at most %d waited, %d dead rows, %.0f MB of table and indexes",
+		r.MostWaiting, r.MostDead, float64(r.MostBytes)/(1<<20))
 	if r.Behind > int64(r.Rate) {
 		fmt.Fprintf(&text, "\nthis machine enqueued %d fewer than were told", r.Behind)
 	}

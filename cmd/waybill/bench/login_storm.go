@@ -110,7 +110,8 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	r := stormResult{
-		Benchmark: "login-storm", Rate: s.rate, Callers: s.callers, Sources: s.sources, Guessers: s.guessers, Cost: s.cost,
+		Benchmark: "login-storm", Rate: s.rate, Callers: s.callers, Sources: s.sources,
+		Guessers: s.guessers, Cost: s.cost,
 		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
 	}
 	env.Say("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration, s.callers)
@@ -128,13 +129,17 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 
 func (s *storm) register(flags *flag.FlagSet) {
 	flags.Float64Var(&s.rate, "rate", 200, "cheap requests a second: GET /v1/session")
-	flags.DurationVar(&s.duration, "duration", 5*time.Second, "how long they are measured in each round, alone and again in the storm")
+	flags.DurationVar(&s.duration, "duration", 5*time.Second,
+		"how long they are measured in each round, alone and again in the storm")
 	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
 	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
 	flags.IntVar(&s.sources, "sources", 8, "how many addresses they come from")
-	flags.IntVar(&s.guessers, "guessers", 0, "how many more, from one address, try wrong passwords of their tenant meanwhile, without a pause")
+	flags.IntVar(&s.guessers, "guessers", 0,
+		"how many more, from one address, try wrong passwords of their tenant meanwhile, without a pause")
 	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
-	flags.DurationVar(&s.retry, "retry", 0, "how long a refused caller waits before the next try, or up to half as long again (default: what the server asks)")
+	flags.DurationVar(&s.retry, "retry", 0,
+		"how long a refused caller waits before the next try, or up to half as long again (default: what the "+
+			"server asks)")
 }
 
 func (s *storm) check() error {
@@ -386,20 +391,25 @@ func (r stormResult) String() string {
 		name string
 		stormLatency
 	}{{"alone", r.Alone}, {fmt.Sprintf("beside %d callers", r.Callers), r.Storm}} {
-		fmt.Fprintf(&b, "  %-23s %7.2f %7.2f %7.2f %7d  %.2f\n", row.name, row.P50, row.P99, row.Max, row.Failed, row.Late)
+		fmt.Fprintf(&b, "  %-23s %7.2f %7.2f %7.2f %7d  %.2f\n", row.name,
+			row.P50, row.P99, row.Max, row.Failed, row.Late)
 	}
 	alone, storm := r.medians()
-	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms beside them, %.2f times that; of each round:", alone, storm, r.P99Ratio)
+	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms beside them, %.2f times that; of each round:",
+		alone, storm, r.P99Ratio)
 	for _, round := range r.Rounds {
 		fmt.Fprintf(&b, "  %.2f/%.2f", round.Alone, round.Storm)
 	}
-	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), %d got anything else %s\n",
+	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), "+
+		"%d got anything else %s\n",
 		r.Cost, r.Logins.Opened, r.Logins.Refused, r.Logins.Other, r.Logins.First)
 	if r.Guessers > 0 {
-		fmt.Fprintf(&b, "guesses of %d callers at one address: %d were looked at, %d limited (429), %d busy (503), %d got anything else\n",
+		fmt.Fprintf(&b, "guesses of %d callers at one address: %d were looked at, %d limited (429), %d busy (503), "+
+			"%d got anything else\n",
 			r.Guessers, r.Guesses.Wrong, r.Guesses.Limited, r.Guesses.Busy, r.Guesses.Other)
 	}
-	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System, r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
+	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System,
+		r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
 	return b.String()
 }
 

@@ -38,7 +38,8 @@ type pgbench struct {
 func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	program, err := localpg.FindProgram("pgbench")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "waybill: there is no pgbench, next to PostgreSQL's programs or in PATH: what one by one does, and the ratio, are left out")
+		fmt.Fprintln(os.Stderr, "waybill: there is no pgbench, next to PostgreSQL's programs or in PATH: what one by "+
+			"one does, and the ratio, are left out")
 		return nil, nil
 	}
 	c, err := pgconn.ParseConfig(databaseURL)
@@ -47,7 +48,8 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	}
 	mode := "disable"
 	switch {
-	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }):
+	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks,
+		func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }):
 		mode = "prefer"
 	case c.TLSConfig != nil:
 		mode = "require"
@@ -61,7 +63,8 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 		settings = append(settings, "-c "+name+"="+strings.ReplaceAll(value, " ", `\ `))
 	}
 	p := &pgbench{program: program, env: append(os.Environ(),
-		"PGHOST="+c.Host, "PGPORT="+strconv.Itoa(int(c.Port)), "PGUSER="+c.User, "PGPASSWORD="+c.Password, "PGDATABASE="+c.Database,
+		"PGHOST="+c.Host, "PGPORT="+strconv.Itoa(int(c.Port)), "PGUSER="+c.User,
+		"PGPASSWORD="+c.Password, "PGDATABASE="+c.Database,
 		"PGSSLMODE="+mode, "PGAPPNAME=pgbench", "PGOPTIONS="+strings.Join(settings, " "))}
 	if p.folder, err = os.MkdirTemp("", "waybill-bench-"); err != nil {
 		return nil, err
@@ -78,7 +81,8 @@ func (p *pgbench) know(tenantID uuid.UUID, w *world) {
 		"prices": one(strconv.Itoa(priceCents)), "pickup_addresses": one(`"` + pickupAddress + `"`),
 		"dropoff_addresses": one(`"` + dropoffAddress + `"`),
 		"digests":           one(`"\\x` + hex.EncodeToString(make([]byte, 32)) + `"`), // as long as those of requests
-		"accounts_made":     string(w.accounts), "drivers_made": string(w.drivers), "drafts": strconv.FormatInt(w.read, 10),
+		"accounts_made":     string(w.accounts), "drivers_made": string(w.drivers),
+		"drafts": strconv.FormatInt(w.read, 10),
 	}
 	for role, id := range w.users {
 		p.values[string(role)] = one(id)
@@ -155,11 +159,13 @@ func (p *pgbench) start(ctx context.Context, r pgbenchRun, end string, args ...s
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", err
 	}
-	args = append(args, "-n", "-M", "prepared", "-c", strconv.Itoa(r.clients), "-j", strconv.Itoa(min(2, r.clients)), "-f", file)
+	args = append(args, "-n", "-M", "prepared", "-c", strconv.Itoa(r.clients),
+		"-j", strconv.Itoa(min(2, r.clients)), "-f", file)
 	values := maps.Clone(p.values)
 	maps.Copy(values, map[string]string{
-		"k": "-1", "clients": strconv.Itoa(r.clients), "made": string(r.made), "accounts": strconv.FormatInt(r.accounts, 10),
-		"share": strconv.FormatInt(r.drafts/int64(r.clients), 10),
+		"k": "-1", "clients": strconv.Itoa(r.clients), "made": string(r.made),
+		"accounts": strconv.FormatInt(r.accounts, 10),
+		"share":    strconv.FormatInt(r.drafts/int64(r.clients), 10),
 	})
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		args = append(args, "-D", name+"="+values[name])

@@ -42,7 +42,8 @@ func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 			}
 			got = got[:found[0]] + got[found[1]:]
 		}
-		if regexp.MustCompile(`(?i)\b(select|insert|update|delete|with)\b.*\n`).MatchString(regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(got, "")) {
+		if regexp.MustCompile(`(?i)\b(select|insert|update|delete|with)\b.*\n`).
+			MatchString(regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(got, "")) {
 			t.Errorf("%s has statements of its own:\n%s", w.script, got)
 		}
 	}
@@ -51,8 +52,9 @@ func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 func TestScriptRefusesParametersThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for want, values := range map[string]map[string]string{
-		"GetAccount has the parameter @id":                {"tenant_id": ":t"},
-		"GetAccount has no parameter nonsense, nonsense2": {"tenant_id": ":t", "id": ":i", "nonsense": ":n", "nonsense2": ":n"},
+		"GetAccount has the parameter @id": {"tenant_id": ":t"},
+		"GetAccount has no parameter nonsense, nonsense2": {"tenant_id": ":t",
+			"id": ":i", "nonsense": ":n", "nonsense2": ":n"},
 	} {
 		if _, err := withParameters("GetAccount", values); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

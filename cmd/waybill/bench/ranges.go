@@ -70,7 +70,8 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 			if round == 0 {
 				continue // it was to warm up
 			}
-			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers a read", w.name, row.Latency.P50, row.Latency.P99, row.Buffers)); err != nil {
+			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers a read", w.name,
+				row.Latency.P50, row.Latency.P99, row.Buffers)); err != nil {
 				return err
 			}
 		}
@@ -80,7 +81,8 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 
 func (c *clinic) window(ctx context.Context, facility uuid.UUID, day time.Time, reads int) (Summary, int64, error) {
 	params := db.ListAppointmentsParams{
-		TenantID: c.viewer.TenantID, ViewerID: c.viewer.UserID, FacilityID: facility, FromTime: day, ToTime: day.AddDate(0, 0, 1),
+		TenantID: c.viewer.TenantID, ViewerID: c.viewer.UserID, FacilityID: facility,
+		FromTime: day, ToTime: day.AddDate(0, 0, 1),
 		AfterStartsAt: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), MaxRows: 200,
 	}
 	var l Latencies
@@ -106,7 +108,8 @@ func (c *clinic) buffers(ctx context.Context, run func(*db.Queries)) (int64, err
 		return 0, err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if err := db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: c.viewer.TenantID, ViewerID: c.viewer.UserID}); err != nil {
+	if err := db.New(tx).
+		SetViewer(ctx, db.SetViewerParams{TenantID: c.viewer.TenantID, ViewerID: c.viewer.UserID}); err != nil {
 		return 0, err
 	}
 	e := explaining{tx: tx}

@@ -55,7 +55,8 @@ func syncFeeds(ctx context.Context, env *Env, args []string) error {
 	var large int
 	env.Flags.IntVar(&s.records, "records", 10_000, "records of a feed, 10,000 at most")
 	env.Flags.IntVar(&s.rounds, "rounds", 7, "how often each is measured; the median counts")
-	env.Flags.IntVar(&large, "rows", 1_000_000, "appointments in the large table; the small one has those of the feed alone")
+	env.Flags.IntVar(&large, "rows", 1_000_000,
+		"appointments in the large table; the small one has those of the feed alone")
 	if err := env.Parse(args); err != nil {
 		return err
 	}
@@ -72,7 +73,8 @@ func syncFeeds(ctx context.Context, env *Env, args []string) error {
 			if err != nil {
 				return err
 			}
-			if err := s.fill(ctx, past, time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), rows-s.records, time.Minute, "past-"); err != nil {
+			if err := s.fill(ctx, past, time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC),
+				rows-s.records, time.Minute, "past-"); err != nil {
 				return err
 			}
 		}
@@ -97,7 +99,9 @@ func (s *syncing) table(ctx context.Context, env *Env, rows int) error {
 		list func(round int) (uuid.UUID, []db.FeedRecord, error)
 	}{
 		{"all unchanged", func(int) (uuid.UUID, []db.FeedRecord, error) { return facility, s.list(0, 0), nil }},
-		{"5 % changed", func(round int) (uuid.UUID, []db.FeedRecord, error) { return facility, s.list(20, round+1), nil }},
+		{"5 % changed", func(round int) (uuid.UUID, []db.FeedRecord, error) {
+			return facility, s.list(20, round+1), nil
+		}},
 		{"all new", func(int) (uuid.UUID, []db.FeedRecord, error) {
 			empty, err := s.facility(ctx)
 			return empty, s.list(0, 0), err
@@ -111,7 +115,8 @@ func (s *syncing) table(ctx context.Context, env *Env, rows int) error {
 			return err
 		}
 		row.Ratio = row.Loop / row.Millis
-		if err := env.Report(row, fmt.Sprintf("%9d rows, %d records, %-13s  %7.1f ms, %6d rows written;  loop %7.1f ms, %6d rows;  %5.1f times",
+		if err := env.Report(row, fmt.Sprintf(
+			"%9d rows, %d records, %-13s  %7.1f ms, %6d rows written;  loop %7.1f ms, %6d rows;  %5.1f times",
 			row.Table, row.Records, row.Feed, row.Millis, row.Written, row.Loop, row.LoopRows, row.Ratio)); err != nil {
 			return err
 		}
@@ -155,8 +160,10 @@ func (s *syncing) list(every, minutes int) []db.FeedRecord {
 			starts = starts.Add(time.Duration(minutes) * time.Minute)
 		}
 		out[n] = db.FeedRecord{
-			ExternalID: fmt.Sprint(n), PatientExternalID: fmt.Sprintf("p%d", n), GivenName: fmt.Sprintf("Given%d", n), FamilyName: fmt.Sprintf("Family%d", n),
-			BirthDate: birth, StartsAt: starts, EndsAt: starts.Add(30 * time.Minute), Status: db.AppointmentStatusBOOKED,
+			ExternalID: fmt.Sprint(n), PatientExternalID: fmt.Sprintf("p%d", n), GivenName: fmt.Sprintf("Given%d", n),
+			FamilyName: fmt.Sprintf("Family%d", n),
+			BirthDate:  birth, StartsAt: starts, EndsAt: starts.Add(30 * time.Minute),
+			Status: db.AppointmentStatusBOOKED,
 		}
 	}
 	return out
@@ -165,13 +172,14 @@ func (s *syncing) list(every, minutes int) []db.FeedRecord {
 func (s *syncing) feed(ctx context.Context, facility uuid.UUID, records []db.FeedRecord) (time.Duration, error) {
 	s.clock = s.clock.Add(time.Second)
 	begun := time.Now()
-	_, err := s.store.SyncFeed(ctx, s.viewer, db.Feed{FacilityID: facility, AsOf: s.clock, Records: func(yield func(db.FeedRecord, error) bool) {
-		for _, r := range records {
-			if !yield(r, nil) {
-				return
+	_, err := s.store.SyncFeed(ctx, s.viewer,
+		db.Feed{FacilityID: facility, AsOf: s.clock, Records: func(yield func(db.FeedRecord, error) bool) {
+			for _, r := range records {
+				if !yield(r, nil) {
+					return
+				}
 			}
-		}
-	}})
+		}})
 	return time.Since(begun), err
 }
 
@@ -181,15 +189,18 @@ func (s *syncing) loop(ctx context.Context, facility uuid.UUID, records []db.Fee
 	patient, appointment := statement("loop_patient"), statement("loop_appointment")
 	begun := time.Now()
 	err := pgx.BeginFunc(ctx, s.app, func(tx pgx.Tx) error {
-		if err := db.New(tx).SetViewer(ctx, db.SetViewerParams{TenantID: s.viewer.TenantID, ViewerID: s.viewer.UserID}); err != nil {
+		if err := db.New(tx).
+			SetViewer(ctx, db.SetViewerParams{TenantID: s.viewer.TenantID, ViewerID: s.viewer.UserID}); err != nil {
 			return err
 		}
 		for _, r := range records {
 			var id uuid.UUID
-			if err := tx.QueryRow(ctx, patient, s.viewer.TenantID, facility, r.PatientExternalID, r.GivenName, r.FamilyName, r.BirthDate).Scan(&id); err != nil {
+			if err := tx.QueryRow(ctx, patient, s.viewer.TenantID, facility, r.PatientExternalID,
+				r.GivenName, r.FamilyName, r.BirthDate).Scan(&id); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, appointment, s.viewer.TenantID, facility, id, r.ExternalID, r.StartsAt, r.EndsAt, strings.ToUpper(string(r.Status))); err != nil {
+			if _, err := tx.Exec(ctx, appointment, s.viewer.TenantID, facility, id, r.ExternalID, r.StartsAt,
+				r.EndsAt, strings.ToUpper(string(r.Status))); err != nil {
 				return err
 			}
 		}

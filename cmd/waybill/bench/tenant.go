@@ -28,7 +28,8 @@ func (e *Env) Tenant(ctx context.Context, ownerURL string) (*Tenant, error) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	t := &Tenant{ID: uuid.Must(uuid.NewV7()), Slug: "bench-" + strings.ToLower(rand.Text()[:10])}
-	if _, err := db.New(conn).CreateTenant(ctx, db.CreateTenantParams{ID: t.ID, Slug: t.Slug, Name: "Benchmark"}); err != nil {
+	if _, err := db.New(conn).
+		CreateTenant(ctx, db.CreateTenantParams{ID: t.ID, Slug: t.Slug, Name: "Benchmark"}); err != nil {
 		return nil, err
 	}
 	t.Store, err = db.Open(ctx, db.Config{URL: ownerURL, MaxConns: 4})

@@ -19,7 +19,8 @@ type dispatcher struct {
 // job dispatched and a dispatcher released.
 func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) error {
 	c := w.crew
-	submitted, err := c.Store.GetPickupEvent(ctx, db.GetPickupEventParams{TenantID: job.Args.TenantID, ID: job.Args.EventID})
+	submitted, err := c.Store.GetPickupEvent(ctx,
+		db.GetPickupEventParams{TenantID: job.Args.TenantID, ID: job.Args.EventID})
 	switch {
 	case err != nil && db.Explain(err).Code == db.NotFound:
 		c.Observe(job.Kind, Failed, "no_row")
@@ -29,7 +30,8 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 	}
 	by := db.SystemViewer(submitted.TenantID, submitted.ActorID, db.UserRoleDispatcher)
 	_, _, err = c.Store.MoveOne(ctx, by, db.Transition{
-		Name: db.TransitionNameDispatch, PickupID: submitted.PickupID, Version: submitted.Version, Digest: submitted.ID[:],
+		Name: db.TransitionNameDispatch, PickupID: submitted.PickupID,
+		Version: submitted.Version, Digest: submitted.ID[:],
 	})
 	if err == nil {
 		return c.done(job.Kind, Done, "")

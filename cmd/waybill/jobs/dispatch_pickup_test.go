@@ -25,9 +25,11 @@ func TestSubmittedPickupsAreDispatchedWithoutADispatcher(t *testing.T) {
 	}
 	c.submit(10)
 	c.work(texts.Log{Logger: quiet})
-	c.eventually("all are assigned", func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 10 })
+	c.eventually("all are assigned",
+		func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 10 })
 	// As whoever submitted them, each once, and each to a driver of its own.
-	if n := c.count("SELECT count(*) FROM pickup_events WHERE transition = 'dispatch' AND actor_id = $1", c.staff.UserID); n != 10 {
+	if n := c.count("SELECT count(*) FROM pickup_events WHERE transition = 'dispatch' AND actor_id = $1",
+		c.staff.UserID); n != 10 {
 		t.Errorf("%d dispatches by the submitter", n)
 	}
 	c.eventually("all jobs are finished", func() bool { return c.count(countUnfinished) == 0 })
@@ -49,7 +51,8 @@ func TestAPickupWaitsForADriverToBeFree(t *testing.T) {
 		t.Error(reason)
 	}
 	c.driver()
-	c.eventually("it is assigned", func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 1 })
+	c.eventually("it is assigned",
+		func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 1 })
 	if n := c.count("SELECT max(attempt) FROM river_job"); n > 1 {
 		t.Errorf("%d attempts are used up", n)
 	}

@@ -51,7 +51,8 @@ func newClinic(t testing.TB) *clinic {
 			VALUES ($1, $2::uuid, $2::text || '@example.com', 'User', $3, '', '')`, tenant, v.UserID, v.Role)
 	}
 	batch.Queue("INSERT INTO phone_numbers VALUES ($1, $1, $2, '+14155550123', '', now())", tenant, c.staff.UserID)
-	batch.Queue("INSERT INTO facilities VALUES ($1, $2, 'Clinic', 'Here', 37.77, -122.42, 1, '', now())", tenant, c.facility)
+	batch.Queue("INSERT INTO facilities VALUES ($1, $2, 'Clinic', 'Here', 37.77, -122.42, 1, '', now())",
+		tenant, c.facility)
 	batch.Queue("INSERT INTO groups VALUES ($1, $1, 'Group', 1, '', now())", tenant)
 	batch.Queue("INSERT INTO group_members VALUES ($1, $1, $2)", tenant, c.staff.UserID)
 	batch.Queue("INSERT INTO group_facilities VALUES ($1, $1, $2)", tenant, c.facility)
@@ -74,7 +75,8 @@ func (c *clinic) pickups(n int) []uuid.UUID {
 	for i := range ids {
 		ids[i] = uuid.Must(uuid.NewV7())
 		drafts[i] = db.Draft{
-			ID: ids[i], FacilityID: c.facility, AccountID: c.account, PickupAddress: "Here", DropoffAddress: "There", Digest: []byte("x"),
+			ID: ids[i], FacilityID: c.facility, AccountID: c.account, PickupAddress: "Here",
+			DropoffAddress: "There", Digest: []byte("x"),
 		}
 	}
 	_, _, err := c.store.CreateDrafts(c.t.Context(), c.staff, drafts)
@@ -101,7 +103,8 @@ func (c *clinic) driver() uuid.UUID {
 	c.t.Helper()
 	id, at := uuid.New(), 37.0
 	_, err := c.store.CreateDriver(c.t.Context(), db.CreateDriverParams{
-		TenantID: c.staff.TenantID, ID: id, Name: "Driver", OnDuty: true, Latitude: &at, Longitude: &at, RequestDigest: []byte("x"),
+		TenantID: c.staff.TenantID, ID: id, Name: "Driver", OnDuty: true, Latitude: &at,
+		Longitude: &at, RequestDigest: []byte("x"),
 	})
 	c.must(err)
 	return id

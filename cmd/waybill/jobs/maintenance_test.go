@@ -23,7 +23,8 @@ func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
 	fake := fakegateway.Start(t)
 	c.submit(1)
 	// Begun by a worker that was killed at once, a little longer ago than jobs take.
-	c.exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now() - $1::interval", rescueAfter+time.Second)
+	c.exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now() - "+
+		"$1::interval", rescueAfter+time.Second)
 	// And what finished long ago.
 	c.exec(`INSERT INTO river_job (kind, queue, args, state, finalized_at)
 		SELECT kind, queue, '{}', 'completed', now() - $1::interval FROM river_job`, keepCompleted+time.Second)
@@ -52,7 +53,8 @@ func TestAnIdleWorkerStartsAJob(t *testing.T) {
 
 func TestPausesGrowToAMinute(t *testing.T) {
 	t.Parallel()
-	for n, longest := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second, 5: 32 * time.Second, 6: time.Minute, 1_000_000: time.Minute} {
+	for n, longest := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second,
+		5: 32 * time.Second, 6: time.Minute, 1_000_000: time.Minute} {
 		for range 100 {
 			if got := pauseAfter(n); got < longest/2 || got > longest {
 				t.Errorf("after %d: %v", n, got)

@@ -20,7 +20,8 @@ func TestWorkersGoOnWhenTheDatabaseTakesWritesAgain(t *testing.T) {
 	var name string
 	c.must(writer.QueryRow(t.Context(), "SELECT current_database()").Scan(&name))
 	readOnly := func(on bool) {
-		_, err := writer.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %q SET default_transaction_read_only = %t", name, on))
+		_, err := writer.Exec(t.Context(),
+			fmt.Sprintf("ALTER DATABASE %q SET default_transaction_read_only = %t", name, on))
 		c.must(err)
 	}
 	c.work(c.gateway(fake))
@@ -31,5 +32,6 @@ func TestWorkersGoOnWhenTheDatabaseTakesWritesAgain(t *testing.T) {
 	readOnly(false)
 	c.must(c.store.CheckWritable(t.Context()))
 	c.submit(5)
-	c.eventually("the later texts are sent", func() bool { return c.count(countSent) == 10 && c.count(countUnfinished) == 0 })
+	c.eventually("the later texts are sent",
+		func() bool { return c.count(countSent) == 10 && c.count(countUnfinished) == 0 })
 }

@@ -42,7 +42,10 @@ func Refused(ctx context.Context, store *db.Store, since time.Time, reason strin
 	}
 }
 
-func refusedOf(ctx context.Context, store *db.Store, t db.ListTenantsRow, since time.Time, reason string, each func(RefusedText) error) error {
+func refusedOf(
+	ctx context.Context, store *db.Store, t db.ListTenantsRow, since time.Time,
+	reason string, each func(RefusedText) error,
+) error {
 	next := db.ListRefusedMessagesParams{TenantID: t.ID, AfterCreatedAt: since, Reason: reason, MaxRows: page}
 	for {
 		rows, err := store.ListRefusedMessages(ctx, next)

@@ -26,7 +26,8 @@ func TestAWrongSecretLosesNoText(t *testing.T) {
 			t.Errorf("%s: %d texts are settled", fault, n)
 		}
 		fake.Always(fakegateway.Accept)
-		c.eventually("all texts are sent", func() bool { return c.count(countSent) == 10 && c.count(countUnfinished) == 0 })
+		c.eventually("all texts are sent",
+			func() bool { return c.count(countSent) == 10 && c.count(countUnfinished) == 0 })
 	}
 }
 
@@ -68,7 +69,8 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 	c.submit(1) // has no number: nobody refused it
 	c.work(c.gateway(fake))
 	c.eventually("all are refused", func() bool {
-		return c.count("SELECT count(*) FROM messages WHERE reason = 'refused_422_invalid_number'") == 3 && c.count(countUnfinished) == 0
+		return c.count("SELECT count(*) FROM messages WHERE reason = 'refused_422_invalid_number'") == 3 &&
+			c.count(countUnfinished) == 0
 	})
 	var all []RefusedText
 	list := func(since time.Time, reason string) (n int) {
@@ -80,7 +82,8 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 		return len(all)
 	}
 	yesterday := time.Now().Add(-24 * time.Hour)
-	if list(yesterday, "refused_410") != 0 || list(time.Now().Add(time.Hour), "") != 0 || list(yesterday, "refused_422") != 3 {
+	if list(yesterday, "refused_410") != 0 || list(time.Now().Add(time.Hour), "") != 0 ||
+		list(yesterday, "refused_422") != 3 {
 		t.Error("the filters do not filter")
 	}
 	if n := list(yesterday, ""); n != 3 || all[0].Tenant != "clinic" {
@@ -113,7 +116,8 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 	if total != 3 || len(fake.Taken()) != 3 || fake.Repeats() != 0 {
 		t.Errorf("sent again %d times, %d took effect, %d repeats", total, len(fake.Taken()), fake.Repeats())
 	}
-	if again, err := SendAgain(t.Context(), c.store, RefusedText{TenantID: c.staff.TenantID, ID: uuid.New()}); again || err != nil {
+	if again, err := SendAgain(t.Context(), c.store,
+		RefusedText{TenantID: c.staff.TenantID, ID: uuid.New()}); again || err != nil {
 		t.Errorf("one that is not there: %v, %v", again, err)
 	}
 }

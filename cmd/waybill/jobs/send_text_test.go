@@ -34,7 +34,8 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	})
 	// Jobs that somebody made twice, and one of nothing.
 	c.exec("INSERT INTO river_job (kind, queue, args) SELECT kind, queue, args FROM river_job")
-	c.exec("INSERT INTO river_job (kind, queue, args) VALUES ('send_text', 'texts', jsonb_build_object('tenant_id', $1::uuid, 'message_id', $1::uuid))", c.account)
+	c.exec("INSERT INTO river_job (kind, queue, args) VALUES ('send_text', 'texts', jsonb_build_object('tenant_id', "+
+		"$1::uuid, 'message_id', $1::uuid))", c.account)
 	var mu sync.Mutex
 	seen := map[Outcome]int{}
 	c.work(c.gateway(fake), func(o *Options) {
@@ -48,10 +49,12 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	if n := c.count(countSent); n != 19 || len(fake.Taken()) != 19 {
 		t.Errorf("%d sent, the gateway took %d", n, len(fake.Taken()))
 	}
-	if n := c.count("SELECT count(*) FROM messages WHERE id = $1 AND status = 'FAILED' AND reason = 'refused_422_invalid_number'", refused); n != 1 {
+	if n := c.count("SELECT count(*) FROM messages WHERE id = $1 AND status = 'FAILED' AND reason = "+
+		"'refused_422_invalid_number'", refused); n != 1 {
 		t.Error("the refused one has not failed with its reason")
 	}
-	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" || text.Body != "Your pickup is booked." {
+	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" ||
+		text.Body != "Your pickup is booked." {
 		t.Errorf("got %v", text)
 	}
 	mu.Lock()
@@ -162,7 +165,8 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	mu.Unlock()
 	back := time.Now()
 	owed := c.count("SELECT count(*) FROM messages")
-	c.eventually("all texts are sent", func() bool { return c.count(countSent) == owed && c.count(countUnfinished) == 0 })
+	c.eventually("all texts are sent",
+		func() bool { return c.count(countSent) == owed && c.count(countUnfinished) == 0 })
 	drained := time.Since(back) * times
 	if lost := c.count(countLost); lost != 0 || len(fake.Taken()) != owed || fake.Repeats() != 0 {
 		t.Errorf("%d jobs lost, %d of %d texts took effect, %d repeats", lost, len(fake.Taken()), owed, fake.Repeats())
@@ -173,7 +177,8 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	if n := c.count("SELECT max(attempt) FROM river_job"); n > 1 {
 		t.Errorf("%d attempts are used up", n)
 	}
-	t.Logf("%d texts; %d requests in %d minutes, %d runs put off; slowest submit %v; drained in %v", owed, refused.Load(), minutes, held.Load(), slowest, drained)
+	t.Logf("%d texts; %d requests in %d minutes, %d runs put off; slowest submit %v; drained in %v",
+		owed, refused.Load(), minutes, held.Load(), slowest, drained)
 }
 
 type senderFunc func(context.Context, texts.Text) texts.Answer
@@ -187,14 +192,17 @@ func TestAStopHandsJobsBack(t *testing.T) {
 	c := newClinic(t)
 	fake := fakegateway.Start(t)
 	fake.Always(fakegateway.Hang)
-	gateway, err := texts.NewGateway(texts.GatewayOptions{URL: fake.URL, Secret: fakegateway.Secret, Timeout: time.Minute})
+	gateway, err := texts.NewGateway(texts.GatewayOptions{URL: fake.URL,
+		Secret: fakegateway.Secret, Timeout: time.Minute})
 	c.must(err)
 	c.submit(6)
-	crew, err := Start(t.Context(), Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
+	crew, err := Start(t.Context(),
+		Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
 	c.must(err)
 	c.eventually("four are being sent", func() bool { return fake.Requests() == 4 })
 	c.must(crew.Stop()) // the gateway would answer nobody for a minute
-	if n := c.count("SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
+	if n := c.count(
+		"SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
 		t.Errorf("%d of 6 jobs are back", n)
 	}
 	// And the next crew sends them.

@@ -20,7 +20,8 @@ const page = 500
 func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
 	since := time.Now().Add(-rescueAfter)
 	for after := int64(0); ; {
-		rows, err := store.ListTroubledJobs(ctx, db.ListTroubledJobsParams{StuckSince: since, AfterID: after, MaxRows: page})
+		rows, err := store.ListTroubledJobs(ctx,
+			db.ListTroubledJobsParams{StuckSince: since, AfterID: after, MaxRows: page})
 		if err != nil {
 			return db.Explain(err)
 		}

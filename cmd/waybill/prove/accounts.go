@@ -10,7 +10,8 @@ func accountStories() []story {
 			chargesAtOnce},
 		{"overdraw",
 			"A balance was looked at, found sufficient by every caller, and spent by each of them.",
-			"Many charges at once of an account that covers some: exactly those that fit; the entries add up to the balance.",
+			"Many charges at once of an account that covers some: exactly those that fit; the entries add up to the " +
+				"balance.",
 			overdraw},
 		{"repeated-charge",
 			"A charge whose answer was lost was sent again, and taken twice.",
@@ -107,7 +108,8 @@ func overdraw(t *trial) {
 		same(t, "the charges among the entries", charges, got.won())
 		won, refused = won+got.won(), refused+got.with("insufficient_funds")
 	}
-	t.figures("%d charges at once, %d times: %d fitted, %d insufficient_funds; never below zero", max(2, t.Callers), t.Rounds, won, refused)
+	t.figures("%d charges at once, %d times: %d fitted, %d insufficient_funds; never below zero",
+		max(2, t.Callers), t.Rounds, won, refused)
 }
 
 func repeatedCharge(t *trial) {

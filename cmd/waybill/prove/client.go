@@ -26,7 +26,8 @@ type client struct {
 func newClient(base string, callers int) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, callers
-	return &client{http: &http.Client{Transport: transport, Timeout: 30 * time.Second}, base: strings.TrimSuffix(base, "/")}
+	return &client{http: &http.Client{Transport: transport, Timeout: 30 * time.Second},
+		base: strings.TrimSuffix(base, "/")}
 }
 
 // user is a session of the server's.

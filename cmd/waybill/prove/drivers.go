@@ -8,7 +8,8 @@ func driverStories() []story {
 			oneDriver},
 		{"nearest-driver",
 			"Two pickups, submitted within a second, were both routed to the same nearest driver.",
-			"Two pickups in one place dispatched at once, then many: as many drivers. And one pickup by many callers: one driver.",
+			"Two pickups in one place dispatched at once, then many: as many drivers. And one pickup by many " +
+				"callers: one driver.",
 			nearestDriver},
 	}
 }
@@ -27,7 +28,8 @@ func oneDriver(t *trial) {
 				assigned++
 				t.expect(got[i].ok(), "a pickup is assigned whose caller was refused")
 			}
-			t.expect((p.DriverID != nil) == (p.Status == "ASSIGNED"), "a pickup that is %s, and its driver, do not agree", p.Status)
+			t.expect((p.DriverID != nil) == (p.Status == "ASSIGNED"),
+				"a pickup that is %s, and its driver, do not agree", p.Status)
 		}
 		same(t, "pickups assigned", assigned, 1)
 		t.each(ids, func(id string) { t.take(t.ctx, "cancel", id, "") })

@@ -12,8 +12,10 @@ import (
 func pickupStories() []story {
 	return []story{
 		{"resubmission",
-			"An item was shipped. Two weeks later a defect submitted its pickup once more, and a driver was sent for nothing.",
-			"Submit a shipped pickup again, many at once; and in every status, every transition that the pickup has behind it.",
+			"An item was shipped. Two weeks later a defect submitted its pickup once more, and a driver was sent for " +
+				"nothing.",
+			"Submit a shipped pickup again, many at once; and in every status, every transition that the pickup has " +
+				"behind it.",
 			resubmission},
 		{"skipped-steps",
 			"A misplaced item went straight to the packing station: the steps before were never made.",
@@ -21,7 +23,8 @@ func pickupStories() []story {
 			skippedSteps},
 		{"duplicates-with-key",
 			"A defect in a proxy sent a submit several times: four drivers were assigned, four texts sent.",
-			"Submit, assign and dispatch four times at once, with one Idempotency-Key: all are told yes, it happens once.",
+			"Submit, assign and dispatch four times at once, with one Idempotency-Key: all are told yes, it " +
+				"happens once.",
 			duplicatesWithKey},
 		{"duplicates-without-key",
 			"The same proxy, and a client that sends no key.",
@@ -29,7 +32,8 @@ func pickupStories() []story {
 			duplicatesWithoutKey},
 		{"late-duplicate",
 			"A duplicate of an assignment arrived after the driver was released, and assigned them anew.",
-			"Assign, release, then the duplicates: by If-Match they are stale, by Idempotency-Key repeats; none moves the pickup.",
+			"Assign, release, then the duplicates: by If-Match they are stale, by Idempotency-Key repeats; none " +
+				"moves the pickup.",
 			lateDuplicate},
 		{"submit-against-cancel",
 			"A pickup was canceled while it was being submitted: the charge stayed, or was never refunded.",
@@ -57,7 +61,8 @@ func (t *trial) refusedIn(statuses []string, wrong func(step, string) bool) (tri
 			a := t.take(t.ctx, s.name, id, driver)
 			// The hub does not see what was not collected: for it there is no such pickup.
 			unseen := a.status == 404 && a.code == "not_found"
-			t.expect(a.code == "illegal_transition" || unseen, "%s of a pickup that is %s: %s", s.name, status, a.outcome())
+			t.expect(a.code == "illegal_transition" || unseen, "%s of a pickup that is %s: %s",
+				s.name, status, a.outcome())
 		}
 		after := t.look(id)
 		t.expect(after.Status == status && after.Version == before.Version && after.ChargedCents == before.ChargedCents,
@@ -71,10 +76,12 @@ func resubmission(t *trial) {
 	id, driver := t.draft(), t.driver()
 	t.lead(id, driver, "SHIPPED")
 	again := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "submit", id, "") })
-	same(t, "submits of a shipped pickup that were refused with illegal_transition", again.with("illegal_transition"), t.Callers)
+	same(t, "submits of a shipped pickup that were refused with illegal_transition",
+		again.with("illegal_transition"), t.Callers)
 	same(t, "the status", t.look(id).Status, "SHIPPED")
 	tried := t.refusedIn(append(slices.Clone(road[1:]), "CANCELED"), step.behind)
-	t.figures("%d submits at once of a shipped pickup: %v; %d transitions of the past: all refused, nothing moved", t.Callers, again, tried)
+	t.figures("%d submits at once of a shipped pickup: %v; %d transitions of the past: all refused, nothing moved",
+		t.Callers, again, tried)
 }
 
 func skippedSteps(t *trial) {
@@ -186,7 +193,8 @@ func duplicatesWithKey(t *trial) {
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d of them as repeats; 1 event and 1 charge each", pickups, duplicates, told, replays)
+	t.figures("%d pickups x %d duplicates: %d told yes, %d of them as repeats; 1 event and 1 charge each",
+		pickups, duplicates, told, replays)
 }
 
 func duplicatesWithoutKey(t *trial) {
@@ -204,7 +212,8 @@ func duplicatesWithoutKey(t *trial) {
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d refused; 1 event and 1 charge each", pickups, duplicates, won, lost)
+	t.figures("%d pickups x %d duplicates: %d told yes, %d refused; 1 event and 1 charge each",
+		pickups, duplicates, won, lost)
 }
 
 func lateDuplicate(t *trial) {
@@ -228,7 +237,8 @@ func lateDuplicate(t *trial) {
 			"the released pickup was moved: %s, version %d in place of %d", now.Status, now.Version, released.Version)
 		stale, repeats = stale+byTag.with("stale_version"), repeats+byKey.replayed()
 	}
-	t.figures("%d late duplicates: %d stale_version, %d answered as repeats; no pickup moved", stale+repeats, stale, repeats)
+	t.figures("%d late duplicates: %d stale_version, %d answered as repeats; no pickup moved",
+		stale+repeats, stale, repeats)
 }
 
 func submitAgainstCancel(t *trial) {
@@ -279,7 +289,8 @@ func attempts(t *trial) {
 	callers.Wait()
 	took := time.Since(start)
 	stop()
-	t.expect(other.Load() == 0, "%d of %d attempts were answered otherwise, such as: %v", other.Load(), t.Attempts, odd.Load())
+	t.expect(other.Load() == 0, "%d of %d attempts were answered otherwise, such as: %v",
+		other.Load(), t.Attempts, odd.Load())
 	same(t, "attempts that won", won.Load(), 1)
 	same(t, "what the pickup went through", strings.Join(t.passed(id), " "), "submit")
 	t.figures("%d of %d won, %d illegal_transition; %.0f a second by %d callers",

@@ -13,11 +13,13 @@ import (
 func userStories() []story {
 	return []story{
 		{"clobbered-edit",
-			"Two people edited one user from the same page. The second saved all of it, and the first one's change was gone.",
+			"Two people edited one user from the same page. The second saved all of it, and the first one's change " +
+				"was gone.",
 			"Many edits with one ETag at once: one is taken, the others are told that they have not seen it.",
 			clobberedEdit},
 		{"email-and-phone",
-			"One request changed a user's email address, another their phone number. Each saved the whole row: one change was lost.",
+			"One request changed a user's email address, another their phone number. Each saved the whole row: one " +
+				"change was lost.",
 			"A new address and a new number at once: both stay.",
 			emailAndPhone},
 		{"duplicate-email",
@@ -25,7 +27,8 @@ func userStories() []story {
 			"Many create a user with one address at once, in whatever case: one is made, the others hear email_taken.",
 			duplicateEmail},
 		{"unknown-user",
-			"A phone number was written for a user who, meanwhile, was not there any more: it had been looked up before.",
+			"A phone number was written for a user who, meanwhile, was not there any more: it had been looked up " +
+				"before.",
 			"Add a number to a user who does not exist: user_not_found, and the number stays free.",
 			unknownUser},
 	}
@@ -78,7 +81,8 @@ func clobberedEdit(t *trial) {
 		now, _ := t.person(id)
 		same(t, "the user after the edits", now, want)
 	}
-	t.figures("%d callers x %d rounds: 1 edit taken each time, %d stale_version; nothing else changed", callers, t.Rounds, callers-1)
+	t.figures("%d callers x %d rounds: 1 edit taken each time, %d stale_version; nothing else changed",
+		callers, t.Rounds, callers-1)
 }
 
 func emailAndPhone(t *trial) {
@@ -147,7 +151,8 @@ func unknownUser(t *trial) {
 		return t.admin.post(t.ctx, "/v1/users/"+uuid.NewString()+"/phone-numbers", map[string]string{"number": number})
 	})
 	for _, a := range got {
-		t.expect(a.status == http.StatusNotFound && a.code == "user_not_found", "a number for nobody: %d %s", a.status, a.code)
+		t.expect(a.status == http.StatusNotFound && a.code == "user_not_found",
+			"a number for nobody: %d %s", a.status, a.code)
 	}
 	id, leave := t.hired()
 	defer leave()

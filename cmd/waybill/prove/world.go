@@ -128,7 +128,8 @@ func (w *world) colleague(ctx context.Context, role string) (user, error) {
 }
 
 func (w *world) newAccount(ctx context.Context, cents int64) (string, error) {
-	account, err := create[row](ctx, w.admin, "/v1/accounts", map[string]any{"name": w.name("account"), "currency": "USD"})
+	account, err := create[row](ctx, w.admin, "/v1/accounts",
+		map[string]any{"name": w.name("account"), "currency": "USD"})
 	if err != nil {
 		return "", err
 	}

@@ -52,7 +52,8 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is none of http or https")
 	}
 	if u.Scheme == "http" && !o.AllowHTTP && !isLoopback(u.Hostname()) {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, where texts and phone numbers would go unencrypted: " +
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, where " +
+			"texts and phone numbers would go unencrypted: " +
 			"give https, or set --gateway-allow-http (WAYBILL_GATEWAY_ALLOW_HTTP)")
 	}
 	keys, err := parseSecrets(o.Secret)

@@ -18,7 +18,8 @@ const (
 // parseSecrets reads one secret or several, with spaces or commas between them, each as
 // Standard Webhooks writes it.
 func parseSecrets(text string) (keys [][]byte, err error) {
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+	words := strings.FieldsFunc(text,
+		func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
 	if len(words) == 0 {
 		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is missing")
 	}
@@ -39,7 +40,8 @@ func parseSecret(text string) ([]byte, error) {
 		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is not whsec_ followed by base64")
 	}
 	if len(key) < shortestSecret || len(key) > longestSecret {
-		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
+		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one "+
+			"is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
 			len(key), shortestSecret, longestSecret)
 	}
 	return key, nil

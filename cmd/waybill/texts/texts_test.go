@@ -143,7 +143,8 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 		}
 	}
 	for _, o := range []GatewayOptions{
-		{URL: "https://gateway.example"}, {URL: "http://127.0.0.1:1"}, {URL: "http://[::1]"}, {URL: "http://LOCALHOST:80"},
+		{URL: "https://gateway.example"}, {URL: "http://127.0.0.1:1"},
+		{URL: "http://[::1]"}, {URL: "http://LOCALHOST:80"},
 		{URL: "http://[::ffff:127.0.0.1]"}, {URL: "http://gateway.example", AllowHTTP: true},
 	} {
 		o.Secret = fakegateway.Secret
@@ -210,7 +211,8 @@ func TestRetryAfterIsReadInSecondsAndAsADate(t *testing.T) {
 		}
 		for status, honoured := range map[int]bool{429: true, 503: true, 202: false, 422: false} {
 			response := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {header}}}
-			if got := judge(response, nil, now); honoured && got.RetryAfter != want || !honoured && got.RetryAfter != 0 {
+			if got := judge(response, nil, now); honoured && got.RetryAfter != want ||
+				!honoured && got.RetryAfter != 0 {
 				t.Errorf("%d with %q: %v", status, header, got)
 			}
 		}

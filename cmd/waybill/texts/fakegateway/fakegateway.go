@@ -53,7 +53,8 @@ const (
 
 // Faults are all but Accept and Refuse, after which a text is sent again.
 var Faults = []Fault{
-	Busy, BusyFor, Unauthorized, Nowhere, Broken, HTML, HTMLAccepting, Garbage, GarbageJSON, Close, Hang, Drip, Flood, Redirect,
+	Busy, BusyFor, Unauthorized, Nowhere, Broken, HTML, HTMLAccepting, Garbage,
+	GarbageJSON, Close, Hang, Drip, Flood, Redirect,
 	LostClose, LostHang, LostBroken,
 }
 
@@ -199,7 +200,8 @@ func read(r *http.Request) (text Text, wrong string) {
 	switch {
 	case r.Method != http.MethodPost || r.ContentLength != int64(len(body)):
 		wrong = fmt.Sprintf("%s with Content-Length %d", r.Method, r.ContentLength)
-	case !slices.Contains(strings.Fields(r.Header.Get("webhook-signature")), "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil))):
+	case !slices.Contains(strings.Fields(r.Header.Get("webhook-signature")),
+		"v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil))):
 		wrong = "a wrong signature"
 	case json.Unmarshal(body, &request) != nil || request.Type != "message.send" || request.Timestamp.IsZero():
 		wrong = "not a message: " + string(body)
