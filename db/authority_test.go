@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,18 @@ var authorityRules = []check{
 		leavesTheGroup("patients")},
 	{"ConfirmPickups", "staff write what they see", staysInTheGroup("pickups")},
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
+	{"ConfirmPickups", "a pickup that its viewer does not see costs the batch the others",
+		func(ctx context.Context, w *world) error {
+			w.signIn(ctx)
+			mine, hidden := w.pickup(ctx), w.pickup(ctx)
+			must(w.owner.Exec(ctx, "UPDATE pickups SET facility_id = $3 WHERE tenant_id = $1 AND id = $2",
+				w.tenant, hidden, w.hidden))
+			moved, err := w.SendMoves(ctx, w.staff, db.TransitionNameSubmit, mine, hidden)
+			if err == nil && !slices.Equal(moved, []bool{true, false}) {
+				err = fmt.Errorf("moved are %v", moved)
+			}
+			return err
+		}},
 }
 
 func endsWithItsSession(ctx context.Context, w *world) error {
