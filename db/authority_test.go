@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -458,7 +457,7 @@ type losing struct {
 
 func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	rows, err := q.DBTX.Query(ctx, sql, args...)
-	if err != nil || q.then == nil || !strings.HasPrefix(sql, "-- name: "+q.query+" ") {
+	if m := queryName.FindStringSubmatch(sql); err != nil || q.then == nil || m == nil || m[1] != q.query {
 		return rows, err
 	}
 	rows.Close()
@@ -489,9 +488,9 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 			func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
 	} {
 		v, token := w.signedIn(ctx, c.by)
-		s := db.CombiningOver(&losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }})
-		if err := c.write(s, v); code(err) != c.want {
-			t.Errorf("%s: got %v, want %q", c.query, err, c.want)
+		over := &losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }}
+		if err := c.write(db.CombiningOver(over), v); code(err) != c.want || over.then != nil {
+			t.Errorf("%s: got %v, want %q; the connection broke: %t", c.query, err, c.want, over.then == nil)
 		}
 	}
 	if err := w.expect(ctx, pickup, "SUBMITTED"); err != nil {
