@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"maps"
 	"slices"
 
 	pg "github.com/sqlc-dev/oliphant"
@@ -50,6 +51,23 @@ func (j *judge) ask(whose subject, conditions []reading.Condition) {
 		}
 	}
 	j.asked[q] = j.tested
+}
+
+// retested are the columns that a condition names on the row that is written, or on the row
+// as a SELECT of the statement locked it: whatever a snapshot said of them is asked again.
+func (j *judge) retested() []string {
+	whose, tested := j.whose, j.tested
+	defer func() { j.whose, j.tested = whose, tested }()
+	j.ask(ownRows, j.write.Conditions)
+	all := slices.Collect(maps.Keys(j.tested))
+	for _, b := range j.statement.Blocks {
+		if b != j.write.Block {
+			j.ask(lockedRows, b.Conditions)
+			all = slices.AppendSeq(all, maps.Keys(j.tested))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // condition judges a condition of the write itself: on the target, or else on what
