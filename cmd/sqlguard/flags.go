@@ -13,7 +13,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-// command is what the command line asks for.
+// command holds the parsed command line.
 type command struct {
 	out, problems io.Writer
 
@@ -25,7 +25,7 @@ type command struct {
 	writeBaseline bool
 	verdicts      bool
 	version       bool
-	proven        string // the query whose race is to be played
+	proven        string // the query to prove
 }
 
 const usage = `usage: sqlguard [folder or sqlc.yaml] [flags]
@@ -38,7 +38,8 @@ and with its suggestion.
 
 `
 
-// parseFlags gives the command, or nil and a status where nothing is left to do.
+// parseFlags parses the command line. It returns nil and an exit status when there is nothing left to
+// do.
 func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	c := &command{out: out, problems: problems, path: "."}
 	explain := ""
@@ -78,7 +79,7 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	return c, c.check(rest)
 }
 
-// parseAnywhere parses the flags wherever they stand, and returns the other arguments.
+// parseAnywhere parses flags before, between and after the other arguments, and returns those.
 func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := set.Parse(args); err != nil {
@@ -86,7 +87,7 @@ func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) 
 		}
 		left := set.Args()
 		if parsed := len(args) - len(left); parsed > 0 && args[parsed-1] == "--" {
-			return append(rest, left...), nil // what follows is no flag
+			return append(rest, left...), nil // everything after -- is an argument
 		}
 		if len(left) == 0 {
 			return rest, nil
@@ -95,7 +96,7 @@ func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) 
 	}
 }
 
-// check sorts out what flags alone do not; c.path is "" where it complains.
+// check validates the combination of flags and arguments. On an error it clears c.path.
 func (c *command) check(args []string) int {
 	if len(args) > 0 {
 		c.path = args[0]
@@ -129,7 +130,7 @@ func (c *command) explain(id string) int {
 	return clean
 }
 
-// colours reports whether to colour: by default on a terminal, unless NO_COLOR is set.
+// colours reports whether to print in colour: by default on a terminal, unless NO_COLOR is set.
 func (c *command) colours() bool {
 	if c.colour != "auto" {
 		return c.colour == "always"

@@ -15,10 +15,10 @@ import (
 	"waybill/db/localpg"
 )
 
-// proofTimeout includes downloading PostgreSQL where there is none.
+// proofTimeout includes the download of PostgreSQL where none is installed.
 const proofTimeout = 10 * time.Minute
 
-// prove plays each write of the named query on a throwaway PostgreSQL.
+// prove runs the race of each write of the named query on a throwaway PostgreSQL.
 func (c *command) prove() int {
 	if c.path == "" {
 		return unreadable
@@ -45,7 +45,7 @@ func (c *command) prove() int {
 	return c.fail(fmt.Errorf("there is no query %s", c.proven))
 }
 
-// proveQuery starts the server, and gives each write a database of its own.
+// proveQuery starts the server, and creates a database for each write.
 func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, findings []rules.Finding) int {
 	ctx, cancel := context.WithTimeout(context.Background(), proofTimeout)
 	defer cancel()
@@ -95,8 +95,8 @@ func (c *command) proveWrite(
 	return prove.Write(ctx, pool, schema, w, f)
 }
 
-// findingOf is the finding about the write: the first whose suggestion can be carried out
-// by rote, else the first.
+// findingOf returns the finding for the write: the first with an applicable suggestion, or else the
+// first.
 func findingOf(w *verdict.Write, findings []rules.Finding) *rules.Finding {
 	var first *rules.Finding
 	for i, f := range findings {

@@ -144,7 +144,7 @@ func (c *Catalog) drop(s *pg.DropStmt) {
 	}
 }
 
-// dropRelation forgets a relation by its name, with or without a schema.
+// dropRelation removes a relation by its name, with or without a schema.
 func (c *Catalog) dropRelation(names []string) {
 	schema, table := qualified(names)
 	if t := c.lookup(schema, table); t != nil {

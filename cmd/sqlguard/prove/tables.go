@@ -10,28 +10,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// table is a table as the throwaway database has it.
+// table describes a table of the throwaway database.
 type table struct {
-	Name     string // quoted, with its schema
+	Name     string // quoted and schema-qualified
 	Columns  []column
-	Parents  []string // the tables that its foreign keys refer to
-	Literals []string // the constants of its checks
+	Parents  []string // the tables it references
+	Literals []string // the constants in its checks
 
 	oid    uint32
-	checks map[string][]string // the columns of each constraint, by its name
-	base   []*string           // a row that keeps its checks
+	checks map[string][]string // the columns of each constraint by its name
+	base   []*string           // a row that satisfies its checks
 }
 
 type column struct {
 	Name     string // quoted
 	Kind     kind
 	Nullable bool
-	Filled   bool // it has a default, or PostgreSQL numbers it
-	Key      bool // of the primary key, or of a foreign one
+	Filled   bool // it has a default or is an identity column
+	Key      bool // part of the primary key or of a foreign key
 	Unique   bool
 }
 
-// reader reads tables and types.
+// reader reads the definitions of tables and types from the database.
 type reader struct {
 	ctx   context.Context
 	conn  *pgx.Conn
@@ -105,7 +105,7 @@ func (r *reader) constraints(t *table) error {
 	return rows.Err()
 }
 
-// constants are the literals in a text.
+// constants returns the literals in a text.
 func constants(text string) []string {
 	var all []string
 	for _, m := range literals.FindAllStringSubmatch(text, -1) {
@@ -113,7 +113,7 @@ func constants(text string) []string {
 		if m[0][0] != '\'' {
 			v = m[0]
 		}
-		if n, err := strconv.Atoi(v); err == nil { // also what is greater
+		if n, err := strconv.Atoi(v); err == nil { // and the next greater value
 			all = append(all, strconv.Itoa(n+1))
 		}
 		if !slices.Contains(all, v) {
@@ -158,7 +158,7 @@ func (r *reader) kind(oid uint32) (kind, error) {
 	return k, err
 }
 
-// fields are the types of a composite's fields.
+// fields returns the types of a composite type's fields.
 func (r *reader) fields(relation uint32) ([]kind, error) {
 	rows, err := r.conn.Query(r.ctx,
 		"SELECT atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

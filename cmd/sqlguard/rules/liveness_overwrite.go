@@ -13,8 +13,7 @@ var livenessOverwrite = &Rule{
 	check:   checkLivenessOverwrite,
 }
 
-// overwritesBehind reports whether a write overwrites behind nothing but guards that are
-// true again once it is done.
+// overwritesBehind reports whether all guards of an overwrite are true again after the write.
 func overwritesBehind(w *verdict.Write) bool {
 	return w.Verdict.Guarded() && len(overwritten(w)) > 0 && !onlyStamps(w) &&
 		len(unguarded(w, w.Of(verdict.Stale))) == 0 &&

@@ -33,8 +33,8 @@ func checkOptionalGuard(c *check) {
 	}
 }
 
-// chosenBy reports whether each value that a write sets is chosen by a CASE that asks
-// for the columns, so that the row's state decides whatever the caller leaves out.
+// chosenBy reports whether every SET value is a CASE on the given columns, so that the row's state
+// decides even if the caller omits the parameter.
 func chosenBy(w *verdict.Write, columns []string) bool {
 	for _, c := range w.Columns {
 		asked := false
@@ -55,7 +55,7 @@ func hasCase(w *verdict.Write) bool {
 		func(c verdict.Column) bool { return syntax.Bare(c.Value).GetCaseExpr() != nil })
 }
 
-// requireGuard is the guard of an optional test by itself, where it can be told apart.
+// requireGuard suggests the guard of an optional test without the alternative, if it can be separated.
 func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	n := guardIn(w, t)
 	if n == nil || closedWhere(w) {
@@ -71,8 +71,8 @@ func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	return a
 }
 
-// guardIn is the alternative of a test that asks for its columns: of "@v IS NULL OR
-// version = @v" the second, of "version = COALESCE(@v, version)" "version = @v".
+// guardIn returns the part of an optional test that reads its columns: the second alternative of "@v IS
+// NULL OR version = @v", or "version = @v" for "version = COALESCE(@v, version)".
 func guardIn(w *verdict.Write, t verdict.Test) *pg.Node {
 	n := syntax.Bare(t.Source.Node)
 	if n.GetBoolExpr().GetBoolop() == pg.BoolExprType_OR_EXPR {

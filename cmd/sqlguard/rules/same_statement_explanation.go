@@ -23,8 +23,8 @@ func checkSameStatementExplanation(c *check) {
 	}
 }
 
-// explained reports a reading of the table outside what feeds the write: it shows
-// the row as it was before the statement began, not as the write found it.
+// explained reports a read of the written table outside of the blocks that feed the write: it sees the
+// row as it was before the statement, not as the write found it.
 func (c *check) explained(s *reading.Statement, w *reading.Write) {
 	before, t := reading.Upstream(w.Block, w.Rows), w.Target.Table
 	for _, b := range reading.Upstream(s.Root) {

@@ -36,7 +36,7 @@ func checkStaleTest(c *check) {
 	}
 }
 
-// lockThatMisses says why a lock that stands in the statement does not help.
+// lockThatMisses explains why a lock in the statement does not help.
 func lockThatMisses(w *verdict.Write) string {
 	locks, reached := false, false
 	syntax.Walk(w.Statement.Root.Node, func(n *pg.Node) bool {
@@ -58,7 +58,7 @@ func lockThatMisses(w *verdict.Write) string {
 	return ""
 }
 
-// unguarded leaves out the tests whose columns a guard tests too.
+// unguarded removes the tests whose columns a guard tests too.
 func unguarded(w *verdict.Write, stale []verdict.Test) []verdict.Test {
 	if w.Verdict.Guarded() && (w.Kind == verdict.CAS || w.Kind == verdict.Fence) {
 		return nil

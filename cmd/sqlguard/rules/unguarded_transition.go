@@ -30,20 +30,20 @@ func checkUnguardedTransition(c *check) {
 	}
 }
 
-// transits: a write that overwrites nothing but its fixed values, and perhaps a time.
+// transits reports whether a write overwrites only fixed values, and perhaps a time.
 func transits(w *verdict.Write) bool {
 	return w.Verdict == verdict.Constant || w.Verdict == verdict.Relative || w.Verdict == verdict.Blind && onlyStamps(w)
 }
 
-// transition reports a state that other queries set to something else.
+// transition reports a state that other queries set to a different value.
 func (c *check) transition(w *verdict.Write, column verdict.Column) {
 	value := syntax.Key(column.Value)
 	for _, s := range c.db.Facts.Settings(w.Target.Table, column.Column) {
 		if s.Value == value || s.Query == nil || s.Query == c.query || !s.Fixed && !isState(column.Value) {
-			continue // a caller's choice, where what is set here is a mere switch
+			continue // the value is the caller's choice, and here it is only a switch
 		}
 		if c.db.Facts.Counts(w.Target.Table, column.Column) {
-			continue // a counter, put back
+			continue // a reset counter
 		}
 		f := c.on(w, columns(w.Table(),
 			[]string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
@@ -63,7 +63,7 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 	}
 }
 
-// isState tells a name or number from a switch (true, false) and from NULL.
+// isState distinguishes a name or number from a switch (true, false) and from NULL.
 func isState(n *pg.Node) bool {
 	constant := syntax.Bare(n).GetAConst()
 	return constant.GetSval() != nil || constant.GetIval() != nil
