@@ -31,10 +31,10 @@ type command struct {
 const usage = `usage: sqlguard [folder or sqlc.yaml] [flags]
        sqlguard prove QUERY [folder or sqlc.yaml] [flags]
 
-Says of each write of a sqlc project what two callers at once can do to each
-other through it. Status 0: nothing found; 1: errors or warnings; 2: something
-could not be read. prove plays the race of one query on a throwaway PostgreSQL,
-and with its suggestion.
+Finds lost updates and other races between concurrent callers in the queries of
+a sqlc project. Exit status 0: nothing found; 1: errors or warnings; 2: something
+could not be read. prove runs the race of one query on a throwaway PostgreSQL,
+without and with the suggested change.
 
 `
 
@@ -48,10 +48,10 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	set.StringVar(&c.format, "format", "text", "text, json, sarif or github")
 	set.StringVar(&c.colour, "color", "auto", "auto, always or never: colour in text")
 	set.StringVar(&c.config, "config", "",
-		"settings; without it, sqlguard.yaml beside sqlc.yaml, or in the folder given")
-	set.StringVar(&c.baseline, "baseline", "", "a file of findings that are not reported")
+		"settings file (default: sqlguard.yaml next to sqlc.yaml, or in the given folder)")
+	set.StringVar(&c.baseline, "baseline", "", "file of known findings, which are not reported")
 	set.BoolVar(&c.writeBaseline, "write-baseline", false, "write the findings to the file of --baseline")
-	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write, whatever is found")
+	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write; findings do not fail the run")
 	set.BoolVar(&c.version, "version", false, "print the version of sqlguard")
 	set.StringVar(&explain, "explain", "", "print the page of a rule")
 	set.Usage = func() { fmt.Fprint(problems, usage); set.PrintDefaults() }
@@ -104,7 +104,7 @@ func (c *command) check(args []string) int {
 	switch {
 	case len(args) > 1:
 		c.path = ""
-		fmt.Fprintln(c.problems, "sqlguard: one folder or sqlc.yaml at a time")
+		fmt.Fprintln(c.problems, "sqlguard: expected one folder or sqlc.yaml")
 	case report.Formats[c.format] == nil:
 		c.path = ""
 		fmt.Fprintf(c.problems, "sqlguard: --format %s: text, json, sarif or github\n", c.format)
@@ -123,7 +123,7 @@ func (c *command) explain(id string) int {
 			ids = append(ids, r.ID)
 		}
 		slices.Sort(ids)
-		fmt.Fprintf(c.problems, "sqlguard: no rule %s; there are %s\n", id, strings.Join(ids, ", "))
+		fmt.Fprintf(c.problems, "sqlguard: unknown rule %s; the rules are %s\n", id, strings.Join(ids, ", "))
 		return unreadable
 	}
 	fmt.Fprint(c.out, r.Page())

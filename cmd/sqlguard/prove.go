@@ -42,7 +42,7 @@ func (c *command) prove() int {
 			}
 		}
 	}
-	return c.fail(fmt.Errorf("there is no query %s", c.proven))
+	return c.fail(fmt.Errorf("no query is named %s", c.proven))
 }
 
 // proveQuery starts the server, and creates a database for each write.
@@ -50,7 +50,7 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 	ctx, cancel := context.WithTimeout(context.Background(), proofTimeout)
 	defer cancel()
 	if len(q.Writes) == 0 || len(q.Statements) != 1 {
-		return c.fail(fmt.Errorf("%s is not one statement that writes", q.Name))
+		return c.fail(fmt.Errorf("%s is not a single writing statement", q.Name))
 	}
 	server, err := localpg.Start(ctx, localpg.Options{})
 	if err != nil {
@@ -60,7 +60,8 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 	status := clean
 	for i, w := range q.Writes {
 		if w.Function != "" {
-			fmt.Fprintf(c.out, "%s writes %s in the function %s: that is not played\n", q.Name, w.Table(), w.Function)
+			fmt.Fprintf(c.out, "%s writes %s in the function %s: writes inside functions are not run\n",
+				q.Name, w.Table(), w.Function)
 			continue
 		}
 		proof, err := c.proveWrite(ctx, server, fmt.Sprintf("proof_%d", i), w, schema, findingOf(w, findings))

@@ -92,7 +92,7 @@ func (s *settings) check() error {
 		return fmt.Errorf("isolation: %q is none of read committed, repeatable read and serializable", s.Isolation)
 	}
 	if len(s.Viewer.Tables) > 0 && len(s.Viewer.Parameters) == 0 {
-		return errors.New("viewer: tables are named, but no parameters that name the viewer")
+		return errors.New("viewer: tables are listed without parameters")
 	}
 	var err error
 	s.excluded, err = newPatterns(s.Exclude)
@@ -108,7 +108,7 @@ func checkSeverities(where string, severities map[string]rules.Severity) error {
 			return fmt.Errorf("%s: %s: %q is none of off, note, warning and error", where, id, severity)
 		}
 		if id != rules.EveryRule && rules.ByID(id) == nil {
-			return fmt.Errorf("%s: there is no rule %s", where, id)
+			return fmt.Errorf("%s: unknown rule %s", where, id)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-const header = "# Findings that were there when sqlguard was adopted. Take lines out, add none.\n"
+const header = "# Findings that existed when sqlguard was adopted. Remove lines, never add any.\n"
 
 // line identifies a finding in a baseline file. It contains no position, so that it stays valid when
 // queries move; a finding that occurs twice has two lines.

@@ -130,7 +130,8 @@ func (c *Catalog) move(t *Table, schema, table string) {
 func (c *Catalog) drop(s *pg.DropStmt) {
 	for _, object := range s.GetObjects() {
 		switch s.GetRemoveType() {
-		case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
+		case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW,
+			pg.ObjectType_OBJECT_FOREIGN_TABLE:
 			c.dropRelation(syntax.Names(object.GetList().GetItems()))
 		case pg.ObjectType_OBJECT_INDEX:
 			for _, t := range c.relations {

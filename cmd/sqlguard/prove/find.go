@@ -16,7 +16,7 @@ import (
 const tries = 400
 
 // ErrNoRow means that no generated row was written by the query, so that nothing is known about it.
-var ErrNoRow = errors.New("no row could be made that the query writes")
+var ErrNoRow = errors.New("the query wrote none of the generated rows")
 
 // played is the number of written rows whose race is run before the query counts as safe.
 const played = 16

@@ -107,7 +107,7 @@ func (v *world) known(name string, advice *rules.Advice, given []*string) (*stri
 	}
 	expression, ok := advice.Seen[name]
 	if !ok {
-		return nil, fmt.Errorf("nothing says what %s is", name)
+		return nil, fmt.Errorf("no value for the parameter %s", name)
 	}
 	var value *string
 	err := v.pool.QueryRow(v.ctx, "SELECT ("+expression+")::text FROM "+v.target.Name+" LIMIT 1").Scan(&value)
@@ -184,7 +184,7 @@ func (v *world) judge(r *Race) error {
 func (p *Proof) String() string {
 	var out strings.Builder
 	if p.LeftOut != nil {
-		fmt.Fprintf(&out, "not in the throwaway database: %v\n\n", p.LeftOut)
+		fmt.Fprintf(&out, "skipped in the throwaway database: %v\n\n", p.LeftOut)
 	}
 	p.Plain.tell(&out)
 	if p.Advised != nil {
@@ -201,16 +201,16 @@ func (r *Race) tell(out *strings.Builder) {
 		shown(r.Before), shown(r.AfterA), shown(r.AfterB))
 	switch {
 	case r.Refused != nil:
-		fmt.Fprintf(out, "PostgreSQL refuses B's: %v\n", r.Refused)
+		fmt.Fprintf(out, "PostgreSQL refuses B's write: %v\n", r.Refused)
 	case len(r.Lost) > 0:
-		fmt.Fprintf(out, "LOST: what A wrote to %s, though A was told that it is written.\n",
+		fmt.Fprintf(out, "LOST: A's write to %s, although A's statement succeeded.\n",
 			strings.Join(r.Lost, ", "))
 	case r.BothTook:
-		fmt.Fprintln(out, "LOST: both wrote the row by a test that it passed once.")
+		fmt.Fprintln(out, "LOST: both callers passed a test that only one should pass.")
 	case !r.WroteB:
 		fmt.Fprintln(out, "Nothing is lost: B does not write the row.")
 	default:
-		fmt.Fprintln(out, "Nothing is lost that was found.")
+		fmt.Fprintln(out, "No lost write was found.")
 	}
 }
 

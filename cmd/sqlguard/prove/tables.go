@@ -40,7 +40,8 @@ type reader struct {
 
 const columnsOf = `
 SELECT quote_ident(a.attname), a.atttypid, NOT a.attnotnull, a.atthasdef OR a.attidentity <> '',
-    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f') AND a.attnum = ANY (c.conkey)),
+    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f')
+        AND a.attnum = ANY (c.conkey)),
     EXISTS (SELECT FROM pg_index x WHERE x.indrelid = a.attrelid AND x.indisunique AND a.attnum = ANY (x.indkey))
 FROM pg_attribute a
 WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -79,7 +80,8 @@ var literals = regexp.MustCompile(`'((?:[^']|'')*)'|\b\d+\b`)
 
 const constraintsOf = `
 SELECT conname, contype::text, coalesce(confrelid::regclass::text, ''), pg_get_constraintdef(oid),
-    ARRAY(SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey))::text[]
+    ARRAY(SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = conrelid
+        AND a.attnum = ANY (conkey))::text[]
 FROM pg_constraint WHERE conrelid = $1::regclass AND conparentid = 0`
 
 func (r *reader) constraints(t *table) error {
@@ -124,7 +126,8 @@ func constants(text string) []string {
 }
 
 const typeOf = `
-SELECT format_type(t.oid, NULL), t.typtype::text, t.typbasetype, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typrelid,
+SELECT format_type(t.oid, NULL), t.typtype::text, t.typbasetype,
+    CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typrelid,
     ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)::text[]
 FROM pg_type t WHERE t.oid = $1`
 

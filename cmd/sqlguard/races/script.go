@@ -4,6 +4,7 @@ package races
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -15,17 +16,20 @@ type Line struct {
 	Want    string // "waits", "1 row", "ok", "error 23505", or the values of the first row
 }
 
-// Parse parses the lines of a race.
+// continuation matches the line break before an indented line.
+var continuation = regexp.MustCompile(`\n[ \t]+`)
+
+// Parse parses the lines of a race. An indented line continues the one before it.
 func Parse(text string) ([]Line, error) {
 	var lines []Line
-	for raw := range strings.Lines(text) {
+	for raw := range strings.Lines(continuation.ReplaceAllString(text, " ")) {
 		raw = strings.TrimSpace(raw)
 		if raw == "" {
 			continue
 		}
 		session, rest, ok := strings.Cut(raw, " ")
 		if !ok {
-			return nil, fmt.Errorf("%q: a session and a statement", raw)
+			return nil, fmt.Errorf("%q: expected a session and a statement", raw)
 		}
 		l := Line{Session: session, SQL: rest}
 		if i := strings.LastIndex(" "+rest, " -- "); i >= 0 {

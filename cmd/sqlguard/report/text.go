@@ -44,7 +44,7 @@ func text(out io.Writer, r *Report, colour bool) error {
 		p.finding(out, f)
 	}
 	for _, entry := range r.LeftOut {
-		fmt.Fprintf(out, "not looked at: %s\n", entry)
+		fmt.Fprintf(out, "skipped: %s\n", entry)
 	}
 	for _, line := range r.Gone {
 		fmt.Fprintf(out, "no longer needed in the baseline: %s\n", strings.ReplaceAll(line, "\t", " "))

@@ -12,7 +12,7 @@ import (
 
 var badWaiver = &Rule{
 	ID: "bad-waiver", Severity: Error,
-	Summary: "An exception without a reason, with an unknown query, or that is no longer needed.",
+	Summary: "A waiver without a reason, with an unknown query, or no longer needed.",
 }
 
 // waiver is a "-- @write blind reason="…" locked-by=Query" in the comments of a query.
@@ -89,7 +89,7 @@ func (c *check) waived(found []Finding) []Finding {
 	})
 	for _, w := range good {
 		if !w.used {
-			c.at(w.offset, "", "Nothing is found that @write "+w.verdict+" would have to allow: take it out.").
+			c.at(w.offset, "", "@write "+w.verdict+" waives no finding: remove it.").
 				Offset = w.offset
 		}
 	}
@@ -102,13 +102,13 @@ func (c *check) problem(w *waiver) string {
 	case w.verdict == "":
 		return "@write names no verdict: @write blind reason=\"…\"."
 	case w.reason == "":
-		return "@write " + w.verdict + " gives no reason: who makes sure that no two write at once?"
+		return "@write " + w.verdict + " has no reason: state what prevents concurrent writes."
 	case w.lockedBy == "":
 		return ""
 	case c.known[w.lockedBy] == nil:
-		return "locked-by=" + w.lockedBy + ": there is no such query."
+		return "locked-by=" + w.lockedBy + ": no such query."
 	case !locks(c.known[w.lockedBy], c.query):
-		return "locked-by=" + w.lockedBy + ": that query locks no row of what is written here."
+		return "locked-by=" + w.lockedBy + ": that query does not lock the written table."
 	}
 	return ""
 }

@@ -13,12 +13,15 @@ import (
 
 var cursorCanMoveBack = &Rule{
 	ID: "cursor-can-move-back", Severity: Error,
-	Summary: "A cursor or watermark is set to whatever the caller brings, also to an older place.",
+	Summary: "A cursor or watermark is set to the caller's value, even if it is older.",
 	check:   checkCursorCanMoveBack,
 }
 
 // cursors matches columns that should only move forward.
-var cursors = regexp.MustCompile(`(?i)(^|_)(cursor|watermark|checkpoint|offset|high_water|as_of|synced_at|synced_until|last_seen|last_seen_at|last_sync|last_synced|last_synced_at|located_at|observed_at|processed_until)$|^last_\w*(_id|_seq|_at|number|block|height)$|(^|_)(last|max)_(seq|offset|position|event|lsn)$`)
+var cursors = regexp.MustCompile(`(?i)(^|_)(cursor|watermark|checkpoint|offset|high_water|as_of|synced_at|` +
+	`synced_until|last_seen|last_seen_at|last_sync|last_synced|last_synced_at|located_at|observed_at|` +
+	`processed_until)$|^last_\w*(_id|_seq|_at|number|block|height)$|` +
+	`(^|_)(last|max)_(seq|offset|position|event|lsn)$`)
 
 // ordered are the types whose values have an order that means progress: text and UUIDs are not among
 // them.
@@ -45,8 +48,8 @@ func checkCursorCanMoveBack(c *check) {
 			continue
 		}
 		set := overwritten(w)
-		f := c.on(w, columns(w.Table(), set)+" is set to what the caller brings, also to an older place.",
-			"A caller that comes late moves it back, and what lay between is done twice or told twice.")
+		f := c.on(w, columns(w.Table(), set)+" is set to the caller's value, even if it is older.",
+			"A late caller moves it back, and everything in between is processed twice.")
 		f.Advice = moveForward(w)
 		if !slices.ContainsFunc(set,
 			func(name string) bool { return !isTime(w, name) || !presence.MatchString(name) }) {

@@ -97,8 +97,9 @@ func addVersion(w *verdict.Write) *Advice {
 }
 
 var (
-	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
-	until        = regexp.MustCompile(
+	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|` +
+		`reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
+	until = regexp.MustCompile(
 		`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
 	done  = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
 	again = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked",

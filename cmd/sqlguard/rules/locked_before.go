@@ -18,8 +18,7 @@ func (c *check) hint(f *Finding, w *verdict.Write) {
 	for _, q := range c.lockers[w.Target.Table] {
 		if q != c.query && q.Name != "" && locksByKey(q, w) {
 			f.Lines = append(f.Lines,
-				"If "+q.Name+", which locks the row, runs before it in the same transaction, say so above it: -- "+
-					"@write "+
+				"If "+q.Name+", which locks the row, runs before it in the same transaction, add above it: -- @write "+
 					strings.TrimPrefix(string(w.Verdict), "upsert-")+` reason="…" locked-by=`+q.Name)
 			return
 		}

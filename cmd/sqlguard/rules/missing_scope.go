@@ -27,7 +27,7 @@ func checkMissingScope(c *check) {
 			for _, r := range b.Relations {
 				if !viewer && r.Table != nil && !r.Written && slices.Contains(c.options.Viewed, r.Table.String()) {
 					c.at(r.Location, r.Table.String(),
-						r.Table.String()+" is read, and no parameter names who reads it ("+list(c.options.Viewer)+").")
+						r.Table.String()+" is read without a viewer parameter ("+list(c.options.Viewer)+").")
 				}
 			}
 		}
@@ -46,8 +46,8 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 				continue
 			}
 			c.at(r.Location, r.Table.String(),
-				r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
-				"One missing condition shows, or changes, what belongs to another customer.",
+				r.Table.String()+"."+column+" has no condition: rows of every tenant are affected.",
+				"The query can read or change the rows of another tenant.",
 			).Advice = c.askForTenant(b, r, column)
 		}
 	}

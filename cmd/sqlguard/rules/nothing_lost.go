@@ -57,7 +57,8 @@ func onlyClock(w *verdict.Write, t verdict.Test) bool {
 }
 
 // claims matches columns that record who was first: for them the second caller has lost.
-var claims = regexp.MustCompile(`(?i)redeem|use[ds]?(_|$)|claim|consum|accept|taken?(_|$)|spent|paid|charg|reserv|book|grant|won(_|$)|assign|leas|lock|pick|start|beg[au]n`)
+var claims = regexp.MustCompile(`(?i)redeem|use[ds]?(_|$)|claim|consum|accept|taken?(_|$)|spent|paid|` +
+	`charg|reserv|book|grant|won(_|$)|assign|leas|lock|pick|start|beg[au]n`)
 
 // alreadySo reports whether a write of fixed values tests that it has not happened yet, like SET
 // deleted_at = now() WHERE deleted_at IS NULL. If it affects no row, the goal is already reached.

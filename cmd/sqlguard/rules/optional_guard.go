@@ -13,7 +13,7 @@ import (
 
 var optionalGuard = &Rule{
 	ID: "optional-guard", Severity: Error,
-	Summary: "A guard that the caller switches off by leaving out a parameter.",
+	Summary: "A guard that the caller can switch off by omitting a parameter.",
 	check:   checkOptionalGuard,
 }
 
@@ -24,8 +24,9 @@ func checkOptionalGuard(c *check) {
 			chosenBy(w, names(tests)) {
 			continue
 		}
-		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+" holds only for those who give its parameter.",
-			"One caller who leaves it out overwrites what all others guard.")
+		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+
+			" only applies to callers who pass its parameter.",
+			"A caller who omits it overwrites the changes of all others.")
 		f.Advice = requireGuard(w, tests[0])
 		if !w.Verdict.Overwrites() {
 			f.Severity = Warning
@@ -67,7 +68,7 @@ func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	}
 	a := guarded(w, RequireGuard, condition)
 	a.Text = "two queries: one with " + strings.TrimSuffix(strings.TrimPrefix(a.Text, "… AND "), lost) +
-		" alone, and one that says by its name that it forces the write"
+		" alone, and one whose name says that it forces the write"
 	return a
 }
 

@@ -42,7 +42,8 @@ func (c *check) overwrite(w *verdict.Write, lines ...string) {
 }
 
 // future matches times that say when something is due, or how long it is valid.
-var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|next|run|due|scheduled?|starts?|ends?|begins?|not_before|not_after|available|valid|planned|from|to)(_|$)`)
+var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|next|run|due|scheduled?|starts?|` +
+	`ends?|begins?|not_before|not_after|available|valid|planned|from|to)(_|$)`)
 
 // onlyStamps reports whether a write overwrites only times in the past: either caller's time will do.
 func onlyStamps(w *verdict.Write) bool {

@@ -28,8 +28,8 @@ func checkSilentLoss(c *check) {
 			overwritesBehind(w) {
 			continue
 		}
-		f := c.on(w, "The write does nothing where its guard fails, and "+c.query.Command+" does not tell.",
-			"The caller takes a lost write for one that was made.")
+		f := c.on(w, "The write does nothing if its guard fails, and "+c.query.Command+" does not report that.",
+			"The caller cannot distinguish a lost write from a successful one.")
 		f.Advice = advice
 		if w.Verdict != verdict.Conditional || w.Kind == verdict.Liveness {
 			f.Severity = Note

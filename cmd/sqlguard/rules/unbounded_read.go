@@ -14,7 +14,7 @@ import (
 
 var unboundedRead = &Rule{
 	ID: "unbounded-read", Severity: Warning,
-	Summary: "A :many query without LIMIT, or a key that bounds it, loads a table however large it has become.",
+	Summary: "A :many query without LIMIT, or a key that bounds it, loads a table however large it is.",
 	check:   checkUnboundedRead,
 }
 
@@ -35,8 +35,8 @@ func checkUnboundedRead(c *check) {
 			continue // limited by the size of the schema
 		}
 		f := c.at(max(b.Relations[0].Location, 0), t.String(),
-			"All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
-			"What is a page today is the whole table in a year, in the memory of the program.")
+			"All rows of "+t.String()+" that match are loaded, without an upper bound.",
+			"The result grows with the table, and is held in memory.")
 		f.Advice = c.limitRows(sel, b)
 		if filtered(s, b) {
 			f.Severity = Note
@@ -59,7 +59,7 @@ func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 			limit = "ORDER BY " + list(order) + " " + limit
 		}
 	}
-	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended",
+	return &Advice{Kind: LimitRows, Text: "… " + limit + ", with keyset pagination",
 		Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
 }
 

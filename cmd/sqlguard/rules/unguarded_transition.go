@@ -45,9 +45,9 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 		if c.db.Facts.Counts(w.Target.Table, column.Column) {
 			continue // a reset counter
 		}
-		f := c.on(w, columns(w.Table(),
-			[]string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
-			"Of two that come at once the later one wins, also where its step was not allowed any more.")
+		f := c.on(w, columns(w.Table(), []string{column.Column})+
+			" is set whatever its current value; "+s.Query.Name+" sets it to something else.",
+			"Of two concurrent transitions the later one wins, even if it is no longer allowed.")
 		f.place(column.Location)
 		f.Against = s.Query
 		c.hint(f, w)
@@ -57,7 +57,7 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 			before := param(w.Query, "before", 0)
 			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").
 				sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
-			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed from where it is", 1)
+			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed in the current state", 1)
 		}
 		return
 	}

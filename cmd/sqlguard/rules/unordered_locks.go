@@ -12,17 +12,18 @@ import (
 
 var unorderedLocks = &Rule{
 	ID: "unordered-locks", Severity: Note,
-	Summary: "Several rows are written in whatever order the plan has, so that two such writes deadlock.",
+	Summary: "Several rows are locked in plan order, so that two such writes can deadlock.",
 	check:   checkUnorderedLocks,
 }
 
 func checkUnorderedLocks(c *check) {
 	for _, w := range c.query.Writes {
 		if w.Op == reading.Update && w.Function == "" && several(w) && !lockedInOrder(w) {
-			c.on(w, "Several rows of "+w.Table()+" are locked in whatever order the plan finds them.",
-				"Two such statements with common rows can wait for each other: one of them fails with 40P01.",
+			c.on(w, "Several rows of "+w.Table()+" are locked in plan order.",
+				"Two such statements with common rows can deadlock: one of them fails with 40P01.",
 			).
-				Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
+				Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " +
+				order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
 		}
 	}
 }

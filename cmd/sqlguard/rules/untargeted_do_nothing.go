@@ -41,7 +41,7 @@ func (c *check) untargeted(target *reading.Relation, insert *pg.InsertStmt) {
 	}
 	c.at(target.Location, t.String(),
 		t.String()+" has "+others(t, keys)+": a conflict with any of them is swallowed too.",
-		"The caller takes a row that was refused for one that is there already.",
+		"The caller mistakes a refused row for one that already exists.",
 	).Advice = c.nameConflict(target, keys)
 }
 
@@ -54,7 +54,7 @@ func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Adv
 	}
 	columns := "(" + quotedList(keys[i].Columns) + ")"
 	return &Advice{Kind: NameConflict,
-		Text:  "ON CONFLICT " + columns + " DO NOTHING   -- the key that a repetition meets",
+		Text:  "ON CONFLICT " + columns + " DO NOTHING   -- the key of a repeated request",
 		Edits: []sqltext.Edit{{Start: at, End: at, Text: " " + columns}}}
 }
 

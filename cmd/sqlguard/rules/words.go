@@ -73,15 +73,15 @@ func (c *check) whyNothingElse(w *verdict.Write) []string {
 		case t.Source.Outer:
 		case t.Class == verdict.Scope &&
 			slices.ContainsFunc(all, func(column string) bool { return c.db.Facts.Mutable(w.Target.Table, column) }):
-			add(list(all) + " says whose row it is, not in which state")
+			add(list(all) + " identifies the owner of the row, not its state")
 		case t.Class == verdict.Scope && len(w.Keys) > 0:
 			add(list(all) + neverChange(all))
 		case t.Class == verdict.Renewed:
-			add("the test of " + list(all) + " is true again once the write is done")
+			add("the test of " + list(all) + " is true again after the write")
 		case t.Class == verdict.Noop:
-			add(list(all) + " is only compared with the value that is written")
+			add(list(all) + " is only compared with the value being written")
 		case t.Class == verdict.Irrelevant && readsAnother(w, t):
-			add("what other tables say is not tested again after a wait")
+			add("conditions on other tables are not tested again after a lock wait")
 		}
 	}
 	return reasons

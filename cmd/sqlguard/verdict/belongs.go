@@ -14,9 +14,11 @@ import (
 var (
 	// holders matches columns that record who works on a row now, or the number of an attempt: testing
 	// them is a fence.
-	holders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|leader|token|attempt|epoch|version|revision|generation|nonce|etag|fence|run_by|taken_by|picked_by)(_|$)`)
+	holders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|leader|` +
+		`token|attempt|epoch|version|revision|generation|nonce|etag|fence|run_by|taken_by|picked_by)(_|$)`)
 	// owners matches columns that record the owner of a row, or its parent.
-	owners = regexp.MustCompile(`(^|_)(owner|tenant|account|user|customer|author|creator|created_by|org|organi[sz]ation|team|group|project|workspace|company|parent)$|_id$`)
+	owners = regexp.MustCompile(`(^|_)(owner|tenant|account|user|customer|author|creator|created_by|org|` +
+		`organi[sz]ation|team|group|project|workspace|company|parent)$|_id$`)
 	// camel finds the words of a name like ownerId.
 	camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 )

@@ -49,7 +49,8 @@ func (b *body) read(c *catalog.Catalog, nodes []*pg.Node) {
 // procedural reads the SQL statements in a PL/pgSQL body. Its variables are names that no table has, so
 // their values come from elsewhere.
 func (b *body) procedural(c *catalog.Catalog, fn *catalog.Function) {
-	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: &pg.Node{Node: &pg.Node_CreateFunctionStmt{CreateFunctionStmt: fn.Statement}}}}})
+	statement := &pg.Node{Node: &pg.Node_CreateFunctionStmt{CreateFunctionStmt: fn.Statement}}
+	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: statement}}})
 	if err != nil {
 		b.opaque = true
 		return
