@@ -11,7 +11,7 @@ import (
 	"waybill/cmd/waybill/bench"
 )
 
-// runBench runs one benchmark, and stops what it started, also when it is interrupted.
+// runBench runs one benchmark and stops everything that it started, even when it is interrupted.
 func runBench(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		benchHelp(out)

@@ -58,10 +58,10 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	return errors.Join(err, server.Stop())
 }
 
-// errDatabaseEnded: somebody else ended it.
+// errDatabaseEnded means that the database was stopped from outside.
 var errDatabaseEnded = errors.New("the database ended; see its log, in the folder of the data")
 
-// forget removes the ready file of an earlier run: who waits for it waits for this one.
+// forget removes the ready file of an earlier run, so that nobody mistakes it for this run's.
 func forget(readyFile string) error {
 	if readyFile == "" {
 		return nil
@@ -72,8 +72,8 @@ func forget(readyFile string) error {
 	return nil
 }
 
-// devDatabase gives the owner's URL of the database to use, sets the application's, and
-// starts the server, unless there is one.
+// devDatabase returns the owner's URL of the database to use and sets the application's. It starts a
+// server unless a database is configured.
 func devDatabase(ctx context.Context, s *settings, data string) (owner string, server *localpg.Server, err error) {
 	if s.store.URL != "" {
 		return s.store.URL, nil, nil
@@ -91,7 +91,7 @@ func devDatabase(ctx context.Context, s *settings, data string) (owner string, s
 	return server.URL(localpg.Owner, localpg.Database), server, nil
 }
 
-// dev migrates, loads the demo tenant and serves; own says that the database is dev's own.
+// dev migrates, loads the demo tenant and serves. own reports whether dev started the database itself.
 func dev(ctx context.Context, s settings, owner string, own bool, readyFile string, out io.Writer) error {
 	if err := db.Migrate(ctx, owner); err != nil {
 		return fmt.Errorf("cannot migrate: %w", err)
@@ -120,7 +120,7 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	return <-served
 }
 
-// ready is what the ready file holds.
+// ready is the content of the ready file.
 type ready struct {
 	URL         string      `json:"url"`
 	AdminURL    string      `json:"admin_url"`
@@ -137,8 +137,8 @@ type readyUser struct {
 	Token    db.Token    `json:"token"`
 }
 
-// furnish feeds the appointments and gives a session of each role, as the application,
-// with the patience of a program that answers nobody yet.
+// furnish loads the appointments and creates a session for each role, as the application's role, with
+// longer timeouts than for requests.
 func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
 	c.AcquireTimeout = time.Minute
 	store, err := openStore(ctx, c)
@@ -159,8 +159,8 @@ func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, er
 	return users, nil
 }
 
-// withoutPassword is a URL as it may be shown: with the password only where it is of a
-// database of dev's own, which nobody else reaches.
+// withoutPassword returns a URL for display. It keeps the password only for dev's own database, which
+// is not reachable from elsewhere.
 func withoutPassword(address string, own bool) string {
 	if own {
 		return address
@@ -197,8 +197,7 @@ Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
 	return writeWhole(readyFile, r)
 }
 
-// writeWhole writes the file under another name and renames it: who waits for it
-// never reads half of it.
+// writeWhole writes the file atomically, by a rename: a reader never sees half of it.
 func writeWhole(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

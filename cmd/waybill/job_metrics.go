@@ -10,8 +10,7 @@ import (
 	"waybill/db"
 )
 
-// countTexts counts by the switch: how many texts the transitions owed, and how many of
-// those their tenants let through.
+// countTexts counts the texts that transitions owed, and those that the tenants' flags let through.
 func (m *metrics) countTexts(owed, enqueued int) {
 	m.texts.WithLabelValues("on").Add(float64(enqueued))
 	m.texts.WithLabelValues("off").Add(float64(owed - enqueued))
@@ -32,8 +31,8 @@ func (m *metrics) watchGateway(down func() bool) {
 	}))
 }
 
-// queueCollector reads the queues when it is asked. All processes tell the same: they
-// share the database.
+// queueCollector reads the queues on each scrape. All processes report the same figures: they share the
+// database.
 type queueCollector struct {
 	store       *db.Store
 	depth, ages *prometheus.Desc
@@ -41,8 +40,8 @@ type queueCollector struct {
 	paused      *prometheus.Desc
 }
 
-// queueTimeout is less than who collects would wait. A queue so long that counting it
-// takes longer is told of by its absence.
+// queueTimeout is shorter than a scrape's timeout. If counting a long queue takes longer, its metrics
+// are missing.
 const queueTimeout = 3 * time.Second
 
 func newQueueCollector(store *db.Store) queueCollector {
@@ -73,7 +72,7 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 	defer cancel()
 	rows, err := q.store.CountJobs(ctx)
 	if err != nil {
-		return // the other metrics are told all the same
+		return // the other metrics are still reported
 	}
 	for _, r := range rows {
 		collected <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(r.Jobs), r.Queue, r.State)

@@ -17,10 +17,10 @@ import (
 	"waybill/db"
 )
 
-// jobsCommand is what "waybill jobs" was asked for.
+// jobsCommand is the parsed command line of "waybill jobs".
 type jobsCommand struct {
 	verb   string
-	id     string // of a job, of a text, or the name of a queue
+	id     string // of a job or a text, or the name of a queue
 	all    bool
 	since  time.Duration
 	reason string
@@ -29,7 +29,7 @@ type jobsCommand struct {
 
 var errJobsUsage = errors.New("jobs takes one of: list, retry ID, retry --all, resume QUEUE")
 
-// runJobs shows the jobs and texts that somebody may have to look at, or has some run again.
+// runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	c := jobsCommand{verb: "list"}
 	if len(args) > 0 && isWord(args[0]) {
@@ -83,7 +83,7 @@ func (c *jobsCommand) check() error {
 	return nil
 }
 
-// job is the id of a job, 0 for none.
+// job returns the id of the job, 0 without one.
 func (c *jobsCommand) job() int64 {
 	n, err := strconv.ParseInt(c.id, 10, 64)
 	if err != nil || n < 1 {
@@ -92,7 +92,7 @@ func (c *jobsCommand) job() int64 {
 	return n
 }
 
-// text is the id of a text, the zero one for none.
+// text returns the id of the text, the zero UUID without one.
 func (c *jobsCommand) text() uuid.UUID {
 	id, err := uuid.Parse(c.id)
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *jobsCommand) text() uuid.UUID {
 	return id
 }
 
-// troubled gives the jobs that are shown: none, where only some texts are asked for.
+// troubled calls each for the jobs to list: none, if only texts with some reason are listed.
 func (c *jobsCommand) troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
 	if c.reason != "" {
 		return nil
@@ -161,7 +161,7 @@ func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// brief drops the zeros: 24h0m0s is 24h.
+// brief formats a duration without trailing zero units: 24h0m0s is 24h.
 func brief(d time.Duration) string {
 	text := strings.TrimSuffix(d.String(), "0s")
 	if text == "" || !strings.HasSuffix(text, "m") {
@@ -184,7 +184,7 @@ func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer
 	return err
 }
 
-// retry has one job or text run again, or all that are shown.
+// retry retries one job or text, or all that would be listed.
 func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer) error {
 	switch {
 	case c.all:

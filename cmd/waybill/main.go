@@ -1,4 +1,4 @@
-// Command waybill is the server and what goes with it. See "waybill help".
+// Command waybill is the server and its tools. See "waybill help".
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// command is one of the program's.
+// command is a subcommand of the program.
 type command struct {
 	name    string
 	summary string
@@ -42,10 +42,11 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first signal asks for an orderly end; a second one gets the default: the end.
+	// The first signal starts a graceful shutdown; a second one terminates the process, which is the
+	// default.
 	context.AfterFunc(ctx, stop)
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp): // asked for, and given
+	case errors.Is(err, flag.ErrHelp): // help was requested and printed
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case err != nil:
@@ -70,8 +71,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
 }
 
-// quoted shows a word of the command line that should not be there, unless it may hold a
-// password: a URL, a setting, a secret.
+// quoted returns an unexpected command-line argument for an error message. It hides arguments that may
+// contain a password: URLs, settings, secrets.
 func quoted(word string) string {
 	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
 		return "argument"
@@ -79,7 +80,7 @@ func quoted(word string) string {
 	return strconv.Quote(word)
 }
 
-// errUsage: no command was given, and help instead.
+// errUsage means that no command was given, and the help was printed instead.
 var errUsage = errors.New("no command")
 
 func help(out io.Writer) {
@@ -90,7 +91,7 @@ func help(out io.Writer) {
 	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. A flag that has an environment variable says so.")
 }
 
-// newFlags makes the flags of a command, whose help goes to out.
+// newFlags returns the flag set of a command, whose help goes to out.
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
@@ -110,9 +111,8 @@ func usage(flags *flag.FlagSet, summary string, out io.Writer) {
 	flags.PrintDefaults()
 }
 
-// parse reads the flags; words left over are a mistake, and so is a variable that is almost
-// a setting's. What is wrong is said once, by
-// main: package flag would say it too, with all of the help.
+// parse parses the flags. It refuses further arguments, and environment variables that look like a
+// misspelled setting. Errors are printed once, by main, without package flag's full usage.
 func parse(flags *flag.FlagSet, args []string) error {
 	usage := flags.Usage
 	flags.Usage = func() {}

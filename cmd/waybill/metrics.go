@@ -16,8 +16,7 @@ import (
 	"waybill/db/batch"
 )
 
-// metrics are pulled from the admin port: whoever collects them can fail without
-// the server noticing.
+// metrics are pulled from the admin port, so that a failing collector does not affect the server.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -45,13 +44,13 @@ func newMetrics() *metrics {
 			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (put off: a retry), failed (for good).",
 		}, []string{"kind", "outcome"}),
 	}
-	for _, flag := range []string{"on", "off"} { // there from the first, for rates
+	for _, flag := range []string{"on", "off"} { // present from the start, for rates
 		m.texts.WithLabelValues(flag)
 	}
 	m.register(
 		m.requests, m.refusals, m.texts, m.runs,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		// With the scheduler's latency: how long a goroutine that could run had to wait.
+		// Includes the scheduler latency: how long a runnable goroutine waits.
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(
 			collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/sched/latencies:seconds`)})),
 	)
@@ -63,7 +62,7 @@ func (m *metrics) register(all ...prometheus.Collector) {
 	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(all...)
 }
 
-// watch reads the store's connections, and the queues, whenever it is asked.
+// watch registers collectors for the store's connections and the queues.
 func (m *metrics) watch(store *db.Store) {
 	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
@@ -77,7 +76,7 @@ func (m *metrics) watch(store *db.Store) {
 	)
 }
 
-// watchStreams reads the event streams of the process, whenever it is asked.
+// watchStreams registers collectors for the process's event streams.
 func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
 	m.register(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Event streams open."},
@@ -94,7 +93,7 @@ func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
 }
 
-// sharing tells how concurrent requests share statements, by kind.
+// sharing collects how concurrent requests share statements, by kind.
 type sharing struct{ stats func() map[string]batch.Stats }
 
 var (
@@ -121,7 +120,7 @@ func (s sharing) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// streaming is the operation that takes as long as its client stays: no latency.
+// streaming is the operation whose duration depends on the client: it has no latency metric.
 const streaming = "stream-pickups"
 
 func (m *metrics) observe(operation string, status int, code string, took time.Duration) {
@@ -133,8 +132,8 @@ func (m *metrics) observe(operation string, status int, code string, took time.D
 	}
 }
 
-// handler serves the metrics and the profiles. Of package pprof's pages the command line is
-// left out: a flag may hold the database's password, or the gateway's secret.
+// handler serves metrics and profiles. It leaves out pprof's cmdline page: a flag may hold the
+// database's password, or the gateway's secret.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))

@@ -55,7 +55,7 @@ func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	return err
 }
 
-// migrateDown takes back one migration.
+// migrateDown reverts one migration.
 func migrateDown(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	result, err := m.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {

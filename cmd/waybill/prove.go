@@ -13,7 +13,7 @@ import (
 	"waybill/db"
 )
 
-// errNotHeld: the stories were told, and not all of them held.
+// errNotHeld means that the stories ran, and some of them failed.
 var errNotHeld = errors.New("not every story held")
 
 func runProve(ctx context.Context, args []string, out io.Writer) error {
@@ -50,7 +50,7 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	return tell(ctx, o, *asJSON, out)
 }
 
-// isTerminal tells whether a line can be written over.
+// isTerminal reports whether the file is a terminal, where a line can be redrawn.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -77,7 +77,7 @@ func fromReadyFile(o *prove.Options, name string) error {
 	return fmt.Errorf("%s names no admin", name)
 }
 
-// tell prints each story as it ends.
+// tell runs the stories and prints each result.
 func tell(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)

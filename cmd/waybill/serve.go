@@ -45,7 +45,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	return running.serve(ctx)
 }
 
-// server is one that listens.
+// server is a listening server.
 type server struct {
 	settings
 	log              *slog.Logger
@@ -55,7 +55,7 @@ type server struct {
 	crew             *crew // nil without workers
 }
 
-// open connects to the database and listens.
+// open connects to the database and starts to listen.
 func open(ctx context.Context, s settings) (_ *server, err error) {
 	r := &server{settings: s, log: s.logger()}
 	defer func() {
@@ -92,16 +92,16 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	return r, nil
 }
 
-// collectLess lets the heap grow to five times what lives in it, unless GOGC says
-// otherwise. Little does, some MB: at twice as much the garbage collector ran at every
-// few hundred requests, for a fifth of their CPU (BenchmarkRequest, GOGC=100 and 400).
+// collectLess sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
+// few MB: with the default of 100 % the collector ran every few hundred requests and took a fifth of
+// their CPU time (BenchmarkRequest, GOGC=100 and 400).
 func collectLess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
 }
 
-// openStore connects, and makes sure that the schema is one that this program knows.
+// openStore connects, and checks that the schema is a known one.
 func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
@@ -117,7 +117,7 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	return store, nil
 }
 
-// oneLine joins the lines of an error: pgx tells of each address that it tried on one.
+// oneLine joins the lines of an error: pgx prints each address that it tried on a line of its own.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
@@ -129,9 +129,9 @@ func (r *server) adminURL() string {
 	return "http://" + r.admins.Addr().String()
 }
 
-// serve answers until ctx ends, then stops in order: readyz says no and the streams
-// end, the load balancer has its time to notice, the running requests finish, the
-// connections close. The workers stop meanwhile.
+// serve serves until ctx ends, then shuts down gracefully: /readyz fails and the streams end, the load
+// balancer has time to notice, the running requests finish, and the connections close. The workers stop
+// at the same time.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
 	r.lookAtLogSettings(ctx)
@@ -140,7 +140,7 @@ func (r *server) serve(ctx context.Context) error {
 		Handler:           lastRequests(&draining, r.api),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       r.readTimeout,
-		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
+		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams extend their own deadline
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          r.errorLog(),
@@ -168,11 +168,11 @@ func (r *server) serve(ctx context.Context) error {
 	return err
 }
 
-// lookAtLogSettings warns where the database's own log would hold what patients' rows
-// hold. That log is the operator's: it is said once, and served all the same.
+// lookAtLogSettings warns if the database's own log would contain patient data. That log is the
+// operator's responsibility: the server warns once, and serves all the same.
 func (r *server) lookAtLogSettings(ctx context.Context) {
 	telling, err := r.store.ListTellingLogSettings(ctx)
-	if ctx.Err() != nil { // stopped already
+	if ctx.Err() != nil { // already stopping
 		return
 	}
 	if err != nil {
@@ -185,15 +185,15 @@ func (r *server) lookAtLogSettings(ctx context.Context) {
 	}
 }
 
-// headerTimeout is how long a client may take to say what it wants. The body has until
-// --read-timeout: that bounds also the bodies that no operation reads, which package
-// http reads on after the handler, before the answer is sent. One that an operation
-// reads has [api.Options.BodyTimeout]; a feed has limits of its own. A handler or stream
-// that runs longer is not cut: package http drops the limit once it has the whole request.
+// headerTimeout is how long a client may take to send the headers. --read-timeout bounds the body, also
+// of requests whose operation reads no body, which package http drains after the handler, before the
+// answer is sent. Operations that read a body have [api.Options.BodyTimeout]; a feed has limits of its
+// own. A handler or stream that runs longer is not cut off: package http clears the deadline once it
+// has the whole request.
 const headerTimeout = 5 * time.Second
 
-// lastRequests tells clients of a draining server that each answer is the last on its
-// connection: one that is closed while a request is under way loses it.
+// lastRequests adds "Connection: close" to the answers of a draining server: a request that is under
+// way when its connection closes would be lost.
 func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if draining.Load() {
@@ -203,7 +203,7 @@ func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
 	})
 }
 
-// errorLog takes what package http has to say.
+// errorLog returns the logger for package http.
 func (r *server) errorLog() *log.Logger { return slog.NewLogLogger(r.log.Handler(), slog.LevelWarn) }
 
 func (r *server) close() {
@@ -217,7 +217,7 @@ func (r *server) close() {
 	}
 }
 
-// hostname labels the metrics.
+// hostname returns a label for the metrics.
 func hostname() string {
 	name, err := os.Hostname()
 	if err != nil {

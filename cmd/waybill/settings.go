@@ -16,8 +16,7 @@ import (
 	"waybill/db"
 )
 
-// settings are those of a server: a flag each, with an environment variable as its
-// default.
+// settings are the settings of a server: a flag each, with an environment variable as its default.
 type settings struct {
 	addr, adminAddr string
 	log, level      string
@@ -33,8 +32,7 @@ type settings struct {
 	workerSettings
 }
 
-// register adds the flags. The environment is read here: what it gets wrong is
-// remembered, and said by check.
+// register adds the flags. It reads the environment, whose errors check reports.
 func (s *settings) register(
 	flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32,
 ) *environment {
@@ -69,15 +67,15 @@ func (s *settings) register(
 	return env
 }
 
-// registerProcess adds those of every process that stays: its log, its metrics, its
-// connections, its workers, its end.
+// registerProcess adds the flags of every long-running process: log, metrics, connections, workers,
+// shutdown.
 func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, workers int32) *environment {
 	env := &environment{flags: flags}
 	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr,
 		"where to serve metrics and profiles; keep it private; empty for nowhere")
 	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
 	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
-	s.store.IdleConns = 2 // a caller who comes beside another need not wait for a connection to be made
+	s.store.IdleConns = 2 // a second concurrent caller need not wait for a new connection
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16,
 		"connections to the database at most; the workers have as many again, at most")
 	env.number(&s.store.ConnsPerTenant, "conns-per-tenant", "WAYBILL_CONNS_PER_TENANT", 0,
@@ -96,7 +94,7 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 	return env
 }
 
-// check says what is wrong with the settings, if anything, in one sentence.
+// check returns an error of one sentence if the settings are invalid.
 func (s *settings) check() error {
 	switch {
 	case s.addr == "":
@@ -130,7 +128,7 @@ func (s *settings) check() error {
 	return s.checkProcess()
 }
 
-// limitSettings are a flag for each of some limits.
+// limitSettings are the flags of a group of limits.
 type limitSettings struct{ whole, perTenant, perUser int32 }
 
 // register adds the flags NAME, NAME-per-tenant and NAME-per-user.
@@ -150,8 +148,8 @@ func (l *limitSettings) limits() api.Limits {
 	return api.Limits{Whole: int(l.whole), PerTenant: int(l.perTenant), PerUser: int(l.perUser)}
 }
 
-// errTimeLimits: each limit is shorter than the one outside it, so that the innermost,
-// which knows best what happened, is the one that answers.
+// errTimeLimits means that a timeout is not shorter than the one that encloses it. The innermost, which
+// knows best what happened, must be the first to expire.
 var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < " +
 	"--statement-timeout < --handler-timeout")
 
@@ -180,25 +178,25 @@ func (s *settings) checkProcess() error {
 	return s.workerSettings.check()
 }
 
-// storeConfig is what package db takes.
+// storeConfig returns the settings for package db.
 func (s *settings) storeConfig() db.Config {
 	c := s.store
 	c.OneByOne = !s.combine
 	return c
 }
 
-// apiOptions are what package api takes.
+// apiOptions returns the settings for package api.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
 	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
-	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // check has seen it
+	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // validated by check
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }
 
 func (s *settings) logger() *slog.Logger {
 	var level slog.Level
-	level.UnmarshalText([]byte(s.level)) // check has seen it
+	level.UnmarshalText([]byte(s.level)) // validated by check
 	options := &slog.HandlerOptions{Level: level}
 	if s.log == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
@@ -206,15 +204,14 @@ func (s *settings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-// environment gives flags their defaults, and keeps the first variable that cannot
-// be read.
+// environment provides the defaults of flags, and keeps the first variable that is invalid.
 type environment struct {
 	flags     *flag.FlagSet
-	variables []string // that were asked for
+	variables []string // all variables that were looked up
 	err       error
 }
 
-// lookup reads a variable, and remembers that there is one of this name.
+// lookup reads a variable, and records its name.
 func (e *environment) lookup(variable string) (string, bool) {
 	e.variables = append(e.variables, variable)
 	return os.LookupEnv(variable)
@@ -227,8 +224,8 @@ func (e *environment) text(into *string, name, variable, otherwise, usage string
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
-// secret is a text that -h must not show: what the environment says holds a password. As a
-// flag it is shown by ps to whoever uses the machine.
+// secret adds a flag whose default, which may hold a password, -h must not print. As a flag it is
+// visible in ps to all users of the machine.
 func (e *environment) secret(into *string, name, variable, otherwise, usage string) {
 	e.text(into, name, variable, otherwise, usage+"; keep it out of flags, which ps shows")
 	e.flags.Lookup(name).DefValue = otherwise

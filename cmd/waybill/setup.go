@@ -26,14 +26,14 @@ var setupSQL string
 
 var setupPage = template.Must(template.New("setup.sql").Parse(setupSQL))
 
-// setupOptions fill in the page.
+// setupOptions are the parameters of the setup script.
 type setupOptions struct {
 	Database, Owner, App, Locale string
-	// Verifiers of the passwords, as PostgreSQL stores them; "" for none.
+	// Password verifiers as PostgreSQL stores them; "" for none.
 	OwnerVerifier, AppVerifier string
 }
 
-// runSetup prints what a superuser runs once: it needs no database itself.
+// runSetup prints the SQL script that a superuser runs once. It needs no database.
 func runSetup(_ context.Context, args []string, out io.Writer) error {
 	o := setupOptions{App: db.AppRole}
 	flags := newFlags("setup", out)
@@ -74,8 +74,8 @@ func (o *setupOptions) check() error {
 	return nil
 }
 
-// writePasswords makes two passwords. The page has their verifiers alone: what is piped,
-// logged or kept in a history lets nobody in.
+// writePasswords generates two passwords. The script contains only their verifiers, which are useless
+// for a login if it is logged or kept in a history.
 func (o *setupOptions) writePasswords(name string) (err error) {
 	owner, app := rand.Text(), rand.Text()
 	if o.OwnerVerifier, err = scramVerifier(owner); err != nil {
@@ -101,7 +101,7 @@ func (o *setupOptions) writePasswords(name string) (err error) {
 func (o *setupOptions) url(role, password string) string {
 	host := cmp.Or(os.Getenv("PGHOST"), "localhost")
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + o.Database}
-	if host[0] == '/' { // the folder of a socket
+	if host[0] == '/' { // the directory of a socket
 		u.RawQuery = url.Values{"host": {host}, "port": {cmp.Or(os.Getenv("PGPORT"), "5432")}}.Encode()
 		return u.String()
 	}
@@ -109,8 +109,8 @@ func (o *setupOptions) url(role, password string) string {
 	return u.String()
 }
 
-// scramVerifier is what PostgreSQL stores of a password (RFC 5803), made here so that the
-// password itself is sent nowhere. The password is ASCII.
+// scramVerifier returns what PostgreSQL stores of a password (RFC 5803), so that the password itself is
+// sent nowhere. The password must be ASCII.
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
 	salt := make([]byte, 16)

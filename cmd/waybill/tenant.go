@@ -14,8 +14,8 @@ import (
 	"waybill/db"
 )
 
-// runTenant makes a tenant and its first admin, who makes everything else over HTTP. With
-// "admin" before the flags, it is about an admin alone.
+// runTenant creates a tenant and its first admin, who creates everything else over HTTP. With "admin"
+// before the flags, it creates or resets only an admin.
 func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "admin" {
 		return runTenantAdmin(ctx, args[1:], out)
@@ -53,7 +53,7 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		return err
 	}
 	defer conn.Close(ctx)
-	// The tenant and its admin, or neither.
+	// Creates the tenant and its admin, or neither.
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		q := db.New(tx)
 		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
@@ -72,8 +72,7 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 	})
 }
 
-// connect opens one connection. pgx would repeat a URL that it cannot read, password
-// and all.
+// connect opens one connection. Errors of pgx would repeat an invalid URL including its password.
 func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

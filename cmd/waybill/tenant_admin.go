@@ -18,8 +18,7 @@ import (
 	"waybill/db"
 )
 
-// runTenantAdmin gives a tenant an admin with a new password: the way back in where there
-// is none who can log in.
+// runTenantAdmin gives a tenant an admin with a new password: the way back in if no admin can log in.
 func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	var cost int32

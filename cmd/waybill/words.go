@@ -9,15 +9,15 @@ import (
 	"waybill/db"
 )
 
-// tenantFields are the flags that the fields of a refusal come from.
+// tenantFields maps the field of an error to a message about its flag.
 var tenantFields = map[string]string{
 	"slug":  "--slug is not one: lower-case letters, digits and single hyphens, as in acme-couriers",
 	"name":  "--name is empty or too long",
 	"email": "the email address is none",
 }
 
-// inWords says for an operator what the database refused: what it is about, and what to do.
-// It repeats no value, and none of the database's own words.
+// inWords returns an operator's message for a database error: the cause, and what to do. It contains no
+// values and no text of the database.
 func inWords(err error) error {
 	if err == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// runWork works the jobs and serves nothing but metrics.
+// runWork runs the workers without the API; it serves only metrics.
 func runWork(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := newFlags("work", out)

@@ -12,18 +12,18 @@ import (
 	"waybill/db"
 )
 
-// workerSettings say how many work the jobs, and where the texts go.
+// workerSettings are the number of workers, and the gateway.
 type workerSettings struct {
 	workers        int32
 	gatewayURL     string
 	gatewaySecret  string
 	gatewayTimeout time.Duration
 	allowHTTP      bool
-	// logTexts shows the texts in the log where there is no gateway.
+	// logTexts logs the texts if there is no gateway.
 	logTexts bool
 }
 
-// longestGatewayTimeout leaves a job the time to write what came of it.
+// longestGatewayTimeout leaves a job the time to store the answer.
 const longestGatewayTimeout = 15 * time.Second
 
 func (w *workerSettings) register(env *environment, workers int32) {
@@ -66,14 +66,14 @@ func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 	return w.gateway()
 }
 
-// crew is at work on connections of its own: a backlog of jobs takes none from the
-// requests.
+// crew is a running set of workers with a connection pool of its own: a backlog of jobs takes no
+// connection from the requests.
 type crew struct {
 	*jobs.Crew
 	store *db.Store
 }
 
-// startCrew puts the workers to work.
+// startCrew starts the workers.
 func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (*crew, error) {
 	sender, err := s.sender(log)
 	if err != nil {
@@ -82,7 +82,7 @@ func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (
 	own := s.store
 	own.OnTexts = m.countTexts
 	own.MaxConns = min(4+s.workers/4, own.MaxConns)
-	own.AcquireTimeout = own.LockTimeout // nobody waits for a worker
+	own.AcquireTimeout = own.LockTimeout // no client waits for a worker
 	store, err := openStore(ctx, own)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (
 	return &crew{working, store}, nil
 }
 
-// stop hands back what is not done in time.
+// stop returns unfinished jobs to their queues.
 func (c *crew) stop() error {
 	if c == nil {
 		return nil

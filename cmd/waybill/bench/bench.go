@@ -1,21 +1,20 @@
-// Package bench measures. Each benchmark is a file, which registers it in [All]; what
-// they share is here: a database and a server that are stopped afterwards (env.go,
-// server.go), a tenant to fill (tenant.go), a fixed rate of requests (rate.go), and
-// latencies (latency.go).
+// Package bench has the benchmarks. Each benchmark is a file that is listed in [All]. Shared are the
+// database and the server, which are stopped afterwards (env.go, server.go), a tenant to fill
+// (tenant.go), load at a fixed rate (rate.go), and latencies (latency.go).
 package bench
 
 import "context"
 
-// Benchmark is one of them.
+// Benchmark is one benchmark of the command "waybill bench".
 type Benchmark struct {
 	Name    string
 	Summary string // one line, for the help
-	// Run adds its flags to env.Flags, calls env.Parse with args, measures, and calls
-	// env.Report. It need not stop what env started.
+	// Run adds its flags to env.Flags, calls env.Parse with args, measures, and calls env.Report. It
+	// need not stop what env started.
 	Run func(ctx context.Context, env *Env, args []string) error
 }
 
-// All lists the benchmarks, in the order of the help.
+// All lists the benchmarks in the order of the help text.
 func All() []Benchmark {
 	return []Benchmark{
 		{"jobs", "how fast jobs are enqueued and worked, and how soon they start; beside River's own client",

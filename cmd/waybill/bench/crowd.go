@@ -19,28 +19,28 @@ import (
 	"waybill/db"
 )
 
-// crowdBench is the benchmark crowd: its settings, and what it talks to.
+// crowdBench holds the settings and connections of the benchmark crowd.
 type crowdBench struct {
 	only     []string
 	rate     float64
 	events   float64
 	duration time.Duration
 	cost     int
-	serve    string // further flags
+	serve    string // further flags of "waybill serve"
 
 	guessers, streams, feeds, lists, batches, items, records int
 
 	ownerURL string
 	url      string
 	server   *server
-	client   *http.Client // the crowd's
-	calm     *http.Client // the other tenant's
-	body     []byte       // of each batch: without ids, its rows are new each time
+	client   *http.Client // of the crowd
+	calm     *http.Client // of the other tenant
+	body     []byte       // of each batch: without ids, so that its rows are always new
 	crowd    *crowdTenant
 	neighbor *crowdTenant
 }
 
-// crowdTenant is one of the two, with somebody who logs in.
+// crowdTenant is one of the two tenants, with a user who logs in.
 type crowdTenant struct {
 	*world
 	email string
@@ -96,9 +96,9 @@ func (b *crowdBench) check() error {
 	return nil
 }
 
-// benchCrowd: one tenant, or one of its users, wants all that there is. What another
-// tenant notices of it is measured, alone and then beside the crowd: nothing may be
-// refused, and no event lost, or it ends with an error.
+// benchCrowd measures the effect of a noisy neighbor: one tenant, or one of its users, takes all the
+// capacity it can get. It measures the latency of another tenant, alone and next to the crowd. It
+// returns an error if the other tenant has a request refused or an event lost.
 func benchCrowd(ctx context.Context, env *Env, args []string) error {
 	var b crowdBench
 	b.register(env.Flags)
@@ -146,7 +146,7 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	env.Say("preparing two tenants")
 	b.client = NewClient(max(b.guessers, b.streams, b.feeds, b.lists, b.batches))
 	b.calm = NewClient(32)
-	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream is to last
+	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream must not time out
 	if b.crowd, err = b.tenant(ctx, env); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	return b.hireDriver(ctx)
 }
 
-// tenant makes one with some pickups to read, and a user whose password is known.
+// tenant creates a tenant with some pickups to read, and a user with a known password.
 func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error) {
 	tenant, err := env.Tenant(ctx, b.ownerURL)
 	if err != nil {
@@ -181,7 +181,7 @@ func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error)
 	return &crowdTenant{w, admin.Email}, err
 }
 
-// hireDriver gives the crowding tenant a driver who can log in.
+// hireDriver creates a driver of the crowding tenant who can log in.
 func (b *crowdBench) hireDriver(ctx context.Context) error {
 	if err := b.crowd.hire(ctx, db.UserRoleDriver); err != nil {
 		return err

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// gathering is a crowd at work.
+// gathering is a running crowd.
 type gathering struct {
 	phase crowdPhase
-	ended chan struct{} // closed when no member is to act again
+	ended chan struct{} // closed when members must stop
 	cut   context.CancelFunc
 	all   sync.WaitGroup
 
 	mu      sync.Mutex
 	begun   int
-	got     map[string]int // by status, "broken" without one
+	got     map[string]int // answers by status; "broken" without a status
 	changed chan struct{}  // closed at the next answer
 }
 
-// gather has all members begin.
+// gather starts all members.
 func gather(ctx context.Context, p crowdPhase) *gathering {
 	g := &gathering{phase: p, ended: make(chan struct{}), got: map[string]int{}, changed: make(chan struct{})}
 	ctx, g.cut = context.WithCancel(ctx)
@@ -31,7 +31,7 @@ func gather(ctx context.Context, p crowdPhase) *gathering {
 	return g
 }
 
-// member acts until the end.
+// member acts repeatedly until the end.
 func (g *gathering) member(ctx context.Context) {
 	for {
 		wait := g.actOnce(ctx)
@@ -48,7 +48,7 @@ func (g *gathering) member(ctx context.Context) {
 	}
 }
 
-// actOnce gives how long to wait before the next time.
+// actOnce returns the delay before the next request.
 func (g *gathering) actOnce(ctx context.Context) (wait time.Duration) {
 	g.mu.Lock()
 	g.begun++
@@ -72,11 +72,11 @@ func (g *gathering) count(what string) {
 	g.changed = make(chan struct{})
 }
 
-// crowdGathers is how long one may take to be one.
+// crowdGathers is how long a crowd may take to reach its limit.
 const crowdGathers = 20 * time.Second
 
-// ready waits until the crowd meets its limit, or, where it may meet none, until each
-// member may have had an answer.
+// ready waits until the crowd reaches its limit; if it has none, until each member may have had an
+// answer.
 func (g *gathering) ready(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, crowdGathers)
 	defer cancel()
@@ -85,7 +85,7 @@ func (g *gathering) ready(ctx context.Context) {
 	})
 }
 
-// wait until it is so, or ctx ends.
+// wait waits until the condition holds, or ctx ends.
 func (g *gathering) wait(ctx context.Context, isSo func() bool) {
 	for {
 		g.mu.Lock()
@@ -109,22 +109,22 @@ func (g *gathering) answers() (n int) {
 	return n
 }
 
-// isOver tells whether it was measured long enough.
+// isOver reports whether the measurement has lasted long enough.
 func (g *gathering) isOver() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.phase.once || g.answers() >= g.phase.members
 }
 
-// soFar is what they got, and how many wait for an answer.
+// soFar returns the answers so far, and the number of open requests.
 func (g *gathering) soFar() (got map[string]int, waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return maps.Clone(g.got), g.begun - g.answers()
 }
 
-// disperse ends it. What it holds is cut off; else the server has to tell of the answers
-// that nobody waits for.
+// disperse stops the crowd. Open streams are cut off; other requests may finish, since the server would
+// log them as canceled.
 func (g *gathering) disperse() {
 	close(g.ended)
 	if g.phase.holds {

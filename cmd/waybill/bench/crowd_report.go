@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// crowdLine is what is printed of a phase.
+// crowdLine is the printed result of a phase.
 type crowdLine struct {
 	Benchmark string         `json:"benchmark"`
 	Phase     string         `json:"phase"`
 	Members   int            `json:"members"`
 	Alone     crowdSide      `json:"alone"` // the other tenant without the crowd
 	Beside    crowdSide      `json:"beside"`
-	Crowd     map[string]int `json:"crowd"`   // what it was answered, by status, meanwhile
-	Waiting   int            `json:"waiting"` // of the crowd, for an answer at the end
+	Crowd     map[string]int `json:"crowd"`   // its answers by status during the measurement
+	Waiting   int            `json:"waiting"` // open requests of the crowd at the end
 	Machine   Machine        `json:"machine"`
 
 	what string
 }
 
-// crowdSide is what the other tenant noticed, and the server's memory meanwhile.
+// crowdSide is the latency of the other tenant, and the server's memory during the measurement.
 type crowdSide struct {
 	Requests Summary  `json:"requests"`
 	Submits  Summary  `json:"submits"`
 	Logins   *Summary `json:"logins,omitempty"`
-	Late     Summary  `json:"events_late"` // after the answer of what they tell of
+	Late     Summary  `json:"events_late"` // delay after the answer of the reported submit
 	Missed   int      `json:"events_missed"`
-	Refused  int      `json:"refused"` // of all that was asked, the stream among it
+	Refused  int      `json:"refused"` // of all requests, including the stream
 	First    string   `json:"first_refused,omitempty"`
-	Peak     float64  `json:"server_peak_mib"` // resident; 0 if it is not known
+	Peak     float64  `json:"server_peak_mib"` // resident memory; 0 if unknown
 }
 
-// measure does a phase: the other tenant alone, and then beside the crowd.
+// measure runs a phase: the other tenant alone, and then next to the crowd.
 func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine, err error) {
 	line = &crowdLine{Benchmark: "crowd", Phase: p.name, Members: p.members, Machine: ThisMachine(), what: p.what}
 	forgetPeak(b.server.cmd.Process.Pid)
@@ -58,7 +58,7 @@ func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine
 	return line, nil
 }
 
-// side measures the other tenant once.
+// side runs one measurement of the other tenant.
 func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool) (crowdSide, error) {
 	n := b.newNeighbor()
 	if err := n.measure(ctx, p.logins, isOver); err != nil {
@@ -86,7 +86,7 @@ func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool)
 	return s, nil
 }
 
-// failed is an error if the other tenant was refused something.
+// failed returns an error if a request of the other tenant was refused.
 func (l *crowdLine) failed() error {
 	for _, s := range []crowdSide{l.Alone, l.Beside} {
 		if s.Refused > 0 || s.Missed > 0 {

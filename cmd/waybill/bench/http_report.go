@@ -6,43 +6,43 @@ import (
 	"time"
 )
 
-// httpLine is a line of what the benchmark http prints: a work, and so many callers.
+// httpLine is one line of the result: a workload and a number of callers.
 type httpLine struct {
 	Work              string   `json:"work"`
 	Callers           int      `json:"callers"`
-	PerSecond         float64  `json:"per_second"` // of the median round
+	PerSecond         float64  `json:"per_second"` // in the median round
 	OneByOnePerSecond *float64 `json:"one_by_one_per_second"`
 	Ratio             *float64 `json:"ratio"`
-	P50               float64  `json:"p50_ms"` // of all rounds
+	P50               float64  `json:"p50_ms"` // over all rounds
 	P99               float64  `json:"p99_ms"`
 	Max               float64  `json:"max_ms"`
-	// How many clients one by one had: on a hot row, those that did most.
+	// The number of pgbench clients: on a hot row, the fastest number.
 	OneByOneClients int         `json:"one_by_one_clients,omitempty"`
 	Operations      int64       `json:"operations"`
-	Unexpected      int64       `json:"unexpected"` // answers
+	Unexpected      int64       `json:"unexpected"` // unexpected answers
 	Rounds          []httpRound `json:"rounds"`
-	// Seconds a second, while over HTTP.
+	// CPU seconds per second, during the HTTP load.
 	ClientCPU   *float64   `json:"client_cpu,omitempty"`
 	ServerCPU   *float64   `json:"server_cpu,omitempty"`
 	DatabaseCPU *float64   `json:"database_cpu,omitempty"`
 	Compared    *httpOther `json:"compared,omitempty"`
 	Rate        float64    `json:"rate,omitempty"`
-	Serve       string     `json:"serve,omitempty"` // further flags
+	Serve       string     `json:"serve,omitempty"` // further flags of "waybill serve"
 	Machine     Machine    `json:"machine"`
 
 	err error // the first unexpected answer
 }
 
-// httpRound shows by its neighbours whether the machine was quiet.
+// httpRound is one round: neighboring rounds show whether the machine was quiet.
 type httpRound struct {
 	PerSecond float64 `json:"per_second"`
 	OneByOne  float64 `json:"one_by_one_per_second,omitempty"`
 }
 
-// httpOther is what the other server did.
+// httpOther is the result of the other server.
 type httpOther struct {
 	PerSecond  float64 `json:"per_second"`
-	Ratio      float64 `json:"ratio"` // of ours to its
+	Ratio      float64 `json:"ratio"` // of our rate to that of the other server
 	P50        float64 `json:"p50_ms"`
 	P99        float64 `json:"p99_ms"`
 	Unexpected int64   `json:"unexpected"`

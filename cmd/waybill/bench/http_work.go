@@ -9,13 +9,13 @@ import (
 	"waybill/db"
 )
 
-// work is one kind of operation, over HTTP and by pgbench.
+// work is one workload, over HTTP and for pgbench.
 type work struct {
 	name   string
-	script string // in the folder pgbench
-	drafts bool   // each operation takes a draft that was made for it
-	hot    bool   // all are about one account
-	// operate does the nth, on the drafts or with the ids of this run.
+	script string // the file in the folder pgbench
+	drafts bool   // each operation uses a draft that was prepared for it
+	hot    bool   // all operations are on one account
+	// operate performs the n-th operation, on the prepared drafts or with the run's ids.
 	operate func(c *caller, run ids, n int64) error
 }
 
@@ -46,9 +46,9 @@ type caller struct {
 	wire
 	world  *world
 	number int64
-	heads  map[db.UserRole]string // what the headers of each role's requests begin with
+	heads  map[db.UserRole]string // the first header lines of each role's requests
 	random *rand.Rand
-	body   []byte // of the request, used again
+	body   []byte // the request body's buffer, reused
 }
 
 func (w *world) callers(n int) []*caller {
@@ -65,10 +65,10 @@ func (w *world) callers(n int) []*caller {
 	return all
 }
 
-// cut ends what it waits for.
+// cut aborts the pending read.
 func (c *caller) cut() { c.conn.SetDeadline(time.Unix(1, 0)) }
 
-// again makes a new connection in place of a broken one.
+// again replaces a broken connection.
 func (c *caller) again(ctx context.Context) bool {
 	c.conn.Close()
 	return ctx.Err() == nil && c.dial(ctx) == nil
@@ -81,7 +81,7 @@ func (c *caller) get(role db.UserRole, path, id string) error {
 	return c.exchange(200)
 }
 
-// post sends c.body, if there is one.
+// post sends a POST request with c.body, which may be empty.
 func (c *caller) post(role db.UserRole, want int, path ...string) error {
 	c.out = append(c.out[:0], "POST "...)
 	for _, part := range path {
@@ -116,7 +116,7 @@ func (c *caller) move(role db.UserRole, pickup string, transition db.TransitionN
 	return c.post(role, 200, "/v1/pickups/", pickup, "/", string(transition))
 }
 
-// road is the way of a pickup after it was assigned, and whose each step is.
+// road lists the transitions after assign, each with the role that makes it.
 var road = []struct {
 	transition db.TransitionName
 	role       db.UserRole
@@ -128,7 +128,7 @@ var road = []struct {
 	{db.TransitionNameDeliver, db.UserRoleHub},
 }
 
-// live takes a pickup from its draft to its delivery, with a driver of the caller's own.
+// live takes a pickup from draft to delivery, with a driver of the caller's own.
 func (c *caller) live(run ids, n int64) error {
 	if err := c.create(run, n); err != nil {
 		return err

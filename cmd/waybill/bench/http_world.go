@@ -20,8 +20,8 @@ import (
 	"waybill/db"
 )
 
-// ids are the first half of a run of ids, in the order of time like the server's own.
-// The second half is a number, which pgbench can count too.
+// ids is the first half of a run's ids, ordered by time like the server's own. The second half is a
+// number, so that pgbench can compute ids too.
 type ids string
 
 func newRun() ids { return ids(uuid.Must(uuid.NewV7()).String()[:24]) }
@@ -37,27 +37,27 @@ func (i ids) at(n int64) string {
 	return string(text[:])
 }
 
-// world is a tenant of a running server, with what the work needs: it is made over HTTP,
-// so that any server will do.
+// world is a tenant of a running server with the rows that the workloads need. It is created over HTTP,
+// so that it works with any server.
 type world struct {
 	client   *http.Client
 	base     string
 	host     string
 	tenant   string // slug
 	tokens   map[db.UserRole][]string
-	users    map[db.UserRole]string // the id of the first one
+	users    map[db.UserRole]string // the id of the first user of each role
 	facility string
-	group    string // its path: who sees the facility
+	group    string // the path of the group that can see the facility
 	accounts ids
-	spread   int64 // how many accounts
+	spread   int64 // number of accounts
 	drivers  ids
-	crew     int64 // how many drivers
-	drafts   ids   // those that are read
-	read     int64 // how many
+	crew     int64 // number of drivers
+	drafts   ids   // the drafts for reads
+	read     int64 // number of drafts
 }
 
 const (
-	perRole        = 4 // users of each role: callers share them
+	perRole        = 4 // users of each role, shared by the callers
 	priceCents     = 500
 	pickupAddress  = "2401 Mission St, San Francisco"
 	dropoffAddress = "1 Lab Way, South San Francisco"
@@ -83,8 +83,7 @@ func newWorld(ctx context.Context, base, tenant, adminToken string, spread, read
 	return w, nil
 }
 
-// furnish makes users of each role, a facility that they see, accounts with money, and
-// drivers who are free.
+// furnish creates users of each role, a facility that they can see, funded accounts, and free drivers.
 func (w *world) furnish(ctx context.Context) (err error) {
 	var made struct{ ID string }
 	if err := w.do(ctx, "POST", "/v1/facilities", object{
@@ -119,7 +118,7 @@ func (w *world) furnish(ctx context.Context) (err error) {
 	return err
 }
 
-// hire makes a user and logs in as them. Staff have a phone, to which the texts go.
+// hire creates a user and logs in. Staff get a phone number for the texts.
 func (w *world) hire(ctx context.Context, role db.UserRole) error {
 	var made struct{ ID, Token string }
 	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
@@ -152,7 +151,7 @@ func (w *world) openAccount(ctx context.Context, n int64) error {
 		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
-// prepare makes n drafts, paid by the accounts in turn.
+// prepare creates n drafts, paid by the accounts in turn.
 func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 	const most = 500
 	made := newRun()
@@ -170,7 +169,7 @@ func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 	return made, err
 }
 
-// each does something n times, several at once.
+// each calls do for 0 to n-1, several at once.
 func each(ctx context.Context, n int64, do func(ctx context.Context, n int64) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -191,7 +190,7 @@ func each(ctx context.Context, n int64, do func(ctx context.Context, n int64) er
 
 type object map[string]any
 
-// do is as the first admin.
+// do sends a request as the first admin.
 func (w *world) do(ctx context.Context, method, path string, body, into any) error {
 	return w.as(ctx, w.tokens[db.UserRoleAdmin][0], method, path, body, into)
 }

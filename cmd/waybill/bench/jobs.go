@@ -24,26 +24,26 @@ import (
 	"waybill/db"
 )
 
-// patient is how long a statement of a benchmark may wait.
+// patient is the statement timeout of the benchmarks.
 const patient = 30 * time.Second
 
-// jobsBench is the benchmark jobs: how fast jobs are enqueued, by the statement of the
-// transition that owes them and by River's own client in a transaction; how fast they
-// are worked; and how soon. On two cores, PostgreSQL 15, fsync on, a second:
+// jobsBench is the benchmark jobs: the rate of enqueueing jobs (by the statement of the transition, and
+// by River's client in a transaction), the rate of working them, and the delay until they start.
+// Results on two cores, PostgreSQL 15, fsync on, per second:
 //
-//	 6,505  a submit with its charge, event, text and job: one statement, 32 callers
-//	 1,216  the same submit, and another job by River's client, in a transaction
-//	 5,638  a job alone by River's client, in a transaction
-//	 7,236  sets of 200 submits: one statement
-//	 6,237  the same sets, and as many jobs by River's client, in a transaction
-//	85,558  sets of 200 jobs alone by River's client, in a transaction
-//	18,479  jobs that do nothing, worked as Waybill sets River
-//	 4,879  the same, as River is by itself
+//	 6,505  submits with charge, event, text and job: one statement, 32 callers
+//	 1,216  the same submits, with another job by River's client, in a transaction
+//	 5,638  jobs by River's client alone, in a transaction
+//	 7,236  submits in sets of 200: one statement
+//	 6,237  the same sets, with as many jobs by River's client, in a transaction
+//	85,558  jobs by River's client alone in sets of 200, in a transaction
+//	18,479  no-op jobs, worked with Waybill's settings of River
+//	 4,879  the same with River's defaults
 //	 5,641  texts sent to a gateway that accepts at once
 //
-// A submit writes seven rows and takes some 140 µs of a processor in the database: a
-// burst of 10,000 a second takes more than these two. With nothing else to do, a text
-// starts 54 ms after the commit, p50, and 108 ms, p99: it is found by polling.
+// A submit writes seven rows and takes about 140 µs of CPU time in the database: a burst of 10,000 a
+// second needs more than two cores. On an idle system a text starts 54 ms (p50) and 108 ms (p99) after
+// the commit, since jobs are found by polling.
 type jobsBench struct {
 	duration time.Duration
 	callers  int
@@ -54,7 +54,7 @@ type jobsBench struct {
 	before   int
 
 	*depot
-	plain *pgxpool.Pool // as the owner, without our settings: for River as it is by itself
+	plain *pgxpool.Pool // as the owner without our settings, for River's defaults
 	river *river.Client[pgx.Tx]
 }
 
@@ -136,11 +136,11 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	return err
 }
 
-// quiet: only what is wrong is said.
+// quiet logs only errors.
 var quiet = slog.New(wrong{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
 
-// wrong leaves out what is not: River's client, when it stops on a busy machine, may end
-// its connection before it has said on it that it listens no more.
+// wrong filters out a false alarm: on a busy machine, River's client may close its connection before it
+// has sent UNLISTEN on it.
 type wrong struct{ slog.Handler }
 
 func (w wrong) Handle(ctx context.Context, r slog.Record) error {
@@ -150,7 +150,7 @@ func (w wrong) Handle(ctx context.Context, r slog.Record) error {
 	return w.Handler.Handle(ctx, r)
 }
 
-// idle is a job that does nothing.
+// idle is a no-op job.
 type idle struct {
 	TenantID uuid.UUID `json:"tenant_id"`
 	ID       uuid.UUID `json:"message_id"`
@@ -162,12 +162,12 @@ func (idle) Kind() string { return "idle" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (idle) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: "idle"} }
 
-// enqueuing is one way, and how many jobs it takes at a time.
+// enqueuing is one way to enqueue jobs, in sets of a given size.
 type enqueuing struct {
 	how  string
 	size int
-	once func(ctx context.Context, pickups []uuid.UUID) error // nil pickups where it needs none
-	uses bool                                                 // pickups
+	once func(ctx context.Context, pickups []uuid.UUID) error // pickups is nil where none are needed
+	uses bool                                                 // whether it needs pickups
 }
 
 func (b *jobsBench) ways() []enqueuing {
@@ -214,7 +214,7 @@ func (b *jobsBench) ways() []enqueuing {
 	}
 }
 
-// enqueue measures each way twice, in turn: what else the machine does weighs on all.
+// enqueue measures each way twice in turn, so that background load affects all of them.
 func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error {
 	ways := b.ways()
 	best := make([]float64, len(ways))
@@ -234,12 +234,11 @@ func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error 
 	return nil
 }
 
-// rate has the callers enqueue until the time is over, or the pickups are, which were
-// made before.
+// rate enqueues from all callers until the time is over, or the prepared pickups are used up.
 func (b *jobsBench) rate(ctx context.Context, w enqueuing) (float64, error) {
 	var stock []uuid.UUID
 	if w.uses {
-		perSecond := 6_000 // more than are submitted one by one
+		perSecond := 6_000 // more than can be submitted one by one
 		if w.size > 1 {
 			perSecond = 30_000
 		}
@@ -279,8 +278,8 @@ func (b *jobsBench) rate(ctx context.Context, w enqueuing) (float64, error) {
 	return float64(done.Load()) / took.Seconds(), nil
 }
 
-// work measures how fast a backlog goes: of jobs that do nothing, as River is set here
-// and as it is by itself, and of texts, to a gateway that accepts at once.
+// work measures how fast a backlog is worked off: no-op jobs, with Waybill's settings of River and with
+// its defaults, and texts to a gateway that accepts at once.
 func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	for _, w := range []struct {
 		how  string
@@ -320,7 +319,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	return errors.Join(crew.Stop(), b.empty(ctx))
 }
 
-// counting is a gateway that accepts at once.
+// counting is a gateway that accepts every text.
 type counting struct {
 	n     atomic.Int64
 	heard func(texts.Text)
@@ -348,7 +347,7 @@ func (b *jobsBench) fill(ctx context.Context) error {
 	return nil
 }
 
-// drainIdle works all that is in the queue of jobs that do nothing.
+// drainIdle works off the queue of no-op jobs.
 func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func(*river.Config)) (float64, error) {
 	waiting, err := b.waiting(ctx, "idle")
 	if err != nil {
@@ -378,7 +377,7 @@ func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func
 	return rate, errors.Join(ctx.Err(), client.Stop(context.WithoutCancel(ctx)))
 }
 
-// empty takes away what is left, so that what is measured next is idle.
+// empty deletes all jobs, so that the next measurement starts on an idle system.
 func (b *jobsBench) empty(ctx context.Context) error {
 	_, err := b.river.JobDeleteMany(ctx, river.NewJobDeleteManyParams().First(10_000).Queues(jobs.Texts))
 	for err == nil {
@@ -391,8 +390,8 @@ func (b *jobsBench) empty(ctx context.Context) error {
 	return err
 }
 
-// start measures the time from a submit's answer to its text's being sent, where there
-// is nothing else to do; and of River's client by itself, which listens for a NOTIFY.
+// start measures the delay from a submit's answer to the sending of its text on an idle system; and the
+// same for River's client with LISTEN/NOTIFY.
 func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	started := make(chan time.Time, 1)
 	crew, err := jobs.Start(ctx, jobs.Options{
@@ -439,7 +438,7 @@ func (b *jobsBench) startEach(
 ) error {
 	var took Latencies
 	for i := range b.starts {
-		// At any moment of the poll's interval, and with the workers idle.
+		// At varying moments of the poll interval, with idle workers.
 		time.Sleep(time.Duration(30+i*37%100) * time.Millisecond)
 		if err := enqueue(i); err != nil {
 			return err

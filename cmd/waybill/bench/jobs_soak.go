@@ -14,16 +14,14 @@ import (
 	"waybill/cmd/waybill/texts"
 )
 
-// soak is the benchmark jobs-soak: texts at a steady rate, with spikes, for as long as
-// it takes to see what piles up. Each is enqueued by a submit's statement, and sent to a
-// gateway that accepts at once.
+// soak is the benchmark jobs-soak: texts at a steady rate with spikes, long enough to show what
+// accumulates. Each text is enqueued by a submit, and sent to a gateway that accepts at once.
 //
-// On two cores, PostgreSQL 15, fsync on: 2,000 a second start 66 ms after the commit, p50,
-// and 130 ms, p99. In a spike, where sender, workers, gateway and database share the two
-// cores, some 2,900 a second are enqueued and sent, start after 210 ms, p50, and the
-// senders are through with the 100,000 that were told after 100 s. Of 1,439,950 texts all
-// are sent 0.1 s after the last was enqueued; at most 2,054 wait, there are at most
-// 594,887 dead rows, and table and indexes grow to 809 MB, with the jobs done in it.
+// On two cores, PostgreSQL 15, fsync on: at 2,000 per second texts start 66 ms (p50) and 130 ms (p99)
+// after the commit. In a spike, where load, workers, gateway and database share the two cores, about
+// 2,900 per second are enqueued and sent, they start after 210 ms (p50), and the spike of 100,000 takes
+// 100 s. All of the 1,439,950 texts are sent 0.1 s after the last was enqueued; at most 2,054 wait,
+// there are at most 594,887 dead rows, and table and indexes grow to 809 MB, including finished jobs.
 type soak struct {
 	rate, spikeRate float64
 	duration, spike time.Duration
@@ -35,7 +33,7 @@ type soak struct {
 
 	*depot
 	enqueued, sent atomic.Int64
-	starts         atomic.Pointer[Latencies] // of the sample that is being taken
+	starts         atomic.Pointer[Latencies] // of the current sample
 }
 
 type soakSample struct {
@@ -58,8 +56,8 @@ type soakResult struct {
 	Workers     int          `json:"workers"`
 	Enqueued    int64        `json:"enqueued"`
 	Sent        int64        `json:"sent"`
-	Behind      int64        `json:"behind"`  // of the told load: what this machine could not enqueue
-	Drained     float64      `json:"drained"` // seconds after the last was enqueued
+	Behind      int64        `json:"behind"`  // the part of the intended load that this machine could not enqueue
+	Drained     float64      `json:"drained"` // seconds after the last text was enqueued
 	MostWaiting int          `json:"most_waiting"`
 	MostDead    int64        `json:"most_dead_rows"`
 	MostBytes   int64        `json:"most_bytes"`
@@ -117,7 +115,7 @@ func (s *soak) register(flags *flag.FlagSet) {
 	flags.IntVar(&s.before, "warm", warmBy, "how many pickups are submitted before")
 }
 
-// told is how many texts should have been enqueued by then.
+// told returns how many texts should have been enqueued after the elapsed time.
 func (s *soak) told(elapsed time.Duration) int64 {
 	elapsed = min(elapsed, s.duration)
 	n := s.rate * elapsed.Seconds()
@@ -140,7 +138,7 @@ func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	for n := 1; n > 0; time.Sleep(10 * time.Millisecond) { // those of before
+	for n := 1; n > 0; time.Sleep(10 * time.Millisecond) { // jobs of earlier runs
 		if n, err = s.waiting(ctx, jobs.Texts); err != nil {
 			return nil, errors.Join(err, crew.Stop())
 		}
@@ -159,7 +157,7 @@ func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	return r, errors.Join(err, crew.Stop())
 }
 
-// enqueue makes and submits pickups, in sets, whenever as many are told.
+// enqueue creates and submits pickups in sets, at the intended rate.
 func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	var begun atomic.Int64
 	var failed atomic.Pointer[error]
@@ -191,7 +189,7 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	return ctx.Err()
 }
 
-// watch samples until all that was enqueued is sent.
+// watch samples until everything that was enqueued has been sent.
 func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Time, enqueueing <-chan error) error {
 	var before soakSample
 	var enqueued, sent, told int64
@@ -234,7 +232,7 @@ func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Ti
 	return nil
 }
 
-// look reads the queue and its table.
+// look samples the queue and its table.
 func (s *soak) look(ctx context.Context, now *soakSample) error {
 	var err error
 	if now.Waiting, err = s.waiting(ctx, jobs.Texts); err != nil {

@@ -22,7 +22,7 @@ import (
 	"waybill/db"
 )
 
-// storm is the benchmark login-storm: its settings, and what it talks to.
+// storm holds the settings and connections of the benchmark login-storm.
 type storm struct {
 	rate     float64
 	duration time.Duration
@@ -40,19 +40,19 @@ type storm struct {
 	token  string
 }
 
-// stormResult is what it prints.
+// stormResult is the printed result.
 type stormResult struct {
 	Benchmark string       `json:"benchmark"`
 	Rate      float64      `json:"requests_per_second"`
 	Callers   int          `json:"callers"`
-	Sources   int          `json:"sources"`  // addresses that the callers come from
-	Guessers  int          `json:"guessers"` // who come from one more
+	Sources   int          `json:"sources"`  // distinct client addresses
+	Guessers  int          `json:"guessers"` // all from one further address
 	Cost      int          `json:"bcrypt_cost"`
-	Seconds   float64      `json:"seconds"` // of each round, alone and in the storm
+	Seconds   float64      `json:"seconds"` // of each phase of a round, alone and in the storm
 	Rounds    []stormRound `json:"rounds"`
 	Alone     stormLatency `json:"alone"` // all rounds
 	Storm     stormLatency `json:"storm"`
-	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds: a burst of something else spoils one
+	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds, so that a burst of other load does not count
 	Logins    logins       `json:"logins"`
 	Guesses   guesses      `json:"guesses"`
 	Machine   Machine      `json:"machine"`
@@ -64,13 +64,13 @@ type stormLatency struct {
 	Failed int     `json:"failed"`
 }
 
-// stormRound shows by its neighbours whether the machine was quiet.
+// stormRound is one round: neighboring rounds show whether the machine was quiet.
 type stormRound struct {
 	Alone float64 `json:"alone_p99_ms"`
 	Storm float64 `json:"storm_p99_ms"`
 }
 
-// logins are the storm's, by their answers.
+// logins counts the logins of the storm by answer.
 type logins struct {
 	Opened  int    `json:"opened"`
 	Refused int    `json:"refused"` // 503 with Retry-After
@@ -78,25 +78,24 @@ type logins struct {
 	First   string `json:"first_other,omitempty"`
 }
 
-// guesses are those of somebody who has no good password, by their answers.
+// guesses counts the guesses of wrong passwords by answer.
 type guesses struct {
-	Wrong   int `json:"wrong"`   // 401: the password was looked at
+	Wrong   int `json:"wrong"`   // 401: the password was checked
 	Limited int `json:"limited"` // 429
-	Busy    int `json:"busy"`    // 503: there was no place in the queue
+	Busy    int `json:"busy"`    // 503: the queue was full
 	Other   int `json:"other"`
 }
 
 const stormPassword = "correct horse"
 
-// trustedProxies are this machine's addresses.
+// trustedProxies are the addresses of this machine.
 const trustedProxies = "127.0.0.0/8,::1"
 
-// loginStorm: on two cores, PostgreSQL 15, fsync on, p99 2.3 ms alone, 5.7 ms beside 32
-// callers, 2.5 times that; beside one caller 5.8 ms. No lower priority of the hashing
-// thread mended it: SCHED_IDLE in the place of a nice value, slices of 0.1 ms and a third
-// GOMAXPROCS changed little. A kernel of 250 ticks a second, with a scheduling group for
-// each session, takes the processor from that thread for one of the database's sessions
-// at a tick, and these are 4 ms apart.
+// loginStorm runs the benchmark login-storm. On two cores, PostgreSQL 15, fsync on: p99 2.3 ms alone,
+// 5.7 ms next to 32 callers (2.5 times as much), 5.8 ms next to one caller. A lower priority of the
+// hashing thread did not help: SCHED_IDLE instead of a nice value, time slices of 0.1 ms and
+// GOMAXPROCS=3 changed little. With 250 ticks per second and a scheduling group per session, the kernel
+// preempts that thread for a database session only at a tick, and ticks are 4 ms apart.
 func loginStorm(ctx context.Context, env *Env, args []string) error {
 	var s storm
 	s.register(env.Flags)
@@ -171,7 +170,7 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	return err
 }
 
-// people makes those who log in, and the one whose requests are measured.
+// people creates the users who log in, and the user whose requests are measured.
 func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) {
 	if s.tenant, err = env.Tenant(ctx, owner); err != nil {
 		return err
@@ -195,8 +194,8 @@ func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) 
 	return err
 }
 
-// measure does both in turn. A round ends when the last login has its answer: no hash
-// is left for the next.
+// measure runs both phases in turn. A round ends after the answer to its last login: no hash is left
+// for the next round.
 func (s *storm) measure(ctx context.Context, r *stormResult) error {
 	warm := Load{PerSecond: s.rate, For: min(s.duration, time.Second)}
 	if _, err := warm.Run(ctx, s.session); err != nil {
@@ -225,7 +224,7 @@ func (s *storm) measure(ctx context.Context, r *stormResult) error {
 	return nil
 }
 
-// medians are the p99 of the median rounds.
+// medians returns the p99 of the median rounds.
 func (r *stormResult) medians() (alone, storm float64) {
 	var as, ss []float64
 	for _, round := range r.Rounds {
@@ -236,7 +235,7 @@ func (r *stormResult) medians() (alone, storm float64) {
 	return as[len(as)/2], ss[len(ss)/2]
 }
 
-// sessions makes the cheap requests of half a round, and gives their p99.
+// sessions makes the cheap requests of half a round, and returns their p99.
 func (s *storm) sessions(ctx context.Context, all *Loaded) (p99 float64, err error) {
 	loaded, err := Load{PerSecond: s.rate, For: s.duration}.Run(ctx, s.session)
 	if err != nil {
@@ -267,7 +266,7 @@ func (s *storm) session(ctx context.Context, _ int) error {
 	return err
 }
 
-// blow has the callers log in, again and again, until the end, and the guessers guess.
+// blow runs the callers' logins and the guesses until end is closed.
 func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
 	total := &r.Logins
 	var mu sync.Mutex
@@ -293,7 +292,7 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
 				if s.retry > 0 && wait > 0 {
 					wait = s.retry
 				}
-				if wait > 0 { // a header of whole seconds would bring all back in one moment
+				if wait > 0 { // a header in whole seconds would synchronize the retries
 					wait += rand.N(wait / 2)
 				}
 			}
@@ -302,7 +301,7 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
 	callers.Wait()
 }
 
-// guess tries wrong passwords of users that there are, and of others, from one address.
+// guess tries wrong passwords of existing and unknown users from one address.
 func (s *storm) guess(ctx context.Context, end <-chan struct{}, guesser int, mu *sync.Mutex, total *guesses) {
 	for n := 0; ctx.Err() == nil; n++ {
 		select {
@@ -336,7 +335,7 @@ func (g *guesses) count(response *http.Response, err error) {
 	}
 }
 
-// count gives how long the caller has to wait before the next try.
+// count returns the caller's delay before the next try.
 func (n *logins) count(response *http.Response, err error) (wait time.Duration) {
 	wait, asked := retryAfter(response)
 	switch {
@@ -368,8 +367,8 @@ func (s *storm) login(ctx context.Context, source, email, password string) (*htt
 	return logIn(ctx, s.client, s.url, source, object{"tenant": s.tenant.Slug, "email": email, "password": password})
 }
 
-// logIn tries to, from an address that the server believes since it trusts the proxy that
-// tells it: see trustedProxies.
+// logIn sends a login from an address that the server believes because it trusts the proxy: see
+// trustedProxies.
 func logIn(ctx context.Context, client *http.Client, url, source string, credentials object) (*http.Response, error) {
 	body, err := json.Marshal(credentials)
 	if err != nil {
@@ -413,15 +412,14 @@ func (r stormResult) String() string {
 	return b.String()
 }
 
-// NewClient makes a client that keeps as many connections.
+// NewClient returns a client that keeps as many idle connections.
 func NewClient(connections int) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, connections
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
-// Exchange makes a request and reads the answer to its end, so that the connection can
-// be used again.
+// Exchange makes a request and reads the whole answer, so that the connection can be reused.
 func Exchange(client *http.Client, request *http.Request) (*http.Response, error) {
 	response, err := client.Do(request)
 	if err != nil {

@@ -13,10 +13,9 @@ type dispatcher struct {
 	crew *Crew
 }
 
-// Work implements river.Worker. It dispatches the pickup as a dispatcher would, in the
-// name of whoever submitted it, and only as it was submitted: by its version, a pickup
-// that somebody moved meanwhile is not touched, nor is one that an earlier run of this
-// job dispatched and a dispatcher released.
+// Work implements river.Worker. It dispatches the pickup like a dispatcher would, on behalf of the user
+// who submitted it. It tests the submitted version: a pickup that has changed since is left alone,
+// including one that an earlier run of this job dispatched and a dispatcher released.
 func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) error {
 	c := w.crew
 	submitted, err := c.Store.GetPickupEvent(ctx,

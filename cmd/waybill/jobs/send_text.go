@@ -11,12 +11,12 @@ import (
 	"waybill/db"
 )
 
-// settleTimeout is for what must be written whatever happens to the job: the gateway
-// has answered.
+// settleTimeout bounds the write of the gateway's answer, which must happen even if the job is
+// canceled.
 const settleTimeout = 5 * time.Second
 
-// errNoRow: a job of something that is not there. Nothing is deleted, so that somebody
-// made the job by hand.
+// errNoRow means that the job's row does not exist. Rows are never deleted, so the job was inserted by
+// hand.
 var errNoRow = errors.New("there is no such row")
 
 type textSender struct {
@@ -24,8 +24,8 @@ type textSender struct {
 	crew *Crew
 }
 
-// Work implements river.Worker. It sends a text that is still queued, and writes what
-// the gateway said. Killed in between, it sends it again: the gateway knows it by its id.
+// Work implements river.Worker. It sends a text that is still queued, and stores the gateway's answer.
+// If it is killed in between, the text is sent again, and the gateway recognizes its id.
 func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	c := w.crew
 	m, err := c.Store.GetMessage(ctx, db.GetMessageParams{TenantID: job.Args.TenantID, ID: job.Args.MessageID})
@@ -44,7 +44,7 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	// No row: another run of this job was first, and its answer stands.
+	// Without a row, another run of this job was first, and its result stands.
 	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
 	switch {
 	case err != nil:
@@ -55,7 +55,7 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	return c.done(job.Kind, Done, "")
 }
 
-// send asks the gateway, unless it is down and stays so: then, asked is false.
+// send calls the gateway. It reports false if the circuit breaker stays open.
 func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
 	if wait := c.breaker.Wait(); wait > patience {
 		return texts.Answer{Reason: "gateway_down", RetryAfter: wait}, false
@@ -67,7 +67,7 @@ func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, ask
 	}
 	answered := false
 	defer func() {
-		if !answered { // also in a panic: whoever waits for this try would wait for ever
+		if !answered { // also after a panic: other senders wait for the result of this try
 			c.breaker.Left()
 		}
 	}()
@@ -75,7 +75,7 @@ func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, ask
 	answer = c.Sender.Send(ctx, t)
 	answered = true
 	switch {
-	case ctx.Err() != nil: // cut off by a stop: that says nothing of the gateway
+	case ctx.Err() != nil: // canceled by a stop: no information about the gateway
 		c.breaker.Left()
 	case answer.Verdict == texts.Again:
 		c.breaker.Failed(answer.RetryAfter)

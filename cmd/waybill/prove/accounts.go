@@ -44,7 +44,7 @@ func (t *trial) charge(account string, e entry) answer {
 
 func newEntry(cents int64) entry { return entry{uuid.NewString(), cents} }
 
-// entries sums up an account's entries, all pages of them.
+// entries sums up all entries of an account, over all pages.
 func (t *trial) entries(account string) (sum int64, charges int) {
 	for cursor := ""; ; {
 		var p struct {

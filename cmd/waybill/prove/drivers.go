@@ -48,8 +48,8 @@ func nearestDriver(t *trial) {
 		t.Rounds, len(drivers), len(drivers), t.Callers)
 }
 
-// dispatchAll dispatches pickups in one place at once. Other drivers of the tenant may
-// be chosen too, if nearer ones are being taken: what counts is that none comes twice.
+// dispatchAll dispatches pickups at the same location concurrently. Other drivers of the tenant may be
+// chosen if nearer ones are being assigned: what counts is that no driver is assigned twice.
 func (t *trial) dispatchAll(n int) {
 	ids := t.submitted(n)
 	got := atOnce(n, func(i int) answer { return t.take(t.ctx, "dispatch", ids[i], "") })

@@ -46,8 +46,8 @@ func pickupStories() []story {
 	}
 }
 
-// refusedIn tries, in each status, the steps that must not start there, and expects
-// them to leave no trace.
+// refusedIn tries, in each status, the transitions that are illegal there, and expects them to have no
+// effect.
 func (t *trial) refusedIn(statuses []string, wrong func(step, string) bool) (tried int) {
 	for _, status := range statuses {
 		id, driver := t.draft(), t.driver()
@@ -59,7 +59,7 @@ func (t *trial) refusedIn(statuses []string, wrong func(step, string) bool) (tri
 			}
 			tried++
 			a := t.take(t.ctx, s.name, id, driver)
-			// The hub does not see what was not collected: for it there is no such pickup.
+			// The hub cannot see a pickup that was not collected: it gets not_found.
 			unseen := a.status == 404 && a.code == "not_found"
 			t.expect(a.code == "illegal_transition" || unseen, "%s of a pickup that is %s: %s",
 				s.name, status, a.outcome())
@@ -100,7 +100,7 @@ func skippedSteps(t *trial) {
 		tried, t.Rounds, max(t.Callers, len(hub)))
 }
 
-// duplicates is what the proxy of the stories makes of a request.
+// duplicates is how often the simulated proxy sends each request.
 const duplicates = 4
 
 // sent is one request that was sent several times.
@@ -109,7 +109,7 @@ type sent struct {
 	got              answers
 }
 
-// duplicate sends a step of many pickups at once, each several times.
+// duplicate sends a transition of many pickups concurrently, each several times.
 func (t *trial) duplicate(name string, keyed bool) []sent {
 	n := max(1, t.Callers/duplicates)
 	ids := t.drafts(n)
@@ -138,8 +138,8 @@ func (t *trial) duplicate(name string, keyed bool) []sent {
 	return all
 }
 
-// onlyOnce expects one effect of what was sent: one event, one charge, one text, one
-// driver who is no other pickup's. It frees the driver again.
+// onlyOnce expects that each request had one effect: one event, one charge, one text, and one driver
+// who has no other pickup. It releases the driver again.
 func (t *trial) onlyOnce(all []sent) {
 	drivers := map[string]bool{}
 	for _, s := range all {
@@ -170,7 +170,7 @@ func count(all []string, one string) (n int) {
 	return n
 }
 
-// balanced runs a race and expects the account to have paid for the pickups once.
+// balanced runs a race and expects that the account paid for each pickup once.
 func (t *trial) balanced(pickups int, race func()) {
 	before := t.balance(t.account)
 	race()
@@ -297,8 +297,8 @@ func attempts(t *trial) {
 		won.Load(), t.Attempts, lost.Load(), float64(t.Attempts)/took.Seconds(), t.Callers)
 }
 
-// progress tells how it goes, once a second, until stopped: in one line of a terminal,
-// elsewhere in a line every ten seconds.
+// progress prints the progress every second on one line of a terminal, or a line every ten seconds
+// elsewhere, until stopped.
 func (t *trial) progress(now func() string) (stop func()) {
 	if t.Progress == nil {
 		return func() {}

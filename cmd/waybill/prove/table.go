@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// columns of the table, and how wide each is.
+// columns of the table, with their widths.
 var columns = []struct {
 	title string
 	width int
@@ -26,7 +26,7 @@ func held(r Result) string {
 	return fmt.Sprintf("%s: %s (%s, %.1f s)", answer, r.Figure, r.Story, r.Took)
 }
 
-// Head writes the table's first lines.
+// Head writes the header of the table.
 func Head(out io.Writer) {
 	var titles, rules []string
 	for _, c := range columns {
@@ -37,7 +37,7 @@ func Head(out io.Writer) {
 	fmt.Fprintln(out, strings.Join(rules, "  "))
 }
 
-// Line writes a result as a row of the table, as many lines as it needs.
+// Line writes a result as a row of the table, wrapped over as many lines as necessary.
 func (r Result) Line(out io.Writer) {
 	var cells [][]string
 	height := 0

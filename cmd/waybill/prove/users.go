@@ -41,7 +41,7 @@ type person struct {
 	Version int64  `json:"version"`
 }
 
-// hired makes a user of no consequence, who is let go at the end of the story.
+// hired creates a user who is deactivated at the end of the story.
 func (t *trial) hired() (id string, leave func()) {
 	made, err := create[row](t.ctx, t.admin, "/v1/users", t.newUser(t.address("staff"), "staff"))
 	t.give(err)
@@ -70,7 +70,7 @@ func clobberedEdit(t *trial) {
 		got := atOnce(callers, func(i int) answer { return t.admin.patch(t.ctx, path, etag, edits[i]) })
 		same(t, "edits taken", got.won(), 1)
 		same(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
-		// Only what the winner sent has changed.
+		// Only the winner's fields have changed.
 		want := before
 		want.Version++
 		for i, a := range got {
@@ -106,8 +106,8 @@ func emailAndPhone(t *trial) {
 	t.figures("%d times both at once: both stayed each time", t.Rounds)
 }
 
-// newNumber is one that no phone has: of a range kept for stories and films, made
-// long enough that no two runs meet.
+// newNumber returns an unused phone number: from a range reserved for fiction, long enough that no two
+// runs collide.
 func newNumber() string { return fmt.Sprintf("+1555%011d", rand.Int64N(1e11)) }
 
 // takeAway removes a number from a user, if they have it.
@@ -124,7 +124,7 @@ func (t *trial) takeAway(id, number string) bool {
 }
 
 func duplicateEmail(t *trial) {
-	// A password's hash costs the server a tenth of a second for each of them.
+	// Each password hash takes the server a tenth of a second.
 	callers := max(2, min(t.Callers, 8))
 	email := t.address("twin")
 	got := atOnce(callers, func(i int) answer {

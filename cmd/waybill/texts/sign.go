@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// The length of a secret, as Standard Webhooks has it.
+// The limits of Standard Webhooks on the length of a secret.
 const (
 	shortestSecret = 24
 	longestSecret  = 64
 )
 
-// parseSecrets reads one secret or several, with spaces or commas between them, each as
-// Standard Webhooks writes it.
+// parseSecrets parses one or several secrets in the format of Standard Webhooks, separated by spaces or
+// commas.
 func parseSecrets(text string) (keys [][]byte, err error) {
 	words := strings.FieldsFunc(text,
 		func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
@@ -47,8 +47,8 @@ func parseSecret(text string) ([]byte, error) {
 	return key, nil
 }
 
-// sign gives the signature's header: one signature for each key, so that a gateway that
-// knows any of them verifies the request.
+// sign returns the signature header: one signature for each key, so that a gateway that knows any of
+// them can verify the request.
 func sign(keys [][]byte, id, timestamp string, body []byte) string {
 	signatures := make([]string, len(keys))
 	for i, key := range keys {
