@@ -99,7 +99,7 @@ func (l *demoLoader) usersOfEachRole(cost int) {
 				TenantID: l.made.tenantID, ID: demoID("phone " + name), UserID: l.userID(role),
 				Number: fmt.Sprintf("+14155550%d", 100+i%100), RequestDigest: demoDigest, // fictional numbers
 			})
-			return unless(db.PhoneNumberTaken, err)
+			return ignoreCode(db.PhoneNumberTaken, err)
 		})
 	}
 }
@@ -112,7 +112,7 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 			TenantID: l.made.tenantID, ID: id, Email: name + "@demo.example", Name: "Demo " + name, Role: role,
 			PasswordHash: hash, RequestDigest: demoDigest,
 		})
-		return unless(db.EmailTaken, err) // by a user who is not part of the demo
+		return ignoreCode(db.EmailTaken, err) // by a user who is not part of the demo
 	})
 	l.do(func() error {
 		user, err := l.q.GetUser(l.ctx,
@@ -131,8 +131,8 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 	return usable
 }
 
-// unless returns err, or nil if it has this code.
-func unless(code db.Code, err error) error {
+// ignoreCode returns err, or nil if it has this code.
+func ignoreCode(code db.Code, err error) error {
 	if err != nil && db.Explain(err).Code == code {
 		return nil
 	}
@@ -235,7 +235,7 @@ func (l *demoLoader) patient(c clinic, p demoPatient) error {
 		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName,
 		BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
 	})
-	return unless(db.ExternalIDTaken, err) // by a patient from a feed
+	return ignoreCode(db.ExternalIDTaken, err) // by a patient from a feed
 }
 
 func (l *demoLoader) accounts() {
@@ -276,7 +276,7 @@ func (l *demoLoader) drivers() {
 				TenantID: l.made.tenantID, ID: demoID("driver " + d.key), UserID: d.user, Name: d.name, OnDuty: true,
 				Latitude: &d.latitude, Longitude: &d.longitude, RequestDigest: demoDigest,
 			})
-			return unless(db.DriverUserTaken, err) // by a driver who was linked with the login later
+			return ignoreCode(db.DriverUserTaken, err) // by a driver who was linked with the login later
 		})
 	}
 }

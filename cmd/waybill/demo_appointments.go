@@ -10,8 +10,8 @@ import (
 	"waybill/db"
 )
 
-// feedDemo loads appointments of both clinics, as the dispatcher, who sees both.
-func feedDemo(ctx context.Context, store *db.Store, made demo) error {
+// loadDemoAppointments loads appointments of both clinics, as the dispatcher, who sees both.
+func loadDemoAppointments(ctx context.Context, store *db.Store, made demo) error {
 	told := db.SystemViewer(made.tenantID, uuid.Nil, db.UserRoleDispatcher)
 	for _, u := range made.users {
 		if u.Role == told.Role {
@@ -19,16 +19,16 @@ func feedDemo(ctx context.Context, store *db.Store, made demo) error {
 		}
 	}
 	for name, c := range map[string]clinic{"castro": castro, "mission": mission} {
-		if err := feedClinic(ctx, store, told, c.facility, name); err != nil {
+		if err := loadClinicAppointments(ctx, store, told, c.facility, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// feedClinic loads patients and appointments of a clinic from today on, through a feed. There is one
+// loadClinicAppointments loads patients and appointments of a clinic from today on, through a feed. There is one
 // list per day; a second load on the same day is superseded, which is a success.
-func feedClinic(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
+func loadClinicAppointments(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	_, err := store.SyncFeed(ctx, v,
 		db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {

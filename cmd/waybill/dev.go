@@ -35,7 +35,7 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	s.adminAddr = cmp.Or(s.adminAddr, "127.0.0.1:0")
-	if err := forget(*readyFile); err != nil {
+	if err := removeReadyFile(*readyFile); err != nil {
 		return err
 	}
 	ctx = untilParentEnds(ctx)
@@ -61,8 +61,8 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 // errDatabaseEnded means that the database was stopped from outside.
 var errDatabaseEnded = errors.New("the database ended; see its log, in the folder of the data")
 
-// forget removes the ready file of an earlier run, so that nobody mistakes it for this run's.
-func forget(readyFile string) error {
+// removeReadyFile removes the ready file of an earlier run, so that nobody mistakes it for this run's.
+func removeReadyFile(readyFile string) error {
 	if readyFile == "" {
 		return nil
 	}
@@ -100,7 +100,7 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant: %w", err)
 	}
-	users, err := furnish(ctx, s.storeConfig(), demo)
+	users, err := loadDemoSessions(ctx, s.storeConfig(), demo)
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant's appointments and sessions: %w", err)
 	}
@@ -137,16 +137,16 @@ type readyUser struct {
 	Token    db.Token    `json:"token"`
 }
 
-// furnish loads the appointments and creates a session for each role, as the application's role, with
+// loadDemoSessions loads the appointments and creates a session for each role, as the application's role, with
 // longer timeouts than for requests.
-func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
+func loadDemoSessions(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
 	c.AcquireTimeout = time.Minute
 	store, err := openStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	if err := feedDemo(ctx, store, demo); err != nil {
+	if err := loadDemoAppointments(ctx, store, demo); err != nil {
 		return nil, err
 	}
 	for _, u := range demo.users {
@@ -194,11 +194,11 @@ Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
 	if readyFile == "" {
 		return nil
 	}
-	return writeWhole(readyFile, r)
+	return writeAtomically(readyFile, r)
 }
 
-// writeWhole writes the file atomically, by a rename: a reader never sees half of it.
-func writeWhole(name string, value any) error {
+// writeAtomically writes the file atomically, by a rename: a reader never sees half of it.
+func writeAtomically(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err

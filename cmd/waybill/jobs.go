@@ -146,13 +146,13 @@ func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Wri
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
 			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n",
-				brief(c.since))
+				formatDuration(c.since))
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Tenant, t.Reason, stamp(t.OwedAt))
 		return err
 	})
 	if err = errors.Join(err, table.Flush()); err == nil && n == 0 {
-		fmt.Fprintf(out, "no text of the last %s was refused\n", brief(c.since))
+		fmt.Fprintf(out, "no text of the last %s was refused\n", formatDuration(c.since))
 	}
 	return err
 }
@@ -161,8 +161,8 @@ func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// brief formats a duration without trailing zero units: 24h0m0s is 24h.
-func brief(d time.Duration) string {
+// formatDuration formats a duration without trailing zero units: 24h0m0s is 24h.
+func formatDuration(d time.Duration) string {
 	text := strings.TrimSuffix(d.String(), "0s")
 	if text == "" || !strings.HasSuffix(text, "m") {
 		return d.String()
@@ -206,13 +206,13 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 	again := false
 	err := c.refused(ctx, store, func(t jobs.RefusedText) (err error) {
 		if t.ID == c.text() {
-			again, err = jobs.SendAgain(ctx, store, t)
+			again, err = jobs.Resend(ctx, store, t)
 		}
 		return err
 	})
 	if err == nil && !again {
 		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)",
-			c.text(), brief(c.since))
+			c.text(), formatDuration(c.since))
 	}
 	if err == nil {
 		fmt.Fprintf(out, "text %s is sent again\n", c.text())
@@ -231,7 +231,7 @@ func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writ
 	})
 	if err == nil {
 		err = c.refused(ctx, store, func(t jobs.RefusedText) error {
-			again, err := jobs.SendAgain(ctx, store, t)
+			again, err := jobs.Resend(ctx, store, t)
 			if again {
 				sent++
 			}

@@ -47,7 +47,7 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	if !*asJSON {
 		o.Progress, o.Redraw = os.Stderr, isTerminal(os.Stderr)
 	}
-	return tell(ctx, o, *asJSON, out)
+	return printResults(ctx, o, *asJSON, out)
 }
 
 // isTerminal reports whether the file is a terminal, where a line can be redrawn.
@@ -77,8 +77,8 @@ func fromReadyFile(o *prove.Options, name string) error {
 	return fmt.Errorf("%s names no admin", name)
 }
 
-// tell runs the stories and prints each result.
-func tell(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) error {
+// printResults runs the stories and prints each result.
+func printResults(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	told, held := 0, 0

@@ -195,7 +195,7 @@ func (w *town) readyFile(t testing.TB, url string) string {
 		r.Users = append(r.Users, readyUser{u.Email, demoPassword, u.Role, db.Token(w.tokens[u.Role])})
 	}
 	name := filepath.Join(t.TempDir(), "ready.json")
-	if err := writeWhole(name, r); err != nil {
+	if err := writeAtomically(name, r); err != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -36,7 +36,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	if s.store.URL == "" {
 		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
 	}
-	collectLess()
+	setGCPercent()
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ type server struct {
 	store            *db.Store
 	api              *api.API
 	listener, admins net.Listener
-	crew             *crew // nil without workers
+	workers          *workerPool // nil without workers
 }
 
 // open connects to the database and starts to listen.
@@ -85,17 +85,17 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		go admin.Serve(r.admins) // ends when the listener closes
 	}
 	if s.workers > 0 {
-		if r.crew, err = startCrew(ctx, &s, r.log, metrics); err != nil {
+		if r.workers, err = startWorkers(ctx, &s, r.log, metrics); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// collectLess sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
+// setGCPercent sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
 // few MB: with the default of 100 % the collector ran every few hundred requests and took a fifth of
 // their CPU time (BenchmarkRequest, GOGC=100 and 400).
-func collectLess() {
+func setGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
@@ -134,10 +134,10 @@ func (r *server) adminURL() string {
 // at the same time.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
-	r.lookAtLogSettings(ctx)
+	r.warnAboutLogSettings(ctx)
 	var draining atomic.Bool
 	httpServer := &http.Server{
-		Handler:           lastRequests(&draining, r.api),
+		Handler:           closeWhenDraining(&draining, r.api),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       r.readTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams extend their own deadline
@@ -149,12 +149,12 @@ func (r *server) serve(ctx context.Context) error {
 	go func() { failed <- httpServer.Serve(r.listener) }()
 	select {
 	case err := <-failed:
-		return errors.Join(err, r.crew.stop())
+		return errors.Join(err, r.workers.stop())
 	case <-ctx.Done():
 	}
 	r.log.Info("stopping")
 	handedBack := make(chan error, 1)
-	go func() { handedBack <- r.crew.stop() }()
+	go func() { handedBack <- r.workers.stop() }()
 	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
@@ -168,10 +168,10 @@ func (r *server) serve(ctx context.Context) error {
 	return err
 }
 
-// lookAtLogSettings warns if the database's own log would contain patient data. That log is the
+// warnAboutLogSettings warns if the database's own log would contain patient data. That log is the
 // operator's responsibility: the server warns once, and serves all the same.
-func (r *server) lookAtLogSettings(ctx context.Context) {
-	telling, err := r.store.ListTellingLogSettings(ctx)
+func (r *server) warnAboutLogSettings(ctx context.Context) {
+	leaky, err := r.store.ListTellingLogSettings(ctx)
 	if ctx.Err() != nil { // already stopping
 		return
 	}
@@ -179,7 +179,7 @@ func (r *server) lookAtLogSettings(ctx context.Context) {
 		r.log.Warn("cannot read how the database logs", "code", db.CodeOf(db.Explain(err)))
 		return
 	}
-	for _, setting := range telling {
+	for _, setting := range leaky {
 		r.log.Warn("the database's log would hold values of patients' rows", "setting",
 			setting.Name, "set_it_to", setting.Wanted)
 	}
@@ -192,9 +192,9 @@ func (r *server) lookAtLogSettings(ctx context.Context) {
 // has the whole request.
 const headerTimeout = 5 * time.Second
 
-// lastRequests adds "Connection: close" to the answers of a draining server: a request that is under
+// closeWhenDraining adds "Connection: close" to the answers of a draining server: a request that is under
 // way when its connection closes would be lost.
-func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
+func closeWhenDraining(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if draining.Load() {
 			w.Header().Set("Connection", "close")

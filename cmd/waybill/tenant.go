@@ -58,14 +58,14 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		q := db.New(tx)
 		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
 		if err != nil {
-			return inWords(err)
+			return describeDatabaseError(err)
 		}
 		_, err = q.CreateUser(ctx, db.CreateUserParams{
 			TenantID: made.Tenant.ID, ID: uuid.Must(uuid.NewV7()), Email: email, Name: email, Role: db.UserRoleAdmin,
 			PasswordHash: hash, RequestDigest: []byte("waybill tenant"),
 		})
 		if err != nil {
-			return inWords(err)
+			return describeDatabaseError(err)
 		}
 		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
 		return err

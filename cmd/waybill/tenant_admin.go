@@ -62,7 +62,7 @@ func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) err
 		return fmt.Errorf("there is no tenant with the slug %q", slug)
 	}
 	if err != nil {
-		return inWords(err)
+		return describeDatabaseError(err)
 	}
 	_, err = q.MakeAdmin(ctx, db.MakeAdminParams{
 		Slug: slug, ID: uuid.Must(uuid.NewV7()), Email: email, PasswordHash: hash, PasswordEpoch: epoch,
@@ -72,7 +72,7 @@ func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) err
 		return errors.New(
 			"somebody else has changed the user's password in this moment: look whether it was meant, then try again")
 	}
-	return inWords(err)
+	return describeDatabaseError(err)
 }
 
 func checkCost(cost int32) error {

@@ -19,7 +19,9 @@ func knownVariables() []string {
 
 // injected matches the variables that Kubernetes and Docker set for a service whose name begins with
 // waybill: they are no settings, and no mistake.
-var injected = regexp.MustCompile(`^WAYBILL_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?|NAME|ENV_[A-Z0-9_]+)$`)
+var injected = regexp.MustCompile(
+	`^WAYBILL_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_` +
+		`(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?|NAME|ENV_[A-Z0-9_]+)$`)
 
 // checkVariables returns an error for an unknown variable that begins like a setting, which would be
 // ignored silently. The error does not contain its value, which may be a secret.

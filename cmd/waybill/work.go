@@ -30,7 +30,7 @@ func runWork(ctx context.Context, args []string, out io.Writer) error {
 		return errors.New("--workers (WAYBILL_WORKERS) is 0: there is nothing to do")
 	}
 	log, metrics := s.logger(), newMetrics()
-	working, err := startCrew(ctx, &s, log, metrics)
+	working, err := startWorkers(ctx, &s, log, metrics)
 	if err != nil {
 		return err
 	}

@@ -66,15 +66,15 @@ func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 	return w.gateway()
 }
 
-// crew is a running set of workers with a connection pool of its own: a backlog of jobs takes no
+// workerPool is a running set of workers with a connection pool of its own: a backlog of jobs takes no
 // connection from the requests.
-type crew struct {
-	*jobs.Crew
+type workerPool struct {
+	*jobs.Workers
 	store *db.Store
 }
 
-// startCrew starts the workers.
-func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (*crew, error) {
+// startWorkers starts the workers.
+func startWorkers(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (*workerPool, error) {
 	sender, err := s.sender(log)
 	if err != nil {
 		return nil, err
@@ -95,11 +95,11 @@ func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (
 		return nil, err
 	}
 	m.watchGateway(working.GatewayDown)
-	return &crew{working, store}, nil
+	return &workerPool{working, store}, nil
 }
 
 // stop returns unfinished jobs to their queues.
-func (c *crew) stop() error {
+func (c *workerPool) stop() error {
 	if c == nil {
 		return nil
 	}

@@ -57,10 +57,10 @@ func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() error { return c.app.Close(context.WithoutCancel(ctx)) })
-	return c, c.people(ctx)
+	return c, c.newViewer(ctx)
 }
 
-func (c *clinic) people(ctx context.Context) error {
+func (c *clinic) newViewer(ctx context.Context) error {
 	q, digest := db.New(c.owner), []byte("bench")
 	c.viewer = db.SystemViewer(uuid.New(), uuid.New(), db.UserRoleStaff)
 	tenant := c.viewer.TenantID

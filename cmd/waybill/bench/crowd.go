@@ -126,7 +126,8 @@ func benchCrowd(ctx context.Context, env *Env, args []string) error {
 		failed = cmp.Or(failed, line.failed())
 	}
 	m := ThisMachine()
-	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS,
+		m.Go)
 	return failed
 }
 
@@ -143,7 +144,7 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	if b.url, err = b.server.ready(ctx); err != nil {
 		return err
 	}
-	env.Say("preparing two tenants")
+	env.Progress("preparing two tenants")
 	b.client = NewClient(max(b.guessers, b.streams, b.feeds, b.lists, b.batches))
 	b.calm = NewClient(32)
 	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream must not time out
@@ -183,7 +184,7 @@ func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error)
 
 // hireDriver creates a driver of the crowding tenant who can log in.
 func (b *crowdBench) hireDriver(ctx context.Context) error {
-	if err := b.crowd.hire(ctx, db.UserRoleDriver); err != nil {
+	if err := b.crowd.newUser(ctx, db.UserRoleDriver); err != nil {
 		return err
 	}
 	return b.crowd.do(ctx, "POST", "/v1/drivers",

@@ -82,12 +82,12 @@ func (l *eventLag) committed(pickup string, at time.Time) {
 	l.commits[pickup] = at
 }
 
-// lateAtMost is the longest wait for an event.
-const lateAtMost = time.Minute
+// maxEventWait is the longest wait for an event.
+const maxEventWait = time.Minute
 
 // await waits for the outstanding events.
 func (l *eventLag) await(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lateAtMost)
+	ctx, cancel := context.WithTimeout(ctx, maxEventWait)
 	defer cancel()
 	for {
 		l.mu.Lock()

@@ -174,7 +174,8 @@ func newRecords(n int) io.Reader {
 	run := newRun()
 	for i := range n {
 		starts := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 5 * time.Minute)
-		fmt.Fprintf(&lines, `{"external_id":%q,"patient":{"external_id":"p-%s","given_name":"Given","family_name":"Family","birth_date":"1990-05-17"},"starts_at":%q,"ends_at":%q}`+"\n",
+		fmt.Fprintf(&lines, `{"external_id":%q,"patient":{"external_id":"p-%s",`+
+			`"given_name":"Given","family_name":"Family","birth_date":"1990-05-17"},"starts_at":%q,"ends_at":%q}`+"\n",
 			run.at(int64(i)), run.at(int64(i)), starts.Format(time.RFC3339),
 			starts.Add(5*time.Minute).Format(time.RFC3339))
 	}

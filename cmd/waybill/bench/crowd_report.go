@@ -48,8 +48,8 @@ func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine
 		defer end()
 	}
 	forgetPeak(b.server.cmd.Process.Pid)
-	g := gather(ctx, p)
-	defer g.disperse()
+	g := startCrowd(ctx, p)
+	defer g.stop()
 	g.ready(ctx)
 	if line.Beside, err = b.side(ctx, p, g.isOver); err != nil {
 		return nil, err

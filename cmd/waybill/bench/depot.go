@@ -26,8 +26,8 @@ const depotCents = 1_000_000_000_000
 
 // depot creates the rows, using a connection pool of its own.
 func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) (*depot, error) {
-	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: patient,
-		LockTimeout: patient, StatementTimeout: patient})
+	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: statementTimeout,
+		LockTimeout: statementTimeout, StatementTimeout: statementTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -142,9 +142,9 @@ func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
 	return err
 }
 
-// nobodysJobs fails if jobs are waiting: the benchmark's workers would take jobs of others, and mark
+// requireEmptyQueue fails if jobs are waiting: the benchmark's workers would take jobs of others, and mark
 // them as sent.
-func (d *depot) nobodysJobs(ctx context.Context) error {
+func (d *depot) requireEmptyQueue(ctx context.Context) error {
 	for _, queue := range []string{jobs.Texts, jobs.Dispatches} {
 		n, err := d.waiting(ctx, queue)
 		if err != nil {

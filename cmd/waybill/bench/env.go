@@ -47,8 +47,8 @@ func (e *Env) Close() (err error) {
 	return err
 }
 
-// Say prints progress, unless the output is JSON.
-func (e *Env) Say(format string, args ...any) {
+// Progress prints progress, unless the output is JSON.
+func (e *Env) Progress(format string, args ...any) {
 	if !e.json {
 		fmt.Fprintf(e.out, format+"\n", args...)
 	}
@@ -81,7 +81,7 @@ func ThisMachine() Machine {
 func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 	owner, app = e.databaseURL, e.databaseURL
 	if owner == "" {
-		e.Say("starting a PostgreSQL of its own, with fsync on")
+		e.Progress("starting a PostgreSQL of its own, with fsync on")
 		server, err := localpg.Start(ctx, localpg.Options{
 			Durable: true, Settings: map[string]string{"max_connections": "400"}, // 256 callers without batching
 		})

@@ -168,7 +168,7 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 	if err := b.prepare(ctx, env); err != nil {
 		return err
 	}
-	env.Say("%s", httpHeader)
+	env.Progress("%s", httpHeader)
 	var unexpected error
 	for _, w := range b.works {
 		for _, callers := range b.callers {
@@ -183,7 +183,8 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 		}
 	}
 	m := ThisMachine()
-	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS,
+		m.Go)
 	return unexpected
 }
 
@@ -213,7 +214,7 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	env.Say("preparing accounts, users and pickups")
+	env.Progress("preparing accounts, users and pickups")
 	crew := slices.Max(b.callers)
 	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, b.pickups, crew); err != nil {
 		return err
@@ -227,7 +228,7 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 		return nil
 	}
 	if b.pgbench, err = env.newPgbench(app); b.pgbench != nil {
-		b.pgbench.know(tenant.ID, b.ours)
+		b.pgbench.setVariables(tenant.ID, b.ours)
 	}
 	return err
 }
@@ -414,7 +415,7 @@ func (s *singles) round(ctx context.Context) error {
 
 // run runs pgbench on rows of its own, of which it must prepare enough.
 func (s *singles) run(ctx context.Context, clients int) (float64, error) {
-	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.spread}
+	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.accountCount}
 	if s.work.hot {
 		r.accounts = 1
 	}
@@ -470,8 +471,8 @@ func median(rates []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// tidy rounds to the significant digits.
-func tidy(f float64) float64 {
+// roundSignificant rounds to the significant digits.
+func roundSignificant(f float64) float64 {
 	if f >= 1000 {
 		return math.Round(f)
 	}

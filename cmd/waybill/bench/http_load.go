@@ -41,7 +41,7 @@ func (l httpLoad) run(ctx context.Context) (*httpLoaded, error) {
 	// After a cancellation there is nothing to wait for.
 	defer context.AfterFunc(ctx, func() {
 		for _, c := range l.callers {
-			c.cut()
+			c.abort()
 		}
 	})()
 	var (
@@ -100,7 +100,7 @@ func (l httpLoad) call(ctx context.Context, c *caller, next *atomic.Int64, start
 		if mine.err == nil {
 			mine.err = err
 		}
-		if !errors.Is(err, errStatus) && !c.again(ctx) {
+		if !errors.Is(err, errStatus) && !c.reconnect(ctx) {
 			break
 		}
 	}

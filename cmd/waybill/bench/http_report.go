@@ -52,33 +52,33 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	ours := sides[0]
 	latency := ours.all.Latencies.Summary()
 	l := &httpLine{
-		Work: w.name, Callers: callers, PerSecond: tidy(median(ours.rates)),
+		Work: w.name, Callers: callers, PerSecond: roundSignificant(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
 		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
 		Serve: b.serve, Machine: ThisMachine(),
 	}
 	for i, rate := range ours.rates {
-		round := httpRound{PerSecond: tidy(rate)}
+		round := httpRound{PerSecond: roundSignificant(rate)}
 		if len(singles.rates) > 0 {
-			round.OneByOne = tidy(singles.rates[i])
+			round.OneByOne = roundSignificant(singles.rates[i])
 		}
 		l.Rounds = append(l.Rounds, round)
 	}
 	if one := median(singles.rates); one > 0 {
-		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(tidy(one)), new(
-			tidy(median(ours.rates)/one)), singles.clients[0]
+		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(roundSignificant(one)), new(
+			roundSignificant(median(ours.rates)/one)), singles.clients[0]
 	}
 	for into, took := range map[**float64]time.Duration{&l.ClientCPU: used.client,
 		&l.ServerCPU: used.server, &l.DatabaseCPU: used.database} {
 		if took > 0 {
-			*into = new(tidy(took.Seconds() / ours.all.took.Seconds()))
+			*into = new(roundSignificant(took.Seconds() / ours.all.took.Seconds()))
 		}
 	}
 	if len(sides) > 1 {
 		other := sides[1]
 		summary := other.all.Latencies.Summary()
 		l.Compared = &httpOther{
-			tidy(median(other.rates)), tidy(median(ours.rates) / median(other.rates)),
+			roundSignificant(median(other.rates)), roundSignificant(median(ours.rates) / median(other.rates)),
 			summary.P50, summary.P99, other.all.unexpected,
 		}
 	}

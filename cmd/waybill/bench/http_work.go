@@ -26,7 +26,7 @@ func works() []work {
 		}},
 		{name: "create", script: "create", operate: (*caller).create},
 		{name: "charge-spread", script: "charge", operate: func(c *caller, run ids, n int64) error {
-			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.spread)), run.at(n))
+			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.accountCount)), run.at(n))
 		}},
 		{name: "charge-hot", script: "charge", hot: true, operate: func(c *caller, run ids, n int64) error {
 			return c.charge(c.world.accounts.at(0), run.at(n))
@@ -37,7 +37,7 @@ func works() []work {
 		{name: "submit", script: "submit", drafts: true, operate: func(c *caller, run ids, n int64) error {
 			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameSubmit)
 		}},
-		{name: "lifecycle", script: "lifecycle", operate: (*caller).live},
+		{name: "lifecycle", script: "lifecycle", operate: (*caller).lifecycle},
 	}
 }
 
@@ -65,11 +65,11 @@ func (w *world) callers(n int) []*caller {
 	return all
 }
 
-// cut aborts the pending read.
-func (c *caller) cut() { c.conn.SetDeadline(time.Unix(1, 0)) }
+// abort aborts the pending read.
+func (c *caller) abort() { c.conn.SetDeadline(time.Unix(1, 0)) }
 
-// again replaces a broken connection.
-func (c *caller) again(ctx context.Context) bool {
+// reconnect replaces a broken connection.
+func (c *caller) reconnect(ctx context.Context) bool {
 	c.conn.Close()
 	return ctx.Err() == nil && c.dial(ctx) == nil
 }
@@ -105,7 +105,7 @@ func (c *caller) charge(account, id string) error {
 func (c *caller) create(run ids, n int64) error {
 	c.body = append(append(c.body[:0], `{"id":"`...), run.at(n)...)
 	c.body = append(append(c.body, `","facility_id":"`...), c.world.facility...)
-	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.spread)...)
+	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.accountCount)...)
 	c.body = strconv.AppendInt(append(c.body, `","price_cents":`...), priceCents, 10)
 	c.body = append(c.body, `,"pickup_address":"`+pickupAddress+`","dropoff_address":"`+dropoffAddress+`"}`...)
 	return c.post(db.UserRoleStaff, 201, "/v1/pickups")
@@ -116,8 +116,8 @@ func (c *caller) move(role db.UserRole, pickup string, transition db.TransitionN
 	return c.post(role, 200, "/v1/pickups/", pickup, "/", string(transition))
 }
 
-// road lists the transitions after assign, each with the role that makes it.
-var road = []struct {
+// happyPath lists the transitions after assign, each with the role that makes it.
+var happyPath = []struct {
 	transition db.TransitionName
 	role       db.UserRole
 }{
@@ -128,8 +128,8 @@ var road = []struct {
 	{db.TransitionNameDeliver, db.UserRoleHub},
 }
 
-// live takes a pickup from draft to delivery, with a driver of the caller's own.
-func (c *caller) live(run ids, n int64) error {
+// lifecycle takes a pickup from draft to delivery, with a driver of the caller's own.
+func (c *caller) lifecycle(run ids, n int64) error {
 	if err := c.create(run, n); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (c *caller) live(run ids, n int64) error {
 	if err := c.post(db.UserRoleDispatcher, 200, "/v1/pickups/", id, "/assign"); err != nil {
 		return err
 	}
-	for _, step := range road {
+	for _, step := range happyPath {
 		if err := c.move(step.role, id, step.transition); err != nil {
 			return err
 		}

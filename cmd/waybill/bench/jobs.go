@@ -24,8 +24,8 @@ import (
 	"waybill/db"
 )
 
-// patient is the statement timeout of the benchmarks.
-const patient = 30 * time.Second
+// statementTimeout is the statement timeout of the benchmarks.
+const statementTimeout = 30 * time.Second
 
 // jobsBench is the benchmark jobs: the rate of enqueueing jobs (by the statement of the transition, and
 // by River's client in a transaction), the rate of working them, and the delay until they start.
@@ -122,7 +122,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if b.depot, err = env.depot(ctx, tenant, app, int32(b.callers)+4); err != nil {
 		return err
 	}
-	if err := b.nobodysJobs(ctx); err != nil {
+	if err := b.requireEmptyQueue(ctx); err != nil {
 		return err
 	}
 	if err := b.warm(ctx, owner, b.before); err != nil {
@@ -132,18 +132,18 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 		return err
 	}
 	env.stops = append(env.stops, func() error { b.plain.Close(); return nil })
-	b.river, err = river.NewClient(riverpgxv5.New(b.Pool()), &river.Config{Logger: quiet})
+	b.river, err = river.NewClient(riverpgxv5.New(b.Pool()), &river.Config{Logger: errorLog})
 	return err
 }
 
-// quiet logs only errors.
-var quiet = slog.New(wrong{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
+// errorLog logs only errors.
+var errorLog = slog.New(dropFalseAlarms{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
 
-// wrong filters out a false alarm: on a busy machine, River's client may close its connection before it
+// dropFalseAlarms filters out a false alarm: on a busy machine, River's client may close its connection before it
 // has sent UNLISTEN on it.
-type wrong struct{ slog.Handler }
+type dropFalseAlarms struct{ slog.Handler }
 
-func (w wrong) Handle(ctx context.Context, r slog.Record) error {
+func (w dropFalseAlarms) Handle(ctx context.Context, r slog.Record) error {
 	if strings.HasSuffix(r.Message, "Error unlistening on topic") {
 		return nil
 	}
@@ -224,7 +224,7 @@ func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error 
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.how, err)
 			}
-			env.Say("  %9.0f/s  %s", rate, w.how)
+			env.Progress("  %9.0f/s  %s", rate, w.how)
 			best[i] = max(best[i], rate)
 		}
 	}
@@ -296,7 +296,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		if err != nil {
 			return err
 		}
-		env.Say("  %9.0f/s  %s", rate, w.how)
+		env.Progress("  %9.0f/s  %s", rate, w.how)
 		r.Worked = append(r.Worked, jobsRate{w.how, rate})
 	}
 	const how = "texts, read, sent to a gateway that accepts at once, and settled"
@@ -306,7 +306,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	sent := new(counting)
 	start := time.Now()
-	crew, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: quiet})
+	workers, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: errorLog})
 	if err != nil {
 		return err
 	}
@@ -314,9 +314,9 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		time.Sleep(5 * time.Millisecond)
 	}
 	rate := float64(sent.n.Load()) / time.Since(start).Seconds()
-	env.Say("  %9.0f/s  %s", rate, how)
+	env.Progress("  %9.0f/s  %s", rate, how)
 	r.Worked = append(r.Worked, jobsRate{how, rate})
-	return errors.Join(crew.Stop(), b.empty(ctx))
+	return errors.Join(workers.Stop(), b.empty(ctx))
 }
 
 // counting is a gateway that accepts every text.
@@ -360,7 +360,7 @@ func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func
 		return nil
 	}))
 	config := &river.Config{Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}},
-		Workers: workers, Logger: quiet}
+		Workers: workers, Logger: errorLog}
 	tune(config)
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
@@ -394,8 +394,8 @@ func (b *jobsBench) empty(ctx context.Context) error {
 // same for River's client with LISTEN/NOTIFY.
 func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	started := make(chan time.Time, 1)
-	crew, err := jobs.Start(ctx, jobs.Options{
-		Store: b.Store, Workers: b.workers, Log: quiet,
+	workers, err := jobs.Start(ctx, jobs.Options{
+		Store: b.Store, Workers: b.workers, Log: errorLog,
 		Sender: &counting{heard: func(texts.Text) { started <- time.Now() }},
 	})
 	if err != nil {
@@ -406,16 +406,16 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 		err = b.startEach(ctx, r, "a submit's text, found by polling", started,
 			func(i int) error { return b.submit(ctx, stock[i]) })
 	}
-	if err := errors.Join(err, crew.Stop()); err != nil {
+	if err := errors.Join(err, workers.Stop()); err != nil {
 		return err
 	}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[idle]) error {
+	riverWorkers := river.NewWorkers()
+	river.AddWorker(riverWorkers, river.WorkFunc(func(context.Context, *river.Job[idle]) error {
 		started <- time.Now()
 		return nil
 	}))
 	client, err := river.NewClient(riverpgxv5.New(b.plain), &river.Config{
-		Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}}, Workers: workers, Logger: quiet,
+		Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}}, Workers: riverWorkers, Logger: errorLog,
 	})
 	if err != nil {
 		return err
@@ -428,7 +428,7 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 		return err
 	})
 	for _, s := range r.Starts {
-		env.Say("  p50 %.1f ms  p99 %.1f ms  %s", s.P50, s.P99, s.How)
+		env.Progress("  p50 %.1f ms  p99 %.1f ms  %s", s.P50, s.P99, s.How)
 	}
 	return errors.Join(err, client.Stop(context.WithoutCancel(ctx)))
 }
@@ -447,7 +447,7 @@ func (b *jobsBench) startEach(
 		select {
 		case at := <-started:
 			took.Record(max(0, at.Sub(committed)))
-		case <-time.After(patient):
+		case <-time.After(statementTimeout):
 			return errors.New("a job did not start")
 		case <-ctx.Done():
 			return ctx.Err()

@@ -89,7 +89,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if s.depot, err = env.depot(ctx, tenant, app, int32(s.senders)+16); err != nil {
 		return err
 	}
-	if err := s.nobodysJobs(ctx); err != nil {
+	if err := s.requireEmptyQueue(ctx); err != nil {
 		return err
 	}
 	if err := s.warm(ctx, owner, s.before); err != nil {
@@ -115,8 +115,8 @@ func (s *soak) register(flags *flag.FlagSet) {
 	flags.IntVar(&s.before, "warm", warmBy, "how many pickups are submitted before")
 }
 
-// told returns how many texts should have been enqueued after the elapsed time.
-func (s *soak) told(elapsed time.Duration) int64 {
+// intended returns how many texts should have been enqueued after the elapsed time.
+func (s *soak) intended(elapsed time.Duration) int64 {
 	elapsed = min(elapsed, s.duration)
 	n := s.rate * elapsed.Seconds()
 	for i := range s.spikes {
@@ -128,8 +128,8 @@ func (s *soak) told(elapsed time.Duration) int64 {
 
 func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	s.starts.Store(new(Latencies))
-	crew, err := jobs.Start(ctx, jobs.Options{
-		Store: s.Store, Workers: s.workers, Log: quiet,
+	workers, err := jobs.Start(ctx, jobs.Options{
+		Store: s.Store, Workers: s.workers, Log: errorLog,
 		Sender: &counting{heard: func(t texts.Text) {
 			s.sent.Add(1)
 			s.starts.Load().Record(max(0, time.Since(t.CreatedAt)))
@@ -140,21 +140,21 @@ func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	}
 	for n := 1; n > 0; time.Sleep(10 * time.Millisecond) { // jobs of earlier runs
 		if n, err = s.waiting(ctx, jobs.Texts); err != nil {
-			return nil, errors.Join(err, crew.Stop())
+			return nil, errors.Join(err, workers.Stop())
 		}
 	}
 	s.sent.Store(0)
 	s.starts.Store(new(Latencies))
 	r := &soakResult{Benchmark: "jobs-soak", Rate: s.rate, SpikeRate: s.spikeRate,
 		Workers: s.workers, Machine: ThisMachine()}
-	env.Say("%s", soakHead)
+	env.Progress("%s", soakHead)
 	start := time.Now()
 	enqueueing := make(chan error, 1)
 	go func() { enqueueing <- s.enqueue(ctx, start) }()
 	err = s.watch(ctx, env, r, start, enqueueing)
 	r.Enqueued, r.Sent = s.enqueued.Load(), s.sent.Load()
-	r.Behind = s.told(s.duration) - r.Enqueued
-	return r, errors.Join(err, crew.Stop())
+	r.Behind = s.intended(s.duration) - r.Enqueued
+	return r, errors.Join(err, workers.Stop())
 }
 
 // enqueue creates and submits pickups in sets, at the intended rate.
@@ -165,7 +165,7 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	for range s.senders {
 		senders.Go(func() {
 			for time.Since(start) < s.duration && ctx.Err() == nil && failed.Load() == nil {
-				if to := begun.Add(int64(s.set)); to > s.told(time.Since(start)) {
+				if to := begun.Add(int64(s.set)); to > s.intended(time.Since(start)) {
 					begun.Add(-int64(s.set))
 					time.Sleep(2 * time.Millisecond)
 					continue
@@ -192,7 +192,7 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 // watch samples until everything that was enqueued has been sent.
 func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Time, enqueueing <-chan error) error {
 	var before soakSample
-	var enqueued, sent, told int64
+	var enqueued, sent, intended int64
 	var ended, drained time.Time
 	next := time.After(s.every)
 	for drained.IsZero() {
@@ -215,25 +215,25 @@ func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Ti
 		}
 		now := soakSample{Seconds: time.Since(start).Seconds()}
 		took := now.Seconds - before.Seconds
-		e, d, w := s.enqueued.Load(), s.sent.Load(), s.told(time.Since(start))
-		now.Enqueued, now.Sent, now.Told = float64(e-enqueued)/took, float64(d-sent)/took, float64(w-told)/took
-		enqueued, sent, told = e, d, w
+		e, d, w := s.enqueued.Load(), s.sent.Load(), s.intended(time.Since(start))
+		now.Enqueued, now.Sent, now.Told = float64(e-enqueued)/took, float64(d-sent)/took, float64(w-intended)/took
+		enqueued, sent, intended = e, d, w
 		now.Start = s.starts.Swap(new(Latencies)).Summary()
-		if err := s.look(ctx, &now); err != nil {
+		if err := s.sample(ctx, &now); err != nil {
 			return err
 		}
 		r.Samples = append(r.Samples, now)
 		r.MostWaiting, r.MostDead = max(r.MostWaiting, now.Waiting), max(r.MostDead, now.DeadRows)
 		r.MostBytes = max(r.MostBytes, now.TableBytes+now.IndexBytes)
-		env.Say("%s", now)
+		env.Progress("%s", now)
 		before = now
 	}
 	r.Drained = drained.Sub(ended).Seconds()
 	return nil
 }
 
-// look samples the queue and its table.
-func (s *soak) look(ctx context.Context, now *soakSample) error {
+// sample samples the queue and its table.
+func (s *soak) sample(ctx context.Context, now *soakSample) error {
 	var err error
 	if now.Waiting, err = s.waiting(ctx, jobs.Texts); err != nil {
 		return err

@@ -113,7 +113,8 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 		Guessers: s.guessers, Cost: s.cost,
 		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
 	}
-	env.Say("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration, s.callers)
+	env.Progress("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration,
+		s.callers)
 	if err := s.measure(ctx, &r); err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := s.people(ctx, env, owner); err != nil {
+	if err := s.createUsers(ctx, env, owner); err != nil {
 		return err
 	}
 	s.client = NewClient(s.callers + s.guessers + int(s.rate))
@@ -170,8 +171,8 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	return err
 }
 
-// people creates the users who log in, and the user whose requests are measured.
-func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) {
+// createUsers creates the users who log in, and the user whose requests are measured.
+func (s *storm) createUsers(ctx context.Context, env *Env, owner string) (err error) {
 	if s.tenant, err = env.Tenant(ctx, owner); err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (s *storm) measure(ctx context.Context, r *stormResult) error {
 		}
 		end := make(chan struct{})
 		over := make(chan struct{})
-		go func() { s.blow(ctx, end, r); close(over) }()
+		go func() { s.run(ctx, end, r); close(over) }()
 		stormy, err := s.sessions(ctx, &storm)
 		close(end)
 		<-over
@@ -266,8 +267,8 @@ func (s *storm) session(ctx context.Context, _ int) error {
 	return err
 }
 
-// blow runs the callers' logins and the guesses until end is closed.
-func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
+// run runs the callers' logins and the guesses until end is closed.
+func (s *storm) run(ctx context.Context, end <-chan struct{}, r *stormResult) {
 	total := &r.Logins
 	var mu sync.Mutex
 	var callers sync.WaitGroup

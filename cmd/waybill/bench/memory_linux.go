@@ -17,7 +17,7 @@ func peakOf(pid int) float64 {
 	for line := range bytes.Lines(text) {
 		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
 			kib, _ := strconv.ParseFloat(strings.Fields(string(rest))[0], 64)
-			return tidy(kib / 1024)
+			return roundSignificant(kib / 1024)
 		}
 	}
 	return 0

@@ -73,8 +73,8 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	return p, nil
 }
 
-// know sets the scripts' variables to the world's rows.
-func (p *pgbench) know(tenantID uuid.UUID, w *world) {
+// setVariables sets the scripts' variables to the world's rows.
+func (p *pgbench) setVariables(tenantID uuid.UUID, w *world) {
 	one := func(value string) string { return "{" + value + "}" }
 	p.values = map[string]string{
 		"tenants": one(tenantID.String()), "none": one(uuid.Nil.String()), "facilities": one(w.facility),

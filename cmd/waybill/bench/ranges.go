@@ -56,7 +56,7 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 	if err := c.fill(ctx, facility, from, rows, 24*time.Hour/500, "a"); err != nil {
 		return err
 	}
-	env.Say("loaded %d rows in %.1f s", rows, time.Since(begun).Seconds())
+	env.Progress("loaded %d rows in %.1f s", rows, time.Since(begun).Seconds())
 	days := rows / 500
 	for round := range 2 {
 		for _, w := range []struct {

@@ -44,8 +44,8 @@ func (DispatchPickup) InsertOpts() river.InsertOpts { return river.InsertOpts{Qu
 // Timeouts, each shorter than the one that encloses it. A job waits for a gateway that is down, sends,
 // and stores the result.
 const (
-	patience   = 5 * time.Second  // for a gateway that is down
-	jobTimeout = 30 * time.Second // of the whole job; then its context ends
+	maxGatewayWait = 5 * time.Second  // for a gateway that is down
+	jobTimeout     = 30 * time.Second // of the whole job; then its context ends
 	// A job that has been running for longer belongs to a killed worker. River checks every 30 s, and
 	// elects another leader within 15 s: the job runs again within two minutes.
 	rescueAfter = 40 * time.Second
@@ -65,15 +65,15 @@ const (
 	longestPause = time.Minute
 )
 
-// pauseAfter returns the backoff after the n-th snooze, from 0: a second, doubled each time up to a
+// backoff returns the backoff after the n-th snooze, from 0: a second, doubled each time up to a
 // minute, with jitter.
-func pauseAfter(n int) time.Duration {
+func backoff(n int) time.Duration {
 	d := min(time.Second<<min(n, 10), longestPause)
 	return d/2 + rand.N(d/2)
 }
 
-// spread adds jitter to a pause of at least d, so that waiting jobs do not run in step; 0 stays 0.
-func spread(d time.Duration) time.Duration {
+// jitter adds jitter to a pause of at least d, so that waiting jobs do not run in step; 0 stays 0.
+func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}

@@ -65,9 +65,9 @@ func refusedOf(
 	}
 }
 
-// SendAgain sends a refused text again. It reports false if the text is not refused any more, for
+// Resend sends a refused text again. It reports false if the text is not refused any more, for
 // example because another caller was first.
-func SendAgain(ctx context.Context, store *db.Store, t RefusedText) (again bool, err error) {
+func Resend(ctx context.Context, store *db.Store, t RefusedText) (ok bool, err error) {
 	n, err := store.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: t.TenantID, ID: t.ID})
 	if err != nil {
 		return false, db.Explain(err)

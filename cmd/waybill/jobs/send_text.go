@@ -21,26 +21,26 @@ var errNoRow = errors.New("there is no such row")
 
 type textSender struct {
 	river.WorkerDefaults[SendText]
-	crew *Crew
+	workers *Workers
 }
 
 // Work implements river.Worker. It sends a text that is still queued, and stores the gateway's answer.
 // If it is killed in between, the text is sent again, and the gateway recognizes its id.
 func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
-	c := w.crew
+	c := w.workers
 	m, err := c.Store.GetMessage(ctx, db.GetMessageParams{TenantID: job.Args.TenantID, ID: job.Args.MessageID})
 	switch {
 	case err != nil && db.Explain(err).Code == db.NotFound:
 		c.Observe(job.Kind, Failed, "no_row")
 		return river.JobCancel(errNoRow)
 	case err != nil:
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	case m.Status != db.MessageStatusQUEUED:
 		return c.done(job.Kind, Done, "settled_before")
 	}
 	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt})
-	if !asked || answer.Verdict == texts.Again {
-		return c.again(job.JobRow, answer.Reason, answer.RetryAfter)
+	if !asked || answer.Verdict == texts.Retry {
+		return c.snooze(job.JobRow, answer.Reason, answer.RetryAfter)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
@@ -48,7 +48,7 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
 	switch {
 	case err != nil:
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	case answer.Verdict == texts.Refused:
 		return c.done(job.Kind, Failed, answer.Reason)
 	}
@@ -56,19 +56,19 @@ func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
 }
 
 // send calls the gateway. It reports false if the circuit breaker stays open.
-func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
-	if wait := c.breaker.Wait(); wait > patience {
+func (c *Workers) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
+	if wait := c.breaker.Wait(); wait > maxGatewayWait {
 		return texts.Answer{Reason: "gateway_down", RetryAfter: wait}, false
 	}
 	waiting, cancel := c.untilStop(ctx)
 	defer cancel()
-	if !c.breaker.Enter(waiting, patience) {
+	if !c.breaker.Enter(waiting, maxGatewayWait) {
 		return texts.Answer{Reason: "gateway_down"}, false
 	}
 	answered := false
 	defer func() {
 		if !answered { // also after a panic: other senders wait for the result of this try
-			c.breaker.Left()
+			c.breaker.Canceled()
 		}
 	}()
 	wasDown := c.breaker.Open()
@@ -76,8 +76,8 @@ func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, ask
 	answered = true
 	switch {
 	case ctx.Err() != nil: // canceled by a stop: no information about the gateway
-		c.breaker.Left()
-	case answer.Verdict == texts.Again:
+		c.breaker.Canceled()
+	case answer.Verdict == texts.Retry:
 		c.breaker.Failed(answer.RetryAfter)
 	default:
 		c.breaker.Succeeded()

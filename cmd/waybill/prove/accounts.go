@@ -24,18 +24,18 @@ func (t *trial) balance(account string) int64 {
 	var a struct {
 		BalanceCents int64 `json:"balance_cents"`
 	}
-	t.give(t.admin.get(t.ctx, "/v1/accounts/"+account).into(&a))
+	t.require(t.admin.get(t.ctx, "/v1/accounts/"+account).into(&a))
 	return a.BalanceCents
 }
 
 func (t *trial) fund(cents int64) string {
 	account, err := t.newAccount(t.ctx, cents)
-	t.give(err)
+	t.require(err)
 	return account
 }
 
 func (t *trial) deposit(account string, cents int64) {
-	t.give(t.admin.post(t.ctx, "/v1/accounts/"+account+"/deposits", newEntry(cents)).into(&row{}))
+	t.require(t.admin.post(t.ctx, "/v1/accounts/"+account+"/deposits", newEntry(cents)).into(&row{}))
 }
 
 func (t *trial) charge(account string, e entry) answer {
@@ -58,7 +58,7 @@ func (t *trial) entries(account string) (sum int64, charges int) {
 		if cursor != "" {
 			path += "&cursor=" + cursor
 		}
-		t.give(t.admin.get(t.ctx, path).into(&p))
+		t.require(t.admin.get(t.ctx, path).into(&p))
 		for _, e := range p.Items {
 			if e.Kind == "charge" {
 				charges++
@@ -85,7 +85,7 @@ func chargesAtOnce(t *trial) {
 		got := atOnce(2*len(accounts), func(i int) answer { return t.charge(accounts[i/2], newEntry(amounts[i%2])) })
 		t.expect(got.won() == len(got), "charges that the accounts cover: %v", got)
 		for _, account := range accounts {
-			same(t, "cents left of $100 after $30 and $15", t.balance(account), 55_00)
+			expectEqual(t, "cents left of $100 after $30 and $15", t.balance(account), 55_00)
 		}
 	}
 	t.figures("%d accounts, %d times: $55.00 left each time", len(accounts), t.Rounds)
@@ -99,13 +99,14 @@ func overdraw(t *trial) {
 		fit := callers/2 + 1
 		account := t.fund(int64(fit)*price + 5_00)
 		got := atOnce(callers, func(int) answer { return t.charge(account, newEntry(price)) })
-		same(t, "charges taken", got.won(), min(fit, callers))
-		same(t, "charges refused with insufficient_funds", got.with("insufficient_funds"), callers-min(fit, callers))
+		expectEqual(t, "charges taken", got.won(), min(fit, callers))
+		expectEqual(t, "charges refused with insufficient_funds", got.with("insufficient_funds"),
+			callers-min(fit, callers))
 		left := t.balance(account)
 		sum, charges := t.entries(account)
-		same(t, "cents left", left, int64(fit-got.won())*price+5_00)
-		same(t, "the sum of the entries", sum, left)
-		same(t, "the charges among the entries", charges, got.won())
+		expectEqual(t, "cents left", left, int64(fit-got.won())*price+5_00)
+		expectEqual(t, "the sum of the entries", sum, left)
+		expectEqual(t, "the charges among the entries", charges, got.won())
 		won, refused = won+got.won(), refused+got.with("insufficient_funds")
 	}
 	t.figures("%d charges at once, %d times: %d fitted, %d insufficient_funds; never below zero",
@@ -116,9 +117,9 @@ func repeatedCharge(t *trial) {
 	for range t.Rounds {
 		account, once := t.fund(100_00), newEntry(30_00)
 		got := atOnce(t.Callers, func(int) answer { return t.charge(account, once) })
-		same(t, "callers told yes", got.won(), t.Callers)
-		same(t, "of them, told that it was a repeat", got.replayed(), t.Callers-1)
-		same(t, "cents left of $100 after $30", t.balance(account), 70_00)
+		expectEqual(t, "callers told yes", got.won(), t.Callers)
+		expectEqual(t, "of them, told that it was a repeat", got.replayed(), t.Callers-1)
+		expectEqual(t, "cents left of $100 after $30", t.balance(account), 70_00)
 	}
 	t.figures("%d callers x %d rounds: all told yes, $30.00 taken once each time", t.Callers, t.Rounds)
 }

@@ -51,50 +51,52 @@ func pickupStories() []story {
 func (t *trial) refusedIn(statuses []string, wrong func(step, string) bool) (tried int) {
 	for _, status := range statuses {
 		id, driver := t.draft(), t.driver()
-		t.lead(id, driver, status)
-		before, passed := t.look(id), t.passed(id)
+		t.advanceTo(id, driver, status)
+		before, passed := t.getPickup(id), t.transitions(id)
 		for _, s := range rules {
 			if !wrong(s, status) {
 				continue
 			}
 			tried++
-			a := t.take(t.ctx, s.name, id, driver)
+			a := t.transition(t.ctx, s.name, id, driver)
 			// The hub cannot see a pickup that was not collected: it gets not_found.
 			unseen := a.status == 404 && a.code == "not_found"
 			t.expect(a.code == "illegal_transition" || unseen, "%s of a pickup that is %s: %s",
 				s.name, status, a.outcome())
 		}
-		after := t.look(id)
+		after := t.getPickup(id)
 		t.expect(after.Status == status && after.Version == before.Version && after.ChargedCents == before.ChargedCents,
 			"a pickup that was %s is %s (version %d, then %d)", status, after.Status, before.Version, after.Version)
-		same(t, "the events of a pickup that was "+status, strings.Join(t.passed(id), " "), strings.Join(passed, " "))
+		expectEqual(t, "the events of a pickup that was "+status, strings.Join(t.transitions(id), " "),
+			strings.Join(passed, " "))
 	}
 	return tried
 }
 
 func resubmission(t *trial) {
 	id, driver := t.draft(), t.driver()
-	t.lead(id, driver, "SHIPPED")
-	again := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "submit", id, "") })
-	same(t, "submits of a shipped pickup that were refused with illegal_transition",
+	t.advanceTo(id, driver, "SHIPPED")
+	again := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "submit", id, "") })
+	expectEqual(t, "submits of a shipped pickup that were refused with illegal_transition",
 		again.with("illegal_transition"), t.Callers)
-	same(t, "the status", t.look(id).Status, "SHIPPED")
-	tried := t.refusedIn(append(slices.Clone(road[1:]), "CANCELED"), step.behind)
+	expectEqual(t, "the status", t.getPickup(id).Status, "SHIPPED")
+	tried := t.refusedIn(append(slices.Clone(happyPath[1:]), "CANCELED"), step.isPast)
 	t.figures("%d submits at once of a shipped pickup: %v; %d transitions of the past: all refused, nothing moved",
 		t.Callers, again, tried)
 }
 
 func skippedSteps(t *trial) {
-	tried := t.refusedIn(road[:len(road)-2], step.ahead)
+	tried := t.refusedIn(happyPath[:len(happyPath)-2], step.isBefore)
 	hub, driver := []string{"ship", "pack", "receive", "deliver"}, t.driver()
 	for range t.Rounds {
 		id := t.draft()
-		t.lead(id, driver, "COLLECTED")
-		got := atOnce(max(t.Callers, len(hub)), func(i int) answer { return t.take(t.ctx, hub[i%len(hub)], id, "") })
-		passed := t.passed(id)
+		t.advanceTo(id, driver, "COLLECTED")
+		got := atOnce(max(t.Callers, len(hub)),
+			func(i int) answer { return t.transition(t.ctx, hub[i%len(hub)], id, "") })
+		passed := t.transitions(id)
 		want := steps[:min(len(passed), len(steps))]
-		same(t, "the steps made", strings.Join(passed, " "), strings.Join(want, " "))
-		same(t, "the callers told yes", got.won(), len(passed)-slices.Index(road, "COLLECTED"))
+		expectEqual(t, "the steps made", strings.Join(passed, " "), strings.Join(want, " "))
+		expectEqual(t, "the callers told yes", got.won(), len(passed)-slices.Index(happyPath, "COLLECTED"))
 	}
 	t.figures("%d steps too early: all refused; %d rounds of %d callers in any order: each step once, in its place",
 		tried, t.Rounds, max(t.Callers, len(hub)))
@@ -131,7 +133,7 @@ func (t *trial) duplicate(name string, keyed bool) []sent {
 	t.balanced(paid, func() {
 		atOnce(n*duplicates, func(i int) answer {
 			s := all[i%n]
-			s.got[i/n] = t.take(t.ctx, name, s.id, s.driver, keys[i%n]...)
+			s.got[i/n] = t.transition(t.ctx, name, s.id, s.driver, keys[i%n]...)
 			return s.got[i/n]
 		})
 	})
@@ -143,10 +145,10 @@ func (t *trial) duplicate(name string, keyed bool) []sent {
 func (t *trial) onlyOnce(all []sent) {
 	drivers := map[string]bool{}
 	for _, s := range all {
-		passed := t.passed(s.id)
-		same(t, s.step+" events of one pickup", count(passed, s.step), 1)
-		p := t.look(s.id)
-		same(t, "charged for one pickup, in cents", p.ChargedCents, priceCents)
+		passed := t.transitions(s.id)
+		expectEqual(t, s.step+" events of one pickup", count(passed, s.step), 1)
+		p := t.getPickup(s.id)
+		expectEqual(t, "charged for one pickup, in cents", p.ChargedCents, priceCents)
 		if texts, known := t.texts(s.id); known {
 			t.expect(texts <= len(passed), "%d texts about %d transitions", texts, len(passed))
 		}
@@ -174,7 +176,7 @@ func count(all []string, one string) (n int) {
 func (t *trial) balanced(pickups int, race func()) {
 	before := t.balance(t.account)
 	race()
-	same(t, "taken from the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
+	expectEqual(t, "taken from the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
 }
 
 var duplicated = []string{"submit", "assign", "dispatch"}
@@ -185,8 +187,8 @@ func duplicatesWithKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, true)
 			for _, s := range all {
-				same(t, "told yes to "+name+" and its duplicates", s.got.won(), duplicates)
-				same(t, "told that it was a repeat", s.got.replayed(), duplicates-1)
+				expectEqual(t, "told yes to "+name+" and its duplicates", s.got.won(), duplicates)
+				expectEqual(t, "told that it was a repeat", s.got.replayed(), duplicates-1)
 				told, replays = told+s.got.won(), replays+s.got.replayed()
 			}
 			t.onlyOnce(all)
@@ -203,9 +205,9 @@ func duplicatesWithoutKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, false)
 			for _, s := range all {
-				same(t, "told yes to "+name+" and its duplicates", s.got.won(), 1)
+				expectEqual(t, "told yes to "+name+" and its duplicates", s.got.won(), 1)
 				refused := s.got.with("illegal_transition", "driver_busy")
-				same(t, "refused with 409", refused, duplicates-1)
+				expectEqual(t, "refused with 409", refused, duplicates-1)
 				won, lost = won+s.got.won(), lost+refused
 			}
 			t.onlyOnce(all)
@@ -222,17 +224,23 @@ func lateDuplicate(t *trial) {
 	for range t.Rounds {
 		id := t.submitted(1)[0]
 		seen, once := t.etag(id), key(newKey())
-		if a := t.take(t.ctx, "assign", id, driver, ifMatch(seen), once); !a.ok() {
-			t.give(fmt.Errorf("assign: %s", a.outcome()))
+		if a := t.transition(t.ctx, "assign", id, driver, ifMatch(seen), once); !a.ok() {
+			t.require(fmt.Errorf("assign: %s", a.outcome()))
 		}
 		t.must("release", id, "")
-		released := t.look(id)
+		released := t.getPickup(id)
 		names := []string{"assign", "dispatch"}
-		byTag := atOnce(t.Callers, func(i int) answer { return t.take(t.ctx, names[i%2], id, driver, ifMatch(seen)) })
-		byKey := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "assign", id, driver, ifMatch(seen), once) })
-		same(t, "late duplicates by If-Match that were stale_version", byTag.with("stale_version"), t.Callers)
-		same(t, "late duplicates by Idempotency-Key that were repeats", byKey.replayed(), t.Callers)
-		now := t.look(id)
+		byTag := atOnce(t.Callers, func(i int) answer {
+			return t.transition(t.ctx, names[i%2], id, driver, ifMatch(
+				seen))
+		})
+		byKey := atOnce(t.Callers, func(int) answer {
+			return t.transition(t.ctx, "assign", id, driver, ifMatch(seen),
+				once)
+		})
+		expectEqual(t, "late duplicates by If-Match that were stale_version", byTag.with("stale_version"), t.Callers)
+		expectEqual(t, "late duplicates by Idempotency-Key that were repeats", byKey.replayed(), t.Callers)
+		now := t.getPickup(id)
 		t.expect(now.Status == "SUBMITTED" && now.Version == released.Version && now.DriverID == nil,
 			"the released pickup was moved: %s, version %d in place of %d", now.Status, now.Version, released.Version)
 		stale, repeats = stale+byTag.with("stale_version"), repeats+byKey.replayed()
@@ -246,11 +254,11 @@ func submitAgainstCancel(t *trial) {
 	t.balanced(0, func() {
 		for _, id := range t.drafts(t.Rounds) {
 			names := []string{"submit", "cancel"}
-			got := atOnce(max(2, t.Callers), func(i int) answer { return t.take(t.ctx, names[i%2], id, "") })
-			passed := strings.Join(t.passed(id), " ")
+			got := atOnce(max(2, t.Callers), func(i int) answer { return t.transition(t.ctx, names[i%2], id, "") })
+			passed := strings.Join(t.transitions(id), " ")
 			t.expect(passed == "cancel" || passed == "submit cancel", "the pickup went: %s", passed)
-			same(t, "callers told yes", got.won(), 1+strings.Count(passed, " "))
-			same(t, "charged for a canceled pickup, in cents", t.look(id).ChargedCents, 0)
+			expectEqual(t, "callers told yes", got.won(), 1+strings.Count(passed, " "))
+			expectEqual(t, "charged for a canceled pickup, in cents", t.getPickup(id).ChargedCents, 0)
 			if passed == "cancel" {
 				never++
 			} else {
@@ -274,7 +282,7 @@ func attempts(t *trial) {
 	for range max(1, t.Callers) {
 		callers.Go(func() {
 			for t.ctx.Err() == nil && next.Add(1) <= int64(t.Attempts) {
-				switch a := t.take(t.ctx, "submit", id, ""); {
+				switch a := t.transition(t.ctx, "submit", id, ""); {
 				case a.ok():
 					won.Add(1)
 				case a.code == "illegal_transition":
@@ -291,8 +299,8 @@ func attempts(t *trial) {
 	stop()
 	t.expect(other.Load() == 0, "%d of %d attempts were answered otherwise, such as: %v",
 		other.Load(), t.Attempts, odd.Load())
-	same(t, "attempts that won", won.Load(), 1)
-	same(t, "what the pickup went through", strings.Join(t.passed(id), " "), "submit")
+	expectEqual(t, "attempts that won", won.Load(), 1)
+	expectEqual(t, "what the pickup went through", strings.Join(t.transitions(id), " "), "submit")
 	t.figures("%d of %d won, %d illegal_transition; %.0f a second by %d callers",
 		won.Load(), t.Attempts, lost.Load(), float64(t.Attempts)/took.Seconds(), t.Callers)
 }

@@ -33,20 +33,20 @@ type Options struct {
 
 // Result is the result of one story.
 type Result struct {
-	Story  string  `json:"story"`
-	Told   string  `json:"told"`
-	Tried  string  `json:"tried"`
-	Held   bool    `json:"held"`
-	Figure string  `json:"figure"`
-	Took   float64 `json:"seconds"`
+	Story   string  `json:"story"`
+	Claim   string  `json:"told"`
+	Attempt string  `json:"tried"`
+	Held    bool    `json:"held"`
+	Figure  string  `json:"figure"`
+	Took    float64 `json:"seconds"`
 }
 
 // story is a known concurrency bug and the test for it.
 type story struct {
-	name  string
-	told  string // what went wrong
-	tried string // what is done here
-	try   func(*trial)
+	name    string
+	claim   string // what went wrong
+	attempt string // what is done here
+	try     func(*trial)
 }
 
 // stories lists the stories in the order in which they run.
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options, tell func(Result)) error {
 	if err != nil {
 		return err
 	}
-	defer w.leave()
+	defer w.cleanUp()
 	for _, s := range chosen {
 		result, err := w.run(ctx, s)
 		if err != nil {
@@ -104,20 +104,20 @@ func choose(names []string) ([]story, error) {
 // trial is one run of a story.
 type trial struct {
 	*world
-	ctx    context.Context
-	figure string
-	broken string // the first failed expectation
+	ctx     context.Context
+	figure  string
+	failure string // the first failed expectation
 }
 
-// unable aborts a trial that could not be set up, or whose server went away: the story has no result.
-type unable struct{ error }
+// setupError aborts a trial that could not be set up, or whose server went away: the story has no result.
+type setupError struct{ error }
 
 func (w *world) run(ctx context.Context, s story) (r Result, err error) {
 	start := time.Now()
 	t := &trial{world: w, ctx: ctx}
 	defer func() {
 		if caught := recover(); caught != nil {
-			u, ok := caught.(unable)
+			u, ok := caught.(setupError)
 			if !ok {
 				panic(caught)
 			}
@@ -128,29 +128,29 @@ func (w *world) run(ctx context.Context, s story) (r Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return r, errors.New("interrupted")
 	}
-	r = Result{s.name, s.told, s.tried, t.broken == "", t.figure, time.Since(start).Seconds()}
+	r = Result{s.name, s.claim, s.attempt, t.failure == "", t.figure, time.Since(start).Seconds()}
 	if !r.Held {
-		r.Figure = t.broken
+		r.Figure = t.failure
 	}
 	return r, nil
 }
 
-// give aborts the trial if err is not nil.
-func (t *trial) give(err error) {
+// require aborts the trial if err is not nil.
+func (t *trial) require(err error) {
 	if err != nil {
-		panic(unable{err})
+		panic(setupError{err})
 	}
 }
 
 // expect records the first failed expectation.
 func (t *trial) expect(ok bool, format string, args ...any) {
-	if !ok && t.broken == "" {
-		t.broken = fmt.Sprintf(format, args...)
+	if !ok && t.failure == "" {
+		t.failure = fmt.Sprintf(format, args...)
 	}
 }
 
-// same expects two values to be equal.
-func same[T comparable](t *trial, what string, got, want T) {
+// expectEqual expects two values to be equal.
+func expectEqual[T comparable](t *trial, what string, got, want T) {
 	t.expect(got == want, "%s: %v in place of %v", what, got, want)
 }
 

@@ -13,8 +13,8 @@ var columns = []struct {
 	width int
 	cell  func(Result) string
 }{
-	{"told", 42, func(r Result) string { return r.Told }},
-	{"tried", 42, func(r Result) string { return r.Tried }},
+	{"told", 42, func(r Result) string { return r.Claim }},
+	{"tried", 42, func(r Result) string { return r.Attempt }},
 	{"held", 46, held},
 }
 

@@ -41,21 +41,21 @@ type person struct {
 	Version int64  `json:"version"`
 }
 
-// hired creates a user who is deactivated at the end of the story.
-func (t *trial) hired() (id string, leave func()) {
-	made, err := create[row](t.ctx, t.admin, "/v1/users", t.newUser(t.address("staff"), "staff"))
-	t.give(err)
+// temporaryUser creates a user who is deactivated at the end of the story.
+func (t *trial) temporaryUser() (id string, leave func()) {
+	made, err := create[row](t.ctx, t.admin, "/v1/users", t.userBody(t.address("staff"), "staff"))
+	t.require(err)
 	return made.ID, func() { t.admin.post(t.ctx, "/v1/users/"+made.ID+"/deactivate", nil) }
 }
 
 func (t *trial) person(id string) (p person, etag string) {
 	a := t.admin.get(t.ctx, "/v1/users/"+id)
-	t.give(a.into(&p))
+	t.require(a.into(&p))
 	return p, a.etag
 }
 
 func clobberedEdit(t *trial) {
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	path, callers := "/v1/users/"+id, max(2, t.Callers)
 	for range t.Rounds {
@@ -68,8 +68,8 @@ func clobberedEdit(t *trial) {
 			}
 		}
 		got := atOnce(callers, func(i int) answer { return t.admin.patch(t.ctx, path, etag, edits[i]) })
-		same(t, "edits taken", got.won(), 1)
-		same(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
+		expectEqual(t, "edits taken", got.won(), 1)
+		expectEqual(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
 		// Only the winner's fields have changed.
 		want := before
 		want.Version++
@@ -79,14 +79,14 @@ func clobberedEdit(t *trial) {
 			}
 		}
 		now, _ := t.person(id)
-		same(t, "the user after the edits", now, want)
+		expectEqual(t, "the user after the edits", now, want)
 	}
 	t.figures("%d callers x %d rounds: 1 edit taken each time, %d stale_version; nothing else changed",
 		callers, t.Rounds, callers-1)
 }
 
 func emailAndPhone(t *trial) {
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	path := "/v1/users/" + id
 	for range t.Rounds {
@@ -100,8 +100,8 @@ func emailAndPhone(t *trial) {
 		})
 		t.expect(got.won() == 2, "a new address and a new number at once: %v", got)
 		now, _ := t.person(id)
-		same(t, "the address", now.Email, email)
-		t.expect(t.takeAway(id, number), "the new number is gone")
+		expectEqual(t, "the address", now.Email, email)
+		t.expect(t.removeNumber(id, number), "the new number is gone")
 	}
 	t.figures("%d times both at once: both stayed each time", t.Rounds)
 }
@@ -110,11 +110,11 @@ func emailAndPhone(t *trial) {
 // runs collide.
 func newNumber() string { return fmt.Sprintf("+1555%011d", rand.Int64N(1e11)) }
 
-// takeAway removes a number from a user, if they have it.
-func (t *trial) takeAway(id, number string) bool {
+// removeNumber removes a number from a user, if they have it.
+func (t *trial) removeNumber(id, number string) bool {
 	path := "/v1/users/" + id + "/phone-numbers"
 	numbers, err := list[struct{ ID, Number string }](t.ctx, t.admin, path)
-	t.give(err)
+	t.require(err)
 	for _, n := range numbers {
 		if n.Number == number {
 			return t.admin.do(t.ctx, http.MethodDelete, path+"/"+n.ID, nil).ok()
@@ -128,14 +128,14 @@ func duplicateEmail(t *trial) {
 	callers := max(2, min(t.Callers, 8))
 	email := t.address("twin")
 	got := atOnce(callers, func(i int) answer {
-		asked := t.newUser(email, "staff")
+		asked := t.userBody(email, "staff")
 		if i%2 == 1 {
 			asked["email"] = strings.ToUpper(email[:i]) + email[i:]
 		}
 		return t.admin.post(t.ctx, "/v1/users", asked)
 	})
-	same(t, "users made", got.won(), 1)
-	same(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)
+	expectEqual(t, "users made", got.won(), 1)
+	expectEqual(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)
 	for _, a := range got {
 		var made row
 		if a.into(&made) == nil {
@@ -154,10 +154,10 @@ func unknownUser(t *trial) {
 		t.expect(a.status == http.StatusNotFound && a.code == "user_not_found",
 			"a number for nobody: %d %s", a.status, a.code)
 	}
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	a := t.admin.post(t.ctx, "/v1/users/"+id+"/phone-numbers", map[string]string{"number": number})
 	t.expect(a.ok(), "the number was used up: %s", a.outcome())
-	t.expect(t.takeAway(id, number), "the number was not written")
+	t.expect(t.removeNumber(id, number), "the number was not written")
 	t.figures("%v; then written for a user who exists", got)
 }

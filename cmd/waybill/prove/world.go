@@ -28,7 +28,7 @@ type world struct {
 	latitude, longitude    float64
 	count                  atomic.Int64
 
-	crew    []string // drivers on duty
+	onDuty  []string // drivers on duty
 	pickups []string
 }
 
@@ -39,18 +39,18 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		// others.
 		latitude: -20 - 30*randv2.Float64(), longitude: -150 + 30*randv2.Float64(),
 	}
-	if err := w.enter(ctx); err != nil {
+	if err := w.logIn(ctx); err != nil {
 		return nil, fmt.Errorf("cannot log in at %s: %w", w.base, err)
 	}
 	if err := w.furnish(ctx); err != nil {
-		w.leave()
+		w.cleanUp()
 		return nil, fmt.Errorf("cannot make what the stories need: %w", err)
 	}
 	return w, nil
 }
 
-// enter logs in as the admin.
-func (w *world) enter(ctx context.Context) (err error) {
+// logIn logs in as the admin.
+func (w *world) logIn(ctx context.Context) (err error) {
 	w.admin = user{client: w.client, token: w.Token}
 	if w.Token == "" {
 		w.admin, err = w.login(ctx, w.Tenant, w.Email, w.Password)
@@ -83,7 +83,7 @@ func (w *world) login(ctx context.Context, tenant, email, password string) (user
 
 func (w *world) furnish(ctx context.Context) (err error) {
 	for role, into := range map[string]*user{"dispatcher": &w.dispatcher, "hub": &w.hub} {
-		if *into, err = w.colleague(ctx, role); err != nil {
+		if *into, err = w.logInAs(ctx, role); err != nil {
 			return err
 		}
 	}
@@ -113,13 +113,13 @@ func (w *world) address(who string) string {
 	return fmt.Sprintf("prove-%s-%s-%d@waybill.example", w.tag, who, w.count.Add(1))
 }
 
-func (w *world) newUser(email, role string) map[string]any {
+func (w *world) userBody(email, role string) map[string]any {
 	return map[string]any{"email": email, "password": rand.Text(), "name": w.name(role), "role": role}
 }
 
-// colleague creates a user of the role and logs in.
-func (w *world) colleague(ctx context.Context, role string) (user, error) {
-	asked := w.newUser(w.address(role), role)
+// logInAs creates a user of the role and logs in.
+func (w *world) logInAs(ctx context.Context, role string) (user, error) {
+	asked := w.userBody(w.address(role), role)
 	if _, err := create[row](ctx, w.admin, "/v1/users", asked); err != nil {
 		return user{}, err
 	}
@@ -149,16 +149,16 @@ func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
 	return driver.ID, err
 }
 
-// crewOf returns n drivers on duty, which it creates once.
-func (w *world) crewOf(ctx context.Context, n int) ([]string, error) {
-	for len(w.crew) < n {
+// needDrivers returns n drivers on duty, which it creates once.
+func (w *world) needDrivers(ctx context.Context, n int) ([]string, error) {
+	for len(w.onDuty) < n {
 		driver, err := w.newDriver(ctx, true)
 		if err != nil {
 			return nil, err
 		}
-		w.crew = append(w.crew, driver)
+		w.onDuty = append(w.onDuty, driver)
 	}
-	return w.crew[:n], nil
+	return w.onDuty[:n], nil
 }
 
 const priceCents = 25_00
@@ -190,13 +190,13 @@ func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error)
 	return ids, nil
 }
 
-// leave cleans up: it cancels pickups, takes drivers off duty and deactivates users. It tries each
+// cleanUp cleans up: it cancels pickups, takes drivers off duty and deactivates users. It tries each
 // once; what fails stays, and does no harm.
-func (w *world) leave() {
+func (w *world) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	w.each(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
-	w.each(w.crew, func(id string) { w.offDuty(ctx, id) })
+	w.forEachConcurrently(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
+	w.forEachConcurrently(w.onDuty, func(id string) { w.offDuty(ctx, id) })
 	for _, u := range []user{w.dispatcher, w.hub} {
 		if u.id != "" {
 			w.admin.post(ctx, "/v1/users/"+u.id+"/deactivate", nil)
@@ -213,8 +213,8 @@ func (w *world) offDuty(ctx context.Context, driver string) {
 	w.admin.patch(ctx, path, w.admin.get(ctx, path).etag, map[string]bool{"on_duty": false})
 }
 
-// each calls do for all ids, with as many at once as there are callers.
-func (w *world) each(ids []string, do func(id string)) {
+// forEachConcurrently calls do for all ids, with as many at once as there are callers.
+func (w *world) forEachConcurrently(ids []string, do func(id string)) {
 	work := make(chan string)
 	var all sync.WaitGroup
 	for range min(len(ids), cmp.Or(w.Callers, 1)) {

@@ -52,8 +52,8 @@ func (b *Breaker) Open() bool {
 
 // Enter waits at most patience until the caller may send, and reports whether it may. If so, the caller
 // must report the result with Succeeded, Failed or Left.
-func (b *Breaker) Enter(ctx context.Context, patience time.Duration) bool {
-	tired := b.clock.After(patience)
+func (b *Breaker) Enter(ctx context.Context, maxWait time.Duration) bool {
+	tired := b.clock.After(maxWait)
 	for {
 		may, wait, changed := b.try()
 		if may {
@@ -128,8 +128,8 @@ func (b *Breaker) Wait() time.Duration {
 	return max(0, b.until.Sub(b.clock.Now()))
 }
 
-// Left reports that the sender was canceled without a result.
-func (b *Breaker) Left() {
+// Canceled reports that the sender was canceled without a result.
+func (b *Breaker) Canceled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false

@@ -97,12 +97,12 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	defer cancel()
 	body, err := json.Marshal(request{"message.send", t.CreatedAt.UTC(), data{t.ID.String(), t.To, t.Body}})
 	if err != nil {
-		return again("unsendable")
+		return retryLater("unsendable")
 	}
 	// A bytes.Reader gives the request a Content-Length.
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
 	if err != nil {
-		return again("unsendable")
+		return retryLater("unsendable")
 	}
 	id, timestamp := t.ID.String(), strconv.FormatInt(g.now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
@@ -112,12 +112,12 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	r.Header.Set("Webhook-Signature", sign(g.keys, id, timestamp, body))
 	response, err := g.client.Do(r)
 	if err != nil {
-		return again(unanswered(ctx))
+		return retryLater(unanswered(ctx))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, answerLimit+1))
 	if err != nil {
-		return again(unanswered(ctx))
+		return retryLater(unanswered(ctx))
 	}
 	return judge(response, text, g.now())
 }
@@ -131,8 +131,8 @@ func unanswered(ctx context.Context) string {
 	return "unreachable"
 }
 
-// again returns a retryable answer.
-func again(reason string) Answer { return Answer{Verdict: Again, Reason: reason} }
+// retryLater returns a retryable answer.
+func retryLater(reason string) Answer { return Answer{Verdict: Retry, Reason: reason} }
 
 // final are the statuses that concern the text itself, which would be refused again. All others concern
 // the sender, the gateway or a proxy and are temporary: a wrong secret (401, 403), a wrong path (404,
@@ -160,7 +160,7 @@ func judge(response *http.Response, body []byte, now time.Time) Answer {
 	case final[status]:
 		return Answer{Verdict: Refused, Reason: refusal(status, body)}
 	}
-	return Answer{Verdict: Again, Reason: reason, RetryAfter: retryAfter(response.Header.Get("Retry-After"), now)}
+	return Answer{Verdict: Retry, Reason: reason, RetryAfter: retryAfter(response.Header.Get("Retry-After"), now)}
 }
 
 // longestRetryAfter caps Retry-After: a gateway that mistakenly says "tomorrow" is tried again within

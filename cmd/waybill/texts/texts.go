@@ -23,7 +23,7 @@ type Verdict int
 
 // The verdicts.
 const (
-	Again    Verdict = iota // neither accepted nor refused: send it again
+	Retry    Verdict = iota // neither accepted nor refused: send it again
 	Accepted                // the gateway has it
 	Refused                 // permanently refused by the gateway
 )

@@ -21,9 +21,9 @@ type Outcome string
 
 // The outcomes of a run.
 const (
-	Done   Outcome = "done"
-	Again  Outcome = "again"  // snoozed: it runs again later
-	Failed Outcome = "failed" // permanently
+	Done    Outcome = "done"
+	Snoozed Outcome = "again"  // snoozed: it runs again later
+	Failed  Outcome = "failed" // permanently
 )
 
 // Options configure the workers. Workers, Store and Sender must be set.
@@ -38,8 +38,8 @@ type Options struct {
 	Clock    *texts.Clock  // nil for the wall clock
 }
 
-// Crew is a running set of workers.
-type Crew struct {
+// Workers is a running set of workers.
+type Workers struct {
 	Options
 	client   *river.Client[pgx.Tx]
 	breaker  *texts.Breaker
@@ -48,8 +48,8 @@ type Crew struct {
 }
 
 // Start starts the workers.
-func Start(ctx context.Context, o Options) (*Crew, error) {
-	c := &Crew{Options: o}
+func Start(ctx context.Context, o Options) (*Workers, error) {
+	c := &Workers{Options: o}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}
@@ -68,7 +68,7 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 	clock := texts.WallClock
 	if o.Clock != nil {
 		clock = *o.Clock
-		config.Test.Time = anotherTime(clock.Now)
+		config.Test.Time = riverClock(clock.Now)
 	}
 	c.breaker = texts.NewBreaker(clock)
 	var err error
@@ -88,19 +88,19 @@ func Tune(c *river.Config) {
 	c.ReindexerIndexNames = []string{}
 }
 
-func (c *Crew) workers() *river.Workers {
+func (c *Workers) workers() *river.Workers {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &textSender{crew: c})
-	river.AddWorker(workers, &dispatcher{crew: c})
+	river.AddWorker(workers, &textSender{workers: c})
+	river.AddWorker(workers, &dispatcher{workers: c})
 	return workers
 }
 
 // GatewayDown reports whether the gateway's circuit breaker is open.
-func (c *Crew) GatewayDown() bool { return c.breaker.Open() }
+func (c *Workers) GatewayDown() bool { return c.breaker.Open() }
 
 // Stop shuts the workers down: no new job is started, jobs that wait for the gateway return to their
 // queue, and running jobs finish, or are canceled after SoftStop and return too.
-func (c *Crew) Stop() error {
+func (c *Workers) Stop() error {
 	c.stop()
 	limited, cancel := context.WithTimeout(context.Background(), cmp.Or(c.SoftStop, 15*time.Second)+10*time.Second)
 	defer cancel()
@@ -108,15 +108,15 @@ func (c *Crew) Stop() error {
 }
 
 // done counts the outcome, and returns the worker's result for River.
-func (c *Crew) done(kind string, o Outcome, reason string) error {
+func (c *Workers) done(kind string, o Outcome, reason string) error {
 	c.Observe(kind, o, reason)
 	return nil
 }
 
-// again snoozes the job with a growing backoff of at least atLeast. Snoozing uses up no attempt: a
+// snooze snoozes the job with a growing backoff of at least atLeast. Snoozing uses up no attempt: a
 // gateway may be down for any length of time.
-func (c *Crew) again(job *rivertype.JobRow, reason string, atLeast time.Duration) error {
-	c.Observe(job.Kind, Again, reason)
+func (c *Workers) snooze(job *rivertype.JobRow, reason string, atLeast time.Duration) error {
+	c.Observe(job.Kind, Snoozed, reason)
 	if c.stopping.Err() != nil {
 		return river.JobSnooze(0) // another worker may take it at once
 	}
@@ -124,11 +124,11 @@ func (c *Crew) again(job *rivertype.JobRow, reason string, atLeast time.Duration
 	if err := json.Unmarshal(job.Metadata, &before); err != nil {
 		before.Snoozes = 0 // a private field of River: no reason to fail
 	}
-	return river.JobSnooze(max(pauseAfter(before.Snoozes), spread(atLeast)))
+	return river.JobSnooze(max(backoff(before.Snoozes), jitter(atLeast)))
 }
 
 // untilStop returns a context that also ends when the workers stop.
-func (c *Crew) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *Workers) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(c.stopping, cancel)
 	return ctx, func() {
@@ -142,17 +142,17 @@ type retryPolicy struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(pauseAfter(job.Attempt - 1))
+	return time.Now().Add(backoff(job.Attempt - 1))
 }
 
-// anotherTime is a clock for River.
-type anotherTime func() time.Time
+// riverClock is a clock for River.
+type riverClock func() time.Time
 
 // Now implements rivertype.TimeGenerator.
-func (t anotherTime) Now() time.Time { return t() }
+func (t riverClock) Now() time.Time { return t() }
 
 // NowOrNil implements rivertype.TimeGenerator.
-func (t anotherTime) NowOrNil() *time.Time {
+func (t riverClock) NowOrNil() *time.Time {
 	now := t()
 	return &now
 }

@@ -9,16 +9,16 @@ import (
 	"waybill/db"
 )
 
-// tenantFields maps the field of an error to a message about its flag.
-var tenantFields = map[string]string{
+// fieldMessages maps the field of an error to a message about its flag.
+var fieldMessages = map[string]string{
 	"slug":  "--slug is not one: lower-case letters, digits and single hyphens, as in acme-couriers",
 	"name":  "--name is empty or too long",
 	"email": "the email address is none",
 }
 
-// inWords returns an operator's message for a database error: the cause, and what to do. It contains no
+// describeDatabaseError returns an operator's message for a database error: the cause, and what to do. It contains no
 // values and no text of the database.
-func inWords(err error) error {
+func describeDatabaseError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -35,8 +35,8 @@ func inWords(err error) error {
 		return errors.New("the slug is taken: another tenant has it")
 	case e.Code == db.EmailTaken:
 		return errors.New("the email address is taken: another user of the tenant has it")
-	case e.Code == db.ValidationFailed && tenantFields[e.Field] != "":
-		return errors.New(tenantFields[e.Field])
+	case e.Code == db.ValidationFailed && fieldMessages[e.Field] != "":
+		return errors.New(fieldMessages[e.Field])
 	case e.Code == db.ValidationFailed:
 		return errors.New("a value holds a character that the database does not have")
 	case e.Code == db.Unavailable, e.Code == db.Overloaded, e.Code == db.Timeout:
