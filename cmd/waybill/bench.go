@@ -25,7 +25,7 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 			return measure(untilParentEnds(ctx), b, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no benchmark %q; see: waybill bench help", args[0])
+	return fmt.Errorf("unknown benchmark %q; see: waybill bench help", args[0])
 }
 
 func measure(ctx context.Context, b bench.Benchmark, args []string, out io.Writer) error {

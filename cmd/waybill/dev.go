@@ -24,10 +24,10 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	env := s.register(flags, "127.0.0.1:8080", "", 0, 8)
 	s.logTexts = true
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
-		"use this database, as its owner, in place of one of its own")
-	data := flags.String("data", "", "folder of the database's data (default: in the user's cache folder)")
+		"use this database, as its owner, instead of starting one")
+	data := flags.String("data", "", "data folder of the database (default: in the user's cache folder)")
 	readyFile := flags.String("ready-file", "",
-		"write the URLs and a session of each role to this file, once it serves")
+		"write the URLs and a session of each role to this file once the server is ready")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // errDatabaseEnded means that the database was stopped from outside.
-var errDatabaseEnded = errors.New("the database ended; see its log, in the folder of the data")
+var errDatabaseEnded = errors.New("the database has stopped; see its log in the data folder")
 
 // removeReadyFile removes the ready file of an earlier run, so that nobody mistakes it for this run's.
 func removeReadyFile(readyFile string) error {
@@ -189,7 +189,7 @@ Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
   curl -s %s/v1/sessions -H 'Content-Type: application/json' \
     -d '{"tenant":"%s","email":"%s","password":"%s"}'
 
-Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
+Ctrl-C stops it, or from another terminal: kill %d; the data is kept for the next start.
 `, r.URL, r.Tenant, r.Users[1].Email, demoPassword, os.Getpid())
 	if readyFile == "" {
 		return nil

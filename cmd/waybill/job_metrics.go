@@ -22,7 +22,7 @@ func (m *metrics) observeJob(kind string, o jobs.Outcome, _ string) {
 
 func (m *metrics) watchGateway(down func() bool) {
 	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "waybill_gateway_down", Help: "1 while the workers of this process wait for the gateway to answer again.",
+		Name: "waybill_gateway_down", Help: "1 while the gateway's circuit breaker is open in this process.",
 	}, func() float64 {
 		if down() {
 			return 1
@@ -48,11 +48,11 @@ func newQueueCollector(store *db.Store) queueCollector {
 	labels := []string{"queue", "state"}
 	return queueCollector{
 		store,
-		prometheus.NewDesc("waybill_jobs", "Jobs that are not completed, by queue and state.", labels, nil),
-		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
-		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.",
+		prometheus.NewDesc("waybill_jobs", "Unfinished jobs, by queue and state.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest unfinished job.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_dead_rows", "Dead rows of the jobs table.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the jobs table including its indexes.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused.",
 			[]string{"queue"}, nil),
 	}
 }

@@ -27,7 +27,7 @@ type jobsCommand struct {
 	url    string
 }
 
-var errJobsUsage = errors.New("jobs takes one of: list, retry ID, retry --all, resume QUEUE")
+var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, resume QUEUE")
 
 // runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
@@ -41,10 +41,11 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("jobs", out)
 	env := &environment{flags: flags}
 	env.secret(&c.url, "database-url", "DATABASE_URL", "",
-		"the database, as the role waybill_app or one that may become it")
-	flags.BoolVar(&c.all, "all", false, "retry every job and text that is shown")
-	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to look for texts that the gateway refused")
-	flags.StringVar(&c.reason, "reason", "", "only the texts whose reason begins so, as in refused_422, and no jobs")
+		"database URL, as the role waybill_app or a member of it")
+	flags.BoolVar(&c.all, "all", false, "retry all listed jobs and texts")
+	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to list texts that the gateway refused")
+	flags.StringVar(&c.reason, "reason", "",
+		"list only texts whose reason has this prefix, such as refused_422, and no jobs")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -72,11 +73,11 @@ func (c *jobsCommand) check() error {
 	case c.verb != "list" && c.verb != "retry" && c.verb != "resume", c.verb == "resume" && c.id == "":
 		return errJobsUsage
 	case c.verb == "retry" && (c.id == "") != c.all, c.verb != "retry" && c.all:
-		return errors.New("jobs retry takes the id of a job or a text, or --all")
+		return errors.New("jobs retry needs the id of a job or a text, or --all")
 	case c.verb == "retry" && c.id != "" && c.job() == 0 && c.text() == uuid.Nil:
-		return errors.New("jobs retry takes the id of a job or a text, as jobs shows it, or --all")
+		return errors.New("jobs retry needs the id of a job or a text from the list, or --all")
 	case c.since <= 0:
-		return errors.New("--since must be positive, as in 24h")
+		return errors.New("--since must be positive, such as 24h")
 	case c.url == "":
 		return errors.New("jobs needs a database: set DATABASE_URL or --database-url")
 	}
@@ -119,13 +120,14 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 		return db.Explain(err)
 	}
 	for _, q := range paused {
-		fmt.Fprintf(out, "queue %s is paused since %s, and %d jobs wait in it; to go on: waybill jobs resume %[1]s\n",
+		fmt.Fprintf(out, "queue %s has been paused since %s, with %d jobs waiting; to resume: waybill jobs resume "+
+			"%[1]s\n",
 			q.Name, stamp(q.PausedAt), q.Waiting)
 	}
 	table, n := columns(out), 0
 	err = c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		if n++; n == 1 {
-			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tput off\tmade\tnext try\targuments\tlast error")
+			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tsnoozed\tcreated\tnext try\targuments\tlast error")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%d of %d\t%d times\t%s\t%s\t%s\t%s\n",
 			r.ID, r.Kind, r.State, r.Attempt, r.MaxAttempts,
@@ -136,7 +138,7 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 		return err
 	}
 	if n == 0 && c.reason == "" {
-		fmt.Fprintln(out, "no job has failed or waits for another try")
+		fmt.Fprintln(out, "no failed or retrying jobs")
 	}
 	return c.listTexts(ctx, store, out)
 }
@@ -145,14 +147,14 @@ func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Wri
 	table, n := columns(out), 0
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
-			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n",
+			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\tcreated\n",
 				formatDuration(c.since))
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Tenant, t.Reason, stamp(t.OwedAt))
 		return err
 	})
 	if err = errors.Join(err, table.Flush()); err == nil && n == 0 {
-		fmt.Fprintf(out, "no text of the last %s was refused\n", formatDuration(c.since))
+		fmt.Fprintf(out, "no refused texts in the last %s\n", formatDuration(c.since))
 	}
 	return err
 }
@@ -176,10 +178,10 @@ func formatDuration(d time.Duration) string {
 func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer) error {
 	found, err := jobs.Resume(ctx, store, c.id)
 	if err == nil && !found {
-		return errors.New("there is no such queue; those that are paused are shown by: waybill jobs")
+		return errors.New("no such queue; list the paused queues with: waybill jobs list")
 	}
 	if err == nil {
-		fmt.Fprintf(out, "queue %s is worked again\n", c.id)
+		fmt.Fprintf(out, "queue %s resumed\n", c.id)
 	}
 	return err
 }
@@ -194,10 +196,10 @@ func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer)
 	}
 	found, err := jobs.Retry(ctx, store, c.job())
 	if err == nil && !found {
-		err = fmt.Errorf("there is no job %d", c.job())
+		err = fmt.Errorf("no job has the id %d", c.job())
 	}
 	if err == nil {
-		fmt.Fprintf(out, "job %d runs again\n", c.job())
+		fmt.Fprintf(out, "job %d will run again\n", c.job())
 	}
 	return err
 }
@@ -211,11 +213,11 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 		return err
 	})
 	if err == nil && !again {
-		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)",
+		err = fmt.Errorf("no text %s was refused in the last %s (use --since to look further back)",
 			c.text(), formatDuration(c.since))
 	}
 	if err == nil {
-		fmt.Fprintf(out, "text %s is sent again\n", c.text())
+		fmt.Fprintf(out, "text %s will be sent again\n", c.text())
 	}
 	return err
 }
@@ -238,6 +240,6 @@ func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writ
 			return err
 		})
 	}
-	fmt.Fprintf(out, "%d jobs run again, %d texts are sent again\n", run, sent)
+	fmt.Fprintf(out, "%d jobs will run again, %d texts will be sent again\n", run, sent)
 	return err
 }

@@ -23,19 +23,19 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"dev", "find or fetch PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
+		{"dev", "find or download PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
-		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
+		{"work", "run the job workers of a migrated database: send texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
 			"them again", runJobs},
-		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
-		{"migrate", "up | down | status | version: move the schema", runMigrate},
-		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password",
+		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
+		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
+		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
 			runTenant},
-		{"version", "say which version this is, of the program, the document and the schema", runVersion},
+		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
-		{"prove", "replay bad stories against a running server, and print what held", runProve},
-		{"bench", "measure, on a database of its own", runBench},
+		{"prove", "replay known concurrency bugs against a running server, and print the results", runProve},
+		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }
 
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
+	return fmt.Errorf("unknown command %s; see: waybill help", quoted(args[0]))
 }
 
 // quoted returns an unexpected command-line argument for an error message. It hides arguments that may
@@ -88,7 +88,7 @@ func help(out io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  %-8s  %s\n", c.name, c.summary)
 	}
-	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. A flag that has an environment variable says so.")
+	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. It also lists the environment variables.")
 }
 
 // newFlags returns the flag set of a command, whose help goes to out.

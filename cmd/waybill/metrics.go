@@ -30,18 +30,18 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "waybill_request_seconds",
-			Help:    "How long requests took, by operation and status; without event streams.",
+			Help:    "Latency of requests, by operation and status; event streams excluded.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"operation", "status"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
+			Name: "waybill_refusals_total", Help: "Refused requests, by operation and error code.",
 		}, []string{"operation", "code"}),
 		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_texts_owed_total",
-			Help: "Texts that transitions owed, by whether the tenant's flag pickup_texts let them through.",
+			Help: "Texts owed by transitions, by whether the tenant's flag pickup_texts was on.",
 		}, []string{"pickup_texts"}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (put off: a retry), failed (for good).",
+			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (snoozed), failed (permanently).",
 		}, []string{"kind", "outcome"}),
 	}
 	for _, flag := range []string{"on", "off"} { // present from the start, for rates
@@ -67,9 +67,9 @@ func (m *metrics) watch(store *db.Store) {
 	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
-		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
+		pool("max", "Maximum number of connections.", func() float64 { return float64(store.Stat().MaxConns()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total",
-			Help: "Acquires that had to wait."},
+			Help: "Acquisitions that had to wait."},
 			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
 		newQueueCollector(store),
 		sharing{store.Stats},
@@ -79,11 +79,11 @@ func (m *metrics) watch(store *db.Store) {
 // watchStreams registers collectors for the process's event streams.
 func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
 	m.register(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Event streams open."},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Open event streams."},
 			func() float64 { return float64(open()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "waybill_event_stream_lag_seconds",
-			Help: "How long ago all events could be told that were committed by then: how late the latest may come. " +
+			Help: "Maximum delay of events: the age of the time up to which all committed events have been sent. " +
 				"0 while no stream is open.",
 		}, func() float64 { return lag().Seconds() }),
 	)
@@ -98,12 +98,12 @@ type sharing struct{ stats func() map[string]batch.Stats }
 
 var (
 	flushRequests = prometheus.NewDesc("waybill_flush_requests",
-		"Requests in a statement that they share: how many such statements, and requests in all.",
+		"Number of requests per shared statement.",
 		[]string{"kind"}, nil)
 	flushWaiting = prometheus.NewDesc("waybill_flush_waiting",
-		"Requests that wait for the next statement.", []string{"kind"}, nil)
+		"Requests waiting for the next shared statement.", []string{"kind"}, nil)
 	flushRefused = prometheus.NewDesc("waybill_flush_refused_total",
-		"Requests refused because too many wait.", []string{"kind"}, nil)
+		"Requests refused because too many were waiting.", []string{"kind"}, nil)
 )
 
 func (s sharing) Describe(to chan<- *prometheus.Desc) {

@@ -26,7 +26,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("serve", out)
 	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second, 0)
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
-		"the database, as the role waybill_app or one that may become it")
+		"database URL, as the role waybill_app or a member of it")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if s.store.URL == "" {
-		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
+		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or use: waybill dev")
 	}
 	setGCPercent()
 	running, err := open(ctx, s)
@@ -78,7 +78,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	}
 	if s.adminAddr != "" {
 		if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
-			return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
+			return nil, fmt.Errorf("cannot listen on the admin port: %w", err)
 		}
 		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout,
 			ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
@@ -161,7 +161,7 @@ func (r *server) serve(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {
-		return errors.Join(errors.New("requests were still running at the end"), httpServer.Close(), <-handedBack)
+		return errors.Join(errors.New("requests were still running at shutdown"), httpServer.Close(), <-handedBack)
 	}
 	err := <-handedBack
 	r.log.Info("stopped")
@@ -176,11 +176,11 @@ func (r *server) warnAboutLogSettings(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		r.log.Warn("cannot read how the database logs", "code", db.CodeOf(db.Explain(err)))
+		r.log.Warn("cannot read the log settings of the database", "code", db.CodeOf(db.Explain(err)))
 		return
 	}
 	for _, setting := range leaky {
-		r.log.Warn("the database's log would hold values of patients' rows", "setting",
+		r.log.Warn("the log of the database would contain patient data", "setting",
 			setting.Name, "set_it_to", setting.Wanted)
 	}
 }

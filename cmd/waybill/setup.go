@@ -37,11 +37,11 @@ type setupOptions struct {
 func runSetup(_ context.Context, args []string, out io.Writer) error {
 	o := setupOptions{App: db.AppRole}
 	flags := newFlags("setup", out)
-	flags.StringVar(&o.Database, "database", "waybill", "the database's name")
-	flags.StringVar(&o.Owner, "owner", "waybill_owner", "the role that owns the schema, and migrates it")
-	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "the database's locale, of the encoding UTF8")
+	flags.StringVar(&o.Database, "database", "waybill", "name of the database")
+	flags.StringVar(&o.Owner, "owner", "waybill_owner", "role that owns and migrates the schema")
+	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "locale of the database, for the encoding UTF8")
 	envFile := flags.String("env", "",
-		"give the roles new passwords, and write the URLs with them to this new file (host and port from PGHOST and "+
+		"generate passwords for the roles, and write the URLs to this new file (host and port from PGHOST and "+
 			"PGPORT)")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -65,11 +65,11 @@ var (
 func (o *setupOptions) check() error {
 	switch {
 	case !plainName.MatchString(o.Database), !plainName.MatchString(o.Owner):
-		return errors.New("--database and --owner are names of lower-case letters, digits and underscores")
+		return errors.New("--database and --owner may contain only lower-case letters, digits and underscores")
 	case o.Owner == o.App:
 		return fmt.Errorf("--owner is %s, which must not own the schema", o.App)
 	case !plainLocale.MatchString(o.Locale):
-		return errors.New("--locale is not a locale's name, as in C.UTF-8")
+		return errors.New("--locale must be the name of a locale, such as C.UTF-8")
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (o *setupOptions) writePasswords(name string) (err error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already, and its passwords may be in use: choose another name, or remove it",
+		return fmt.Errorf("%s already exists, and its passwords may be in use: choose another name, or remove it",
 			name)
 	}
 	if err != nil {

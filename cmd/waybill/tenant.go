@@ -23,11 +23,12 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	flags := newFlags("tenant", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
 	var cost int32
-	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
-	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
-	name := flags.String("name", "", "the tenant's name")
+	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost),
+		"bcrypt cost of the password hash")
+	slug := flags.String("slug", "", "slug of the tenant")
+	name := flags.String("name", "", "name of the tenant")
 	email := flags.String("admin-email", "",
 		"email address of its first admin, whose password is read from standard input")
 	if err := parse(flags, args); err != nil {
@@ -76,7 +77,7 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("database URL: is not a PostgreSQL connection string")
+		return nil, errors.New("the database URL is not a PostgreSQL connection string")
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

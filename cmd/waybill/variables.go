@@ -33,7 +33,7 @@ func checkVariables(environ []string) error {
 		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
 		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
 		default:
-			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h",
+			return fmt.Errorf("the environment variable %s is not a setting%s; see: waybill serve -h",
 				name, didYouMean(name, known))
 		}
 	}

@@ -28,25 +28,26 @@ const longestGatewayTimeout = 15 * time.Second
 
 func (w *workerSettings) register(env *environment, workers int32) {
 	env.number(&w.workers, "workers", "WAYBILL_WORKERS", workers,
-		"how many texts are sent at once; 0 for none by this process")
-	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "where the texts go: http or https")
+		"number of text workers; 0 for none in this process")
+	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "http or https URL of the gateway for texts")
 	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "",
-		"signs the requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, with spaces between, sign "+
+		"secret that signs requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, separated by "+
+			"spaces, sign "+
 			"each request")
 	env.choice(&w.allowHTTP, "gateway-allow-http", "WAYBILL_GATEWAY_ALLOW_HTTP", false,
-		"let texts go by plain http to a gateway on another machine")
+		"allow plain http to a gateway on another machine")
 	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT",
-		10*time.Second, "how long the gateway may take")
+		10*time.Second, "timeout of a request to the gateway")
 }
 
 func (w *workerSettings) check() error {
 	switch {
 	case w.workers < 0 || w.workers > 10_000:
-		return errors.New("--workers (WAYBILL_WORKERS) is not between 0 and 10000")
+		return errors.New("--workers (WAYBILL_WORKERS) must be between 0 and 10000")
 	case w.gatewayTimeout <= 0 || w.gatewayTimeout > longestGatewayTimeout:
-		return fmt.Errorf("--gateway-timeout (WAYBILL_GATEWAY_TIMEOUT) is not between 0 and %v", longestGatewayTimeout)
+		return fmt.Errorf("--gateway-timeout (WAYBILL_GATEWAY_TIMEOUT) must be between 0 and %v", longestGatewayTimeout)
 	case w.workers > 0 && w.gatewayURL == "" && !w.logTexts:
-		return errors.New("workers need a gateway for the texts: set WAYBILL_GATEWAY_URL and WAYBILL_GATEWAY_SECRET")
+		return errors.New("the workers need a gateway: set WAYBILL_GATEWAY_URL and WAYBILL_GATEWAY_SECRET")
 	case w.workers > 0 && w.gatewayURL != "":
 		_, err := w.gateway()
 		return err

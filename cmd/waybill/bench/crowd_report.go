@@ -90,7 +90,7 @@ func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool)
 func (l *crowdLine) failed() error {
 	for _, s := range []crowdSide{l.Alone, l.Beside} {
 		if s.Refused > 0 || s.Missed > 0 {
-			return fmt.Errorf("%s: the other tenant was refused %d times, and not told %d events: %s",
+			return fmt.Errorf("%s: %d requests of the other tenant were refused, and %d events are missing: %s",
 				l.Phase, s.Refused, s.Missed, s.First)
 		}
 	}
@@ -108,7 +108,7 @@ func (l *crowdLine) String() string {
 	for _, row := range []struct {
 		name string
 		crowdSide
-	}{{"alone", l.Alone}, {"beside the crowd", l.Beside}} {
+	}{{"alone", l.Alone}, {"next to the crowd", l.Beside}} {
 		fmt.Fprintf(&b, "  %-20s %13.1f %6.1f %12.1f %6.1f %16.1f %6.1f %6.1f", row.name,
 			row.Requests.P50, row.Requests.P99, row.Submits.P50, row.Submits.P99,
 			row.Late.P50, row.Late.P99, row.Late.Max)
@@ -117,7 +117,7 @@ func (l *crowdLine) String() string {
 		}
 		fmt.Fprintf(&b, " %8d %7d %16.0f\n", row.Refused, row.Missed, row.Peak)
 	}
-	fmt.Fprintf(&b, "  the crowd got")
+	fmt.Fprintf(&b, "  answers to the crowd")
 	var statuses []string
 	for status := range l.Crowd {
 		statuses = append(statuses, status)

@@ -151,7 +151,7 @@ func (d *depot) requireEmptyQueue(ctx context.Context) error {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("%d jobs wait in this database: measure on another", n)
+			return fmt.Errorf("%d jobs are waiting in this database: use another one", n)
 		}
 	}
 	return nil

@@ -30,10 +30,10 @@ type Env struct {
 // non-empty databaseURL, of the database's owner, is used instead of starting a database.
 func NewEnv(out io.Writer, flags *flag.FlagSet, databaseURL string, parse func(args []string) error) *Env {
 	e := &Env{Flags: flags, Parse: parse, out: out}
-	flags.BoolVar(&e.json, "json", false, "print lines of JSON, and nothing else")
+	flags.BoolVar(&e.json, "json", false, "print only lines of JSON")
 	flags.StringVar(&e.databaseURL, "database-url", databaseURL,
-		"measure on this database, as its owner; what is made there stays (DATABASE_URL; default: a PostgreSQL of "+
-			"its own, thrown away)")
+		"use this database, as its owner; created rows stay (DATABASE_URL; default: start a temporary "+
+			"PostgreSQL)")
 	flags.Lookup("database-url").DefValue = "" // -h must not print a password
 	return e
 }
@@ -81,7 +81,7 @@ func ThisMachine() Machine {
 func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 	owner, app = e.databaseURL, e.databaseURL
 	if owner == "" {
-		e.Progress("starting a PostgreSQL of its own, with fsync on")
+		e.Progress("starting a PostgreSQL with fsync on")
 		server, err := localpg.Start(ctx, localpg.Options{
 			Durable: true, Settings: map[string]string{"max_connections": "400"}, // 256 callers without batching
 		})

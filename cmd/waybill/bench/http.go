@@ -45,24 +45,24 @@ type httpBench struct {
 type otherServer struct{ url, tenant, token, readyFile string }
 
 func (b *httpBench) register(flags *flag.FlagSet) {
-	flags.Func("work", "only these, with commas between: "+strings.Join(workNames(), ", "), b.setWorks)
-	flags.Func("callers", "how many call at once, with commas between (default 1,32,256)", b.setCallers)
-	flags.Float64Var(&b.seconds, "seconds", 3, "how long each is measured in a round, over HTTP and again one by one")
-	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
+	flags.Func("work", "run only these, separated by commas: "+strings.Join(workNames(), ", "), b.setWorks)
+	flags.Func("callers", "numbers of concurrent callers, separated by commas (default 1,32,256)", b.setCallers)
+	flags.Float64Var(&b.seconds, "seconds", 3, "duration of each measurement in a round: over HTTP, and one by one")
+	flags.IntVar(&b.rounds, "rounds", 3, "number of rounds, in turn, so that other load affects both alike")
 	flags.Float64Var(&b.rate, "rate", 0,
-		"operations a second at a fixed rate: their latency counts from when each was to start; without the one by "+
-			"one (default: as many as the callers get done)")
-	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
+		"fixed rate of operations per second: latency counts from the intended start; skips one by one "+
+			"(default: no limit)")
+	flags.IntVar(&b.accounts, "accounts", 1000, "number of paying accounts, except in charge-hot")
 	flags.IntVar(&b.pickups, "pickups", 20_000,
-		"how many there are to get: of a thousand, the planner would read the whole table")
+		"number of pickups to read: with a thousand, the planner would scan the whole table")
 	flags.StringVar(&b.serve, "serve", "",
-		"further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
+		"additional flags of serve, separated by blanks, such as --combine=false")
 	flags.StringVar(&b.compare.url, "compare", "",
-		"the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, "+
-			"and what is made there stays")
-	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
-	flags.StringVar(&b.compare.token, "token", "", "an admin's token there")
-	flags.StringVar(&b.compare.readyFile, "ready-file", "", "take all three from the file that dev writes")
+		"URL of another server with this API to compare with: needs --tenant and --token, or --ready-file; "+
+			"created rows stay")
+	flags.StringVar(&b.compare.tenant, "tenant", "", "slug of a tenant of that server")
+	flags.StringVar(&b.compare.token, "token", "", "token of an admin of that tenant")
+	flags.StringVar(&b.compare.readyFile, "ready-file", "", "read all three from the ready file of waybill dev")
 }
 
 func workNames() (names []string) {
@@ -77,7 +77,7 @@ func (b *httpBench) setWorks(text string) error {
 	for name := range strings.SplitSeq(text, ",") {
 		i := slices.Index(workNames(), name)
 		if i < 0 {
-			return fmt.Errorf("there is no %q", name)
+			return fmt.Errorf("unknown name %q", name)
 		}
 		b.works = append(b.works, works()[i])
 	}
@@ -89,7 +89,7 @@ func (b *httpBench) setCallers(text string) error {
 	for number := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return errors.New("a number of callers is at least 1")
+			return errors.New("the number of callers must be at least 1")
 		}
 		b.callers = append(b.callers, n)
 	}
@@ -130,7 +130,7 @@ func (o *otherServer) read() error {
 		}
 	}
 	if err := json.Unmarshal(text, &ready); err != nil {
-		return fmt.Errorf("%s is not a file that dev writes: %w", o.readyFile, err)
+		return fmt.Errorf("%s is not a ready file of waybill dev: %w", o.readyFile, err)
 	}
 	o.url, o.tenant = cmp.Or(o.url, ready.URL), cmp.Or(o.tenant, ready.Tenant)
 	for _, u := range ready.Users {
@@ -183,7 +183,7 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 		}
 	}
 	m := ThisMachine()
-	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS,
+	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", m.System, m.CPUs, m.GOMAXPROCS,
 		m.Go)
 	return unexpected
 }

@@ -84,7 +84,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	}
 	for i, s := range sides {
 		if s.all.err != nil && l.err == nil {
-			l.err = fmt.Errorf("%s with %d callers: %d answers of %s were not as they should be: %w",
+			l.err = fmt.Errorf("%s with %d callers: %d unexpected answers of %s: %w",
 				w.name, callers, s.all.unexpected, []string{"the server", "the other server"}[i], s.all.err)
 		}
 	}
@@ -92,8 +92,8 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 }
 
 const httpHeader = "" +
-	"                                                              milliseconds     seconds of CPU a second\n" +
-	"work           callers  a second  one by one (clients)  ratio      p50      p99  client  server  database"
+	"                                                              milliseconds     CPU seconds per second\n" +
+	"work           callers  per sec.  one by one (clients)  ratio      p50      p99  client  server  database"
 
 func (l *httpLine) String() string {
 	var b strings.Builder
@@ -112,7 +112,7 @@ func (l *httpLine) String() string {
 		fmt.Fprintf(&b, "  %*s", []int{6, 6, 8}[i], text)
 	}
 	if c := l.Compared; c != nil {
-		fmt.Fprintf(&b, "  the other: %.0f a second, p50 %.2f, p99 %.2f ms; ours is %.2f times that",
+		fmt.Fprintf(&b, "  other server: %.0f per second, p50 %.2f, p99 %.2f ms; ratio %.2f",
 			c.PerSecond, c.P50, c.P99, c.Ratio)
 	}
 	if l.err != nil {

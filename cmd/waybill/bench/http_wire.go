@@ -70,7 +70,7 @@ func readResponse(in *bufio.Reader, want int) (status int, body []byte, err erro
 		return 0, nil, err
 	}
 	if len(line) < 12 || string(line[:9]) != "HTTP/1.1 " {
-		return 0, nil, fmt.Errorf("not an answer: %.40q", line)
+		return 0, nil, fmt.Errorf("invalid status line: %.40q", line)
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, nil, fmt.Errorf("not a status: %.40q", line)
@@ -108,7 +108,7 @@ func readResponse(in *bufio.Reader, want int) (status int, body []byte, err erro
 	case length >= 0:
 		err = skip(in, keep, length)
 	default:
-		err = errors.New("the answer has no length")
+		err = errors.New("the response has no length")
 	}
 	if err == nil && closes {
 		err = errors.New("the server closes the connection")
@@ -137,7 +137,7 @@ func skipChunks(in *bufio.Reader, keep *bytes.Buffer) error {
 			return err
 		}
 		if line, err := readLine(in); err != nil || len(line) > 0 {
-			return errors.Join(err, errors.New("a chunk is longer than it says"))
+			return errors.Join(err, errors.New("a chunk is longer than its declared size"))
 		}
 	}
 	for { // trailers

@@ -69,7 +69,7 @@ func newWorld(
 	base = strings.TrimSuffix(base, "/")
 	at, err := url.Parse(base)
 	if err != nil || at.Scheme != "http" || at.Host == "" {
-		return nil, fmt.Errorf("%s is not the URL of a server without TLS: http://host:port", base)
+		return nil, fmt.Errorf("%s is not a URL of the form http://host:port", base)
 	}
 	w := &world{
 		client: NewClient(16), base: base, host: at.Host, tenant: tenant,

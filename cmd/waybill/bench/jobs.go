@@ -86,7 +86,7 @@ func benchJobs(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	if b.duration <= 0 || b.callers < 1 || b.set < 1 || b.backlog < 1 || b.workers < 1 || b.starts < 1 || b.before < 1 {
-		return errors.New("all of the flags must be positive")
+		return errors.New("all flags must be positive")
 	}
 	if err := b.prepare(ctx, env); err != nil {
 		return err
@@ -101,13 +101,14 @@ func benchJobs(ctx context.Context, env *Env, args []string) error {
 }
 
 func (b *jobsBench) register(flags *flag.FlagSet) {
-	flags.DurationVar(&b.duration, "duration", 5*time.Second, "how long each way to enqueue is measured, twice")
-	flags.IntVar(&b.callers, "callers", 32, "how many enqueue at once")
-	flags.IntVar(&b.set, "set", 200, "how many jobs are enqueued by one statement of a set")
-	flags.IntVar(&b.backlog, "backlog", 50_000, "how many jobs are worked")
-	flags.IntVar(&b.workers, "workers", 500, "how many jobs run at once")
-	flags.IntVar(&b.starts, "starts", 100, "how many jobs' way from commit to start is measured")
-	flags.IntVar(&b.before, "warm", warmBy, "how many pickups are submitted before")
+	flags.DurationVar(&b.duration, "duration", 5*time.Second,
+		"duration of each of the two measurements of a way to enqueue")
+	flags.IntVar(&b.callers, "callers", 32, "number of concurrent callers that enqueue")
+	flags.IntVar(&b.set, "set", 200, "jobs per set")
+	flags.IntVar(&b.backlog, "backlog", 50_000, "number of jobs to work off")
+	flags.IntVar(&b.workers, "workers", 500, "number of concurrent jobs")
+	flags.IntVar(&b.starts, "starts", 100, "number of jobs whose delay from commit to start is measured")
+	flags.IntVar(&b.before, "warm", warmBy, "pickups submitted before the measurement")
 }
 
 func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
@@ -197,20 +198,20 @@ func (b *jobsBench) ways() []enqueuing {
 		}
 	}
 	return []enqueuing{
-		{"a submit with its charge, event, text and job: one statement", 1,
+		{"submit with charge, event, text and job: one statement", 1,
 			func(ctx context.Context, ids []uuid.UUID) error { return b.submit(ctx, ids[0]) }, true},
-		{"the same submit, and another job by River's client, in a transaction", 1,
+		{"the same submit, with another job by River's client, in a transaction", 1,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return one(ctx, tx) })
 			}, true},
-		{"a job alone by River's client, in a transaction", 1, alone(one), false},
+		{"a job by River's client alone, in a transaction", 1, alone(one), false},
 		{"a set of submits: one statement", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.Queries, ids) }, true},
-		{"the same set, and as many jobs by River's client, in a transaction", b.set,
+		{"the same set, with as many jobs by River's client, in a transaction", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return many(ctx, tx) })
 			}, true},
-		{"a set of jobs alone by River's client, in a transaction", b.set, alone(many), false},
+		{"a set of jobs by River's client alone, in a transaction", b.set, alone(many), false},
 	}
 }
 
@@ -286,8 +287,8 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		pool *pgxpool.Pool
 		tune func(*river.Config)
 	}{
-		{"jobs that do nothing, as Waybill sets River", b.Pool(), jobs.Tune},
-		{"jobs that do nothing, as River is by itself", b.plain, func(*river.Config) {}},
+		{"no-op jobs, with Waybill's settings of River", b.Pool(), jobs.Tune},
+		{"no-op jobs, with River's defaults", b.plain, func(*river.Config) {}},
 	} {
 		if err := b.fill(ctx); err != nil {
 			return err
@@ -299,7 +300,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		env.Progress("  %9.0f/s  %s", rate, w.how)
 		r.Worked = append(r.Worked, jobsRate{w.how, rate})
 	}
-	const how = "texts, read, sent to a gateway that accepts at once, and settled"
+	const how = "texts: read, sent to a gateway that accepts at once, and settled"
 	waiting, err := b.waiting(ctx, jobs.Texts)
 	if err != nil {
 		return err
@@ -403,7 +404,7 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	stock, err := b.drafts(ctx, b.starts)
 	if err == nil {
-		err = b.startEach(ctx, r, "a submit's text, found by polling", started,
+		err = b.startEach(ctx, r, "text of a submit, found by polling", started,
 			func(i int) error { return b.submit(ctx, stock[i]) })
 	}
 	if err := errors.Join(err, workers.Stop()); err != nil {
@@ -423,7 +424,7 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	if err := client.Start(ctx); err != nil {
 		return err
 	}
-	err = b.startEach(ctx, r, "a job by River's client, told by NOTIFY", started, func(int) error {
+	err = b.startEach(ctx, r, "job by River's client, with NOTIFY", started, func(int) error {
 		_, err := client.Insert(ctx, idle{b.by.TenantID, uuid.New()}, nil)
 		return err
 	})
@@ -459,15 +460,15 @@ func (b *jobsBench) startEach(
 
 func (r jobsResult) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\nenqueued a second, by %d callers; a set is %d (the better of two)\n", r.Callers, r.Set)
+	fmt.Fprintf(&text, "\nenqueued per second by %d callers, in sets of %d (the better of two)\n", r.Callers, r.Set)
 	for _, e := range r.Enqueued {
 		fmt.Fprintf(&text, "  %9.0f  %s\n", e.PerSecond, e.How)
 	}
-	fmt.Fprintf(&text, "worked a second, %d at once\n", r.Workers)
+	fmt.Fprintf(&text, "worked per second, %d concurrently\n", r.Workers)
 	for _, w := range r.Worked {
 		fmt.Fprintf(&text, "  %9.0f  %s\n", w.PerSecond, w.How)
 	}
-	fmt.Fprintf(&text, "from commit to start, with nothing else to do\n")
+	fmt.Fprintf(&text, "delay from commit to start on an idle system\n")
 	for _, s := range r.Starts {
 		fmt.Fprintf(&text, "  p50 %6.1f ms  p99 %6.1f ms  %s\n", s.P50, s.P99, s.How)
 	}

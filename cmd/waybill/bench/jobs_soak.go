@@ -73,10 +73,10 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	}
 	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 ||
 		s.senders < 1 || s.workers < 1 || s.every <= 0 || s.before < 1 {
-		return errors.New("the flags must be positive, and --spike-rate not less than --rate")
+		return errors.New("the flags must be positive, and --spike-rate at least --rate")
 	}
 	if time.Duration(s.spikes)*s.spike > s.duration/2 {
-		return errors.New("the spikes take more than half of the time: give a longer --duration")
+		return errors.New("the spikes take more than half of the time: use a longer --duration")
 	}
 	owner, app, err := env.Database(ctx)
 	if err != nil {
@@ -104,15 +104,15 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 
 func (s *soak) register(flags *flag.FlagSet) {
 	flags.Float64Var(&s.rate, "rate", 2_000, "texts a second")
-	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "for how long")
-	flags.IntVar(&s.spikes, "spikes", 3, "how many spikes, evenly spread")
-	flags.Float64Var(&s.spikeRate, "spike-rate", 10_000, "texts a second in a spike")
-	flags.DurationVar(&s.spike, "spike", 10*time.Second, "how long a spike is")
-	flags.IntVar(&s.set, "set", 50, "how many pickups are made and submitted by one statement")
-	flags.IntVar(&s.senders, "senders", 8, "how many do so at once")
-	flags.IntVar(&s.workers, "workers", 200, "how many texts are sent at once")
-	flags.DurationVar(&s.every, "every", 10*time.Second, "how often it is looked at")
-	flags.IntVar(&s.before, "warm", warmBy, "how many pickups are submitted before")
+	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "total duration")
+	flags.IntVar(&s.spikes, "spikes", 3, "number of evenly spread spikes")
+	flags.Float64Var(&s.spikeRate, "spike-rate", 10_000, "texts per second in a spike")
+	flags.DurationVar(&s.spike, "spike", 10*time.Second, "duration of a spike")
+	flags.IntVar(&s.set, "set", 50, "pickups created and submitted per statement")
+	flags.IntVar(&s.senders, "senders", 8, "number of concurrent callers that enqueue")
+	flags.IntVar(&s.workers, "workers", 200, "number of texts sent concurrently")
+	flags.DurationVar(&s.every, "every", 10*time.Second, "interval between samples")
+	flags.IntVar(&s.before, "warm", warmBy, "pickups submitted before the measurement")
 }
 
 // intended returns how many texts should have been enqueued after the elapsed time.
@@ -253,7 +253,7 @@ func (s *soak) sample(ctx context.Context, now *soakSample) error {
 	return nil
 }
 
-const soakHead = "  seconds     told enqueued     sent  waiting  start p50      p99   dead rows   live rows  table " +
+const soakHead = "  seconds intended enqueued     sent  waiting  start p50      p99   dead rows   live rows  table " +
 	"MB  indexes MB"
 
 func (n soakSample) String() string {
@@ -270,7 +270,7 @@ func (r soakResult) String() string {
 	fmt.Fprintf(&text, "at most %d waited, %d dead rows, %.0f MB of table and indexes",
 		r.MostWaiting, r.MostDead, float64(r.MostBytes)/(1<<20))
 	if r.Behind > int64(r.Rate) {
-		fmt.Fprintf(&text, "\nthis machine enqueued %d fewer than were told", r.Behind)
+		fmt.Fprintf(&text, "\nthis machine enqueued %d fewer than intended", r.Behind)
 	}
 	return text.String()
 }

@@ -113,7 +113,7 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 		Guessers: s.guessers, Cost: s.cost,
 		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
 	}
-	env.Progress("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration,
+	env.Progress("%d rounds: %v alone, then %v with %d callers that log in", s.rounds, s.duration, s.duration,
 		s.callers)
 	if err := s.measure(ctx, &r); err != nil {
 		return err
@@ -128,17 +128,17 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 }
 
 func (s *storm) register(flags *flag.FlagSet) {
-	flags.Float64Var(&s.rate, "rate", 200, "cheap requests a second: GET /v1/session")
+	flags.Float64Var(&s.rate, "rate", 200, "cheap requests per second: GET /v1/session")
 	flags.DurationVar(&s.duration, "duration", 5*time.Second,
-		"how long they are measured in each round, alone and again in the storm")
-	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
-	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
-	flags.IntVar(&s.sources, "sources", 8, "how many addresses they come from")
+		"duration of each measurement in a round: alone, and in the storm")
+	flags.IntVar(&s.rounds, "rounds", 6, "number of rounds, in turn, so that other load affects both alike")
+	flags.IntVar(&s.callers, "callers", 32, "concurrent callers that log in, each as a different user")
+	flags.IntVar(&s.sources, "sources", 8, "number of their client addresses")
 	flags.IntVar(&s.guessers, "guessers", 0,
-		"how many more, from one address, try wrong passwords of their tenant meanwhile, without a pause")
-	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
+		"additional callers at one address that try wrong passwords of their tenant without pause")
+	flags.IntVar(&s.cost, "bcrypt-cost", 12, "bcrypt cost of their passwords")
 	flags.DurationVar(&s.retry, "retry", 0,
-		"how long a refused caller waits before the next try, or up to half as long again (default: what the "+
+		"delay of a refused caller before the next try, plus up to half of it (default: what the "+
 			"server asks)")
 }
 
@@ -153,7 +153,7 @@ func (s *storm) check() error {
 		return errors.New("--rate times --duration is less than one request")
 	}
 	if s.cost < bcrypt.MinCost || s.cost > 16 {
-		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+		return fmt.Errorf("--bcrypt-cost must be between %d and 16", bcrypt.MinCost)
 	}
 	return nil
 }
@@ -386,7 +386,7 @@ func logIn(ctx context.Context, client *http.Client, url, source string, credent
 
 func (r stormResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "GET /v1/session at %g/s  p50 ms  p99 ms  max ms  failed  generator late, p99 ms\n", r.Rate)
+	fmt.Fprintf(&b, "GET /v1/session at %g/s  p50 ms  p99 ms  max ms  failed  generator lag, p99 ms\n", r.Rate)
 	for _, row := range []struct {
 		name string
 		stormLatency
@@ -395,20 +395,20 @@ func (r stormResult) String() string {
 			row.P50, row.P99, row.Max, row.Failed, row.Late)
 	}
 	alone, storm := r.medians()
-	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms beside them, %.2f times that; of each round:",
+	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms in the storm, ratio %.2f; of each round:",
 		alone, storm, r.P99Ratio)
 	for _, round := range r.Rounds {
 		fmt.Fprintf(&b, "  %.2f/%.2f", round.Alone, round.Storm)
 	}
-	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), "+
+	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d succeeded, %d refused (503, Retry-After), "+
 		"%d got anything else %s\n",
 		r.Cost, r.Logins.Opened, r.Logins.Refused, r.Logins.Other, r.Logins.First)
 	if r.Guessers > 0 {
-		fmt.Fprintf(&b, "guesses of %d callers at one address: %d were looked at, %d limited (429), %d busy (503), "+
+		fmt.Fprintf(&b, "guesses of %d callers at one address: %d checked, %d limited (429), %d busy (503), "+
 			"%d got anything else\n",
 			r.Guessers, r.Guesses.Wrong, r.Guesses.Limited, r.Guesses.Busy, r.Guesses.Other)
 	}
-	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System,
+	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", r.Machine.System,
 		r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
 	return b.String()
 }

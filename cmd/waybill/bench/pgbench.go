@@ -38,13 +38,14 @@ type pgbench struct {
 func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	program, err := localpg.FindProgram("pgbench")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "waybill: there is no pgbench, next to PostgreSQL's programs or in PATH: what one by "+
-			"one does, and the ratio, are left out")
+		fmt.Fprintln(os.Stderr,
+			"waybill: pgbench was not found next to PostgreSQL's programs or in PATH: one by one and "+
+				"the ratio are skipped")
 		return nil, nil
 	}
 	c, err := pgconn.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, errors.New("the database's URL is no PostgreSQL connection string")
+		return nil, errors.New("the database URL is not a PostgreSQL connection string")
 	}
 	mode := "disable"
 	switch {
@@ -105,7 +106,7 @@ type pgbenchRun struct {
 func (r pgbenchRun) trial() bool { return r.seconds < 1 }
 
 // errDraftsUsedUp means that the run used more rows than were prepared.
-var errDraftsUsedUp = errors.New("pgbench has used up what was prepared")
+var errDraftsUsedUp = errors.New("pgbench has used up the prepared rows")
 
 var (
 	progress = regexp.MustCompile(`(?m)^progress: [\d.]+ s, ([\d.]+) tps`)
@@ -126,13 +127,13 @@ func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err
 	if r.trial() {
 		found := total.FindStringSubmatch(out)
 		if found == nil {
-			return 0, fmt.Errorf("pgbench tells no rate: %s", out)
+			return 0, fmt.Errorf("pgbench printed no rate: %s", out)
 		}
 		return strconv.ParseFloat(found[1], 64)
 	}
 	lines := progress.FindAllStringSubmatch(out, r.warm+seconds)
 	if len(lines) <= r.warm {
-		return 0, fmt.Errorf("pgbench tells of no second after the first %d: %s", r.warm, out)
+		return 0, fmt.Errorf("pgbench printed no progress after the first %d seconds: %s", r.warm, out)
 	}
 	for _, line := range lines[r.warm:] {
 		rate, err := strconv.ParseFloat(line[1], 64)

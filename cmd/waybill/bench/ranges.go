@@ -37,7 +37,7 @@ type rangeRow struct {
 func ranges(ctx context.Context, env *Env, args []string) error {
 	rows, reads := 10_000_000, 1_000
 	env.Flags.IntVar(&rows, "rows", rows, "appointments of the facility, 500 a day")
-	env.Flags.IntVar(&reads, "reads", reads, "how often each window is read")
+	env.Flags.IntVar(&reads, "reads", reads, "number of reads of each window")
 	if err := env.Parse(args); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 			if round == 0 {
 				continue // warm-up
 			}
-			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers a read", w.name,
+			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers per read", w.name,
 				row.Latency.P50, row.Latency.P99, row.Buffers)); err != nil {
 				return err
 			}

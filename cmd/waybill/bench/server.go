@@ -58,7 +58,7 @@ func (s *server) ready(ctx context.Context) (url string, err error) {
 		return "", ctx.Err()
 	case line := <-lines:
 		if _, err := fmt.Sscanf(line, "serving %s", &url); err != nil {
-			return "", errors.New("the server did not start; it said why above")
+			return "", errors.New("the server did not start; see its messages above")
 		}
 		return url[:len(url)-1], nil // a comma follows the URL
 	}
@@ -71,6 +71,6 @@ func (s *server) stop() error {
 	case <-s.ended:
 		return s.err
 	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("the server does not end"), s.cmd.Process.Kill())
+		return errors.Join(errors.New("the server does not stop"), s.cmd.Process.Kill())
 	}
 }

@@ -54,10 +54,10 @@ type syncing struct {
 func syncFeeds(ctx context.Context, env *Env, args []string) error {
 	s := syncing{clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	var large int
-	env.Flags.IntVar(&s.records, "records", 10_000, "records of a feed, 10,000 at most")
-	env.Flags.IntVar(&s.rounds, "rounds", 7, "how often each is measured; the median counts")
+	env.Flags.IntVar(&s.records, "records", 10_000, "records per feed, at most 10,000")
+	env.Flags.IntVar(&s.rounds, "rounds", 7, "number of rounds; the median counts")
 	env.Flags.IntVar(&large, "rows", 1_000_000,
-		"appointments in the large table; the small one has those of the feed alone")
+		"appointments in the large table; the small one has only those of the feed")
 	if err := env.Parse(args); err != nil {
 		return err
 	}

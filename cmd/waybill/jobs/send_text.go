@@ -17,7 +17,7 @@ const settleTimeout = 5 * time.Second
 
 // errNoRow means that the job's row does not exist. Rows are never deleted, so the job was inserted by
 // hand.
-var errNoRow = errors.New("there is no such row")
+var errNoRow = errors.New("no such row")
 
 type textSender struct {
 	river.WorkerDefaults[SendText]

@@ -5,17 +5,18 @@ import "github.com/google/uuid"
 func accountStories() []story {
 	return []story{
 		{"charges-at-once",
-			"An account of $100 was charged $30 and $15 at the same time. Afterwards it held $70, or $85.",
-			"The same, on many accounts and many times: $55, whichever comes first.",
+			"An account of $100 was charged $30 and $15 at the same time. Afterwards the balance was $70 or $85.",
+			"The same on many accounts, many times: the balance must be $55 in either order.",
 			chargesAtOnce},
 		{"overdraw",
-			"A balance was looked at, found sufficient by every caller, and spent by each of them.",
-			"Many charges at once of an account that covers some: exactly those that fit; the entries add up to the " +
+			"Every caller read the balance, found it sufficient, and spent it.",
+			"Many concurrent charges of an account that covers some: exactly those succeed; the entries add up to " +
+				"the " +
 				"balance.",
 			overdraw},
 		{"repeated-charge",
-			"A charge whose answer was lost was sent again, and taken twice.",
-			"Many send one charge, with its id, at once: all are told yes, it is taken once.",
+			"A charge was retried after its response was lost, and charged twice.",
+			"Many concurrent requests with one charge id: all succeed, and it is charged once.",
 			repeatedCharge},
 	}
 }
@@ -83,12 +84,12 @@ func chargesAtOnce(t *trial) {
 			t.deposit(account, 45_00)
 		}
 		got := atOnce(2*len(accounts), func(i int) answer { return t.charge(accounts[i/2], newEntry(amounts[i%2])) })
-		t.expect(got.won() == len(got), "charges that the accounts cover: %v", got)
+		t.expect(got.won() == len(got), "charges within the balance: %v", got)
 		for _, account := range accounts {
 			expectEqual(t, "cents left of $100 after $30 and $15", t.balance(account), 55_00)
 		}
 	}
-	t.figures("%d accounts, %d times: $55.00 left each time", len(accounts), t.Rounds)
+	t.figures("%d accounts, %d rounds: $55.00 left each time", len(accounts), t.Rounds)
 }
 
 func overdraw(t *trial) {
@@ -109,7 +110,7 @@ func overdraw(t *trial) {
 		expectEqual(t, "the charges among the entries", charges, got.won())
 		won, refused = won+got.won(), refused+got.with("insufficient_funds")
 	}
-	t.figures("%d charges at once, %d times: %d fitted, %d insufficient_funds; never below zero",
+	t.figures("%d concurrent charges, %d rounds: %d charged, %d insufficient_funds; never below zero",
 		max(2, t.Callers), t.Rounds, won, refused)
 }
 
@@ -117,9 +118,9 @@ func repeatedCharge(t *trial) {
 	for range t.Rounds {
 		account, once := t.fund(100_00), newEntry(30_00)
 		got := atOnce(t.Callers, func(int) answer { return t.charge(account, once) })
-		expectEqual(t, "callers told yes", got.won(), t.Callers)
-		expectEqual(t, "of them, told that it was a repeat", got.replayed(), t.Callers-1)
+		expectEqual(t, "successful callers", got.won(), t.Callers)
+		expectEqual(t, "of them, replays", got.replayed(), t.Callers-1)
 		expectEqual(t, "cents left of $100 after $30", t.balance(account), 70_00)
 	}
-	t.figures("%d callers x %d rounds: all told yes, $30.00 taken once each time", t.Callers, t.Rounds)
+	t.figures("%d callers x %d rounds: all succeeded, $30.00 charged once each time", t.Callers, t.Rounds)
 }

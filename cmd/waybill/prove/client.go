@@ -70,7 +70,7 @@ func (a answer) into(value any) error {
 		return fmt.Errorf("the server answered %d %s", a.status, a.code)
 	}
 	if err := json.Unmarshal(a.body, value); err != nil {
-		return fmt.Errorf("the server's answer is not what its document says: %w", err)
+		return fmt.Errorf("the server's answer does not match its document: %w", err)
 	}
 	return nil
 }

@@ -3,12 +3,12 @@ package prove
 func driverStories() []story {
 	return []story{
 		{"one-driver",
-			"Two pickups were given one driver, each by a dispatcher who saw them free.",
-			"Many pickups, one driver, all assigned at once: one gets them, the others hear driver_busy.",
+			"Two dispatchers saw the same free driver, and each assigned them to another pickup.",
+			"Many pickups, one driver, assigned concurrently: one succeeds, the others get driver_busy.",
 			oneDriver},
 		{"nearest-driver",
-			"Two pickups, submitted within a second, were both routed to the same nearest driver.",
-			"Two pickups in one place dispatched at once, then many: as many drivers. And one pickup by many " +
+			"Two pickups submitted within a second were both dispatched to the same nearest driver.",
+			"Two pickups in one place dispatched concurrently, then many: as many drivers. And one pickup by many " +
 				"callers: one driver.",
 			nearestDriver},
 	}
@@ -26,10 +26,10 @@ func oneDriver(t *trial) {
 			p := t.getPickup(id)
 			if p.Status == "ASSIGNED" {
 				assigned++
-				t.expect(got[i].ok(), "a pickup is assigned whose caller was refused")
+				t.expect(got[i].ok(), "a pickup is assigned although its caller was refused")
 			}
 			t.expect((p.DriverID != nil) == (p.Status == "ASSIGNED"),
-				"a pickup that is %s, and its driver, do not agree", p.Status)
+				"a pickup that is %s has an inconsistent driver", p.Status)
 		}
 		expectEqual(t, "pickups assigned", assigned, 1)
 		t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "cancel", id, "") })
@@ -68,7 +68,7 @@ func (t *trial) dispatchAll(n int) {
 func (t *trial) dispatchOne() {
 	id := t.submitted(1)[0]
 	got := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "dispatch", id, "") })
-	expectEqual(t, "callers who dispatched one pickup", got.won(), 1)
+	expectEqual(t, "callers that dispatched one pickup", got.won(), 1)
 	expectEqual(t, "the others, refused with illegal_transition", got.with("illegal_transition"), t.Callers-1)
 	t.must("cancel", id, "")
 }

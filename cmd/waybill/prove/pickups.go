@@ -12,36 +12,36 @@ import (
 func pickupStories() []story {
 	return []story{
 		{"resubmission",
-			"An item was shipped. Two weeks later a defect submitted its pickup once more, and a driver was sent for " +
+			"An item was shipped. Two weeks later a bug submitted its pickup again, and a driver was sent for " +
 				"nothing.",
-			"Submit a shipped pickup again, many at once; and in every status, every transition that the pickup has " +
+			"Submit a shipped pickup again, concurrently; and in every status, every transition that the pickup has " +
 				"behind it.",
 			resubmission},
 		{"skipped-steps",
-			"A misplaced item went straight to the packing station: the steps before were never made.",
-			"In every status, every transition that is not due yet; then all steps of the hub at once, in any order.",
+			"A misplaced item went straight to the packing station: the earlier transitions never happened.",
+			"In every status, every transition that is not due yet; then all transitions of the hub concurrently.",
 			skippedSteps},
 		{"duplicates-with-key",
-			"A defect in a proxy sent a submit several times: four drivers were assigned, four texts sent.",
-			"Submit, assign and dispatch four times at once, with one Idempotency-Key: all are told yes, it " +
+			"A faulty proxy sent a submit several times: four drivers were assigned, four texts sent.",
+			"Submit, assign and dispatch four times concurrently, with one Idempotency-Key: all succeed, it " +
 				"happens once.",
 			duplicatesWithKey},
 		{"duplicates-without-key",
-			"The same proxy, and a client that sends no key.",
-			"Submit, assign and dispatch four times at once: one is told yes, three that it has happened.",
+			"The same proxy, with a client that sends no key.",
+			"Submit, assign and dispatch four times concurrently: one succeeds, three get illegal_transition.",
 			duplicatesWithoutKey},
 		{"late-duplicate",
-			"A duplicate of an assignment arrived after the driver was released, and assigned them anew.",
-			"Assign, release, then the duplicates: by If-Match they are stale, by Idempotency-Key repeats; none " +
-				"moves the pickup.",
+			"A duplicate of an assignment arrived after the driver was released, and assigned them again.",
+			"Assign, release, then the duplicates: stale with If-Match, replays with Idempotency-Key; none " +
+				"changes the pickup.",
 			lateDuplicate},
 		{"submit-against-cancel",
 			"A pickup was canceled while it was being submitted: the charge stayed, or was never refunded.",
-			"Many submit and many cancel one pickup at once: it ends canceled, the account as full as before.",
+			"Many submit and many cancel one pickup concurrently: it ends canceled, with the balance unchanged.",
 			submitAgainstCancel},
 		{"attempts",
-			"Of a million callers who try one update at the same time, two believed that it was theirs.",
-			"Submit one pickup as often as --attempts says: exactly one wins.",
+			"Of a million concurrent callers of one update, two were told that they had won.",
+			"Submit one pickup --attempts times: exactly one wins.",
 			attempts},
 	}
 }
@@ -77,11 +77,11 @@ func resubmission(t *trial) {
 	id, driver := t.draft(), t.driver()
 	t.advanceTo(id, driver, "SHIPPED")
 	again := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "submit", id, "") })
-	expectEqual(t, "submits of a shipped pickup that were refused with illegal_transition",
+	expectEqual(t, "submits of a shipped pickup refused with illegal_transition",
 		again.with("illegal_transition"), t.Callers)
 	expectEqual(t, "the status", t.getPickup(id).Status, "SHIPPED")
 	tried := t.refusedIn(append(slices.Clone(happyPath[1:]), "CANCELED"), step.isPast)
-	t.figures("%d submits at once of a shipped pickup: %v; %d transitions of the past: all refused, nothing moved",
+	t.figures("%d concurrent submits of a shipped pickup: %v; %d past transitions: all refused, nothing changed",
 		t.Callers, again, tried)
 }
 
@@ -95,10 +95,10 @@ func skippedSteps(t *trial) {
 			func(i int) answer { return t.transition(t.ctx, hub[i%len(hub)], id, "") })
 		passed := t.transitions(id)
 		want := steps[:min(len(passed), len(steps))]
-		expectEqual(t, "the steps made", strings.Join(passed, " "), strings.Join(want, " "))
-		expectEqual(t, "the callers told yes", got.won(), len(passed)-slices.Index(happyPath, "COLLECTED"))
+		expectEqual(t, "the transitions made", strings.Join(passed, " "), strings.Join(want, " "))
+		expectEqual(t, "the successful callers", got.won(), len(passed)-slices.Index(happyPath, "COLLECTED"))
 	}
-	t.figures("%d steps too early: all refused; %d rounds of %d callers in any order: each step once, in its place",
+	t.figures("%d early transitions: all refused; %d rounds of %d callers: each transition once, in order",
 		tried, t.Rounds, max(t.Callers, len(hub)))
 }
 
@@ -150,7 +150,7 @@ func (t *trial) onlyOnce(all []sent) {
 		p := t.getPickup(s.id)
 		expectEqual(t, "charged for one pickup, in cents", p.ChargedCents, priceCents)
 		if texts, known := t.texts(s.id); known {
-			t.expect(texts <= len(passed), "%d texts about %d transitions", texts, len(passed))
+			t.expect(texts <= len(passed), "%d texts for %d transitions", texts, len(passed))
 		}
 		if s.step != "submit" {
 			t.expect(p.DriverID != nil, "%s left a pickup without a driver", s.step)
@@ -176,7 +176,7 @@ func count(all []string, one string) (n int) {
 func (t *trial) balanced(pickups int, race func()) {
 	before := t.balance(t.account)
 	race()
-	expectEqual(t, "taken from the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
+	expectEqual(t, "charged to the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
 }
 
 var duplicated = []string{"submit", "assign", "dispatch"}
@@ -187,15 +187,15 @@ func duplicatesWithKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, true)
 			for _, s := range all {
-				expectEqual(t, "told yes to "+name+" and its duplicates", s.got.won(), duplicates)
-				expectEqual(t, "told that it was a repeat", s.got.replayed(), duplicates-1)
+				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), duplicates)
+				expectEqual(t, "answered as a replay", s.got.replayed(), duplicates-1)
 				told, replays = told+s.got.won(), replays+s.got.replayed()
 			}
 			t.onlyOnce(all)
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d of them as repeats; 1 event and 1 charge each",
+	t.figures("%d pickups x %d duplicates: %d succeeded, %d of them replays; 1 event and 1 charge each",
 		pickups, duplicates, told, replays)
 }
 
@@ -205,7 +205,7 @@ func duplicatesWithoutKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, false)
 			for _, s := range all {
-				expectEqual(t, "told yes to "+name+" and its duplicates", s.got.won(), 1)
+				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), 1)
 				refused := s.got.with("illegal_transition", "driver_busy")
 				expectEqual(t, "refused with 409", refused, duplicates-1)
 				won, lost = won+s.got.won(), lost+refused
@@ -214,7 +214,7 @@ func duplicatesWithoutKey(t *trial) {
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d refused; 1 event and 1 charge each",
+	t.figures("%d pickups x %d duplicates: %d succeeded, %d refused; 1 event and 1 charge each",
 		pickups, duplicates, won, lost)
 }
 
@@ -238,14 +238,15 @@ func lateDuplicate(t *trial) {
 			return t.transition(t.ctx, "assign", id, driver, ifMatch(seen),
 				once)
 		})
-		expectEqual(t, "late duplicates by If-Match that were stale_version", byTag.with("stale_version"), t.Callers)
-		expectEqual(t, "late duplicates by Idempotency-Key that were repeats", byKey.replayed(), t.Callers)
+		expectEqual(t, "late duplicates with If-Match refused with stale_version", byTag.with("stale_version"),
+			t.Callers)
+		expectEqual(t, "late duplicates with Idempotency-Key answered as replays", byKey.replayed(), t.Callers)
 		now := t.getPickup(id)
 		t.expect(now.Status == "SUBMITTED" && now.Version == released.Version && now.DriverID == nil,
-			"the released pickup was moved: %s, version %d in place of %d", now.Status, now.Version, released.Version)
+			"the released pickup has changed: %s, version %d instead of %d", now.Status, now.Version, released.Version)
 		stale, repeats = stale+byTag.with("stale_version"), repeats+byKey.replayed()
 	}
-	t.figures("%d late duplicates: %d stale_version, %d answered as repeats; no pickup moved",
+	t.figures("%d late duplicates: %d stale_version, %d replays; no pickup changed",
 		stale+repeats, stale, repeats)
 }
 
@@ -256,8 +257,8 @@ func submitAgainstCancel(t *trial) {
 			names := []string{"submit", "cancel"}
 			got := atOnce(max(2, t.Callers), func(i int) answer { return t.transition(t.ctx, names[i%2], id, "") })
 			passed := strings.Join(t.transitions(id), " ")
-			t.expect(passed == "cancel" || passed == "submit cancel", "the pickup went: %s", passed)
-			expectEqual(t, "callers told yes", got.won(), 1+strings.Count(passed, " "))
+			t.expect(passed == "cancel" || passed == "submit cancel", "transitions of the pickup: %s", passed)
+			expectEqual(t, "successful callers", got.won(), 1+strings.Count(passed, " "))
 			expectEqual(t, "charged for a canceled pickup, in cents", t.getPickup(id).ChargedCents, 0)
 			if passed == "cancel" {
 				never++
@@ -266,7 +267,7 @@ func submitAgainstCancel(t *trial) {
 			}
 		}
 	})
-	t.figures("%d rounds of %d callers: %d times charged and refunded, %d times never charged; the balance as before",
+	t.figures("%d rounds of %d callers: %d times charged and refunded, %d times never charged; balance unchanged",
 		t.Rounds, max(2, t.Callers), refunded, never)
 }
 
@@ -297,11 +298,11 @@ func attempts(t *trial) {
 	callers.Wait()
 	took := time.Since(start)
 	stop()
-	t.expect(other.Load() == 0, "%d of %d attempts were answered otherwise, such as: %v",
+	t.expect(other.Load() == 0, "%d of %d attempts had another result, such as: %v",
 		other.Load(), t.Attempts, odd.Load())
 	expectEqual(t, "attempts that won", won.Load(), 1)
-	expectEqual(t, "what the pickup went through", strings.Join(t.transitions(id), " "), "submit")
-	t.figures("%d of %d won, %d illegal_transition; %.0f a second by %d callers",
+	expectEqual(t, "the transitions of the pickup", strings.Join(t.transitions(id), " "), "submit")
+	t.figures("%d of %d won, %d illegal_transition; %.0f per second by %d callers",
 		won.Load(), t.Attempts, lost.Load(), float64(t.Attempts)/took.Seconds(), t.Callers)
 }
 

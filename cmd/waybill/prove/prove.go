@@ -94,7 +94,7 @@ func choose(names []string) ([]story, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(s story) bool { return s.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no story %q; there are: %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("unknown story %q; the stories are: %s", name, strings.Join(Names(), ", "))
 		}
 		chosen = append(chosen, all[i])
 	}
@@ -151,7 +151,7 @@ func (t *trial) expect(ok bool, format string, args ...any) {
 
 // expectEqual expects two values to be equal.
 func expectEqual[T comparable](t *trial, what string, got, want T) {
-	t.expect(got == want, "%s: %v in place of %v", what, got, want)
+	t.expect(got == want, "%s: got %v, want %v", what, got, want)
 }
 
 // figures sets the counts to print if the story holds.

@@ -13,12 +13,12 @@ var columns = []struct {
 	width int
 	cell  func(Result) string
 }{
-	{"told", 42, func(r Result) string { return r.Claim }},
-	{"tried", 42, func(r Result) string { return r.Attempt }},
-	{"held", 46, held},
+	{"claim", 42, func(r Result) string { return r.Claim }},
+	{"attempt", 42, func(r Result) string { return r.Attempt }},
+	{"result", 46, result},
 }
 
-func held(r Result) string {
+func result(r Result) string {
 	answer := "yes"
 	if !r.Held {
 		answer = "NO"

@@ -13,23 +13,24 @@ import (
 func userStories() []story {
 	return []story{
 		{"clobbered-edit",
-			"Two people edited one user from the same page. The second saved all of it, and the first one's change " +
+			"Two people edited one user from the same page. The second save overwrote the row, and the first change " +
 				"was gone.",
-			"Many edits with one ETag at once: one is taken, the others are told that they have not seen it.",
+			"Many concurrent edits with one ETag: one succeeds, the others get stale_version.",
 			clobberedEdit},
 		{"email-and-phone",
 			"One request changed a user's email address, another their phone number. Each saved the whole row: one " +
 				"change was lost.",
-			"A new address and a new number at once: both stay.",
+			"A new address and a new number concurrently: both are kept.",
 			emailAndPhone},
 		{"duplicate-email",
-			"Two people signed up with one address at once. Both looked, neither saw the other, both got an account.",
-			"Many create a user with one address at once, in whatever case: one is made, the others hear email_taken.",
+			"Two people signed up with one address concurrently. Both checks passed, and both got an account.",
+			"Many create a user with one address concurrently, in any letter case: one succeeds, the others get " +
+				"email_taken.",
 			duplicateEmail},
 		{"unknown-user",
-			"A phone number was written for a user who, meanwhile, was not there any more: it had been looked up " +
+			"A phone number was stored for a user who no longer existed: the user had been looked up " +
 				"before.",
-			"Add a number to a user who does not exist: user_not_found, and the number stays free.",
+			"Add a number to a user who does not exist: user_not_found, and the number stays available.",
 			unknownUser},
 	}
 }
@@ -81,7 +82,7 @@ func clobberedEdit(t *trial) {
 		now, _ := t.person(id)
 		expectEqual(t, "the user after the edits", now, want)
 	}
-	t.figures("%d callers x %d rounds: 1 edit taken each time, %d stale_version; nothing else changed",
+	t.figures("%d callers x %d rounds: 1 edit succeeded each time, %d stale_version; nothing else changed",
 		callers, t.Rounds, callers-1)
 }
 
@@ -98,12 +99,12 @@ func emailAndPhone(t *trial) {
 			}
 			return t.admin.post(t.ctx, path+"/phone-numbers", map[string]string{"number": number})
 		})
-		t.expect(got.won() == 2, "a new address and a new number at once: %v", got)
+		t.expect(got.won() == 2, "a new address and a new number concurrently: %v", got)
 		now, _ := t.person(id)
 		expectEqual(t, "the address", now.Email, email)
-		t.expect(t.removeNumber(id, number), "the new number is gone")
+		t.expect(t.removeNumber(id, number), "the new number is lost")
 	}
-	t.figures("%d times both at once: both stayed each time", t.Rounds)
+	t.figures("%d rounds: both were kept each time", t.Rounds)
 }
 
 // newNumber returns an unused phone number: from a range reserved for fiction, long enough that no two
@@ -152,12 +153,12 @@ func unknownUser(t *trial) {
 	})
 	for _, a := range got {
 		t.expect(a.status == http.StatusNotFound && a.code == "user_not_found",
-			"a number for nobody: %d %s", a.status, a.code)
+			"a number of an unknown user: %d %s", a.status, a.code)
 	}
 	id, leave := t.temporaryUser()
 	defer leave()
 	a := t.admin.post(t.ctx, "/v1/users/"+id+"/phone-numbers", map[string]string{"number": number})
-	t.expect(a.ok(), "the number was used up: %s", a.outcome())
-	t.expect(t.removeNumber(id, number), "the number was not written")
-	t.figures("%v; then written for a user who exists", got)
+	t.expect(a.ok(), "the number is not available any more: %s", a.outcome())
+	t.expect(t.removeNumber(id, number), "the number was not stored")
+	t.figures("%v; then stored for an existing user", got)
 }

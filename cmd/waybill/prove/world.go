@@ -44,7 +44,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	}
 	if err := w.furnish(ctx); err != nil {
 		w.cleanUp()
-		return nil, fmt.Errorf("cannot make what the stories need: %w", err)
+		return nil, fmt.Errorf("cannot create the rows of the stories: %w", err)
 	}
 	return w, nil
 }
@@ -65,7 +65,7 @@ func (w *world) logIn(ctx context.Context) (err error) {
 		return err
 	}
 	if session.User.Role != "admin" {
-		return errors.New("the login is not an admin's")
+		return errors.New("the user is not an admin")
 	}
 	w.admin.id = session.User.ID
 	return nil
@@ -179,7 +179,7 @@ func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error)
 			return nil, err
 		}
 		if len(made.Items) != len(items) {
-			return nil, fmt.Errorf("a batch of %d pickups was answered with %d", len(items), len(made.Items))
+			return nil, fmt.Errorf("a batch of %d pickups returned %d", len(items), len(made.Items))
 		}
 		for _, p := range made.Items {
 			ids = append(ids, p.ID)

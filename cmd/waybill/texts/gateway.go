@@ -48,12 +48,12 @@ type GatewayOptions struct {
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is none of http or https")
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) must be an http or https URL")
 	}
 	if u.Scheme == "http" && !o.AllowHTTP && !isLoopback(u.Hostname()) {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, where " +
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, so that " +
 			"texts and phone numbers would go unencrypted: " +
-			"give https, or set --gateway-allow-http (WAYBILL_GATEWAY_ALLOW_HTTP)")
+			"use https, or set --gateway-allow-http (WAYBILL_GATEWAY_ALLOW_HTTP)")
 	}
 	keys, err := parseSecrets(o.Secret)
 	if err != nil {

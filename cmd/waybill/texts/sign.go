@@ -37,11 +37,12 @@ func parseSecret(text string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(text, "whsec_")
 	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
 	if !found || err != nil {
-		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is not whsec_ followed by base64")
+		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) must be whsec_ followed by base64")
 	}
 	if len(key) < shortestSecret || len(key) > longestSecret {
-		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one "+
-			"is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
+		return nil, fmt.Errorf(
+			"the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; generate one "+
+				"with: echo whsec_$(head -c 32 /dev/urandom | base64)",
 			len(key), shortestSecret, longestSecret)
 	}
 	return key, nil

@@ -115,15 +115,15 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 	short := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23))
 	long := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 65))
 	for _, c := range []struct{ url, secret, says string }{
-		{"", fakegateway.Secret, "none of http or https"},
-		{"ftp://x", fakegateway.Secret, "none of http or https"},
-		{"http://", fakegateway.Secret, "none of http or https"},
-		{"gateway:80", fakegateway.Secret, "none of http or https"},
+		{"", fakegateway.Secret, "must be an http or https URL"},
+		{"ftp://x", fakegateway.Secret, "must be an http or https URL"},
+		{"http://", fakegateway.Secret, "must be an http or https URL"},
+		{"gateway:80", fakegateway.Secret, "must be an http or https URL"},
 		{"https://a", "", "is missing"},
 		{"https://a", " , ", "is missing"},
 		{"https://a", "whsec_", "has 0 bytes, not 24 to 64"},
-		{"https://a", "hunter2", "is not whsec_"},
-		{"https://a", "whsec_not*base64", "is not whsec_"},
+		{"https://a", "hunter2", "must be whsec_"},
+		{"https://a", "whsec_not*base64", "must be whsec_"},
 		{"https://a", short, "has 23 bytes, not 24 to 64"},
 		{"https://a", long, "has 65 bytes, not 24 to 64"},
 		{"https://a", fakegateway.Secret + " " + short, "has 23 bytes, not 24 to 64"}, // any of them
