@@ -26,6 +26,7 @@ func All() []Benchmark {
 		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
 			"of events", benchCrowd},
 		{"ranges", "reads of a day's appointments, early, in the middle and late in millions", ranges},
+		{"scale", "what each operation costs each role on 10,000 pickups, a million, ten million: latency, pages, ratios", benchScale},
 		{"sync", "feeds of 10,000 records, beside a loop of upserts", syncFeeds},
 	}
 }
