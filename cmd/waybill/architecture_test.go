@@ -29,6 +29,7 @@ var layers = []layer{
 	{"db/batch", nil},
 	{"db/localpg", nil},
 	{"db/quota", nil},
+	{"db/scale", nil},
 	{"api", []string{"db", "db/quota"}},
 	{"api/client", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},

@@ -70,8 +70,8 @@ func (l *scaleLine) judge() {
 
 func (b *scaleBench) header() string {
 	var top, below strings.Builder
-	fmt.Fprintf(&top, "%-22s  %-21s  %-36s", "", "", "")
-	fmt.Fprintf(&below, "%-22s  %-21s  %-36s", "operation", "as", "of")
+	fmt.Fprintf(&top, "%-23s  %-21s  %-36s", "", "", "")
+	fmt.Fprintf(&below, "%-23s  %-21s  %-36s", "operation", "as", "of")
 	for _, d := range b.databases {
 		fmt.Fprintf(&top, "  %31s", fmt.Sprintf("%d pickups", d.pickups))
 		fmt.Fprintf(&below, "  %8s %8s %7s %5s", "p50 ms", "p99", "pages", "items")
@@ -81,7 +81,7 @@ func (b *scaleBench) header() string {
 
 func (l *scaleLine) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-22s  %-21s  %-36s", l.Operation, l.Viewer, l.Which)
+	fmt.Fprintf(&b, "%-23s  %-21s  %-36s", l.Operation, l.Viewer, l.Which)
 	for _, f := range l.Sizes {
 		if f.Error != "" {
 			fmt.Fprintf(&b, "  %31s", f.short())

@@ -3,6 +3,7 @@
 SET LOCAL synchronous_commit = off;
 SET LOCAL maintenance_work_mem = '256MB';
 SET LOCAL work_mem = '64MB';
+SET LOCAL jit = off;
 
 CREATE TEMP TABLE scale ON COMMIT DROP AS
 SELECT
@@ -20,6 +21,7 @@ SELECT
 FROM (
     SELECT current_setting('scale.pickups')::bigint AS pickups, current_setting('scale.facilities')::bigint AS facilities
 ) AS s;
+ANALYZE scale;
 
 -- Tenant 0 has 70 % of all, tenant 1 20 %, and fifty share the rest.
 CREATE FUNCTION pg_temp.tenant_of(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$

@@ -2,7 +2,8 @@
 SELECT e.xid::text || '-' || e.seq
 FROM pickup_events AS e
 WHERE e.tenant_id = $1 AND e.xid >= (
-    SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY m.xid::text::bigint) FROM (
-        SELECT DISTINCT xid FROM pickup_events TABLESAMPLE SYSTEM (1)) AS m)::text::xid8
+    SELECT ((first.xid::text::bigint + last.xid::text::bigint) / 2)::text::xid8
+    FROM (SELECT xid FROM pickup_events WHERE tenant_id = $1 ORDER BY xid, seq LIMIT 1) AS first,
+        (SELECT xid FROM pickup_events WHERE tenant_id = $1 ORDER BY xid DESC, seq DESC LIMIT 1) AS last)
 ORDER BY e.xid, e.seq
 LIMIT 1
