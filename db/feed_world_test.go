@@ -109,8 +109,6 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error
 	return w.within(ctx, s, v, func() error { return f(s) })
 }
 
-var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
-
 // changes is another writer of the tenant's rows of a table.
 func (w *world) changes(table, set string) act {
 	return func(s *db.Store) error {
@@ -120,6 +118,8 @@ func (w *world) changes(table, set string) act {
 		return err
 	}
 }
+
+var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
 
 // apply is a feed whose records are staged: the two statements.
 func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {

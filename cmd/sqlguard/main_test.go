@@ -301,7 +301,7 @@ func TestProveShowsTheLostWriteAndWhatClosesIt(t *testing.T) {
 	}
 	t.Parallel()
 	status, out, problems := guard("prove", "ReserveKennel", "testdata/kennels")
-	lost, closed := strings.Index(out, "LOST: what A wrote to reserved_by"), strings.Index(out,
+	lost, closed := strings.Index(out, "LOST: A's write to reserved_by"), strings.Index(out,
 		"Nothing is lost: B does not write the row.")
 	if status != found || lost < 0 ||
 		closed < strings.Index(out, "with the suggestion: … AND (reserved_by IS NULL OR") {
