@@ -29,6 +29,11 @@ var quiet = map[string]struct {
 	queries string
 	want    []string
 }{
+	"a snapshot's test, repeated on the locked row": {"-- name: A :execrows\n" +
+		"WITH seen AS (SELECT id, dep FROM orders WHERE dep = ANY (@deps::bigint[]) AND owner_id IN (SELECT 1)),\n" +
+		"locked AS (SELECT o.id FROM orders o JOIN seen s ON s.id = o.id WHERE o.dep = @dep AND o.state = 'new' " +
+		"FOR UPDATE OF o)\nUPDATE orders SET state = 'x' FROM locked l WHERE l.id = orders.id;\n" +
+		"-- name: B :execrows\nUPDATE orders SET dep = @dep WHERE id = @id AND dep IS NULL;", nil},
 	"a caller's time alone": {"-- name: A :exec\nUPDATE orders SET updated_at = @at WHERE id = @id;", nil},
 	"a caller's time beside fixed values": {
 		"-- name: A :exec\nUPDATE orders SET state = 'x', used_at = @at WHERE id = @id;\n-- name: B :exec\n" +

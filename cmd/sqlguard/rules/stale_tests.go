@@ -58,13 +58,14 @@ func lockThatMisses(w *verdict.Write) string {
 	return ""
 }
 
-// unguarded removes the tests whose columns a guard tests too.
+// unguarded removes the tests whose columns a guard, or another condition on the locked row,
+// tests too.
 func unguarded(w *verdict.Write, stale []verdict.Test) []verdict.Test {
 	if w.Verdict.Guarded() && (w.Kind == verdict.CAS || w.Kind == verdict.Fence) {
 		return nil
 	}
 	guarded := map[string]bool{}
-	for _, name := range names(w.Guards()) {
+	for _, name := range slices.Concat(names(w.Guards()), w.Retested) {
 		guarded[name] = true
 	}
 	var left []verdict.Test

@@ -59,6 +59,7 @@ func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
 	j.writes(out.Columns, out.Triggered)
 	out.Tests = j.tests()
 	out.Snapshots = j.snapshots(out.Tests)
+	out.Retested = j.retested()
 	out.Keys = j.keys()
 	out.Kind = strongest(out.Guards())
 	out.Verdict = j.verdict(out)

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"maps"
 	"slices"
 
 	pg "github.com/sqlc-dev/oliphant"
@@ -49,6 +50,23 @@ func (j *judge) ask(whose subject, conditions []reading.Condition) {
 		}
 	}
 	j.asked[q] = j.tested
+}
+
+// retested returns the columns that a condition names on the row that is written, or on the row
+// as a SELECT of the statement locked it: whatever a snapshot said of them is asked again.
+func (j *judge) retested() []string {
+	whose, tested := j.whose, j.tested
+	defer func() { j.whose, j.tested = whose, tested }()
+	j.ask(ownRows, j.write.Conditions)
+	all := slices.Collect(maps.Keys(j.tested))
+	for _, b := range j.statement.Blocks {
+		if b != j.write.Block {
+			j.ask(lockedRows, b.Conditions)
+			all = slices.AppendSeq(all, maps.Keys(j.tested))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // condition classifies a condition of the write: on the target, or on rows of the table read by a

@@ -102,6 +102,7 @@ type Write struct {
 	Columns   []Column
 	Tests     []Test
 	Snapshots []Test         // the stale tests, each at its own place inside a subselect
+	Retested  []string       // the columns that conditions name on the row itself, or on the row as it was locked
 	Keys      []*catalog.Key // the keys by which it finds its rows
 	Triggered []string       // the columns that triggers set as well
 	Facts     *Facts
