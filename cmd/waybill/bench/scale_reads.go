@@ -47,8 +47,8 @@ var pickupFilters = []struct {
 	{"facility, the busiest", "facility_id={busiest}", false},
 	{"facility, a small one", "facility_id={small}", false},
 	{"driver", "driver_id={driver}", false},
-	{"a day a year ago", "created_from={day}&created_to={next_day}", false},
-	{"all filters, many", "status=DELIVERED&facility_id={busiest}&driver_id={driver}&created_from={begin}&created_to={next_day}", false},
+	{"a month a year ago", "created_from={year_ago}&created_to={month_after}", false},
+	{"all filters, many", "status=DELIVERED&facility_id={busiest}&driver_id={driver}&created_from={begin}&created_to={month_after}", false},
 	{"all filters, few", "status=PACKED&facility_id={small}&driver_id={driver}&created_from={begin}&created_to={end}", false},
 }
 

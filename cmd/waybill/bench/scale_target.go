@@ -26,7 +26,7 @@ var roleNames = map[scale.Role]string{
 
 // serve starts a server over the database, and opens a session for each user of the world.
 func (d *scaleDatabase) serve(ctx context.Context, env *Env) (err error) {
-	if d.url, err = env.Serve(ctx, d.appURL, "--bcrypt-cost", "4"); err != nil {
+	if d.url, err = env.serveQuietly(ctx, d.appURL, "--bcrypt-cost", "4"); err != nil {
 		return err
 	}
 	at, err := url.Parse(d.url)
@@ -64,7 +64,7 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
 		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(), "group": w.GroupOfAll.String(),
 		"staff": w.Users[scale.StaffOfOne].String(),
-		"begin": at(-800), "end": at(800), "day": at(-365), "next_day": at(-364), "today": at(0), "in_a_month": at(31),
+		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0), "in_a_month": at(31),
 	}
 	return errors.Join(
 		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}", scalePickup.ofPatient),
@@ -124,7 +124,7 @@ func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role
 	}
 	list, query, _ := strings.Cut(path, "?")
 	if r.Operation == "list-pickups" {
-		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={day}")
+		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={year_ago}")
 		return withQuery(list, query, "cursor="+p.NextCursor), err
 	}
 	cursor := ""
