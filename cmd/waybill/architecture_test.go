@@ -34,6 +34,7 @@ var layers = []layer{
 	{"api/client", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/sqlguard", []string{"db/localpg", "cmd/sqlguard/..."}},
+	{"cmd/variants", nil},
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/scale", "api", "cmd/waybill/..."}},
 	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
 	{"cmd/waybill/texts", nil},

@@ -105,7 +105,7 @@ func ratioOf(least, largest *scaleRun) *float64 {
 	for i := range min(len(least.p50s), len(largest.p50s)) {
 		ratios = append(ratios, largest.p50s[i]/least.p50s[i])
 	}
-	return new(tidy(median(ratios)))
+	return new(roundSignificant(median(ratios)))
 }
 
 // scaleRun is one database's part of a line.
