@@ -99,12 +99,18 @@ func benchScale(ctx context.Context, env *Env, args []string) error {
 		if err := env.Report(line, line.String()); err != nil {
 			return err
 		}
-		if b.check && len(line.Missed) > 0 {
-			missed = errMissed
-		}
+		missed = cmp.Or(missed, b.verdict(line))
 	}
 	env.Progress("%s, %d CPUs, %s; client, servers and databases on it", b.machine.System, b.machine.CPUs, b.machine.Go)
 	return missed
+}
+
+// verdict is an error for a line that misses its aims, with --check.
+func (b *scaleBench) verdict(l *scaleLine) error {
+	if b.check && len(l.Missed) > 0 {
+		return errMissed
+	}
+	return nil
 }
 
 // timeIsUp says so if the limit ended it, and not an interrupt.

@@ -63,9 +63,13 @@ func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l h
 		return l, 0, err
 	}
 	l.callers = []*caller{d.readers[viewer]}
+	l.pause = streamPause
 	l.operate = func(*caller, int64) error { return d.stream(ctx, viewer, after) }
 	return l, streamed, l.operate(nil, 0)
 }
+
+// streamPause lets the server notice that a stream was closed: a user may have eight.
+const streamPause = 200 * time.Millisecond
 
 // slow is what is not asked more often than it must be.
 const slow = time.Second
