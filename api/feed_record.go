@@ -114,8 +114,6 @@ var patientMembers = []recordMember{
 	}},
 }
 
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-
 // plainName is a member's name that can be told again.
 var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 

@@ -18,9 +18,6 @@ const notBlank = "expected text that is not blank"
 // textRules are known by the patterns of the members that they hold for.
 var textRules = map[string]*textRule{
 	`\S`: {func(text string) bool { return !isBlank(text) }, notBlank},
-	`^[^@\s]+@[^@\s]+$`: {func(text string) bool {
-		return !strings.ContainsFunc(text, func(r rune) bool { return !isVisible(r) })
-	}, "expected an email address"},
 }
 
 // isBlank tells whether there is nothing to see in a text, in whatever script.
