@@ -84,7 +84,8 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
 	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
-		TenantID: v.TenantID, ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+		TenantID: v.TenantID, ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role,
+		PasswordHash: hash, RequestDigest: d,
 	})
 	row, replayed, err := db.Created(row, err, d, func() (db.User, []byte, error) {
 		known, err := a.store.GetUser(ctx, a.userParams(v, id))

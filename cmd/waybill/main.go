@@ -67,16 +67,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
+	return fmt.Errorf("there is no such command%s; see: waybill help", shown(args[0]))
 }
 
-// quoted shows a word of the command line that should not be there, unless it may hold a
-// password: a URL, a setting, a secret.
-func quoted(word string) string {
+// shown is a word of the command line that should not be there, after a colon: nothing of one
+// that may hold a password, such as a URL, a setting or a secret.
+func shown(word string) string {
 	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
-		return "argument"
+		return ""
 	}
-	return strconv.Quote(word)
+	return ": " + strconv.Quote(word)
+}
+
+// flagError is package flag's error in this program's words, where it is not clear.
+func flagError(err error) string {
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: "); ok {
+		return "there is no flag " + name
+	}
+	return err.Error()
 }
 
 // errUsage: no command was given, and help instead.
@@ -123,10 +131,10 @@ func parse(flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("%w; see: %s -h", err, flags.Name())
+		return fmt.Errorf("%s; see: %s -h", flagError(err), flags.Name())
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unexpected %s; see: %[1]s -h", flags.Name(), quoted(flags.Arg(0)))
+		return fmt.Errorf("unexpected argument%s; see: %s -h", shown(flags.Arg(0)), flags.Name())
 	}
 	return checkVariables(os.Environ())
 }

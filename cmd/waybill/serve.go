@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -117,8 +118,28 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	return store, nil
 }
 
-// oneLine joins the lines of an error: pgx tells of each address that it tried on one.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine joins the lines of an error, each once: pgx tells of each try at an address on one,
+// with TLS and without.
+func oneLine(err error) string {
+	var told strings.Builder
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line == "" || slices.Contains(lines, line) {
+			continue
+		}
+		switch text := told.String(); {
+		case text == "":
+		case strings.HasSuffix(text, ":"):
+			told.WriteString(" ")
+		default:
+			told.WriteString("; ")
+		}
+		told.WriteString(line)
+		lines = append(lines, line)
+	}
+	return told.String()
+}
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
 

@@ -46,13 +46,14 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	for name, c := range map[string]struct{ slug, email, password, says string }{
 		"the slug is taken": {"acme", "bob@acme.example", "correct horse",
 			"the slug is taken: another tenant has it"},
-		"no password":             {"other", "bob@acme.example", "", "not blank"},
-		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
-		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
-		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
-		"an address that is none": {"other", "bob", "correct horse", "the email address is none"},
+		"no password":          {"other", "bob@acme.example", "", "not blank"},
+		"a password too short": {"other", "bob@acme.example", "short\n", "at least 8 characters"},
+		"a password too long":  {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
+		"one of the commonest": {"other", "bob@acme.example", "Password1\n", "commonest"},
+		"an address that is none": {"other", "bob", "correct horse",
+			"the email address is not one, as in ada@acme.example"},
 		"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
-			"--slug is not one: lower-case letters"},
+			"--slug is not a slug: lower-case letters"},
 		"no slug": {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
 	} {
 		code, _, errors := make(c.slug, c.email, c.password)

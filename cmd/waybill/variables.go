@@ -32,25 +32,25 @@ func checkVariables(environ []string) error {
 		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
 		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
 		default:
-			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h",
-				name, didYouMean(name, known))
+			return fmt.Errorf("the environment has %s, which is no setting%s", name, didYouMean(name, known))
 		}
 	}
 	return nil
 }
 
-// didYouMean names the nearest of the known, unless none is near.
+// didYouMean names the nearest of the known, and the list of them where none is near: where
+// a third or more of what is a setting's own would have to be changed.
 func didYouMean(name string, known []string) string {
-	best, least := "", len(name)/3+1
+	best, least := "", (len(name)-len("WAYBILL_"))/3+1
 	for _, k := range known {
 		if d := distance(strings.ToUpper(name), k); d < least {
 			best, least = k, d
 		}
 	}
 	if best == "" {
-		return ""
+		return ": those that there are stand in: waybill serve -h"
 	}
-	return ": did you mean " + best + "?"
+	return ": did you mean " + best + "? All of them stand in: waybill serve -h"
 }
 
 // distance is that of Levenshtein: how many characters to add, drop or change.

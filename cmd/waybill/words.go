@@ -11,9 +11,9 @@ import (
 
 // tenantFields are the flags that the fields of a refusal come from.
 var tenantFields = map[string]string{
-	"slug":  "--slug is not one: lower-case letters, digits and single hyphens, as in acme-couriers",
+	"slug":  "--slug is not a slug: lower-case letters, digits and single hyphens, as in acme-couriers",
 	"name":  "--name is empty or too long",
-	"email": "the email address is none",
+	"email": "the email address is not one, as in ada@acme.example",
 }
 
 // inWords says for an operator what the database refused: what it is about, and what to do.

@@ -126,7 +126,7 @@ func TestWorkersNeedAGateway(t *testing.T) {
 		"WAYBILL_GATEWAY_URL": {"serve", "--workers", "1"},
 		"WAYBILL_GATEWAY_SECRET": {"serve", "--workers", "1", "--gateway-url",
 			"http://127.0.0.1", "--gateway-secret", "hunter2"},
-		"none of http or https": {"work", "--gateway-url", "smtp://127.0.0.1",
+		"not one of http or https": {"work", "--gateway-url", "smtp://127.0.0.1",
 			"--gateway-secret", fakegateway.Secret},
 		"WAYBILL_GATEWAY_TIMEOUT":             {"work", "--gateway-timeout", "1m"},
 		"nothing to do":                       {"work", "--workers", "0"},

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -48,8 +49,10 @@ type GatewayOptions struct {
 // if the URL or the secret is not one.
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is none of http or https")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" ||
+		strings.ContainsFunc(o.URL, unicode.IsSpace) {
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is not one of http or https, as in " +
+			"https://gateway.example/texts")
 	}
 	if u.Scheme == "http" && !o.AllowHTTP && !isLoopback(u.Hostname()) {
 		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, where " +

@@ -115,10 +115,13 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 	short := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23))
 	long := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 65))
 	for _, c := range []struct{ url, secret, says string }{
-		{"", fakegateway.Secret, "none of http or https"},
-		{"ftp://x", fakegateway.Secret, "none of http or https"},
-		{"http://", fakegateway.Secret, "none of http or https"},
-		{"gateway:80", fakegateway.Secret, "none of http or https"},
+		{"", fakegateway.Secret, "not one of http or https"},
+		{"ftp://x", fakegateway.Secret, "not one of http or https"},
+		{"http://", fakegateway.Secret, "not one of http or https"},
+		{"gateway:80", fakegateway.Secret, "not one of http or https"},
+		{"https://gateway.example/te xts", fakegateway.Secret, "not one of http or https"},
+		{"https://:443/texts", fakegateway.Secret, "not one of http or https"},
+		{"https://gateway.example/#texts", fakegateway.Secret, "not one of http or https"},
 		{"https://a", "", "is missing"},
 		{"https://a", " , ", "is missing"},
 		{"https://a", "whsec_", "has 0 bytes, not 24 to 64"},
