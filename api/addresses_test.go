@@ -64,7 +64,8 @@ func TestOneRuleSaysWhatAPhoneNumberIs(t *testing.T) {
 		isGood := i < len(good)
 
 		owner := s.base.Owner()
-		_, ofUser := owner.Exec(t.Context(), "UPDATE phone_numbers SET number = $2 WHERE user_id = $1", s.staff.id, number)
+		_, ofUser := owner.Exec(t.Context(), "UPDATE phone_numbers SET number = $2 WHERE user_id = $1",
+			s.staff.id, number)
 		_, ofPatient := owner.Exec(t.Context(), "UPDATE patients SET phone = $1", number)
 		if (ofUser == nil) != isGood || (ofPatient == nil) != isGood {
 			t.Errorf("%q: the database says %v, %v", number, ofUser, ofPatient)

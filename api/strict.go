@@ -105,7 +105,7 @@ func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 
 // meaningful are headers that change what a request asks for, each with what to say where
 // the operation does not honour it. Those of writes alone are left to themselves in reads,
-// which they cannot change.
+// which they cannot change: clients that retry send an Idempotency-Key with everything.
 var meaningful = []struct {
 	name, sentence string
 	ofReads        bool
