@@ -159,6 +159,7 @@ func (r *server) serve(ctx context.Context) error {
 	var draining atomic.Bool
 	httpServer := &http.Server{
 		Handler:           lastRequests(&draining, r.api),
+		ConnContext:       api.ConnContext,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       r.readTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
