@@ -23,8 +23,8 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		if code != 1 {
 			t.Errorf("%v: exit code %d", args, code)
 		}
-		has(t, errors, "the environment has WAYBILL_MAXCONNS, which is no setting: did you mean WAYBILL_MAX_CONNS? "+
-			"All of them stand in: waybill serve -h\n")
+		has(t, errors, "the environment variable WAYBILL_MAXCONNS is not a setting: did you mean WAYBILL_MAX_CONNS? "+
+			"For the settings, see: waybill serve -h\n")
 		hasNot(t, errors, "hunter2")
 	}
 	code, out, errors := ended(t, "", []string{"WAYBILL_MAXCONNS=5"}, "serve", "-h")
