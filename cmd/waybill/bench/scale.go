@@ -86,7 +86,7 @@ func benchScale(ctx context.Context, env *Env, args []string) error {
 	if err := b.prepare(limited, env); err != nil {
 		return cmp.Or(b.timeIsUp(ctx, limited, "while the databases were prepared"), err)
 	}
-	env.Say("%s", b.header())
+	env.Progress("%s", b.header())
 	var missed error
 	for n, m := range b.measures() {
 		b.progress.show("%d: %s", n+1, m.name())
@@ -102,7 +102,7 @@ func benchScale(ctx context.Context, env *Env, args []string) error {
 			missed = errMissed
 		}
 	}
-	env.Say("%s, %d CPUs, %s; client, servers and databases on it", b.machine.System, b.machine.CPUs, b.machine.Go)
+	env.Progress("%s, %d CPUs, %s; client, servers and databases on it", b.machine.System, b.machine.CPUs, b.machine.Go)
 	return missed
 }
 

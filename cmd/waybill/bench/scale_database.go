@@ -77,7 +77,7 @@ func (b *scaleBench) open(ctx context.Context, env *Env) error {
 		}
 		return b.fill(ctx, env, config.Database, env.databaseURL, env.databaseURL, env.databaseURL, false)
 	}
-	env.Say("starting a PostgreSQL of its own, with fsync on")
+	env.Progress("starting a PostgreSQL of its own, with fsync on")
 	server, err := b.startServer(ctx, env)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (b *scaleBench) load(ctx context.Context, env *Env, conn *pgx.Conn, d *scal
 	if err := conn.QueryRow(ctx, statement("scale_size")).Scan(&bytes); err != nil {
 		return err
 	}
-	env.Say("loaded %d pickups in %.0f s: %.1f GB", d.pickups, time.Since(begun).Seconds(), float64(bytes)/1e9)
+	env.Progress("loaded %d pickups in %.0f s: %.1f GB", d.pickups, time.Since(begun).Seconds(), float64(bytes)/1e9)
 	return nil
 }
 
@@ -181,7 +181,7 @@ func openCounters(ctx context.Context, env *Env, url string) (*counters, error) 
 		has = err == nil // a database that is given may not let us
 	}
 	if !has {
-		env.Say("pages are not counted: the database has no pg_stat_statements")
+		env.Progress("pages are not counted: the database has no pg_stat_statements")
 		return &counters{}, nil
 	}
 	return &counters{conn}, nil

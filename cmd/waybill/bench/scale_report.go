@@ -42,7 +42,7 @@ func (l *scaleLine) add(r *scaleRun, counted bool) {
 	s := r.all.Latencies.Summary()
 	f.P50, f.P99, f.Requests = s.P50, s.P99, s.Count
 	if counted && s.Count > 0 {
-		f.Pages = new(tidy(float64(r.pages) / float64(s.Count)))
+		f.Pages = new(roundSignificant(float64(r.pages) / float64(s.Count)))
 	}
 	l.Sizes = append(l.Sizes, f)
 }
@@ -51,9 +51,9 @@ func (l *scaleLine) add(r *scaleRun, counted bool) {
 func (l *scaleLine) judge() {
 	least, largest := l.Sizes[0], l.Sizes[len(l.Sizes)-1]
 	if len(l.Sizes) > 1 && least.Error == "" && largest.Error == "" {
-		l.Ratio = new(tidy(largest.P50 / least.P50))
+		l.Ratio = new(roundSignificant(largest.P50 / least.P50))
 		if least.Pages != nil && *least.Pages > 0 {
-			l.PagesRatio = new(tidy(*largest.Pages / *least.Pages))
+			l.PagesRatio = new(roundSignificant(*largest.Pages / *least.Pages))
 		}
 	}
 	missed := map[string]bool{"ratio": l.Ratio != nil && *l.Ratio > mostRatio}
