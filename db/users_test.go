@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -261,11 +260,7 @@ func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64)
 
 // secondAdmin makes another admin of the tenant.
 func (w *world) secondAdmin(ctx context.Context) db.Viewer {
-	v := db.SystemViewer(w.tenant, newID(), db.UserRoleAdmin)
-	var batch pgx.Batch
-	queueUser(&batch, v)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
-	return v
+	return w.user(ctx, db.UserRoleAdmin)
 }
 
 // keepsAnAdmin has two admins do the same to each other, again and again: one is left each
