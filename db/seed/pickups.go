@@ -2,7 +2,6 @@ package seed
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -90,13 +89,9 @@ func (r *Rows) Pickups(n int, p Pickup) []uuid.UUID {
 }
 
 func (r *Rows) pickups(p Pickup, ids []uuid.UUID) []uuid.UUID {
-	n := int64(len(ids))
-	r.create(n, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreatePickups(ctx, p.drafts(ids))
-		return err
-	})
+	createAll(r, len(ids), (*db.Queries).CreatePickups, p.drafts(ids))
 	steps, err := way(p.Status)
-	r.Do(func(context.Context, *db.Queries) error { return err })
+	r.fail(err)
 	var drivers []uuid.UUID
 	for _, s := range steps {
 		if s.transition == db.TransitionNameAssign {
@@ -104,10 +99,7 @@ func (r *Rows) pickups(p Pickup, ids []uuid.UUID) []uuid.UUID {
 		} else {
 			drivers = make([]uuid.UUID, len(ids))
 		}
-		r.create(n, func(ctx context.Context, q *db.Queries) error {
-			_, err := q.TransitionPickups(ctx, s.moves(p, ids, drivers))
-			return err
-		})
+		createAll(r, len(ids), (*db.Queries).TransitionPickups, s.moves(p, ids, drivers))
 	}
 	return ids
 }
@@ -148,9 +140,11 @@ func (p Pickup) drafts(ids []uuid.UUID) db.CreatePickupsParams {
 		DropoffAddresses: repeated(p.DropoffAddress, n),
 		PickupLatitudes:  repeated(or(p.PickupLatitude, math.NaN()), n),
 		PickupLongitudes: repeated(or(p.PickupLongitude, math.NaN()), n),
-		WindowStarts:     repeated(or(p.WindowStart, time.Time{}), n), WindowEnds: repeated(or(p.WindowEnd, time.Time{}), n),
-		Notes: repeated(p.Note, n), RequestDigests: repeated(p.Digest, n),
-		Operation: cmp.Or(p.Operation, "create-pickup"),
+		WindowStarts:     repeated(or(p.WindowStart, time.Time{}), n),
+		WindowEnds:       repeated(or(p.WindowEnd, time.Time{}), n),
+		Notes:            repeated(p.Note, n),
+		RequestDigests:   repeated(p.Digest, n),
+		Operation:        cmp.Or(p.Operation, "create-pickup"),
 	}
 }
 

@@ -60,18 +60,30 @@ func (r *Rows) Do(run func(context.Context, *db.Queries) error) {
 	}
 }
 
-// create runs a statement that makes n rows.
-func (r *Rows) create(n int64, run func(context.Context, *db.Queries) error) {
+// create runs a generated query that makes one row.
+func create[P, R any](r *Rows, query func(*db.Queries, context.Context, P) (R, error), params P) {
+	createAll(r, 1, query, params)
+}
+
+// createAll runs one that makes n.
+func createAll[P, R any](r *Rows, n int, query func(*db.Queries, context.Context, P) (R, error), params P) {
 	if r.batch != nil {
-		r.batch.want = n
+		r.batch.want = int64(n)
 	}
 	r.Do(func(ctx context.Context, q *db.Queries) error {
-		err := run(ctx, q)
+		_, err := query(q, ctx, params)
 		if r.batch == nil && r.isThere(err) {
 			return nil
 		}
 		return err
 	})
+}
+
+// fail keeps an error, if it is the first.
+func (r *Rows) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
 }
 
 func (r *Rows) isThere(err error) bool {

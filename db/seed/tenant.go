@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -22,10 +21,7 @@ func (r *Rows) Tenant(edits ...func(*db.CreateTenantParams)) (slug string) {
 	p := edited(db.CreateTenantParams{
 		ID: r.TenantID, Slug: "t" + strings.ReplaceAll(r.TenantID.String(), "-", ""), Name: "Tenant",
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateTenant(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateTenant, p)
 	return p.Slug
 }
 
@@ -36,10 +32,7 @@ func (r *Rows) User(role db.UserRole, edits ...func(*db.CreateUserParams)) User 
 		TenantID: r.TenantID, ID: id, Email: id.String() + "@example.com", Name: "User", Role: role,
 		PasswordHash: "no password", RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateUser(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateUser, p)
 	return User{db.SystemViewer(p.TenantID, p.ID, p.Role), p.Email, p.PasswordHash}
 }
 
@@ -49,12 +42,9 @@ const sessionLifetime = 24 * time.Hour
 // Session opens a session for the user, and returns its token.
 func (r *Rows) Session(u User) db.Token {
 	token := db.NewToken(r.TenantID)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateSession(ctx, db.CreateSessionParams{
-			TenantID: r.TenantID, UserID: u.UserID, PasswordHash: u.PasswordHash,
-			TokenHash: token.Hash(), Lifetime: sessionLifetime,
-		})
-		return err
+	create(r, (*db.Queries).CreateSession, db.CreateSessionParams{
+		TenantID: r.TenantID, UserID: u.UserID, PasswordHash: u.PasswordHash,
+		TokenHash: token.Hash(), Lifetime: sessionLifetime,
 	})
 	return token
 }
@@ -64,10 +54,7 @@ func (r *Rows) PhoneNumber(userID uuid.UUID, number string, edits ...func(*db.Cr
 	p := edited(db.CreatePhoneNumberParams{
 		TenantID: r.TenantID, ID: newID(), UserID: userID, Number: number, RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreatePhoneNumber(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreatePhoneNumber, p)
 	return p.ID
 }
 
@@ -77,29 +64,22 @@ func (r *Rows) Facility(edits ...func(*db.CreateFacilityParams)) uuid.UUID {
 		TenantID: r.TenantID, ID: newID(), Name: "Clinic", Address: "1 Main St", Latitude: 37.77, Longitude: -122.42,
 		RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateFacility(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateFacility, p)
 	return p.ID
 }
 
 // Group makes a group without members and facilities.
 func (r *Rows) Group(edits ...func(*db.CreateGroupParams)) uuid.UUID {
 	p := edited(db.CreateGroupParams{TenantID: r.TenantID, ID: newID(), Name: "Group", RequestDigest: digest}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateGroup(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateGroup, p)
 	return p.ID
 }
 
 // Members puts users into a group.
 func (r *Rows) Members(group uuid.UUID, userIDs ...uuid.UUID) {
 	for _, id := range userIDs {
-		r.create(1, func(ctx context.Context, q *db.Queries) error {
-			_, err := q.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: r.TenantID, GroupID: group, UserID: id})
-			return err
+		create(r, (*db.Queries).AddGroupMember, db.AddGroupMemberParams{
+			TenantID: r.TenantID, GroupID: group, UserID: id,
 		})
 	}
 }
@@ -107,11 +87,8 @@ func (r *Rows) Members(group uuid.UUID, userIDs ...uuid.UUID) {
 // Shows lets a group's members see facilities.
 func (r *Rows) Shows(group uuid.UUID, facilityIDs ...uuid.UUID) {
 	for _, id := range facilityIDs {
-		r.create(1, func(ctx context.Context, q *db.Queries) error {
-			_, err := q.AddGroupFacility(ctx, db.AddGroupFacilityParams{
-				TenantID: r.TenantID, GroupID: group, FacilityID: id,
-			})
-			return err
+		create(r, (*db.Queries).AddGroupFacility, db.AddGroupFacilityParams{
+			TenantID: r.TenantID, GroupID: group, FacilityID: id,
 		})
 	}
 }
@@ -122,10 +99,7 @@ func (r *Rows) Account(edits ...func(*db.CreateAccountParams)) uuid.UUID {
 	p := edited(db.CreateAccountParams{
 		TenantID: r.TenantID, ID: uuid.New(), Name: "Account", Currency: "USD", RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateAccount(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateAccount, p)
 	return p.ID
 }
 
@@ -143,13 +117,10 @@ func (r *Rows) Deposit(d Deposit) uuid.UUID {
 	if d.ID == uuid.Nil {
 		d.ID = newID()
 	}
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateLedgerEntries(ctx, db.CreateLedgerEntriesParams{
-			TenantIds: []uuid.UUID{r.TenantID}, Ids: []uuid.UUID{d.ID}, AccountIds: []uuid.UUID{d.Account},
-			Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{d.Cents}, Notes: []string{d.Note},
-			ActorIds: []uuid.UUID{d.ActorID}, RequestDigests: [][]byte{digest},
-		})
-		return err
+	create(r, (*db.Queries).CreateLedgerEntries, db.CreateLedgerEntriesParams{
+		TenantIds: []uuid.UUID{r.TenantID}, Ids: []uuid.UUID{d.ID}, AccountIds: []uuid.UUID{d.Account},
+		Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{d.Cents}, Notes: []string{d.Note},
+		ActorIds: []uuid.UUID{d.ActorID}, RequestDigests: [][]byte{digest},
 	})
 	return d.ID
 }
@@ -160,10 +131,7 @@ func (r *Rows) Driver(edits ...func(*db.CreateDriverParams)) uuid.UUID {
 	p := edited(db.CreateDriverParams{
 		TenantID: r.TenantID, ID: uuid.New(), Name: "Driver", RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		_, err := q.CreateDriver(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreateDriver, p)
 	return p.ID
 }
 
@@ -180,16 +148,11 @@ func Login(userID uuid.UUID) func(*db.CreateDriverParams) {
 // Patient makes a patient of a facility that by sees.
 func (r *Rows) Patient(facility uuid.UUID, by db.Viewer, edits ...func(*db.CreatePatientParams)) uuid.UUID {
 	birth, err := db.ParseDate("1931-07-13")
+	r.fail(err)
 	p := edited(db.CreatePatientParams{
 		TenantID: r.TenantID, ID: newID(), FacilityID: facility, ViewerID: by.UserID,
 		GivenName: "Quetzal", FamilyName: "Quetzal", BirthDate: birth, RequestDigest: digest,
 	}, edits)
-	r.create(1, func(ctx context.Context, q *db.Queries) error {
-		if err != nil {
-			return err
-		}
-		_, err := q.CreatePatient(ctx, p)
-		return err
-	})
+	create(r, (*db.Queries).CreatePatient, p)
 	return p.ID
 }
