@@ -15,9 +15,9 @@ import (
 // Pickup is one to be made: a draft, the status that it is to reach, and by whom.
 type Pickup struct {
 	db.Draft
-	By         db.Viewer // asks for it
-	Dispatcher db.Viewer // makes the transitions up to COLLECTED, or cancels it
-	Hub        db.Viewer // makes those after it
+	By         db.Viewer // asks for it and submits it
+	Dispatcher db.Viewer // assigns and collects it, or cancels it
+	Hub        db.Viewer // makes the transitions after that
 	Status     db.PickupStatus
 	Driver     uuid.UUID // the one it is assigned to; Nil: a new one with a login, off duty
 }
@@ -44,12 +44,13 @@ type step struct {
 	by         func(Pickup) db.Viewer
 }
 
+func byRequester(p Pickup) db.Viewer  { return p.By }
 func byDispatcher(p Pickup) db.Viewer { return p.Dispatcher }
 func byHub(p Pickup) db.Viewer        { return p.Hub }
 
 // happyPath leads from DRAFT to DELIVERED.
 var happyPath = []step{
-	{db.PickupStatusSUBMITTED, db.TransitionNameSubmit, byDispatcher},
+	{db.PickupStatusSUBMITTED, db.TransitionNameSubmit, byRequester},
 	{db.PickupStatusASSIGNED, db.TransitionNameAssign, byDispatcher},
 	{db.PickupStatusCOLLECTED, db.TransitionNameCollect, byDispatcher},
 	{db.PickupStatusRECEIVED, db.TransitionNameReceive, byHub},
