@@ -53,6 +53,9 @@ func Complete(ctx context.Context, conn db.DBTX, tenantID uuid.UUID, taken []db.
 	return r.err
 }
 
+// Err returns the first error.
+func (r *Rows) Err() error { return r.err }
+
 // Do runs statements of the caller's own in their turn, unless an error came before.
 func (r *Rows) Do(run func(context.Context, *db.Queries) error) {
 	if r.err == nil {
