@@ -102,6 +102,7 @@ func TestScaleBenchFillsAnEmptyDatabaseOnce(t *testing.T) {
 		"--sizes 199":     "at least 200",
 		"--sizes 300,300": "the sizes must differ",
 		"--rounds 0":      "must be positive",
+		"--limit 1us":     "the limit of 1µs was reached",
 	} {
 		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
 			append([]string{"bench", "scale"}, strings.Fields(args)...)...)
