@@ -151,7 +151,8 @@ func config() huma.Config {
 		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A " +
 		"header that would " +
 		"change what is asked for is refused where it is not honoured; in a read, which is safe to repeat, an " +
-		"Idempotency-Key changes nothing: the answer is what there is now. Null in what is created or fed is a member " +
+		"Idempotency-Key changes nothing: the answer is what there is now. Null in what is created or fed is a " +
+		"member " +
 		"left out; in an edit it " +
 		"clears. Errors are one problem with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
