@@ -81,7 +81,7 @@ func noTurn(ctx context.Context) error {
 }
 
 func tooManyLogins() *Problem {
-	busy := problem(db.Overloaded, "", "Too many logins at once.")
+	busy := problem(db.Overloaded, "", "Too many concurrent logins.")
 	busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // jitter
 	return busy
 }
