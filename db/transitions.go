@@ -98,7 +98,8 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 // transitionUnlocked leaves out the pickups that others hold.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+	return each(rows,
+		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
 // transitioning makes the moves by one statement.
