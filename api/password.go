@@ -73,7 +73,7 @@ func asCaller(v db.Viewer) caller { return caller{"user " + v.UserID.String(), v
 func (p *passwords) admit(d *door, c caller) (leave func(), err error) {
 	leave, ok := d.enter(c, p.places())
 	if !ok {
-		busy := problem(db.Overloaded, "", "Too many logins at once.")
+		busy := problem(db.Overloaded, "", "Too many concurrent logins.")
 		busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // jitter
 		return nil, busy
 	}

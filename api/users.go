@@ -21,42 +21,41 @@ func (a *server) registerUsers() {
 	}, a.listUsers)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Get a user", about: "Admins and dispatchers see every user, the others themselves.", roles: everyRole,
+		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.", roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getUser)
 	register(a, operation{
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
+		summary: "Edit a user", about: "Admins may edit every user, others only their own name and email address.",
 		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
 		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
 		summary: "Change a password",
-		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins " +
-			"anybody's. " +
-			"current_password is always the caller's.",
+		about: "Revokes every session of the user, including the current one. Users change their own password, " +
+			"admins that of any user. current_password is always the caller's.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
 		summary: "Deactivate a user",
-		about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active " +
-			"admin stays.",
+		about: "Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be " +
+			"deactivated.",
 		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
 	register(a, operation{
 		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
 		summary: "Reactivate a user",
-		about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, " +
-			"it changes nothing.",
+		about: "The user can log in again with the same password. Earlier sessions stay revoked. Repeating it " +
+			"has no effect.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.reactivateUser)
 }
 
 // NewUser is the body of create-user.
 type NewUser struct {
-	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
 	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
 	Name     string      `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
@@ -141,7 +140,7 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 type UserEdit struct {
 	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
 	Name  *string      `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
+	Role  *db.UserRole `json:"role,omitempty" doc:"Only admins may set it"`
 }
 
 func (UserEdit) isEdit() {}
@@ -154,7 +153,7 @@ type editUserInput struct {
 
 func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
 	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
-		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
+		return nil, problem(db.Forbidden, "role", "Only an admin may set a role.")
 	}
 	if in.Body == (UserEdit{}) {
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
@@ -171,7 +170,7 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 
 // PasswordChange is the body of change-password.
 type PasswordChange struct {
-	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's own"`
+	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's current password"`
 	NewPassword     string `json:"new_password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
 }
 
@@ -233,7 +232,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	if !match.same {
-		return problem(db.ValidationFailed, "current_password", "This is not your password.")
+		return problem(db.ValidationFailed, "current_password", "The current password is wrong.")
 	}
 	_, err = a.store.ForgetLoginAttempts(ctx, key)
 	return err

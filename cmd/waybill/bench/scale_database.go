@@ -68,7 +68,7 @@ func (b *scaleBench) startServer(ctx context.Context, env *Env) (*localpg.Server
 func (b *scaleBench) open(ctx context.Context, env *Env) error {
 	if env.databaseURL != "" {
 		if len(b.sizes) > 1 || b.data != "" {
-			return errors.New("a database has one size: --sizes with one number, and no --data")
+			return errors.New("one database has one size: --sizes with one number, and no --data")
 		}
 		config, err := pgx.ParseConfig(env.databaseURL)
 		if err != nil {

@@ -20,7 +20,7 @@ JOIN (VALUES
 CROSS JOIN LATERAL (
     SELECT v.step, v.transition::transition_name, v.before::pickup_status, v.after::pickup_status
 ) AS e
-WHERE (k.n % 10 IN (0, 7) OR k.n % 50 = 9)
+WHERE (k.n % 20 IN (0, 2, 4, 7) OR k.n % 50 = 9)
     AND (e.step = 1 OR (e.transition = 'cancel') = (p.status = 'CANCELED'));
 
 INSERT INTO messages (tenant_id, id, pickup_id, event_id, to_number, body, status, reason, created_at, sent_at)

@@ -15,8 +15,9 @@ SELECT
     greatest(10, s.pickups / 200 / 20 * 20) AS step,
     -- From here on, pickups are not yet delivered.
     s.pickups - least(s.pickups / 5, 2000) AS open_from,
-    greatest(20, s.pickups / 1000) AS users,
-    300 + s.pickups / 20000 AS drivers,
+    greatest(100, s.pickups / 1000) AS users,
+    -- Not a multiple of seven or five, by which statuses go.
+    301 + s.pickups / 20000 AS drivers,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS last_xid
 FROM (
     SELECT current_setting('scale.pickups')::bigint AS pickups, current_setting('scale.facilities')::bigint AS facilities
