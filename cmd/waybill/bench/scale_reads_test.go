@@ -189,12 +189,13 @@ func TestScaleJudgesByTheRatioThePagesAndTheAnswers(t *testing.T) {
 	for want, l := range map[string]scaleLine{
 		"[]":             {MostPages: 500, Ratio: ratio(1.5), Sizes: []scaleFigure{figure(10, ""), figure(500, "")}},
 		"[ratio]":        {MostPages: 500, Ratio: ratio(1.51), Sizes: []scaleFigure{figure(10, ""), figure(10, "")}},
+		"[] ":            {MostPages: 500, Ratio: ratio(9), Sizes: []scaleFigure{figure(10, ""), {Items: 50}}},
 		"[pages]":        {MostPages: 500, Ratio: ratio(1), Sizes: []scaleFigure{figure(501, ""), figure(10, "")}},
 		"[answer]":       {MostPages: 500, Sizes: []scaleFigure{figure(10, ""), {Error: "504"}}},
 		"[answer pages]": {MostPages: 500, Sizes: []scaleFigure{figure(501, ""), {Error: "504"}}},
 	} {
 		l.judge()
-		if got := fmt.Sprint(l.Missed); got != want {
+		if got := fmt.Sprint(l.Missed); got != strings.TrimSpace(want) {
 			t.Errorf("got %s, not %s", got, want)
 		}
 		for _, check := range []bool{false, true} {
