@@ -11,7 +11,7 @@ type scaleLine struct {
 	Viewer     string        `json:"viewer"`
 	Which      string        `json:"which,omitempty"`
 	Sizes      []scaleFigure `json:"sizes"`
-	Ratio      *float64      `json:"ratio"`       // of p50, of the largest to the smallest database: the median round's
+	Ratio      *float64      `json:"ratio"`       // of p50, of the largest to the smallest database, in the quickest round of each
 	PagesRatio *float64      `json:"pages_ratio"` // likewise
 	MostPages  int           `json:"most_pages,omitempty"`
 	Missed     []string      `json:"missed,omitempty"` // what it is held to: "ratio", "pages", "answer"
