@@ -7,15 +7,16 @@ import (
 
 // scaleLine is a line of what the benchmark scale prints.
 type scaleLine struct {
-	Operation  string        `json:"operation"`
-	Viewer     string        `json:"viewer"`
-	Which      string        `json:"which,omitempty"`
-	Sizes      []scaleFigure `json:"sizes"`
-	Ratio      *float64      `json:"ratio"`       // of p50, of the largest to the smallest database, in the quickest round of each
-	PagesRatio *float64      `json:"pages_ratio"` // likewise
-	MostPages  int           `json:"most_pages,omitempty"`
-	Missed     []string      `json:"missed,omitempty"` // what it is held to: "ratio", "pages", "answer"
-	Machine    Machine       `json:"machine"`
+	Operation string        `json:"operation"`
+	Viewer    string        `json:"viewer"`
+	Which     string        `json:"which,omitempty"`
+	Sizes     []scaleFigure `json:"sizes"`
+	// Of p50, of the largest to the smallest database, in the quickest round of each.
+	Ratio      *float64 `json:"ratio"`
+	PagesRatio *float64 `json:"pages_ratio"` // likewise
+	MostPages  int      `json:"most_pages,omitempty"`
+	Missed     []string `json:"missed,omitempty"` // what it is held to: "ratio", "pages", "answer"
+	Machine    Machine  `json:"machine"`
 }
 
 // scaleFigure is what came of one database.
