@@ -122,7 +122,6 @@ func (s *Store) transitioning(
 		}
 		rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
 			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
-
 		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
