@@ -35,27 +35,23 @@ func (e entry) pickupIDs() []uuid.UUID { return nil }
 // Enter books one charge or deposit. replayed says that an earlier try of the same
 // request did. Refused with NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
 func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
-	for attempt := range attempts {
-		ask := entry{e, v}
-		var made found[LedgerEntry]
-		if attempt == 0 {
-			made, err = s.entries.do(ctx, ask)
-		} else {
-			pause(ctx, attempt)
-			made, err = s.entries.unbatched(ctx, ask)
+	err = retryWrite(ctx, func(attempt int) error {
+		send := s.entries.do
+		if attempt > 0 {
+			send = s.entries.unbatched
 		}
-		if err != nil {
-			return LedgerEntry{}, false, Explain(err)
-		}
-		if made.is {
-			return made.row, false, nil
+		made, err := send(ctx, entry{e, v})
+		switch {
+		case err != nil:
+			return Explain(err)
+		case made.is:
+			booked = made.row
+			return nil
 		}
 		booked, replayed, err = s.explainEntry(ctx, v, e)
-		if err == nil || !errors.Is(err, errAgain) {
-			return booked, replayed, err
-		}
-	}
-	return LedgerEntry{}, false, refuse(Overloaded, "")
+		return err
+	})
+	return booked, replayed, err
 }
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
@@ -108,7 +104,7 @@ func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntr
 		return booked, found, err
 	}
 	refusal := s.explainAccount(ctx, v, e)
-	if errors.Is(refusal, errAgain) {
+	if errors.Is(refusal, errRetry) {
 		return LedgerEntry{}, false, refusal
 	}
 	if booked, found, err = s.repeatedEntry(ctx, v, e); found || err != nil {
@@ -139,7 +135,7 @@ func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
 	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
 		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
 		// The balance has moved since; or, in a flush, a repeat took up what was left.
-		return errAgain
+		return errRetry
 	case e.Kind == EntryKindCharge:
 		return refuse(InsufficientFunds, "")
 	}

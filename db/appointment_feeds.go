@@ -94,7 +94,6 @@ const (
 	feedStatementTimeout = 5 * time.Minute
 	feedLockTimeout      = 10 * time.Second // for another feed of the facility to end
 	feedWorkMemory       = "64MB"
-	feedTries            = 5 // against creates of a patient whom the feed brings too
 	dropTimeout          = 10 * time.Second
 )
 
@@ -239,13 +238,14 @@ func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
 func (s *Store) applyFeed(
 	ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64,
 ) (result FeedResult, err error) {
-	for range feedTries {
+	err = retryWrite(ctx, func(int) (err error) {
 		result, err = s.tryFeed(ctx, v, f, id, staged)
-		if !violates(err, "patients_external_id_key") {
-			return result, err
+		if violates(err, "patients_external_id_key") { // and rolled back
+			return errRetry
 		}
-	}
-	return result, &Error{Code: Overloaded, cause: err}
+		return err
+	})
+	return result, err
 }
 
 func (s *Store) tryFeed(

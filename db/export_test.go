@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"waybill/db/retry"
 )
 
 // What the tests, which are in package db_test because dbtest imports this one,
@@ -69,7 +71,7 @@ func HashOf(t Token) []byte {
 }
 
 // Attempts is how often a write that would win by now is tried.
-const Attempts = attempts
+const Attempts = retry.MaxAttempts
 
 // SendDrafts sends the statement, whatever it will be refused for.
 func (s *Store) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {

@@ -13,39 +13,38 @@ import (
 // of a patient whom v does not see: of them, nothing else is told.
 func (s *Store) CreateOnePatient(
 	ctx context.Context, v Viewer, p CreatePatientParams,
-) (_ Patient, replayed bool, err error) {
+) (patient Patient, replayed bool, err error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)
 	if err != nil {
 		return Patient{}, false, err
 	}
-	for range attempts {
+	err = retryWrite(ctx, func(int) error {
 		made, err := q.CreatePatient(ctx, p)
 		if err == nil {
-			return made.Patient, false, nil
+			patient = made.Patient
+			return nil
 		}
 		none := errors.Is(err, pgx.ErrNoRows) || notSeen(err)
 		if !none && !violates(err, "patients_external_id_key") && !violates(err, "patients_pkey") {
-			return Patient{}, false, Explain(err)
+			return Explain(err)
 		}
-		earlier, again := s.As(v).GetPatient(ctx, GetPatientParams{
+		earlier, unknown := s.As(v).GetPatient(ctx, GetPatientParams{
 			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest,
 			Operation: "create-patient",
 		})
-		if again == nil {
-			return earlier.Patient, true, nil
+		switch {
+		case unknown == nil:
+			patient, replayed = earlier.Patient, true
+			return nil
+		case !errors.Is(unknown, pgx.ErrNoRows):
+			return Explain(unknown)
+		case !none:
+			return Explain(err)
 		}
-		if !errors.Is(again, pgx.ErrNoRows) {
-			return Patient{}, false, Explain(again)
-		}
-		if !none {
-			return Patient{}, false, Explain(err)
-		}
-		if err := s.explainCreatePatient(ctx, v, p); !errors.Is(err, errAgain) {
-			return Patient{}, false, err
-		}
-	}
-	return Patient{}, false, refuse(Overloaded, "")
+		return s.explainCreatePatient(ctx, v, p)
+	})
+	return patient, replayed, err
 }
 
 // explainCreatePatient says why no patient was made, as things stand now.
@@ -65,7 +64,7 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 	case taken:
 		return refuse(IDReused, "id")
 	}
-	return errAgain
+	return errRetry
 }
 
 // EditOnePatient edits the patient of p, whose tenant and viewer are v's. Refused with

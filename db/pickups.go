@@ -40,27 +40,32 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 			return nil, 0, &Error{Code: ValidationFailed, Field: field, Item: i}
 		}
 	}
-	for range attempts {
+	err = retryWrite(ctx, func(int) error {
 		rows, err := s.create(ctx, draftBatch{drafts, v})
 		created += len(rows)
 		if err == nil && len(rows) == len(drafts) {
-			return inOrder(drafts, rows), created, nil
+			pickups = inOrder(drafts, rows)
+			return nil
 		}
 		// An id met by a request that came at the same time is explained like one
 		// that was there before.
 		if err != nil && !violates(err, "pickups_pkey") {
-			return nil, 0, Explain(err)
+			return Explain(err)
 		}
 		known, err := s.explainDrafts(ctx, v, drafts)
-		if err != nil {
-			return nil, 0, err
+		switch {
+		case err != nil:
+			return err
+		case known < len(drafts):
+			return errRetry
 		}
-		if known == len(drafts) {
-			pickups, err := s.getDrafts(ctx, v, drafts)
-			return pickups, created, err
-		}
+		pickups, err = s.getDrafts(ctx, v, drafts)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
 	}
-	return nil, 0, refuse(Overloaded, "")
+	return pickups, created, nil
 }
 
 // explainDrafts counts the pickups that are there, or names the first item

@@ -55,27 +55,23 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
-	for attempt := range attempts {
-		if attempt > 0 {
-			pause(ctx, attempt)
-		}
+	err = retryWrite(ctx, func(attempt int) error {
 		moved, err := s.move(ctx, m, attempt)
 		if err == nil && moved.is {
-			return moved.row, false, nil
+			pickup = moved.row
+			return nil
 		}
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
 		// So is one that its viewer was not to see any more when it was made.
 		if err != nil && !violates(err, "pickup_events_idempotency_key") &&
 			!violates(err, "only_one_assigned_driver") && !notSeen(err) {
-			return Moved{}, false, Explain(err)
+			return Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
-		if err == nil || !errors.Is(err, errAgain) {
-			return pickup, replayed, err
-		}
-	}
-	return Moved{}, false, refuse(Overloaded, "")
+		return err
+	})
+	return pickup, replayed, err
 }
 
 // move tries once. Who tries again goes apart: what was left out of a flush because
@@ -219,14 +215,14 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case t.Name == TransitionNameDispatch:
 		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
 	}
-	return Moved{}, false, errAgain
+	return Moved{}, false, errRetry
 }
 
 // unmoved lets a refusal stand that was read after the pickup, if the pickup has not
 // moved meanwhile: else the two may never have been true at once. A dispatcher would be
 // told that the driver is busy, with the very pickup that somebody else just gave them.
 func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
-	if errors.Is(refusal, errAgain) {
+	if errors.Is(refusal, errRetry) {
 		return refusal
 	}
 	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
@@ -234,7 +230,7 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 	case err != nil:
 		return Explain(err)
 	case !now.is || now.row.Version != p.Version:
-		return errAgain
+		return errRetry
 	}
 	return refusal
 }
@@ -249,7 +245,7 @@ func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID)
 	case busy:
 		return refuse(DriverBusy, "driver_id")
 	}
-	return errAgain
+	return errRetry
 }
 
 func (s *Store) explainDispatch(ctx context.Context, v Viewer) error {
@@ -260,5 +256,5 @@ func (s *Store) explainDispatch(ctx context.Context, v Viewer) error {
 	case !free:
 		return refuse(NoDriverFree, "")
 	}
-	return errAgain
+	return errRetry
 }
