@@ -12,6 +12,28 @@ import (
 // maxBalance is what accounts_balance_limit_check allows.
 const maxBalance = 1<<53 - 1
 
+// CreateAccount creates the account of p, of v's tenant. replayed says that an earlier
+// attempt of the same request did. It returns IDReused if another request did.
+func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountParams) (Account, bool, error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.CreateAccount(ctx, p)
+	return created(row, err, p.RequestDigest, func() (Account, []byte, error) {
+		known, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		return known, known.RequestDigest, err
+	})
+}
+
+// EditAccount edits the account of p, of v's tenant. It returns NotFound or StaleVersion if
+// it was lost.
+func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) (Account, error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.EditAccount(ctx, p)
+	return row, edited(err, func() error {
+		_, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		return err
+	})
+}
+
 // Entry asks for one charge or deposit.
 type Entry struct {
 	ID          uuid.UUID // the caller's: it makes a repeat harmless
@@ -55,7 +77,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 }
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
-	rows, err := s.CreateLedgerEntries(confirmedBy(ctx, asks), CreateLedgerEntriesParams{
+	rows, err := s.q.CreateLedgerEntries(confirmedBy(ctx, asks), CreateLedgerEntriesParams{
 		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
 		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
 		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),
@@ -76,7 +98,7 @@ func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerE
 // If the first is still running, it may enter yet what does not fit now.
 func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
 	find := func() (found[LedgerEntry], error) {
-		row, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
+		row, err := s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return found[LedgerEntry]{}, nil
 		}
@@ -115,7 +137,7 @@ func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntr
 
 // repeatedEntry gives the entry that an earlier try of the same request made, if any.
 func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, found bool, err error) {
-	booked, err = s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
+	booked, err = s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return LedgerEntry{}, false, nil
@@ -128,7 +150,7 @@ func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked Le
 }
 
 func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
-	account, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
+	account, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
 	switch {
 	case err != nil:
 		return Explain(err)

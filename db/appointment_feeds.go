@@ -108,7 +108,7 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 	if err := s.checkFeed(ctx, v, f); err != nil {
 		return FeedResult{}, err
 	}
-	if _, err := s.As(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
+	if _, err := s.as(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
 		return FeedResult{}, err
 	}
 	id, err := uuid.NewV7()
@@ -131,7 +131,7 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 
 // checkFeed refuses a feed that could not move the watermark, whatever it holds.
 func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
-	check, err := s.CheckFeed(ctx,
+	check, err := s.q.CheckFeed(ctx,
 		CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
 	switch {
 	case err != nil:
@@ -159,7 +159,7 @@ func (f Feed) checkCount(staged int64) error {
 func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
-	_, err := s.As(v.asSystem()).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
+	_, err := s.as(v.asSystem()).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return err
 }
 
@@ -173,7 +173,7 @@ func (s *Store) stageFeed(
 		if n == 0 {
 			return nil
 		}
-		if _, err := s.As(v).StageFeedChunk(ctx, chunk); err != nil {
+		if _, err := s.as(v).StageFeedChunk(ctx, chunk); err != nil {
 			return err
 		}
 		staged += int64(n)

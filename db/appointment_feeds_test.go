@@ -35,8 +35,8 @@ var feedRaces = []check{
 			w.holds(ctx, record(2), record(3)))
 	}},
 	{"MoveFeed", "one list is fed twice", func(ctx context.Context, w *world) error {
-		return w.counted(1, func(*db.Store) (moved int64, err error) {
-			err = w.viewed(ctx, w.staff, func(s *db.Store) error {
+		return w.counted(1, func(*db.Raw) (moved int64, err error) {
+			err = w.viewed(ctx, w.staff, func(s *db.Raw) error {
 				moved, err = s.MoveFeed(ctx, w.watermark(1))
 				return err
 			})
@@ -51,7 +51,7 @@ var feedRaces = []check{
 			id := newID()
 			w.must(w.stage(ctx, id, record(2)))
 			late := func(v db.Viewer, hour int) (current bool, err error) {
-				err = w.viewed(ctx, v, func(s *db.Store) error {
+				err = w.viewed(ctx, v, func(s *db.Raw) error {
 					done, err := s.SyncAppointments(ctx, w.difference(v, hour, id))
 					current = done.Current
 					return err
@@ -68,8 +68,8 @@ var feedRaces = []check{
 			}
 			var current bool
 			waited, errs := w.behind(ctx, commit,
-				func(s *db.Store) error { _, err := s.MoveFeed(ctx, w.watermark(2)); return err },
-				func(s *db.Store) error {
+				func(s *db.Raw) error { _, err := s.MoveFeed(ctx, w.watermark(2)); return err },
+				func(s *db.Raw) error {
 					return w.within(ctx, s, w.staff, func() error {
 						done, err := s.SyncAppointments(ctx, w.difference(w.staff, 1, id))
 						current = done.Current
@@ -89,20 +89,20 @@ var feedRaces = []check{
 				{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"}, // nothing is left to change
 				{"external_id = 'another'", "Given1 Family1 <nil> 2"}, // no longer of the list
 			} {
-				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 					return err
 				}
 				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" }))
 				w.must(w.stage(ctx, next.id, next.records...))
 				waited, errs := w.behind(ctx, commit,
-					func(s *db.Store) error {
+					func(s *db.Raw) error {
 						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 						_, err := s.DBTX().Exec(ctx,
 							"UPDATE patients SET version = version + 1, "+c.edit+" WHERE tenant_id = $1", w.tenant)
 						return err
 					},
-					func(s *db.Store) error {
+					func(s *db.Raw) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 					})
 				got := scan[string](ctx, w.owner,
@@ -132,7 +132,7 @@ var feedRaces = []check{
 					r.PatientExternalID, r.GivenName, r.FamilyName = "p2", "Given2", "Family2"
 				})},
 			} {
-				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 				if err := w.fed(ctx, w.list(1, record(1), record(2))); err != nil {
 					return err
 				}
@@ -148,11 +148,11 @@ var feedRaces = []check{
 				}
 				w.must(w.stage(ctx, l.id, l.records...))
 				waited, errs := w.behind(ctx, commit,
-					func(s *db.Store) error {
+					func(s *db.Raw) error {
 						_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
 						return err
 					},
-					func(s *db.Store) error {
+					func(s *db.Raw) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, l) })
 					})
 				if err := first(errs...); err != nil || !waited[0] {
@@ -164,7 +164,7 @@ var feedRaces = []check{
 			}
 		}
 		// The feed is first: who takes it back waits, and has the last word.
-		w = (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+		w = (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 			return err
 		}
@@ -173,11 +173,11 @@ var feedRaces = []check{
 		l := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
 		w.must(w.stage(ctx, l.id, l.records...))
 		waited, errs := w.behind(ctx, commit,
-			func(s *db.Store) error {
+			func(s *db.Raw) error {
 				w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 				return w.apply(ctx, s, l)
 			},
-			func(s *db.Store) error {
+			func(s *db.Raw) error {
 				_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
 				return err
 			})
@@ -192,7 +192,7 @@ var feedRaces = []check{
 		mine, other := newID(), newID()
 		w.must(first(w.stage(ctx, mine, record(1)), w.stage(ctx, other, record(1))))
 		var n int64
-		err := w.viewed(ctx, w.staff, func(s *db.Store) (err error) {
+		err := w.viewed(ctx, w.staff, func(s *db.Raw) (err error) {
 			n, err = s.DropFeedRecords(ctx, db.DropFeedRecordsParams{TenantID: w.tenant, FeedID: mine})
 			return err
 		})
@@ -207,7 +207,7 @@ var feedRaces = []check{
 			must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
 			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id LIMIT 1)`, w.tenant))
 			var n int64
-			err := w.viewed(ctx, w.admin, func(s *db.Store) (err error) {
+			err := w.viewed(ctx, w.admin, func(s *db.Raw) (err error) {
 				n, err = s.SweepFeedRecords(ctx, w.tenant)
 				return err
 			})
@@ -283,7 +283,7 @@ var feedRules = []check{
 	}},
 	{"MoveFeed", "a list of the future keeps the true one out", func(ctx context.Context, w *world) error {
 		moved := func(ahead time.Duration) (n int64) {
-			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+			w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 				p := w.watermark(0)
 				p.AsOf = scan[time.Time](ctx, w.owner, "SELECT clock_timestamp()").Add(ahead)
 				var err error
@@ -304,7 +304,7 @@ var feedRules = []check{
 		func(ctx context.Context, w *world) error {
 			// As who sees the patient by another facility too, and as who does not.
 			for _, both := range []bool{false, true} {
-				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 				moved := with(record(5),
 					func(r *db.FeedRecord) {
 						r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
@@ -375,7 +375,7 @@ var feedRules = []check{
 			l := w.list(hour, left...)
 			w.must(w.stage(ctx, l.id, l.records...))
 			tooMany := false
-			err := w.viewed(ctx, w.staff, func(s *db.Store) error {
+			err := w.viewed(ctx, w.staff, func(s *db.Raw) error {
 				err := w.apply(ctx, s, l)
 				tooMany = l.done.CancelsTooMany
 				return errors.Join(err, errors.New("rolled back"))
@@ -600,7 +600,7 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 	}
 	seen := func(v db.Viewer) int {
 		n := 0
-		w.must(w.viewed(ctx, v, func(s *db.Store) error {
+		w.must(w.viewed(ctx, v, func(s *db.Raw) error {
 			return s.DBTX().QueryRow(ctx, "SELECT count(*) FROM patients").Scan(&n)
 		}))
 		return n
@@ -699,7 +699,7 @@ func TestRecordsThatWaitAreSeenByTheirTenantAlone(t *testing.T) {
 	w, other := d.world(ctx), d.world(ctx)
 	w.must(w.stage(ctx, newID(), record(1)))
 	var refusal *pgconn.PgError
-	err := other.viewed(ctx, other.admin, func(s *db.Store) error {
+	err := other.viewed(ctx, other.admin, func(s *db.Raw) error {
 		var n int
 		err := s.DBTX().QueryRow(ctx, "SELECT count(*) FROM appointment_feed_records").Scan(&n)
 		if n != 0 {

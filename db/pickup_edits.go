@@ -4,7 +4,7 @@ import "context"
 
 // explainEdit says why an edit matched no row, from a fresh read.
 func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) error {
-	now, err := s.ExplainEditPickup(ctx, ExplainEditPickupParams{
+	now, err := s.q.ExplainEditPickup(ctx, ExplainEditPickupParams{
 		TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, FacilityID: p.FacilityID, PatientID: p.PatientID,
 		SetWindowStart: p.SetWindowStart, WindowStart: p.WindowStart,
 		SetWindowEnd: p.SetWindowEnd, WindowEnd: p.WindowEnd,

@@ -71,7 +71,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 // explainDrafts counts the pickups that are there, or names the first item
 // that keeps all of them from being made.
 func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (known int, err error) {
-	items, err := s.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
+	items, err := s.q.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
 		Ids:            each(drafts, func(d Draft) uuid.UUID { return d.ID }),
 		FacilityIds:    each(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
@@ -172,7 +172,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
-	rows, err := s.CreatePickups(confirmedBy(ctx, asks), p)
+	rows, err := s.q.CreatePickups(confirmedBy(ctx, asks), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
 		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
@@ -230,7 +230,7 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 // ListPickups gives the newest pickups that the viewer sees, each with whether there are
 // more than MaxRows.
 func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
-	return New(replanning{s.db}).ListPickups(ctx, p)
+	return New(replanning{s.q.db}).ListPickups(ctx, p)
 }
 
 // replanning has each statement planned for its arguments: the plan for any arguments, to
@@ -275,17 +275,17 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
+// EditPickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
 // that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
 // wrong with a value.
-func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
+func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err
 	}
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	c := confirmationOf(v)
 	c.addPickups(v, p.ID)
-	row, err := s.EditPickup(withConfirmation(ctx, c), p)
+	row, err := s.q.EditPickup(withConfirmation(ctx, c), p)
 	if NoRow(err) {
 		return Pickup{}, s.explainEdit(ctx, v, p)
 	}
@@ -312,7 +312,7 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	rows, err := s.GetPickups(unconfirmed(ctx), GetPickupsParams{
+	rows, err := s.q.GetPickups(unconfirmed(ctx), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),

@@ -95,8 +95,8 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 		FROM generate_series(0, 74999) AS n JOIN patients AS p ON p.external_id = 'p' || n % 500`, begin))
 	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
 
-	explain := func(run func(*db.Store)) (plan node) {
-		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+	explain := func(run func(*db.Raw)) (plan node) {
+		w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 			w.must(s.SetFeedLimits(ctx,
 				db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
 			run(db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }))
@@ -118,7 +118,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	for name, day := range map[string]int{"early": 2, "middle": 250, "late": 515} {
 		var plan node
 		w.must(w.viewed(ctx, w.staff,
-			func(s *db.Store) error { // as list-appointments has it: without a feed's settings
+			func(s *db.Raw) error { // as list-appointments has it: without a feed's settings
 				from := begin.AddDate(0, 0, day)
 				db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }).
 					ListAppointments(ctx, db.ListAppointmentsParams{
@@ -147,7 +147,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	w.must(w.stage(ctx, l.id, l.records...))
 	asOf := begin.Add(74_850 * 10 * time.Minute)
 	must(w.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, asOf))
-	plan := explain(func(s *db.Store) {
+	plan := explain(func(s *db.Raw) {
 		s.SyncAppointments(ctx, db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility,
 			ViewerID: w.staff.UserID, AsOf: asOf, FeedID: l.id})
 	})
@@ -178,7 +178,7 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	must(d.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, feedDay))
 	var done db.SyncAppointmentsRow
 	var fetched int64
-	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+	w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 		w.must(s.SetFeedLimits(ctx,
 			db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
 		done = must(s.SyncAppointments(ctx, db.SyncAppointmentsParams{

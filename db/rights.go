@@ -149,7 +149,7 @@ var ErrNoSchema = errors.New(
 
 // CheckSchema tells whether the database has the schema that this program needs, and
 // if it does not, what to run.
-func (s *Store) CheckSchema(ctx context.Context) error {
+func (s *System) CheckSchema(ctx context.Context) error {
 	conn := stdlib.OpenDBFromPool(s.Pool())
 	defer conn.Close() // the pool stays open
 	return checkSchema(ctx, conn)

@@ -75,7 +75,7 @@ func (s *Store) OpenSession(
 ) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
 	_, hash, _ := token.parse()
-	row, err := s.CreateSession(ctx, CreateSessionParams{
+	row, err := s.q.CreateSession(ctx, CreateSessionParams{
 		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: hash, Lifetime: lifetime,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -101,7 +101,7 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	}
 	row := known.row
 	if row.Stale {
-		if _, err := s.TouchSession(ctx, TouchSessionParams{TenantID: tenantID, TokenHash: hash}); err != nil {
+		if _, err := s.q.TouchSession(ctx, TouchSessionParams{TenantID: tenantID, TokenHash: hash}); err != nil {
 			return Viewer{}, err
 		}
 	}
@@ -119,7 +119,7 @@ type session struct {
 }
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
-	rows, err := s.GetSessions(ctx, GetSessionsParams{
+	rows, err := s.q.GetSessions(ctx, GetSessionsParams{
 		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
 		TokenHashes: each(asks, func(a session) []byte { return a.hash }),
 		Idle:        asks[0].idle,
@@ -133,6 +133,6 @@ func (s *Store) CloseSession(ctx context.Context, token Token) error {
 	if !ok {
 		return refuse(Unauthenticated, "")
 	}
-	_, err := s.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash})
+	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash})
 	return err
 }

@@ -116,7 +116,7 @@ func (s *Store) transitioning(q *Queries) func(context.Context, []move) ([]found
 // would take one driver twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
-	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
+	rows, err := s.q.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
 	})
@@ -154,7 +154,7 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 // to have won, the first may do so yet, so that no loss can be told.
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	find := func() (found[Moved], error) {
-		r, err := s.GetMovedPickup(ctx, GetMovedPickupParams{
+		r, err := s.q.GetMovedPickup(ctx, GetMovedPickupParams{
 			TenantID: m.viewer.TenantID, EventID: m.id, ViewerID: m.viewer.UserID,
 			ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
 		})
@@ -189,7 +189,7 @@ var errUnknown = &Error{Code: Unavailable, cause: errors.New("the outcome is not
 // explainTransition says why t did not move its pickup, as things stand now, or
 // finds that an earlier try of it did.
 func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Moved, bool, error) {
-	now, err := s.ExplainTransition(ctx, ExplainTransitionParams{
+	now, err := s.q.ExplainTransition(ctx, ExplainTransitionParams{
 		Transition: t.Name, TenantID: v.TenantID, ID: t.PickupID, IdempotencyKey: t.Key, RequestDigest: t.Digest,
 		ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID,
 	})
@@ -236,7 +236,7 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 }
 
 func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {
-	busy, err := s.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
+	busy, err := s.q.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return refuse(DriverNotFound, "driver_id")
@@ -249,7 +249,7 @@ func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID)
 }
 
 func (s *Store) explainDispatch(ctx context.Context, v Viewer) error {
-	free, err := s.HasFreeDriver(ctx, v.TenantID)
+	free, err := s.q.HasFreeDriver(ctx, v.TenantID)
 	switch {
 	case err != nil:
 		return Explain(err)

@@ -17,11 +17,11 @@ import (
 // world is a tenant of its own with users, a facility, an account and whatever a
 // race needs besides. Several share a database, since no statement reaches across.
 type world struct {
-	*db.Store           // the statements as they are tried, perhaps a mutant among them
-	as        *db.Store // the statements as they are, for what comes before
-	pool      *pgxpool.Pool
-	owner     *pgxpool.Pool
-	mutant    *mutant // nil for none
+	*db.Raw         // the statements as they are tried, perhaps a mutant among them
+	as      *db.Raw // the statements as they are, for what comes before
+	pool    *pgxpool.Pool
+	owner   *pgxpool.Pool
+	mutant  *mutant // nil for none
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
@@ -49,7 +49,7 @@ func must[T any](v T, err error) T {
 
 // database is a test's own, with the store as a program opens it.
 type database struct {
-	*db.Store
+	*db.Raw
 	owner *pgxpool.Pool
 	*dbtest.DB
 }
@@ -94,9 +94,9 @@ func config(url string, combining bool) db.Config {
 	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
 }
 
-func openStore(t testing.TB, c db.Config) *db.Store {
+func openStore(t testing.TB, c db.Config) *db.Raw {
 	t.Helper()
-	s, err := db.Open(t.Context(), c)
+	s, err := db.OpenRaw(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func openStore(t testing.TB, c db.Config) *db.Store {
 // world makes a new tenant.
 func (d *database) world(ctx context.Context) *world {
 	w := &world{
-		Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner,
+		Raw: d.Raw, as: d.Raw, pool: d.Pool(), owner: d.owner,
 		tenant: uuid.New(), facility: newID(), hidden: newID(), account: newID(),
 	}
 	var batch pgx.Batch
@@ -163,12 +163,12 @@ func queueAccount(batch *pgx.Batch, tenant, id uuid.UUID, cents int64) {
 // on gives the world whose statements are a mutant's.
 func (w *world) on(m *mutant) *world {
 	w.mutant = m
-	w.Store = w.over(w.as.DBTX())
+	w.Raw = w.over(w.as.DBTX())
 	return w
 }
 
 // over is a store over one connection or transaction, the mutant included.
-func (w *world) over(q db.DBTX) *db.Store {
+func (w *world) over(q db.DBTX) *db.Raw {
 	if w.mutant == nil {
 		return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q })
 	}
@@ -306,7 +306,7 @@ func (w *world) expectBalance(ctx context.Context, account uuid.UUID, want int64
 
 // move makes a transition with a key and a digest of its own.
 func move(
-	ctx context.Context, s *db.Store, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition),
+	ctx context.Context, s *db.Raw, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition),
 ) error {
 	t := db.Transition{Name: name, PickupID: id, Key: newID().String(), Digest: digest(string(name))}
 	for _, edit := range edits {
@@ -317,7 +317,7 @@ func move(
 }
 
 func assign(
-	ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition),
+	ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition),
 ) error {
 	return move(ctx, s, v, db.TransitionNameAssign, id,
 		append(edits, func(t *db.Transition) { t.DriverID = driver.DriverID })...)
