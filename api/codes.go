@@ -11,7 +11,6 @@ const (
 	bodyTooLarge         db.Code = "body_too_large"
 	concurrencyLimit             = db.ConcurrencyLimit
 	methodNotAllowed     db.Code = "method_not_allowed"
-	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
 	readOnlyField        db.Code = "read_only_field"
@@ -113,7 +112,7 @@ var meanings = map[db.Code]meaning{
 	db.Overloaded: {503, "Too busy",
 		"The server is too busy to take this request now.",
 		"Send it again after Retry-After seconds."},
-	passwordChanged: {409, "The password has changed",
+	db.PasswordChanged: {409, "The password has changed",
 		"The password was changed by somebody else meanwhile, or the user deactivated.",
 		"Nothing was changed. Log in again, and see whether the change is still wanted."},
 	db.PatientNotFound: {422, "No such patient",

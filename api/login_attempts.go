@@ -49,6 +49,11 @@ type bucket struct {
 // lacks to give one.
 func (b bucket) drained() time.Duration { return b.refill * time.Duration(b.burst-1) }
 
+// token asks for one.
+func (b bucket) token() db.TakeLoginTokenParams {
+	return db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()}
+}
+
 // loginTry is one login on its way.
 type loginTry struct {
 	caller
@@ -89,100 +94,47 @@ func attemptKey(parts ...string) []byte {
 // countLogin counts a try to log in. RateLimited, if it has to wait: then the password is
 // not looked at, and nothing but perhaps a token of the source is used up.
 func (a *server) countLogin(ctx context.Context, try *loginTry) error {
-	known, err := a.mayTry(ctx, try.key)
-	if err != nil {
+	known, wait, err := a.store.GetLoginAttempt(ctx, try.key)
+	if err := limited(wait, err); err != nil {
 		return err
 	}
 	if !known {
 		for _, b := range try.buckets {
-			if err := a.takeToken(ctx, b); err != nil {
+			if err := limited(a.store.TakeLoginToken(ctx, b.token())); err != nil {
 				return errors.Join(err, a.returnTokens(ctx, try))
 			}
 			try.taken = append(try.taken, b)
 		}
 	}
-	if err := a.countAttempt(ctx, try.key); err != nil {
+	if err := limited(a.store.CountLoginAttempt(ctx, try.key)); err != nil {
 		return err
 	}
-	return a.sweepLogins(ctx)
-}
-
-// mayTry tells whether the user is known under the key. RateLimited, if the next try has
-// to wait.
-func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error) {
-	row, err := a.store.GetLoginAttempt(ctx, key)
-	switch {
-	case db.NoRow(err):
-		return false, nil
-	case err != nil:
-		return false, err
-	case row.Wait > 0:
-		return false, rateLimited(row.Wait)
-	}
-	return row.Known, nil
-}
-
-// countAttempt counts a try under the key. RateLimited, if it has to wait. Where by a fresh
-// read it need not wait any more, since a login succeeded meanwhile, it is counted after
-// all.
-func (a *server) countAttempt(ctx context.Context, key []byte) error {
-	for range 2 {
-		_, err := a.store.CountLoginAttempt(ctx, key)
-		if !db.NoRow(err) {
-			return err
-		}
-		if _, err := a.mayTry(ctx, key); err != nil {
-			return err
-		}
-	}
-	return rateLimited(time.Second)
-}
-
-// takeToken takes a token of a bucket. RateLimited, if it is empty: that is read first, since
-// those who go on all the same would else queue for the lock on its row.
-func (a *server) takeToken(ctx context.Context, b bucket) error {
-	for range 2 {
-		wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
-		switch {
-		case err != nil && !db.NoRow(err):
-			return err
-		case err == nil && wait > 0:
-			return rateLimited(wait)
-		}
-		_, err = a.store.TakeLoginToken(ctx,
-			db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
-		if !db.NoRow(err) {
-			return err
-		}
-	}
-	return rateLimited(time.Second)
-}
-
-// loginSucceeded makes the user known at the source, and takes back what the try counted.
-func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
-	if _, err := a.store.RememberLogin(ctx, db.RememberLoginParams{Key: try.key, KnownFor: knownFor}); err != nil {
-		return err
-	}
-	return a.returnTokens(ctx, try)
+	return a.store.SweepLogins(ctx)
 }
 
 // returnTokens gives back the tokens that a try took.
 func (a *server) returnTokens(ctx context.Context, try *loginTry) error {
 	for _, b := range try.taken {
-		if _, err := a.store.ReturnLoginToken(ctx,
-			db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
+		if err := a.store.ReturnLoginToken(ctx, db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sweepLogins deletes a few rows that have expired, more than a login adds.
-func (a *server) sweepLogins(ctx context.Context) error {
-	if _, err := a.store.SweepLoginAttempts(ctx); err != nil {
+// loginSucceeded makes the user known at the source, and takes back what the try counted.
+func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
+	if err := a.store.RememberLogin(ctx, db.RememberLoginParams{Key: try.key, KnownFor: knownFor}); err != nil {
 		return err
 	}
-	_, err := a.store.SweepLoginBuckets(ctx)
+	return a.returnTokens(ctx, try)
+}
+
+// limited is the error of an attempt that has to wait: RateLimited, or that of the question.
+func limited(wait time.Duration, err error) error {
+	if err == nil && wait > 0 {
+		return rateLimited(wait)
+	}
 	return err
 }
 

@@ -102,7 +102,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 	if err != nil {
 		return nil, err
 	}
-	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
+	row, replayed, err := a.store.CreatePatient(ctx, v, db.CreatePatientParams{
 		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
 		GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
@@ -191,7 +191,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 	if id := b.ExternalID.Value; id != nil {
 		*id = trimID(*id)
 	}
-	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
+	row, err := a.store.EditPatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	t     testing.TB
 	base  *dbtest.DB
-	store *db.Store
+	store *db.System
 	api   *api.API
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
@@ -106,7 +106,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	a, err := api.New(t.Context(), store, o)
+	a, err := api.New(t.Context(), store.Store, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,8 +481,8 @@ func (s *server) assignedTo(t *tenant, driver uuid.UUID) []uuid.UUID {
 func (s *server) newDriver(t *tenant) uuid.UUID {
 	s.t.Helper()
 	id := newID()
-	_, err := s.store.CreateDriver(s.t.Context(),
-		db.CreateDriverParams{TenantID: t.id, ID: id, Name: "Driver", RequestDigest: []byte("x")})
+	_, _, err := s.store.CreateDriver(s.t.Context(), db.SystemViewer(t.id, newID(), db.UserRoleDispatcher),
+		db.CreateDriverParams{ID: id, Name: "Driver", RequestDigest: []byte("x")})
 	s.must(err)
 	return id
 }

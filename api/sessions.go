@@ -135,7 +135,7 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 	}
 	hash, err := a.passwords.generate(ctx, c, prepared)
 	if err == nil {
-		_, err = a.store.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
+		err = a.store.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
 			TenantID: tenantID, ID: user.ID, PasswordHash: user.PasswordHash, NewPasswordHash: hash,
 		})
 	}

@@ -36,7 +36,7 @@ func (a *server) registerUsers() {
 		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins " +
 			"anybody's. " +
 			"current_password is always the caller's.",
-		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
+		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, db.PasswordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
@@ -83,20 +83,9 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	asked := b
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
-	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
-		TenantID: v.TenantID, ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.User, []byte, error) {
-		known, err := a.store.GetUser(ctx, a.userParams(v, id))
-		if err != nil {
-			return known, nil, err
-		}
-		match, err := a.matches(ctx, v, known.PasswordHash, b.Password)
-		if known.PasswordEpoch == 1 && !match {
-			return known, nil, err
-		}
-		return known, known.RequestDigest, err
-	})
+	row, replayed, err := a.store.CreateUser(ctx, v, db.CreateUserParams{
+		ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+	}, func(hash string) (bool, error) { return a.matches(ctx, v, hash, b.Password) })
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +149,7 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditOneUser(ctx, v, db.EditUserParams{
+	row, err := a.store.EditUser(ctx, v, db.EditUserParams{
 		ID: in.UserID, Version: in.version, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err != nil {
@@ -195,12 +184,9 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
+	row, err := a.store.ChangePassword(ctx, v, db.ChangePasswordParams{
+		ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
 	})
-	if db.NoRow(err) {
-		return nil, problem(passwordChanged, "", "")
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +212,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	defer unlock()
-	if err := a.countAttempt(ctx, key); err != nil {
+	if err := limited(a.store.CountLoginAttempt(ctx, key)); err != nil {
 		return err
 	}
 	match, err := a.passwords.compare(ctx, asCaller(v), self.PasswordHash, password)
@@ -236,8 +222,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 	if !match.same {
 		return problem(db.ValidationFailed, "current_password", "This is not your password.")
 	}
-	_, err = a.store.ForgetLoginAttempts(ctx, key)
-	return err
+	return a.store.ForgetLoginAttempts(ctx, key)
 }
 
 // matches tells whether a hash is the password's.
@@ -252,7 +237,7 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 }
 
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	user, err := a.store.DeactivateOneUser(ctx, a.userParams(v, in.UserID))
+	user, err := a.store.DeactivateUser(ctx, v, in.UserID)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +245,7 @@ func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) 
 }
 
 func (a *server) reactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	user, err := a.store.ReactivateOneUser(ctx, a.userParams(v, in.UserID))
+	user, err := a.store.ReactivateUser(ctx, v, in.UserID)
 	if err != nil {
 		return nil, err
 	}

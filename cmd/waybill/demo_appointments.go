@@ -12,7 +12,7 @@ import (
 
 // feedDemo gives both clinics of the demo tenant appointments, told by the dispatcher,
 // who sees both.
-func feedDemo(ctx context.Context, store *db.Store, made demo) error {
+func feedDemo(ctx context.Context, store *db.System, made demo) error {
 	told := db.SystemViewer(made.tenantID, uuid.Nil, db.UserRoleDispatcher)
 	for _, u := range made.users {
 		if u.Role == told.Role {
@@ -29,7 +29,7 @@ func feedDemo(ctx context.Context, store *db.Store, made demo) error {
 
 // feedClinic gives a clinic patients and appointments, from today on, as its records would: by a feed of somebody who sees it. Once a day it is a new list;
 // on the same day again it is superseded, which is as good.
-func feedClinic(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
+func feedClinic(ctx context.Context, store *db.System, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	_, err := store.SyncFeed(ctx, v,
 		db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {

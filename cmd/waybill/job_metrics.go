@@ -35,7 +35,7 @@ func (m *metrics) watchGateway(down func() bool) {
 // queueCollector reads the queues when it is asked. All processes tell the same: they
 // share the database.
 type queueCollector struct {
-	store       *db.Store
+	store       *db.System
 	depth, ages *prometheus.Desc
 	dead, bytes *prometheus.Desc
 	paused      *prometheus.Desc
@@ -45,7 +45,7 @@ type queueCollector struct {
 // takes longer is told of by its absence.
 const queueTimeout = 3 * time.Second
 
-func newQueueCollector(store *db.Store) queueCollector {
+func newQueueCollector(store *db.System) queueCollector {
 	labels := []string{"queue", "state"}
 	return queueCollector{
 		store,

@@ -102,18 +102,18 @@ func (c *jobsCommand) text() uuid.UUID {
 }
 
 // troubled gives the jobs that are shown: none, where only some texts are asked for.
-func (c *jobsCommand) troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+func (c *jobsCommand) troubled(ctx context.Context, store *db.System, each func(db.ListTroubledJobsRow) error) error {
 	if c.reason != "" {
 		return nil
 	}
 	return jobs.Troubled(ctx, store, each)
 }
 
-func (c *jobsCommand) refused(ctx context.Context, store *db.Store, each func(jobs.RefusedText) error) error {
+func (c *jobsCommand) refused(ctx context.Context, store *db.System, each func(jobs.RefusedText) error) error {
 	return jobs.Refused(ctx, store, time.Now().Add(-c.since), c.reason, each)
 }
 
-func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) list(ctx context.Context, store *db.System, out io.Writer) error {
 	paused, err := store.ListPausedQueues(ctx)
 	if err != nil {
 		return db.Explain(err)
@@ -141,7 +141,7 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 	return c.listTexts(ctx, store, out)
 }
 
-func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) listTexts(ctx context.Context, store *db.System, out io.Writer) error {
 	table, n := columns(out), 0
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
@@ -173,7 +173,7 @@ func brief(d time.Duration) string {
 	return text
 }
 
-func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) resume(ctx context.Context, store *db.System, out io.Writer) error {
 	found, err := jobs.Resume(ctx, store, c.id)
 	if err == nil && !found {
 		return errors.New("there is no such queue; those that are paused are shown by: waybill jobs")
@@ -185,7 +185,7 @@ func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer
 }
 
 // retry has one job or text run again, or all that are shown.
-func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retry(ctx context.Context, store *db.System, out io.Writer) error {
 	switch {
 	case c.all:
 		return c.retryAll(ctx, store, out)
@@ -202,7 +202,7 @@ func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer)
 	return err
 }
 
-func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retryText(ctx context.Context, store *db.System, out io.Writer) error {
 	again := false
 	err := c.refused(ctx, store, func(t jobs.RefusedText) (err error) {
 		if t.ID == c.text() {
@@ -220,7 +220,7 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 	return err
 }
 
-func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retryAll(ctx context.Context, store *db.System, out io.Writer) error {
 	run, sent := 0, 0
 	err := c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		found, err := jobs.Retry(ctx, store, r.ID)

@@ -269,8 +269,9 @@ func (k *killing) senders(n int) []*sender {
 	var all []*sender
 	for i := range n {
 		driver := newID()
-		_, err := k.store.CreateDriver(k.t.Context(), db.CreateDriverParams{
-			TenantID: k.tenantID, ID: driver, Name: fmt.Sprintf("driver %d", i), RequestDigest: demoDigest,
+		by := db.SystemViewer(k.tenantID, newID(), db.UserRoleDispatcher)
+		_, _, err := k.store.CreateDriver(k.t.Context(), by, db.CreateDriverParams{
+			ID: driver, Name: fmt.Sprintf("driver %d", i), RequestDigest: demoDigest,
 		})
 		if err != nil {
 			k.t.Fatal(err)

@@ -64,7 +64,7 @@ func (m *metrics) register(all ...prometheus.Collector) {
 }
 
 // watch reads the store's connections, and the queues, whenever it is asked.
-func (m *metrics) watch(store *db.Store) {
+func (m *metrics) watch(store *db.System) {
 	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),

@@ -49,7 +49,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 type server struct {
 	settings
 	log              *slog.Logger
-	store            *db.Store
+	store            *db.System
 	api              *api.API
 	listener, admins net.Listener
 	crew             *crew // nil without workers
@@ -69,7 +69,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		return nil, err
 	}
 	metrics.watch(r.store)
-	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
+	if r.api, err = api.New(ctx, r.store.Store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
 	metrics.watchStreams(r.api.OpenStreams, r.api.StreamLag)
@@ -102,7 +102,7 @@ func collectLess() {
 }
 
 // openStore connects, and makes sure that the schema is one that this program knows.
-func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
+func openStore(ctx context.Context, c db.Config) (*db.System, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
 		return nil, err

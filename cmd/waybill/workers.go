@@ -70,7 +70,7 @@ func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 // requests.
 type crew struct {
 	*jobs.Crew
-	store *db.Store
+	store *db.System
 }
 
 // startCrew puts the workers to work.

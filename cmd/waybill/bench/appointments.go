@@ -27,7 +27,7 @@ func statement(name string) string {
 // clinic is a tenant with somebody who sees its facilities.
 type clinic struct {
 	owner  *pgx.Conn
-	store  *db.Store
+	store  *db.System
 	app    *pgx.Conn
 	viewer db.Viewer
 	group  uuid.UUID

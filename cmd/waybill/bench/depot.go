@@ -15,10 +15,11 @@ import (
 // depot is a tenant with what a pickup needs: somebody with a number who asks for it,
 // a facility, and accounts with money. Its store is the application's, not the owner's.
 type depot struct {
-	*db.Store
-	by       db.Viewer
-	facility uuid.UUID
-	accounts []uuid.UUID
+	*db.System
+	statements *db.Queries // over the same connections, for what no Store does
+	by         db.Viewer
+	facility   uuid.UUID
+	accounts   []uuid.UUID
 }
 
 // depotCents is on each account: more than any benchmark spends.
@@ -36,14 +37,17 @@ func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) 
 	if err != nil {
 		return nil, err
 	}
-	d := &depot{Store: store, by: db.SystemViewer(t.ID, user.ID, user.Role), facility: uuid.Must(uuid.NewV7())}
-	if _, err := t.Store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
+	d := &depot{
+		System: store, statements: db.New(store.Pool()),
+		by: db.SystemViewer(t.ID, user.ID, user.Role), facility: uuid.Must(uuid.NewV7()),
+	}
+	if _, err := t.statements.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
 		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID,
 		Number: "+14155550123", RequestDigest: benchDigest,
 	}); err != nil {
 		return nil, err
 	}
-	if _, err := t.Store.CreateFacility(ctx, db.CreateFacilityParams{
+	if _, err := t.statements.CreateFacility(ctx, db.CreateFacilityParams{
 		TenantID: t.ID, ID: d.facility, Name: "Benchmark", Address: "Here", Latitude: 37.77,
 		Longitude: -122.42, RequestDigest: benchDigest,
 	}); err != nil {
@@ -62,12 +66,12 @@ var benchDigest = []byte("bench")
 func (d *depot) account(ctx context.Context, t *Tenant) error {
 	id := uuid.Must(uuid.NewV7())
 	d.accounts = append(d.accounts, id)
-	if _, err := t.Store.CreateAccount(ctx, db.CreateAccountParams{
+	if _, err := t.statements.CreateAccount(ctx, db.CreateAccountParams{
 		TenantID: t.ID, ID: id, Name: "Benchmark", Currency: "USD", RequestDigest: benchDigest,
 	}); err != nil {
 		return err
 	}
-	_, err := t.Store.CreateLedgerEntries(ctx, db.CreateLedgerEntriesParams{
+	_, err := t.statements.CreateLedgerEntries(ctx, db.CreateLedgerEntriesParams{
 		TenantIds: []uuid.UUID{t.ID}, Ids: []uuid.UUID{uuid.Must(uuid.NewV7())}, AccountIds: []uuid.UUID{id},
 		Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{depotCents}, Notes: []string{""},
 		ActorIds: []uuid.UUID{d.by.UserID}, RequestDigests: [][]byte{benchDigest},
@@ -129,7 +133,7 @@ func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
 		return err
 	}
 	for some := range slices.Chunk(ids, 100) {
-		if err := d.submitAll(ctx, d.Queries, some); err != nil {
+		if err := d.submitAll(ctx, d.statements, some); err != nil {
 			return err
 		}
 	}

@@ -205,7 +205,7 @@ func (b *jobsBench) ways() []enqueuing {
 			}, true},
 		{"a job alone by River's client, in a transaction", 1, alone(one), false},
 		{"a set of submits: one statement", b.set,
-			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.Queries, ids) }, true},
+			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.statements, ids) }, true},
 		{"the same set, and as many jobs by River's client, in a transaction", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return many(ctx, tx) })
@@ -307,7 +307,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	sent := new(counting)
 	start := time.Now()
-	crew, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: quiet})
+	crew, err := jobs.Start(ctx, jobs.Options{Store: b.System, Sender: sent, Workers: b.workers, Log: quiet})
 	if err != nil {
 		return err
 	}
@@ -396,7 +396,7 @@ func (b *jobsBench) empty(ctx context.Context) error {
 func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	started := make(chan time.Time, 1)
 	crew, err := jobs.Start(ctx, jobs.Options{
-		Store: b.Store, Workers: b.workers, Log: quiet,
+		Store: b.System, Workers: b.workers, Log: quiet,
 		Sender: &counting{heard: func(texts.Text) { started <- time.Now() }},
 	})
 	if err != nil {

@@ -17,7 +17,9 @@ import (
 type Tenant struct {
 	ID    uuid.UUID
 	Slug  string
-	Store *db.Store
+	Store *db.System
+
+	statements *db.Queries // what fills it
 }
 
 // Tenant makes one, as the owner of the database.
@@ -36,6 +38,7 @@ func (e *Env) Tenant(ctx context.Context, ownerURL string) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.statements = db.New(t.Store.Pool())
 	e.stops = append(e.stops, func() error { t.Store.Close(); return nil })
 	return t, nil
 }
@@ -43,7 +46,7 @@ func (e *Env) Tenant(ctx context.Context, ownerURL string) (*Tenant, error) {
 // User makes one whose password has this hash.
 func (t *Tenant) User(ctx context.Context, role db.UserRole, passwordHash string) (db.User, error) {
 	id := uuid.Must(uuid.NewV7())
-	return t.Store.CreateUser(ctx, db.CreateUserParams{
+	return t.statements.CreateUser(ctx, db.CreateUserParams{
 		TenantID: t.ID, ID: id, Email: fmt.Sprintf("%s@bench.example", id), Name: "Benchmark", Role: role,
 		PasswordHash: passwordHash, RequestDigest: []byte("bench"),
 	})

@@ -28,7 +28,7 @@ const (
 
 // Options say who works and how. Workers and Store must be set, and Sender.
 type Options struct {
-	Store   *db.Store
+	Store   *db.System
 	Sender  texts.Sender
 	Workers int // that send texts at once; a quarter as many dispatch
 	Log     *slog.Logger

@@ -25,7 +25,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 // clinic is a tenant whose staff book pickups and have a number.
 type clinic struct {
 	t                 testing.TB
-	store             *db.Store
+	store             *db.System
 	owner             *pgxpool.Pool
 	staff, dispatcher db.Viewer
 	facility, account uuid.UUID
@@ -102,8 +102,8 @@ func (c *clinic) move(v db.Viewer, name db.TransitionName, id uuid.UUID) error {
 func (c *clinic) driver() uuid.UUID {
 	c.t.Helper()
 	id, at := uuid.New(), 37.0
-	_, err := c.store.CreateDriver(c.t.Context(), db.CreateDriverParams{
-		TenantID: c.staff.TenantID, ID: id, Name: "Driver", OnDuty: true, Latitude: &at,
+	_, _, err := c.store.CreateDriver(c.t.Context(), c.dispatcher, db.CreateDriverParams{
+		ID: id, Name: "Driver", OnDuty: true, Latitude: &at,
 		Longitude: &at, RequestDigest: []byte("x"),
 	})
 	c.must(err)

@@ -24,7 +24,7 @@ type RefusedText struct {
 
 // Refused gives each text that was refused, of all tenants, if it was owed after a time, and
 // for the reason, if there is one. Those without a number are none: see ListRefusedMessages.
-func Refused(ctx context.Context, store *db.Store, since time.Time, reason string, each func(RefusedText) error) error {
+func Refused(ctx context.Context, store *db.System, since time.Time, reason string, each func(RefusedText) error) error {
 	for after := ""; ; {
 		tenants, err := store.ListTenants(ctx, db.ListTenantsParams{AfterSlug: after, MaxRows: page})
 		if err != nil {
@@ -43,7 +43,7 @@ func Refused(ctx context.Context, store *db.Store, since time.Time, reason strin
 }
 
 func refusedOf(
-	ctx context.Context, store *db.Store, t db.ListTenantsRow, since time.Time,
+	ctx context.Context, store *db.System, t db.ListTenantsRow, since time.Time,
 	reason string, each func(RefusedText) error,
 ) error {
 	next := db.ListRefusedMessagesParams{TenantID: t.ID, AfterCreatedAt: since, Reason: reason, MaxRows: page}
@@ -66,7 +66,7 @@ func refusedOf(
 
 // SendAgain has a refused text sent again. again is false where somebody was first, or
 // where it is none that was refused.
-func SendAgain(ctx context.Context, store *db.Store, t RefusedText) (again bool, err error) {
+func SendAgain(ctx context.Context, store *db.System, t RefusedText) (again bool, err error) {
 	n, err := store.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: t.TenantID, ID: t.ID})
 	if err != nil {
 		return false, db.Explain(err)
@@ -75,7 +75,7 @@ func SendAgain(ctx context.Context, store *db.Store, t RefusedText) (again bool,
 }
 
 // Resume has a paused queue worked again. found is false where there is no such queue.
-func Resume(ctx context.Context, store *db.Store, queue string) (found bool, err error) {
+func Resume(ctx context.Context, store *db.System, queue string) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {
 		return false, err

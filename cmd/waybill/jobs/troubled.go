@@ -17,7 +17,7 @@ const page = 500
 
 // Troubled gives each job that has failed, that waits for another try, or that has been
 // running for too long, to who asks, in the order of their ids.
-func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+func Troubled(ctx context.Context, store *db.System, each func(db.ListTroubledJobsRow) error) error {
 	since := time.Now().Add(-rescueAfter)
 	for after := int64(0); ; {
 		rows, err := store.ListTroubledJobs(ctx,
@@ -39,7 +39,7 @@ func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJob
 
 // Retry has the job run again at once, whatever it has come to; one that is running
 // goes on. found is false where there is no such job.
-func Retry(ctx context.Context, store *db.Store, id int64) (found bool, err error) {
+func Retry(ctx context.Context, store *db.System, id int64) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {
 		return false, err
