@@ -203,20 +203,6 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 	return &Row[db.Patient]{etag(row.Version), &row}, nil
 }
 
-// mustSee answers NotFound unless the viewer sees the patient. It reads nothing of them.
-func (a *server) mustSee(ctx context.Context, v db.Viewer, patientID uuid.UUID) error {
-	seen, err := a.seesPatient(ctx, v, patientID)
-	if err == nil && !seen {
-		return problem(db.NotFound, "", "")
-	}
-	return err
-}
-
-func (a *server) seesPatient(ctx context.Context, v db.Viewer, patientID uuid.UUID) (bool, error) {
-	return a.store.SeesPatient(ctx,
-		db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
-}
-
 // PickupPatient is the patient of a pickup, as far as the caller may know.
 type PickupPatient struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`

@@ -39,7 +39,6 @@ type statements interface {
 	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
 	GetTenantBySlug(context.Context, string) (Tenant, error)
 
-	SeesPatient(context.Context, SeesPatientParams) (bool, error)
 	PatientExists(context.Context, PatientExistsParams) (bool, error)
 	ListConsents(context.Context, ListConsentsParams) ([]PatientConsent, error)
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
