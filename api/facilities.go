@@ -18,8 +18,9 @@ func (a *server) registerFacilities() {
 	register(a, operation{
 		id: "list-facilities", method: http.MethodGet, path: "/v1/facilities", tag: "facilities",
 		summary: "List the facilities that you see",
-		about:   "Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.",
-		roles:   everyRole,
+		about: "Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those " +
+			"of their pickups.",
+		roles: everyRole,
 	}, a.listFacilities)
 	register(a, operation{
 		id: "get-facility", method: http.MethodGet, path: "/v1/facilities/{facility_id}", tag: "facilities",
@@ -31,9 +32,9 @@ func (a *server) registerFacilities() {
 	}, a.editFacility)
 }
 
-// NewFacility asks for a facility.
+// NewFacility is the body of create-facility.
 type NewFacility struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Address   string     `json:"address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	Latitude  float64    `json:"latitude" minimum:"-90" maximum:"90" example:"37.7583"`
@@ -79,7 +80,7 @@ func (a *server) listFacilities(ctx context.Context, v db.Viewer, in *Keyset) (*
 	return pageOf(in.Limit, rows, func(f db.Facility) string { return in.after(f.CreatedAt, f.ID) }), nil
 }
 
-// FacilityPath names a facility.
+// FacilityPath identifies a facility by its id in the path.
 type FacilityPath struct {
 	FacilityID uuid.UUID `path:"facility_id" format:"uuid"`
 }
@@ -98,14 +99,14 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 	return &Row[db.Facility]{tag, &row}, in.shown(tag)
 }
 
-// FacilityEdit has what is to change; what is left out stays.
+// FacilityEdit holds the members to change; omitted members keep their value.
 type FacilityEdit struct {
 	Name      *string  `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
 
-	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
+	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
 
 func (FacilityEdit) isEdit() {}

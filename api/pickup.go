@@ -11,50 +11,47 @@ import (
 	"waybill/db"
 )
 
-// Pickup is a pickup as one role is shown it. pickupFor and movedFor alone make one: the
-// members of db.Pickup are in no JSON. Members that a role is not shown are left out of
-// its answers.
+// Pickup is a pickup as one role sees it. Only pickupFor and movedFor build it: db.Pickup is never
+// encoded. Members that a role may not see are omitted.
 type Pickup struct {
 	ID          uuid.UUID           `json:"id" format:"uuid"`
 	Status      db.PickupStatus     `json:"status"`
-	Version     int64               `json:"version" doc:"Counts the accepted edits; what If-Match compares" example:"1"`
+	Version     int64               `json:"version" doc:"Incremented by each edit; compared by If-Match" example:"1"`
 	FacilityID  uuid.UUID           `json:"facility_id" format:"uuid"`
 	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid" doc:"The user who created it"`
-	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set in ASSIGNED to DELIVERED, and in no other status"`
+	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set exactly in the statuses ASSIGNED to DELIVERED"`
 	CreatedAt   time.Time           `json:"created_at" doc:"When it was created"`
 	UpdatedAt   time.Time           `json:"updated_at" doc:"When it last changed"`
 
-	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"For admins, dispatchers and staff"`
-	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"What submit charges. For admins, dispatchers and staff"`
-	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"What is charged now. For admins, dispatchers and staff"`
-	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"What cancel gave back. For admins, dispatchers and staff"`
+	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"Visible to admins, dispatchers and staff"`
+	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"The amount that submit-pickup charges. Visible to admins, dispatchers and staff"`
+	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"The amount currently charged. Visible to admins, dispatchers and staff"`
+	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff"`
 
-	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"For who sees the pickup"`
-	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"Without a point, the facility's is used. For who sees the pickup"`
-	PickupLongitude Optional[float64]   `json:"pickup_longitude,omitzero" doc:"For who sees the pickup"`
-	DropoffAddress  *string             `json:"dropoff_address,omitempty" doc:"For who sees the pickup"`
-	WindowStart     Optional[time.Time] `json:"window_start,omitzero" doc:"For who sees the pickup"`
-	WindowEnd       Optional[time.Time] `json:"window_end,omitzero" doc:"For who sees the pickup"`
+	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"Visible to everyone who sees the pickup"`
+	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"If it is null, the facility's location is used. Visible to everyone who sees the pickup"`
+	PickupLongitude Optional[float64]   `json:"pickup_longitude,omitzero" doc:"Visible to everyone who sees the pickup"`
+	DropoffAddress  *string             `json:"dropoff_address,omitempty" doc:"Visible to everyone who sees the pickup"`
+	WindowStart     Optional[time.Time] `json:"window_start,omitzero" doc:"Visible to everyone who sees the pickup"`
+	WindowEnd       Optional[time.Time] `json:"window_end,omitzero" doc:"Visible to everyone who sees the pickup"`
 
-	PatientID    Optional[uuid.UUID] `json:"patient_id,omitzero" format:"uuid" doc:"Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs"`
-	Note         Optional[string]    `json:"note,omitzero" doc:"For admins, dispatchers, staff, and the driver while it is theirs"`
-	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"For admins, dispatchers and staff"`
+	PatientID    Optional[uuid.UUID] `json:"patient_id,omitzero" format:"uuid" doc:"The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver"`
+	Note         Optional[string]    `json:"note,omitzero" doc:"Visible to admins, dispatchers, staff, and the assigned driver"`
+	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"Visible to admins, dispatchers and staff"`
 }
 
-// TransformSchema says in the document whom the members are for.
+// TransformSchema documents which roles see each member.
 func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are " +
-		"shown all. " +
-		"The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown " +
-		"neither " +
-		"account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that " +
-		"took the " +
-		"pickup from its caller's sight, as deliver does with the driver's, has the required members alone."
+	s.Description = "Members that the caller's role may not see are omitted. Admins, dispatchers and staff see " +
+		"all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub " +
+		"(COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient " +
+		"and note. The answer to a transition after which the caller may not see the pickup any more, like a " +
+		"driver's deliver, has only the required members."
 	return s
 }
 
-// pickupFor shows a role its members of a pickup that it sees. What a role is shown is
-// listed: a member that is added here is shown to none until it is.
+// pickupFor returns the members of a pickup that the role may see. Visible members are listed: a new
+// member is invisible until it is added here.
 func pickupFor(role db.UserRole, p db.Pickup) Pickup {
 	shown := receipt(p)
 	switch role {
@@ -71,7 +68,7 @@ func pickupFor(role db.UserRole, p db.Pickup) Pickup {
 	return shown
 }
 
-// movedFor shows a role what its transition did.
+// movedFor returns the members of a transition's result that the role may see.
 func movedFor(role db.UserRole, m db.Moved) Pickup {
 	if m.Seen {
 		return pickupFor(role, m.Pickup)
@@ -87,7 +84,7 @@ func pickupsFor(role db.UserRole, rows []db.Pickup) []Pickup {
 	return shown
 }
 
-// receipt has what whoever did something with a pickup knows of it.
+// receipt returns the members that the caller of a write knows anyway.
 func receipt(p db.Pickup) Pickup {
 	return Pickup{
 		ID: p.ID, Status: p.Status, Version: p.Version, FacilityID: p.FacilityID, RequestedBy: p.RequestedBy,
@@ -95,7 +92,7 @@ func receipt(p db.Pickup) Pickup {
 	}
 }
 
-// addWay adds where it goes, when, and with whom.
+// addWay adds the addresses, the window, the note and the patient.
 func (s *Pickup) addWay(p db.Pickup) {
 	s.DriverID = some(p.DriverID)
 	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(
@@ -104,11 +101,12 @@ func (s *Pickup) addWay(p db.Pickup) {
 }
 
 func (s *Pickup) addMoney(p db.Pickup) {
-	s.AccountID, s.PriceCents, s.ChargedCents, s.RefundedCents = &p.AccountID, &p.PriceCents, &p.ChargedCents, &p.RefundedCents
+	s.AccountID, s.PriceCents = &p.AccountID, &p.PriceCents
+	s.ChargedCents, s.RefundedCents = &p.ChargedCents, &p.RefundedCents
 }
 
-// pickupTag is the ETag of what a role is shown: a 304 keeps no role with what another
-// one is shown. What If-Match compares is the version alone.
+// pickupTag returns the ETag of a pickup for a role: a 304 must not confirm content of another role.
+// If-Match compares only the version.
 func pickupTag(role db.UserRole, version int64) string {
 	switch role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff:
@@ -119,8 +117,8 @@ func pickupTag(role db.UserRole, version int64) string {
 	return etag(version, 2)
 }
 
-// Optional is a member of an answer that is left out for some callers; the others are
-// told the value, or null.
+// Optional is a member of an answer that is omitted for some callers; for the others it is the value or
+// null.
 type Optional[T any] struct {
 	told  bool
 	value *T // nil for null
@@ -128,7 +126,7 @@ type Optional[T any] struct {
 
 func some[T any](value *T) Optional[T] { return Optional[T]{true, value} }
 
-// MarshalJSON gives the value, or null.
+// MarshalJSON returns the value, or null.
 func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	if o.value == nil {
 		return jsonNull, nil
@@ -138,10 +136,10 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 
 var jsonNull = []byte("null")
 
-// IsZero makes omitzero leave out what is not told.
+// IsZero lets omitzero omit what the caller may not see.
 func (o Optional[T]) IsZero() bool { return !o.told }
 
-// Schema is that of a nullable T.
+// Schema implements huma.SchemaProvider: a nullable T.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")
 	s.Nullable = true

@@ -17,14 +17,15 @@ func (a *server) registerPickups() {
 	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotFound}
 	register(a, operation{
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
-		summary: "Create a pickup", about: "As a DRAFT. Staff create for the facilities that they see.", roles: makers,
+		summary: "Create a pickup", about: "The status is DRAFT. Staff create pickups for the facilities that " +
+			"they see.", roles: makers,
 		codes: makeCodes, also: []int{http.StatusOK},
 	}, a.createPickup)
 	register(a, operation{
 		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch",
 		tag: "pickups", status: http.StatusCreated,
 		summary: "Create up to 1,000 pickups",
-		about:   "All of them or none, in one statement; answered in the order asked.", roles: makers,
+		about:   "Creates all or none, and returns them in the order of the request.", roles: makers,
 		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
 	}, a.createPickups)
 	register(a, operation{
@@ -34,38 +35,38 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
-		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, " +
-			"ASSIGNED to SHIPPED, " +
-			"the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.",
+		about: "Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned " +
+			"to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members " +
+			"depend on the role: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
-		summary: "Edit a pickup", about: "In DRAFT alone.", roles: []db.UserRole{db.UserRoleStaff},
+		summary: "Edit a pickup", about: "Allowed only in DRAFT.", roles: []db.UserRole{db.UserRoleStaff},
 		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound,
 			db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
 }
 
-// NewPickup asks for a pickup.
+// NewPickup is the body of create-pickup.
 type NewPickup struct {
-	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
-	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
-	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"Whom it is for: a patient that you see"`
+	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that requests the pickup"`
+	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit-pickup charges"`
+	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"A patient that you can see"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
 	PickupAddress   string     `json:"pickup_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
-	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
+	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"If it is omitted, the facility's location is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
-	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time to come"`
-	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time to come"`
+	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time of the pickup"`
+	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time of the pickup"`
 	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	if n.PatientID != nil && *n.PatientID == uuid.Nil { // to a Draft it would look like none
+	if n.PatientID != nil && *n.PatientID == uuid.Nil { // the query would treat it like null
 		return []error{problem(db.PatientNotFound, inBody(at, "patient_id"), "")}
 	}
 	return nil
@@ -99,7 +100,7 @@ func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickup
 	return createdRow(&shown, "/v1/pickups/"+shown.ID.String(), pickupTag(v.Role, shown.Version), made == 0), nil
 }
 
-// NewPickups asks for several pickups, all or none.
+// NewPickups is the body of create-pickups: all or none are created.
 type NewPickups struct {
 	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
 }
@@ -109,14 +110,14 @@ type createPickupsInput struct {
 	Body NewPickups
 }
 
-// Pickups are those of a batch, in the order asked.
+// Pickups is the answer of create-pickups, in the order of the request.
 type Pickups struct {
 	Items []Pickup `json:"items"`
 }
 
 type pickupsOutput struct {
 	Status   int
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier try of the same batch made all of them"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with the same batch created all of them"`
 	Body     *Pickups
 }
 
@@ -140,8 +141,8 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	return out, nil
 }
 
-// drafts are those of a batch. With a key, each stands for the whole of it: the same
-// first items and others after them are another request.
+// drafts returns the rows of a batch. With an Idempotency-Key, the digest of each covers the whole
+// batch: the same first items followed by others are a different request.
 func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 	out := make([]db.Draft, len(in.Body.Items))
 	seen := map[uuid.UUID]bool{}
@@ -156,7 +157,7 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 		}
 		if seen[id] {
 			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i),
-				"The id stands twice in this batch.")
+				"The id occurs twice in this batch.")
 		}
 		seen[id] = true
 		out[i] = item.draft(v, id)
@@ -170,16 +171,16 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 
 type listPickupsInput struct {
 	Keyset
-	Status     db.PickupStatus `query:"status" doc:"Only those in this status"`
+	Status     db.PickupStatus `query:"status" doc:"Only those with this status"`
 	FacilityID uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
 	DriverID   uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
 	CreatedRange
 }
 
-// CreatedRange is a range of the times of creation. What is left zero was not sent.
+// CreatedRange filters by the time of creation. Zero means not sent.
 type CreatedRange struct {
-	CreatedFrom Time `query:"created_from" doc:"Only those created then or later"`
-	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
+	CreatedFrom Time `query:"created_from" doc:"Only those created at or after this time"`
+	CreatedTo   Time `query:"created_to" doc:"Only those created before this time"`
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
@@ -206,7 +207,7 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 	return &ListOf[Pickup]{page}, nil
 }
 
-// given is what a query parameter was set to, or nil.
+// given returns a pointer to a query parameter's value, or nil if it was not sent.
 func given[T comparable](value T) *T {
 	var zero T
 	if value == zero {
@@ -215,7 +216,7 @@ func given[T comparable](value T) *T {
 	return &value
 }
 
-// PickupPath names a pickup.
+// PickupPath identifies a pickup by its id in the path.
 type PickupPath struct {
 	PickupID uuid.UUID `path:"pickup_id" format:"uuid"`
 }
@@ -234,7 +235,7 @@ func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput)
 	return &Row[Pickup]{tag, &shown}, in.shown(tag)
 }
 
-// PickupEdit has what is to change; what is left out stays, and null clears.
+// PickupEdit holds the members to change; omitted members keep their value, and null clears.
 type PickupEdit struct {
 	FacilityID      *uuid.UUID           `json:"facility_id,omitempty" format:"uuid"`
 	AccountID       *uuid.UUID           `json:"account_id,omitempty" format:"uuid"`

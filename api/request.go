@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,20 +14,25 @@ import (
 	"waybill/db"
 )
 
-// request is what is known of a request while it is served: for its handler, its log
-// line, its metrics and its problem. It is the request's context itself, so that what
-// is learned on the way, its time limit and its session, needs none around it: that took
-// eight more allocations. One goroutine serves a request: no lock.
+// request is the state of a request while it is served: for its handler, log line, metrics and problem.
+// It is the request's context itself, so that its time limit and its session need no derived contexts,
+// which took eight more allocations. One goroutine serves a request, so it needs no lock, except for
+// what follow shares with another.
 type request struct {
 	context.Context
-	http      *http.Request // nil in tests of what needs none
+	http      *http.Request // nil in tests that need none
 	id        string
 	operation string
 	session   session
 	code      string
 	cause     error
-	declared  func(context.Context, db.Code) // holds a code against the document
+	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
+
+	// Of the goroutine too that looks whether the client is still there: see follow.
+	answering    sync.Mutex
+	begun, ended bool // the answer, and the request
+	gone         atomic.Bool
 }
 
 // Value implements context.Context.
@@ -37,13 +44,6 @@ func (r *request) Value(key any) any {
 		return &r.session.viewer
 	}
 	return r.Context.Value(key)
-}
-
-// limit gives the request a time limit, before anything waits for its end.
-func (r *request) limit(d time.Duration) context.CancelFunc {
-	limited, cancel := context.WithTimeout(r.Context, d)
-	r.Context = limited
-	return cancel
 }
 
 func (r *request) refuse(p *Problem) {
@@ -63,33 +63,37 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// recorder remembers the status that was written.
+// recorder records the written status.
 type recorder struct {
 	http.ResponseWriter
+	known  *request
 	status int
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(b)
+}
+
+func (r *recorder) begin(status int) {
+	if r.status == 0 {
+		r.known.begin()
+		r.status = status
+	}
 }
 
 // Unwrap lets http.ResponseController flush and set deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// Observer is told of each request that was served, for metrics.
+// Observer is called for each served request, for metrics.
 type Observer func(operation string, status int, code string, took time.Duration)
 
-// observed gives each request its id, survives its panics, and tells of it afterwards.
+// observed adds request ids, recovers panics, and reports each request to the log and the observer.
 func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -97,7 +101,7 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 		w.Header().Set("X-Request-Id", known.id)
 		w.Header()["X-Content-Type-Options"] = nosniff
 		w.Header()["Cache-Control"] = noStore
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, known: known}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler {
@@ -110,26 +114,29 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 				}
 			}
 			end := time.Now()
-			observe(known.operation, rec.status, known.code, end.Sub(start))
-			logRequest(log, r.Method, known, rec.status, start, end)
+			status, code := known.outcome(rec.status)
+			observe(known.operation, status, code, end.Sub(start))
+			logRequest(log, r.Method, known, status, start, end)
 		}()
 		next.ServeHTTP(rec, r.WithContext(known))
 	})
 }
 
-// Shared by all answers: nobody changes the values of a header in place. Whatever holds
-// rows, tokens or a refusal is kept nowhere on its way; documents say otherwise.
+// Shared by all answers: header values are never modified in place. Answers with rows, tokens or errors
+// must not be cached anywhere; documents override this.
 var (
 	nosniff = []string{"nosniff"}
 	noStore = []string{"no-store"}
 )
 
-// logRequest writes one line. No path, no body, no row: only what names nobody but
-// the tenant's own staff.
+// logRequest writes one line. It contains no path, body or row, and names nobody but the tenant's own
+// staff.
 func logRequest(log *slog.Logger, method string, known *request, status int, start, end time.Time) {
 	level := slog.LevelInfo
 	switch {
-	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
+	case status == statusClientGone: // not the server's error
+		level = slog.LevelDebug
+	case status == http.StatusServiceUnavailable: // busy or draining: intended
 		level = slog.LevelWarn
 	case status >= 500:
 		level = slog.LevelError
@@ -137,15 +144,15 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	if !log.Enabled(known, level) {
 		return
 	}
-	// Without the place in the source, always this one: to find it took a third of the line.
+	// Without the source position, which is always this one and took a third of the time.
 	line := slog.NewRecord(end, level, "request", 0)
 	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method),
 		slog.String("operation", known.operation),
 		slog.Int("status", status), slog.Duration("took", end.Sub(start)))
-	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
+	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would triple the size
 		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
-	if known.code != "" {
+	if known.code != "" && status != statusClientGone {
 		line.AddAttrs(slog.String("code", known.code))
 	}
 	if known.cause != nil && status >= 500 {
@@ -154,8 +161,8 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	log.Handler().Handle(known, line)
 }
 
-// requestID takes the caller's, if it is a plain one, so that a request can be
-// followed through a proxy; else it makes one.
+// requestID returns the caller's id if it is a plain one, so that a request can be traced through a
+// proxy; otherwise a new one.
 func requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
 	if len(id) < 8 || len(id) > 64 {

@@ -9,7 +9,7 @@ import (
 	"waybill/db"
 )
 
-// readDictionary learns from the database who may make which transition.
+// readDictionary reads from the database which roles may make which transition.
 func (a *server) readDictionary(ctx context.Context) error {
 	a.dictionary = map[db.TransitionName][]db.UserRole{}
 	if a.store == nil {
@@ -30,25 +30,26 @@ func (a *server) readDictionary(ctx context.Context) error {
 func (a *server) registerTransitions() {
 	register(a, operation{
 		id: "list-pickup-transitions", method: http.MethodGet, path: "/v1/pickup-transitions", tag: "pickups",
-		summary: "List the transitions",
-		about:   "The dictionary: from which statuses each starts, where it ends, and who may make it.",
-		roles:   everyRole,
+		summary: "List the transition rules",
+		about: "The dictionary of transitions: from which statuses each is allowed, its resulting status, and " +
+			"the roles that may make it.",
+		roles: everyRole,
 	}, a.listTransitions)
 	plain := func(name db.TransitionName, summary, about string, codes ...db.Code) {
 		register(a, transition(name, summary, about, codes...), a.plainTransition(name))
 	}
 	plain(db.TransitionNameSubmit, "Submit a pickup", "Charges the account. DRAFT to SUBMITTED.", db.InsufficientFunds)
 	register(a, transition(db.TransitionNameAssign, "Assign a driver",
-		"The driver named, on duty or not. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
+		"Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
 	plain(db.TransitionNameDispatch, "Dispatch the nearest free driver",
-		"One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.", db.NoDriverFree)
+		"Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.", db.NoDriverFree)
 	plain(db.TransitionNameRelease, "Release the driver",
-		"ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.")
+		"ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.")
 	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",
-		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge),
+		"Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge),
 		a.cancelPickup)
 	plain(db.TransitionNameCollect, "Collect a pickup",
-		"By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
+		"By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.")
 	plain(db.TransitionNameReceive, "Receive a pickup", "At the hub. COLLECTED to RECEIVED.")
 	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")
 	plain(db.TransitionNameShip, "Ship a pickup", "From the hub. PACKED to SHIPPED.")
@@ -64,20 +65,20 @@ func transition(name db.TransitionName, summary, about string, codes ...db.Code)
 	}
 }
 
-// TransitionInput is what every transition takes.
+// TransitionInput has the parameters of every transition.
 type TransitionInput struct {
 	PickupPath
 	OptionalIfMatch
-	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing"`
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Unique for each request, and the same for its retries: a repetition returns 200 and has no effect"`
 }
 
 type transitionOutput struct {
-	ETag     string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier request with this Idempotency-Key made the transition"`
+	ETag     string `header:"ETag" doc:"Identifies the version of the answer, for If-Match and If-None-Match"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with this Idempotency-Key made the transition"`
 	Body     *Pickup
 }
 
-// move makes one transition. body is what the request asked for besides.
+// move makes one transition. body is the operation's own part of the request, for the digest.
 func (a *server) move(
 	ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any,
 ) (*transitionOutput, error) {
@@ -103,7 +104,7 @@ func (a *server) plainTransition(
 	}
 }
 
-// Assignment names the driver.
+// Assignment is the body of assign-pickup.
 type Assignment struct {
 	DriverID uuid.UUID `json:"driver_id" format:"uuid"`
 }
@@ -118,7 +119,7 @@ func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput)
 		db.Transition{Name: db.TransitionNameAssign, DriverID: in.Body.DriverID}, in.Body)
 }
 
-// Cancellation may say why.
+// Cancellation is the body of cancel-pickup, with an optional reason.
 type Cancellation struct {
 	Reason string `json:"reason,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }
@@ -137,12 +138,12 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 		db.Transition{Name: db.TransitionNameCancel, Reason: asked.Reason}, asked)
 }
 
-// TransitionRule is one line of the dictionary.
+// TransitionRule is one row of the dictionary.
 type TransitionRule struct {
 	Transition   db.TransitionName `json:"transition"`
-	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"Where it starts"`
-	ToStatus     db.PickupStatus   `json:"to_status" doc:"Where it ends"`
-	Roles        []db.UserRole     `json:"roles" doc:"Who may make it"`
+	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"The statuses from which it is allowed"`
+	ToStatus     db.PickupStatus   `json:"to_status" doc:"The resulting status"`
+	Roles        []db.UserRole     `json:"roles" doc:"The roles that may make it"`
 	HasDriver    bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
 }
 

@@ -21,46 +21,45 @@ func (a *server) registerUsers() {
 	}, a.listUsers)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Get a user", about: "Admins and dispatchers see every user, the others themselves.", roles: everyRole,
+		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.", roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getUser)
 	register(a, operation{
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
+		summary: "Edit a user", about: "Admins may edit every user, others only their own name and email address.",
 		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
 		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
 		summary: "Change a password",
-		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins " +
-			"anybody's. " +
-			"current_password is always the caller's.",
+		about: "Revokes every session of the user, including the current one. Users change their own password, " +
+			"admins that of any user. current_password is always the caller's.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, db.PasswordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
 		summary: "Deactivate a user",
-		about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active " +
-			"admin stays.",
+		about: "Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be " +
+			"deactivated.",
 		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
 	register(a, operation{
 		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
 		summary: "Reactivate a user",
-		about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, " +
-			"it changes nothing.",
+		about: "The user can log in again with the same password. Earlier sessions stay revoked. Repeating it " +
+			"has no effect.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.reactivateUser)
 }
 
-// NewUser asks for a user.
+// NewUser is the body of create-user.
 type NewUser struct {
-	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
-	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
-	Name     string      `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
-	Role     db.UserRole `json:"role"`
+	ID       *uuid.UUID   `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	Email    EmailAddress `json:"email" example:"ada@clinic.example"`
+	Password string       `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
+	Name     string       `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
+	Role     db.UserRole  `json:"role"`
 }
 
 type createUserInput struct {
@@ -78,13 +77,13 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	if err != nil {
 		return nil, err
 	}
-	// The password stays out of the digest, which is fast to try: a repeat is held
-	// against the stored hash.
+	// The password is not part of the digest, which is fast to brute-force: a replay is compared with
+	// the stored hash.
 	asked := b
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
 	row, replayed, err := a.store.CreateUser(ctx, v, db.CreateUserParams{
-		ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+		ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
 	}, func(hash string) (bool, error) { return a.matches(ctx, v, hash, b.Password) })
 	if err != nil {
 		return nil, err
@@ -107,7 +106,7 @@ func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListO
 	return pageOf(in.Limit, rows, func(u db.User) string { return in.after(u.CreatedAt, u.ID) }), nil
 }
 
-// UserPath names a user.
+// UserPath identifies a user by their id in the path.
 type UserPath struct {
 	UserID uuid.UUID `path:"user_id" format:"uuid"`
 }
@@ -126,11 +125,11 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 	return &Row[db.User]{tag, &row}, in.shown(tag)
 }
 
-// UserEdit has what is to change; what is left out stays.
+// UserEdit holds the members to change; omitted members keep their value.
 type UserEdit struct {
-	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
-	Name  *string      `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
+	Email *EmailAddress `json:"email,omitempty"`
+	Name  *string       `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
+	Role  *db.UserRole  `json:"role,omitempty" doc:"Only admins may set it"`
 }
 
 func (UserEdit) isEdit() {}
@@ -143,14 +142,14 @@ type editUserInput struct {
 
 func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
 	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
-		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
+		return nil, problem(db.Forbidden, "role", "Only an admin may set a role.")
 	}
 	if in.Body == (UserEdit{}) {
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
 	row, err := a.store.EditUser(ctx, v, db.EditUserParams{
-		ID: in.UserID, Version: in.version, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
+		ID: in.UserID, Version: in.version, Email: (*string)(in.Body.Email), Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err != nil {
 		return nil, err
@@ -158,9 +157,9 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// PasswordChange asks for a new password.
+// PasswordChange is the body of change-password.
 type PasswordChange struct {
-	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's own"`
+	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's current password"`
 	NewPassword     string `json:"new_password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
 }
 
@@ -193,9 +192,8 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// verifySelf asks the caller for their password. Tries are counted in this session alone:
-// whoever guesses elsewhere, the user can change the password, and whoever has come by the
-// session can't guess it.
+// verifySelf verifies the caller's own password. Tries are counted per session: guesses elsewhere do
+// not prevent the user from changing the password, and a stolen session cannot be used for guessing it.
 func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) error {
 	self, err := a.store.GetUser(ctx, a.userParams(v, v.UserID))
 	if err != nil {
@@ -220,12 +218,12 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	if !match.same {
-		return problem(db.ValidationFailed, "current_password", "This is not your password.")
+		return problem(db.ValidationFailed, "current_password", "The current password is wrong.")
 	}
 	return a.store.ForgetLoginAttempts(ctx, key)
 }
 
-// matches tells whether a hash is the password's.
+// matches reports whether the hash is of the password.
 func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string) (bool, error) {
 	leave, err := a.passwords.enterAs(v)
 	if err != nil {

@@ -23,11 +23,10 @@ type combined struct {
 
 // combine returns the batchers of a store; oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
-	skip := New(skipping{s.q.db})
 	return combined{
 		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.transitioning(skip), FlushWaiting: s.transitioning(s.q), Resolve: s.resolveMove,
-			OwnRows: move.rows,
+			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
+			Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
 		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
 		entries: batchedWrites(oneByOne, config[entry, found[LedgerEntry]]{
@@ -67,7 +66,7 @@ func (b draftBatch) rows() []key {
 func (l location) driverRow() []key { return []key{{l.viewer.TenantID, l.DriverID}} }
 
 // Stats returns the statistics of each kind of request.
-func (s *System) Stats() map[string]batch.Stats {
+func (s *Store) Stats() map[string]batch.Stats {
 	return map[string]batch.Stats{
 		"transition": s.transitions.Stats(), "dispatch": s.dispatches.Stats(),
 		"entry": s.entries.Stats(), "create": s.drafts.Stats(), "location": s.locations.Stats(),

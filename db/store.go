@@ -67,7 +67,7 @@ type System struct {
 func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 
 	"waybill/db"
@@ -15,7 +18,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	flags := newFlags("migrate", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
 	var verb string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		verb, args = args[0], args[1:]
@@ -28,7 +31,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	}
 	do, ok := verbs[verb]
 	if !ok {
-		return errors.New("migrate takes one of: up, down, status, version")
+		return errors.New("migrate needs one of: up, down, status, version")
 	}
 	if url == "" {
 		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")
@@ -39,9 +42,23 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer m.Close()
 	if err := do(ctx, m, out); err != nil {
-		return errors.New(oneLine(err))
+		return inOneLine(err)
 	}
 	return nil
+}
+
+// inOneLine says what failed, and of a migration which.
+func inOneLine(err error) error {
+	var partial *goose.PartialError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &partial):
+		why := strings.Replace(oneLine(err), oneLine(partial), oneLine(partial.Err), 1) // with a hint after it
+		return fmt.Errorf("the migration %s failed: %s", path.Base(partial.Failed.Source.Path), why)
+	case errors.As(err, &connect):
+		return fmt.Errorf("cannot use the database: %s", oneLine(connect))
+	}
+	return errors.New(oneLine(err))
 }
 
 func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
@@ -55,11 +72,11 @@ func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	return err
 }
 
-// migrateDown takes back one migration.
+// migrateDown reverts one migration.
 func migrateDown(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	result, err := m.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
-		fmt.Fprintln(out, "nothing to take back")
+		fmt.Fprintln(out, "nothing to revert")
 		return nil
 	}
 	if err == nil {
