@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 var patientRaces = []check{
@@ -286,9 +287,8 @@ func (w *world) createPatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.
 }
 
 // patient makes one of the facility, without an external id.
-func (w *world) patient(ctx context.Context) uuid.UUID {
-	id := newID()
-	w.must(w.createPatient(ctx, w.as, w.staff, w.newPatient(id)))
+func (w *world) patient(ctx context.Context) (id uuid.UUID) {
+	w.make(ctx, func(r *seed.Rows) { id = r.Patient(w.facility, w.staff) })
 	return id
 }
 

@@ -118,7 +118,7 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 
 	custom, generic := buffers(ctx, t, d.Raw, w.staff, "GetSessions", []uuid.UUID{w.tenant},
-		[][]byte{db.HashOf(token)}, time.Hour)
+		[][]byte{token.Hash()}, time.Hour)
 	few(t, 50, "the session", custom, generic)
 	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPatient", w.tenant,
 		patient, nil, w.staff.UserID, "get-patient")

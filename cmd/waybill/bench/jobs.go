@@ -116,11 +116,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := env.Tenant(ctx, owner)
-	if err != nil {
-		return err
-	}
-	if b.depot, err = env.depot(ctx, tenant, app, int32(b.callers)+4); err != nil {
+	if b.depot, err = env.depot(ctx, owner, app, int32(b.callers)+4); err != nil {
 		return err
 	}
 	if err := b.requireEmptyQueue(ctx); err != nil {
@@ -206,7 +202,7 @@ func (b *jobsBench) ways() []enqueuing {
 			}, true},
 		{"a job by River's client alone, in a transaction", 1, alone(one), false},
 		{"a set of submits: one statement", b.set,
-			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.statements, ids) }, true},
+			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.raw, ids) }, true},
 		{"the same set, with as many jobs by River's client, in a transaction", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return many(ctx, tx) })

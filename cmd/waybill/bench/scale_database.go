@@ -23,7 +23,6 @@ type scaleDatabase struct {
 	appURL   string
 	world    *scale.World
 	url      string // of the server
-	tenant   *Tenant
 	tokens   map[scale.Role]string
 	readers  map[scale.Role]*caller
 	names    map[string]string // what the {names} in paths stand for

@@ -15,6 +15,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/scale"
+	"waybill/db/seed"
 )
 
 // roleNames say who each user of the world is.
@@ -41,18 +42,16 @@ func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	d.tenant = &Tenant{ID: d.world.TenantID, Slug: d.world.Slug}
-	if d.tenant.Store, err = db.Open(ctx, db.Config{URL: d.ownerURL, MaxConns: 2}); err != nil {
+	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
+	if err := addRows(ctx, d.ownerURL, d.world.TenantID, func(r *seed.Rows) {
+		for role := range roleNames {
+			user := db.Viewer{UserID: d.world.Users[role]}
+			d.tokens[role] = string(r.Session(seed.User{Viewer: user, PasswordHash: scale.PasswordHash}))
+		}
+	}); err != nil {
 		return err
 	}
-	env.stops = append(env.stops, func() error { d.tenant.Store.Close(); return nil })
-	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
-	for role := range roleNames {
-		token, err := d.tenant.Token(ctx, db.User{ID: d.world.Users[role], PasswordHash: scale.PasswordHash})
-		if err != nil {
-			return err
-		}
-		d.tokens[role] = token
+	for role, token := range d.tokens {
 		d.readers[role] = &caller{wire: wire{address: at.Host}, heads: map[db.UserRole]string{
 			anyRole: " HTTP/1.1\r\nHost: " + at.Host + "\r\nAuthorization: Bearer " + token + "\r\n",
 		}}

@@ -45,7 +45,7 @@ func writeMeasures() (all []scaleMeasure) {
 // writer gives a caller whose clinic is new.
 func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	if d.writers == nil {
-		d.writers, err = newWorld(ctx, d.url, d.tenant.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
+		d.writers, err = newWorld(ctx, d.url, d.world.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
 		if err != nil {
 			return nil, err
 		}
