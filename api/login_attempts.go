@@ -58,6 +58,7 @@ type loginTry struct {
 	key     []byte   // of this user at this source
 	buckets []bucket // of the source, and of the user from any source
 	taken   []bucket // the buckets that a token was taken from
+	counted bool     // as a try of the user at the source
 }
 
 func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
@@ -89,9 +90,9 @@ func attemptKey(parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-// countLogin counts a login attempt. It returns RateLimited if the caller must wait: then the password
-// must not be checked, and at most a token of the source is used up.
-func (a *server) countLogin(ctx context.Context, try *loginTry) error {
+// admitTry takes the tokens of a login attempt. It returns RateLimited if the caller must wait: then the
+// password must not be checked, and at most a token of the source is used up.
+func (a *server) admitTry(ctx context.Context, try *loginTry) error {
 	known, wait, err := a.store.GetLoginAttempt(ctx, try.key)
 	if err := limited(wait, err); err != nil {
 		return err
@@ -104,10 +105,19 @@ func (a *server) countLogin(ctx context.Context, try *loginTry) error {
 			try.taken = append(try.taken, b)
 		}
 	}
+	return a.store.SweepLogins(ctx)
+}
+
+// countTry counts a login attempt, once. It returns RateLimited if the caller must wait.
+func (a *server) countTry(ctx context.Context, try *loginTry) error {
+	if try.counted {
+		return nil
+	}
 	if err := limited(a.store.CountLoginAttempt(ctx, try.key)); err != nil {
 		return err
 	}
-	return a.store.SweepLogins(ctx)
+	try.counted = true
+	return nil
 }
 
 // loginSucceeded makes the user known at the source, and reverts what the try counted.

@@ -36,18 +36,16 @@ func (b *batch) add(sql string, args []any) {
 	want := b.want
 	b.statements.Queue(sql, args...).Exec(func(done pgconn.CommandTag) error {
 		if n := done.RowsAffected(); n != want {
-			return fmt.Errorf("seed: %s made %d rows of %d", name(sql), n, want)
+			return fmt.Errorf("seed: %d rows, not %d, by %s", n, want, name(sql))
 		}
 		return nil
 	})
 }
 
-// name is that of a generated query, whose text begins "-- name: CreateUser :one".
+// name is the first line: of a generated query, "-- name: CreateUser :one".
 func name(sql string) string {
-	if words := strings.Fields(sql); len(words) > 2 {
-		return words[2]
-	}
-	return "a statement"
+	line, _, _ := strings.Cut(sql, "\n")
+	return line
 }
 
 // Exec implements db.DBTX.

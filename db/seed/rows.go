@@ -27,6 +27,7 @@ type Rows struct {
 	TenantID uuid.UUID
 
 	ctx   context.Context
+	conn  db.DBTX
 	q     *db.Queries
 	batch *batch    // nil: each statement is sent at once
 	taken []db.Code // refusals of what is there already
@@ -37,7 +38,7 @@ type Rows struct {
 // It returns an error also where a statement makes fewer rows than it was asked for.
 func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)) error {
 	b := &batch{}
-	r := &Rows{TenantID: tenantID, ctx: ctx, q: db.New(b), batch: b}
+	r := &Rows{TenantID: tenantID, ctx: ctx, conn: b, q: db.New(b), batch: b}
 	fill(r)
 	if r.err != nil {
 		return r.err
@@ -48,7 +49,7 @@ func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)
 // Complete makes what is not there yet of the rows that fill asks for, each at once. A row is
 // there if one has its id, or if the database refuses it with one of the codes taken.
 func Complete(ctx context.Context, conn db.DBTX, tenantID uuid.UUID, taken []db.Code, fill func(*Rows)) error {
-	r := &Rows{TenantID: tenantID, ctx: ctx, q: db.New(conn), taken: taken}
+	r := &Rows{TenantID: tenantID, ctx: ctx, conn: conn, q: db.New(conn), taken: taken}
 	fill(r)
 	return r.err
 }

@@ -178,3 +178,34 @@ func TestSessionsAndLoginsAreThoseOfTheirUsers(t *testing.T) {
 		t.Errorf("%d free slots on duty, want 1", n)
 	}
 }
+
+func TestManyRowsAreThoseAskedFor(t *testing.T) {
+	t.Parallel()
+	d, s := standard(t)
+	from := time.Date(2030, 1, 2, 9, 0, 0, 0, time.UTC)
+	more(t, d, s.TenantID, func(r *seed.Rows) {
+		r.FacilitiesSeenBy(s.Stranger.UserID, 10, 3)
+		r.Patients(s.Facility, 7)
+		r.Appointments(s.Facility, seed.Appointments{Patients: 5, From: from, Every: time.Hour, N: 12, Prefix: "a"})
+		patient := r.Patient(s.Facility, s.Staff.Viewer)
+		r.Appointment(seed.Appointment{Patient: patient, ExternalID: "one", StartsAt: from})
+	})
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM facility_viewers WHERE user_id = '" + s.Stranger.UserID.String() + "'": 10,
+		"SELECT count(*) FROM groups": 4,
+		"SELECT count(*) FROM patient_viewers WHERE user_id = '" + s.Staff.UserID.String() + "'":                      8,
+		"SELECT count(DISTINCT patient_id) FROM appointments":                                                         6,
+		"SELECT count(*) FROM appointments WHERE external_id IN ('one', 'a0', 'a11')":                                 3,
+		"SELECT count(*) FROM appointments WHERE starts_at >= '2030-01-02 19:30Z' AND ends_at <= '2030-01-02 20:30Z'": 1,
+	} {
+		if n := count(t, d, query); n != want {
+			t.Errorf("%s: %d, want %d", query, n, want)
+		}
+	}
+	err := seed.Make(t.Context(), d.Owner(), s.TenantID, func(r *seed.Rows) {
+		r.Appointments(s.Facility, seed.Appointments{Patients: 8, From: from, Every: time.Hour, N: 12, Prefix: "b"})
+	})
+	if err == nil {
+		t.Error("appointments of more patients than there are")
+	}
+}

@@ -83,7 +83,10 @@ func (c *clinic) fill(
 		return err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, statement("patients_fill"), c.viewer.TenantID, facility); err != nil {
+	const patients = 10_000
+	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
+		r.Patients(facility, patients)
+	}); err != nil {
 		return err
 	}
 	bulk := rows > 100_000
@@ -92,8 +95,9 @@ func (c *clinic) fill(
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, statement("appointments_fill"), c.viewer.TenantID, facility,
-		from, rows, apart.Seconds(), prefix); err != nil {
+	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
+		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows, Prefix: prefix})
+	}); err != nil {
 		return err
 	}
 	if bulk {
