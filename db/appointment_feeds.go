@@ -39,18 +39,14 @@ type Feed struct {
 // FeedResult says what a feed changed, in records, and in Canceled those that the
 // list no longer has. Superseded: nothing, because a newer list, or this one, has come before.
 type FeedResult struct {
-	Created    int64 `json:"created" doc:"Records of appointments that were not there before"`
-	Updated    int64 `json:"updated" doc:"Records that changed their appointment, or its patient; revived ones too"`
-	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
-	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
-	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
-
-	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
+	Created, Updated, Unchanged, Canceled int64
+	Superseded                            bool
+	NotApplied                            NotApplied
 }
 
-// NotApplied counts the records that a feed left alone.
+// NotApplied counts the records that changed nothing and are in no other count, by the reason.
 type NotApplied struct {
-	ConsentWithdrawn int64 `json:"consent_withdrawn" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
+	ConsentWithdrawn int64 // their patient, or the one whose appointment it was, does not allow the facility
 }
 
 // FeedContradiction refuses a feed whose record at Position (from 0) says the id of

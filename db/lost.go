@@ -47,7 +47,7 @@ func edited(err error, read func() error) error {
 	if err := read(); err != nil {
 		return err
 	}
-	return refuse(StaleVersion, "If-Match")
+	return refuse(StaleVersion, "version")
 }
 
 // removed tells what became of a removal: what was not there is NotFound.

@@ -91,5 +91,5 @@ func (s *Store) EditPatient(ctx context.Context, v Viewer, p EditPatientParams) 
 	case now.Version == p.Version && p.SetExternalID && !now.MaySetExternalID:
 		return Patient{}, refuse(Forbidden, "external_id")
 	}
-	return Patient{}, refuse(StaleVersion, "If-Match")
+	return Patient{}, refuse(StaleVersion, "version")
 }

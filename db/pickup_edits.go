@@ -15,7 +15,7 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 	case err != nil:
 		return Explain(err)
 	case now.Version != p.Version:
-		return refuse(StaleVersion, "If-Match")
+		return refuse(StaleVersion, "version")
 	case now.Status != PickupStatusDRAFT:
 		return &Error{Code: NotEditable, Status: now.Status}
 	case !now.PatientFound:

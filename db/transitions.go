@@ -13,8 +13,8 @@ import (
 type Transition struct {
 	Name     TransitionName
 	PickupID uuid.UUID
-	Version  int64     // the version that it must have, from If-Match; 0 for any
-	Key      string    // the Idempotency-Key, or ""
+	Version  int64     // the version that it must have; 0 for any
+	Key      string    // the idempotency key, or ""
 	Digest   []byte    // of the request, to know a repeat
 	DriverID uuid.UUID // for assign
 	Reason   string    // for cancel, or ""
@@ -211,9 +211,9 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case now.SameRequest:
 		return Moved{now.Pickup, true}, true, nil
 	case now.KeyUsed:
-		return Moved{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
+		return Moved{}, false, refuse(IdempotencyKeyReused, "idempotency_key")
 	case t.Version != 0 && t.Version != now.Pickup.Version:
-		return Moved{}, false, refuse(StaleVersion, "If-Match")
+		return Moved{}, false, refuse(StaleVersion, "version")
 	case !now.LegalNow:
 		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
 	case !now.AffordableNow:

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -156,5 +159,45 @@ func TestNothingIsTriedAgainButByDBRetry(t *testing.T) {
 	}
 	if got := retryLoops(t, tree); !slices.Equal(got, []string{"api/a.go:3", "db/a.go:4"}) {
 		t.Errorf("found %q", got)
+	}
+}
+
+var httpHeader = regexp.MustCompile(`^[A-Z][a-z]+(-[A-Z][a-z]+)+$`)
+
+// httpWords lists what the handwritten files of package db say of HTTP: headers, and
+// descriptions for the API's document. Codes and fields are put into HTTP's words by api.
+func httpWords(t *testing.T, tree fs.FS) (words []string) {
+	t.Helper()
+	programs(t, tree, 0, func(name string, _ *token.FileSet, file *ast.File) {
+		if path.Dir(name) != "db" || ast.IsGenerated(file) {
+			return
+		}
+		for _, i := range file.Imports {
+			if i.Path.Value == `"net/http"` {
+				words = append(words, name+": net/http")
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
+				if s, _ := strconv.Unquote(text.Value); httpHeader.MatchString(s) || strings.Contains(s, `doc:"`) {
+					words = append(words, name+": "+s)
+				}
+			}
+			return true
+		})
+	})
+	return words
+}
+
+func TestPackageDBKnowsNothingOfHTTP(t *testing.T) {
+	t.Parallel()
+	for _, w := range httpWords(t, os.DirFS("../..")) {
+		t.Error(w)
+	}
+	tree := fstest.MapFS{"db/a.go": {Data: []byte("package db\nimport \"net/http\"\nvar f = \"If-Match\"\n" +
+		"type t struct {\n\tN int `json:\"n\" doc:\"A number\"`\n}\n")}}
+	want := []string{"db/a.go: net/http", "db/a.go: If-Match", `db/a.go: json:"n" doc:"A number"`}
+	if got := httpWords(t, tree); !slices.Equal(got, want) {
+		t.Errorf("found %q; want %q", got, want)
 	}
 }
