@@ -63,24 +63,33 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// recorder remembers the status that was written.
+// recorder remembers the status that was written. It writes nothing for a session that
+// nobody has confirmed, except what is the server's own fault.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	known  *request
 }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
-		r.status = status
+		r.begin(status)
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.begin(http.StatusOK)
 	}
 	return r.ResponseWriter.Write(b)
+}
+
+func (r *recorder) begin(status int) {
+	if status < http.StatusInternalServerError && !r.known.session.viewer.Confirmed() {
+		panic("an answer to a session that is not confirmed")
+	}
+	r.status = status
 }
 
 // Unwrap lets http.ResponseController flush and set deadlines.
@@ -97,7 +106,7 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 		w.Header().Set("X-Request-Id", known.id)
 		w.Header()["X-Content-Type-Options"] = nosniff
 		w.Header()["Cache-Control"] = noStore
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, known: known}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler {

@@ -126,7 +126,7 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		}
 	case "23502": // not null: names a column, no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
-	case sessionOver:
+	case sessionOver, sessionNotAsCached:
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
 	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}

@@ -65,7 +65,7 @@ func ConstraintCodes() map[string]Code {
 // HashOf is what is stored of a token.
 func HashOf(t Token) []byte {
 	_, hash, _ := t.parse()
-	return hash
+	return hash[:]
 }
 
 // Attempts is how often a write that would win by now is tried.

@@ -233,12 +233,15 @@ func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPic
 type replanning struct{ DBTX }
 
 func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return r.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+	return r.DBTX.Query(ctx, sql, append([]any{replanned}, args...)...)
 }
 
 func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return r.DBTX.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+	return r.DBTX.QueryRow(ctx, sql, append([]any{replanned}, args...)...)
 }
+
+// replanned is the mode of such a statement; in a pipeline, PlanForArguments does it.
+const replanned = pgx.QueryExecModeCacheDescribe
 
 // pickup is the row of pickups in what GetPickups reads.
 func (r GetPickupsRow) pickup() Pickup {
@@ -307,7 +310,8 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	rows, err := s.GetPickups(unconfirmed(ctx), GetPickupsParams{
+	claims := claimsOf(each(asks, func(a seen) Viewer { return a.viewer })...)
+	rows, err := s.GetPickups(withConfirmation(ctx, confirmation{claims: claims}), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),

@@ -67,3 +67,15 @@ func (q *Queries) IsReadOnly(ctx context.Context) (bool, error) {
 	err := row.Scan(&is_read_only)
 	return is_read_only, err
 }
+
+const planForArguments = `-- name: PlanForArguments :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+`
+
+// Has each statement of this transaction planned for its arguments: the plan for any
+// arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
+// asked for.
+func (q *Queries) PlanForArguments(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planForArguments)
+	return err
+}

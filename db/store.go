@@ -48,6 +48,7 @@ type Store struct {
 	viewing func(Viewer, []queued) DBTX // where the statements of one viewer go, with what comes after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
+	viewers *viewerCache
 
 	combined
 }
@@ -107,7 +108,7 @@ func SessionSettings(c Config) map[string]string {
 
 // newStore is a store whose statements go to q, and those of one viewer elsewhere.
 func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
-	s := &Store{Queries: New(q), viewing: viewing}
+	s := &Store{Queries: New(q), viewing: viewing, viewers: newViewerCache(maxCachedViewers)}
 	s.combined = combine(s, oneByOne)
 	return s
 }

@@ -22,3 +22,9 @@ SELECT
                     WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
     ) AS may_grant,
     coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;
+
+-- Has each statement of this transaction planned for its arguments: the plan for any
+-- arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
+-- asked for.
+-- name: PlanForArguments :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
