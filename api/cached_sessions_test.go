@@ -1,0 +1,193 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"waybill/api"
+	"waybill/db"
+	"waybill/db/dbtest"
+	"waybill/db/pgproxy"
+)
+
+// startBehind is start with a proxy between the server and its database, and one connection,
+// so that it soon knows all statements. What the test does with the store goes beside it,
+// like that of another process.
+func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
+	t.Helper()
+	var proxy *pgproxy.Proxy
+	s := start(t, func(c *db.Config, _ *api.Options) {
+		var err error
+		if proxy, err = pgproxy.Start(c.URL); err != nil {
+			t.Fatal(err)
+		}
+		c.URL, c.MaxConns = proxy.URL(), 1
+	})
+	t.Cleanup(func() { proxy.Close() })
+	beside, err := db.Open(t.Context(), db.Config{URL: s.base.SettledURL(), MaxConns: 2, AcquireTimeout: time.Minute})
+	s.must(err)
+	t.Cleanup(beside.Close)
+	s.store = beside
+	return s, proxy
+}
+
+// manyRoundTrips are the operations that need more than one, with how many: they ask in
+// turn, or look at what became of a write.
+var manyRoundTrips = map[string]int64{}
+
+// An operation's request whose session is cached has one round trip to the database: a
+// Sync on the wire.
+func TestARequestIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	s, proxy := startBehind(t)
+	s.newUser(s.tenant, db.UserRoleAdmin)
+	for _, op := range theDocument().operations {
+		if table[op.id].who == "public" || op.id == "stream-pickups" {
+			continue
+		}
+		as := s.whoMay(op.id)
+		var trips int64
+		for range 3 { // the first ones prepare the statements
+			s.startSession(as)
+			s.do(as, "GET", "/v1/session", nil).want(200)
+			c := s.writeCall(op, as)
+			before := proxy.RoundTrips()
+			a := s.do(as, op.method, c.path, c.body, c.headers...)
+			trips = proxy.RoundTrips() - before
+			if a.status >= 300 {
+				t.Fatalf("%s: got %s", op.id, a)
+			}
+			s.restore(as)
+		}
+		want := max(1, manyRoundTrips[op.id])
+		if trips != want {
+			t.Errorf("%s: %d round trips, want %d", op.id, trips, want)
+		}
+	}
+}
+
+// reading are the operations that change nothing, and end by themselves.
+func reading() (ops []*described) {
+	for _, op := range theDocument().operations {
+		if op.method == http.MethodGet && table[op.id].who != "public" && op.id != "stream-pickups" {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// What a session that is cached may read is decided by the database, on the very next
+// request, and on one that is already on its way there: an end of the session is 401, and
+// another role or driver sees what it would see with a session that was looked up.
+func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "what happens in between is SQL")
+	for _, e := range ends {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s, proxy := startBehind(t)
+			for _, op := range reading() {
+				for _, role := range roles {
+					if table[op.id].may(role) == '-' {
+						continue
+					}
+					for _, underWay := range []bool{false, true} {
+						s.readsByNow(proxy, op, s.as(role), e, underWay)
+					}
+				}
+			}
+		})
+	}
+}
+
+func (s *server) readsByNow(proxy *pgproxy.Proxy, op *described, as *user, e end, underWay bool) {
+	s.t.Helper()
+	what := fmt.Sprintf("%s by %s, under way %t", op.id, as.role, underWay)
+	s.startSession(as)
+	c := s.call(op, as.role, "own", s.tenant)
+	read := func() *answer { return s.do(as, op.method, c.path, c.body, c.headers...) }
+	if a := read(); a.status != 200 {
+		s.t.Errorf("%s: got %s", what, a)
+	}
+	happened := false
+	happen := func() {
+		if !happened {
+			happened = true
+			e.happen(s, as)
+		}
+	}
+	if underWay {
+		proxy.Before(happen)
+	} else {
+		happen()
+	}
+	a := read()
+	proxy.Before(nil)
+	if !happened {
+		s.t.Errorf("%s: nothing happened", what)
+	}
+	if e.status == 401 {
+		if a.status != 401 || a.str("code") != e.code {
+			s.t.Errorf("%s: got %s, want %d %s", what, a, e.status, e.code)
+		}
+		s.restore(as)
+		return
+	}
+	s.startSession(as)
+	if want := read(); a.status != want.status || !bytes.Equal(withoutID(a), withoutID(want)) {
+		s.t.Errorf("%s: got %s, want %s", what, a, want)
+	}
+	s.restore(as)
+}
+
+// Who is refused before the handler is asked, or is answered without a look at the
+// database, is refused by the session as it is now: nothing is told to one that is over.
+func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for name, c := range map[string]struct {
+		method, path string
+		body         any
+		headers      []string
+		status       int
+	}{
+		"an unknown parameter":   {"GET", "/v1/pickups?nothing=1", nil, nil, 422},
+		"a bad parameter":        {"GET", "/v1/pickups?limit=0", nil, nil, 422},
+		"a bad id":               {"GET", "/v1/pickups/1", nil, nil, 422},
+		"a bad header":           {"GET", "/v1/pickups", nil, []string{"If-Match", `"1"`}, 422},
+		"no media type":          {"POST", "/v1/pickups", `{}`, []string{"Content-Type", "text/plain"}, 415},
+		"no JSON":                {"POST", "/v1/pickups", `{`, nil, 400},
+		"an unknown field":       {"POST", "/v1/pickups", `{"nothing":1}`, nil, 422},
+		"a role that may not":    {"GET", "/v1/groups", nil, nil, 403},
+		"a handler's own no":     {"PATCH", "/v1/users/" + s.staff.id.String(), object{"role": "admin"}, []string{"If-Match", `"1"`}, 403},
+		"a body of nothing":      {"DELETE", "/v1/session", `{}`, nil, 422},
+		"what is not there":      {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
+		"a constraint's no":      {"POST", "/v1/users/" + s.staff.id.String() + "/phone-numbers", object{"number": "+14155550100"}, nil, 409},
+		"a precondition":         {"PATCH", "/v1/users/" + s.staff.id.String(), object{"name": "x"}, nil, 428},
+		"a body that is too big": {"POST", "/v1/pickups", bytes.Repeat([]byte(" "), 2<<20), nil, 413},
+	} {
+		s.startSession(s.staff)
+		s.do(s.staff, "GET", "/v1/session", nil).want(200)
+		ask := func() *answer { return s.do(s.staff, c.method, c.path, c.body, c.headers...) }
+		if a := ask(); a.status != c.status {
+			t.Errorf("%s: got %s, want %d", name, a, c.status)
+		}
+		s.exec("UPDATE sessions SET revoked_at = now() WHERE user_id = $1", s.staff.id)
+		if a := ask(); a.status != 401 || a.str("code") != "unauthenticated" {
+			t.Errorf("%s, of a session that is over: got %s", name, a)
+		}
+	}
+}
+
+// A role that is given takes effect on the very next request, also where what is cached may
+// not call the operation.
+func TestACachedRoleRefusesNobody(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.do(s.staff, "GET", "/v1/groups", nil).refused(403, "forbidden")
+	s.exec("UPDATE users SET role = 'admin' WHERE id = $1", s.staff.id)
+	s.do(s.staff, "GET", "/v1/groups", nil).want(200)
+}
