@@ -174,11 +174,11 @@ func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
 	s.t.Helper()
 	as := s.whoMay(op.id)
+	c := s.writeCall(op, as)
 	s.startSession(as)
 	if cached {
 		s.do(as, "GET", "/v1/session", nil).want(200)
 	}
-	c := s.writeCall(op, as)
 	var before map[string]string
 	a := s.doMeanwhile(as, op.method, c, func() {
 		if e.happen != nil {
@@ -192,15 +192,15 @@ func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
 	case e.happen == nil: // the same request would have been done
 	case before == nil:
 		s.t.Errorf("%s: nothing happened in between: got %s", op.id, a)
-	case twin != nil:
-		if want := twin.answerAfter(op, e); a.status != want.status || a.str("code") != want.str("code") {
+	case twin != nil && op.id != "sync-appointments": // which looks every session up
+		if want := twin.answerAfter(op, e); a.status != want.status || a.code() != want.code() {
 			s.t.Errorf("%s by %s: got %s, want as after it: %s", op.id, as.role, a, want)
 		}
 		if a.status >= 300 {
 			s.unchanged(op.id, before)
 		}
 	default:
-		if a.status != e.status || a.str("code") != e.code {
+		if a.status != e.status || a.code() != e.code {
 			s.t.Errorf("%s by %s: got %s, want %d %s", op.id, as.role, a, e.status, e.code)
 		}
 		s.unchanged(op.id, before)
@@ -208,12 +208,20 @@ func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
 	s.restore(as)
 }
 
+// code is that of a problem, "" of any other answer.
+func (a *answer) code() string {
+	if a.status < 400 {
+		return ""
+	}
+	return a.str("code")
+}
+
 // answerAfter is what a request is answered that begins after the end.
 func (s *server) answerAfter(op *described, e end) *answer {
 	s.t.Helper()
 	as := s.whoMay(op.id)
-	s.startSession(as)
 	c := s.writeCall(op, as)
+	s.startSession(as)
 	e.happen(s, as)
 	defer s.restore(as)
 	return s.doMeanwhile(as, op.method, c, func() {})

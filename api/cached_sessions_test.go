@@ -51,14 +51,17 @@ func TestARequestIsOneRoundTrip(t *testing.T) {
 		as := s.whoMay(op.id)
 		var trips int64
 		for range 3 { // the first ones prepare the statements
+			s.exec("UPDATE drivers SET on_duty = true, latitude = 1, longitude = 1, located_at = now() WHERE id = $1",
+				s.newDriver(s.tenant)) // one who is free
+			c := s.writeCall(op, as)
 			s.startSession(as)
 			s.do(as, "GET", "/v1/session", nil).want(200)
-			c := s.writeCall(op, as)
 			before := proxy.RoundTrips()
+			println("=====", op.id)
 			a := s.do(as, op.method, c.path, c.body, c.headers...)
 			trips = proxy.RoundTrips() - before
 			if a.status >= 300 {
-				t.Fatalf("%s: got %s", op.id, a)
+				t.Errorf("%s: got %s", op.id, a)
 			}
 			s.restore(as)
 		}
@@ -89,6 +92,7 @@ func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			s, proxy := startBehind(t)
+			s.newUser(s.tenant, db.UserRoleAdmin) // the other one may be deactivated
 			for _, op := range reading() {
 				for _, role := range roles {
 					if table[op.id].may(role) == '-' {
@@ -106,8 +110,8 @@ func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
 func (s *server) readsByNow(proxy *pgproxy.Proxy, op *described, as *user, e end, underWay bool) {
 	s.t.Helper()
 	what := fmt.Sprintf("%s by %s, under way %t", op.id, as.role, underWay)
-	s.startSession(as)
 	c := s.call(op, as.role, "own", s.tenant)
+	s.startSession(as)
 	read := func() *answer { return s.do(as, op.method, c.path, c.body, c.headers...) }
 	if a := read(); a.status != 200 {
 		s.t.Errorf("%s: got %s", what, a)
@@ -130,17 +134,25 @@ func (s *server) readsByNow(proxy *pgproxy.Proxy, op *described, as *user, e end
 		s.t.Errorf("%s: nothing happened", what)
 	}
 	if e.status == 401 {
-		if a.status != 401 || a.str("code") != e.code {
+		if a.status != 401 || a.code() != e.code {
 			s.t.Errorf("%s: got %s, want %d %s", what, a, e.status, e.code)
 		}
 		s.restore(as)
 		return
 	}
 	s.startSession(as)
-	if want := read(); a.status != want.status || !bytes.Equal(withoutID(a), withoutID(want)) {
+	if want := read(); a.status != want.status || withoutSession(a) != withoutSession(want) {
 		s.t.Errorf("%s: got %s, want %s", what, a, want)
 	}
 	s.restore(as)
+}
+
+// withoutSession is the answer without what differs by the session.
+func withoutSession(a *answer) string {
+	o := a.object()
+	delete(o, "request_id")
+	delete(o, "expires_at")
+	return fmt.Sprint(o)
 }
 
 // Who is refused before the handler is asked, or is answered without a look at the
@@ -163,7 +175,6 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 		"an unknown field":       {"POST", "/v1/pickups", `{"nothing":1}`, nil, 422},
 		"a role that may not":    {"GET", "/v1/groups", nil, nil, 403},
 		"a handler's own no":     {"PATCH", "/v1/users/" + s.staff.id.String(), object{"role": "admin"}, []string{"If-Match", `"1"`}, 403},
-		"a body of nothing":      {"DELETE", "/v1/session", `{}`, nil, 422},
 		"what is not there":      {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
 		"a constraint's no":      {"POST", "/v1/users/" + s.staff.id.String() + "/phone-numbers", object{"number": "+14155550100"}, nil, 409},
 		"a precondition":         {"PATCH", "/v1/users/" + s.staff.id.String(), object{"name": "x"}, nil, 428},
@@ -176,7 +187,7 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", name, a, c.status)
 		}
 		s.exec("UPDATE sessions SET revoked_at = now() WHERE user_id = $1", s.staff.id)
-		if a := ask(); a.status != 401 || a.str("code") != "unauthenticated" {
+		if a := ask(); a.status != 401 || a.code() != "unauthenticated" {
 			t.Errorf("%s, of a session that is over: got %s", name, a)
 		}
 	}

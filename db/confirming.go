@@ -16,11 +16,13 @@ import (
 // Reading gives the context of an operation that only reads for v: the first statement
 // sent with it confirms v's session, if that is not confirmed yet.
 func Reading(ctx context.Context, v Viewer) context.Context {
-	claims := claimsOf(v)
-	if claims == nil {
-		return ctx
+	if claims := claimsOf(v); claims != nil {
+		return withConfirmation(ctx, confirmation{claims: claims})
 	}
-	return withConfirmation(ctx, confirmation{claims: claims})
+	if confirmationIn(ctx) != nil { // of a viewer before, who was outdated
+		return unconfirmed(ctx)
+	}
+	return ctx
 }
 
 // Acting gives the context of an operation that writes for v: each statement sent with it
