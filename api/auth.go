@@ -11,27 +11,27 @@ import (
 	"waybill/db"
 )
 
-// session is what a request carries of its own: the token, to end it, and the viewer.
+// session is the session of a request: the token, needed for a logout, and the viewer.
 type session struct {
 	token  db.Token
 	viewer db.Viewer
-	gate   *gate // of its operation; nil if it was not let in
+	gate   *gate // the one that the request passed, nil if none
 }
 
 func viewerOf(ctx context.Context) db.Viewer { return requestOf(ctx).session.viewer }
 
 func tokenOf(ctx context.Context) db.Token { return requestOf(ctx).session.token }
 
-// gate lets through who has a good session and one of an operation's roles. It is passed
-// before anything of the request is read, by what is cached of the session where that was
-// used lately. Then the request's first statement confirms it in the same round trip, and
-// nothing is answered that no statement has confirmed: see request.confirm.
+// gate requires a valid session and one of the operation's roles. It runs before any part of
+// the request is read. The viewer of a recent session comes from the store's cache; the
+// request's first statement then confirms it in the same round trip. No request is answered
+// before its session is confirmed by the database: see request.confirm.
 type gate struct {
 	*server
 	roles  []db.UserRole
 	writes bool
-	// cold has each session looked up: what a stream sends, or has read, cannot be taken back.
-	cold bool
+	// uncached has each session looked up first: a request that streams cannot be retried.
+	uncached bool
 }
 
 func (a *server) gate(op operation) *gate {
@@ -61,10 +61,10 @@ func (g *gate) pass(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// viewer returns the viewer behind a token. One who may not call the operation is looked
-// up: they may have another role by now.
+// viewer returns the viewer of a token. A cached one whose role may not call the operation is
+// looked up: the role may have changed.
 func (g *gate) viewer(ctx context.Context, token db.Token) (db.Viewer, error) {
-	if !g.cold {
+	if !g.uncached {
 		v, err := g.store.Admit(ctx, token, g.lifetimes.Idle)
 		if err != nil || v.Confirmed() || slices.Contains(g.roles, v.Role) {
 			return v, err
@@ -73,14 +73,14 @@ func (g *gate) viewer(ctx context.Context, token db.Token) (db.Viewer, error) {
 	return g.store.Authenticate(ctx, token, g.lifetimes.Idle)
 }
 
-// admit has the request act for a viewer. It returns a problem with Forbidden if their role
-// may not.
+// admit makes the request act for a viewer. It returns Forbidden if the role may not call the
+// operation.
 func (g *gate) admit(known *request, token db.Token, viewer db.Viewer) error {
 	known.session = session{token, viewer, g}
 	if !slices.Contains(g.roles, viewer.Role) {
 		return problem(db.Forbidden, "", "")
 	}
-	if g.writes { // its statements come after its body: each confirms the session once more
+	if g.writes { // its statements run after the body was read: each checks the session again
 		known.Context = db.Acting(known.Context, viewer)
 	} else {
 		known.Context = db.Reading(known.Context, viewer)
@@ -89,14 +89,14 @@ func (g *gate) admit(known *request, token db.Token, viewer db.Viewer) error {
 	return nil
 }
 
-// confirm is asked before a request is answered, with the error that it would be answered
-// with, nil for none. If none of its statements has confirmed the session, that is looked
-// up. again says that the session is good and other than what was cached: nothing was done,
-// and the handler is to be called once more. refused is what is to be answered instead.
-func (r *request) confirm(answer error) (again bool, refused error) {
+// confirm is called before a request is answered, with the error that would be its answer, or
+// nil. If no statement of the request has confirmed the session, confirm looks it up. retry
+// says that the session is valid but not as it was cached: no statement was applied, and the
+// handler must run again. refused is the error to answer instead.
+func (r *request) confirm(answer error) (retry bool, refused error) {
 	v, g := r.session.viewer, r.session.gate
 	if v.Confirmed() || !v.Outdated() && answer != nil && problemOf(answer).Status >= http.StatusInternalServerError {
-		return false, nil // the server's own troubles tell nothing
+		return false, nil // a server error reveals nothing
 	}
 	fresh, err := g.store.Authenticate(r, r.session.token, g.lifetimes.Idle)
 	switch {
@@ -105,7 +105,7 @@ func (r *request) confirm(answer error) (again bool, refused error) {
 		return false, err
 	case v.Confirm(fresh):
 		return false, nil
-	case !v.Outdated() && !v.Unasked(): // something was sent, and nobody knows what became of it
+	case !v.Outdated() && !v.Unasked(): // the outcome of a statement is unknown
 		r.session = session{}
 		return false, problem(db.Unavailable, "", "")
 	}
@@ -115,8 +115,8 @@ func (r *request) confirm(answer error) (again bool, refused error) {
 	return true, nil
 }
 
-// confirmed returns the problem for a request that does not reach its handler: p, or what
-// its session is refused with. No such p depends on who calls.
+// confirmed returns the problem to answer where the request does not reach its handler: p, or
+// the one that refuses the session. No such p depends on the viewer.
 func (r *request) confirmed(p *Problem) *Problem {
 	if _, refused := r.confirm(p); refused != nil {
 		return problemOf(refused)

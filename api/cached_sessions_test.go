@@ -57,7 +57,6 @@ func TestARequestIsOneRoundTrip(t *testing.T) {
 			s.startSession(as)
 			s.do(as, "GET", "/v1/session", nil).want(200)
 			before := proxy.RoundTrips()
-			println("=====", op.id)
 			a := s.do(as, op.method, c.path, c.body, c.headers...)
 			trips = proxy.RoundTrips() - before
 			if a.status >= 300 {

@@ -57,8 +57,6 @@ var spared = map[string]string{
 		"one: the time it takes alone, which the plan check sees",
 	"SyncAppointments: k.id IS NULL": "what was found is found again: the " +
 		"time it takes alone",
-	"SyncAppointments: c.patient_differs": "the update tests it again, on the " +
-		"row that it locks: the time it takes alone",
 	"ListPickups: ORDER BY CASE WHEN $6::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, " +
 		"p.id DESC": "the indexes are in this order, as long as PostgreSQL scans one",
 	"ListPickups: ORDER BY f.created_at DESC, " +

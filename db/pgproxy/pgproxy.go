@@ -179,9 +179,6 @@ func (p *Proxy) read(client *bufio.Reader, packets chan<- packet) {
 		if kind == 1 {
 			under = p.see(next[0], under)
 		}
-		if os.Getenv("PGP") != "" && len(next) > 5 && (next[0] == 'B' || next[0] == 'P' || next[0] == 'S') {
-			println(string(next[0]), string(next[5:min(len(next), 80)]))
-		}
 		kind, out = 1, append(out, next...)
 		if client.Buffered() == 0 || len(out) > maxPacket {
 			packets <- packet{out, time.Now().Add(p.Delay)}
