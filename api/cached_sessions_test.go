@@ -34,9 +34,16 @@ func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
 	return s, proxy
 }
 
-// manyRoundTrips are the operations that need more than one, with how many: they ask in
-// turn, or look at what became of a write.
-var manyRoundTrips = map[string]int64{}
+// manyRoundTrips are the operations that need more than one, with how many.
+var manyRoundTrips = map[string]int64{
+	"change-password":   5,  // verifies the current one, whose tries are counted
+	"reactivate-user":   2,  // of one who is active
+	"sync-appointments": 14, // looks the session up, stages what it reads, applies it in a transaction
+
+	// A list of what belongs to a row: whether the viewer sees that comes first.
+	"list-entries": 2, "list-group-facilities": 2, "list-group-members": 2, "list-messages": 2,
+	"list-patient-consents": 2, "list-patient-reads": 2, "list-phone-numbers": 2, "list-pickup-events": 2,
+}
 
 // An operation's request whose session is cached has one round trip to the database: a
 // Sync on the wire.
@@ -62,7 +69,6 @@ func TestARequestIsOneRoundTrip(t *testing.T) {
 			if a.status >= 300 {
 				t.Errorf("%s: got %s", op.id, a)
 			}
-			s.restore(as)
 		}
 		want := max(1, manyRoundTrips[op.id])
 		if trips != want {
