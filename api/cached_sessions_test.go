@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"waybill/api"
 	"waybill/db"
 	"waybill/db/dbtest"
@@ -206,4 +208,44 @@ func TestACachedRoleRefusesNobody(t *testing.T) {
 	s.do(s.staff, "GET", "/v1/groups", nil).refused(403, "forbidden")
 	s.exec("UPDATE users SET role = 'admin' WHERE id = $1", s.staff.id)
 	s.do(s.staff, "GET", "/v1/groups", nil).want(200)
+}
+
+// A write whose answer is lost may have been done. It is not done again for a user whose role
+// is another by then, although their request would begin anew had it been refused.
+func TestACachedSessionsWriteIsDoneOnceThoughItsAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	s, proxy := startBehind(t)
+	always := func(path string) func() string { return func() string { return path } }
+	submit := func() string {
+		return "/v1/pickups/" + s.pickupIn(s.tenant, db.PickupStatusDRAFT, s.facility, uuid.Nil).String() + "/submit"
+	}
+	for _, c := range []struct {
+		table  string
+		path   func() string
+		body   any
+		by     *user
+		role   db.UserRole
+		status int
+	}{
+		{"drivers", always("/v1/drivers"), object{"name": "A name"}, s.admin, db.UserRoleDispatcher, 503},
+		{"pickups", always("/v1/pickups"), s.newPickup(), s.dispatcher, db.UserRoleStaff, 503},
+		{"pickup_events", submit, nil, s.staff, db.UserRoleDispatcher, 200},
+	} {
+		s.do(c.by, "GET", "/v1/session", nil).want(200)
+		s.do(c.by, "POST", c.path(), c.body) // prepares the statements
+		rows := func() int { return scan[int](s, "SELECT count(*) FROM "+c.table) }
+		path := c.path()
+		before := rows()
+		proxy.Cut(func() {
+			s.until("it is done", func() bool { return rows() == before+1 })
+			s.exec("UPDATE users SET role = $2 WHERE id = $1", c.by.id, c.role)
+		})
+		if a := s.do(c.by, "POST", path, c.body); a.status != c.status {
+			t.Errorf("%s: got %s, want %d", path, a, c.status)
+		}
+		if n := rows() - before; n != 1 {
+			t.Errorf("%s: %d rows of %s were made", path, n, c.table)
+		}
+		s.restore(c.by)
+	}
 }

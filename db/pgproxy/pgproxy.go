@@ -32,6 +32,7 @@ type Proxy struct {
 	dir        string
 	roundTrips atomic.Int64
 	before     atomic.Pointer[func()]
+	cut        atomic.Pointer[func()]
 	open       sync.WaitGroup
 	mu         sync.Mutex
 	conns      map[net.Conn]bool
@@ -88,6 +89,10 @@ func (p *Proxy) Before(call func()) {
 	p.before.Store(&call)
 }
 
+// Cut has the server's next answer lost: the function is called in its place, and the
+// connection ends.
+func (p *Proxy) Cut(call func()) { p.cut.Store(&call) }
+
 // Close ends all connections.
 func (p *Proxy) Close() error {
 	err := p.listener.Close()
@@ -143,7 +148,7 @@ func (p *Proxy) forward(client net.Conn) {
 	packets := make(chan packet, 1024)
 	var done sync.WaitGroup
 	done.Go(func() {
-		io.Copy(client, server) // the client sees that the connection ended
+		p.answer(client, server)
 		client.Close()
 	})
 	done.Go(func() {
@@ -156,6 +161,26 @@ func (p *Proxy) forward(client net.Conn) {
 	p.read(bufio.NewReader(client), packets)
 	close(packets)
 	done.Wait()
+}
+
+// answer forwards what the server says until one of the two goes away.
+func (p *Proxy) answer(client, server net.Conn) {
+	buffer := make([]byte, maxPacket)
+	for {
+		n, err := server.Read(buffer)
+		if n > 0 {
+			if call := p.cut.Swap(nil); call != nil {
+				(*call)()
+				return
+			}
+			if _, err := client.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // packet is what is to be forwarded, and when.
