@@ -370,6 +370,40 @@ var feedRules = []check{
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
 	}},
+	{"SyncAppointments", "a row that does not differ is looked up twice, or one that is long over at all",
+		func(ctx context.Context, w *world) error {
+			const n = 40
+			var before, now []db.FeedRecord
+			for i := range n {
+				before = append(before, record(i), with(record(n+i), func(r *db.FeedRecord) {
+					r.StartsAt, r.EndsAt = r.StartsAt.AddDate(-1, 0, 0), r.EndsAt.AddDate(-1, 0, 0)
+				}))
+				now = append(now, with(record(i), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+			}
+			if err := w.fed(ctx, w.list(1, before...)); err != nil {
+				return err
+			}
+			l := w.list(2, now...)
+			w.must(w.stage(ctx, l.id, l.records...))
+			var plan node
+			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+				w.must(s.SetFeedLimits(ctx, feedLimits))
+				if moved, err := s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || moved != 1 {
+					return fmt.Errorf("moved %d, %w", moved, err)
+				}
+				if _, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id)); !errors.Is(err, errExplained) {
+					return err
+				}
+				return nil
+			}))
+			// Each appointment is compared, and written; its patient is compared.
+			appointments, _ := plan.scanned("appointments")
+			found, removed := plan.scanned("patients")
+			if appointments != 2*n || found+removed != n {
+				return fmt.Errorf("%v appointments and %v patients are looked up for %d", appointments, found+removed, n)
+			}
+			return nil
+		}},
 	{"MoveFeed", "a list of the future keeps the true one out", func(ctx context.Context, w *world) error {
 		moved := func(ahead time.Duration) (n int64) {
 			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {

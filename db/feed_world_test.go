@@ -119,10 +119,11 @@ func (w *world) changes(table, set string) act {
 	}
 }
 
+var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
+
 // apply is a feed whose records are staged: the two statements.
 func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
-	if err = s.SetFeedLimits(ctx,
-		db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}); err != nil {
+	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
 	}
 	if *l.moved, err = s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || *l.moved == 0 {

@@ -26,6 +26,8 @@ func All() []Benchmark {
 		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
 			"of events", benchCrowd},
 		{"ranges", "reads of a day's appointments, early, in the middle and late among millions", ranges},
+		{"scale", "cost of each operation for each role on 10 thousand to 10 million pickups: latency, pages, " +
+			"ratios", benchScale},
 		{"sync", "feeds of 10,000 records, compared with a loop of upserts", syncFeeds},
 	}
 }
