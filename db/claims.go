@@ -7,42 +7,39 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A request whose viewer is cached sends its first statement before anybody has looked at
-// its session: behind RequireSessions, in one round trip and one implicit transaction. If
-// the session is not what was cached, the server refuses that, runs nothing behind it, and
-// the request starts anew with a session that was looked up (see Viewer.Outdated).
+// A request with a cached viewer sends its first statement behind RequireSessions, in one
+// round trip and one implicit transaction. If the session is not as it was cached,
+// RequireSessions raises an error, the statement does not run, and the request is retried
+// with a session that was looked up (see Viewer.Outdated).
 //
-// What is promised, to reads and writes: at a moment after the request came, its session
-// was good, and its user had the role and the driver that its statements name. No answer
-// is given, of whatever kind, before the server has said so for this very request; what it
-// said for another, before, counts for nothing. The statement has a snapshot of its own,
-// after that moment: a revocation that is committed between the two is one that came while
-// the request was under way, like one that comes while its answer is on the wire. A write
-// is confirmed once more when it has its locks: see confirming.go. Which facilities a user
-// sees is no part of this: each statement joins the groups as they are.
+// The guarantee, for reads and writes: at some moment after the request arrived, its session
+// was valid, and its user had the role and the driver that its statements name. No request
+// is answered, not even with a refusal, before the database has confirmed this for the
+// request itself; a confirmation for an earlier request does not count. The statement runs
+// with a later snapshot than RequireSessions: a revocation that commits between the two
+// happened while the request was under way, like one that commits while the answer is on the
+// wire. A write is confirmed again after it has its locks: see confirming.go. The facilities
+// that a user sees are not cached: each statement joins the groups as they are.
 
-// claim is what one request relies on: that its session is what is cached of it. The
-// server decides about it once, and no answer is given before.
+// claim is one request's use of a cached viewer, until the database confirms or refuses it.
 type claim struct {
 	cached *cachedViewer
 	cache  *viewerCache
 	state  atomic.Int32
-	// lost is that it was sent once and the connection broke: what was sent with it may have
-	// been done, so that a later refusal does not say that nothing was.
+	// lost says that the connection broke after the claim was sent. The statement behind it
+	// may have been applied, so a later refusal does not make the request safe to retry.
 	lost atomic.Bool
 }
 
 // The states of a claim. The last two are final.
 const (
 	claimMade      = iota
-	claimSent      // and nothing was heard of it yet
-	claimConfirmed // the session was what was cached
-	claimRefused   // it was not: nothing of what was sent was done
+	claimSent      // without an answer yet
+	claimConfirmed // the session is as it was cached
+	claimRefused   // it is not: no statement was applied
 )
 
-func (c *claim) pending() bool { return c.state.Load() <= claimSent }
-
-// settle has the server's decision. The first one stands.
+// settle records the database's decision. The first one is final.
 func (c *claim) settle(decision int32) {
 	if decision == claimRefused {
 		c.cache.drop(c.cached.authority.tokenHash)
@@ -55,27 +52,26 @@ func (c *claim) settle(decision int32) {
 	}
 }
 
-// Confirmed tells whether v may be answered: its session was looked up, or confirmed
-// with a statement, since its request came.
+// Confirmed tells whether v may be answered: since its request arrived, its session was looked
+// up, or confirmed with a statement.
 func (v Viewer) Confirmed() bool {
 	return v.authority.claim == nil || v.authority.claim.state.Load() == claimConfirmed
 }
 
-// Outdated tells whether v came from the cache and was refused by the database. Nothing
-// was done for it: its request can begin anew, with a viewer from Authenticate.
+// Outdated tells whether v came from the cache and the database refused it. No statement was
+// applied for it: its request can be retried, with a viewer from Authenticate.
 func (v Viewer) Outdated() bool {
 	return v.authority.claim != nil && v.authority.claim.state.Load() == claimRefused
 }
 
-// Unasked tells whether v came from the cache and the database was not asked about it yet.
-// If v is neither confirmed, outdated nor unasked, a statement of its own was sent and
-// its answer was lost.
+// Unasked tells whether v came from the cache and no statement was sent for it yet. If v is
+// neither confirmed, outdated nor unasked, the outcome of its statement is unknown.
 func (v Viewer) Unasked() bool {
 	return v.authority.claim != nil && v.authority.claim.state.Load() == claimMade
 }
 
-// Confirm gives v's session the confirmation of fresh, which was looked up for the same
-// request. It returns false if v is not what fresh is.
+// Confirm confirms v by fresh, which was looked up for the same request. It returns false if
+// the two differ.
 func (v Viewer) Confirm(fresh Viewer) bool {
 	same := v.authority.tokenHash == fresh.authority.tokenHash && v.TenantID == fresh.TenantID &&
 		v.UserID == fresh.UserID && v.Role == fresh.Role && v.DriverID == fresh.DriverID &&
@@ -86,7 +82,7 @@ func (v Viewer) Confirm(fresh Viewer) bool {
 	return same && v.Confirmed()
 }
 
-// errOutdated refuses what a request goes on to send after its claim was refused.
+// errOutdated refuses the statements of a request whose claim was refused.
 var errOutdated = &Error{Code: Unauthenticated, cause: errors.New("the session is not what was cached")}
 
 // sessionNotAsCached is the SQLSTATE of RequireSessions.
@@ -97,7 +93,7 @@ func isNotAsCached(err error) bool {
 	return errors.Is(err, errOutdated) || errors.As(err, &server) && server.Code == sessionNotAsCached
 }
 
-// claims are those of the requests that share a statement.
+// claims are the claims of the requests that share a statement.
 type claims []*claim
 
 // claimsOf returns the viewers' claims that are not confirmed.
@@ -110,8 +106,8 @@ func claimsOf(viewers ...Viewer) (all claims) {
 	return all
 }
 
-// pending returns those that are to be confirmed with the next statement. It returns
-// errOutdated if one was refused already.
+// pending returns the claims that the next statement has to confirm, or errOutdated if one was
+// refused.
 func (all claims) pending() (pending claims, _ error) {
 	for _, c := range all {
 		switch c.state.Load() {
@@ -125,7 +121,7 @@ func (all claims) pending() (pending claims, _ error) {
 	return pending, nil
 }
 
-// require returns the statement that confirms them, each session once.
+// require returns the statement that confirms the claims, each session once.
 func (all claims) require() queued {
 	p := RequireSessionsParams{Idle: all[0].cached.idle}
 	var known map[tokenHash]bool
@@ -152,15 +148,15 @@ func (all claims) require() queued {
 		[]any{p.TenantIds, p.TokenHashes, p.UserIds, p.Roles, p.DriverIds, p.ExpiresAts, p.Idle}}
 }
 
-// sent notes that their statement is on its way.
+// sent records that the claims are being sent.
 func (all claims) sent() {
 	for _, c := range all {
 		c.state.CompareAndSwap(claimMade, claimSent)
 	}
 }
 
-// answered has what the server said to require. Of several sessions it does not say which
-// one it refused: the batch asks for each of them.
+// answered records the result of require. An error does not tell which of several sessions was
+// refused: the batch is then split.
 func (all claims) answered(err error) {
 	switch {
 	case err == nil:

@@ -83,9 +83,9 @@ func (s *Store) OpenSession(
 	return token, row, err
 }
 
-// Admit gives the viewer behind a token: as it is cached, if it is, and else by
-// Authenticate. A cached one may be out of date. The first statement that is sent for it
-// confirms it, or is refused: see Viewer.Confirmed and Viewer.Outdated.
+// Admit returns the viewer of a token from the cache, or from Authenticate if it is not cached.
+// A cached viewer may be out of date: the first statement sent for it confirms it, or is
+// refused. See Viewer.Confirmed and Viewer.Outdated.
 func (s *Store) Admit(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
 	_, hash, ok := token.parse()
 	if !ok {
@@ -102,8 +102,8 @@ func (s *Store) Admit(ctx context.Context, token Token, idle time.Duration) (Vie
 // touchInterval is how often last_seen_at is moved: see GetSessions and TouchSession.
 const touchInterval = time.Minute
 
-// touchMargin is how long before that a viewer is looked up again: it is what a request may
-// wait until the database looks at its session.
+// touchMargin is how long before that a viewer leaves the cache. It is longer than a request
+// mostly waits for the database, so that few requests are refused and retried.
 const touchMargin = 5 * time.Second
 
 // Authenticate gives the viewer behind a token, as the database has it, and moves the

@@ -10,21 +10,21 @@ import (
 // maxCachedViewers bounds the memory of a viewerCache: some 500 bytes each.
 const maxCachedViewers = 8192
 
-// viewerCache holds the viewers of the sessions that were used last, by the hash of their
-// token; the token itself is not kept. What is in it lets nobody in: it spares a request the
-// round trip in which its session is looked up, since the first statement that it sends is
-// sent behind RequireSessions. So it may be out of date, also by what another process did.
+// viewerCache is an LRU cache of the viewers of recently used sessions, keyed by the hash of
+// their token. It does not hold the token. It may be out of date, since other processes and
+// tables change the sessions: an entry admits nobody before the database has confirmed it (see
+// claim). It only saves the round trip of a lookup.
 type viewerCache struct {
 	mu     sync.Mutex
 	size   int
 	byHash map[tokenHash]*list.Element
-	recent list.List // of *cachedViewer; the one used last is first
+	recent list.List // of *cachedViewer, the most recently used first
 }
 
-// tokenHash is what is known of a token.
+// tokenHash is the SHA-256 of a token.
 type tokenHash [sha256.Size]byte
 
-// cachedViewer is an entry. It is never changed.
+// cachedViewer is an entry. It is immutable.
 type cachedViewer struct {
 	Viewer    // without a claim
 	goodUntil time.Time
@@ -35,7 +35,7 @@ func newViewerCache(size int) *viewerCache {
 	return &viewerCache{size: size, byHash: make(map[tokenHash]*list.Element, size)}
 }
 
-// get returns the viewer of a token's hash, if there is one and it is good still.
+// get returns the viewer of a token's hash, if it is cached and has not expired.
 func (c *viewerCache) get(hash tokenHash, now time.Time) (*cachedViewer, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,8 +52,7 @@ func (c *viewerCache) get(hash tokenHash, now time.Time) (*cachedViewer, bool) {
 	return cached, true
 }
 
-// put adds or replaces a viewer, in the place of the one that was used longest ago where
-// there is no room.
+// put adds or replaces a viewer. If the cache is full, it removes the least recently used one.
 func (c *viewerCache) put(v *cachedViewer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +68,7 @@ func (c *viewerCache) put(v *cachedViewer) {
 	c.byHash[hash] = c.recent.PushFront(v)
 }
 
-// drop removes the viewer of a token's hash, if there is one.
+// drop removes the viewer of a token's hash, if it is cached.
 func (c *viewerCache) drop(hash tokenHash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -54,12 +54,12 @@ JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_
 JOIN tenants AS t ON t.id = s.tenant_id
 WHERE s.last_seen_at > now() - @idle::interval;
 
--- Refuses the transaction of a request that was let in by what the process has cached of
--- its session, where that is not what there is: the session is over or unused for too long,
--- its user has another role or driver, or last_seen_at has to be moved. As the first
--- statement it keeps those behind it from running. Each looks at the database by itself: a
--- session that ends between the two was good when the request came, and a write is confirmed
--- once more after it has its locks.
+-- Refuses the transaction of a request whose session the process has cached, if the session is
+-- not as it was cached: it has ended or was unused for too long, its user has another role or
+-- driver, or last_seen_at has to be moved. It is the first statement of the transaction, and
+-- keeps the next ones from running. Those have snapshots of their own: a session that ends in
+-- between was valid after the request arrived, and a write is confirmed again after it has its
+-- locks.
 -- name: RequireSessions :exec
 SELECT refuse_authority('WB004')
 FROM (
