@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"waybill/db"
 )
 
@@ -82,10 +80,7 @@ var cachedSessionRules = []check{
 
 // outdated does a piece of work with a viewer who is not what is cached any more.
 func (w *world) outdated(ctx context.Context, name, statement string) error {
-	user := db.SystemViewer(w.tenant, newID(), db.UserRoleStaff)
-	var batch pgx.Batch
-	queueUser(&batch, user)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
+	user := w.user(ctx, db.UserRoleStaff)
 	work := w.cachedWork(ctx)[name]
 	must(w.as.CreateDriver(ctx, db.CreateDriverParams{TenantID: w.tenant, ID: newID(), Name: "D", RequestDigest: []byte("x")}))
 	_, token := w.signedIn(ctx, user)

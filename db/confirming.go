@@ -43,6 +43,7 @@ type confirmation struct {
 	// alone is a statement that shares nothing, of whatever kind: it may end the very
 	// session that it is sent with, which is therefore confirmed before it as well.
 	alone bool
+	few   bool  // rows: the plan for any arguments serves them
 	may   error // why nothing may be sent at all
 }
 
@@ -125,11 +126,26 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 // before and after are what goes with a statement. required tells that the sessions are
 // confirmed already, before it, as they are cached.
 func (c *confirmation) before(required bool) []queued {
-	if c.alone && !required {
+	switch {
+	case c.few:
+		return []queued{{sql: planOnce}}
+	case c.alone && !required:
 		return []queued{c.sessionsBy(confirmSessions)}
 	}
 	return nil
 }
+
+// plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
+// plan for any arguments, if they are few. For many, PostgreSQL chooses: that plan expects ten.
+func plannedOnce(ctx context.Context, rows int) context.Context {
+	if c := confirmationIn(ctx); c != nil {
+		c.few = rows <= fewRows
+	}
+	return ctx
+}
+
+// fewRows is less than the ten rows of an array that PostgreSQL expects without looking at it.
+const fewRows = 8
 
 func (c *confirmation) after() []queued {
 	if len(c.sessions.TokenHashes) == 0 { // a read

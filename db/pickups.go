@@ -167,7 +167,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
-	rows, err := s.CreatePickups(confirmedBy(ctx, asks), p)
+	rows, err := s.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
 		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]

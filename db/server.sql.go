@@ -79,3 +79,15 @@ func (q *Queries) PlanForArguments(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, planForArguments)
 	return err
 }
+
+const planOnce = `-- name: PlanOnce :exec
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
+`
+
+// Has each statement of this transaction use the plan for any arguments, which is made once.
+// It is for statements over arrays of few elements: PostgreSQL expects ten, so that this plan
+// seems dearer to it than one for the arguments, which takes longer to make than to run.
+func (q *Queries) PlanOnce(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planOnce)
+	return err
+}

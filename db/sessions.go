@@ -49,6 +49,15 @@ func (t Token) parse() (tenantID uuid.UUID, hash tokenHash, ok bool) {
 	return tenantID, sha256.Sum256(raw), true
 }
 
+// Hash is what is stored of the token, nil if it is none.
+func (t Token) Hash() []byte {
+	_, hash, ok := t.parse()
+	if !ok {
+		return nil
+	}
+	return hash[:]
+}
+
 // Lifetimes of a session: in all, and without a request.
 type Lifetimes struct {
 	Absolute time.Duration // 0: 30 days
@@ -73,9 +82,8 @@ func (s *Store) OpenSession(
 	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
 ) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
-	_, hash, _ := token.parse()
 	row, err := s.CreateSession(ctx, CreateSessionParams{
-		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: hash[:], Lifetime: lifetime,
+		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: token.Hash(), Lifetime: lifetime,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", row, refuse(Unauthenticated, "")

@@ -106,7 +106,7 @@ func (s *Store) transitioning(
 	transition func(context.Context, TransitionPickupsParams) ([]TransitionPickupsRow, error),
 ) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		rows, err := transition(confirmedBy(ctx, asks), TransitionPickupsParams{
+		rows, err := transition(plannedOnce(confirmedBy(ctx, asks), len(asks)), TransitionPickupsParams{
 			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
 			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
 			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
