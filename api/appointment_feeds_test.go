@@ -74,7 +74,8 @@ func TestFeedMakesTheAppointmentsWhatTheListSays(t *testing.T) {
 	}
 	s.feed(s.staff, "[]").refused(422, "empty_feed", "")
 	s.feed(s.staff, "", lines...).refused(422, "empty_feed", "")
-	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
+	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+
+		"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
 	s.feedAsOf(s.staff, time.Now().Add(time.Hour).Format(time.RFC3339), []object{newRecord(1)}).
 		refused(422, "validation_failed", "as_of")
 	s.feedAsOf(s.staff, time.Now().Add(30*time.Second).Format(time.RFC3339), []object{newRecord(1)}).want(200)
@@ -172,7 +173,8 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	}
 	state := func() string {
 		return scan[string](s, `SELECT concat((SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
-			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks), (SELECT count(*) FROM phi_reads))`)
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f),
+			    (SELECT count(*) FROM appointment_feed_chunks), (SELECT count(*) FROM phi_reads))`)
 	}
 	before := state()
 	sync(2, "&records=40", 19).refused(422, "records_mismatch", "records")
@@ -224,13 +226,16 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 	s.feed(s.staff, []object{newRecord(1)}).want(200)
 	state := func() string {
 		return scan[string](s, `SELECT concat(
-			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a), (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
-			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks))`)
+			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
+			    (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f),
+			    (SELECT count(*) FROM appointment_feed_chunks))`)
 	}
 	before := state()
 	good := strings.TrimSpace(asLines(newRecord(17)))
 	patient := func(change string) string {
-		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z","patient":{"external_id":1,` + change + `}}`
+		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z",` +
+			`"patient":{"external_id":1,` + change + `}}`
 	}
 	whole := func(change string) string {
 		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret +

@@ -24,7 +24,8 @@ func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
 		s.planted[external] = roles
 	}
 	s.exec(`INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		SELECT tenant_id, facility_id, id, $2, '2030-01-02T09:00:00Z', '2030-01-02T10:00:00Z', 'BOOKED' FROM patients WHERE id = $1`, patient, external)
+		SELECT tenant_id, facility_id, id, $2, '2030-01-02T09:00:00Z', '2030-01-02T10:00:00Z', 'BOOKED' FROM patients
+		    WHERE id = $1`, patient, external)
 }
 
 // appointments lists a facility's in a range.

@@ -34,11 +34,13 @@ var bodyTypes = []reflect.Type{
 }
 
 const (
-	freeText = `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","text":"a\u00e4 \ud83d\ude00","at":"2030-01-01T09:00:00Z",` +
+	freeText = `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","text":"a\u00e4 \ud83d\ude00",` +
+		`"at":"2030-01-01T09:00:00Z",` +
 		`"count":12,"free":{"a":[1,null,{"b":-1.5e+7}],"\\":"\\\""},"other":[{"text":"x","other":[]}],` +
 		`"refs":["01890A5D-AC96-774B-BCCE-B302099A8057"]}`
 	pickupText = `{"facility_id":"01890a5d-ac96-774b-bcce-b302099a8058","window_start":null,"price_cents":100,` +
-		`"account_id":"01890a5d-ac96-774b-bcce-b302099a8059","pickup_address":"1 Main St","dropoff_address":"2 Lab Way"}`
+		`"account_id":"01890a5d-ac96-774b-bcce-b302099a8059","pickup_address":"1 Main St",` +
+		`"dropoff_address":"2 Lab Way"}`
 	recordText = `{"external_id":"a-1","patient":{"external_id":7,"given_name":"Ada","family_name":"L\u00f6velace",` +
 		`"birth_date":"1931-07-13","phone":"+14155550123"},"starts_at":"2030-01-01T09:00:00Z",` +
 		`"ends_at":"2030-01-01T09:30:00Z","status":"BOOKED"}`

@@ -83,7 +83,9 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 		if first == nil {
 			first = a
 		}
-		if want := `{"created":0,"updated":0,"unchanged":1,"canceled":0,"superseded":false,"not_applied":{"consent_withdrawn":1}}`; strings.TrimSpace(string(a.body)) != want {
+		want := `{"created":0,"updated":0,"unchanged":1,"canceled":0,"superseded":false,` +
+			`"not_applied":{"consent_withdrawn":1}}`
+		if strings.TrimSpace(string(a.body)) != want {
 			t.Errorf("%s: %s, want %s", what, a.body, want)
 		}
 	}

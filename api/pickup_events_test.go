@@ -191,7 +191,8 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	const rounds, each = 5, 100
 	for round := range rounds {
 		s.exec(`
-			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after,
+			    request_digest)
 			SELECT $1, gen_random_uuid(), $2, version, 'submit', $3, 'DRAFT', 'SUBMITTED', '\x00'
 			FROM generate_series($4::int, $5) AS version`, s.tenant.id, pickup,
 			s.dispatcher.id, 2+round*each, 1+(round+1)*each)
@@ -262,7 +263,8 @@ func TestStreamIsWokenByEachEvent(t *testing.T) {
 
 const insertCancel = `
 	WITH moved AS (
-		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
+		    RETURNING *
 	)
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`

@@ -237,7 +237,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		"entry_id": t.entry.String(), "driver_id": t.driverID.String(), "patient_id": "",
 	}
 	if which == "other" {
-		ids["user_id"], ids["facility_id"], ids["driver_id"] = t.stranger.id.String(), t.hidden.String(), t.rivalID.String()
+		ids["user_id"], ids["facility_id"] = t.stranger.id.String(), t.hidden.String()
+		ids["driver_id"] = t.rivalID.String()
 	}
 	switch on := table[op.id].on; {
 	case which == "absent":

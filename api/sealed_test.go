@@ -15,7 +15,9 @@ import (
 
 var (
 	statement = regexp.MustCompile(`(?s)-- name: (\w+) :.*?(?:;\n|$)`)
-	guarded   = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|UPDATE|INTO)\s+(pickups|patients|patient_facilities|appointments|appointment_feed_chunks)\b`)
+	guarded   = regexp.MustCompile(
+		`(?i)\b(?:FROM|JOIN|UPDATE|INTO)\s+(pickups|patients|patient_facilities|` +
+			`appointments|appointment_feed_chunks)\b`)
 )
 
 // safe are the statements on such tables that handlers send as they were generated, and why they may.

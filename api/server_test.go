@@ -191,11 +191,13 @@ func (t *tenant) plant(b *pgx.Batch) {
 		t.id, t.group, t.staff.id, t.hub.id)
 	b.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
 		t.id, t.group, t.facility)
-	b.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest) VALUES ($1, $2, 'Account', 'USD', 1000000, '\x00')`, t.id, t.account)
+	b.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest)
+    VALUES ($1, $2, 'Account', 'USD', 1000000, '\x00')`, t.id, t.account)
 	b.Queue(`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
 		VALUES ($1, $2, $3, 'deposit', 1000000, $4, '\x00')`, t.id, t.entry, t.account, t.admin.id)
 	for _, d := range []struct{ id, user uuid.UUID }{{t.driverID, t.driver.id}, {t.rivalID, t.rival.id}} {
-		b.Queue(`INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
+		b.Queue(`INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at,
+    request_digest)
 			VALUES ($1, $2, $3, 'Driver', true, 37.76, -122.41, now() - interval '1 hour', '\x00')`, t.id, d.id, d.user)
 	}
 	b.Queue(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest)

@@ -217,7 +217,8 @@ INSERT INTO appointment_feed_chunks (
     tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
     given_names, family_names, birth_dates, phones, starts_at, ends_at, statuses)
 VALUES (
-    $1, $2, $3, $4::text[], $5::text[], $6::uuid[],
+    $1, $2, $3, $4::text[], $5::text[],
+        $6::uuid[],
     $7::text[], $8::text[], $9::date[], $10::text[],
     $11::timestamptz[], $12::timestamptz[], ($13::text[])::appointment_status[])
 `
@@ -310,7 +311,8 @@ WITH feed AS MATERIALIZED (
         r.external_id IS NULL AS is_missing,
         coalesce(k.ends_at > $3 AND k.status <> 'CANCELED', false) AS is_current,
         coalesce(r.patient_external_id IN (SELECT d.external_id FROM denied AS d), false)
-            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d), false) AS is_denied
+            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d),
+                false) AS is_denied
     FROM (
         SELECT s.tenant_id, s.feed_id, s.position, s.external_id, s.patient_external_id, s.new_patient_id, s.given_name, s.family_name, s.birth_date, s.phone, s.starts_at, s.ends_at, s.status
         FROM feed AS f
@@ -371,7 +373,8 @@ WITH feed AS MATERIALIZED (
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
     SELECT DISTINCT ON (c.patient_id)
-        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
+        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date,
+            c.phone
     FROM written AS c
     WHERE c.patient_is_new
 ), met AS (

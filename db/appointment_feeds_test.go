@@ -202,7 +202,8 @@ var feedRaces = []check{
 		func(ctx context.Context, w *world) error {
 			w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
 			must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
-			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id LIMIT 1)`, w.tenant))
+			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id
+			    LIMIT 1)`, w.tenant))
 			var n int64
 			err := w.viewed(ctx, w.admin, func(s *db.Store) (err error) {
 				n, err = s.SweepFeedRecords(ctx, w.tenant)
@@ -229,7 +230,8 @@ var feedRules = []check{
 				}
 				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
 				w.must(w.stage(ctx, next.id, next.records...))
-				waited, errs := w.behind(ctx, commit, w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
+				waited, errs := w.behind(ctx, commit,
+					w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
 					func(s *db.Store) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 					})
@@ -271,7 +273,8 @@ var feedRules = []check{
 					},
 					func(s *db.Store) error {
 						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
-						_, err := s.DBTX().Exec(ctx, strings.Replace(all, "FOR UPDATE", "LIMIT 1 FOR UPDATE", 1), w.tenant)
+						_, err := s.DBTX().Exec(ctx, strings.Replace(all, "FOR UPDATE", "LIMIT 1 FOR UPDATE", 1),
+							w.tenant)
 						return err
 					},
 					func(s *db.Store) error {
@@ -391,7 +394,8 @@ var feedRules = []check{
 				if moved, err := s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || moved != 1 {
 					return fmt.Errorf("moved %d, %w", moved, err)
 				}
-				if _, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id)); !errors.Is(err, errExplained) {
+				if _, err := w.explained(s, &plan).SyncAppointments(ctx,
+					w.difference(w.staff, l.hour, l.id)); !errors.Is(err, errExplained) {
 					return err
 				}
 				return nil
@@ -400,7 +404,8 @@ var feedRules = []check{
 			appointments, _ := plan.scanned("appointments")
 			found, removed := plan.scanned("patients")
 			if appointments != 2*n || found+removed != n {
-				return fmt.Errorf("%v appointments and %v patients are looked up for %d", appointments, found+removed, n)
+				return fmt.Errorf("%v appointments and %v patients are looked up for %d", appointments, found+removed,
+					n)
 			}
 			return nil
 		}},

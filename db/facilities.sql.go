@@ -137,7 +137,8 @@ WHERE f.tenant_id = $1
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id, $4::uuid))
+            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id,
+                $4::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $5)
@@ -185,7 +186,8 @@ WHERE f.tenant_id = $1
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id, $3::uuid))
+            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id,
+                $3::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $4)

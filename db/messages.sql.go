@@ -51,7 +51,8 @@ FROM messages AS m
 JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
 WHERE m.tenant_id = $3
     AND m.pickup_id = $4
-    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $5::uuid) OR $1::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $5::uuid)
+        OR $1::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2))
     AND (m.created_at, m.id) < ($6::timestamptz, $7::uuid)

@@ -146,9 +146,10 @@ func isKey(condition []sqlToken) bool {
 		return equal <= 3 && keys.MatchString(condition[equal-1].text) &&
 			!slices.ContainsFunc(condition[equal+1:], func(t sqlToken) bool { return !operand.MatchString(t.text) })
 	case in > 0:
-		return condition[0].text == "(" && condition[in].depth == condition[0].depth && !slices.ContainsFunc(condition[:in], func(t sqlToken) bool {
-			return t.column && !keys.MatchString(t.text)
-		})
+		return condition[0].text == "(" && condition[in].depth == condition[0].depth && !slices.ContainsFunc(
+			condition[:in], func(t sqlToken) bool {
+				return t.column && !keys.MatchString(t.text)
+			})
 	}
 	return false
 }

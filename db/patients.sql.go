@@ -220,7 +220,8 @@ SELECT
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $1)
     AND NOT EXISTS (
         SELECT FROM patient_denials AS d
-        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
+        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id
+            AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
 FROM patients AS p
 WHERE p.tenant_id = $2
     AND p.id = $3

@@ -66,7 +66,8 @@ WITH told AS MATERIALIZED (
         coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
             OR $1 = 'staff' AND EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false) AS seen,
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3),
+                    false) AS seen,
         e.transition,
         e.after AS event_after,
         e.version AS event_version,
@@ -251,7 +252,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid) OR $4::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
+        OR $4::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
     AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
@@ -338,7 +340,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
     AND e.xid < ($4::text)::xid8
-    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid) OR $5 = 'staff' AND EXISTS (
+    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid)
+        OR $5 = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7))
     AND ($5 <> 'driver' OR e.created_at >= (

@@ -414,10 +414,13 @@ WITH edited AS (
         patient_id = CASE WHEN $3::boolean THEN $4 ELSE p.patient_id END,
         price_cents = coalesce($5, p.price_cents),
         pickup_address = coalesce($6, p.pickup_address),
-        pickup_latitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_latitude END,
-        pickup_longitude = CASE WHEN $9::boolean THEN $10 ELSE p.pickup_longitude END,
+        pickup_latitude = CASE WHEN $7::boolean THEN $8
+            ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN $9::boolean THEN $10
+            ELSE p.pickup_longitude END,
         dropoff_address = coalesce($11, p.dropoff_address),
-        window_start = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END,
+        window_start = CASE WHEN $12::boolean THEN $13::timestamptz
+            ELSE p.window_start END,
         window_end = CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END,
         note = CASE WHEN $16::boolean THEN $17 ELSE p.note END,
         version = p.version + 1,
@@ -428,10 +431,13 @@ WITH edited AS (
         AND p.status = 'DRAFT'
         -- As the row's constraints have it, which would put an error into the server's log.
         AND (CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END
-            < CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END) IS NOT FALSE
+            < CASE WHEN $14::boolean THEN $15::timestamptz
+                ELSE p.window_end END) IS NOT FALSE
         AND num_nulls(
-            CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_latitude END,
-            CASE WHEN $9::boolean THEN $10::float8 ELSE p.pickup_longitude END) <> 1
+            CASE WHEN $7::boolean THEN $8::float8
+                ELSE p.pickup_latitude END,
+            CASE WHEN $9::boolean THEN $10::float8
+                ELSE p.pickup_longitude END) <> 1
         AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $21)
@@ -641,16 +647,20 @@ SELECT
     p.version,
     p.status,
     ((CASE WHEN $1::boolean THEN $2::timestamptz ELSE p.window_start END
-        < CASE WHEN $3::boolean THEN $4::timestamptz ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
+        < CASE WHEN $3::boolean THEN $4::timestamptz
+            ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
     (num_nulls(
         CASE WHEN $5::boolean THEN $6::float8 ELSE p.pickup_latitude END,
-        CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
+        CASE WHEN $7::boolean THEN $8::float8
+            ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
     ($9::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $9 AND v.user_id = $10))::boolean AS facility_found,
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $9
+            AND v.user_id = $10))::boolean AS facility_found,
     ($11::uuid IS NULL OR EXISTS (
         SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $11 AND v.user_id = $10))::boolean AS patient_found
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $11
+            AND v.user_id = $10))::boolean AS patient_found
 FROM pickups AS p
 WHERE p.tenant_id = $12
     AND p.id = $13
@@ -737,7 +747,8 @@ WITH now AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT w.user_id
         FROM facility_viewers AS w
-        WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = $6::uuid
+        WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id
+            AND w.user_id = $6::uuid
         LIMIT 1
     ) AS v ON true
     WHERE p.tenant_id = $7
@@ -869,7 +880,8 @@ WITH seen AS MATERIALIZED (
         LIMIT cardinality($1::uuid[]) -- see GetSessions
     ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+        AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
 ), audited AS (
@@ -1005,21 +1017,25 @@ WITH found AS MATERIALIZED (
     SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
     FROM pickups AS p
     WHERE p.tenant_id = $2
-        AND (role_sees_pickup($3::user_role, p.status, p.driver_id, $4::uuid) OR $3::user_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup($3::user_role, p.status, p.driver_id, $4::uuid)
+            OR $3::user_role = 'staff' AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $5::uuid))
         AND ($6::pickup_status IS NULL
             -- A status that the role does not see leaves nothing to read.
-            OR ($3 = 'staff' OR role_sees_pickup($3, $6, p.driver_id, $4))
+            OR ($3 = 'staff' OR role_sees_pickup($3, $6, p.driver_id,
+                $4))
             AND (p.status, p.created_at) >= ($6, $7::timestamptz)
             AND (p.status, p.created_at) < ($6, $8::timestamptz)
-            AND (p.status, p.created_at, p.id) < ($6, $9::timestamptz, $10::uuid))
+            AND (p.status, p.created_at, p.id) < ($6, $9::timestamptz,
+                $10::uuid))
         AND ($11::uuid IS NULL OR p.facility_id = $11)
         AND ($12::uuid IS NULL OR p.driver_id = $12)
         AND p.created_at >= $7
         AND p.created_at < $8
         AND (p.created_at, p.id) < ($9, $10)
-    ORDER BY CASE WHEN $6::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC
+    ORDER BY CASE WHEN $6::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC,
+        p.id DESC
     LIMIT 1 + $1::int
 ), shown AS MATERIALIZED (
     SELECT f.tenant_id, f.id, f.status, f.previous_status, f.facility_id, f.account_id, f.requested_by, f.driver_id, f.price_cents, f.charged_cents, f.refunded_cents, f.pickup_address, f.pickup_latitude, f.pickup_longitude, f.dropoff_address, f.window_start, f.window_end, f.note, f.cancel_reason, f.version, f.request_digest, f.created_at, f.updated_at, f.patient_id
@@ -1190,7 +1206,8 @@ WITH asked AS (
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
         -- Known to be a repeat: leave it out early; the unique index decides.
@@ -1256,7 +1273,8 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
+            l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (

@@ -51,7 +51,8 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
 // that an earlier request with the same key did, which its maker is told also where it
-// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
+// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with
+// Forbidden, IdempotencyKeyReused, StaleVersion,
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
@@ -98,7 +99,10 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 // transitionUnlocked leaves out the pickups that others hold.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow {
+		return TransitionPickupsRow(
+			r)
+	}), err
 }
 
 // transitioning makes the moves by one statement.

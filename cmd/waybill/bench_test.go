@@ -94,7 +94,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
 		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
 		"a road that " +
-			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED', 'DELIVERED')`,
+			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
+    'DELIVERED')`,
 	} {
 		var n int
 		if err := d.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
@@ -165,7 +166,8 @@ func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
 	// No server of it has a connection any more: it was stopped in order.
 	var n int
 	err := d.Owner().
-		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill'`).Scan(&n)
+		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'waybill'`).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("%d connections are left: %v", n, err)
 	}

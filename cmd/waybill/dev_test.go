@@ -257,7 +257,8 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	const admin = db.UserRoleAdmin
 	// Somebody has the address of the hub user's successor, and the dispatcher's number.
 	do(201, admin, "POST", "/v1/users",
-		`{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example","name":"H","password":"something else","role":"hub"}`)
+		`{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example",`+
+			`"name":"H","password":"something else","role":"hub"}`)
 	do(204, admin, "DELETE", user("dispatcher")+"/phone-numbers/"+demoID("phone dispatcher").String(), "")
 	do(201, admin, "POST", "/v1/users/0190a0a0-0000-7000-8000-000000000001/phone-numbers", `{"number":"+14155550101"}`)
 	do(200, admin, "POST", user("hub")+"/deactivate", "")

@@ -289,7 +289,8 @@ const killed = "killed"
 // last may not even have begun.
 func (k *killing) awaitQuiet() {
 	eventually(k.t, "no connection is left", func() bool {
-		return k.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, killed) == 0
+		return k.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = $1`, killed) == 0
 	})
 }
 

@@ -327,14 +327,16 @@ func TestLogHoldsNoContent(t *testing.T) {
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]
 	id := newID()
 	status, _ := text(t, "POST", s.url+"/v1/pickups", dispatcher, fmt.Sprintf(
-		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s","dropoff_address":"%[4]s","note":"%[4]s"}`,
+		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s",`+
+			`"dropoff_address":"%[4]s","note":"%[4]s"}`,
 		id, demoID("facility"), demoID("account Research Lab"), secret))
 	if status != 201 {
 		t.Errorf("create: %d", status)
 	}
 	for range 2 { // the second one meets the external id
 		text(t, "POST", s.url+"/v1/patients", dispatcher, fmt.Sprintf(
-			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s","birth_date":"1931-07-13","phone":"+19998765432"}`,
+			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s",`+
+				`"birth_date":"1931-07-13","phone":"+19998765432"}`,
 			demoID("facility"), secret))
 	}
 	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher,

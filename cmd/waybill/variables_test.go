@@ -100,7 +100,8 @@ func TestVersionSaysWhatToQuote(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errors)
 	}
-	if !regexp.MustCompile(`(?m)\Awaybill +\S+.*\nrevision +\S+.*\ngo +go1\.\d+\S* \w+/\w+\napi +\d+\.\d+\.\d+\nmigration +\d+\n\z`).MatchString(out) {
+	if !regexp.MustCompile(`(?m)\Awaybill +\S+.*\nrevision +\S+.*\ngo +go1\.\d+\S* \w+/\w+\n` +
+		`api +\d+\.\d+\.\d+\nmigration +\d+\n\z`).MatchString(out) {
 		t.Errorf("version: %s", out)
 	}
 }

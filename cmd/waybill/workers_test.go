@@ -23,7 +23,8 @@ func to(g *fakegateway.Gateway) []string {
 func (w *town) submit(t testing.TB, url string) uuid.UUID {
 	t.Helper()
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
-		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here", "dropoff_address": "there"
+		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here",
+		    "dropoff_address": "there"
 	}`, demoID("facility"), demoID("account Research Lab")))
 	var made struct{ ID uuid.UUID }
 	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
@@ -167,10 +168,13 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		return out
 	}
 	has(t, jobs(), "no failed or retrying jobs")
-	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at, errors, metadata) VALUES
-		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(), ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
+	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at,
+    errors, metadata) VALUES
+		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(),
+		    ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
 		(1002, 'send_text', 'texts', '{}', 'cancelled', 1, now(), now(), now(), NULL, '{}'),
-		(1003, 'send_text', 'texts', '{}', 'scheduled', 0, NULL, now() + interval '1 minute', now(), NULL, '{"snoozes": 7}'),
+		(1003, 'send_text', 'texts', '{}', 'scheduled', 0, NULL, now() + interval '1 minute', now(), NULL,
+		    '{"snoozes": 7}'),
 		(1004, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now() - interval '1 hour', NULL, '{}'),
 		(1005, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now(), NULL, '{}'),
 		(1006, 'send_text', 'texts', '{}', 'completed', 1, now(), now(), now(), NULL, '{}')`)

@@ -5,7 +5,8 @@ INSERT INTO appointment_feed_chunks (
     tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
     given_names, family_names, birth_dates, phones, starts_at, ends_at, statuses)
 VALUES (
-    @tenant_id, @feed_id, @first_position, @external_ids::text[], @patient_external_ids::text[], @new_patient_ids::uuid[],
+    @tenant_id, @feed_id, @first_position, @external_ids::text[], @patient_external_ids::text[],
+        @new_patient_ids::uuid[],
     @given_names::text[], @family_names::text[], @birth_dates::date[], @phones::text[],
     @starts_at::timestamptz[], @ends_at::timestamptz[], (@statuses::text[])::appointment_status[]);
 
@@ -156,7 +157,8 @@ WITH feed AS MATERIALIZED (
         r.external_id IS NULL AS is_missing,
         coalesce(k.ends_at > @as_of AND k.status <> 'CANCELED', false) AS is_current,
         coalesce(r.patient_external_id IN (SELECT d.external_id FROM denied AS d), false)
-            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d), false) AS is_denied
+            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d),
+                false) AS is_denied
     FROM (
         SELECT s.*
         FROM feed AS f
@@ -217,7 +219,8 @@ WITH feed AS MATERIALIZED (
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
     SELECT DISTINCT ON (c.patient_id)
-        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
+        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date,
+            c.phone
     FROM written AS c
     WHERE c.patient_is_new
 ), met AS (

@@ -15,7 +15,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id,
+                @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -30,7 +31,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id,
+                @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)

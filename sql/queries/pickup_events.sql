@@ -13,7 +13,8 @@ WITH told AS MATERIALIZED (
         coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
             OR @viewer_role = 'staff' AND EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id), false) AS seen,
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id),
+                    false) AS seen,
         e.transition,
         e.after AS event_after,
         e.version AS event_version,
@@ -47,7 +48,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND e.pickup_id = @pickup_id
     AND e.version > @after_version::bigint
-    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
@@ -135,7 +137,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
     AND e.xid < (@horizon::text)::xid8
-    AND (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid) OR @viewer_role = 'staff' AND EXISTS (
+    AND (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (@viewer_role <> 'driver' OR e.created_at >= (

@@ -117,7 +117,8 @@ WITH seen AS MATERIALIZED (
         LIMIT cardinality(@tenant_ids::uuid[]) -- see GetSessions
     ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+        AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
 ), audited AS (
@@ -144,21 +145,25 @@ WITH found AS MATERIALIZED (
     SELECT p.*
     FROM pickups AS p
     WHERE p.tenant_id = @tenant_id
-        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+            OR @viewer_role::user_role = 'staff' AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
         AND (sqlc.narg('status')::pickup_status IS NULL
             -- A status that the role does not see leaves nothing to read.
-            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id, @viewer_driver_id))
+            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id,
+                @viewer_driver_id))
             AND (p.status, p.created_at) >= (sqlc.narg('status'), @created_from::timestamptz)
             AND (p.status, p.created_at) < (sqlc.narg('status'), @created_to::timestamptz)
-            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz, @before_id::uuid))
+            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz,
+                @before_id::uuid))
         AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
         AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
         AND p.created_at >= @created_from
         AND p.created_at < @created_to
         AND (p.created_at, p.id) < (@before_created_at, @before_id)
-    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC
+    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC,
+        p.id DESC
     LIMIT 1 + @max_rows::int
 ), shown AS MATERIALIZED (
     SELECT f.*
@@ -238,7 +243,8 @@ WITH asked AS (
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
         -- Known to be a repeat: leave it out early; the unique index decides.
@@ -304,7 +310,8 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
+            l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
@@ -524,7 +531,8 @@ WITH now AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT w.user_id
         FROM facility_viewers AS w
-        WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = @viewer_id::uuid
+        WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id
+            AND w.user_id = @viewer_id::uuid
         LIMIT 1
     ) AS v ON true
     WHERE p.tenant_id = @tenant_id
@@ -580,16 +588,20 @@ SELECT
     p.version,
     p.status,
     ((CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
-        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
+        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz
+            ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
     (num_nulls(
         CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
-        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
+        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8
+            ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
     (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))::boolean AS facility_found,
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id')
+            AND v.user_id = @viewer_id))::boolean AS facility_found,
     (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
         SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))::boolean AS patient_found
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id')
+            AND v.user_id = @viewer_id))::boolean AS patient_found
 FROM pickups AS p
 WHERE p.tenant_id = @tenant_id
     AND p.id = @id
@@ -607,10 +619,13 @@ WITH edited AS (
         patient_id = CASE WHEN @set_patient_id::boolean THEN sqlc.narg('patient_id') ELSE p.patient_id END,
         price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
         pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
-        pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
-        pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude') ELSE p.pickup_longitude END,
+        pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')
+            ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')
+            ELSE p.pickup_longitude END,
         dropoff_address = coalesce(sqlc.narg('dropoff_address'), p.dropoff_address),
-        window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END,
+        window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz
+            ELSE p.window_start END,
         window_end = CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END,
         note = CASE WHEN @set_note::boolean THEN sqlc.narg('note') ELSE p.note END,
         version = p.version + 1,
@@ -621,10 +636,13 @@ WITH edited AS (
         AND p.status = 'DRAFT'
         -- As the row's constraints have it, which would put an error into the server's log.
         AND (CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
-            < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE
+            < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz
+                ELSE p.window_end END) IS NOT FALSE
         AND num_nulls(
-            CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
-            CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1
+            CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8
+                ELSE p.pickup_latitude END,
+            CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8
+                ELSE p.pickup_longitude END) <> 1
         AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)

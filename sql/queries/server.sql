@@ -10,7 +10,8 @@ SELECT
     current_user::text AS role_name,
     current_database()::text AS database_name,
     (to_regrole('waybill_app') IS NOT NULL)::boolean AS app_exists,
-    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
+    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user
+        AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
     coalesce(pg_has_role(current_user, to_regrole('waybill_app')::oid, 'MEMBER'), false)::boolean AS is_member,
     EXISTS (
         SELECT FROM pg_roles AS me
@@ -21,4 +22,5 @@ SELECT
                     SELECT FROM pg_auth_members AS m
                     WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
     ) AS may_grant,
-    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;
+    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'),
+        false)::boolean AS may_create;

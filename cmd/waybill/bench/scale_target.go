@@ -67,15 +67,18 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		"begin": at(-800), "end": at(800), "day": at(-365), "next_day": at(-364), "today": at(0), "in_a_month": at(31),
 	}
 	return errors.Join(
-		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}", scalePickup.ofPatient),
+		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}",
+			scalePickup.ofPatient),
 		d.find(ctx, "driven", scale.Driver, "/v1/pickups?driver_id={driver}", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven_for", scale.Driver, "/v1/pickups?driver_id={driver}", func(p scalePickup) bool {
-			return d.asker.as(ctx, d.tokens[scale.Driver], http.MethodGet, "/v1/pickups/"+p.ID.String()+"/patient", nil, nil) == nil
+			return d.asker.as(ctx, d.tokens[scale.Driver], http.MethodGet, "/v1/pickups/"+p.ID.String()+"/patient",
+				nil, nil) == nil
 		}))
 }
 
 // find names the first pickup of a list that will do. There may be none.
-func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string, will func(scalePickup) bool) error {
+func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string,
+	will func(scalePickup) bool) error {
 	page, err := d.page(ctx, role, path)
 	if i := slices.IndexFunc(page.Items, will); i >= 0 {
 		d.names[name] = page.Items[i].ID.String()
