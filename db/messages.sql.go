@@ -75,9 +75,9 @@ type ListMessagesRow struct {
 	ID        uuid.UUID     `format:"uuid" json:"id"`
 	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
 	To        *string       `json:"to"`
-	Body      string        `doc:"Names no patient and no price" example:"Your driver is on the way!" json:"body"`
+	Body      string        `doc:"Contains no patient data and no price" example:"Your driver is on the way!" json:"body"`
 	Status    MessageStatus `json:"status"`
-	Reason    *string       `doc:"Why it failed" example:"no_number" json:"reason"`
+	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
 	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
 }

@@ -163,7 +163,7 @@ type EditPatientParams struct {
 	BirthDate     *Date     `json:"birth_date" nullable:"true"`
 	SetPhone      bool      `json:"set_phone"`
 	Phone         *string   `json:"phone"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
 type EditPatientRow struct {
@@ -237,7 +237,7 @@ type ExplainEditPatientParams struct {
 }
 
 type ExplainEditPatientRow struct {
-	Version          int64 `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version          int64 `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	MaySetExternalID bool  `json:"may_set_external_id"`
 }
 
