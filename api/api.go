@@ -148,8 +148,9 @@ func config() huma.Config {
 		"hub receives, packs and ships, accounts are charged. Every write is atomic and safe under " +
 		"concurrency. All writes can be retried: creates accept an id or an Idempotency-Key, transitions " +
 		"accept an Idempotency-Key, and edits require If-Match. Unsupported headers that would change the " +
-		"meaning of a request are rejected. In creates and feeds, null is the same as an omitted member; in an " +
-		"edit it clears the member. Every error is a problem (RFC 9457) with a stable code."
+		"meaning of a request are rejected; in a read, which is safe to repeat, an Idempotency-Key has no " +
+		"effect. In creates and feeds, null is the same as an omitted member; in an edit it clears the " +
+		"member. Every error is a problem (RFC 9457) with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}

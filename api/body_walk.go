@@ -189,7 +189,7 @@ func membersOf(t reflect.Type) map[string]bodyMember {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
-			out[name] = bodyMember{f.Type, textRules[f.Tag.Get("pattern")]}
+			out[name] = bodyMember{f.Type, ruleOf(f)}
 		}
 	}
 	members.Store(t, out)

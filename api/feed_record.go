@@ -113,8 +113,6 @@ var patientMembers = []recordMember{
 	}},
 }
 
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-
 // plainName matches a member's name that an answer may repeat.
 var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 

@@ -146,9 +146,11 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
 		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
-		if !op.long {
-			defer known.limit(a.handlerTimeout)()
+		limit := a.handlerTimeout
+		if op.long {
+			limit = 0
 		}
+		defer known.follow(limit)()
 		next(ctx)
 	}
 }

@@ -63,7 +63,7 @@ type NewPatient struct {
 	GivenName  string     `json:"given_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
-	Phone      string     `json:"phone,omitempty" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
+	Phone      E164       `json:"phone,omitempty" example:"+14155550123"`
 }
 
 // Resolve implements huma.ResolverWithPath.
@@ -104,7 +104,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
 		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
 		GivenName: b.GivenName, FamilyName: b.FamilyName,
-		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
+		BirthDate: b.BirthDate, Phone: given(string(b.Phone)), RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ type PatientEdit struct {
 	GivenName  *string           `json:"given_name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	FamilyName *string           `json:"family_name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	BirthDate  *db.Date          `json:"birth_date,omitempty"`
-	Phone      Clearable[string] `json:"phone,omitzero" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number"`
+	Phone      Clearable[E164]   `json:"phone,omitzero"`
 }
 
 // Resolve implements huma.ResolverWithPath.
@@ -194,7 +194,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,
-		SetPhone: b.Phone.Sent, Phone: b.Phone.Value,
+		SetPhone: b.Phone.Sent, Phone: (*string)(b.Phone.Value),
 	})
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (a *server) registerPhoneNumbers() {
 // NewPhoneNumber is the body of add-phone-number.
 type NewPhoneNumber struct {
 	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
-	Number string     `json:"number" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
+	Number E164       `json:"number" example:"+14155550123"`
 }
 
 type addPhoneNumberInput struct {
@@ -58,7 +58,7 @@ func (a *server) addPhoneNumber(
 	}
 	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
 	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: in.Body.Number, RequestDigest: d,
+		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
 	})
 	row, replayed, err := db.Created(row, err, d, func() (db.PhoneNumber, []byte, error) {
 		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})

@@ -103,7 +103,8 @@ func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 }
 
 // meaningful are headers that change the meaning of a request, each with the message for operations
-// that do not support it. Headers for writes are ignored in reads, where they have no effect.
+// that do not support it. Headers for writes are ignored in reads, where they have no effect: some
+// clients send an Idempotency-Key with every request.
 var meaningful = []struct {
 	name, sentence string
 	ofReads        bool

@@ -30,7 +30,7 @@ type Migrator struct {
 func NewMigrator(ownerURL string) (*Migrator, error) {
 	config, err := pgx.ParseConfig(ownerURL)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
 		return CheckEncoding(conn.PgConn())

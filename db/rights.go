@@ -37,6 +37,18 @@ func (m *Migrator) Down(ctx context.Context) (*goose.MigrationResult, error) {
 	return result, m.explain(ctx, err)
 }
 
+// Status lists the migrations, each with whether it was made.
+func (m *Migrator) Status(ctx context.Context) ([]*goose.MigrationStatus, error) {
+	rows, err := m.Provider.Status(ctx)
+	return rows, m.explain(ctx, err)
+}
+
+// GetDBVersion returns the newest migration that was made.
+func (m *Migrator) GetDBVersion(ctx context.Context) (int64, error) {
+	version, err := m.Provider.GetDBVersion(ctx)
+	return version, m.explain(ctx, err)
+}
+
 // checkRights applies only before the first migration: later ones change what it created.
 func (m *Migrator) checkRights(ctx context.Context) error {
 	version, err := schemaVersion(ctx, m.conn)

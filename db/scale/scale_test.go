@@ -133,8 +133,8 @@ func TestLoadRefusesADatabaseWithTenants(t *testing.T) {
 	t.Parallel()
 	conn := open(t)
 	load(t, conn, scale.Smallest)
-	if _, err := scale.Load(t.Context(), conn, scale.Size{Pickups: scale.Smallest}, nil); !errors.Is(err,
-		scale.ErrNotEmpty) {
+	_, err := scale.Load(t.Context(), conn, scale.Size{Pickups: scale.Smallest}, nil)
+	if !errors.Is(err, scale.ErrNotEmpty) {
 		t.Errorf("got %v", err)
 	}
 	if n := ask(t, conn, "SELECT count(*) FROM pickups"); n != fmt.Sprint(scale.Smallest) {

@@ -29,8 +29,7 @@ func writeMeasures() (all []scaleMeasure) {
 	} {
 		work := works()[slices.Index(workNames(), w.work)]
 		all = append(all, scaleMeasure{operation: w.operation, viewer: w.viewer, which: w.which, mostPages: mostPages,
-			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int,
-				error) {
+			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) {
 				return d.startWork(ctx, work)
 			}})
 	}
@@ -43,16 +42,14 @@ func writeMeasures() (all []scaleMeasure) {
 				}})
 			}},
 		scaleMeasure{operation: "sync-appointments", viewer: "staff",
-			which: strconv.Itoa(feedSize) + " records, a twentieth changed", start: func(ctx context.Context,
-				d *scaleDatabase) (httpLoad, int, error) {
-				return d.startFeed(ctx)
-			}})
+			which: strconv.Itoa(feedSize) + " records, a twentieth changed",
+			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startFeed(ctx) }})
 }
 
 // writer gives a caller whose clinic is new.
 func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	if d.writers == nil {
-		d.writers, err = newWorld(ctx, d.url, d.tenant.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
+		d.writers, err = newWorld(ctx, d.url, d.world.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
 		if err != nil {
 			return nil, err
 		}
