@@ -25,8 +25,8 @@ type ConfirmFacilityParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Refuses the transaction whose viewer by now does not see the facility: taken out of the
-// group while it went on.
+// Raises an error if the viewer does not see the facility any more, because they were removed from the
+// group during the transaction.
 func (q *Queries) ConfirmFacility(ctx context.Context, arg ConfirmFacilityParams) error {
 	_, err := q.db.Exec(ctx, confirmFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
 	return err
@@ -258,8 +258,8 @@ type SeesFacilityParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Whether the viewer sees the facility through a group of theirs, which is what patient
-// data asks for, whatever the role.
+// Returns whether the viewer sees the facility through one of their groups, which access to patient
+// data requires whatever the role.
 func (q *Queries) SeesFacility(ctx context.Context, arg SeesFacilityParams) (bool, error) {
 	row := q.db.QueryRow(ctx, seesFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
 	var exists bool

@@ -21,7 +21,7 @@ type GetMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// A text as its worker needs it: where to, what, and whether it is still to be sent.
+// Returns a text for its worker: recipient, body, and whether it is still to be sent.
 func (q *Queries) GetMessage(ctx context.Context, arg GetMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, getMessage, arg.TenantID, arg.ID)
 	var i Message
@@ -82,8 +82,8 @@ type ListMessagesRow struct {
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
 }
 
-// A pickup's texts, for who may see the pickup. The number is for those who work with
-// it, and for its owner.
+// Lists the texts of a pickup that the viewer may see. The phone number is shown to those who work with
+// it, and to its owner.
 func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]ListMessagesRow, error) {
 	rows, err := q.db.Query(ctx, listMessages,
 		arg.ViewerRole,
@@ -148,9 +148,9 @@ type ListRefusedMessagesRow struct {
 	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
 }
 
-// A tenant's texts that the gateway refused for good, in the order in which they were
-// owed: for an operator, who may send them again. Neither the number nor the wording.
-// Those that never had a number were refused by nobody, and are not among them.
+// Lists a tenant's texts that the gateway permanently refused, oldest first, for an operator who may
+// send them again. It returns neither the phone number nor the text. Texts without a phone number were
+// not refused by the gateway, and are not included.
 func (q *Queries) ListRefusedMessages(ctx context.Context, arg ListRefusedMessagesParams) ([]ListRefusedMessagesRow, error) {
 	rows, err := q.db.Query(ctx, listRefusedMessages,
 		arg.TenantID,
@@ -197,8 +197,8 @@ type RequeueMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// Has a refused text sent again, by a new job: the old one is gone within minutes. A text
-// without a number stays as it is: whoever gets one later is told what comes later.
+// Requeues a refused text with a new job: the old one is deleted within minutes. A text without a phone
+// number stays as it is: a user who gets a phone number later only receives later texts.
 // Closes: two operators who send a text again enqueue two jobs
 // Closes: a text that is being sent is sent again
 func (q *Queries) RequeueMessage(ctx context.Context, arg RequeueMessageParams) (int64, error) {
@@ -225,8 +225,8 @@ type SettleMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// What the gateway said of a text: accepted, with reason ”, or refused for good. The
-// first answer stays.
+// Stores the gateway's answer for a text: accepted, with reason ”, or permanently refused. The first
+// answer stays.
 // Closes: two runs of one job settle a text twice
 // Closes: a late refusal turns a sent text into a failed one
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) (int64, error) {

@@ -40,8 +40,8 @@ type GetOwnerRightsRow struct {
 	MayCreate     bool   `json:"may_create"`
 }
 
-// What the role that is to migrate may do here, for a message that names what is missing.
-// Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+// Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
+// CREATEROLE alone does not let a role grant roles that others created.
 func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error) {
 	row := q.db.QueryRow(ctx, getOwnerRights)
 	var i GetOwnerRightsRow
@@ -61,7 +61,7 @@ const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `
 
-// Whether the session would refuse a write: the server is a standby, or
+// Returns whether the session would reject a write: the server is a standby, or
 // default_transaction_read_only is on.
 func (q *Queries) IsReadOnly(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, isReadOnly)

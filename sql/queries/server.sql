@@ -1,10 +1,10 @@
--- Whether the session would refuse a write: the server is a standby, or
+-- Returns whether the session would reject a write: the server is a standby, or
 -- default_transaction_read_only is on.
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
--- What the role that is to migrate may do here, for a message that names what is missing.
--- Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+-- Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
+-- CREATEROLE alone does not let a role grant roles that others created.
 -- name: GetOwnerRights :one
 SELECT
     current_user::text AS role_name,
