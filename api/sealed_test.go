@@ -30,7 +30,7 @@ var safe = map[string]string{
 	"ListMessages":       "it asks whether the viewer sees the pickup",
 }
 
-// guardedStatements are those that touch a table whose rows not everybody in the tenant sees.
+// guardedStatements returns the statements on tables with restricted visibility.
 func guardedStatements(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -52,8 +52,8 @@ func guardedStatements(t *testing.T) map[string]bool {
 	return names
 }
 
-// A generated statement on patients shows nothing without a viewer, and one on pickups leaves
-// out what the Store does: it confirms the session, shares statements, explains a loss.
+// A raw generated statement on patients returns nothing without a viewer, and one on pickups misses
+// what the Store adds: the session check, batching, and the explanation of a loss.
 func TestHandlersSendNoRawStatement(t *testing.T) {
 	t.Parallel()
 	names, used := guardedStatements(t), map[string]bool{}
@@ -95,7 +95,7 @@ func TestHandlersSendNoRawStatement(t *testing.T) {
 	}
 }
 
-// ofViewer tells whether the receiver of a call is As(v).
+// ofViewer reports whether the receiver of a call is As(v).
 func ofViewer(receiver ast.Expr) bool {
 	call, ok := receiver.(*ast.CallExpr)
 	if !ok {

@@ -85,7 +85,7 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	// What pgbench submitted has its effects too, like what went over HTTP.
+	// Pickups submitted by pgbench have the same effects as over HTTP.
 	for what, query := range map[string]string{
 		"a submit without its text and charge": `SELECT count(*) FROM pickup_events AS e
 			LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.status = 'QUEUED'

@@ -20,8 +20,7 @@ const (
 	tabWidth    = 4
 )
 
-// generated are the files that a tool writes without saying so in their first lines, as
-// package-lock.json, or whose source line must not be wrapped.
+// generated are generated files without a mark in their first lines.
 var generated = []string{
 	"api/openapi.yaml", "api/ts/src/schema.ts", "go.sum", "cmd/tools/go.sum",
 	"api/ts/package-lock.json", "api/lint/package-lock.json",

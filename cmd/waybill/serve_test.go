@@ -20,8 +20,7 @@ import (
 	"waybill/db/localpg"
 )
 
-// Each start that cannot succeed says why in one line, and what to do, without the
-// password that it was given.
+// Each start that fails explains why and what to do in one line, without the password.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -187,7 +186,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-// Once serve says that it is ready, it is; how soon is BenchmarkServeStarts'.
+// Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -198,7 +197,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	s.stop(syscall.SIGTERM)
 }
 
-// BenchmarkServeStarts tells the milliseconds to ready, as serve says them itself.
+// BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
 	w := newTown(b)
 	total := 0
@@ -257,7 +256,7 @@ func TestAdminPort(t *testing.T) {
 	}
 }
 
-// What a flag holds is on none of the admin port's pages, of serve and of work.
+// No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -287,7 +286,7 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	}
 }
 
-// Where the database's own log would hold values of rows, serve says so, once.
+// If the database's own log would contain values of rows, serve warns once.
 func TestServeWarnsOfALogThatTells(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -320,7 +319,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	}
 }
 
-// The log tells what was asked and how it ended, never what was sent or stored.
+// The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)

@@ -14,7 +14,7 @@ import (
 	"waybill/db"
 )
 
-// to are the flags of those who send to this gateway.
+// to returns the flags for this gateway.
 func to(g *fakegateway.Gateway) []string {
 	return []string{"--gateway-url", g.URL, "--gateway-secret", fakegateway.Secret}
 }
@@ -95,7 +95,7 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 		"WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
 		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--gateway-timeout", "3s")
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
-	// A gateway that hangs holds nobody up for longer than was asked.
+	// A hanging gateway delays the shutdown only for its timeout.
 	gateway.Always(fakegateway.Hang)
 	w.submit(t, web.URL)
 	eventually(t, "the text is being sent", func() bool { return gateway.Requests() == 2 })
@@ -204,8 +204,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	exec("DELETE FROM river_job")
 }
 
-// What the gateway refused is shown, and sent again by whoever says so; a paused queue is
-// told, and goes on.
+// Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
 func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	t.Parallel()
 	w, gateway := newTown(t), fakegateway.Start(t)

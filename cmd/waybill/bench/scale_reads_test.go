@@ -161,7 +161,7 @@ func (d *scaleDatabase) status(t *testing.T, r ScaleRead, viewer scale.Role) int
 	return answer.StatusCode
 }
 
-// Each line of the table is one that is answered, with rows where the name of the line says so.
+// Each line of the table is answered, with rows if its name says so.
 func TestScaleReadsAreAnswered(t *testing.T) {
 	t.Parallel()
 	d := scaleServer(t)
