@@ -39,8 +39,8 @@ func TestGuardsAreNamedByWhereTheyStandAndWhatTheyAreAbout(t *testing.T) {
 		"as it is":         aStatement,
 		"in one line":      strings.Join(strings.Fields(strings.ReplaceAll(aStatement, " -- FOR nobody", "")), " "),
 		"by other numbers": strings.NewReplacer("$5", "$9", "$2", "$5").Replace(aStatement),
-		"by other operators": strings.NewReplacer("NOT s.taken", "s.taken IS FALSE", "e.at > s.at", "e.at >= "+
-			"s.at").Replace(aStatement),
+		"by other operators": strings.NewReplacer(
+			"NOT s.taken", "s.taken IS FALSE", "e.at > s.at", "e.at >= s.at").Replace(aStatement),
 	} {
 		var got []string
 		for _, p := range guards(text) {
