@@ -193,10 +193,11 @@ func TestManyRowsAreThoseAskedFor(t *testing.T) {
 	for query, want := range map[string]int{
 		"SELECT count(*) FROM facility_viewers WHERE user_id = '" + s.Stranger.UserID.String() + "'": 10,
 		"SELECT count(*) FROM groups": 4,
-		"SELECT count(*) FROM patient_viewers WHERE user_id = '" + s.Staff.UserID.String() + "'":                      8,
-		"SELECT count(DISTINCT patient_id) FROM appointments":                                                         6,
-		"SELECT count(*) FROM appointments WHERE external_id IN ('one', 'a0', 'a11')":                                 3,
-		"SELECT count(*) FROM appointments WHERE starts_at >= '2030-01-02 19:30Z' AND ends_at <= '2030-01-02 20:30Z'": 1,
+		"SELECT count(*) FROM patient_viewers WHERE user_id = '" + s.Staff.UserID.String() + "'": 8,
+		"SELECT count(DISTINCT patient_id) FROM appointments":                                    6,
+		"SELECT count(*) FROM appointments WHERE external_id IN ('one', 'a0', 'a11')":            3,
+		"SELECT count(*) FROM appointments WHERE starts_at >= '2030-01-02 19:30Z' AND ends_at <= '2030-01-02 " +
+			"20:30Z'": 1,
 	} {
 		if n := count(t, d, query); n != want {
 			t.Errorf("%s: %d, want %d", query, n, want)
