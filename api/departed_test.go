@@ -117,8 +117,8 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 			if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), `"name":"New"`) {
 				t.Errorf("%s, %v", body, err)
 			}
-			if observed, errors := s.told("edit-user", "ERROR"); len(observed) != 1 || observed[0] != "edit-user 200 " ||
-				errors != 0 {
+			observed, errors := s.told("edit-user", "ERROR")
+			if len(observed) != 1 || observed[0] != "edit-user 200 " || errors != 0 {
 				t.Errorf("%v, %d errors", observed, errors)
 			}
 		})
@@ -148,7 +148,7 @@ func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
 	observed, errors := s.told("edit-user", "ERROR")
 	_, warnings := s.told("edit-user", "WARN")
 	_, debug := s.told("edit-user", "DEBUG")
-	if strings.Join(observed, "") != "edit-user 499 edit-user 499 edit-user 499 " || errors+warnings != 0 || debug != 3 {
+	if strings.Join(observed, "") != strings.Repeat("edit-user 499 ", 3) || errors+warnings != 0 || debug != 3 {
 		t.Errorf("%q, %d errors, %d warnings, %d debug", observed, errors, warnings, debug)
 	}
 	// A limit of the server's is still one.

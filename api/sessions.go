@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -76,7 +77,7 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	defer unlock()
-	if err := a.countLogin(ctx, try); err != nil {
+	if err := a.admitTry(ctx, try); err != nil {
 		return nil, err
 	}
 	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
@@ -84,7 +85,11 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
-	if err != nil {
+	ctx = context.WithoutCancel(ctx) // the verdict stands, and so does that there was none
+	switch {
+	case err != nil && !try.counted && problemOf(err).Code != db.RateLimited: // its turn did not come
+		return nil, errors.Join(err, a.returnTokens(ctx, try))
+	case err != nil:
 		return nil, err
 	}
 	return out, a.loginSucceeded(ctx, try)
@@ -105,13 +110,15 @@ func (a *server) openSession(
 			return nil, wrong // deactivated
 		}
 		verified = user.PasswordHash
-		v, err := a.passwords.compare(ctx, try.caller, user.PasswordHash, given.Password)
+		v, err := a.passwords.compare(ctx, try.caller, func() error { return a.countTry(ctx, try) },
+			user.PasswordHash, given.Password)
 		if err != nil {
 			return nil, err
 		}
 		if !v.same {
 			return nil, wrong
 		}
+		ctx = context.WithoutCancel(ctx) // however long the turn took to come, it was the right password
 		token, opened, err := a.store.OpenSession(ctx, tenantID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
 		if db.CodeOf(err) == db.Unauthenticated {
 			continue

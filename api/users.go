@@ -225,10 +225,8 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	defer unlock()
-	if err := a.countAttempt(ctx, key); err != nil {
-		return err
-	}
-	match, err := a.passwords.compare(ctx, asCaller(v), self.PasswordHash, password)
+	count := func() error { return a.countAttempt(ctx, key) }
+	match, err := a.passwords.compare(ctx, asCaller(v), count, self.PasswordHash, password)
 	if err != nil {
 		return err
 	}
@@ -246,7 +244,7 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 		return false, err
 	}
 	defer leave()
-	match, err := a.passwords.compare(ctx, asCaller(v), hash, password)
+	match, err := a.passwords.compare(ctx, asCaller(v), uncounted, hash, password)
 	return match.same, err
 }
 

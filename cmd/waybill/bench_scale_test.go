@@ -26,7 +26,8 @@ type scaleLine struct {
 // scaleLines runs it, and checks that each line has what it must, for so many sizes.
 func scaleLines(t *testing.T, databaseURL string, sizes int, args ...string) []scaleLine {
 	t.Helper()
-	args = append([]string{"bench", "scale", "--json", "--facilities", "60", "--seconds", "0.01", "--rounds", "1"}, args...)
+	args = append([]string{"bench", "scale", "--json", "--facilities", "60", "--seconds", "0.01", "--rounds", "1"},
+		args...)
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + databaseURL}, args...)
 	if code != 0 || errors != "" {
 		t.Fatalf("exit code %d: %s%s", code, out, errors)
@@ -69,7 +70,8 @@ func TestScaleBenchPrintsALineForEachOperationAndRole(t *testing.T) {
 			}
 		}
 	}
-	for _, write := range []string{"create-pickup", "submit-pickup", "cancel-pickup", "charge-account", "sync-appointments"} {
+	for _, write := range []string{"create-pickup", "submit-pickup", "cancel-pickup", "charge-account",
+		"sync-appointments"} {
 		found := false
 		for l := range lines {
 			found = found || l[0] == write
@@ -100,6 +102,7 @@ func TestScaleBenchFillsAnEmptyDatabaseOnce(t *testing.T) {
 		"--sizes 199":     "at least 200",
 		"--sizes 300,300": "the sizes must differ",
 		"--rounds 0":      "must be positive",
+		"--limit 1us":     "the limit of 1µs was reached",
 	} {
 		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
 			append([]string{"bench", "scale"}, strings.Fields(args)...)...)

@@ -223,7 +223,8 @@ func TestScaleComparesRoundWithRound(t *testing.T) {
 
 func TestReadEventsCountsThoseThatSaySomething(t *testing.T) {
 	t.Parallel()
-	const text = "retry: 1000\nevent: checkpoint\nid: 3-0\ndata: {}\n\nid: 3-1\nevent: submit\ndata: {\"id\":1}\n\n: still here\n"
+	const text = "retry: 1000\nevent: checkpoint\nid: 3-0\ndata: {}\n\n" +
+		"id: 3-1\nevent: submit\ndata: {\"id\":1}\n\n: still here\n"
 	if err := readEvents(strings.NewReader(text), 1); err != nil {
 		t.Error(err)
 	}

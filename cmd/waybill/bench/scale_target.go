@@ -72,19 +72,23 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
 		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(), "group": w.GroupOfAll.String(),
 		"staff": w.Users[scale.StaffOfOne].String(),
-		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0), "in_a_month": at(31),
+		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0),
+		"in_a_month": at(31),
 	}
 	return errors.Join(
-		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}", scalePickup.ofPatient),
+		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}",
+			scalePickup.ofPatient),
 		d.find(ctx, "driven_facility", scale.Driver, "/v1/facilities", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven", scale.Driver, "/v1/pickups?driver_id={driver}", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven_for", scale.Driver, "/v1/pickups?driver_id={driver}", func(p scalePickup) bool {
-			return d.asker.as(ctx, d.tokens[scale.Driver], http.MethodGet, "/v1/pickups/"+p.ID.String()+"/patient", nil, nil) == nil
+			_, err := d.page(ctx, scale.Driver, "/v1/pickups/"+p.ID.String()+"/patient")
+			return err == nil
 		}))
 }
 
 // find names the first pickup of a list that will do. There may be none.
-func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string, will func(scalePickup) bool) error {
+func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string,
+	will func(scalePickup) bool) error {
 	page, err := d.page(ctx, role, path)
 	if i := slices.IndexFunc(page.Items, will); i >= 0 {
 		d.names[name] = page.Items[i].ID.String()
