@@ -108,9 +108,10 @@ func problemOf(err error) *Problem {
 		return p
 	}
 	e := db.Explain(err)
-	p = problem(e.Code, e.Field, "")
+	field := cmp.Or(inHeaders[e.Field], e.Field)
+	p = problem(e.Code, field, "")
 	if e.Code == db.ValidationFailed {
-		p.Detail = sentenceOn(e.Field)
+		p.Detail = sentenceOn(field)
 	}
 	if e.Changed {
 		p.Detail = "Your role, or your driver, was changed during the request. Nothing was changed: send it " +
@@ -127,6 +128,9 @@ func problemOf(err error) *Problem {
 	}
 	return p
 }
+
+// inHeaders maps a field of the database to the header that states it.
+var inHeaders = map[string]string{"version": "If-Match", "idempotency_key": idempotencyKey}
 
 // together maps a field to the field that the database compares it with.
 var together = map[string]string{
@@ -248,7 +252,8 @@ func init() {
 		return problemOfRequest(status, message, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		p := requestOf(ctx.Context()).readOnly.explain(problemOfRequest(status, message, errs))
+		r := requestOf(ctx.Context())
+		p := r.confirmed(r.readOnly.explain(problemOfRequest(status, message, errs)))
 		stamp(ctx, p)
 		return p
 	}
@@ -267,6 +272,7 @@ func stamp(ctx huma.Context, p *Problem) {
 
 // writeProblem answers a request that does not reach its handler.
 func writeProblem(ctx huma.Context, p *Problem) {
+	p = requestOf(ctx.Context()).confirmed(p)
 	stamp(ctx, p)
 	ctx.SetHeader("Content-Type", p.ContentType(""))
 	ctx.SetStatus(p.Status)

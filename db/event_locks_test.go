@@ -31,9 +31,9 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 			begins    db.PickupStatus
 		}{
 			{"an account", "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account,
-				func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Store) }, db.PickupStatusDRAFT},
+				func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw) }, db.PickupStatusDRAFT},
 			{"a driver's slot", "SELECT FROM driver_slots WHERE driver_id = $1 FOR UPDATE", driver.DriverID,
-				func(id uuid.UUID) error { return assign(ctx, w.Store, w.dispatcher, id, driver) }, db.PickupStatusSUBMITTED},
+				func(id uuid.UUID) error { return assign(ctx, w.Raw, w.dispatcher, id, driver) }, db.PickupStatusSUBMITTED},
 		} {
 			t.Run(fmt.Sprintf("%s, combining %t", held.row, combining), func(t *testing.T) {
 				mine := w.at(ctx, held.begins)
@@ -48,7 +48,7 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 				w.awaitBlockedBy(ctx, holder)
 
 				id := other.pickup(ctx)
-				other.must(other.moving(ctx, db.TransitionNameSubmit, id)(other.Store))
+				other.must(other.moving(ctx, db.TransitionNameSubmit, id)(other.Raw))
 				for len(theirs.seen) == 0 {
 					select {
 					case err := <-ended:
@@ -86,10 +86,10 @@ func TestWritersOfEventsWaitAsLongAsOthers(t *testing.T) {
 	holder := must(w.owner.Begin(ctx))
 	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))
 	begun := time.Now()
-	err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store)
+	err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw)
 	if took := time.Since(begun); code(err) != db.Overloaded || took < c.LockTimeout {
 		t.Errorf("after %v: %v", took, err)
 	}
 	w.must(holder.Rollback(ctx))
-	w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.Store))
+	w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw))
 }

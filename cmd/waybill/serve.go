@@ -50,7 +50,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 type server struct {
 	settings
 	log              *slog.Logger
-	store            *db.Store
+	store            *db.System
 	api              *api.API
 	listener, admins net.Listener
 	workers          *workerPool // nil without workers
@@ -70,7 +70,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		return nil, err
 	}
 	metrics.watch(r.store)
-	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
+	if r.api, err = api.New(ctx, r.store.Store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
 	metrics.watchStreams(r.api.OpenStreams, r.api.StreamLag)
@@ -94,7 +94,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 }
 
 // openStore connects, and checks that the schema is a known one.
-func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
+func openStore(ctx context.Context, c db.Config) (*db.System, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
 		return nil, err

@@ -47,7 +47,7 @@ func scaleServer(t *testing.T) *scaleDatabase {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	handler, err := api.New(t.Context(), store, api.Options{PasswordCost: 4})
+	handler, err := api.New(t.Context(), store.Store, api.Options{PasswordCost: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
