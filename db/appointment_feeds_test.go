@@ -391,10 +391,11 @@ var feedRules = []check{
 				if moved, err := s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || moved != 1 {
 					return fmt.Errorf("moved %d, %w", moved, err)
 				}
-				if _, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id)); !errors.Is(err, errExplained) {
-					return err
+				_, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id))
+				if errors.Is(err, errExplained) {
+					err = nil
 				}
-				return nil
+				return err
 			}))
 			// Each is compared, locked and written.
 			if found, _ := plan.scanned("appointments"); found != 3*n {

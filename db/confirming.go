@@ -31,6 +31,8 @@ type confirmation struct {
 	// session that it is sent with, which is therefore confirmed before it as well.
 	alone bool
 	may   error // why nothing may be sent at all
+	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
+	lockTimeout string
 }
 
 type confirmationKey struct{}
@@ -110,6 +112,9 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 
 // before and after are what goes with a statement.
 func (c *confirmation) before() (all []queued) {
+	if c.lockTimeout != "" {
+		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
+	}
 	if c.alone {
 		all = append(all, c.sessionsBy(confirmSessions))
 	}
@@ -154,8 +159,10 @@ func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 		return q.DBTX.Query(ctx, sql, args...)
 	case c.may != nil:
 		return nil, c.may
-	case len(c.sessions.TokenHashes) == 0: // the system's own
+	case len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "": // the system's own
 		return q.DBTX.Query(ctx, sql, args...)
+	case len(c.sessions.TokenHashes) == 0:
+		return q.take.send(ctx, c.before(), queued{sql, args}, nil)
 	}
 	return q.take.send(ctx, c.before(), queued{sql, args}, c.after())
 }

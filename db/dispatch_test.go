@@ -116,26 +116,30 @@ var dispatchRules = []check{
 	{"DispatchPickup", "a text is owed that the dictionary does not have", func(ctx context.Context, w *world) error {
 		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *world, row db.DispatchPickupRow) error {
 			var texts, jobs int
-			w.must(w.DBTX().QueryRow(ctx, `SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
-				FROM messages WHERE tenant_id = $1::uuid AND pickup_id = $2`, w.tenant, row.Pickup.ID).Scan(&texts, &jobs))
+			w.must(w.DBTX().QueryRow(ctx, `
+				SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
+				FROM messages WHERE tenant_id = $1::uuid AND pickup_id = $2`,
+				w.tenant, row.Pickup.ID).Scan(&texts, &jobs))
 			if texts+jobs != 0 || row.TextsOwed != 0 {
 				return fmt.Errorf("%d texts by %d jobs, of %d owed", texts, jobs, row.TextsOwed)
 			}
 			return nil
 		})
 	}},
-	{"DispatchPickup", "what its caller does not see afterwards is recorded", func(ctx context.Context, w *world) error {
-		return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
-			func(w *world, row db.DispatchPickupRow) error {
-				var reads int
-				w.must(w.DBTX().QueryRow(ctx, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'",
-					w.tenant).Scan(&reads))
-				if row.Seen || reads != 0 {
-					return fmt.Errorf("seen is %t, and %d reads are recorded", row.Seen, reads)
-				}
-				return nil
-			})
-	}},
+	{"DispatchPickup", "what its caller does not see afterwards is recorded",
+		func(ctx context.Context, w *world) error {
+			return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
+				func(w *world, row db.DispatchPickupRow) error {
+					var reads int
+					w.must(w.DBTX().QueryRow(ctx, `
+						SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'`,
+						w.tenant).Scan(&reads))
+					if row.Seen || reads != 0 {
+						return fmt.Errorf("seen is %t, and %d reads are recorded", row.Seen, reads)
+					}
+					return nil
+				})
+		}},
 	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }

@@ -30,15 +30,18 @@ var driverRaces = []check{
 			return editDriver(ctx, s, w.dispatcher, driver, name, version)
 		})
 	}},
-	{"EditDriver", "an edit and an assign of one driver wait for each other", func(ctx context.Context, w *world) error {
+	{"EditDriver", editAndAssign, func(ctx context.Context, w *world) error {
 		driver, id, off := w.driver(ctx, 1, 1), w.submitted(ctx), false
 		waited, errs := w.behind(ctx, commit,
 			func(s *db.Raw) error {
 				_, err := s.DBTX().Exec(ctx,
-					"SELECT FROM driver_slots WHERE tenant_id = $1 AND driver_id = $2 FOR UPDATE", w.tenant, driver.DriverID)
+					"SELECT FROM driver_slots WHERE tenant_id = $1 AND driver_id = $2 FOR UPDATE",
+					w.tenant, driver.DriverID)
 				return err
 			},
-			w.assigning(ctx, id, driver), // it checks the driver's key when it has the slot
+			func(s *db.Raw) error { // it checks the driver's key when it has the slot
+				return w.flush(ctx, s, db.TransitionNameAssign, ids(id), []db.Viewer{driver})
+			},
 			func(s *db.Raw) error { // another login is another key, the duty is the slot's
 				_, err := s.EditDriver(ctx, db.EditDriverParams{
 					TenantID: w.tenant, ID: driver.DriverID, Version: 1, OnDuty: &off, ViewerRole: w.dispatcher.Role,
@@ -82,6 +85,8 @@ var driverRaces = []check{
 		})
 	}},
 }
+
+const editAndAssign = "an edit and an assign of one driver wait for each other"
 
 var driverRules = []check{
 	{"EditDriver", "a driver edits another", func(ctx context.Context, w *world) error {

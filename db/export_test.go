@@ -100,7 +100,9 @@ const Attempts = retry.MaxAttempts
 func (r *Raw) SendMoves(
 	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
 ) (moved []bool, err error) {
-	asks := each(pickups, func(id uuid.UUID) move { return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()} })
+	asks := each(pickups, func(id uuid.UUID) move {
+		return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()}
+	})
 	all, err := r.transitioning(r.TransitionPickups)(ctx, asks)
 	return each(all, func(m found[Moved]) bool { return m.is }), err
 }

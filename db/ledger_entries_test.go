@@ -86,7 +86,10 @@ var ledgerEntryRaces = []check{
 	}},
 	{"CreateLedgerEntries", "two flushes enter the same ids crosswise", func(ctx context.Context, w *world) error {
 		// Not one account in common, so that the ids alone make them wait.
-		low, high := newID(), newID()
+		all := make([]uuid.UUID, 8)
+		for i := range all {
+			all[7-i] = newID()
+		}
 		flush := func(account uuid.UUID, ids ...uuid.UUID) act {
 			return func(s *db.Raw) error {
 				var entries []db.Entry
@@ -100,8 +103,8 @@ var ledgerEntryRaces = []check{
 			}
 		}
 		held, one, other := w.purse(ctx, 100), w.purse(ctx, 100), w.purse(ctx, 100)
-		// One that waits for low must not have entered high: the next has it at once.
-		waited, errs := w.behind(ctx, rollback, flush(held, low), flush(one, high, low), flush(other, high))
+		// One that waits for the lowest must not have entered another: the next has them at once.
+		waited, errs := w.behind(ctx, rollback, flush(held, all[7:]...), flush(one, all...), flush(other, all[:7]...))
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("waited: %v", waited)
 		}

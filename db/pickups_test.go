@@ -61,14 +61,16 @@ var pickupRaces = []check{
 		)
 	}},
 	{"CreatePickups", "two batches insert the same ids crosswise", func(ctx context.Context, w *world) error {
-		low, high := w.draft(), w.draft()
-		if slices.Compare(low.ID[:], high.ID[:]) > 0 {
-			low, high = high, low
+		// One that waits for the lowest must not have inserted another: the next has them at once.
+		drafts := make([]db.Draft, 8)
+		for i := range drafts {
+			drafts[i] = w.draft()
 		}
-		waited, errs := w.behind(ctx, rollback,
-			func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{low}) },
-			func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{high, low}) },
-			func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{high}) })
+		slices.SortFunc(drafts, func(a, b db.Draft) int { return slices.Compare(b.ID[:], a.ID[:]) })
+		create := func(drafts []db.Draft) act {
+			return func(s *db.Raw) error { return created(ctx, s, w.staff, drafts) }
+		}
+		waited, errs := w.behind(ctx, rollback, create(drafts[7:]), create(drafts), create(drafts[:7]))
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("waited: %v", waited)
 		}

@@ -50,6 +50,7 @@ type Store struct {
 	viewing func(Viewer, []queued) DBTX // where the statements of one viewer go, with what comes after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
+	waits   lockWaits // of statements that write events
 
 	combined
 }
@@ -98,6 +99,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
+	s.waits = lockWaitsFor(cmp.Or(c.LockTimeout, 3*time.Second))
 	return &System{s, s.q}, nil
 }
 

@@ -94,7 +94,8 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 // transitionUnlocked leaves out the pickups that others hold.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.q.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+	return each(rows,
+		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
 // transitioning makes the moves by one statement.
@@ -102,7 +103,7 @@ func (s *Store) transitioning(
 	transition func(context.Context, TransitionPickupsParams) ([]TransitionPickupsRow, error),
 ) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		rows, err := transition(confirmedBy(ctx, asks), TransitionPickupsParams{
+		p := TransitionPickupsParams{
 			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
 			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
 			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
@@ -115,7 +116,9 @@ func (s *Store) transitioning(
 			MoveIds:         each(asks, func(m move) uuid.UUID { return m.id }),
 			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
 			Reasons:         each(asks, func(m move) string { return m.Reason }),
-		})
+		}
+		rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
+			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
 		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
@@ -124,10 +127,12 @@ func (s *Store) transitioning(
 // would take one driver twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
-	rows, err := s.q.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
+	p := DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
-	})
+	}
+	rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
+		func(ctx context.Context) ([]DispatchPickupRow, error) { return s.q.DispatchPickup(ctx, p) })
 	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -38,6 +37,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or use: waybill dev")
 	}
 	setGCPercent()
+	s.setMemoryLimit()
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
@@ -91,15 +91,6 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		}
 	}
 	return r, nil
-}
-
-// setGCPercent sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
-// few MB: with the default of 100 % the collector ran every few hundred requests and took a fifth of
-// their CPU time (BenchmarkRequest, GOGC=100 and 400).
-func setGCPercent() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // openStore connects, and checks that the schema is a known one.

@@ -22,3 +22,8 @@ SELECT
                     WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
     ) AS may_grant,
     coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;
+
+-- Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
+-- round trip with the statement that it is for.
+-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', @lock_timeout::text, true);
