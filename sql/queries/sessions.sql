@@ -29,7 +29,8 @@ FROM verified AS users, opened;
 
 -- Who calls, by the hashes of their tokens: nobody, unless the session, its user and
 -- the password it was opened with are all still good (live_sessions). The driver is the
--- one whose login this is, else the nil uuid. Asked counts from 1.
+-- one whose login this is, else the nil uuid. Asked counts from 1. Fresh_for is how long
+-- last_seen_at need not be moved yet: see TouchSession.
 --
 -- LIMIT leaves out nothing. It has the plan for any arguments expect one row, where it
 -- expects ten of an unnest, and seems dearer than to plan anew for each request: that took
@@ -43,7 +44,7 @@ SELECT
     s.driver_id,
     t.digest_key,
     s.expires_at,
-    (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
+    (s.last_seen_at + interval '1 minute' - now())::interval AS fresh_for
 FROM (
     SELECT *
     FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS u (tenant_id, token_hash, asked)
@@ -52,6 +53,30 @@ FROM (
 JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_hash
 JOIN tenants AS t ON t.id = s.tenant_id
 WHERE s.last_seen_at > now() - @idle::interval;
+
+-- Refuses the transaction of a request whose session the process has cached, if the session is
+-- not as it was cached: it has ended or was unused for too long, its user has another role or
+-- driver, or last_seen_at has to be moved. It is the first statement of the transaction, and
+-- keeps the next ones from running. Those have snapshots of their own: a session that ends in
+-- between was valid after the request arrived, and a write is confirmed again after it has its
+-- locks.
+-- name: RequireSessions :exec
+SELECT refuse_authority('WB004')
+FROM (
+    SELECT *
+    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @user_ids::uuid[], @roles::text[], @driver_ids::uuid[], @expires_ats::timestamptz[])
+        AS u (tenant_id, token_hash, user_id, role, driver_id, expires_at)
+    LIMIT cardinality(@tenant_ids::uuid[])
+) AS a
+LEFT JOIN LATERAL (
+    SELECT s.user_id, s.role, s.driver_id, s.expires_at
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id
+        AND s.token_hash = a.token_hash
+        AND s.last_seen_at > now() - least(@idle::interval, interval '1 minute')
+    LIMIT 1
+) AS l ON true
+WHERE (l.user_id, l.role, l.driver_id, l.expires_at) IS DISTINCT FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at);
 
 -- Refuses the transaction of a write whose session is not what it was when the request
 -- was let in: it is over, or its user has another role or driver. As the last statement
