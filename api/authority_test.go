@@ -93,7 +93,7 @@ func (s *server) otherRole(u *user) db.UserRole {
 
 var ends = []end{
 	{"deactivated", func(s *server, u *user) {
-		_, err := s.store.DeactivateUser(s.t.Context(), db.DeactivateUserParams{TenantID: s.tenant.id, ID: u.id})
+		_, err := s.store.DeactivateUser(s.t.Context(), db.SystemViewer(s.tenant.id, u.id, db.UserRoleAdmin), u.id)
 		s.must(err)
 	}, 401, "unauthenticated"},
 	{"deactivated by hand", func(s *server, u *user) {
@@ -106,8 +106,8 @@ var ends = []end{
 		s.exec("UPDATE sessions SET expires_at = now() WHERE user_id = $1", u.id)
 	}, 401, "unauthenticated"},
 	{"another password", func(s *server, u *user) {
-		_, err := s.store.ChangePassword(s.t.Context(), db.ChangePasswordParams{
-			TenantID: s.tenant.id, ID: u.id, PasswordEpoch: 1, NewPasswordHash: passwordHash()})
+		_, err := s.store.ChangePassword(s.t.Context(), db.SystemViewer(s.tenant.id, u.id, u.role),
+			db.ChangePasswordParams{ID: u.id, PasswordEpoch: 1, NewPasswordHash: passwordHash()})
 		s.must(err)
 	}, 401, "unauthenticated"},
 	{"another role", func(s *server, u *user) {

@@ -62,13 +62,9 @@ func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriver
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
-		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
+	row, replayed, err := a.store.CreateDriver(ctx, v, db.CreateDriverParams{
+		ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.Driver, []byte, error) {
-		known, err := a.driver(ctx, v, id)
-		return known, known.RequestDigest, err
 	})
 	if err != nil {
 		return nil, err
@@ -140,15 +136,12 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 		row, err := a.driver(ctx, v, in.DriverID)
 		return asSeen(in.IfMatch, row.Version, driverTag(row), &row, err)
 	}
-	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
-		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+	row, err := a.store.EditDriver(ctx, v, db.EditDriverParams{
+		ID: in.DriverID, Version: in.version,
 		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.driver(ctx, v, in.DriverID)
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Driver]{driverTag(row), &row}, nil

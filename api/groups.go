@@ -92,12 +92,7 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 		return nil, err
 	}
 	d := digest(v, "create-group", in.Body)
-	row, err := a.store.CreateGroup(ctx,
-		db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
-	row, replayed, err := db.Created(row, err, d, func() (db.Group, []byte, error) {
-		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
-		return known, known.RequestDigest, err
-	})
+	row, replayed, err := a.store.CreateGroup(ctx, v, db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +150,10 @@ func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput)
 		row, err := a.group(ctx, v, in.GroupID)
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
-		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
+	row, err := a.store.EditGroup(ctx, v, db.EditGroupParams{
+		ID: in.GroupID, Version: in.version, Name: in.Body.Name,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.group(ctx, v, in.GroupID)
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Group]{etag(row.Version), &row}, nil
@@ -225,15 +217,11 @@ type groupMemberPath struct {
 }
 
 func (a *server) addGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	_, err := a.store.AddGroupMember(ctx,
-		db.AddGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
-	return nil, err
+	return nil, a.store.AddGroupMember(ctx, v, db.AddGroupMemberParams{GroupID: in.GroupID, UserID: in.UserID})
 }
 
 func (a *server) removeGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupMember(ctx,
-		db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.RemoveGroupMember(ctx, v, db.RemoveGroupMemberParams{GroupID: in.GroupID, UserID: in.UserID})
 }
 
 type groupFacilityPath struct {
@@ -242,13 +230,11 @@ type groupFacilityPath struct {
 }
 
 func (a *server) addGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	_, err := a.store.AddGroupFacility(ctx,
-		db.AddGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
-	return nil, err
+	return nil, a.store.AddGroupFacility(ctx, v,
+		db.AddGroupFacilityParams{GroupID: in.GroupID, FacilityID: in.FacilityID})
 }
 
 func (a *server) removeGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupFacility(ctx,
-		db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.RemoveGroupFacility(ctx, v,
+		db.RemoveGroupFacilityParams{GroupID: in.GroupID, FacilityID: in.FacilityID})
 }

@@ -47,23 +47,13 @@ type patientFacilityPath struct {
 }
 
 func (a *server) allowFacility(ctx context.Context, v db.Viewer, in *patientFacilityPath) (*struct{}, error) {
-	n, err := a.store.As(v).AllowFacility(ctx, db.AllowFacilityParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, FacilityID: in.FacilityID, ViewerID: v.UserID,
-	})
-	if err != nil || n > 0 {
-		return nil, err
-	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was already allowed
+	return nil, a.store.AllowFacility(ctx, v,
+		db.AllowFacilityParams{PatientID: in.PatientID, FacilityID: in.FacilityID})
 }
 
 func (a *server) disallowFacility(ctx context.Context, v db.Viewer, in *patientFacilityPath) (*struct{}, error) {
-	n, err := a.store.As(v).DisallowFacility(ctx, db.DisallowFacilityParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, FacilityID: in.FacilityID, ViewerID: v.UserID,
-	})
-	if err != nil || n > 0 {
-		return nil, err
-	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was not allowed
+	return nil, a.store.DisallowFacility(ctx, v,
+		db.DisallowFacilityParams{PatientID: in.PatientID, FacilityID: in.FacilityID})
 }
 
 // BySeq paginates the consents of a patient, newest first.

@@ -100,7 +100,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 	if err != nil {
 		return nil, err
 	}
-	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
+	row, replayed, err := a.store.CreatePatient(ctx, v, db.CreatePatientParams{
 		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
 		GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(string(b.Phone)), RequestDigest: d,
@@ -189,7 +189,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 	if id := b.ExternalID.Value; id != nil {
 		*id = trimID(*id)
 	}
-	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
+	row, err := a.store.EditPatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,
@@ -199,20 +199,6 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 		return nil, err
 	}
 	return &Row[db.Patient]{etag(row.Version), &row}, nil
-}
-
-// mustSee returns NotFound unless the viewer sees the patient. It reads no patient data.
-func (a *server) mustSee(ctx context.Context, v db.Viewer, patientID uuid.UUID) error {
-	seen, err := a.seesPatient(ctx, v, patientID)
-	if err == nil && !seen {
-		return problem(db.NotFound, "", "")
-	}
-	return err
-}
-
-func (a *server) seesPatient(ctx context.Context, v db.Viewer, patientID uuid.UUID) (bool, error) {
-	return a.store.SeesPatient(ctx,
-		db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
 }
 
 // PickupPatient is the patient of a pickup, limited to what the viewer may see.

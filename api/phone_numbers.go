@@ -56,12 +56,8 @@ func (a *server) addPhoneNumber(
 		return nil, err
 	}
 	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
-	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.PhoneNumber, []byte, error) {
-		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})
-		return known, known.RequestDigest, err
+	row, replayed, err := a.store.CreatePhoneNumber(ctx, v, db.CreatePhoneNumberParams{
+		ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +100,5 @@ func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removeP
 	if hidden(v, in.UserID) {
 		return nil, problem(db.NotFound, "", "")
 	}
-	n, err := a.store.DeletePhoneNumber(ctx,
-		db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.DeletePhoneNumber(ctx, v, db.DeletePhoneNumberParams{UserID: in.UserID, ID: in.PhoneNumberID})
 }

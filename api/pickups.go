@@ -268,7 +268,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		shown := pickupFor(v.Role, row)
 		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
 	}
-	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
+	row, err := a.store.EditPickup(ctx, v, db.EditPickupParams{
 		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,

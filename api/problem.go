@@ -107,9 +107,10 @@ func problemOf(err error) *Problem {
 		return p
 	}
 	e := db.Explain(err)
-	p = problem(e.Code, e.Field, "")
+	field := cmp.Or(inHeaders[e.Field], e.Field)
+	p = problem(e.Code, field, "")
 	if e.Code == db.ValidationFailed {
-		p.Detail = sentenceOn(e.Field)
+		p.Detail = sentenceOn(field)
 	}
 	if e.Changed {
 		p.Detail = "Your role, or your driver, was changed during the request. Nothing was changed: send it " +
@@ -126,6 +127,9 @@ func problemOf(err error) *Problem {
 	}
 	return p
 }
+
+// inHeaders maps a field of the database to the header that states it.
+var inHeaders = map[string]string{"version": "If-Match", "idempotency_key": idempotencyKey}
 
 // together maps a field to the field that the database compares it with.
 var together = map[string]string{

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	t     testing.TB
 	base  *dbtest.DB
-	store *db.Store
+	store *db.System
 	api   *api.API
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
@@ -106,7 +106,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	a, err := api.New(t.Context(), store, o)
+	a, err := api.New(t.Context(), store.Store, o)
 	if err != nil {
 		t.Fatal(err)
 	}

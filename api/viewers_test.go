@@ -58,7 +58,7 @@ func (s *server) another() *server {
 	store, err := db.Open(s.t.Context(), db.Config{URL: s.base.AppURL, MaxConns: 4, AcquireTimeout: 5 * time.Second})
 	s.must(err)
 	s.t.Cleanup(store.Close)
-	a, err := api.New(s.t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	a, err := api.New(s.t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	s.must(err)
 	other := *s
 	other.store, other.api = store, a

@@ -12,6 +12,28 @@ import (
 // maxBalance is what accounts_balance_limit_check allows.
 const maxBalance = 1<<53 - 1
 
+// CreateAccount creates the account of p, of v's tenant. replayed says that an earlier
+// attempt of the same request did. It returns IDReused if another request did.
+func (s *Store) CreateAccount(ctx context.Context, v Viewer, p CreateAccountParams) (Account, bool, error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.CreateAccount(ctx, p)
+	return created(row, err, p.RequestDigest, func() (Account, []byte, error) {
+		known, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		return known, known.RequestDigest, err
+	})
+}
+
+// EditAccount edits the account of p, of v's tenant. It returns NotFound or StaleVersion if
+// it was lost.
+func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) (Account, error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.EditAccount(ctx, p)
+	return row, edited(err, func() error {
+		_, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: p.ID})
+		return err
+	})
+}
+
 // Entry asks for one charge or deposit.
 type Entry struct {
 	ID          uuid.UUID // the caller's: it makes a repeat harmless
@@ -35,31 +57,27 @@ func (e entry) pickupIDs() []uuid.UUID { return nil }
 // Enter books one charge or deposit. replayed says that an earlier try of the same
 // request did. Refused with NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
 func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
-	for attempt := range attempts {
-		ask := entry{e, v}
-		var made found[LedgerEntry]
-		if attempt == 0 {
-			made, err = s.entries.do(ctx, ask)
-		} else {
-			pause(ctx, attempt)
-			made, err = s.entries.unbatched(ctx, ask)
+	err = retryWrite(ctx, func(attempt int) error {
+		send := s.entries.do
+		if attempt > 0 {
+			send = s.entries.unbatched
 		}
-		if err != nil {
-			return LedgerEntry{}, false, Explain(err)
-		}
-		if made.is {
-			return made.row, false, nil
+		made, err := send(ctx, entry{e, v})
+		switch {
+		case err != nil:
+			return Explain(err)
+		case made.is:
+			booked = made.row
+			return nil
 		}
 		booked, replayed, err = s.explainEntry(ctx, v, e)
-		if err == nil || !errors.Is(err, errAgain) {
-			return booked, replayed, err
-		}
-	}
-	return LedgerEntry{}, false, refuse(Overloaded, "")
+		return err
+	})
+	return booked, replayed, err
 }
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
-	rows, err := s.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
+	rows, err := s.q.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
 		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
 		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
 		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),
@@ -80,7 +98,7 @@ func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerE
 // If the first is still running, it may enter yet what does not fit now.
 func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
 	find := func() (found[LedgerEntry], error) {
-		row, err := s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
+		row, err := s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return found[LedgerEntry]{}, nil
 		}
@@ -108,7 +126,7 @@ func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntr
 		return booked, found, err
 	}
 	refusal := s.explainAccount(ctx, v, e)
-	if errors.Is(refusal, errAgain) {
+	if errors.Is(refusal, errRetry) {
 		return LedgerEntry{}, false, refusal
 	}
 	if booked, found, err = s.repeatedEntry(ctx, v, e); found || err != nil {
@@ -119,7 +137,7 @@ func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntr
 
 // repeatedEntry gives the entry that an earlier try of the same request made, if any.
 func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, found bool, err error) {
-	booked, err = s.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
+	booked, err = s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return LedgerEntry{}, false, nil
@@ -132,14 +150,14 @@ func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked Le
 }
 
 func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
-	account, err := s.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
+	account, err := s.q.GetAccount(ctx, GetAccountParams{TenantID: v.TenantID, ID: e.AccountID})
 	switch {
 	case err != nil:
 		return Explain(err)
 	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
 		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
 		// The balance has moved since; or, in a flush, a repeat took up what was left.
-		return errAgain
+		return errRetry
 	case e.Kind == EntryKindCharge:
 		return refuse(InsufficientFunds, "")
 	}

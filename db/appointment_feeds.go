@@ -39,18 +39,14 @@ type Feed struct {
 // FeedResult says what a feed changed, in records, and in Canceled those that the
 // list no longer has. Superseded: nothing, because a newer list, or this one, has come before.
 type FeedResult struct {
-	Created    int64 `json:"created" doc:"Records of appointments that were not there before"`
-	Updated    int64 `json:"updated" doc:"Records that changed their appointment, or its patient; revived ones too"`
-	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
-	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
-	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
-
-	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
+	Created, Updated, Unchanged, Canceled int64
+	Superseded                            bool
+	NotApplied                            NotApplied
 }
 
-// NotApplied counts the records that a feed left alone.
+// NotApplied counts the records that changed nothing and are in no other count, by the reason.
 type NotApplied struct {
-	ConsentWithdrawn int64 `json:"consent_withdrawn" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
+	ConsentWithdrawn int64 // their patient, or the one whose appointment it was, does not allow the facility
 }
 
 // FeedContradiction refuses a feed whose record at Position (from 0) says the id of
@@ -94,7 +90,6 @@ const (
 	feedStatementTimeout = 5 * time.Minute
 	feedLockTimeout      = 10 * time.Second // for another feed of the facility to end
 	feedWorkMemory       = "64MB"
-	feedTries            = 5 // against creates of a patient whom the feed brings too
 	dropTimeout          = 10 * time.Second
 )
 
@@ -109,7 +104,7 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 	if err := s.checkFeed(ctx, v, f); err != nil {
 		return FeedResult{}, err
 	}
-	if _, err := s.As(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
+	if _, err := s.as(v).SweepFeedRecords(ctx, v.TenantID); err != nil {
 		return FeedResult{}, err
 	}
 	id, err := uuid.NewV7()
@@ -132,7 +127,7 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 
 // checkFeed refuses a feed that could not move the watermark, whatever it holds.
 func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
-	check, err := s.CheckFeed(ctx,
+	check, err := s.q.CheckFeed(ctx,
 		CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
 	switch {
 	case err != nil:
@@ -160,7 +155,7 @@ func (f Feed) checkCount(staged int64) error {
 func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
-	_, err := s.As(v.asSystem()).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
+	_, err := s.as(v.asSystem()).DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return err
 }
 
@@ -174,7 +169,7 @@ func (s *Store) stageFeed(
 		if n == 0 {
 			return nil
 		}
-		if _, err := s.As(v).StageFeedChunk(ctx, chunk); err != nil {
+		if _, err := s.as(v).StageFeedChunk(ctx, chunk); err != nil {
 			return err
 		}
 		staged += int64(n)
@@ -239,13 +234,14 @@ func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
 func (s *Store) applyFeed(
 	ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64,
 ) (result FeedResult, err error) {
-	for range feedTries {
+	err = retryWrite(ctx, func(int) (err error) {
 		result, err = s.tryFeed(ctx, v, f, id, staged)
-		if !violates(err, "patients_external_id_key") {
-			return result, err
+		if violates(err, "patients_external_id_key") { // and rolled back
+			return errRetry
 		}
-	}
-	return result, &Error{Code: Overloaded, cause: err}
+		return err
+	})
+	return result, err
 }
 
 func (s *Store) tryFeed(

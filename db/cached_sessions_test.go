@@ -11,31 +11,31 @@ import (
 )
 
 // cachedWork has one statement of each way in which they go to the server.
-func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Store, db.Viewer) error {
+func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.Viewer) error {
 	pickup := w.pickup(ctx)
-	return map[string]func(*db.Store, db.Viewer) error{
-		"a shared read": func(s *db.Store, v db.Viewer) error { return s.SeesPickup(ctx, v.ForReading(), pickup) },
-		"a read": func(s *db.Store, v db.Viewer) error {
+	return map[string]func(*db.Raw, db.Viewer) error{
+		"a shared read": func(s *db.Raw, v db.Viewer) error { return s.SeesPickup(ctx, v.ForReading(), pickup) },
+		"a read": func(s *db.Raw, v db.Viewer) error {
 			_, err := s.ListTransitions(db.Reading(ctx, v.ForReading()))
 			return err
 		},
-		"a replanned read": func(s *db.Store, v db.Viewer) error {
+		"a replanned read": func(s *db.Raw, v db.Viewer) error {
 			_, err := s.ListPickups(db.Reading(ctx, v.ForReading()), db.ListPickupsParams{TenantID: v.TenantID,
 				ViewerID: v.UserID, ViewerRole: v.Role, BeforeCreatedAt: time.Now(), CreatedTo: time.Now(), MaxRows: 1})
 			return err
 		},
-		"a read under row level security": func(s *db.Store, v db.Viewer) error {
+		"a read under row level security": func(s *db.Raw, v db.Viewer) error {
 			_, err := s.As(v.ForReading()).ListPatients(ctx,
 				db.ListPatientsParams{TenantID: v.TenantID, ViewerID: v.UserID, MaxRows: 1})
 			return err
 		},
-		"a shared write": func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) },
-		"a write": func(s *db.Store, v db.Viewer) error {
+		"a shared write": func(s *db.Raw, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) },
+		"a write": func(s *db.Raw, v db.Viewer) error {
 			_, err := s.CreateGroup(db.Acting(ctx, v),
 				db.CreateGroupParams{TenantID: v.TenantID, ID: newID(), Name: "Group", RequestDigest: []byte("x")})
 			return err
 		},
-		"a write under row level security": func(s *db.Store, v db.Viewer) error {
+		"a write under row level security": func(s *db.Raw, v db.Viewer) error {
 			return createOnePatient(ctx, s, v, w.newPatient(newID()))
 		},
 	}
@@ -60,7 +60,7 @@ var cachedSessionRules = []check{
 			_, token := w.signedIn(ctx, w.staff)
 			for name, work := range w.cachedWork(ctx) {
 				v := w.cachedViewer(ctx, token)
-				if err := work(w.Store, v); err != nil || !v.Confirmed() {
+				if err := work(w.Raw, v); err != nil || !v.Confirmed() {
 					return fmt.Errorf("%s: confirmed is %t: %w", name, v.Confirmed(), err)
 				}
 			}
@@ -87,7 +87,7 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 	v := w.cachedViewer(ctx, token)
 	must(w.owner.Exec(ctx, statement, w.tenant, user.UserID))
 	before := w.written(ctx)
-	err := work(w.Store, v)
+	err := work(w.Raw, v)
 	if err := refused(err, db.Unauthenticated); err != nil || v.Confirmed() || !v.Outdated() {
 		return fmt.Errorf("confirmed is %t, outdated is %t: %w", v.Confirmed(), v.Outdated(), err)
 	}

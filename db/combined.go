@@ -25,7 +25,7 @@ type combined struct {
 func combine(s *Store, oneByOne bool) combined {
 	return combined{
 		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.TransitionPickups),
+			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
 			Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
 		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),

@@ -45,6 +45,8 @@ type confirmation struct {
 	alone bool
 	few   bool  // rows: the plan for any arguments serves them
 	may   error // why nothing may be sent at all
+	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
+	lockTimeout string
 }
 
 type confirmationKey struct{}
@@ -125,14 +127,17 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 
 // before and after are what goes with a statement. required tells that the sessions are
 // confirmed already, before it, as they are cached.
-func (c *confirmation) before(required bool) []queued {
-	switch {
-	case c.few:
-		return []queued{{sql: planOnce}}
-	case c.alone && !required:
-		return []queued{c.sessionsBy(confirmSessions)}
+func (c *confirmation) before(required bool) (all []queued) {
+	if c.lockTimeout != "" {
+		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
 	}
-	return nil
+	if c.few {
+		all = append(all, queued{sql: planOnce})
+	}
+	if c.alone && !required {
+		all = append(all, c.sessionsBy(confirmSessions))
+	}
+	return all
 }
 
 // confirmedFirst gives the context of a shared read: the claims of all its requests are
@@ -208,7 +213,8 @@ func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if err != nil {
 		return nil, err
 	}
-	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 { // confirmed already, or the system's own
+	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "" {
+		// confirmed already, or the system's own
 		return q.DBTX.Query(ctx, sql, args...)
 	}
 	return q.take.send(ctx, pipeline{pending, c.before(len(pending) > 0), queued{sql, args}, c.after()})

@@ -9,6 +9,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// CreateDriver creates the driver of p, of v's tenant. replayed says that an earlier
+// attempt of the same request did. It returns IDReused if another request did, or
+// DriverUserTaken.
+func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams) (_ Driver, replayed bool, _ error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.CreateDriver(ctx, p)
+	return created(row, err, p.RequestDigest, func() (Driver, []byte, error) {
+		known, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
+		return known, known.RequestDigest, err
+	})
+}
+
+// EditDriver edits the driver of p for v. It returns NotFound or StaleVersion if it was lost,
+// or DriverUserTaken.
+func (s *Store) EditDriver(ctx context.Context, v Viewer, p EditDriverParams) (Driver, error) {
+	p.TenantID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.Role, v.DriverID
+	row, err := s.q.EditDriver(ctx, p)
+	return row, edited(err, func() error {
+		_, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
+		return err
+	})
+}
+
+func getDriverParams(v Viewer, id uuid.UUID) GetDriverParams {
+	return GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID}
+}
+
 // Location tells where a driver was observed, and when.
 type Location struct {
 	DriverID            uuid.UUID
@@ -34,7 +61,7 @@ func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver
 }
 
 func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Driver], error) {
-	rows, err := s.LocateDrivers(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
+	rows, err := s.q.LocateDrivers(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
 		TenantIds:       each(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
 		Ids:             each(asks, func(l location) uuid.UUID { return l.DriverID }),
 		ViewerRoles:     each(asks, func(l location) string { return string(l.viewer.Role) }),
@@ -55,9 +82,7 @@ func (s *Store) resolveLocation(ctx context.Context, l location) (found[Driver],
 	if f.is || err != nil {
 		return f, err
 	}
-	d, err := s.GetDriver(ctx, GetDriverParams{
-		TenantID: l.viewer.TenantID, ID: l.DriverID, ViewerRole: l.viewer.Role, ViewerDriverID: l.viewer.DriverID,
-	})
+	d, err := s.q.GetDriver(ctx, getDriverParams(l.viewer, l.DriverID))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found[Driver]{}, nil
 	}

@@ -40,6 +40,7 @@ const (
 	NotEditable          Code = "not_editable"
 	NotFound             Code = "not_found"
 	Overloaded           Code = "overloaded"
+	PasswordChanged      Code = "password_changed"
 	PatientNotFound      Code = "patient_not_found"
 	PhoneNumberTaken     Code = "phone_number_taken"
 	RateLimited          Code = "rate_limited"

@@ -89,7 +89,7 @@ func (w *world) staged(ctx context.Context) int {
 }
 
 // within runs f for a viewer in a transaction of the connection that s is over.
-func (w *world) within(ctx context.Context, s *db.Store, v db.Viewer, f func() error) error {
+func (w *world) within(ctx context.Context, s *db.Raw, v db.Viewer, f func() error) error {
 	exec := func(sql string) error { _, err := s.DBTX().Exec(ctx, sql); return err }
 	err := first(exec("BEGIN"), s.SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
 	if err == nil {
@@ -102,7 +102,7 @@ func (w *world) within(ctx context.Context, s *db.Store, v db.Viewer, f func() e
 }
 
 // viewed runs f for a viewer in a transaction of its own.
-func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error) error {
+func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) error {
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	s := w.over(conn)
@@ -111,7 +111,7 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error
 
 // changes is another writer of the tenant's rows of a table.
 func (w *world) changes(table, set string) act {
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		ctx := context.Background()
 		w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 		_, err := s.DBTX().Exec(ctx, "UPDATE "+table+" SET "+set+" WHERE tenant_id = $1", w.tenant)
@@ -122,7 +122,7 @@ func (w *world) changes(table, set string) act {
 var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
 
 // apply is a feed whose records are staged: the two statements.
-func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
+func (w *world) apply(ctx context.Context, s *db.Raw, l list) (err error) {
 	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
 func (w *world) fed(ctx context.Context, lists ...list) error {
 	for _, l := range lists {
 		w.must(w.stage(ctx, l.id, l.records...))
-		if err := w.viewed(ctx, w.staff, func(s *db.Store) error { return w.apply(ctx, s, l) }); err != nil {
+		if err := w.viewed(ctx, w.staff, func(s *db.Raw) error { return w.apply(ctx, s, l) }); err != nil {
 			return err
 		}
 	}
@@ -148,11 +148,11 @@ func (w *world) fed(ctx context.Context, lists ...list) error {
 func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) error {
 	w.must(first(w.stage(ctx, one.id, one.records...), w.stage(ctx, two.id, two.records...)))
 	waited, errs := w.behind(ctx, commit,
-		func(s *db.Store) error {
+		func(s *db.Raw) error {
 			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 			return w.apply(ctx, s, one)
 		},
-		func(s *db.Store) error {
+		func(s *db.Raw) error {
 			return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, two) })
 		})
 	if !waited[0] || (*two.moved == 1) != taken {

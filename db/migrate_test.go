@@ -135,7 +135,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 
 	// By a program that starts now.
 	w.as = openStore(t, db.Config{URL: d.AppURL, MaxConns: 4})
-	w.Store = w.as
+	w.Raw = w.as
 	must(w.Authenticate(ctx, token, time.Hour))
 	for _, step := range []struct {
 		at   db.PickupStatus

@@ -40,33 +40,38 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 			return nil, 0, &Error{Code: ValidationFailed, Field: field, Item: i}
 		}
 	}
-	for range attempts {
+	err = retryWrite(ctx, func(int) error {
 		rows, err := s.create(ctx, draftBatch{drafts, v})
 		created += len(rows)
 		if err == nil && len(rows) == len(drafts) {
-			return inOrder(drafts, rows), created, nil
+			pickups = inOrder(drafts, rows)
+			return nil
 		}
 		// An id met by a request that came at the same time is explained like one
 		// that was there before.
 		if err != nil && !violates(err, "pickups_pkey") {
-			return nil, 0, Explain(err)
+			return Explain(err)
 		}
 		known, err := s.explainDrafts(ctx, v, drafts)
-		if err != nil {
-			return nil, 0, err
+		switch {
+		case err != nil:
+			return err
+		case known < len(drafts):
+			return errRetry
 		}
-		if known == len(drafts) {
-			pickups, err := s.getDrafts(ctx, v, drafts)
-			return pickups, created, err
-		}
+		pickups, err = s.getDrafts(ctx, v, drafts)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
 	}
-	return nil, 0, refuse(Overloaded, "")
+	return pickups, created, nil
 }
 
 // explainDrafts counts the pickups that are there, or names the first item
 // that keeps all of them from being made.
 func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (known int, err error) {
-	items, err := s.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
+	items, err := s.q.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
 		Ids:            each(drafts, func(d Draft) uuid.UUID { return d.ID }),
 		FacilityIds:    each(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
@@ -167,7 +172,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
-	rows, err := s.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
+	rows, err := s.q.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
 		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
@@ -225,7 +230,7 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 // ListPickups gives the newest pickups that the viewer sees, each with whether there are
 // more than MaxRows.
 func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
-	return New(replanning{s.db}).ListPickups(ctx, p)
+	return New(replanning{s.q.db}).ListPickups(ctx, p)
 }
 
 // replanning has each statement planned for its arguments: the plan for any arguments, to
@@ -273,17 +278,17 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditOnePickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
+// EditPickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
 // that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
 // wrong with a value.
-func (s *Store) EditOnePickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
+func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err
 	}
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	c := confirmationOf(v)
 	c.addPickups(v, p.ID)
-	row, err := s.EditPickup(withConfirmation(ctx, c), p)
+	row, err := s.q.EditPickup(withConfirmation(ctx, c), p)
 	if NoRow(err) {
 		return Pickup{}, s.explainEdit(ctx, v, p)
 	}
@@ -310,7 +315,7 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	rows, err := s.GetPickups(confirmedFirst(ctx, asks), GetPickupsParams{
+	rows, err := s.q.GetPickups(confirmedFirst(ctx, asks), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),

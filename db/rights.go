@@ -161,7 +161,7 @@ var ErrNoSchema = errors.New(
 
 // CheckSchema checks that the database has the schema that this program needs; its error says what to
 // run.
-func (s *Store) CheckSchema(ctx context.Context) error {
+func (s *System) CheckSchema(ctx context.Context) error {
 	conn := stdlib.OpenDBFromPool(s.Pool())
 	defer conn.Close() // the pool stays open
 	return checkSchema(ctx, conn)

@@ -69,13 +69,13 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 		"GetPickupPatient": {driver.Role, w.tenant, pickup, driver.DriverID, driver.UserID},
 		"ListFacilities":   {w.tenant, driver.Role, driver.DriverID, driver.UserID, last, uuid.Max, 50},
 	} {
-		custom, generic := buffers(ctx, t, d.Store, driver, what, args...)
+		custom, generic := buffers(ctx, t, d.Raw, driver, what, args...)
 		few(t, 100, what+" of a driver", custom, generic)
 	}
 	for _, v := range []db.Viewer{w.admin, w.staff, w.hub, driver} {
 		for _, status := range []any{nil, "SUBMITTED", "COLLECTED", "SHIPPED", "DELIVERED", "CANCELED", "PACKED"} {
 			for _, of := range []any{nil, driver.DriverID} {
-				custom, _ := buffers(ctx, t, d.Store, v, "ListPickups",
+				custom, _ := buffers(ctx, t, d.Raw, v, "ListPickups",
 					50, w.tenant, v.Role, v.DriverID, v.UserID, status, time.Time{}, last, last, uuid.Max, nil, of)
 				few(t, 400, fmt.Sprintf("%s, status %v, driver %v", v.Role, status, of != nil), custom, 0)
 			}
@@ -119,7 +119,7 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	w := open(t).world(ctx)
 	named, refused := w.named(ctx), map[string]bool{}
 	try := func(what, statement string) {
-		err := w.viewed(ctx, w.staff, func(s *db.Store) error {
+		err := w.viewed(ctx, w.staff, func(s *db.Raw) error {
 			_, err := s.DBTX().Exec(ctx, named.Replace(statement))
 			return err
 		})

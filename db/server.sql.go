@@ -91,3 +91,14 @@ func (q *Queries) PlanOnce(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, planOnce)
 	return err
 }
+
+const setLockTimeout = `-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', $1::text, true)
+`
+
+// Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
+// round trip with the statement that it is for.
+func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error {
+	_, err := q.db.Exec(ctx, setLockTimeout, lockTimeout)
+	return err
+}

@@ -82,7 +82,7 @@ func (s *Store) OpenSession(
 	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
 ) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
-	row, err := s.CreateSession(ctx, CreateSessionParams{
+	row, err := s.q.CreateSession(ctx, CreateSessionParams{
 		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: token.Hash(), Lifetime: lifetime,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -133,7 +133,7 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	}
 	row := known.row
 	if row.FreshFor < 0 {
-		if _, err := s.TouchSession(unconfirmed(ctx), TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
+		if _, err := s.q.TouchSession(unconfirmed(ctx), TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
 		row.FreshFor = touchInterval
@@ -154,7 +154,7 @@ type session struct {
 }
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
-	rows, err := s.GetSessions(unconfirmed(ctx), GetSessionsParams{
+	rows, err := s.q.GetSessions(unconfirmed(ctx), GetSessionsParams{
 		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
 		TokenHashes: each(asks, func(a session) []byte { return a.hash[:] }),
 		Idle:        asks[0].idle,
@@ -169,6 +169,6 @@ func (s *Store) CloseSession(ctx context.Context, token Token) error {
 		return refuse(Unauthenticated, "")
 	}
 	s.viewers.drop(hash)
-	_, err := s.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
+	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
 	return err
 }

@@ -40,22 +40,33 @@ type Config struct {
 	OnTexts func(owed, enqueued int)
 }
 
-// Store is the database as the application sees it: the generated queries, each
-// taking a connection for as long as it runs, and a few methods that say what a
-// lost write means.
+// Store is the database as handlers see it: all that can be reached by it is safe to call.
+// These are the generated statements that are listed as such, and methods that name a viewer,
+// share statements and say what a lost write means. Each statement takes a connection for as
+// long as it runs.
 type Store struct {
-	*Queries
+	statements
+	q       *Queries                    // all of them, for this package
 	viewing func(Viewer, []queued) DBTX // where the statements of one viewer go, with what comes after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
+	waits   lockWaits // of statements that write events
 	viewers *viewerCache
 
 	combined
 }
 
+// System is the database as the program itself sees it, for its workers, its operators'
+// commands and its metrics: a Store, what no handler may call, and the connections. A Store
+// leads to no System.
+type System struct {
+	*Store
+	systemStatements
+}
+
 // Open connects as the application's role. It fails if the database cannot be
 // reached, or if the connection would be an owner's or a superuser's all the same.
-func Open(ctx context.Context, c Config) (*Store, error) {
+func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
@@ -89,7 +100,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
 	s.conns, s.onTexts = p, c.OnTexts
-	return s, nil
+	s.waits = lockWaitsFor(cmp.Or(c.LockTimeout, 3*time.Second))
+	return &System{s, s.q}, nil
 }
 
 // SessionSettings are those of each of the store's connections.
@@ -108,22 +120,24 @@ func SessionSettings(c Config) map[string]string {
 
 // newStore is a store whose statements go to q, and those of one viewer elsewhere.
 func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
-	s := &Store{Queries: New(q), viewing: viewing, viewers: newViewerCache(maxCachedViewers)}
+	all := New(q)
+	s := &Store{statements: all, q: all, viewing: viewing,
+		viewers: newViewerCache(maxCachedViewers)}
 	s.combined = combine(s, oneByOne)
 	return s
 }
 
 // Close waits for the running queries and closes the connections.
-func (s *Store) Close() { s.conns.pool.Close() }
+func (s *System) Close() { s.conns.pool.Close() }
 
 // Pool gives the connections themselves, to River, whose statements are its own.
-func (s *Store) Pool() *pgxpool.Pool { return s.conns.pool }
+func (s *System) Pool() *pgxpool.Pool { return s.conns.pool }
 
 // Ping asks whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx) }
+func (s *System) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx) }
 
 // Stat tells how the connections are used, for the metrics.
-func (s *Store) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
+func (s *System) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
 // connLimits are those of the connections: whatever one tenant or one user asks for,
 // some are left for the others.

@@ -13,8 +13,8 @@ import (
 type Transition struct {
 	Name     TransitionName
 	PickupID uuid.UUID
-	Version  int64     // the version that it must have, from If-Match; 0 for any
-	Key      string    // the Idempotency-Key, or ""
+	Version  int64     // the version that it must have; 0 for any
+	Key      string    // the idempotency key, or ""
 	Digest   []byte    // of the request, to know a repeat
 	DriverID uuid.UUID // for assign
 	Reason   string    // for cancel, or ""
@@ -55,27 +55,23 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
-	for attempt := range attempts {
-		if attempt > 0 {
-			pause(ctx, attempt)
-		}
+	err = retryWrite(ctx, func(attempt int) error {
 		moved, err := s.move(ctx, m, attempt)
 		if err == nil && moved.is {
-			return moved.row, false, nil
+			pickup = moved.row
+			return nil
 		}
 		// A duplicate that came at the same time meets the key, or the driver taken
 		// meanwhile the index: both are explained like a row that did not match.
 		// So is one that its viewer was not to see any more when it was made.
 		if err != nil && !violates(err, "pickup_events_idempotency_key") &&
 			!violates(err, "only_one_assigned_driver") && !notSeen(err) {
-			return Moved{}, false, Explain(err)
+			return Explain(err)
 		}
 		pickup, replayed, err = s.explainTransition(ctx, v, t)
-		if err == nil || !errors.Is(err, errAgain) {
-			return pickup, replayed, err
-		}
-	}
-	return Moved{}, false, refuse(Overloaded, "")
+		return err
+	})
+	return pickup, replayed, err
 }
 
 // move tries once. Who tries again goes apart: what was left out of a flush because
@@ -97,8 +93,9 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 
 // transitionUnlocked leaves out the pickups that others hold.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
-	rows, err := s.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+	rows, err := s.q.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
+	return each(rows,
+		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
 // transitioning makes the moves by one statement.
@@ -106,7 +103,7 @@ func (s *Store) transitioning(
 	transition func(context.Context, TransitionPickupsParams) ([]TransitionPickupsRow, error),
 ) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		rows, err := transition(plannedOnce(confirmedBy(ctx, asks), len(asks)), TransitionPickupsParams{
+		p := TransitionPickupsParams{
 			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
 			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
 			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
@@ -119,7 +116,9 @@ func (s *Store) transitioning(
 			MoveIds:         each(asks, func(m move) uuid.UUID { return m.id }),
 			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
 			Reasons:         each(asks, func(m move) string { return m.Reason }),
-		})
+		}
+		rows, err := inShortWaits(plannedOnce(confirmedBy(ctx, asks), len(asks)), s.waits,
+			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
 		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
@@ -128,10 +127,12 @@ func (s *Store) transitioning(
 // would take one driver twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
-	rows, err := s.DispatchPickup(confirmedBy(ctx, asks), DispatchPickupParams{
+	p := DispatchPickupParams{
 		TenantID: m.viewer.TenantID, ID: m.PickupID, ViewerID: m.viewer.UserID, ViewerRole: m.viewer.Role,
 		Version: m.Version, IdempotencyKey: m.Key, RequestDigest: m.Digest, MoveID: m.id,
-	})
+	}
+	rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
+		func(ctx context.Context) ([]DispatchPickupRow, error) { return s.q.DispatchPickup(ctx, p) })
 	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
@@ -166,7 +167,7 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 // to have won, the first may do so yet, so that no loss can be told.
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	find := func() (found[Moved], error) {
-		r, err := s.GetMovedPickup(ctx, GetMovedPickupParams{
+		r, err := s.q.GetMovedPickup(ctx, GetMovedPickupParams{
 			TenantID: m.viewer.TenantID, EventID: m.id, ViewerID: m.viewer.UserID,
 			ViewerRole: m.viewer.Role, ViewerDriverID: m.viewer.DriverID,
 		})
@@ -201,7 +202,7 @@ var errUnknown = &Error{Code: Unavailable, cause: errors.New("the outcome is not
 // explainTransition says why t did not move its pickup, as things stand now, or
 // finds that an earlier try of it did.
 func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Moved, bool, error) {
-	now, err := s.ExplainTransition(ctx, ExplainTransitionParams{
+	now, err := s.q.ExplainTransition(ctx, ExplainTransitionParams{
 		Transition: t.Name, TenantID: v.TenantID, ID: t.PickupID, IdempotencyKey: t.Key, RequestDigest: t.Digest,
 		ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID,
 	})
@@ -215,9 +216,9 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case now.SameRequest:
 		return Moved{now.Pickup, true}, true, nil
 	case now.KeyUsed:
-		return Moved{}, false, refuse(IdempotencyKeyReused, "Idempotency-Key")
+		return Moved{}, false, refuse(IdempotencyKeyReused, "idempotency_key")
 	case t.Version != 0 && t.Version != now.Pickup.Version:
-		return Moved{}, false, refuse(StaleVersion, "If-Match")
+		return Moved{}, false, refuse(StaleVersion, "version")
 	case !now.LegalNow:
 		return Moved{}, false, &Error{Code: IllegalTransition, Status: now.Pickup.Status, Allowed: now.Allowed}
 	case !now.AffordableNow:
@@ -227,14 +228,14 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	case t.Name == TransitionNameDispatch:
 		return Moved{}, false, s.unmoved(ctx, v, now.Pickup, s.explainDispatch(ctx, v))
 	}
-	return Moved{}, false, errAgain
+	return Moved{}, false, errRetry
 }
 
 // unmoved lets a refusal stand that was read after the pickup, if the pickup has not
 // moved meanwhile: else the two may never have been true at once. A dispatcher would be
 // told that the driver is busy, with the very pickup that somebody else just gave them.
 func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
-	if errors.Is(refusal, errAgain) {
+	if errors.Is(refusal, errRetry) {
 		return refusal
 	}
 	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
@@ -242,13 +243,13 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 	case err != nil:
 		return Explain(err)
 	case !now.is || now.row.Version != p.Version:
-		return errAgain
+		return errRetry
 	}
 	return refusal
 }
 
 func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID) error {
-	busy, err := s.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
+	busy, err := s.q.ExplainDriver(ctx, ExplainDriverParams{TenantID: v.TenantID, DriverID: driverID})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return refuse(DriverNotFound, "driver_id")
@@ -257,16 +258,16 @@ func (s *Store) explainDriver(ctx context.Context, v Viewer, driverID uuid.UUID)
 	case busy:
 		return refuse(DriverBusy, "driver_id")
 	}
-	return errAgain
+	return errRetry
 }
 
 func (s *Store) explainDispatch(ctx context.Context, v Viewer) error {
-	free, err := s.HasFreeDriver(ctx, v.TenantID)
+	free, err := s.q.HasFreeDriver(ctx, v.TenantID)
 	switch {
 	case err != nil:
 		return Explain(err)
 	case !free:
 		return refuse(NoDriverFree, "")
 	}
-	return errAgain
+	return errRetry
 }

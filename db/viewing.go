@@ -8,13 +8,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// As gives the queries with the row level security of one viewer: without it, the
+// Reader reads patients and appointments for one viewer: see Store.As.
+type Reader struct{ patientStatements }
+
+// As gives the reads of patients with the row level security of one viewer: without it, the
 // tables that hold patient data show nothing and take nothing. Each statement goes in
 // one round trip with SetViewer and in one implicit transaction, with which the
 // setting ends, so that no later user of the connection inherits it. Unless the viewer
 // only reads, its session is confirmed after the statement. A viewer who came from
 // nowhere is Unauthenticated.
-func (s *Store) As(v Viewer) *Queries { return New(s.viewing(v, nil)) }
+func (s *Store) As(v Viewer) Reader { return Reader{s.as(v)} }
+
+// as gives all statements as As does.
+func (s *Store) as(v Viewer) *Queries { return New(s.viewing(v, nil)) }
 
 // writing gives the queries that write the patient: like As, but what the viewer does not
 // see after the write is refused (see notSeen). Unauthenticated for who may not write.

@@ -211,26 +211,26 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 			var err error
 			switch m.query {
 			case "GetPatient":
-				err = w.getPatient(ctx, w.Store, v, hidden)
+				err = w.getPatient(ctx, w.Raw, v, hidden)
 			case "EditPatient":
-				err = w.editPatient(ctx, w.Store, v, hidden, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
+				err = w.editPatient(ctx, w.Raw, v, hidden, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
 			case "DisallowFacility":
 				var n int64
-				if n, err = w.disallowFacility(ctx, w.Store, v, hidden, w.hidden); err == nil && n == 0 {
+				if n, err = w.disallowFacility(ctx, w.Raw, v, hidden, w.hidden); err == nil && n == 0 {
 					err = pgx.ErrNoRows
 				} else if failed(err, "42501") == nil { // the upsert that meets the hidden row
 					err = pgx.ErrNoRows
 				}
 			case "AllowFacility":
 				var n int64
-				if n, err = w.allowFacility(ctx, w.Store, v, hidden,
+				if n, err = w.allowFacility(ctx, w.Raw, v, hidden,
 					w.facility); err == nil && n == 0 || failed(err, "42501") == nil {
 					err = pgx.ErrNoRows
 				}
 			case "GetPickupPatient":
 				pickup := w.pickup(ctx)
 				must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, hidden))
-				err = w.getPickupPatient(ctx, w.Store, v, pickup)
+				err = w.getPickupPatient(ctx, w.Raw, v, pickup)
 			default:
 				continue
 			}

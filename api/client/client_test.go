@@ -42,7 +42,7 @@ func serve(t *testing.T) string {
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
 	check(t, err)
 	t.Cleanup(store.Close)
-	handler, err := api.New(t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	handler, err := api.New(t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	check(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -26,10 +26,11 @@ type layer struct {
 var layers = []layer{
 	{"sql", nil},
 	{"db", []string{"sql", "db/..."}},
-	{"db/batch", nil},
+	{"db/batch", []string{"db/retry"}},
 	{"db/localpg", nil},
 	{"db/pgproxy", nil},
 	{"db/quota", nil},
+	{"db/retry", nil},
 	{"db/scale", nil},
 	{"db/seed", []string{"db"}},
 	{"api", []string{"db", "db/quota"}},

@@ -190,7 +190,7 @@ func (s *serving) await() {
 type town struct {
 	demo
 	db     *dbtest.DB
-	store  *db.Store
+	store  *db.System
 	tokens map[db.UserRole]string
 }
 
@@ -227,7 +227,7 @@ func (w *town) make(t testing.TB, fill func(*seed.Rows)) {
 // inProcess serves the town from this process.
 func (w *town) inProcess(t testing.TB) *httptest.Server {
 	t.Helper()
-	a, err := api.New(t.Context(), w.store, api.Options{PasswordCost: bcrypt.MinCost})
+	a, err := api.New(t.Context(), w.store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	if err != nil {
 		t.Fatal(err)
 	}

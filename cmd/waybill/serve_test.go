@@ -87,6 +87,8 @@ func TestServeRefuses(t *testing.T) {
 			[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
 		"no room for a batch": {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil,
 			[]string{"--body-memory (WAYBILL_BODY_MEMORY) must be at least 16 MiB"}},
+		"no memory but for bodies": {[]string{good, "WAYBILL_MEMORY_LIMIT=31"}, nil,
+			[]string{"--memory-limit (WAYBILL_MEMORY_LIMIT) must be 0, or at least --body-memory"}},
 		"a user above all": {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil,
 			[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
 		"no list of proxies": {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,

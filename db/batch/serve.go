@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
+
+	"waybill/db/retry"
 )
 
 const (
 	// maxDeadlockRetries is how often a batch that lost a deadlock is sent again, whole.
 	maxDeadlockRetries = 3
-	// maxResolves is how often the outcome of a request is asked for.
-	maxResolves = 7
 	// batchTimeout bounds a batch, however often it is split; longer than the server's
 	// own timeout for one statement.
 	batchTimeout = 10 * time.Second
@@ -79,14 +78,16 @@ func dropCanceled[Q, A any, K comparable](requests []*request[Q, A, K]) []*reque
 }
 
 // flushUnlessDeadlock sends the requests' statement, and again if it lost a deadlock.
-func (b *Batcher[Q, A, K]) flushUnlessDeadlock(ctx context.Context, requests []*request[Q, A, K]) ([]A, error) {
-	answers, err := b.flush(ctx, requests)
-	for range maxDeadlockRetries {
-		if err == nil || b.classify(err) != Deadlock {
-			break
-		}
+func (b *Batcher[Q, A, K]) flushUnlessDeadlock(
+	ctx context.Context, requests []*request[Q, A, K],
+) (answers []A, err error) {
+	_ = retry.Do(ctx, 1+maxDeadlockRetries, func(int) error {
 		answers, err = b.flush(ctx, requests)
-	}
+		if err != nil && b.classify(err) == Deadlock { // and rolled back
+			return retry.ErrRetry
+		}
+		return nil
+	})
 	return answers, err
 }
 
@@ -109,32 +110,26 @@ func (b *Batcher[Q, A, K]) flush(ctx context.Context, requests []*request[Q, A, 
 // this as well: when a server goes down, all connections of a pool do. That the caller has
 // lost the right to the request meanwhile says nothing about the first attempt.
 func (b *Batcher[Q, A, K]) resolve(ctx context.Context, value Q) (answer A, err error) {
-	for attempt := range maxResolves {
-		if attempt > 0 {
-			backOff(ctx, attempt)
-		}
+	var unknown error
+	err = retry.Do(ctx, retry.MaxAttempts, func(int) (err error) {
 		answer, err = recovered(func() (A, error) { return b.config.Resolve(ctx, value) })
+		unknown = nil
 		if err == nil {
-			return answer, nil
+			return nil
 		}
 		switch b.classify(err) {
-		case Unknown:
+		case Unknown: // Resolve may be called several times
+			unknown = err
+			return retry.ErrRetry
 		case Revoked:
-			return answer, ErrUnknownOutcome
-		default:
-			return answer, err
+			unknown = err
 		}
+		return err
+	})
+	if unknown != nil {
+		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, unknown)
 	}
-	return answer, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-}
-
-// backOff waits before an attempt, exponentially longer and with jitter.
-func backOff(ctx context.Context, attempt int) {
-	longest := 2 * time.Millisecond << attempt
-	select {
-	case <-ctx.Done():
-	case <-time.After(longest/2 + rand.N(longest/2)):
-	}
+	return answer, err
 }
 
 // classify tells what an error means. A panic is nobody's fault.

@@ -23,6 +23,11 @@ SELECT
     ) AS may_grant,
     coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;
 
+-- Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
+-- round trip with the statement that it is for.
+-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', @lock_timeout::text, true);
+
 -- Has each statement of this transaction planned for its arguments: the plan for any
 -- arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
 -- asked for.

@@ -28,7 +28,7 @@ func statement(name string) string {
 // clinic is a tenant with a user who can see its facilities.
 type clinic struct {
 	owner  *pgx.Conn
-	store  *db.Store
+	store  *db.System
 	app    *pgx.Conn
 	viewer db.Viewer
 	group  uuid.UUID

@@ -26,7 +26,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 type clinic struct {
 	*seed.Standard
 	t                 testing.TB
-	store             *db.Store
+	store             *db.System
 	owner             *pgxpool.Pool
 	staff, dispatcher db.Viewer
 }
