@@ -17,8 +17,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-// halves is a body that comes in two parts, with something that happens between them. It
-// is reached when the request was let in: nothing of a body is read before.
+// halves is a body that arrives in two parts, with a callback between them. It is called after the
+// request was admitted: nothing of a body is read before.
 type halves struct {
 	parts   [][]byte
 	between func()
@@ -119,7 +119,7 @@ var ends = []end{
 	}, 403, "forbidden"},
 }
 
-// restore makes the user what it was, and its session good.
+// restore resets the user and makes its session valid again.
 func (s *server) restore(u *user) {
 	s.exec("UPDATE users SET active = true, role = $2, password_epoch = 1, password_hash = $3 WHERE id = $1",
 		u.id, u.role, passwordHash())
@@ -133,17 +133,17 @@ func (s *server) restore(u *user) {
 // writing are the operations that change anything.
 func writing() (ops []*described) {
 	for _, op := range theDocument().operations {
-		if op.method != http.MethodGet && op.id != "login" { // who logs in has no session yet
+		if op.method != http.MethodGet && op.id != "login" { // a login has no session yet
 			ops = append(ops, op)
 		}
 	}
 	return ops
 }
 
-// A request is let in before its body is read. What ends meanwhile ends it too, whatever
-// the operation, and whether its session was looked up or cached; nothing is written for it.
-// Whose role or driver is another by then is refused, or, where the session was cached,
-// answered like one whose request begins only now.
+// A request is admitted before its body is read. If its authorization ends meanwhile, it is rejected,
+// whatever the operation, and whether its session was looked up or cached, and writes nothing. A user
+// whose role or driver has changed by then is rejected, or, if the session was cached, answered like
+// one whose request begins only now.
 func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "what happens in between is SQL")
@@ -253,8 +253,7 @@ func (s *server) unchanged(what string, before map[string]string) {
 	}
 }
 
-// Whoever is taken out of the group while their request is under way writes nothing of
-// its facility.
+// A user who is removed from the group during their request writes nothing of its facility.
 func TestWhoLeavesTheGroupUnderWayWritesNothingOfItsFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -309,8 +308,8 @@ func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
 	s.do(s.dispatcher, "PATCH", path, object{"user_id": s.dispatcher.id}, "If-Match", `"2"`).want(200)
 }
 
-// The problem says what happened, and does not send away who may well do the same anew. Of a
-// session that was cached nothing was done by then: the request begins anew by itself.
+// The problem explains what happened, and does not end the session: the user may be allowed to do the
+// same again. A cached session has done nothing by then: its request is retried by itself.
 func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -13,7 +13,7 @@ import (
 	"waybill/db"
 )
 
-// followed is a stream of a tenant whose watch never looks.
+// followed returns a follower of a tenant whose watch never polls.
 func followed(t *testing.T) follower {
 	w := newEventWatch(nil, eventWatchTimeout)
 	w.find = func(context.Context, map[uuid.UUID]uint64) (eventLook, error) {
@@ -63,7 +63,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 	})
 }
 
-// Whose client goes away reads on for the others; who waits for the read need not.
+// A reader whose client disconnects continues for the others; a waiting one does not have to.
 func TestWhoGoesAwayWhileReadingTogetherHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"waybill/db"
 )
 
-// A sign of life is a comment, and no event of any kind: parsers hand on what has an id, or a
-// blank line, as an empty message. Where others' events were passed over it is a checkpoint.
+// A heartbeat is a comment, and no event: parsers deliver an event with an id, or a blank line, as an
+// empty message. If events of other viewers were skipped it is a checkpoint.
 func TestSignsOfLifeAreComments(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,8 @@ func (a *server) registerGroupMembers() {
 	register(a, operation{
 		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.", roles: admin,
+		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.",
+		roles:   admin,
 		missing: []db.Code{db.NotFound, db.UserNotFound},
 	}, a.addGroupMember)
 	register(a, operation{
@@ -64,7 +65,8 @@ func (a *server) registerGroupFacilities() {
 		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}",
 		tag: "groups", status: http.StatusNoContent,
 		summary: "Add a facility to a group",
-		about:   "Takes effect on the members' next request. Repeating it has no effect.", roles: admin,
+		about:   "Takes effect on the members' next request. Repeating it has no effect.",
+		roles:   admin,
 		missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.addGroupFacility)
 	register(a, operation{

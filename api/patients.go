@@ -41,7 +41,8 @@ func (a *server) registerPatients() {
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
 		about: withFacility + " Blanks around the external id are ignored. Changing it requires that you see the " +
-			"facility whose records it belongs to, and that the patient allows that facility to see them.", roles: patientRoles,
+			"facility whose records it belongs to, and that the patient allows that facility to see them.",
+		roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{

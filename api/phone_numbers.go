@@ -14,7 +14,8 @@ func (a *server) registerPhoneNumbers() {
 	register(a, operation{
 		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers",
 		tag: "users", status: http.StatusCreated,
-		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.", roles: adminOrStaff,
+		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.",
+		roles: adminOrStaff,
 		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound},
 		also: []int{http.StatusOK},
 	}, a.addPhoneNumber)

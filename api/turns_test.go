@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// However many one source asks for, and however many sources there are, the next one
-// finds a place, and so does the next tenant.
+// However many places one source requests, and however many sources there are, the next source finds a
+// place, and so does the next tenant.
 func TestDoorLeavesPlacesForOthers(t *testing.T) {
 	t.Parallel()
 	const places = 64
@@ -53,8 +53,8 @@ func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 	}
 }
 
-// grantsOf has the callers join, in this order, while the only slot is taken, and gives
-// the order in which they get it.
+// grantsOf makes the callers join, in this order, while the only slot is taken, and returns the order
+// in which they get it.
 func grantsOf(t *testing.T, callers ...caller) (order []caller) {
 	t.Helper()
 	turns := newTurns(1)
@@ -114,7 +114,7 @@ func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	if _, err := turns.take(gone, caller{"b", "acme"}); err == nil {
 		t.Fatal("got a slot that is taken")
 	}
-	w := turns.join(caller{"c", "acme"}) // goes away in the moment it is granted
+	w := turns.join(caller{"c", "acme"}) // abandons at the moment of its grant
 	release()
 	turns.abandon(w)
 	if release, err = turns.take(t.Context(), caller{"d", "acme"}); err != nil {

@@ -21,7 +21,8 @@ func (a *server) registerUsers() {
 	}, a.listUsers)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.", roles: everyRole,
+		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.",
+		roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getUser)
 	register(a, operation{

@@ -17,8 +17,8 @@ import (
 
 var times = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
 
-// What is stored of a session, what a request carries of it, and what get-session answers
-// are as large for a user who sees 10,000 facilities as for one who sees none.
+// A session's row, request state and answer are as large for a user who sees 10,000 facilities as for
+// one who sees none.
 func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -202,7 +202,8 @@ var feedRaces = []check{
 		func(ctx context.Context, w *world) error {
 			w.must(first(w.stage(ctx, newID(), record(1)), w.stage(ctx, newID(), record(1))))
 			must(w.owner.Exec(ctx, `UPDATE appointment_feed_chunks SET created_at = now() - interval '25 hours'
-			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id LIMIT 1)`, w.tenant))
+			WHERE feed_id = (SELECT feed_id FROM appointment_feed_chunks WHERE tenant_id = $1 ORDER BY feed_id
+			    LIMIT 1)`, w.tenant))
 			var n int64
 			err := w.viewed(ctx, w.admin, func(s *db.Raw) (err error) {
 				n, err = s.SweepFeedRecords(ctx, w.tenant)
@@ -271,7 +272,8 @@ var feedRules = []check{
 					},
 					func(s *db.Raw) error {
 						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
-						_, err := s.DBTX().Exec(ctx, strings.Replace(all, "FOR UPDATE", "LIMIT 1 FOR UPDATE", 1), w.tenant)
+						_, err := s.DBTX().Exec(ctx, strings.Replace(all, "FOR UPDATE", "LIMIT 1 FOR UPDATE", 1),
+							w.tenant)
 						return err
 					},
 					func(s *db.Raw) error {

@@ -134,7 +134,8 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 	rowsOf := func() string {
 		return scan[string](ctx, w.owner,
 			fmt.Sprintf(`SELECT (SELECT md5(string_agg(t::text, '|')) FROM %s AS t WHERE tenant_id = $1 AND %s = $2)
-			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
+			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers
+			    WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
 	}
 	before := rowsOf()
 	w.nextRequest(ctx)

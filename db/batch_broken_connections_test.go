@@ -337,7 +337,8 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 			case <-time.After(time.Millisecond):
 				// As the owner: a superuser's DATABASE_URL makes sessions that waybill_app may not end.
 				ended, err := w.owner.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%' AND pid <> pg_backend_pid() LIMIT 1`)
+					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%'
+					    AND pid <> pg_backend_pid() LIMIT 1`)
 				if err != nil {
 					t.Error(err)
 					return

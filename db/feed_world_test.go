@@ -201,7 +201,8 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 func (w *world) places(ctx context.Context) map[string]string {
 	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
 		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
-		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities WHERE tenant_id = $1`, w.tenant))
+		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities
+		    WHERE tenant_id = $1`, w.tenant))
 	out := map[string]string{}
 	var key, place string
 	must(pgx.ForEachRow(rows, []any{&key, &place}, func() error { out[key] = place; return nil }))
@@ -223,7 +224,8 @@ func (w *world) placeOf(ctx context.Context, externalID string) string {
 func (w *world) appointmentsAndPatients(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat(
 		(SELECT string_agg(a::text, ' ' ORDER BY a.id) FROM appointments AS a WHERE a.tenant_id = $1),
-		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' ' ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
+		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' '
+		    ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
 }
 
 // each gives the records, and then the error, if any.

@@ -105,7 +105,8 @@ func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
 
 func (w *world) expectJobs(ctx context.Context, message uuid.UUID, want int) error {
 	got := scan[int](ctx, w.owner, `SELECT count(*) FROM river_job
-		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)`, w.tenant, message)
+		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid,
+		    'message_id', $2::uuid)`, w.tenant, message)
 	if got != want {
 		return fmt.Errorf("%d jobs send the text, want %d", got, want)
 	}
@@ -336,10 +337,12 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 			t.Errorf("%d callers won %s, of %d", won[name], name, times*rounds)
 		}
 		texts := scan[int](ctx, w.owner, `
-			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id
+			    AND e.id = m.event_id
 			WHERE e.transition = $1`, name)
 		jobs := scan[int](ctx, w.owner, `
-			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id
+			    AND e.id = m.event_id
 			JOIN river_job AS j ON j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id)
 			WHERE e.transition = $1`, name)
 		if texts != won[name] || jobs != won[name]/2 {

@@ -343,7 +343,8 @@ func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
 	must(w.owner.Exec(ctx, `WITH allowed AS (
 			INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)
-			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1 WHERE NOT f.allowed
+			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1
+			    WHERE NOT f.allowed
 			RETURNING *)
 		UPDATE patients AS p SET allowed_facilities = coalesce(p.allowed_facilities, 0) + 1
 		FROM allowed AS a WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id`, w.tenant, patient, facility))

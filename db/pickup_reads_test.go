@@ -16,7 +16,8 @@ import (
 // their create.
 func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string) error {
 	rows := must(w.owner.Query(ctx, `SELECT r.operation || ' by ' || u.role FROM phi_reads AS r
-		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2 AND r.operation <> 'create-patient'`, w.tenant, patient))
+		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2
+		    AND r.operation <> 'create-patient'`, w.tenant, patient))
 	var got []string
 	var read string
 	for rows.Next() {

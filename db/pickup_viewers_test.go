@@ -332,7 +332,8 @@ func TestAPickupIsReadWhole(t *testing.T) {
 		1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
 	patient := w.patient(ctx)
 	id := w.pickup(ctx, func(d *db.Draft) {
-		d.PatientID, d.Note, d.WindowStart, d.WindowEnd, d.PickupLatitude, d.PickupLongitude = &patient, note, &at, &end, &one, &one
+		d.PatientID, d.Note, d.WindowStart, d.WindowEnd = &patient, note, &at, &end
+		d.PickupLatitude, d.PickupLongitude = &one, &one
 	})
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
 	must(w.owner.Exec(ctx, "ALTER TABLE pickups DISABLE TRIGGER USER"))

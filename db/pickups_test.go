@@ -243,7 +243,7 @@ var pickupRaces = []check{
 			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
-	{"TransitionPickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a pickup skips a status", func(ctx context.Context, w *world) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
 		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
 			db.TransitionNameShip, db.TransitionNameDeliver}

@@ -103,7 +103,8 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
-	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))
+	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey,
+    DROP CONSTRAINT appointments_patient_fkey`))
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	w.make(ctx, func(r *seed.Rows) {
 		r.Patients(w.facility, 500)

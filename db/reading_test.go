@@ -68,12 +68,14 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	const many = 100_000
 	must(w.owner.Exec(
 		ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
-		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey, DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
+		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey,
+		    DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
 	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(0, 99) AS n`, w.tenant))
 	must(w.owner.Exec(
 		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
-		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13' FROM generate_series(1, $2::int) AS n`, w.tenant, many))
+		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13'
+		    FROM generate_series(1, $2::int) AS n`, w.tenant, many))
 	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, "+
 		"id, facility_id FROM patients"))
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))

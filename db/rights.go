@@ -171,7 +171,8 @@ func checkSchema(ctx context.Context, conn *sql.DB) error {
 	have, err := schemaVersion(ctx, conn)
 	var refused *pgconn.PgError
 	switch want := NewestMigration(); {
-	case errors.As(err, &refused) && refused.Code == "42501": // goose has created its table, but no migration has granted access
+	case errors.As(err, &refused) && refused.Code == "42501":
+		// goose has created its table, but no migration has granted access
 		return ErrNoSchema
 	case err != nil:
 		return fmt.Errorf("cannot read the schema's version: %w", Explain(err))

@@ -114,7 +114,7 @@ func SessionSettings(c Config) map[string]string {
 		// An open transaction that wrote an event holds back the event stream.
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
-		"jit":                                 "off", // for statements of milliseconds, compiling costs more than it saves
+		"jit":                                 "off", // compiling costs more than it saves
 	}
 }
 

@@ -92,7 +92,8 @@ func writersOfEvents(t *testing.T) map[string]string {
 func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
-			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass AND mode = 'RowExclusiveLock'), false),
+			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass
+			    AND mode = 'RowExclusiveLock'), false),
 			coalesce(bool_or(locktype = 'transactionid' AND mode = 'ExclusiveLock'), false)
 		FROM pg_locks WHERE pid = $1 AND granted`, int32(pid)).Scan(&lock, &xid))
 	return lock, xid
@@ -171,7 +172,8 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 // insertEvent is what somebody may write in psql.
 const insertEvent = `
 	WITH moved AS (
-		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
+		    RETURNING *
 	)
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`

@@ -51,7 +51,8 @@ func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 
 // MoveOne makes the transition, with all its effects, in one statement. replayed says
 // that an earlier request with the same key did, which its maker is told also where it
-// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with Forbidden, IdempotencyKeyReused, StaleVersion,
+// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with
+// Forbidden, IdempotencyKeyReused, StaleVersion,
 // IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}

@@ -20,8 +20,7 @@ import (
 	"waybill/db/localpg"
 )
 
-// Each start that cannot succeed says why in one line, and what to do, without the
-// password that it was given.
+// Each start that fails explains why and what to do in one line, without the password.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -189,7 +188,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-// Once serve says that it is ready, it is; how soon is BenchmarkServeStarts'.
+// Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -200,7 +199,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	s.stop(syscall.SIGTERM)
 }
 
-// BenchmarkServeStarts tells the milliseconds to ready, as serve says them itself.
+// BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
 	w := newTown(b)
 	total := 0
@@ -259,7 +258,7 @@ func TestAdminPort(t *testing.T) {
 	}
 }
 
-// What a flag holds is on none of the admin port's pages, of serve and of work.
+// No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -289,7 +288,7 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	}
 }
 
-// Where the database's own log would hold values of rows, serve says so, once.
+// If the database's own log would contain values of rows, serve warns once.
 func TestServeWarnsOfALogThatTells(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -322,7 +321,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	}
 }
 
-// The log tells what was asked and how it ended, never what was sent or stored.
+// The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -331,14 +330,16 @@ func TestLogHoldsNoContent(t *testing.T) {
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]
 	id := newID()
 	status, _ := text(t, "POST", s.url+"/v1/pickups", dispatcher, fmt.Sprintf(
-		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s","dropoff_address":"%[4]s","note":"%[4]s"}`,
+		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s",`+
+			`"dropoff_address":"%[4]s","note":"%[4]s"}`,
 		id, demoID("facility"), demoID("account Research Lab"), secret))
 	if status != 201 {
 		t.Errorf("create: %d", status)
 	}
 	for range 2 { // the second one meets the external id
 		text(t, "POST", s.url+"/v1/patients", dispatcher, fmt.Sprintf(
-			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s","birth_date":"1931-07-13","phone":"+19998765432"}`,
+			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s",`+
+				`"birth_date":"1931-07-13","phone":"+19998765432"}`,
 			demoID("facility"), secret))
 	}
 	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher,

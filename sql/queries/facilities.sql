@@ -15,7 +15,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id,
+                @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -30,7 +31,8 @@ WHERE f.tenant_id = @tenant_id
         WHEN 'driver' THEN f.id IN (
             SELECT p.facility_id
             FROM pickups AS p
-            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id, @viewer_driver_id::uuid))
+            WHERE p.tenant_id = @tenant_id AND role_sees_pickup('driver', p.status, p.driver_id,
+                @viewer_driver_id::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = @viewer_id)
@@ -39,15 +41,15 @@ WHERE f.tenant_id = @tenant_id
 ORDER BY f.created_at DESC, f.id DESC
 LIMIT @max_rows::int;
 
--- Whether the viewer sees the facility through a group of theirs, which is what patient
--- data asks for, whatever the role.
+-- Returns whether the viewer sees the facility through one of their groups, which access to patient
+-- data requires whatever the role.
 -- name: SeesFacility :one
 SELECT EXISTS (
     SELECT FROM facility_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
 
--- Refuses the transaction whose viewer by now does not see the facility: taken out of the
--- group while it went on.
+-- Raises an error if the viewer does not see the facility any more, because they were removed from the
+-- group during the transaction.
 -- name: ConfirmFacility :exec
 SELECT refuse_authority('WB003')
 WHERE NOT EXISTS (

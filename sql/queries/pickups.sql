@@ -1,9 +1,7 @@
--- Pickups as drafts, all of a batch or none: where one names a facility that its
--- requester does not see, or such a patient, an account that is not there, or an id
--- that belongs to another request, none is inserted, and a fresh read tells which. Those that were
--- inserted by an earlier try of the same request are left as they are. Absent values
--- are the zero of their type: '', NaN, the year 1, the nil uuid. The answer shows the
--- patients that they name, which is recorded.
+-- Creates all or none of a batch of drafts: if one has a facility or a patient that its requester does
+-- not see, an unknown account, or an id of another request, none is inserted, and a fresh read shows
+-- which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
+-- of their type: '', NaN, the year 1, the nil UUID. Shown patients are audited.
 -- Closes: a retried request makes a second pickup
 -- Closes: a batch is half made
 -- Closes: two batches insert the same ids crosswise
@@ -71,8 +69,8 @@ WITH asked AS (
 )
 SELECT sqlc.embed(pickups) FROM created AS pickups;
 
--- What became of the pickups asked for, in the order asked: the row where there is
--- one, and what a new one could name. Read afresh after a create that fell short.
+-- Returns the outcome of each requested pickup, in order: the row if there is one, and whether the
+-- references of a new one exist. It is a fresh read after a create that returned too few rows.
 -- name: ExplainCreatePickups :many
 SELECT
     (a.ord - 1)::int AS item,
@@ -95,10 +93,9 @@ LEFT JOIN facilities AS f ON f.tenant_id = @tenant_id AND f.id = a.facility_id
 LEFT JOIN accounts AS c ON c.tenant_id = @tenant_id AND c.id = a.account_id
 ORDER BY a.ord;
 
--- Pickups by key, each for its viewer: one that they may not see is one that is
--- not there. Where an operation shows the pickup, not a mere look at it, and it names a patient,
--- that is recorded. Asked counts from 1. The columns are those of pickups: to read the rows
--- once more for sqlc.embed would take half as long again.
+-- Returns pickups by key, each for its own viewer: one that the viewer may not see is not found. If an
+-- operation shows the pickup and it has a patient, that is audited. Asked counts from 1. The columns
+-- are those of pickups: reading the rows again for sqlc.embed would take half as long again.
 -- name: GetPickups :many
 WITH seen AS MATERIALIZED (
     SELECT p.*, a.asked, a.viewer_id, a.operation
@@ -115,7 +112,8 @@ WITH seen AS MATERIALIZED (
         LIMIT cardinality(@tenant_ids::uuid[]) -- see GetSessions
     ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+        AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
 ), audited AS (
@@ -132,31 +130,34 @@ SELECT
     s.asked::bigint AS asked
 FROM seen AS s;
 
--- The newest pickups that the viewer sees; what is shown of patients is recorded, and
--- whether there is more is all that is told of the next one. In a status they are read by
--- the index of statuses, whose order the rows have, however many PostgreSQL thinks there
--- are: under row level security it has no statistics of an enum. It is to be planned for
--- its arguments (Store.ListPickups).
+-- Lists the newest pickups that the viewer sees. Shown patients are audited, and of the next row only
+-- its existence is returned. With a status it uses the index of statuses, in whose order the rows come,
+-- however many PostgreSQL expects: under row level security it has no statistics of an enum. It needs a
+-- custom plan (Store.ListPickups).
 -- name: ListPickups :many
 WITH found AS MATERIALIZED (
     SELECT p.*
     FROM pickups AS p
     WHERE p.tenant_id = @tenant_id
-        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+            OR @viewer_role::user_role = 'staff' AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
         AND (sqlc.narg('status')::pickup_status IS NULL
-            -- A status that the role does not see leaves nothing to read.
-            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id, @viewer_driver_id))
+            -- A status that the role does not see matches nothing.
+            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id,
+                @viewer_driver_id))
             AND (p.status, p.created_at) >= (sqlc.narg('status'), @created_from::timestamptz)
             AND (p.status, p.created_at) < (sqlc.narg('status'), @created_to::timestamptz)
-            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz, @before_id::uuid))
+            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz,
+                @before_id::uuid))
         AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
         AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
         AND p.created_at >= @created_from
         AND p.created_at < @created_to
         AND (p.created_at, p.id) < (@before_created_at, @before_id)
-    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC
+    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC,
+        p.id DESC
     LIMIT 1 + @max_rows::int
 ), shown AS MATERIALIZED (
     SELECT f.*
@@ -179,16 +180,16 @@ FROM pickup_transitions
 ORDER BY transition
 LIMIT 100;
 
--- Makes transitions of any kind, each as the dictionary declares it: from where, to where, by
--- whom, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the
--- text and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each
--- by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
--- which is that in which they came, while each account's balance lasts. All that follows hangs on
--- the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
+-- Makes transitions of any kind, as declared in the dictionary: from and to which status, by which
+-- role, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the text
+-- and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each by key. A
+-- slot to be taken must be free; charges are applied in the order of the moves' ids, which is their
+-- order of arrival, while each account's balance lasts. All effects depend on the rows that moved. A
+-- move's id, generated by its caller, keys its event, its ledger entry and its text.
 --
--- A batch takes the variant that skips locked pickups: a wait for one of them would delay the
--- other requests of the batch, and the batches behind it. A move whose pickup was skipped is
--- retried unbatched, by the statement that waits.
+-- A batch uses the variant that skips locked pickups: waiting for one of them would delay the other
+-- requests of the batch, and the batches behind it. A move whose pickup was skipped is retried
+-- unbatched, by the statement that waits.
 -- Closes: two callers submit one pickup
 -- Closes: a submit and a cancel at once leave a wrong balance
 -- Closes: submits at once take more than the balance
@@ -198,7 +199,7 @@ LIMIT 100;
 -- Closes: a late duplicate assigns a pickup again after its release
 -- Closes: a release and an assign of one driver meet in one flush
 -- Closes: two callers cancel one pickup
--- Closes: a step of the road is skipped
+-- Closes: a pickup skips a status
 -- Closes: a driver collects what was given to another
 -- Closes: a refund misses the charge that it waited for
 -- Closes: a cancel misses the driver that it waited for
@@ -236,18 +237,19 @@ WITH asked AS (
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
-        -- Known to be a repeat: leave it out early; the unique index decides.
+        -- A known replay is skipped early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p /* TransitionPickupsSkipLocked: SKIP LOCKED */
 ), slots AS MATERIALIZED (
-    -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
-    -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
+    -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
+    -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
     SELECT l.*, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
@@ -302,7 +304,8 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
+            l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
@@ -379,10 +382,9 @@ SELECT
 FROM moved AS pickups
 JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id;
 
--- Gives one pickup the nearest driver who is free, on duty and whose place is
--- known, by great-circle distance. Slots that others are taking are skipped, so
--- that two at once get two drivers. Never combined: a statement does not skip its
--- own locks, and would take one driver twice.
+-- Assigns one pickup the nearest driver who is free, on duty and has a known location, by great-circle
+-- distance. Slots that others are taking are skipped, so that two concurrent calls get two drivers. It
+-- is never batched: a statement does not skip its own locks, and would take one driver twice.
 -- Closes: two pickups get the same nearest driver
 -- Closes: a driver is dispatched who has gone off duty
 -- Closes: two dispatchers dispatch one pickup
@@ -415,7 +417,7 @@ WITH locked AS MATERIALIZED (
         AND s.on_duty
         AND d.located_at IS NOT NULL
     ORDER BY
-        -- The haversine: monotonic in the distance, exact also where it is short.
+        -- The haversine: monotonic in the distance, and precise for short ones.
         sin(radians(d.latitude - l.latitude) / 2) ^ 2
             + cos(radians(l.latitude)) * cos(radians(d.latitude)) * sin(radians(d.longitude - l.longitude) / 2) ^ 2,
         d.id
@@ -492,12 +494,11 @@ SELECT
 FROM moved AS pickups
 JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id;
 
--- Why a transition did not move a pickup, as things stand now: read afresh, after
--- the fact, and they may have moved again. The event is the one that used this
--- Idempotency-Key before. No row: there is no such pickup for this viewer, nor an event
--- of theirs by this very request. Where there is such an event alone, since what they did
--- took the pickup from their sight, seen is false: they are told again what the event did. What
--- a repeat shows of a patient is recorded.
+-- Returns why a transition did not move a pickup, by a fresh read, after which it may change again. The
+-- event is the one that used this Idempotency-Key before. No row: the pickup does not exist for this
+-- viewer, and there is no event of theirs for this request. If there is only such an event, because the
+-- pickup is not visible to them any more, seen is false: they get the result of the event again. Shown
+-- patients are audited.
 -- name: ExplainTransition :one
 WITH now AS MATERIALIZED (
     SELECT
@@ -522,7 +523,8 @@ WITH now AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT w.user_id
         FROM facility_viewers AS w
-        WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = @viewer_id::uuid
+        WHERE @viewer_role::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id
+            AND w.user_id = @viewer_id::uuid
         LIMIT 1
     ) AS v ON true
     WHERE p.tenant_id = @tenant_id
@@ -555,13 +557,13 @@ SELECT
 FROM now AS s
 JOIN pickups AS p ON p.tenant_id = s.tenant_id AND p.id = s.id;
 
--- Why a driver was not given: not there, or busy with another pickup now.
+-- Returns why a driver was not assigned: unknown, or busy with another pickup.
 -- name: ExplainDriver :one
 SELECT (s.pickup_id IS NOT NULL)::boolean AS busy
 FROM driver_slots AS s
 WHERE s.tenant_id = @tenant_id AND s.driver_id = @driver_id;
 
--- Whether dispatch would find a driver now.
+-- Returns whether dispatch would find a driver now.
 -- name: HasFreeDriver :one
 SELECT EXISTS (
     SELECT FROM driver_slots AS s
@@ -572,22 +574,26 @@ SELECT EXISTS (
         AND d.located_at IS NOT NULL
 );
 
--- What an edit that matched no row is held against, read afresh; nothing of the patient.
+-- Reads what an edit that matched no row is compared with, without patient data.
 -- name: ExplainEditPickup :one
 SELECT
     p.version,
     p.status,
     ((CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
-        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
+        < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz
+            ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
     (num_nulls(
         CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
-        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
+        CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8
+            ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
     (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))::boolean AS facility_found,
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id')
+            AND v.user_id = @viewer_id))::boolean AS facility_found,
     (sqlc.narg('patient_id')::uuid IS NULL OR EXISTS (
         SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id') AND v.user_id = @viewer_id))::boolean AS patient_found
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = sqlc.narg('patient_id')
+            AND v.user_id = @viewer_id))::boolean AS patient_found
 FROM pickups AS p
 WHERE p.tenant_id = @tenant_id
     AND p.id = @id
@@ -605,10 +611,13 @@ WITH edited AS (
         patient_id = CASE WHEN @set_patient_id::boolean THEN sqlc.narg('patient_id') ELSE p.patient_id END,
         price_cents = coalesce(sqlc.narg('price_cents'), p.price_cents),
         pickup_address = coalesce(sqlc.narg('pickup_address'), p.pickup_address),
-        pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude') ELSE p.pickup_latitude END,
-        pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude') ELSE p.pickup_longitude END,
+        pickup_latitude = CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')
+            ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')
+            ELSE p.pickup_longitude END,
         dropoff_address = coalesce(sqlc.narg('dropoff_address'), p.dropoff_address),
-        window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END,
+        window_start = CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz
+            ELSE p.window_start END,
         window_end = CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END,
         note = CASE WHEN @set_note::boolean THEN sqlc.narg('note') ELSE p.note END,
         version = p.version + 1,
@@ -617,16 +626,19 @@ WITH edited AS (
         AND p.id = @id
         AND p.version = @version
         AND p.status = 'DRAFT'
-        -- As the row's constraints have it, which would put an error into the server's log.
+        -- As in the row's constraints, whose violation would write an error to the server's log.
         AND (CASE WHEN @set_window_start::boolean THEN sqlc.narg('window_start')::timestamptz ELSE p.window_start END
-            < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz ELSE p.window_end END) IS NOT FALSE
+            < CASE WHEN @set_window_end::boolean THEN sqlc.narg('window_end')::timestamptz
+                ELSE p.window_end END) IS NOT FALSE
         AND num_nulls(
-            CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8 ELSE p.pickup_latitude END,
-            CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8 ELSE p.pickup_longitude END) <> 1
+            CASE WHEN @set_pickup_latitude::boolean THEN sqlc.narg('pickup_latitude')::float8
+                ELSE p.pickup_latitude END,
+            CASE WHEN @set_pickup_longitude::boolean THEN sqlc.narg('pickup_longitude')::float8
+                ELSE p.pickup_longitude END) <> 1
         AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
-        -- A facility or a patient that the editor does not see is one that is not there.
+        -- A facility or patient that the editor does not see is treated as not found.
         AND (sqlc.narg('facility_id')::uuid IS NULL OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = sqlc.narg('facility_id') AND v.user_id = @viewer_id))
@@ -642,10 +654,10 @@ WITH edited AS (
 )
 SELECT sqlc.embed(pickups) FROM edited AS pickups;
 
--- Refuses the transaction that wrote pickups for staff who by now, with a snapshot of its
--- own, do not see their facility: taken out of the group while the write waited. What the
--- transaction did not write is nobody's concern here: it is explained like a loss. LIMIT 1
--- has each looked up by its key, whatever the planner makes of the tables.
+-- Raises an error if staff do not see the facility of the written pickups any more on the current
+-- snapshot, because they were removed from the group while the write waited. Pickups that the
+-- transaction did not write are ignored: they are explained like any loss. LIMIT 1 makes each a lookup
+-- by key, whatever the planner expects.
 -- name: ConfirmPickups :exec
 SELECT refuse_authority('WB003')
 FROM (

@@ -1,16 +1,17 @@
--- Whether the session would refuse a write: the server is a standby, or
+-- Returns whether the session would reject a write: the server is a standby, or
 -- default_transaction_read_only is on.
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
--- What the role that is to migrate may do here, for a message that names what is missing.
--- Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+-- Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
+-- CREATEROLE alone does not let a role grant roles that others created.
 -- name: GetOwnerRights :one
 SELECT
     current_user::text AS role_name,
     current_database()::text AS database_name,
     (to_regrole('waybill_app') IS NOT NULL)::boolean AS app_exists,
-    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
+    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user
+        AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
     coalesce(pg_has_role(current_user, to_regrole('waybill_app')::oid, 'MEMBER'), false)::boolean AS is_member,
     EXISTS (
         SELECT FROM pg_roles AS me

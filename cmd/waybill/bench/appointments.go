@@ -96,7 +96,8 @@ func (c *clinic) fill(
 		}
 	}
 	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
-		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows, Prefix: prefix})
+		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows,
+			Prefix: prefix})
 	}); err != nil {
 		return err
 	}
