@@ -315,8 +315,7 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	claims := claimsOf(each(asks, func(a seen) Viewer { return a.viewer })...)
-	rows, err := s.q.GetPickups(withConfirmation(ctx, confirmation{claims: claims}), GetPickupsParams{
+	rows, err := s.q.GetPickups(confirmedFirst(ctx, asks), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
