@@ -94,7 +94,8 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 		return nil, err
 	}
 	d := digest(v, "create-group", in.Body)
-	row, replayed, err := a.store.CreateGroup(ctx, v, db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
+	row, replayed, err := a.store.CreateGroup(ctx, v,
+		db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
 	if err != nil {
 		return nil, err
 	}

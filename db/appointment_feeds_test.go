@@ -230,7 +230,8 @@ var feedRules = []check{
 				}
 				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
 				w.must(w.stage(ctx, next.id, next.records...))
-				waited, errs := w.behind(ctx, commit, w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
+				waited, errs := w.behind(ctx, commit,
+					w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
 					func(s *db.Raw) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 					})

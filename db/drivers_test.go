@@ -45,11 +45,13 @@ var driverRaces = []check{
 					TenantID: w.tenant, ID: driver.DriverID, Version: 1, OnDuty: &off, ViewerRole: w.dispatcher.Role,
 					SetUserID: true, UserID: &w.hub.UserID,
 				})
-			if !waited[0] || !waited[1] {
-				return fmt.Errorf("the assign waited: %t, the edit: %t", waited[0], waited[1])
-			}
-			return first(errs...)
-		}},
+				return err
+			})
+		if !waited[0] || !waited[1] {
+			return fmt.Errorf("the assign waited: %t, the edit: %t", waited[0], waited[1])
+		}
+		return first(errs...)
+	}},
 	{"LocateDrivers", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
 		driver, base := w.driver(ctx, 1, 1), time.Now()
 		at := func(seconds int) act {
