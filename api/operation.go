@@ -57,6 +57,12 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 	}
 	huma.Register(a.huma, a.entry(op), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		switch retry, refused := requestOf(ctx).confirm(err); {
+		case refused != nil:
+			out, err = nil, refused
+		case retry:
+			out, err = handler(ctx, in)
+		}
 		if k, ok := any(in).(keyed); ok {
 			err = k.ofKey(err)
 		}
@@ -126,7 +132,7 @@ func (a *server) entry(op operation) huma.Operation {
 	if !op.anyone {
 		described.Security = []map[string][]string{{"bearer": {}}}
 		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
-		described.Middlewares = append(described.Middlewares, strictAuthorization, a.authorize(op))
+		described.Middlewares = append(described.Middlewares, strictAuthorization, a.gate(op).pass)
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
 	switch {

@@ -240,7 +240,8 @@ func init() {
 		return problemOfRequest(status, message, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		p := requestOf(ctx.Context()).readOnly.explain(problemOfRequest(status, message, errs))
+		r := requestOf(ctx.Context())
+		p := r.confirmed(r.readOnly.explain(problemOfRequest(status, message, errs)))
 		stamp(ctx, p)
 		return p
 	}
@@ -259,6 +260,7 @@ func stamp(ctx huma.Context, p *Problem) {
 
 // writeProblem answers a request that does not reach its handler.
 func writeProblem(ctx huma.Context, p *Problem) {
+	p = requestOf(ctx.Context()).confirmed(p)
 	stamp(ctx, p)
 	ctx.SetHeader("Content-Type", p.ContentType(""))
 	ctx.SetStatus(p.Status)

@@ -77,7 +77,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 }
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
-	rows, err := s.q.CreateLedgerEntries(confirmedBy(ctx, asks), CreateLedgerEntriesParams{
+	rows, err := s.q.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
 		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
 		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
 		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),

@@ -1,7 +1,6 @@
 package db
 
 import (
-	"crypto/sha256"
 	"errors"
 
 	"github.com/google/uuid"
@@ -12,7 +11,8 @@ import (
 // neither writes nor reads what row level security guards.
 type authority struct {
 	kind      authorityKind
-	tokenHash [sha256.Size]byte // of the session
+	tokenHash tokenHash // of the session
+	claim     *claim    // nil if the session was looked up for this request
 }
 
 type authorityKind byte
@@ -30,8 +30,9 @@ func SystemViewer(tenantID, userID uuid.UUID, role UserRole) Viewer {
 	return Viewer{TenantID: tenantID, UserID: userID, Role: role, authority: authority{kind: ofSystem}}
 }
 
-// ForReading is the viewer of an operation that only reads: it was let in just now, and
-// nothing is confirmed once more. The store takes no write from it.
+// ForReading is the viewer of an operation that only reads: it was let in just now, or is
+// with its first statement, and nothing is confirmed once more. The store takes no write
+// from it.
 func (v Viewer) ForReading() Viewer {
 	v.authority.kind = ofReader
 	return v
@@ -39,7 +40,7 @@ func (v Viewer) ForReading() Viewer {
 
 // asSystem is the viewer of what the program has to do whatever became of the session.
 func (v Viewer) asSystem() Viewer {
-	v.authority.kind = ofSystem
+	v.authority = authority{kind: ofSystem}
 	return v
 }
 
@@ -66,9 +67,12 @@ const (
 	notSeenAnyMore   = "WB003" // what was written is of a facility that the user does not see by now
 )
 
-// lostAuthority tells whether err refuses a write because what it was let in with is
+// lostAuthority tells whether err refuses a request because what it was let in with is
 // gone: no fault of what it asks for.
 func lostAuthority(err error) bool {
+	if isNotAsCached(err) {
+		return true
+	}
 	var server *pgconn.PgError
 	return errors.As(err, &server) &&
 		(server.Code == sessionOver || server.Code == authorityChanged || server.Code == notSeenAnyMore)

@@ -23,11 +23,35 @@ func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token)
 	return must(w.as.Authenticate(ctx, token, time.Hour)), token
 }
 
-// signIn gives each viewer of the world a session.
-func (w *world) signIn(ctx context.Context) {
+// signIn gives each viewer of the world a session. With cached, each is known to the
+// process only by its cache.
+func (w *world) signIn(ctx context.Context, cached bool) {
+	w.cached = map[*db.Viewer]db.Token{}
 	for _, v := range []*db.Viewer{&w.admin, &w.dispatcher, &w.staff, &w.stranger, &w.hub} {
-		*v, _ = w.signedIn(ctx, *v)
+		var token db.Token
+		*v, token = w.signedIn(ctx, *v)
+		if cached {
+			w.cached[v] = token
+		}
 	}
+	w.nextRequest(ctx)
+}
+
+// nextRequest has the viewers who are cached as a next request of theirs has them.
+func (w *world) nextRequest(ctx context.Context) {
+	for v, token := range w.cached {
+		*v = w.cachedViewer(ctx, token)
+	}
+}
+
+// cachedViewer is what the cache has of a session that was used before.
+func (w *world) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
+	must(w.as.Admit(ctx, token, time.Hour))
+	v := must(w.as.Admit(ctx, token, time.Hour))
+	if v.Confirmed() {
+		w.must(errors.New("the viewer is not cached"))
+	}
+	return v
 }
 
 // heldWrite is a write by a session, of a row that somebody else can hold.
@@ -41,8 +65,8 @@ type heldWrite struct {
 
 // heldWrites has one of each way that a statement goes to the server. Its viewers have
 // sessions.
-func (w *world) heldWrites(ctx context.Context) []heldWrite {
-	w.signIn(ctx)
+func (w *world) heldWrites(ctx context.Context, cached bool) []heldWrite {
+	w.signIn(ctx, cached)
 	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
 	driver := w.driver(ctx, 1, 1)
@@ -114,6 +138,7 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 			    WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
 	}
 	before := rowsOf()
+	w.nextRequest(ctx)
 	waited, errs := w.behind(ctx, commit, func(s *db.Raw) error {
 		if h.table == "patients" {
 			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
@@ -140,11 +165,14 @@ func (w *world) alteredBy(ctx context.Context, statement string, args ...any) ac
 }
 
 var authorityRules = []check{
-	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession},
-	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession},
+	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession(false)},
+	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession(false)},
+	{"ConfirmSessions", "a write of a cached session that waited for a lock ends with it", endsWithItsSession(true)},
+	{"ConfirmSessionOrItsEnd", "a write of a cached session that waited for a lock ends with it",
+		endsWithItsSession(true)},
 	{"ConfirmSessions", "a write that waited for a lock ends with its user's role",
 		func(ctx context.Context, w *world) error {
-			for _, h := range w.heldWrites(ctx) {
+			for _, h := range w.heldWrites(ctx, true) {
 				err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx,
 					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
 				if err := refused(err, db.Forbidden); err != nil || !untouched {
@@ -165,8 +193,9 @@ var authorityRules = []check{
 			w.tenant, driver.DriverID))
 		return refused(tell(w.Raw), db.Forbidden)
 	}},
-	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession},
-	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession},
+	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
+	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
+	{"RequireSessions", "a write waits for a lock, and its session stays as it was cached", staysWithItsSession(true)},
 	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it",
 		func(ctx context.Context, w *world) error {
 			v := w.admin
@@ -216,7 +245,7 @@ var authorityRules = []check{
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
 	{"ConfirmPickups", "a pickup that its viewer does not see costs the batch the others",
 		func(ctx context.Context, w *world) error {
-			w.signIn(ctx)
+			w.signIn(ctx, false)
 			mine, hidden := w.pickup(ctx), w.pickup(ctx)
 			must(w.owner.Exec(ctx, "UPDATE pickups SET facility_id = $3 WHERE tenant_id = $1 AND id = $2",
 				w.tenant, hidden, w.hidden))
@@ -228,29 +257,33 @@ var authorityRules = []check{
 		}},
 }
 
-func endsWithItsSession(ctx context.Context, w *world) error {
-	for _, h := range w.heldWrites(ctx) {
-		user := h.by
-		err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
-		if err := refused(err, db.Unauthenticated); err != nil || !untouched {
-			return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+func endsWithItsSession(cached bool) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx, cached) {
+			user := h.by
+			err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
+			if err := refused(err, db.Unauthenticated); err != nil || !untouched {
+				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+			}
+			// As it was, for the next one.
+			must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
+				w.tenant, user.UserID))
+			must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
+				w.tenant, user.UserID))
 		}
-		// As it was, for the next one.
-		must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
-			w.tenant, user.UserID))
-		must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
-			w.tenant, user.UserID))
+		return nil
 	}
-	return nil
 }
 
-func staysWithItsSession(ctx context.Context, w *world) error {
-	for _, h := range w.heldWrites(ctx) {
-		if err, _ := w.heldUp(ctx, h, func(*db.Raw) error { return nil }); err != nil {
-			return fmt.Errorf("%s: %w", h.name, err)
+func staysWithItsSession(cached bool) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx, cached) {
+			if err, _ := w.heldUp(ctx, h, func(*db.Raw) error { return nil }); err != nil {
+				return fmt.Errorf("%s: %w", h.name, err)
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // byGroup are the writes of a heldWrite whose right goes by the group.
@@ -263,7 +296,7 @@ var byGroup = map[string]map[string]db.Code{
 
 func leavesTheGroup(what string) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
-		for _, h := range w.heldWrites(ctx) {
+		for _, h := range w.heldWrites(ctx, false) {
 			want, ok := byGroup[what][h.name]
 			if !ok {
 				continue
@@ -287,7 +320,7 @@ func leavesTheGroup(what string) func(context.Context, *world) error {
 
 func staysInTheGroup(what string) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
-		for _, h := range w.heldWrites(ctx) {
+		for _, h := range w.heldWrites(ctx, false) {
 			if _, ok := byGroup[what][h.name]; !ok {
 				continue
 			}
@@ -304,7 +337,7 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	w.signIn(ctx)
+	w.signIn(ctx, false)
 	pickup, patient, driver := w.pickup(ctx), w.patient(ctx), w.driver(ctx, 1, 1)
 	madeUp := func(v db.Viewer) db.Viewer {
 		return db.Viewer{TenantID: v.TenantID, UserID: v.UserID, Role: v.Role}
@@ -349,12 +382,21 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 
 // One of many sessions in a flush ended: the others' requests are done.
 func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
+	for _, cached := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cached %t", cached), func(t *testing.T) { ofABatchOneEnded(t, cached) })
+	}
+}
+
+func ofABatchOneEnded(t *testing.T, cached bool) {
 	ctx, w := combiningWorld(t)
-	w.signIn(ctx)
+	w.signIn(ctx, cached)
 	bad := map[string]db.Viewer{}
 	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff,
 		"create": w.staff, "move": w.dispatcher} {
 		ended, token := w.signedIn(ctx, v)
+		if cached {
+			ended = w.cachedViewer(ctx, token)
+		}
 		w.must(w.as.CloseSession(ctx, token))
 		bad[kind] = ended
 	}
@@ -408,7 +450,7 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 	} {
 		for _, when := range []string{"while it comes in", "while it is applied"} {
 			w := d.world(ctx)
-			w.signIn(ctx)
+			w.signIn(ctx, false)
 			must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
 			changed := record(1)
 			changed.GivenName = "Changed"

@@ -81,7 +81,7 @@ func BenchmarkCombined(b *testing.B) {
 					c := db.Config{URL: d.AppURL, MaxConns: 32, AcquireTimeout: 1e10, OneByOne: oneByOne}
 					s := openStore(b, c)
 					w := (&database{s, d.Owner(), d}).world(b.Context())
-					w.signIn(b.Context()) // each write confirms its caller's session
+					w.signIn(b.Context(), false) // each write confirms its caller's session
 					operate := work.prepare(b.Context(), w, b.N)
 					b.ReportAllocs()
 					b.ResetTimer()

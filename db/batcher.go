@@ -34,6 +34,14 @@ func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A
 // quarantined.
 func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
+	resolve := c.Resolve
+	c.Resolve = func(ctx context.Context, ask Q) (A, error) {
+		answer, err := resolve(ctx, ask)
+		if err == nil { // the write was committed, and so confirmed
+			claimsOf(ask.by()).settle(claimConfirmed)
+		}
+		return answer, err
+	}
 	b := newBatcher(oneByOne, c)
 	b.viewer = Q.by
 	return b

@@ -13,6 +13,18 @@ import (
 // with a last statement that refuses it where the session is not what it was: see
 // ConfirmSessions.
 
+// Reading gives the context of an operation that only reads for v: the first statement
+// sent with it confirms v's session, if that is not confirmed yet.
+func Reading(ctx context.Context, v Viewer) context.Context {
+	if claims := claimsOf(v); claims != nil {
+		return withConfirmation(ctx, confirmation{claims: claims})
+	}
+	if confirmationIn(ctx) != nil { // of a viewer before, who was outdated
+		return unconfirmed(ctx)
+	}
+	return ctx
+}
+
 // Acting gives the context of an operation that writes for v: each statement sent with it
 // that names no viewer of its own is confirmed by v's session.
 func Acting(ctx context.Context, v Viewer) context.Context {
@@ -25,11 +37,13 @@ func Acting(ctx context.Context, v Viewer) context.Context {
 // confirmation is what the statements of a context are confirmed by. The zero one is
 // nothing: reads, and the system's own writes.
 type confirmation struct {
+	claims   claims // confirmed before the first statement
 	sessions ConfirmSessionsParams
 	pickups  ConfirmPickupsParams // that staff write, while they see their facilities
 	// alone is a statement that shares nothing, of whatever kind: it may end the very
 	// session that it is sent with, which is therefore confirmed before it as well.
 	alone bool
+	few   bool  // rows: the plan for any arguments serves them
 	may   error // why nothing may be sent at all
 	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
 	lockTimeout string
@@ -55,16 +69,17 @@ func confirmationIn(ctx context.Context) *confirmation {
 // confirmationOf has each session of the viewers once.
 func confirmationOf(viewers ...Viewer) (c confirmation) {
 	type asked struct {
-		authority
+		tokenHash          tokenHash
 		tenantID, driverID uuid.UUID
 		role               UserRole
 	}
+	c.claims = claimsOf(viewers...)
 	var known map[asked]bool
 	for i, v := range viewers {
 		if v.authority.kind != ofSession {
 			continue
 		}
-		if a := (asked{v.authority, v.TenantID, v.DriverID, v.Role}); len(viewers) > 1 {
+		if a := (asked{v.authority.tokenHash, v.TenantID, v.DriverID, v.Role}); len(viewers) > 1 {
 			if known == nil {
 				known = make(map[asked]bool, len(viewers))
 			}
@@ -110,18 +125,37 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
-// before and after are what goes with a statement.
-func (c *confirmation) before() (all []queued) {
+// before and after are what goes with a statement. required tells that the sessions are
+// confirmed already, before it, as they are cached.
+func (c *confirmation) before(required bool) (all []queued) {
 	if c.lockTimeout != "" {
 		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
 	}
-	if c.alone {
+	if c.few {
+		all = append(all, queued{sql: planOnce})
+	}
+	if c.alone && !required {
 		all = append(all, c.sessionsBy(confirmSessions))
 	}
 	return all
 }
 
+// plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
+// plan for any arguments, if they are few. For many, PostgreSQL chooses: that plan expects ten.
+func plannedOnce(ctx context.Context, rows int) context.Context {
+	if c := confirmationIn(ctx); c != nil {
+		c.few = rows <= fewRows
+	}
+	return ctx
+}
+
+// fewRows is less than the ten rows of an array that PostgreSQL expects without looking at it.
+const fewRows = 8
+
 func (c *confirmation) after() []queued {
+	if len(c.sessions.TokenHashes) == 0 { // a read
+		return nil
+	}
 	last := confirmSessions
 	if c.alone {
 		last = confirmSessionOrItsEnd
@@ -154,17 +188,21 @@ func (q confirming) Exec(ctx context.Context, sql string, args ...any) (pgconn.C
 // Query implements DBTX.
 func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	c := confirmationIn(ctx)
-	switch {
-	case c == nil:
+	if c == nil {
 		return q.DBTX.Query(ctx, sql, args...)
-	case c.may != nil:
-		return nil, c.may
-	case len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "": // the system's own
-		return q.DBTX.Query(ctx, sql, args...)
-	case len(c.sessions.TokenHashes) == 0:
-		return q.take.send(ctx, c.before(), queued{sql, args}, nil)
 	}
-	return q.take.send(ctx, c.before(), queued{sql, args}, c.after())
+	if c.may != nil {
+		return nil, c.may
+	}
+	pending, err := c.claims.pending()
+	if err != nil {
+		return nil, err
+	}
+	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "" {
+		// confirmed already, or the system's own
+		return q.DBTX.Query(ctx, sql, args...)
+	}
+	return q.take.send(ctx, pipeline{pending, c.before(len(pending) > 0), queued{sql, args}, c.after()})
 }
 
 // QueryRow implements DBTX.

@@ -61,7 +61,7 @@ func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver
 }
 
 func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Driver], error) {
-	rows, err := s.q.LocateDrivers(confirmedBy(ctx, asks), LocateDriversParams{
+	rows, err := s.q.LocateDrivers(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
 		TenantIds:       each(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
 		Ids:             each(asks, func(l location) uuid.UUID { return l.DriverID }),
 		ViewerRoles:     each(asks, func(l location) string { return string(l.viewer.Role) }),

@@ -127,7 +127,7 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		}
 	case "23502": // not null: has a column, but no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
-	case sessionOver:
+	case sessionOver, sessionNotAsCached:
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
 	case authorityChanged: // not Unauthenticated: the session is valid
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}

@@ -17,8 +17,8 @@ import (
 )
 
 // guardingReads are reads that decide who is let in.
-var guardingReads = map[string]bool{"GetSessions": true, "ConfirmSessions": true, "ConfirmSessionOrItsEnd": true,
-	"ConfirmPickups": true, "ConfirmPatient": true}
+var guardingReads = map[string]bool{"GetSessions": true, "RequireSessions": true, "ConfirmSessions": true,
+	"ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true}
 
 var update = flag.Bool("update", false, "write testdata/guards.txt anew")
 

@@ -172,7 +172,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 		}
 	}
 	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
-	rows, err := s.q.CreatePickups(confirmedBy(ctx, asks), p)
+	rows, err := s.q.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
 		i := place[key{r.Pickup.TenantID, r.Pickup.ID}]
@@ -238,12 +238,15 @@ func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPic
 type replanning struct{ DBTX }
 
 func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return r.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+	return r.DBTX.Query(ctx, sql, append([]any{replanned}, args...)...)
 }
 
 func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return r.DBTX.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+	return r.DBTX.QueryRow(ctx, sql, append([]any{replanned}, args...)...)
 }
+
+// replanned is the mode of such a statement; in a pipeline, PlanForArguments does it.
+const replanned = pgx.QueryExecModeCacheDescribe
 
 // pickup is the row of pickups in what GetPickups reads.
 func (r GetPickupsRow) pickup() Pickup {
@@ -312,7 +315,8 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	rows, err := s.q.GetPickups(unconfirmed(ctx), GetPickupsParams{
+	claims := claimsOf(each(asks, func(a seen) Viewer { return a.viewer })...)
+	rows, err := s.q.GetPickups(withConfirmation(ctx, confirmation{claims: claims}), GetPickupsParams{
 		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
 		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
 		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),

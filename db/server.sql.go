@@ -70,6 +70,30 @@ func (q *Queries) IsReadOnly(ctx context.Context) (bool, error) {
 	return is_read_only, err
 }
 
+const planForArguments = `-- name: PlanForArguments :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+`
+
+// Has each statement of this transaction planned for its arguments: the plan for any
+// arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
+// asked for.
+func (q *Queries) PlanForArguments(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planForArguments)
+	return err
+}
+
+const planOnce = `-- name: PlanOnce :exec
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
+`
+
+// Has each statement of this transaction use the plan for any arguments, which is made once.
+// It is for statements over arrays of few elements: PostgreSQL expects ten, so that this plan
+// seems dearer to it than one for the arguments, which takes longer to make than to run.
+func (q *Queries) PlanOnce(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planOnce)
+	return err
+}
+
 const setLockTimeout = `-- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', $1::text, true)
 `

@@ -40,20 +40,22 @@ func NewToken(tenantID uuid.UUID) Token {
 }
 
 // parse gives the tenant and the hash of the whole token. ok is false if it is none.
-func (t Token) parse() (tenantID uuid.UUID, hash []byte, ok bool) {
+func (t Token) parse() (tenantID uuid.UUID, hash tokenHash, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(t))
 	if err != nil || len(raw) != len(tenantID)+secretBytes {
-		return tenantID, nil, false
+		return tenantID, hash, false
 	}
 	copy(tenantID[:], raw)
-	sum := sha256.Sum256(raw)
-	return tenantID, sum[:], true
+	return tenantID, sha256.Sum256(raw), true
 }
 
 // Hash is what is stored of the token, nil if it is none.
 func (t Token) Hash() []byte {
-	_, hash, _ := t.parse()
-	return hash
+	_, hash, ok := t.parse()
+	if !ok {
+		return nil
+	}
+	return hash[:]
 }
 
 // Lifetimes of a session: in all, and without a request.
@@ -89,44 +91,72 @@ func (s *Store) OpenSession(
 	return token, row, err
 }
 
-// Authenticate gives the viewer behind a token, and moves the session's last_seen_at
-// where it is more than a minute old. Unauthenticated, if the session, its user or the
-// password that it was opened with is not good any more.
+// Admit returns the viewer of a token from the cache, or from Authenticate if it is not cached.
+// A cached viewer may be out of date: the first statement sent for it confirms it, or is
+// refused. See Viewer.Confirmed and Viewer.Outdated.
+func (s *Store) Admit(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
+	_, hash, ok := token.parse()
+	if !ok {
+		return Viewer{}, refuse(Unauthenticated, "")
+	}
+	if cached, ok := s.viewers.get(hash, time.Now()); ok && cached.idle == idle {
+		v := cached.Viewer
+		v.authority.claim = &claim{cached: cached, cache: s.viewers}
+		return v, nil
+	}
+	return s.Authenticate(ctx, token, idle)
+}
+
+// touchInterval is how often last_seen_at is moved: see GetSessions and TouchSession.
+const touchInterval = time.Minute
+
+// touchMargin is how long before that a viewer leaves the cache. It is longer than a request
+// mostly waits for the database, so that few requests are refused and retried.
+const touchMargin = 5 * time.Second
+
+// Authenticate gives the viewer behind a token, as the database has it, and moves the
+// session's last_seen_at where it is more than a minute old. Unauthenticated, if the
+// session, its user or the password that it was opened with is not good any more.
 func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
 	tenantID, hash, ok := token.parse()
 	if !ok {
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
+	asked := time.Now()
 	known, err := s.sessions.do(ctx, session{tenantID, hash, idle})
 	if err != nil {
 		return Viewer{}, err
 	}
 	if !known.is {
+		s.viewers.drop(hash)
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
 	row := known.row
-	if row.Stale {
-		if _, err := s.q.TouchSession(ctx, TouchSessionParams{TenantID: tenantID, TokenHash: hash}); err != nil {
+	if row.FreshFor < 0 {
+		if _, err := s.q.TouchSession(unconfirmed(ctx), TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
+		row.FreshFor = touchInterval
 	}
-	return Viewer{
-		row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt,
-		authority{ofSession, [sha256.Size]byte(hash)},
-	}, nil
+	v := Viewer{row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt,
+		authority{kind: ofSession, tokenHash: hash}}
+	if fresh := min(row.FreshFor, idle) - touchMargin; fresh > 0 {
+		s.viewers.put(&cachedViewer{v, asked.Add(fresh), idle})
+	}
+	return v, nil
 }
 
 // session asks whose it is.
 type session struct {
 	tenantID uuid.UUID
-	hash     []byte
+	hash     tokenHash
 	idle     time.Duration // the same for all
 }
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
-	rows, err := s.q.GetSessions(ctx, GetSessionsParams{
+	rows, err := s.q.GetSessions(unconfirmed(ctx), GetSessionsParams{
 		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
-		TokenHashes: each(asks, func(a session) []byte { return a.hash }),
+		TokenHashes: each(asks, func(a session) []byte { return a.hash[:] }),
 		Idle:        asks[0].idle,
 	})
 	return inPlace(asks, rows, func(r GetSessionsRow) int64 { return r.Asked }), err
@@ -138,6 +168,7 @@ func (s *Store) CloseSession(ctx context.Context, token Token) error {
 	if !ok {
 		return refuse(Unauthenticated, "")
 	}
-	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash})
+	s.viewers.drop(hash)
+	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
 	return err
 }

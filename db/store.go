@@ -51,6 +51,7 @@ type Store struct {
 	conns   pooled
 	onTexts func(owed, enqueued int)
 	waits   lockWaits // of statements that write events
+	viewers *viewerCache
 
 	combined
 }
@@ -120,7 +121,8 @@ func SessionSettings(c Config) map[string]string {
 // newStore is a store whose statements go to q, and those of one viewer elsewhere.
 func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
 	all := New(q)
-	s := &Store{statements: all, q: all, viewing: viewing}
+	s := &Store{statements: all, q: all, viewing: viewing,
+		viewers: newViewerCache(maxCachedViewers)}
 	s.combined = combine(s, oneByOne)
 	return s
 }

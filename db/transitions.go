@@ -118,7 +118,7 @@ func (s *Store) transitioning(
 			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
 			Reasons:         each(asks, func(m move) string { return m.Reason }),
 		}
-		rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
+		rows, err := inShortWaits(plannedOnce(confirmedBy(ctx, asks), len(asks)), s.waits,
 			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
 		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}

@@ -49,12 +49,13 @@ func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	if err := q.viewer.mayRead(); err != nil {
 		return nil, err
 	}
-	before := []queued{{setViewer, []any{q.viewer.TenantID, q.viewer.UserID}}}
-	var after []queued
-	if c := confirmationOf(q.viewer); len(c.sessions.TokenHashes) > 0 {
-		after = c.after()
+	c := confirmationOf(q.viewer)
+	pending, err := c.claims.pending()
+	if err != nil {
+		return nil, err
 	}
-	return q.take.send(ctx, before, queued{sql, args}, append(after, q.after...))
+	before := []queued{{setViewer, []any{q.viewer.TenantID, q.viewer.UserID}}}
+	return q.take.send(ctx, pipeline{pending, before, queued{sql, args}, append(c.after(), q.after...)})
 }
 
 // QueryRow implements DBTX.

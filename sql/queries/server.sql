@@ -29,3 +29,15 @@ SELECT
 -- round trip with the statement that it is for.
 -- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
+
+-- Has each statement of this transaction planned for its arguments: the plan for any
+-- arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
+-- asked for.
+-- name: PlanForArguments :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
+
+-- Has each statement of this transaction use the plan for any arguments, which is made once.
+-- It is for statements over arrays of few elements: PostgreSQL expects ten, so that this plan
+-- seems dearer to it than one for the arguments, which takes longer to make than to run.
+-- name: PlanOnce :exec
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true);
