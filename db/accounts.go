@@ -66,7 +66,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 		switch {
 		case err != nil:
 			return Explain(err)
-		case made.is:
+		case made.ok:
 			booked = made.row
 			return nil
 		}
@@ -78,18 +78,18 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
 	rows, err := s.q.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
-		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
-		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
-		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),
-		Kinds:          each(asks, func(e entry) string { return string(e.Kind) }),
-		AmountsCents:   each(asks, func(e entry) int64 { return e.AmountCents }),
-		Notes:          each(asks, func(e entry) string { return e.Note }),
-		ActorIds:       each(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
-		RequestDigests: each(asks, func(e entry) []byte { return e.Digest }),
+		TenantIds:      mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
+		Ids:            mapSlice(asks, func(e entry) uuid.UUID { return e.ID }),
+		AccountIds:     mapSlice(asks, func(e entry) uuid.UUID { return e.AccountID }),
+		Kinds:          mapSlice(asks, func(e entry) string { return string(e.Kind) }),
+		AmountsCents:   mapSlice(asks, func(e entry) int64 { return e.AmountCents }),
+		Notes:          mapSlice(asks, func(e entry) string { return e.Note }),
+		ActorIds:       mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
+		RequestDigests: mapSlice(asks, func(e entry) []byte { return e.Digest }),
 	})
 	return byKey(asks,
 		func(e entry) key { return key{e.viewer.TenantID, e.ID} },
-		each(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
+		mapSlice(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
 		func(e LedgerEntry) key { return key{e.TenantID, e.ID} }), err
 }
 
@@ -104,14 +104,14 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 		}
 		return found[LedgerEntry]{row, err == nil && bytes.Equal(row.RequestDigest, e.Digest)}, err
 	}
-	if f, err := find(); f.is || err != nil {
+	if f, err := find(); f.ok || err != nil {
 		return f, err
 	}
-	f, err := one(s.flushEntries(ctx, []entry{e}))
-	if f.is || err != nil {
+	f, err := single(s.flushEntries(ctx, []entry{e}))
+	if f.ok || err != nil {
 		return f, err
 	}
-	if f, err = find(); !f.is && err == nil {
+	if f, err = find(); !f.ok && err == nil {
 		err = errUnknown
 	}
 	return f, err

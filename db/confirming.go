@@ -105,7 +105,7 @@ type confirmed interface {
 // confirmedBy gives the context of a flush, whose statement is confirmed by the sessions
 // of all its requests.
 func confirmedBy[Q confirmed](ctx context.Context, asks []Q) context.Context {
-	c := confirmationOf(each(asks, Q.by)...)
+	c := confirmationOf(mapSlice(asks, Q.by)...)
 	for _, ask := range asks {
 		c.addPickups(ask.by(), ask.pickupIDs()...)
 	}

@@ -73,11 +73,11 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (known int, err error) {
 	items, err := s.q.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
-		Ids:            each(drafts, func(d Draft) uuid.UUID { return d.ID }),
-		FacilityIds:    each(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
-		AccountIds:     each(drafts, func(d Draft) uuid.UUID { return d.AccountID }),
-		PatientIds:     each(drafts, func(d Draft) uuid.UUID { return orNil(d.PatientID) }),
-		RequestDigests: each(drafts, func(d Draft) []byte { return d.Digest }),
+		Ids:            mapSlice(drafts, func(d Draft) uuid.UUID { return d.ID }),
+		FacilityIds:    mapSlice(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
+		AccountIds:     mapSlice(drafts, func(d Draft) uuid.UUID { return d.AccountID }),
+		PatientIds:     mapSlice(drafts, func(d Draft) uuid.UUID { return orNil(d.PatientID) }),
+		RequestDigests: mapSlice(drafts, func(d Draft) []byte { return d.Digest }),
 	})
 	if err != nil {
 		return 0, Explain(err)
@@ -185,7 +185,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 // committed. Trying again tells: rows that are there already it does not make again,
 // and CreateDrafts reads them.
 func (s *Store) resolveDrafts(ctx context.Context, b draftBatch) ([]Pickup, error) {
-	return one(s.flushDrafts(ctx, []draftBatch{b}))
+	return single(s.flushDrafts(ctx, []draftBatch{b}))
 }
 
 func operationOf(drafts []Draft) string { return cmp.Or(drafts[0].Operation, "create-pickup") }
@@ -221,7 +221,7 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 	if err != nil {
 		return Pickup{}, Explain(err)
 	}
-	if !p.is {
+	if !p.ok {
 		return Pickup{}, refuse(NotFound, "")
 	}
 	return p.row.pickup(), nil
@@ -300,13 +300,13 @@ func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (P
 
 // getDrafts gives the pickups of the drafts, in their order.
 func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pickup, error) {
-	rows, err := s.flushSeen(ctx, each(drafts, func(d Draft) seen { return seen{d.ID, v, operationOf(drafts)} }))
+	rows, err := s.flushSeen(ctx, mapSlice(drafts, func(d Draft) seen { return seen{d.ID, v, operationOf(drafts)} }))
 	if err != nil {
 		return nil, Explain(err)
 	}
 	pickups := make([]Pickup, len(rows))
 	for i, r := range rows {
-		if !r.is {
+		if !r.ok {
 			return nil, refuse(NotFound, "")
 		}
 		pickups[i] = r.row.pickup()
@@ -315,14 +315,14 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	claims := claimsOf(each(asks, func(a seen) Viewer { return a.viewer })...)
+	claims := claimsOf(mapSlice(asks, func(a seen) Viewer { return a.viewer })...)
 	rows, err := s.q.GetPickups(withConfirmation(ctx, confirmation{claims: claims}), GetPickupsParams{
-		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
-		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
-		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
-		ViewerRoles:     each(asks, func(a seen) string { return string(a.viewer.Role) }),
-		ViewerDriverIds: each(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
-		Operations:      each(asks, func(a seen) string { return a.operation }),
+		TenantIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
+		Ids:             mapSlice(asks, func(a seen) uuid.UUID { return a.id }),
+		ViewerIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
+		ViewerRoles:     mapSlice(asks, func(a seen) string { return string(a.viewer.Role) }),
+		ViewerDriverIds: mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
+		Operations:      mapSlice(asks, func(a seen) string { return a.operation }),
 	})
 	return inPlace(asks, rows, func(r GetPickupsRow) int64 { return r.Asked }), err
 }

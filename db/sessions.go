@@ -127,13 +127,14 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	if err != nil {
 		return Viewer{}, err
 	}
-	if !known.is {
+	if !known.ok {
 		s.viewers.drop(hash)
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
 	row := known.row
 	if row.FreshFor < 0 {
-		if _, err := s.q.TouchSession(unconfirmed(ctx), TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
+		if _, err := s.q.TouchSession(unconfirmed(ctx),
+			TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
 		row.FreshFor = touchInterval
@@ -155,8 +156,8 @@ type session struct {
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
 	rows, err := s.q.GetSessions(unconfirmed(ctx), GetSessionsParams{
-		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
-		TokenHashes: each(asks, func(a session) []byte { return a.hash[:] }),
+		TenantIds:   mapSlice(asks, func(a session) uuid.UUID { return a.tenantID }),
+		TokenHashes: mapSlice(asks, func(a session) []byte { return a.hash[:] }),
 		Idle:        asks[0].idle,
 	})
 	return inPlace(asks, rows, func(r GetSessionsRow) int64 { return r.Asked }), err

@@ -58,7 +58,7 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 	m := move{t, v, newID()}
 	err = retryWrite(ctx, func(attempt int) error {
 		moved, err := s.move(ctx, m, attempt)
-		if err == nil && moved.is {
+		if err == nil && moved.ok {
 			pickup = moved.row
 			return nil
 		}
@@ -78,14 +78,14 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 // move tries once. Who tries again goes apart: what was left out of a flush because
 // others held it is then waited for.
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
-	c := s.combinerOf(m.Name)
+	c := s.batcherOf(m.Name)
 	if attempt > 0 {
 		return c.unbatched(ctx, m)
 	}
 	return c.do(ctx, m)
 }
 
-func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
+func (s *Store) batcherOf(name TransitionName) *batcher[move, found[Moved]] {
 	if name == TransitionNameDispatch {
 		return s.dispatches
 	}
@@ -95,7 +95,7 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 // transitionUnlocked leaves out the pickups that others hold.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.q.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows,
+	return mapSlice(rows,
 		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
@@ -105,22 +105,22 @@ func (s *Store) transitioning(
 ) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
 		p := TransitionPickupsParams{
-			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
-			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
-			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
-			ViewerRoles:     each(asks, func(m move) string { return string(m.viewer.Role) }),
-			ViewerDriverIds: each(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
-			Transitions:     each(asks, func(m move) string { return string(m.Name) }),
-			Versions:        each(asks, func(m move) int64 { return m.Version }),
-			IdempotencyKeys: each(asks, func(m move) string { return m.Key }),
-			RequestDigests:  each(asks, func(m move) []byte { return m.Digest }),
-			MoveIds:         each(asks, func(m move) uuid.UUID { return m.id }),
-			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
-			Reasons:         each(asks, func(m move) string { return m.Reason }),
+			TenantIds:       mapSlice(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
+			Ids:             mapSlice(asks, func(m move) uuid.UUID { return m.PickupID }),
+			ViewerIds:       mapSlice(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
+			ViewerRoles:     mapSlice(asks, func(m move) string { return string(m.viewer.Role) }),
+			ViewerDriverIds: mapSlice(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
+			Transitions:     mapSlice(asks, func(m move) string { return string(m.Name) }),
+			Versions:        mapSlice(asks, func(m move) int64 { return m.Version }),
+			IdempotencyKeys: mapSlice(asks, func(m move) string { return m.Key }),
+			RequestDigests:  mapSlice(asks, func(m move) []byte { return m.Digest }),
+			MoveIds:         mapSlice(asks, func(m move) uuid.UUID { return m.id }),
+			DriverIds:       mapSlice(asks, func(m move) uuid.UUID { return m.DriverID }),
+			Reasons:         mapSlice(asks, func(m move) string { return m.Reason }),
 		}
 		rows, err := inShortWaits(plannedOnce(confirmedBy(ctx, asks), len(asks)), s.waits,
 			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
-		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
+		return s.results(asks, mapSlice(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], erro
 	}
 	rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
 		func(ctx context.Context) ([]DispatchPickupRow, error) { return s.q.DispatchPickup(ctx, p) })
-	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
+	return s.results(asks, mapSlice(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
 // moved is a row of either of the transitions' statements. The texts are those of all
@@ -153,7 +153,7 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 	}
 	return byKey(asks,
 		func(m move) key { return key{m.viewer.TenantID, m.PickupID} },
-		each(rows, func(m moved) Moved {
+		mapSlice(rows, func(m moved) Moved {
 			if p := m.Pickup; !m.Seen {
 				return movedAway(p, p.Status, p.Version, p.UpdatedAt)
 			}
@@ -180,14 +180,14 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 		}
 		return found[Moved]{Moved{r.Pickup, r.Seen}, err == nil}, err
 	}
-	if r, err := find(); r.is || err != nil {
+	if r, err := find(); r.ok || err != nil {
 		return r, err
 	}
-	r, err := one(s.combinerOf(m.Name).FlushWaiting(ctx, []move{m}))
-	if r.is || err != nil && !isServerError(err) {
+	r, err := single(s.batcherOf(m.Name).FlushWaiting(ctx, []move{m}))
+	if r.ok || err != nil && !isServerError(err) {
 		return r, err
 	}
-	if earlier, lost := find(); earlier.is || lost != nil {
+	if earlier, lost := find(); earlier.ok || lost != nil {
 		return earlier, lost
 	}
 	if err == nil {
@@ -239,11 +239,11 @@ func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) 
 	if errors.Is(refusal, errRetry) {
 		return refusal
 	}
-	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
+	now, err := single(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
 	switch {
 	case err != nil:
 		return Explain(err)
-	case !now.is || now.row.Version != p.Version:
+	case !now.ok || now.row.Version != p.Version:
 		return errRetry
 	}
 	return refusal
