@@ -36,14 +36,14 @@ func getDriverParams(v Viewer, id uuid.UUID) GetDriverParams {
 	return GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID}
 }
 
-// Location tells where a driver was observed, and when.
+// Location is an observation of a driver's position.
 type Location struct {
 	DriverID            uuid.UUID
-	Latitude, Longitude float64 // degrees
+	Latitude, Longitude float64 // in degrees
 	At                  time.Time
 }
 
-// location is a Location under way, for its viewer.
+// location is a Location with its viewer.
 type location struct {
 	Location
 	viewer Viewer
@@ -53,8 +53,8 @@ func (l location) by() Viewer { return l.viewer }
 
 func (l location) pickupIDs() []uuid.UUID { return nil }
 
-// Locate moves a driver, unless a newer observation of them is known, or the viewer
-// may not: then applied is false.
+// Locate updates a driver's location. applied is false if a newer observation is known, or the viewer
+// may not update it.
 func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver, applied bool, err error) {
 	moved, err := s.locations.do(ctx, location{l, v})
 	return moved.row, moved.ok, err
@@ -75,8 +75,8 @@ func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Dr
 		rows, func(d Driver) key { return key{d.TenantID, d.ID} }), err
 }
 
-// resolveLocation finds out what became of an observation whose statement may have been
-// committed: it is applied if it is what is known, whoever told it.
+// resolveLocation finds the outcome of an observation whose statement may have been committed: it was
+// applied if the stored location equals it, whoever reported it.
 func (s *Store) resolveLocation(ctx context.Context, l location) (found[Driver], error) {
 	f, err := single(s.flushLocations(ctx, []location{l}))
 	if f.ok || err != nil {

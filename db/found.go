@@ -8,7 +8,7 @@ type found[T any] struct {
 	ok  bool
 }
 
-// byKey returns, for each request of a batch, the row of its key.
+// byKey returns the row of each request's key.
 func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) []found[T] {
 	known := make(map[key]T, len(rows))
 	for _, r := range rows {
@@ -20,8 +20,7 @@ func byKey[Q, T any](asks []Q, keyOf func(Q) key, rows []T, rowKey func(T) key) 
 	})
 }
 
-// inPlace returns, for each request of a batch, its row: a row states the position of its
-// request, from 1.
+// inPlace returns the row of each request; a row contains the position of its request, from 1.
 func inPlace[Q, R any](asks []Q, rows []R, asked func(R) int64) []found[R] {
 	out := make([]found[R], len(asks))
 	for _, r := range rows {
