@@ -266,7 +266,8 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 			}
 			// As it was, for the next one.
-			must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
+			must(w.owner.Exec(ctx,
+				"UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
 				w.tenant, user.UserID))
 			must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
 				w.tenant, user.UserID))
