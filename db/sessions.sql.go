@@ -79,10 +79,11 @@ type ConfirmSessionsParams struct {
 	DriverIds   []uuid.UUID `format:"uuid" json:"driver_ids"`
 }
 
-// Raises an error if the session of a write has changed since the request was admitted: it has ended,
-// or its user has another role or driver. It is the last statement, so it reads a new snapshot after
-// the write has its locks. It locks nothing: only the moment until the commit remains. LIMIT 1 makes
-// each a lookup by key, whatever the planner expects.
+// Refuses the transaction of a write whose session is not what it was when the request
+// was let in: it is over, or its user has another role or driver. As the last statement
+// it looks after the write has its locks, with a snapshot of its own. It locks nothing:
+// what is left is the moment between this and the commit. LIMIT 1 has each looked up by
+// its key, whatever the planner makes of the tables.
 func (q *Queries) ConfirmSessions(ctx context.Context, arg ConfirmSessionsParams) error {
 	_, err := q.db.Exec(ctx, confirmSessions,
 		arg.TenantIds,
@@ -241,7 +242,8 @@ const requireSessions = `-- name: RequireSessions :exec
 SELECT refuse_authority('WB004')
 FROM (
     SELECT tenant_id, token_hash, user_id, role, driver_id, expires_at
-    FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::uuid[], $6::timestamptz[])
+    FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::uuid[],
+        $6::timestamptz[])
         AS u (tenant_id, token_hash, user_id, role, driver_id, expires_at)
     LIMIT cardinality($1::uuid[])
 ) AS a
@@ -253,7 +255,8 @@ LEFT JOIN LATERAL (
         AND s.last_seen_at > now() - least($7::interval, interval '1 minute')
     LIMIT 1
 ) AS l ON true
-WHERE (l.user_id, l.role, l.driver_id, l.expires_at) IS DISTINCT FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at)
+WHERE (l.user_id, l.role, l.driver_id, l.expires_at) IS DISTINCT
+    FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at)
 `
 
 type RequireSessionsParams struct {

@@ -27,7 +27,7 @@ type world struct {
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
 	cached                                  map[*db.Viewer]db.Token // those of them who have their session cached
-	facility, hidden, account               uuid.UUID               // hidden: a facility that only admin and dispatcher see
+	facility, hidden, account               uuid.UUID               // hidden: seen only by admin and dispatcher
 }
 
 // manyCallers take part in a race: as many as leave no mutant alive.

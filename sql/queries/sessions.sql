@@ -63,7 +63,8 @@ WHERE s.last_seen_at > now() - @idle::interval;
 SELECT refuse_authority('WB004')
 FROM (
     SELECT *
-    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @user_ids::uuid[], @roles::text[], @driver_ids::uuid[], @expires_ats::timestamptz[])
+    FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[], @user_ids::uuid[], @roles::text[], @driver_ids::uuid[],
+        @expires_ats::timestamptz[])
         AS u (tenant_id, token_hash, user_id, role, driver_id, expires_at)
     LIMIT cardinality(@tenant_ids::uuid[])
 ) AS a
@@ -75,7 +76,8 @@ LEFT JOIN LATERAL (
         AND s.last_seen_at > now() - least(@idle::interval, interval '1 minute')
     LIMIT 1
 ) AS l ON true
-WHERE (l.user_id, l.role, l.driver_id, l.expires_at) IS DISTINCT FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at);
+WHERE (l.user_id, l.role, l.driver_id, l.expires_at) IS DISTINCT
+    FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at);
 
 -- Refuses the transaction of a write whose session is not what it was when the request
 -- was let in: it is over, or its user has another role or driver. As the last statement
