@@ -140,10 +140,10 @@ func writing() (ops []*described) {
 	return ops
 }
 
-// A request is let in before its body is read. What ends meanwhile ends it too, whatever
-// the operation, and whether its session was looked up or cached; nothing is written for it.
-// Whose role or driver is another by then is refused, or, where the session was cached,
-// answered like one whose request begins only now.
+// A request is admitted before its body is read. If its authorization ends meanwhile, it is rejected,
+// whatever the operation, and whether its session was looked up or cached, and writes nothing. A user
+// whose role or driver has changed by then is rejected, or, if the session was cached, answered like
+// one whose request begins only now.
 func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "what happens in between is SQL")
@@ -308,8 +308,8 @@ func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
 	s.do(s.dispatcher, "PATCH", path, object{"user_id": s.dispatcher.id}, "If-Match", `"2"`).want(200)
 }
 
-// The problem says what happened, and does not send away who may well do the same anew. Of a
-// session that was cached nothing was done by then: the request begins anew by itself.
+// The problem explains what happened, and does not end the session: the user may be allowed to do the
+// same again. A cached session has done nothing by then: its request is retried by itself.
 func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 	t.Parallel()
 	s := start(t)

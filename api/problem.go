@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -231,7 +232,18 @@ func sentence(field, message string) string {
 		kind, _, _ := strings.Cut(rest, ":")
 		message = "invalid " + kind
 	}
-	return fmt.Sprintf("%s: %s.", field, message)
+	return fmt.Sprintf("%s: %s.", field, scientific.ReplaceAllStringFunc(message, inDigits))
+}
+
+// scientific matches a number as a validator prints a large limit: 9.007199254740991e+15.
+var scientific = regexp.MustCompile(`[0-9.]+e\+[0-9]+`)
+
+func inDigits(number string) string {
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return number
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 
 func init() {

@@ -151,7 +151,8 @@ func newTenant(r *seed.Rows) *tenant {
 	t.staff, t.stranger = loggedIn(r, s.Staff), loggedIn(r, s.Stranger)
 	for u, d := range map[**user]*uuid.UUID{&t.driver: &t.driverID, &t.rival: &t.rivalID} {
 		*u = newUser(r, db.UserRoleDriver)
-		*d = r.Driver(seed.Login((*u).id), seed.OnDuty(37.76, -122.41))
+		*d = r.Driver(seed.Login((*u).id), func(p *db.CreateDriverParams) { p.OnDuty = true })
+		r.Locate(*d, 37.76, -122.41, time.Now().Add(-time.Hour)) // before what tests tell of them
 	}
 	return t
 }

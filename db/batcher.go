@@ -84,10 +84,11 @@ func (b *batcher[Q, A]) answer(
 
 // explainBatch translates a batcher's own errors; it returns other errors unchanged.
 func explainBatch(err error) error {
+	if err == nil { // before panicked, which is allocated
+		return nil
+	}
 	var panicked *batch.PanicError
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, batch.ErrQueueFull):
 		return refuse(Overloaded, "")
 	case errors.Is(err, batch.ErrUnknownOutcome):

@@ -139,6 +139,21 @@ func (c *confirmation) before(required bool) (all []queued) {
 	return all
 }
 
+// confirmedFirst gives the context of a shared read: the claims of all its requests are
+// confirmed first.
+func confirmedFirst(ctx context.Context, asks []seen) context.Context {
+	var all claims
+	for i := range asks {
+		if v := &asks[i].viewer; !v.Confirmed() {
+			all = append(all, v.authority.claim)
+		}
+	}
+	if all == nil {
+		return unconfirmed(ctx)
+	}
+	return withConfirmation(ctx, confirmation{claims: all})
+}
+
 // plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
 // plan for any arguments, if they are few. For many, PostgreSQL chooses: that plan expects ten.
 func plannedOnce(ctx context.Context, rows int) context.Context {

@@ -49,7 +49,8 @@ func (e *Env) depot(ctx context.Context, ownerURL, appURL string, conns int32) (
 
 var benchDigest = []byte("bench")
 
-// drafts creates pickups to be submitted, paid by the accounts in turn.
+// drafts creates pickups to be submitted, paid by the accounts in turn. It uses the store, since some
+// benchmarks create them while they measure.
 func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
 	const most = 1000 // rows per statement
 	ids := make([]uuid.UUID, n)
