@@ -314,12 +314,12 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
 	rows, err := s.q.GetPickups(confirmedFirst(ctx, asks), GetPickupsParams{
-		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
-		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
-		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
-		ViewerRoles:     each(asks, func(a seen) string { return string(a.viewer.Role) }),
-		ViewerDriverIds: each(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
-		Operations:      each(asks, func(a seen) string { return a.operation }),
+		TenantIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
+		Ids:             mapSlice(asks, func(a seen) uuid.UUID { return a.id }),
+		ViewerIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
+		ViewerRoles:     mapSlice(asks, func(a seen) string { return string(a.viewer.Role) }),
+		ViewerDriverIds: mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
+		Operations:      mapSlice(asks, func(a seen) string { return a.operation }),
 	})
 	return inPlace(asks, rows, func(r GetPickupsRow) int64 { return r.Asked }), err
 }

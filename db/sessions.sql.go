@@ -79,11 +79,10 @@ type ConfirmSessionsParams struct {
 	DriverIds   []uuid.UUID `format:"uuid" json:"driver_ids"`
 }
 
-// Refuses the transaction of a write whose session is not what it was when the request
-// was let in: it is over, or its user has another role or driver. As the last statement
-// it looks after the write has its locks, with a snapshot of its own. It locks nothing:
-// what is left is the moment between this and the commit. LIMIT 1 has each looked up by
-// its key, whatever the planner makes of the tables.
+// Raises an error if the session of a write has changed since the request was admitted: it has ended,
+// or its user has another role or driver. It is the last statement, so it reads a new snapshot after
+// the write has its locks. It locks nothing: only the moment until the commit remains. LIMIT 1 makes
+// each a lookup by key, whatever the planner expects.
 func (q *Queries) ConfirmSessions(ctx context.Context, arg ConfirmSessionsParams) error {
 	_, err := q.db.Exec(ctx, confirmSessions,
 		arg.TenantIds,
@@ -272,7 +271,8 @@ type RequireSessionsParams struct {
 
 // Raises an error if the session of a request is not as the process has cached it: it has ended or
 // was unused for too long, its user has another role or driver, or last_seen_at has to be moved. It is
-// the first statement of the transaction, and keeps the next ones from running. Those have snapshots of their own: a session that ends in
+// the first statement of the transaction, and keeps the next ones from running. Those have
+// snapshots of their own: a session that ends in
 // between was valid after the request arrived, and a write is confirmed again after it has its
 // locks.
 func (q *Queries) RequireSessions(ctx context.Context, arg RequireSessionsParams) error {
