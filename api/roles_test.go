@@ -104,7 +104,7 @@ func (r rights) may(role db.UserRole) byte {
 	return r.who[slices.Index(roles, role)]
 }
 
-// whoMay returns a user who may call the operation.
+// roleDescription returns a user who may call the operation.
 func (t *tenant) whoMay(operation string) *user {
 	for _, role := range roles {
 		if table[operation].may(role) != '-' {

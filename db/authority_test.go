@@ -419,7 +419,7 @@ func ofABatchOneEnded(t *testing.T, cached bool) {
 			acts = append(acts, o.good())
 		}
 		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-		errs, _ := w.sharing(combinerOf(o.kind), o.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(o.kind), o.decoy, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)
 		}

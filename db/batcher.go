@@ -27,7 +27,7 @@ var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
 
 // batchedReads returns a batcher for reads: if an answer is lost, the read is repeated.
 func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
-	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: again(flush)})
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush)})
 }
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is

@@ -100,11 +100,11 @@ const Attempts = retry.MaxAttempts
 func (r *Raw) SendMoves(
 	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
 ) (moved []bool, err error) {
-	asks := each(pickups, func(id uuid.UUID) move {
+	asks := mapSlice(pickups, func(id uuid.UUID) move {
 		return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()}
 	})
 	all, err := r.transitioning(r.TransitionPickups)(ctx, asks)
-	return each(all, func(m found[Moved]) bool { return m.is }), err
+	return mapSlice(all, func(m found[Moved]) bool { return m.ok }), err
 }
 
 // SendDrafts sends the statement, whatever it will be refused for.

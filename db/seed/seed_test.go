@@ -164,7 +164,8 @@ func TestSessionsAndLoginsAreThoseOfTheirUsers(t *testing.T) {
 		hourAgo := time.Now().Add(-time.Hour)
 		r.Locate(r.Driver(func(p *db.CreateDriverParams) { p.OnDuty = true }), 3, 4, hourAgo)
 	})
-	if n := count(t, d, "SELECT count(*) FROM drivers WHERE latitude = 3 AND located_at < now() - interval '1 hour'"); n != 1 {
+	if n := count(
+		t, d, "SELECT count(*) FROM drivers WHERE latitude = 3 AND located_at < now() - interval '1 hour'"); n != 1 {
 		t.Errorf("%d drivers were there an hour ago, want 1", n)
 	}
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})
