@@ -45,16 +45,16 @@ func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.View
 var outdating = map[string]string{
 	"revoked": "UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
 	"expired": "UPDATE sessions SET expires_at = now() WHERE tenant_id = $1 AND user_id = $2",
-	"another expiry": "UPDATE sessions SET expires_at = expires_at + interval '1 s' WHERE tenant_id = $1 " +
-		"AND user_id = $2",
+	"another expiry": "UPDATE sessions SET expires_at = expires_at + interval '1 s' WHERE tenant_id = $1 AND " +
+		"user_id = $2",
 	"another epoch": "UPDATE users SET password_epoch = password_epoch + 1 WHERE tenant_id = $1 AND id = $2",
 	"deactivated":   "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
 	"another role":  "UPDATE users SET role = 'hub' WHERE tenant_id = $1 AND id = $2",
-	"another driver": "UPDATE drivers SET user_id = $2 " +
-		"WHERE id = (SELECT id FROM drivers WHERE tenant_id = $1 AND user_id IS NULL LIMIT 1)",
+	"another driver": "UPDATE drivers SET user_id = $2 WHERE id = (SELECT id FROM drivers WHERE tenant_id = $1 AND " +
+		"user_id IS NULL LIMIT 1)",
 	"gone": "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2",
-	"unused for long": "UPDATE sessions SET last_seen_at = now() - interval '61 s' " +
-		"WHERE tenant_id = $1 AND user_id = $2",
+	"unused for long": "UPDATE sessions SET last_seen_at = now() - interval '61 s' WHERE tenant_id = $1 AND " +
+		"user_id = $2",
 }
 
 var cachedSessionRules = []check{
@@ -86,8 +86,8 @@ var cachedSessionRules = []check{
 func (w *world) outdated(ctx context.Context, name, statement string) error {
 	user := w.user(ctx, db.UserRoleStaff)
 	work := w.cachedWork(ctx)[name]
-	must(w.as.CreateDriver(ctx,
-		db.CreateDriverParams{TenantID: w.tenant, ID: newID(), Name: "D", RequestDigest: []byte("x")}))
+	must(w.as.CreateDriver(ctx, db.CreateDriverParams{TenantID: w.tenant,
+		ID: newID(), Name: "D", RequestDigest: []byte("x")}))
 	_, token := w.signedIn(ctx, user)
 	v := w.cachedViewer(ctx, token)
 	must(w.owner.Exec(ctx, statement, w.tenant, user.UserID))
@@ -133,8 +133,8 @@ func TestOfABatchOfReadsOnlyTheEndedSessionIsRefused(t *testing.T) {
 	}
 	errs := together(len(viewers), func(i int) error { return w.SeesPickup(ctx, viewers[i].ForReading(), pickup) })
 	for i, err := range errs {
-		ended := i == 7
-		if ended != (code(err) == db.Unauthenticated) || ended != viewers[i].Outdated() || !ended && err != nil {
+		if ended := i == 7; ended != (code(err) == db.Unauthenticated) || ended != viewers[i].Outdated() ||
+			!ended && err != nil {
 			t.Errorf("%d: outdated is %t: %v", i, viewers[i].Outdated(), err)
 		}
 	}

@@ -131,8 +131,8 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	}
 	row := known.row
 	if row.FreshFor < 0 {
-		touch := TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}
-		if _, err := s.q.TouchSession(unconfirmed(ctx), touch); err != nil {
+		if _, err := s.q.TouchSession(unconfirmed(ctx),
+			TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
 		row.FreshFor = touchInterval
