@@ -135,45 +135,129 @@ SELECT
 FROM seen AS s;
 
 -- The newest pickups that the viewer sees; what is shown of patients is recorded, and
--- whether there is more is all that is told of the next one. In a status they are read by
--- the index of statuses, whose order the rows have, however many PostgreSQL thinks there
--- are: under row level security it has no statistics of an enum. It is to be planned for
--- its arguments (Store.ListPickups).
+-- whether there is more is all that is told of the next one.
+--
+-- It costs what it shows, whoever asks for whatever (newest_pickups): it is merged from the
+-- newest of each facility of staff, and in each of the statuses that the role sees. Where
+-- staff have many facilities it is the newest of the tenant without those that are not
+-- theirs, unless these leave too few of some hundreds. What is there tells which way it
+-- goes, not statistics nor arguments: there is one plan, and it is made once.
 -- name: ListPickups :many
-WITH found AS MATERIALIZED (
-    SELECT p.*
-    FROM pickups AS p
-    WHERE p.tenant_id = @tenant_id
-        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
-        AND (sqlc.narg('status')::pickup_status IS NULL
-            -- A status that the role does not see leaves nothing to read.
-            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id, @viewer_driver_id))
-            AND (p.status, p.created_at) >= (sqlc.narg('status'), @created_from::timestamptz)
-            AND (p.status, p.created_at) < (sqlc.narg('status'), @created_to::timestamptz)
-            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz, @before_id::uuid))
-        AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
-        AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
-        AND p.created_at >= @created_from
-        AND p.created_at < @created_to
-        AND (p.created_at, p.id) < (@before_created_at, @before_id)
-    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC, p.id DESC
-    LIMIT 1 + @max_rows::int
+WITH asked AS MATERIALIZED (
+    SELECT
+        @tenant_id::uuid AS tenant_id,
+        @viewer_id::uuid AS viewer_id,
+        @viewer_role::user_role AS viewer_role,
+        @viewer_driver_id::uuid AS viewer_driver_id,
+        sqlc.narg('status')::pickup_status AS status,
+        sqlc.narg('facility_id')::uuid AS facility_id,
+        CASE WHEN @viewer_role = 'driver' THEN @viewer_driver_id ELSE sqlc.narg('driver_id')::uuid END AS driver_id,
+        coalesce(sqlc.narg('driver_id') = @viewer_driver_id, true) OR @viewer_role <> 'driver' AS is_own,
+        @created_from::timestamptz AS since,
+        least(@before_created_at::timestamptz, @created_to::timestamptz) AS created_at,
+        CASE WHEN @before_created_at < @created_to THEN @before_id::uuid ELSE '00000000-0000-0000-0000-000000000000' END AS id,
+        1 + @max_rows::int AS most
+), listed AS MATERIALIZED (
+    SELECT s.status
+    FROM asked AS a
+    CROSS JOIN unnest(enum_range(NULL::pickup_status)) AS s (status)
+    WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
+        AND s.status = coalesce(a.status, s.status)
+        AND a.is_own
+), statuses AS MATERIALIZED (
+    -- One NULL, where they are all there are.
+    SELECT DISTINCT
+        CASE
+            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < cardinality(enum_range(NULL::pickup_status))
+                THEN l.status
+        END AS status
+    FROM asked AS a
+    CROSS JOIN listed AS l
+), mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM asked AS a
+    JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
+    WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
+), by_role AS (
+    SELECT n.created_at, n.id
+    FROM asked AS a
+    CROSS JOIN statuses AS s
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, a.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, a.most) AS n
+    WHERE a.viewer_role <> 'staff'
+), newest AS MATERIALIZED (
+    SELECT n.created_at, n.id, n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
+    FROM asked AS a
+    CROSS JOIN statuses AS s
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, 4 * a.most) AS n
+    WHERE (SELECT count(*) FROM mine) > 50
+), places AS MATERIALIZED (
+    -- Where to look, the newest first: of each facility and status the newest is seen.
+    SELECT m.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    FROM asked AS a
+    CROSS JOIN statuses AS s
+    CROSS JOIN mine AS m
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, m.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1) AS n
+    WHERE (SELECT count(*) FROM mine) <= 50
+        OR (
+            SELECT count(*) >= 4 * max(b.most) AND count(*) FILTER (WHERE w.is_theirs) < max(b.most)
+            FROM newest AS w
+            CROSS JOIN asked AS b)
+), by_facility AS (
+    SELECT n.created_at, n.id
+    FROM asked AS a
+    CROSS JOIN places AS p
+    -- Of each place before it there is one that is newer than all here.
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int) AS n
+    WHERE p.place <= a.most
+), found AS MATERIALIZED (
+    SELECT u.created_at, u.id
+    FROM (
+        SELECT r.created_at, r.id FROM by_role AS r
+        UNION
+        SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
+        UNION
+        SELECT f.created_at, f.id FROM by_facility AS f
+    ) AS u
+    ORDER BY u.created_at DESC, u.id DESC
+    LIMIT (SELECT a.most FROM asked AS a)
 ), shown AS MATERIALIZED (
-    SELECT f.*
-    FROM found AS f
-    ORDER BY f.created_at DESC, f.id DESC
-    LIMIT @max_rows::int
+    SELECT
+        p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by,
+        p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude,
+        p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason,
+        p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    FROM asked AS a
+    CROSS JOIN (SELECT f.id FROM found AS f ORDER BY f.created_at DESC, f.id DESC LIMIT (SELECT b.most - 1 FROM asked AS b)) AS f
+    CROSS JOIN LATERAL (
+        SELECT
+            k.tenant_id, k.id, k.status, k.previous_status, k.facility_id, k.account_id, k.requested_by,
+            k.driver_id, k.price_cents, k.charged_cents, k.refunded_cents, k.pickup_address,
+            k.pickup_latitude, k.pickup_longitude, k.dropoff_address, k.window_start, k.window_end, k.note,
+            k.cancel_reason, k.version, k.request_digest, k.created_at, k.updated_at, k.patient_id
+        FROM pickups AS k
+        WHERE k.tenant_id = a.tenant_id
+            AND k.id = f.id
+            AND (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, k.status, k.driver_id, a.viewer_driver_id))
+        LIMIT 1
+    ) AS p
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id, 'list-pickups'
+    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id::uuid, 'list-pickups'
     FROM shown AS s
     WHERE s.patient_id IS NOT NULL
 )
-SELECT sqlc.embed(pickups), ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
-FROM shown AS pickups
-ORDER BY pickups.created_at DESC, pickups.id DESC;
+SELECT
+    s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
+    s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
+    s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
+    s.request_digest, s.created_at, s.updated_at, s.patient_id,
+    ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
+FROM shown AS s
+ORDER BY s.created_at DESC, s.id DESC;
 
 -- name: ListTransitions :many
 SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver
