@@ -58,7 +58,7 @@ func (a *server) registerEntries(readers []db.UserRole) {
 	}, a.getEntry)
 }
 
-// NewAccount asks for an account.
+// NewAccount is the body of create-account.
 type NewAccount struct {
 	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name     string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
@@ -107,7 +107,7 @@ func (a *server) listAccounts(ctx context.Context, v db.Viewer, in *Keyset) (*Li
 	return pageOf(in.Limit, rows, func(c db.Account) string { return in.after(c.CreatedAt, c.ID) }), nil
 }
 
-// AccountPath names an account.
+// AccountPath identifies an account by its id in the path.
 type AccountPath struct {
 	AccountID uuid.UUID `path:"account_id" format:"uuid"`
 }
@@ -126,7 +126,7 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 	return &Row[db.Account]{tag, &row}, in.shown(tag)
 }
 
-// AccountEdit has what is to change; what is left out stays.
+// AccountEdit holds the members to change; omitted members keep their value.
 type AccountEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
@@ -156,7 +156,7 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 	return &Row[db.Account]{accountTag(row), &row}, nil
 }
 
-// NewEntry asks for a charge or a deposit.
+// NewEntry is the body of a charge or a deposit.
 type NewEntry struct {
 	ID          uuid.UUID `json:"id" format:"uuid" doc:"The caller's choice: sent again, nothing is booked twice"`
 	AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"9007199254740991" example:"3000"`

@@ -1,5 +1,5 @@
-// Package api is the HTTP face of package db, described by an OpenAPI document from
-// which clients are generated. Its handlers translate: input in, one call, output out.
+// Package api serves package db over HTTP, described by an OpenAPI document from which clients are
+// generated. Its handlers only translate: decode the request, make one call, encode the answer.
 package api
 
 import (
@@ -23,35 +23,35 @@ import (
 	"waybill/db/quota"
 )
 
-// Version is the document's.
+// Version is the version of the OpenAPI document.
 const Version = "0.1.0"
 
-// Options are what a server may be told. Its zero values are sensible ones.
+// Options configure a server. The zero value is valid.
 type Options struct {
-	Log            *slog.Logger  // nil: none
-	Observe        Observer      // nil: none
+	Log            *slog.Logger  // nil to discard
+	Observe        Observer      // nil for none
 	Lifetimes      db.Lifetimes  // of sessions
-	PasswordCost   int           // bcrypt's; 0: 10
-	HandlerTimeout time.Duration // of a whole request; 0: 10 s
-	LoginPause     time.Duration // before a login is refused whose password was not looked at; 0: 250 ms
-	StreamPoll     time.Duration // how often new events are looked for while streams are open; 0: 100 ms
-	Streams        Limits        // of open event streams; a 0 in it: 1024 in the process, 256 of a tenant, 8 of a user
-	BodyTimeout    time.Duration // of a body that an operation reads; 0: 5 s, which is also the most
-	FeedIdle       time.Duration // how long a feed may send nothing; 0: 30 s
-	FeedTimeout    time.Duration // of a whole feed; 0: 1 h
-	Feeds          Limits        // of feeds coming in; a 0 in it: 8 in the process, 4 of a tenant, 2 of a user
-	BodyMemory     int64         // bytes of bodies held at once; 0: BodyMemory, at least MinBodyMemory
-	// TrustedProxies are those whose X-Forwarded-For says where a request comes from.
+	PasswordCost   int           // bcrypt cost; 0 means 10
+	HandlerTimeout time.Duration // of a whole request; 0 means 10 s
+	LoginPause     time.Duration // delay before refusing a login whose password was not checked; 0 means 250 ms
+	StreamPoll     time.Duration // how often to poll for new events while streams are open; 0 means 100 ms
+	Streams        Limits        // open event streams; zeros mean 1024 in the process, 256 per tenant, 8 per user
+	BodyTimeout    time.Duration // for reading a request body; 0 means 5 s, which is also the maximum
+	FeedIdle       time.Duration // idle timeout of a feed; 0 means 30 s
+	FeedTimeout    time.Duration // of a whole feed; 0 means 1 h
+	Feeds          Limits        // feeds being read; zeros mean 8 in the process, 4 per tenant, 2 per user
+	BodyMemory     int64         // bytes of bodies held at once; 0 means BodyMemory, the minimum is MinBodyMemory
+	// TrustedProxies are the proxies whose X-Forwarded-For header is trusted.
 	TrustedProxies []netip.Prefix
-	// Undeclared is told of a code that an operation answered and its document does
-	// not declare: tests fail on it.
+	// Undeclared is called for a code that an operation answered but does not declare in its document:
+	// tests fail on it.
 	Undeclared func(operation string, code db.Code)
 }
 
-// bodyTimeout is shorter than the handler's, which has to read the body.
+// bodyTimeout is shorter than the handler timeout, which includes reading the body.
 const bodyTimeout = 5 * time.Second
 
-// server holds what the handlers share.
+// server holds the state shared by the handlers.
 type server struct {
 	huma           huma.API
 	store          *db.Store
@@ -65,32 +65,32 @@ type server struct {
 	feedIdle       time.Duration
 	feedTimeout    time.Duration
 	undeclared     func(string, db.Code)
-	dictionary     map[db.TransitionName][]db.UserRole // who may do what to a pickup
+	dictionary     map[db.TransitionName][]db.UserRole // the roles that may make each transition
 	stopping       chan struct{}
 	streams        *shares[uuid.UUID] // open event streams
 	events         *eventWatch
-	feeds          *shares[uuid.UUID] // feeds coming in
-	bodies         *quota.Quota       // bytes of bodies
+	feeds          *shares[uuid.UUID] // feeds being read
+	bodies         *quota.Quota       // bytes of request bodies
 }
 
-// API serves HTTP.
+// API is the HTTP handler.
 type API struct {
 	http.Handler
 	server *server
 }
 
-// Drain makes /readyz say no and ends the event streams, for a server about to stop.
-// Call it once.
+// Drain makes /readyz fail and ends the event streams, for a server about to stop. It must be called
+// only once.
 func (a *API) Drain() { close(a.server.stopping) }
 
-// OpenStreams tells how many event streams are open.
+// OpenStreams returns the number of open event streams.
 func (a *API) OpenStreams() int { return a.server.streams.inUse() }
 
-// StreamLag tells how long ago all events could be told that were committed by then; 0 while
-// no stream is open.
+// StreamLag returns the age of the time up to which all committed events have been sent; 0 while no
+// stream is open.
 func (a *API) StreamLag() time.Duration { return a.server.events.behind() }
 
-// New makes the API over a store. Without one (nil) it serves nothing but its document.
+// New returns the API for a store. Without a store (nil) it serves only its document.
 func New(ctx context.Context, store *db.Store, o Options) (*API, error) {
 	a := newServer(store, o)
 	if err := a.readDictionary(ctx); err != nil {
@@ -165,12 +165,11 @@ func config() huma.Config {
 
 func init() {
 	huma.DefaultArrayNullable = false
-	// Go's own decoder ignores the case of names: what huma let through in another
-	// one would overwrite what it has checked.
+	// Go's decoder ignores the case of names: a name in another case would bypass huma's validation.
 	huma.ValidateStrictCasing = true
 }
 
-// tags are the document's chapters, in the order in which a newcomer needs them.
+// tags returns the document's chapters, in the order in which a newcomer needs them.
 func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "sessions", Description: "Logging in and out"},
@@ -209,7 +208,7 @@ func (a *server) registerAll() {
 	forgetPatternDescriptions(a.huma.OpenAPI())
 }
 
-// Document gives the OpenAPI document, 3.1 or 3.0, as indented JSON.
+// Document returns the OpenAPI document, 3.1 or 3.0, as indented JSON.
 func (a *API) Document(version string) ([]byte, error) {
 	if version == "3.0" {
 		document, err := downgrade(a.server.huma.OpenAPI())
@@ -221,10 +220,10 @@ func (a *API) Document(version string) ([]byte, error) {
 	return json.MarshalIndent(a.server.huma.OpenAPI(), "", "  ")
 }
 
-// DocumentYAML gives the OpenAPI document 3.1 as YAML: the snapshot in the repository.
+// DocumentYAML returns the OpenAPI 3.1 document as YAML: the snapshot in the repository.
 func (a *API) DocumentYAML() ([]byte, error) { return a.server.huma.OpenAPI().YAML() }
 
-// cleanPaths keeps from http.ServeMux the paths that it would lead elsewhere.
+// cleanPaths answers unclean paths, which http.ServeMux would redirect.
 func cleanPaths(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isClean(r.URL.EscapedPath()) {
@@ -235,9 +234,8 @@ func cleanPaths(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// unknownPath answers what no operation has, which http.ServeMux would answer as plain
-// text. It stands in the mux itself, as "/": asked beforehand, the mux would look for
-// each path twice.
+// unknownPath answers requests that match no operation, which http.ServeMux would answer in plain text.
+// It is registered in the mux as "/": a separate lookup beforehand would match each path twice.
 func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowed := methodsOf(mux, r)
@@ -251,7 +249,7 @@ func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 	}
 }
 
-// methodsOf lists the methods that a request's path has.
+// methodsOf returns the methods that are registered for a request's path.
 func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
 	for _, method := range []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"} {
 		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
@@ -263,7 +261,7 @@ func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
 
 func noSuchPath() *Problem { return problem(db.NotFound, "", "There is no such path.") }
 
-// isClean tells whether a path has nothing to take out: "//", "/./" or "/../".
+// isClean reports whether a path contains no "//", "/./" or "/../".
 func isClean(escaped string) bool {
 	return strings.HasPrefix(escaped, "/") && (path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped)
 }

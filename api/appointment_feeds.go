@@ -54,13 +54,13 @@ const (
 	feedRecords   = 1_000_000
 	feedRecordMax = 64 << 10
 
-	feedRate = 4 << 10 // bytes a second, at least, once it could have been idle
+	feedRate = 4 << 10 // minimum bytes per second, after the idle timeout
 )
 
-// feedsAtOnce: each holds some thousands of records.
+// feedsAtOnce limits concurrent feeds: each holds some thousands of records.
 var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
 
-// AppointmentRecord is one line of a feed, for the document: feedReader reads it.
+// AppointmentRecord is one line of a feed. It only describes the document: feedReader decodes it.
 type AppointmentRecord struct {
 	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
 	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
@@ -69,7 +69,7 @@ type AppointmentRecord struct {
 	Status     db.AppointmentStatus `json:"status,omitempty" doc:"BOOKED if left out"`
 }
 
-// PatientRecord is a patient in a line of a feed.
+// PatientRecord is the patient in a line of a feed.
 type PatientRecord struct {
 	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
@@ -78,10 +78,10 @@ type PatientRecord struct {
 	Phone      string     `json:"phone,omitempty" pattern:"^\\+[1-9][0-9]{6,14}$" example:"+14155550123"`
 }
 
-// externalID is a string, or an integer that is its digits.
+// externalID is a string, or an integer that is converted to its digits.
 type externalID string
 
-// Schema is that of either.
+// Schema implements huma.SchemaProvider: a string or an integer.
 func (externalID) Schema(huma.Registry) *huma.Schema {
 	least, one, most := 0.0, 1, 200
 	s := &huma.Schema{OneOf: []*huma.Schema{
@@ -152,8 +152,7 @@ func (a *server) syncAppointments(
 	return &syncAppointmentsOutput{&done}, nil
 }
 
-// feedRefusal says which records of a feed do not go together, or how many there are, if
-// that is it.
+// feedRefusal returns which records of a feed conflict with each other, or that there are too many.
 func feedRefusal(err error) error {
 	if m, ok := errors.AsType[*db.FeedRecordsMismatch](err); ok {
 		return problem(db.RecordsMismatch, "records",
@@ -175,9 +174,9 @@ func feedRefusal(err error) error {
 		fmt.Sprintf("Record %d says something else of its patient than record %d.", c.Position+1, c.Earlier+1))
 }
 
-// steadyBody is a body that has to come on: the next part before it was idle for too
-// long, and all of it at feedRate and before its end. The limits of other requests would
-// end a large one.
+// steadyBody is a body with progress timeouts: the next part must arrive within the idle timeout, and
+// the whole at feedRate and before its deadline. The limits of other requests would cut off a large
+// feed.
 type steadyBody struct {
 	body    io.Reader
 	control *http.ResponseController
@@ -187,8 +186,8 @@ type steadyBody struct {
 	read    int64
 }
 
-// begin gives the answer as much time as the feed may take. Where there is no
-// connection, as in a test, there are no limits.
+// begin extends the connection's write deadline to the feed's timeout. Without a connection, as in
+// tests, there are no limits.
 func (b *steadyBody) begin(idle, timeout time.Duration) {
 	b.idle, b.end = idle, b.begun.Add(timeout)
 	b.control.SetWriteDeadline(b.end.Add(time.Minute))
@@ -201,8 +200,8 @@ func (b *steadyBody) Read(p []byte) (int, error) {
 	b.control.SetReadDeadline(slices.MinFunc([]time.Time{next, slowest, b.end}, time.Time.Compare))
 	n, err := b.body.Read(p)
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) { // package http listens on, to know whether the caller is there
+	if errors.Is(err, io.EOF) { // package http keeps reading, to notice when the caller disconnects
 		b.control.SetReadDeadline(time.Time{})
-	} // else it looks for the rest before it sends the answer: not without an end
+	} // otherwise package http reads the rest before it sends the answer: keep the deadline
 	return n, err
 }

@@ -23,7 +23,7 @@ func (a *server) registerAppointments() {
 	}, a.listAppointments)
 }
 
-// Appointment is one of a facility, with whom it is.
+// Appointment is an appointment of a facility with its patient.
 type Appointment struct {
 	ID         uuid.UUID            `json:"id" format:"uuid"`
 	FacilityID uuid.UUID            `json:"facility_id" format:"uuid"`
@@ -46,16 +46,15 @@ type listAppointmentsInput struct {
 	Status     db.AppointmentStatus `query:"status" doc:"Only those in this status"`
 }
 
-// widestRange is what one list may span: an unbounded one reads what nobody looks at. It
-// is a whole month of any calendar: in one of 31 days in which the clocks are set back,
-// an hour comes twice.
+// widestRange is the longest range of one list. It covers a month of any calendar: in a month of 31
+// days in which the clocks are set back, one hour comes twice.
 const widestRange = 31*24*time.Hour + time.Hour
 
 // Resolve implements huma.Resolver.
 func (in *listAppointmentsInput) Resolve(ctx huma.Context) []error {
 	errs := in.ByStart.Resolve(ctx)
 	switch {
-	case len(errs) > 0 || ctx.Query("from") == "" || ctx.Query("to") == "": // said by huma
+	case len(errs) > 0 || ctx.Query("from") == "" || ctx.Query("to") == "": // reported by huma
 	case !in.From.Before(in.To.Time):
 		errs = append(errs, problem(db.ValidationFailed, "to", "to must be after from."))
 	case in.To.Sub(in.From.Time) > widestRange:
@@ -98,7 +97,7 @@ func (a *server) listAppointments(
 	return &ListOf[Appointment]{page}, nil
 }
 
-// ByStart is the paging of rows by (starts_at, id), in that order.
+// ByStart paginates rows by (starts_at, id), in ascending order.
 type ByStart struct {
 	Paging
 
@@ -108,7 +107,7 @@ type ByStart struct {
 
 // Resolve implements huma.Resolver.
 func (p *ByStart) Resolve(ctx huma.Context) []error {
-	p.after = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) // before every row there is
+	p.after = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) // before every row
 	place, err := p.open(ctx)
 	if err != nil || place == "" {
 		return asErrors(err)

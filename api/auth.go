@@ -10,7 +10,7 @@ import (
 	"waybill/db"
 )
 
-// session is what a request carries of its own: the token, to end it, and the viewer.
+// session is the session of a request: the token, needed for a logout, and the viewer.
 type session struct {
 	token  db.Token
 	viewer db.Viewer
@@ -20,8 +20,8 @@ func viewerOf(ctx context.Context) db.Viewer { return requestOf(ctx).session.vie
 
 func tokenOf(ctx context.Context) db.Token { return requestOf(ctx).session.token }
 
-// authorize lets through who has a good session, checked in the database on every
-// request, and one of the roles. It runs before anything of the request is read.
+// authorize requires a valid session, checked in the database for every request, and one of the
+// operation's roles. It runs before any part of the request is read.
 func (a *server) authorize(op operation) func(huma.Context, func(huma.Context)) {
 	roles := op.roles
 	if op.transition != "" {
@@ -44,7 +44,7 @@ func (a *server) authorize(op operation) func(huma.Context, func(huma.Context)) 
 			writeProblem(ctx, problem(db.Forbidden, "", ""))
 			return
 		}
-		if op.writes() { // its statements come after its body: each confirms the session once more
+		if op.writes() { // its statements run after the body was read: each checks the session again
 			known.Context = db.Acting(known.Context, viewer)
 		} else {
 			known.session.viewer = viewer.ForReading()

@@ -5,16 +5,16 @@ import (
 	"syscall"
 )
 
-// lowPriority is the nice value of a thread that hashes.
+// lowPriority is the nice value of hashing threads.
 const lowPriority = 10
 
-// inBackground does the work on a thread of low priority, which ends with it: without
-// privileges its priority cannot be raised again.
+// inBackground runs work on a thread of low priority. The thread ends with it: raising the priority
+// again would need privileges.
 func inBackground(work func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlocked, which is what ends the thread
+		runtime.LockOSThread() // never unlocked, which ends the thread
 		_ = syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), lowPriority)
 		work()
 	}()

@@ -2,5 +2,5 @@
 
 package api
 
-// inBackground just does the work: priorities belong to processes here, not to threads.
+// inBackground just runs work: on this platform priorities belong to processes, not threads.
 func inBackground(work func()) { work() }

@@ -13,25 +13,24 @@ import (
 )
 
 const (
-	// BodyMemory is how many bytes of bodies are read and held at once, by default. What is
-	// made of a body takes some four times as much.
+	// BodyMemory is the default limit on bytes of request bodies held at once. A decoded body takes
+	// about four times its size.
 	BodyMemory = 32 << 20
-	// MinBodyMemory leaves a user, who may hold a quarter, the largest body that there is.
+	// MinBodyMemory lets a user, who may hold a quarter, send the largest body.
 	MinBodyMemory = 4 * maxBatchBody
 
 	maxBatchBody = 4 << 20
-	smallBody    = 16 << 10        // not counted: no more than the rest of a request takes
-	bodyWait     = 2 * time.Second // for others' bodies to be done with
+	smallBody    = 16 << 10        // not counted: no more than the rest of a request
+	bodyWait     = 2 * time.Second // for other bodies to be released
 )
 
-// newBodies shares the memory for bodies: half of it to a tenant, a quarter to a user.
+// newBodies returns the quota for request bodies: half of it for a tenant, a quarter for a user.
 func newBodies(bytes int64) *quota.Quota {
 	return quota.New(quota.Limits{Whole: bytes, PerTenant: bytes / 2, PerUser: bytes / 4})
 }
 
-// admitBody lets a body be read when there is room for it, by the length that it says it
-// has, or the most that it may have. Until then nothing of it is read. A feed is no such
-// body: it is never held as a whole.
+// admitBody waits until there is memory for the body, by its Content-Length or the operation's limit.
+// Nothing of the body is read before. Feeds are exempt: they are never held as a whole.
 func (a *server) admitBody(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	length := r.ContentLength

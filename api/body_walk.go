@@ -13,22 +13,22 @@ import (
 	"waybill/db"
 )
 
-// walk reads a body that encoding/json has taken once more, token by token, and refuses what
-// encoding/json accepts in silence: an unknown member, one that is given twice, null where it
-// means nothing, an id or a time in another form.
+// walk reads a body that encoding/json has accepted a second time, token by token, and rejects what
+// encoding/json accepts silently: unknown and duplicate members, null where it has no meaning, and ids
+// or times in another form.
 type walk struct{ *jsonText }
 
-// misfitIn returns the first thing that is wrong with a body of type t, nil if nothing is.
+// misfitIn returns the first violation in a body of type t, or nil.
 func misfitIn(data []byte, t reflect.Type) *misfit {
 	w := walk{readText(data)}
 	defer w.release()
 	return w.value("", bodyMember{t: t}, t.Kind() == reflect.Pointer)
 }
 
-// misfit is what is wrong with a member.
+// misfit is a violation at a member.
 type misfit struct{ field, what string }
 
-// within names the member from one level up.
+// within prefixes the member's path with the outer name.
 func (m *misfit) within(outer string) *misfit {
 	switch {
 	case m == nil:
@@ -39,10 +39,10 @@ func (m *misfit) within(outer string) *misfit {
 	return &misfit{outer + "." + m.field, m.what}
 }
 
-// unknown is what is wrong with a member that is none.
+// unknown is the message for an unknown member.
 const unknown = "there is no such member"
 
-// unreadable is what is wrong with a text that encoding/json took and jsontext does not.
+// unreadable is the message for a text that encoding/json accepted and jsontext rejects.
 const unreadable = "expected one whole JSON text"
 
 func (m *misfit) badBody() badBody {
@@ -59,8 +59,8 @@ func (m *misfit) sentence() string {
 	return m.field + ": " + m.what + "."
 }
 
-// value reads the next value, that of the member name, and returns what is wrong with it.
-// nullable says whether it may be null, which encoding/json takes for left out.
+// value reads the next value, that of the member name, and returns its violation. nullable reports
+// whether it may be null, which encoding/json treats like an omitted member.
 func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
 	t, _ := bare(m.t)
 	token, err := w.ReadToken()
@@ -82,7 +82,7 @@ func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
 	return nil
 }
 
-// oddString looks at a string that has to have a form.
+// oddString validates a string that must have a certain form.
 func oddString(name string, token jsontext.Token, t reflect.Type, rule *textRule) *misfit {
 	if rule != nil && !rule.holds(token.String()) {
 		return &misfit{"", rule.otherwise}
@@ -102,7 +102,7 @@ func oddString(name string, token jsontext.Token, t reflect.Type, rule *textRule
 	return nil
 }
 
-// array reads the array whose opening bracket has been read.
+// array reads an array after its opening bracket.
 func (w walk) array(t reflect.Type) *misfit {
 	if t != nil && t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -116,9 +116,9 @@ func (w walk) array(t reflect.Type) *misfit {
 	return nil
 }
 
-// object reads the object whose opening brace has been read. The decoder refuses a name that
-// comes twice: encoding/json would lay the second value over what the first one left, and huma
-// has validated the second alone. In an edit, null is not left out: it clears, or is refused.
+// object reads an object after its opening brace. The decoder rejects duplicate names: encoding/json
+// would merge the second value into the first, and huma has validated only the second. In an edit, null
+// does not mean omitted: it clears the member, or is rejected.
 func (w walk) object(t reflect.Type) *misfit {
 	members, isEdit := membersOf(t), isEdit(t)
 	for w.PeekKind() != '}' {
@@ -128,7 +128,7 @@ func (w walk) object(t reflect.Type) *misfit {
 		}
 		name := token.String()
 		m, known := members[name]
-		if !known && members != nil { // and null, since huma let it through
+		if !known && members != nil { // also if its value is null, which huma accepts
 			return &misfit{name, unknown}
 		}
 		_, clears := bare(m.t)
@@ -140,7 +140,7 @@ func (w walk) object(t reflect.Type) *misfit {
 	return nil
 }
 
-// wrongName returns what is wrong with an object in which the decoder did not take a name.
+// wrongName returns the violation for a name that the decoder rejected.
 func wrongName(err error) *misfit {
 	at, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok || !errors.Is(err, jsontext.ErrDuplicateName) {
@@ -149,7 +149,7 @@ func wrongName(err error) *misfit {
 	return &misfit{at.JSONPointer.LastToken(), "the member is given more than once"}
 }
 
-// bare is the type of a value without what says that it may be left out or cleared.
+// bare returns a value's type without pointer and Clearable.
 func bare(t reflect.Type) (_ reflect.Type, clears bool) {
 	if t == nil {
 		return nil, true
@@ -168,16 +168,16 @@ type edit interface{ isEdit() }
 
 func isEdit(t reflect.Type) bool { return t != nil && t.Implements(reflect.TypeFor[edit]()) }
 
-// bodyMember is one of a struct.
+// bodyMember describes a member of a struct.
 type bodyMember struct {
 	t    reflect.Type
-	rule *textRule // nil: none
+	rule *textRule // nil for none
 }
 
-// members has, by type, what membersOf gave.
+// members caches the results of membersOf by type.
 var members sync.Map
 
-// membersOf gives a struct's members by their names in JSON.
+// membersOf returns a struct's members by their JSON names.
 func membersOf(t reflect.Type) map[string]bodyMember {
 	if t == nil || t.Kind() != reflect.Struct {
 		return nil

@@ -22,16 +22,15 @@ const (
 	unsupportedMediaType db.Code = "unsupported_media_type"
 )
 
-// meaning is what a code says over HTTP and to people.
+// meaning is the HTTP status and the documentation of a code.
 type meaning struct {
 	status int
 	title  string
-	detail string // of a response that has nothing to add
-	advice string // what a client does about it, on the code's page
+	detail string // default detail of a response
+	advice string // what a client should do, shown on the code's page
 }
 
-// meanings gives each code its status and its page: no status of an error is written
-// anywhere else.
+// meanings maps each code to its status and its page. No error status is written anywhere else.
 var meanings = map[db.Code]meaning{
 	db.AccountNotFound: {422, "No such account",
 		"The body names an account that is not there.",
@@ -173,9 +172,9 @@ var meanings = map[db.Code]meaning{
 		"See field and detail."},
 }
 
-// bodyCodes are those that any operation with a body can answer.
+// bodyCodes are the codes that any operation with a body can answer.
 var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType,
 	unknownField, requestTimeout, db.ValidationFailed}
 
-// everyCode can be answered by any operation at all.
+// everyCode are the codes that any operation can answer.
 var everyCode = []db.Code{unknownParameter, db.ValidationFailed, db.Internal, db.Overloaded, db.Unavailable, db.Timeout}

@@ -12,10 +12,9 @@ import (
 	"waybill/db"
 )
 
-// An ETag is the editable version of a row and, where parts of it move by relative
-// or newest-wins writes, a counter of those moves: "7" or "7-42". It covers all that
-// the answer shows; If-Match compares the version in it alone, so that a busy
-// account or a fleet under way does not fail every edit.
+// An ETag is the editable version of a row and, if relative or newest-wins writes change parts of it, a
+// counter of those changes: "7" or "7-42". It covers everything that the answer shows; If-Match
+// compares only the version in it, so that a busy account or a moving fleet does not fail every edit.
 
 func etag(version int64, moves ...int64) string {
 	tag := strconv.AppendInt(append(make([]byte, 0, 48), '"'), version, 10)
@@ -25,9 +24,9 @@ func etag(version int64, moves ...int64) string {
 	return string(append(tag, '"'))
 }
 
-// entityTags takes apart a list of ETags (RFC 9110, 8.8.3), as what stands between their
-// quotes. That one is weak (W/) is left out: a proxy that compresses an answer makes its
-// ETag weak, and the version in it is as good.
+// entityTags parses a list of ETags (RFC 9110, 8.8.3), and returns the text between their quotes. The
+// weak marker (W/) is ignored: a proxy that compresses an answer makes its ETag weak, and the version
+// in it stays valid.
 func entityTags(list string) (opaque []string, ok bool) {
 	for rest := strings.Trim(list, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
 		rest, ok = strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
@@ -43,7 +42,7 @@ func entityTags(list string) (opaque []string, ok bool) {
 	return opaque, len(opaque) > 0
 }
 
-// versionIn gives the version in an ETag of ours.
+// versionIn returns the version in one of our ETags.
 func versionIn(opaque string) (version int64, ok bool) {
 	number, moves, several := strings.Cut(opaque, "-")
 	if several && !isNumber(moves) || !isNumber(number) {
@@ -53,13 +52,13 @@ func versionIn(opaque string) (version int64, ok bool) {
 	return version, err == nil && version > 0
 }
 
-// isNumber tells whether text is a whole number as etag writes them.
+// isNumber reports whether text is a whole number in the form that etag writes.
 func isNumber(text string) bool {
 	n, err := strconv.ParseInt(text, 10, 64)
 	return err == nil && n >= 0 && strconv.FormatInt(n, 10) == text
 }
 
-// ifMatch gives the version that an If-Match names.
+// ifMatch parses the version in an If-Match header.
 func ifMatch(header string) (version int64, err error) {
 	refuse := func(what string) (int64, error) { return 0, problem(db.ValidationFailed, "If-Match", what) }
 	tags, ok := entityTags(header)
@@ -76,8 +75,8 @@ func ifMatch(header string) (version int64, err error) {
 	return version, nil
 }
 
-// IfMatch is the precondition of an edit: required, so that nobody overwrites what
-// they have not seen.
+// IfMatch is the precondition of an edit (optimistic locking): it is required, so that an edit cannot
+// overwrite a version that its caller has not read.
 type IfMatch struct {
 	Tag string `header:"If-Match" doc:"The ETag of the row as it was read; required. A weak one (W/) does" example:"\"7\""`
 
@@ -98,8 +97,7 @@ func (m *IfMatch) Resolve(huma.Context) []error {
 	return asErrors(err)
 }
 
-// OptionalIfMatch is the precondition of a transition: without one, or with *, the status
-// alone decides.
+// OptionalIfMatch is the precondition of a transition: without it, or with *, only the status decides.
 type OptionalIfMatch struct {
 	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does" example:"\"7\""`
 
@@ -123,7 +121,7 @@ func asErrors(err error) []error {
 	return []error{err}
 }
 
-// IfNoneMatch lets a client keep what it has.
+// IfNoneMatch lets a client revalidate its cached answer.
 type IfNoneMatch struct {
 	Tags string `header:"If-None-Match" doc:"ETags that the client has, or *: 304 if one of them is still good"`
 
@@ -143,13 +141,13 @@ func (m *IfNoneMatch) Resolve(huma.Context) []error {
 	return nil
 }
 
-// fresh tells whether the client has what tag names (RFC 9110: weak comparison). An ETag
-// that is not ours is that of nothing here.
+// fresh reports whether the client already has the row that tag identifies (RFC 9110: weak comparison).
+// Foreign ETags match nothing.
 func (m IfNoneMatch) fresh(tag string) bool {
 	return strings.TrimSpace(m.Tags) == "*" || slices.Contains(m.have, strings.Trim(tag, `"`))
 }
 
-// notModified answers 304: the client has what the answer would show.
+// notModified is the answer 304: the client already has the content.
 type notModified struct{ tag string }
 
 func (n notModified) Error() string           { return "not modified" }
@@ -161,7 +159,7 @@ func isNotModified(err error) bool {
 	return errors.As(err, &n)
 }
 
-// shown answers a read: the row, or 304 if the client has it.
+// shown returns notModified if the client has the row, otherwise nil.
 func (m IfNoneMatch) shown(tag string) error {
 	if m.Tags != "" && m.fresh(tag) {
 		return notModified{tag}
@@ -169,14 +167,14 @@ func (m IfNoneMatch) shown(tag string) error {
 	return nil
 }
 
-// Row is the answer with one row.
+// Row is an answer with one row.
 type Row[T any] struct {
 	ETag string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
 	Body *T
 }
 
-// asSeen answers an edit of nothing: the row, if it is still the version that the edit was
-// based on. Nothing is written, and no version is raised.
+// asSeen answers an empty edit: with the row, if its version is the one that the edit was based on.
+// Nothing is written, and the version does not change.
 func asSeen[T any](m IfMatch, version int64, tag string, row *T, err error) (*Row[T], error) {
 	if err != nil {
 		return nil, err

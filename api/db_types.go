@@ -8,9 +8,8 @@ import (
 	"waybill/db"
 )
 
-// describeTypes gives the types of package db, which knows nothing of the document, their
-// schemas. The enums are components, so that every client has a type of that name for each,
-// with the values that the database has.
+// describeTypes registers schemas for the types of package db, which does not depend on huma. Enums are
+// components, so that every client has a named type for each, with the values of the database.
 func describeTypes(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[db.Date](), reflect.TypeFor[dateSchema]())
 	describeEnum(r, "Where a pickup stands", db.AllPickupStatusValues())
@@ -31,15 +30,15 @@ func describeEnum[T ~string](r huma.Registry, description string, values []T) {
 	r.RegisterTypeAlias(reflect.TypeFor[T](), reflect.TypeFor[enumSchema[T]]())
 }
 
-// enumSchema stands for T where a schema is made.
+// enumSchema stands for T when a schema is generated.
 type enumSchema[T ~string] struct{}
 
-// Schema implements huma.SchemaProvider: it refers to the component of T.
+// Schema implements huma.SchemaProvider: a reference to the component of T.
 func (enumSchema[T]) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Ref: "#/components/schemas/" + reflect.TypeFor[T]().Name()}
 }
 
-// dateSchema stands for db.Date where a schema is made.
+// dateSchema stands for db.Date when a schema is generated.
 type dateSchema struct{}
 
 // Schema implements huma.SchemaProvider: a full-date of RFC 3339.

@@ -13,11 +13,11 @@ import (
 	"waybill/db"
 )
 
-// What the document says beyond what huma reads off the types. It is written for
-// those who generate clients: types that many operations share have one name.
+// Parts of the document that huma cannot derive from types. They serve client generators: types shared
+// by many operations have one name.
 
-// declaredRefusals declares a response for each status that an operation can refuse with,
-// and the codes that it can bear there: a generated client can switch on them.
+// declaredRefusals declares a response for each error status of an operation, with the codes that it
+// can have, so that generated clients can switch on them.
 func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	byStatus := map[int][]db.Code{}
 	for _, code := range op.allCodes() {
@@ -34,7 +34,8 @@ func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	return out
 }
 
-// refusalComponent refers to the component for a set of codes, such as DriverBusyOrIllegalTransition.
+// refusalComponent returns a reference to the component for a set of codes, such as
+// DriverBusyOrIllegalTransition.
 func (a *server) refusalComponent(status int, codes []db.Code) *huma.Response {
 	name := refusalName(codes)
 	components := a.huma.OpenAPI().Components
@@ -47,7 +48,7 @@ func (a *server) refusalComponent(status int, codes []db.Code) *huma.Response {
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
 
-// invalid are the codes of what is wrong with a request whatever it asks for.
+// invalid are the codes for any invalid request.
 var invalid = []db.Code{unknownField, unknownParameter, db.ValidationFailed}
 
 func refusalName(codes []db.Code) string {
@@ -71,7 +72,8 @@ func pascal(snake string) string {
 	return out.String()
 }
 
-// refusalResponse is one whose body is a Problem with one of the codes, as a schema of that name.
+// refusalResponse returns a response whose body is a Problem with one of the codes, as a schema of that
+// name.
 func refusalResponse(schemas huma.Registry, name string, status int, codes []db.Code) *huma.Response {
 	schemas.Map()[name] = &huma.Schema{AllOf: []*huma.Schema{problemSchema(schemas), {
 		Type:       huma.TypeObject,
@@ -97,7 +99,7 @@ func header(name, about string) map[string]*huma.Header {
 		Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
-// problemSchema refers to the component Problem, whose code is one of the component ErrorCode.
+// problemSchema returns a reference to the component Problem, whose code is a reference to ErrorCode.
 func problemSchema(schemas huma.Registry) *huma.Schema {
 	problem := schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
 	if schemas.Map()["ErrorCode"] == nil {
@@ -121,7 +123,7 @@ func enum(codes []db.Code) *huma.Schema {
 	return s
 }
 
-// names are enum values as text.
+// names returns enum values as strings.
 func names[T ~string](values []T) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
@@ -130,12 +132,12 @@ func names[T ~string](values []T) []string {
 	return out
 }
 
-// complete adds to an operation of the document what huma does not know: that the
-// answers with another status have the same body, and which preconditions are required.
+// complete adds what huma cannot know to an operation of the document: that answers with other statuses
+// have the same body, and which preconditions are required.
 func (a *server) complete(op operation) {
 	declared := a.declared(op)
 	if op.raw != nil {
-		declared.RequestBody = op.raw // huma would have read it, had it known
+		declared.RequestBody = op.raw // if huma had known it, it would read the body
 	}
 	first := declared.Responses[strconv.Itoa(declared.DefaultStatus)]
 	delete(first.Headers, "Content-Type")
@@ -156,7 +158,7 @@ func (a *server) complete(op operation) {
 			p.Schema.Description = ""
 		}
 		if p.Name == "If-Match" && slices.Contains(op.codes, preconditionRequired) {
-			p.Required = true // not to huma: the answer without it is 428, not 422
+			p.Required = true // only in the document: the answer without it is 428, not 422
 		}
 	}
 }
@@ -169,8 +171,8 @@ func (a *server) declared(op operation) *huma.Operation {
 	}[op.method]
 }
 
-// forgetPatternDescriptions removes huma's own keyword, which its messages have been
-// made of by now, from the document.
+// forgetPatternDescriptions removes huma's own keyword from the document, after its messages have been
+// built.
 func forgetPatternDescriptions(o *huma.OpenAPI) {
 	for _, component := range o.Components.Schemas.Map() {
 		for _, s := range component.Properties {

@@ -11,23 +11,24 @@ import (
 	swgui "github.com/swaggest/swgui/v5emb"
 )
 
-// serveDocuments serves the OpenAPI document, and a page to read it with whose
-// scripts and styles are embedded: it needs no network but ours.
+// serveDocuments serves the OpenAPI document and a documentation page with embedded scripts and styles,
+// which needs no outside network.
 func (a *server) serveDocuments(mux *http.ServeMux) {
 	mux.Handle("GET /openapi.json", document(func() (any, error) { return a.huma.OpenAPI(), nil }))
 	mux.Handle("GET /openapi-3.0.json", document(func() (any, error) { return downgrade(a.huma.OpenAPI()) }))
 	mux.Handle("GET /docs/", missingAsProblem(docs()))
 	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
-	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a page
+	mux.Handle("GET /{$}", http.RedirectHandler("/docs/", http.StatusFound)) // until there is a start page
 }
 
-// docs is the page and what it loads.
+// docs serves the documentation page and its assets.
 func docs() http.Handler {
 	pages := swgui.New("Waybill", "/openapi.json", "/docs/")
 	headers := sync.OnceValue(func() PageHeaders {
 		var page text
 		pages.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/docs/"}})
-		// It asks for the document, and what it is told to try; its style has icons in it.
+		// It fetches the document, and sends the requests that a reader tries; its style contains
+		// icons.
 		return headersFor(page.Bytes(), "connect-src 'self'", "img-src 'self' data:",
 			"script-src 'self'", "style-src 'self'")
 	})
@@ -37,14 +38,14 @@ func docs() http.Handler {
 	})
 }
 
-// text is what a handler writes.
+// text collects what a handler writes.
 type text struct{ bytes.Buffer }
 
 func (*text) Header() http.Header { return http.Header{} }
 
 func (*text) WriteHeader(int) {}
 
-// missingAsProblem answers a 404 of the handler's as all others.
+// missingAsProblem turns a handler's 404 into a problem like all others.
 func missingAsProblem(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &withoutMissing{ResponseWriter: w}
@@ -55,7 +56,7 @@ func missingAsProblem(handler http.Handler) http.Handler {
 	})
 }
 
-// withoutMissing keeps a 404 back.
+// withoutMissing suppresses a 404.
 type withoutMissing struct {
 	http.ResponseWriter
 	missing bool
@@ -74,13 +75,12 @@ func (w *withoutMissing) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// document is written when first asked for: at each start it would cost more than all
-// the rest.
+// document is rendered on first use: at start it would take longer than everything else.
 func document(content func() (any, error)) http.Handler {
 	text := sync.OnceValue(func() []byte {
 		value, err := content()
 		if err != nil {
-			panic(err) // made of our own types
+			panic(err) // cannot fail for our own types
 		}
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -95,7 +95,7 @@ func document(content func() (any, error)) http.Handler {
 	})
 }
 
-// downgrade gives the document as OpenAPI 3.0: huma's own downgrade, and what it leaves.
+// downgrade returns the document as OpenAPI 3.0: huma's own downgrade, plus what it misses.
 func downgrade(o *huma.OpenAPI) (any, error) {
 	raw, err := o.Downgrade()
 	if err != nil {
@@ -109,7 +109,7 @@ func downgrade(o *huma.OpenAPI) (any, error) {
 	return document, nil
 }
 
-// forget31 takes out what 3.0 does not know: dependentRequired, and words beside a $ref.
+// forget31 removes what 3.0 does not support: dependentRequired, and keywords next to a $ref.
 func forget31(value any) {
 	switch v := value.(type) {
 	case []any:

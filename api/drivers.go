@@ -40,7 +40,7 @@ func (a *server) registerDrivers() {
 	}, a.locateDriver)
 }
 
-// NewDriver asks for a driver.
+// NewDriver is the body of create-driver.
 type NewDriver struct {
 	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
@@ -93,7 +93,7 @@ func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*Lis
 	return pageOf(in.Limit, rows, func(d db.Driver) string { return in.after(d.CreatedAt, d.ID) }), nil
 }
 
-// DriverPath names a driver.
+// DriverPath identifies a driver by their id in the path.
 type DriverPath struct {
 	DriverID uuid.UUID `path:"driver_id" format:"uuid"`
 }
@@ -112,7 +112,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 	return &Row[db.Driver]{tag, &row}, in.shown(tag)
 }
 
-// DriverEdit has what is to change; what is left out stays.
+// DriverEdit holds the members to change; omitted members keep their value.
 type DriverEdit struct {
 	Name      *string              `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" format:"uuid" doc:"The login of this driver; null takes it away"`
@@ -152,7 +152,7 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 	return &Row[db.Driver]{driverTag(row), &row}, nil
 }
 
-// Location is one observation of a driver.
+// Location is one observation of a driver's position.
 type Location struct {
 	Latitude  float64 `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
 	Longitude float64 `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
@@ -164,7 +164,7 @@ type locateDriverInput struct {
 	Body Location
 }
 
-// Located tells whether an observation was the newest.
+// Located reports whether an observation was the newest.
 type Located struct {
 	Applied bool      `json:"applied" doc:"False, if a newer observation is known"`
 	Driver  db.Driver `json:"driver"`
@@ -175,8 +175,8 @@ type locatedOutput struct {
 	Body *Located
 }
 
-// ahead is how far a client's clock may be: a time far in the future would win over
-// every later observation.
+// ahead is the accepted clock skew of a client: a time far in the future would win over all later
+// observations.
 const ahead = time.Minute
 
 func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriverInput) (*locatedOutput, error) {

@@ -8,16 +8,16 @@ import (
 	"waybill/db"
 )
 
-// place is where a stream reads on, up to a horizon. Whatever lies between is there for
-// good: all whose role is told the same read the same.
+// place is a range of the stream: from a position up to a horizon. Its content never changes, so all
+// streams whose role sees the same events share it.
 type place struct {
 	role    db.UserRole
 	after   position
 	horizon uint64
 }
 
-// eventPage is what is read at a place: the next events, as text, the position after them,
-// and whether there are more.
+// eventPage is the result of reading a place: the next events as text, the position after them, and
+// whether there are more.
 type eventPage struct {
 	text []byte
 	next position
@@ -26,19 +26,19 @@ type eventPage struct {
 
 type sharedPage struct {
 	of   place
-	done chan struct{} // closed when it is read
+	done chan struct{} // closed when it has been read
 	page eventPage
 	err  error
 }
 
-// pagesKept are so many that streams which are not quite in step still meet.
+// pagesKept is enough for streams that are slightly out of step to share pages.
 const pagesKept = 8
 
 var errUnread = errors.New("the events were not read")
 
-// together reads for all streams of the tenant that come to one place: the first of them
-// reads, even when its client goes away, the others wait for it. A failure is theirs too,
-// and is not kept.
+// together reads a page once for all streams of the tenant that reach the same place: the first stream
+// reads, even if its client disconnects, and the others wait for it. They share an error too, which is
+// not cached.
 func (f follower) together(
 	ctx context.Context, of place, read func(context.Context) (eventPage, error),
 ) (eventPage, error) {
@@ -66,14 +66,14 @@ func (f follower) shared(of place) (s *sharedPage, isFirst bool) {
 		return t.pages[i], false
 	}
 	if len(t.pages) == pagesKept {
-		t.pages = slices.Delete(t.pages, 0, 1) // whoever waits for it has it in hand
+		t.pages = slices.Delete(t.pages, 0, 1) // waiting streams hold the page themselves
 	}
 	s = &sharedPage{of: of, done: make(chan struct{}), err: errUnread}
 	t.pages = append(t.pages, s)
 	return s, true
 }
 
-// settle comes after the read, also after a panic in it.
+// settle records the result, even after a panic.
 func (f follower) settle(s *sharedPage) {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()

@@ -28,8 +28,8 @@ const aboutStream = "Server-sent events, one for each transition, named after it
 	"streams open at once, " +
 	"a tenant 256, where the server's settings do not say otherwise."
 
-// describeStream says in the document what the events are: an array of them, in JSON, is
-// as near as OpenAPI 3.1 comes to a stream.
+// describeStream adds the events to the document. An array of events in JSON is the closest description
+// of a stream in OpenAPI 3.1.
 func (a *server) describeStream() {
 	schemas := a.huma.OpenAPI().Components.Schemas
 	id := &huma.Schema{Type: huma.TypeString, Description: "Where to resume: opaque"}
@@ -57,8 +57,8 @@ func (a *server) describeStream() {
 	}
 }
 
-// position is a place in the stream: after this event, or, with seq 0, before the
-// first one of this transaction.
+// position is a position in the stream: after this event, or, with seq 0, before the first event of
+// this transaction.
 type position struct{ xid, seq uint64 }
 
 func (p position) String() string { return fmt.Sprintf("%d-%d", p.xid, p.seq) }
@@ -96,7 +96,7 @@ type streamOutput struct {
 	Body         func(huma.Context)
 }
 
-// streamPickups opens a stream, or, for HEAD, tells what opening it would answer.
+// streamPickups opens a stream. For HEAD it returns what opening the stream would answer.
 func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput) (*streamOutput, error) {
 	release := func() {}
 	if !in.isHead {
@@ -130,39 +130,39 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 	}}, nil
 }
 
-// streamsAtOnce: one waits on little but memory, some 30 KB.
+// streamsAtOnce limits concurrent streams: an idle stream takes only about 30 KB of memory.
 var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
-	streamPage  = 200              // events read at once
-	streamAlive = 15 * time.Second // between signs of life
-	streamAuth  = 2 * time.Second  // between looks at whether the session is still good
-	streamWrite = 10 * time.Second // for a client to take what is sent
+	streamPage  = 200              // events per read
+	streamAlive = 15 * time.Second // interval of heartbeats
+	streamAuth  = 2 * time.Second  // interval of session checks
+	streamWrite = 10 * time.Second // timeout of one write to the client
 )
 
-// eventStream is an open one.
+// eventStream is an open stream.
 type eventStream struct {
 	server  *server
 	viewer  db.Viewer
 	events  follower
-	at      position // where to read on
-	horizon uint64   // how far
-	passed  bool     // events of others since the last id that was sent
+	at      position // where to continue reading
+	horizon uint64   // where to stop
+	passed  bool     // events of other viewers were skipped since the last sent id
 	checked time.Time
 	sent    time.Time
 	write   func([]byte) error
 }
 
-// run sends what is committed, in order, until the client goes away, the session ends or
-// the server drains. It never sends what is above the horizon: whoever still writes there
-// may commit an event that belongs before.
+// run sends committed events in order, until the client disconnects, the session ends or the server
+// drains. It never sends events above the horizon: a transaction that is still running there may commit
+// an event that belongs before them.
 func (s *eventStream) run(hc huma.Context) {
 	ctx := hc.Context()
 	s.write = writer(hc)
 	s.checked = time.Now()
 	awake := time.NewTimer(streamAuth)
 	defer awake.Stop()
-	// The first byte comes at once: proxies and clients see that it is open.
+	// The first bytes come at once, so that proxies and clients see the open stream.
 	if s.send(fmt.Appendf(nil, "retry: 1000\n%s", s.checkpoint())) != nil {
 		return
 	}
@@ -176,7 +176,7 @@ func (s *eventStream) run(hc huma.Context) {
 		}
 		more, err := s.tell(ctx)
 		if err != nil {
-			return // the client comes back with its Last-Event-ID
+			return // the client reconnects with its Last-Event-ID
 		}
 		if more {
 			select {
@@ -193,15 +193,15 @@ func (s *eventStream) run(hc huma.Context) {
 			return
 		case <-news:
 			news, s.horizon = s.events.news()
-			s.passed = true // unless they are told
-		case <-awake.C: // whatever became of the watch
+			s.passed = true // unless they are sent
+		case <-awake.C: // regardless of the watch
 			news, _ = s.events.news()
 			s.horizon = s.events.horizon()
 		}
 	}
 }
 
-// writer sends and flushes, within a time of its own.
+// writer returns a function that writes and flushes with a timeout of its own.
 func writer(hc huma.Context) func([]byte) error {
 	_, w := humago.Unwrap(hc)
 	control := http.NewResponseController(w)
@@ -225,8 +225,8 @@ func (s *eventStream) authenticate(ctx context.Context) (err error) {
 	return err
 }
 
-// tell sends the next events, or after a while a sign of life, and says whether there are
-// more.
+// tell sends the next events, or a heartbeat when it is due. more reports whether there are further
+// events.
 func (s *eventStream) tell(ctx context.Context) (more bool, err error) {
 	page, err := s.next(ctx)
 	if err != nil {
@@ -245,16 +245,16 @@ func (s *eventStream) tell(ctx context.Context) (more bool, err error) {
 
 const checkpointName = "checkpoint"
 
-// checkpoint is an event that has an id and says nothing: some clients' parsers hand on
-// one without data as an empty message.
+// checkpoint returns an event with an id and empty data: some parsers would deliver an event without
+// data as an empty message.
 func (s *eventStream) checkpoint() []byte {
 	s.passed = false
 	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: {}\n\n", checkpointName, s.at)
 }
 
-// signOfLife is a comment, without a blank line after it: that would end an event, for
-// some parsers an empty one. Where events of others were passed over it is a checkpoint
-// in its place, so that whoever resumes does not read them again.
+// signOfLife returns a heartbeat: a comment without a blank line, which some parsers would take for the
+// end of an empty event. If events of other viewers were skipped, it returns a checkpoint instead, so
+// that a resuming client does not read them again.
 func (s *eventStream) signOfLife() []byte {
 	if s.passed {
 		return s.checkpoint()
@@ -262,9 +262,8 @@ func (s *eventStream) signOfLife() []byte {
 	return []byte(": still here\n")
 }
 
-// next gives the events between the stream's place and its horizon, or the first of them.
-// What admins, dispatchers and hubs are told goes by their role alone, as
-// StreamPickupEvents has it: they read together.
+// next returns the next events between the stream's position and its horizon. What admins, dispatchers
+// and hubs see depends only on their role (see StreamPickupEvents), so they share their reads.
 func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 	if s.horizon <= s.at.xid {
 		return eventPage{next: s.at}, nil
@@ -299,6 +298,6 @@ func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horiz
 	if len(rows) == streamPage {
 		return eventPage{out.Bytes(), at, true}, nil
 	}
-	// Nothing below the horizon is left, or ever will be.
+	// Everything below the horizon has been read.
 	return eventPage{out.Bytes(), position{xid: horizon}, false}, nil
 }

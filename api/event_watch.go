@@ -11,25 +11,25 @@ import (
 	"waybill/db"
 )
 
-// eventWatch looks for new events on behalf of all open streams of the process, and wakes
-// those of the tenants that have some: what it costs the database grows with the tenants
-// that are followed, and not with the streams. It runs while there is a stream.
+// eventWatch polls for new events on behalf of all open streams of the process, and wakes the streams
+// of tenants that have some: its cost in the database grows with the number of followed tenants, not
+// streams. It runs while there is a stream.
 type eventWatch struct {
 	find  func(context.Context, map[uuid.UUID]uint64) (eventLook, error)
 	every time.Duration
 
 	mu      sync.Mutex
 	tenants map[uuid.UUID]*watchedTenant
-	seen    uint64             // the horizon of the last look; it never goes back
-	lag     streamLag          // of the looks
-	end     context.CancelFunc // of the goroutine that looks; nil without one
+	seen    uint64             // the horizon of the last poll; it never decreases
+	lag     streamLag          // the lag measured by the polls
+	end     context.CancelFunc // stops the polling goroutine; nil if there is none
 }
 
-// eventHorizon is how far events can be told, and how far they could be if nobody were
-// writing any.
+// eventHorizon is the horizon up to which events can be sent, and the horizon if no transaction were
+// running.
 type eventHorizon struct{ told, newest uint64 }
 
-// eventLook is what one look found: the tenants that have events below the horizon.
+// eventLook is the result of one poll: the tenants with events below the horizon.
 type eventLook struct {
 	eventHorizon
 	tenants []uuid.UUID
@@ -42,16 +42,16 @@ func newEventWatch(store *db.Store, every time.Duration) *eventWatch {
 	return &eventWatch{find: find, every: every, tenants: map[uuid.UUID]*watchedTenant{}}
 }
 
-// eventFinder is what a look asks the database.
+// eventFinder has the queries of a poll.
 type eventFinder interface {
 	GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error)
 	FindNewEvents(context.Context, db.FindNewEventsParams) ([]db.FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }
 
-// findEvents reads the horizon, and then the tenants with events between theirs and it. They
-// are two statements, in this order: see GetStreamHorizon. An event that stands where nothing
-// has ended yet is for the next look, and would be for ever if nobody wrote any more.
+// findEvents reads the horizon, and then the tenants with events between their own horizon and it. The
+// two statements must run in this order: see GetStreamHorizon. An event at a horizon that has not moved
+// yet is found by a later poll; it would never be found if no transaction ran any more.
 func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64) (look eventLook, err error) {
 	if look.eventHorizon, err = readHorizon(ctx, in); err != nil {
 		return look, err
@@ -92,21 +92,21 @@ func readHorizon(ctx context.Context, in eventFinder) (h eventHorizon, err error
 
 type watchedTenant struct {
 	streams int
-	since   uint64        // the horizon below which there is nothing left to find
+	since   uint64        // the horizon up to which everything has been found
 	news    chan struct{} // closed at the next events
-	horizon uint64        // how far the look saw that found the last ones
-	pages   []*sharedPage // read lately, the newest last
+	horizon uint64        // the horizon of the poll that found the last events
+	pages   []*sharedPage // recently read, the newest last
 }
 
-// follower is a stream's place in the watch.
+// follower is a stream's subscription to the watch.
 type follower struct {
 	watch  *eventWatch
 	id     uuid.UUID
 	tenant *watchedTenant
 }
 
-// follow begins at a horizon that was read before. It returns the one below which events
-// wake nobody any more: another stream of the tenant may have been woken by them.
+// follow subscribes at a horizon that was read before. It returns the horizon up to which no wake-up is
+// due any more: another stream of the tenant may have received it.
 func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) (f follower, from uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,7 +126,7 @@ func (w *eventWatch) follow(tenant uuid.UUID, horizon uint64) (f follower, from 
 	return follower{w, tenant, t}, max(horizon, t.since)
 }
 
-// leave is the last that a follower does.
+// leave ends the subscription.
 func (f follower) leave() {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
@@ -139,24 +139,24 @@ func (f follower) leave() {
 	}
 }
 
-// news is closed when the tenant has an event that was not there before the call. Call it
-// before reading the events, or what comes between is not waited for. What was news before
-// is below the horizon.
+// news returns a channel that is closed when the tenant has new events after the call. It must be
+// called before reading events, or events in between are missed. Earlier events are below the returned
+// horizon.
 func (f follower) news() (news <-chan struct{}, horizon uint64) {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
 	return f.tenant.news, f.tenant.horizon
 }
 
-// horizon is how far the last look saw, whether it found anything or not.
+// horizon returns the horizon of the last poll, whether it found events or not.
 func (f follower) horizon() uint64 {
 	f.watch.mu.Lock()
 	defer f.watch.mu.Unlock()
 	return f.watch.seen
 }
 
-// behind tells how long ago all events had been found that were committed by then; 0 while
-// there is no stream.
+// behind returns the age of the time up to which all committed events have been found; 0 while there is
+// no stream.
 func (w *eventWatch) behind() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -179,7 +179,7 @@ func (w *eventWatch) run(ctx context.Context) {
 	}
 }
 
-// eventWatchTimeout is for one look. One that fails is made up for by the next.
+// eventWatchTimeout bounds one poll. The next poll makes up for a failed one.
 const eventWatchTimeout = 5 * time.Second
 
 func (w *eventWatch) look() {
@@ -203,9 +203,9 @@ func (w *eventWatch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lag.saw(at, found.eventHorizon)
-	// What was once below the horizon stays there.
+	// The horizon never decreases.
 	w.seen = max(w.seen, found.told)
-	for _, t := range asked { // who came meanwhile was not looked for
+	for _, t := range asked { // tenants added during the poll were not part of it
 		t.since = max(t.since, found.told)
 	}
 	for _, id := range found.tenants {

@@ -31,7 +31,7 @@ func (a *server) registerFacilities() {
 	}, a.editFacility)
 }
 
-// NewFacility asks for a facility.
+// NewFacility is the body of create-facility.
 type NewFacility struct {
 	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
@@ -83,7 +83,7 @@ func (a *server) listFacilities(ctx context.Context, v db.Viewer, in *Keyset) (*
 	return pageOf(in.Limit, rows, func(f db.Facility) string { return in.after(f.CreatedAt, f.ID) }), nil
 }
 
-// FacilityPath names a facility.
+// FacilityPath identifies a facility by its id in the path.
 type FacilityPath struct {
 	FacilityID uuid.UUID `path:"facility_id" format:"uuid"`
 }
@@ -102,7 +102,7 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 	return &Row[db.Facility]{tag, &row}, in.shown(tag)
 }
 
-// FacilityEdit has what is to change; what is left out stays.
+// FacilityEdit holds the members to change; omitted members keep their value.
 type FacilityEdit struct {
 	Name      *string  `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	Address   *string  `json:"address,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`

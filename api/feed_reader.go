@@ -11,24 +11,23 @@ import (
 	"waybill/db"
 )
 
-// feedReader takes the records of a feed from its body, one at a time: what it holds
-// does not grow with them.
+// feedReader reads the records of a feed from its body one at a time, with bounded memory.
 //
-// It finds where a record of an array ends by itself, as jsontext.Decoder has no limit to
-// what it holds of a value, or of the white space before one, until that is whole
-// (WithByteLimit is planned, https://go.dev/issue/56733). Each record is then read by jsontext.
+// It finds the end of an array's record itself, since jsontext.Decoder buffers a value, or the white
+// space before it, without a limit (WithByteLimit is planned, https://go.dev/issue/56733). Each record
+// is then parsed by jsontext.
 type feedReader struct {
 	in     *bufio.Reader
 	lines  bool
-	record []byte // the text of the one at hand
-	at     int    // its position, from 0
+	record []byte // the text of the current record
+	at     int    // its index, from 0
 }
 
 func newFeedReader(body io.Reader, lines bool) *feedReader {
 	return &feedReader{in: bufio.NewReaderSize(body, 64<<10), lines: lines}
 }
 
-// records gives each record, or at last what is wrong with one.
+// records yields each record, and an error at the end if one is invalid.
 func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 	for ; ; r.at++ {
 		more, err := r.next()
@@ -45,7 +44,7 @@ func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 	}
 }
 
-// next puts the text of the next record into r.record.
+// next reads the text of the next record into r.record.
 func (r *feedReader) next() (more bool, err error) {
 	r.record = r.record[:0]
 	if r.lines {
@@ -56,7 +55,7 @@ func (r *feedReader) next() (more bool, err error) {
 	return more, r.explain(err)
 }
 
-// What can end the reading of a text.
+// Errors that end the reading of a text.
 var (
 	errNoArray  = errors.New("no array")
 	errNoObject = errors.New("no object")
@@ -65,13 +64,13 @@ var (
 	errMark     = errors.New("a byte order mark")
 )
 
-// nextLine reads a line that is not blank. The last one may lack its end.
+// nextLine reads the next line that is not blank. The last line may lack its line break.
 func (r *feedReader) nextLine() (more bool, err error) {
 	for {
 		part, err := r.in.ReadSlice('\n')
 		r.record = append(r.record, part...)
 		switch {
-		case len(r.record) > feedRecordMax+1: // its end
+		case len(r.record) > feedRecordMax+1: // including its line break
 			return false, errTooLong
 		case errors.Is(err, bufio.ErrBufferFull):
 		case err != nil && !errors.Is(err, io.EOF):
@@ -86,10 +85,10 @@ func (r *feedReader) nextLine() (more bool, err error) {
 	}
 }
 
-// trimmed is a text without the white space that JSON has, which is less than Unicode's.
+// trimmed removes the white space of JSON, which is less than Unicode's.
 func trimmed(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
-// nextElement reads the next object of the one array.
+// nextElement reads the next object of the top-level array.
 func (r *feedReader) nextElement() (more bool, err error) {
 	c, err := r.sign()
 	if r.at == 0 {
@@ -121,7 +120,7 @@ func (r *feedReader) nextElement() (more bool, err error) {
 	return true, r.object()
 }
 
-// cmpError is err, unless there is none or nothing came.
+// cmpError returns err, or otherwise if err is nil or an end of input.
 func cmpError(err, otherwise error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return otherwise
@@ -146,8 +145,8 @@ func (r *feedReader) sign() (byte, error) {
 	}
 }
 
-// object reads the rest of the object whose opening brace has been read. It looks at
-// brackets and quotes alone: whether the text is JSON, parse finds.
+// object reads the rest of an object after its opening brace. It only tracks brackets and quotes: parse
+// checks whether the text is JSON.
 func (r *feedReader) object() error {
 	r.record = append(r.record, '{')
 	for depth, quoted, escaped := 1, false, false; depth > 0; {
@@ -176,7 +175,7 @@ func (r *feedReader) object() error {
 	return nil
 }
 
-// explain turns what ended the reading into the answer.
+// explain turns a read error into a problem.
 func (r *feedReader) explain(err error) error {
 	var network net.Error
 	switch {
@@ -198,7 +197,7 @@ func (r *feedReader) explain(err error) error {
 	return r.refuse(unreadableBody, "", "the body ended before it was whole")
 }
 
-// refuse is the answer for the record at hand, or a member of it.
+// refuse returns the problem for the current record, or a member of it.
 func (r *feedReader) refuse(code db.Code, member, what string) *Problem {
 	field := fmt.Sprintf("[%d]", r.at)
 	if member == "" {

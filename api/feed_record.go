@@ -13,7 +13,7 @@ import (
 	"waybill/db"
 )
 
-// parse reads the record at hand.
+// parse parses the current record.
 func (r *feedReader) parse() (out db.FeedRecord, err error) {
 	data := trimmed(r.record)
 	switch {
@@ -37,7 +37,7 @@ func (r *feedReader) parse() (out db.FeedRecord, err error) {
 	return p.out, p.whole(r)
 }
 
-// whole is what the members have to be to each other.
+// whole checks the members against each other.
 func (p *recordParser) whole(r *feedReader) error {
 	switch d := p.out.EndsAt.Sub(p.out.StartsAt); {
 	case d <= 0:
@@ -49,8 +49,7 @@ func (p *recordParser) whole(r *feedReader) error {
 	return nil
 }
 
-// recordParser fills a record from a text that isJSON has found to be JSON, and keeps the
-// first thing that is wrong.
+// recordParser fills a record from a text that isJSON has accepted, and keeps the first violation.
 type recordParser struct {
 	text   *jsonText
 	out    db.FeedRecord
@@ -59,8 +58,8 @@ type recordParser struct {
 	wrong  string
 }
 
-// recordMember is a member of an object. read takes its value, of which it is given the first
-// token, and returns what is wrong with it, "" if nothing is.
+// recordMember describes a member of an object. read takes the first token of its value, and returns
+// the violation or "".
 type recordMember struct {
 	name     string
 	optional bool
@@ -116,10 +115,10 @@ var patientMembers = []recordMember{
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// plainName is a member's name that can be told again.
+// plainName matches a member's name that an answer may repeat.
 var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 
-// record reads the whole record.
+// record parses the whole record.
 func (p *recordParser) record(data []byte) {
 	p.text = readText(data)
 	defer p.text.release()
@@ -127,11 +126,11 @@ func (p *recordParser) record(data []byte) {
 	p.object("", appointmentMembers)
 }
 
-// object reads the object whose opening brace has been read. It keeps what is wrong: a
-// member that is unknown, given twice or wrong by itself, or one missing that is required.
+// object parses an object after its opening brace. It keeps the first violation: an unknown, duplicate
+// or invalid member, or a missing one.
 func (p *recordParser) object(path string, members []recordMember) {
 	fail := func(code db.Code, name, what string) { p.code, p.member, p.wrong = code, path+name, what }
-	seen := 0 // those that are there and not null
+	seen := 0 // members that are present and not null
 	for p.wrong == "" && p.text.PeekKind() != '}' {
 		token, err := p.text.ReadToken()
 		if err != nil {
@@ -147,7 +146,7 @@ func (p *recordParser) object(path string, members []recordMember) {
 			fail(unknownField, name, "there is no such member")
 		case i < 0:
 			fail(unknownField, "", "it has a member that there is not")
-		case value.Kind() == 'n': // left out
+		case value.Kind() == 'n': // omitted
 		default:
 			seen |= 1 << i
 			if wrong := members[i].read(p, value); wrong != "" {
@@ -155,7 +154,7 @@ func (p *recordParser) object(path string, members []recordMember) {
 			}
 		}
 	}
-	p.text.ReadToken() // the closing brace, unless something is wrong
+	p.text.ReadToken() // the closing brace, unless there is a violation
 	p.member = strings.TrimSuffix(p.member, ".")
 	for i, m := range members {
 		if p.wrong == "" && !m.optional && seen&(1<<i) == 0 {
@@ -173,7 +172,7 @@ func memberNamed(members []recordMember, name string) int {
 	return -1
 }
 
-// textOf is a string's text.
+// textOf returns the text of a string token.
 func textOf(value jsontext.Token) (text string, ok bool) {
 	if value.Kind() != '"' {
 		return "", false
@@ -181,11 +180,10 @@ func textOf(value jsontext.Token) (text string, ok bool) {
 	return value.String(), true
 }
 
-// longestText is what the database takes, in characters.
+// longestText is the database's limit in characters.
 const longestText = 200
 
-// idOf takes a string, without the blanks around it, or a number that is its digits as
-// they were sent: never a float.
+// idOf accepts a string, without surrounding blanks, or a number, as its literal digits: never a float.
 func idOf(value jsontext.Token, into *string) (wrong string) {
 	text := value.String()
 	isDigits := value.Kind() == '0' && !strings.ContainsAny(text, "-.eE")
@@ -215,7 +213,7 @@ func oddText(text string) string {
 	return ""
 }
 
-// timeOf takes what parseTime does.
+// timeOf accepts the times that parseTime accepts.
 func timeOf(value jsontext.Token, into *time.Time) (wrong string) {
 	text, ok := textOf(value)
 	if !ok {

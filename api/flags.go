@@ -24,7 +24,7 @@ func (a *server) registerFlags() {
 	}, a.setFlag)
 }
 
-// ByName is the paging of rows by their name.
+// ByName paginates rows by name.
 type ByName struct {
 	Paging
 
@@ -47,7 +47,7 @@ func (a *server) listFlags(ctx context.Context, v db.Viewer, in *ByName) (*ListO
 	return pageOf(in.Limit, rows, func(f db.Flag) string { return in.cursor(f.Name) }), nil
 }
 
-// FlagPath names a flag.
+// FlagPath identifies a flag by its name in the path.
 type FlagPath struct {
 	Name string `path:"name" maxLength:"100" example:"pickup_texts"`
 }
@@ -66,7 +66,7 @@ func (a *server) getFlag(ctx context.Context, v db.Viewer, in *getFlagInput) (*R
 	return &Row[db.Flag]{tag, &row}, in.shown(tag)
 }
 
-// FlagSetting is what a flag is to be.
+// FlagSetting is the body of set-flag.
 type FlagSetting struct {
 	Enabled bool `json:"enabled"`
 }

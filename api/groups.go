@@ -75,7 +75,7 @@ func (a *server) registerGroupFacilities() {
 	}, a.removeGroupFacility)
 }
 
-// NewGroup asks for a group.
+// NewGroup is the body of create-group.
 type NewGroup struct {
 	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Name string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission staff"`
@@ -114,7 +114,7 @@ func (a *server) listGroups(ctx context.Context, v db.Viewer, in *Keyset) (*List
 	return pageOf(in.Limit, rows, func(g db.Group) string { return in.after(g.CreatedAt, g.ID) }), nil
 }
 
-// GroupPath names a group.
+// GroupPath identifies a group by its id in the path.
 type GroupPath struct {
 	GroupID uuid.UUID `path:"group_id" format:"uuid"`
 }
@@ -137,7 +137,7 @@ func (a *server) getGroup(ctx context.Context, v db.Viewer, in *getGroupInput) (
 	return &Row[db.Group]{tag, &row}, in.shown(tag)
 }
 
-// GroupEdit has what is to change; what is left out stays.
+// GroupEdit holds the members to change; omitted members keep their value.
 type GroupEdit struct {
 	Name *string `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 }
@@ -167,7 +167,7 @@ func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput)
 	return &Row[db.Group]{etag(row.Version), &row}, nil
 }
 
-// ByID is the paging of rows by an id alone, in its order.
+// ByID paginates rows by id.
 type ByID struct {
 	Paging
 

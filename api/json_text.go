@@ -14,8 +14,8 @@ var byteOrderMark = []byte("\ufeff")
 
 const aMark = "a byte order mark (U+FEFF), which JSON has not: leave it out"
 
-// jsonText reads a JSON text in memory token by token. It refuses a name that comes twice
-// in an object, invalid UTF-8 and half of a surrogate pair.
+// jsonText reads a JSON text in memory token by token. It rejects duplicate names in an object, invalid
+// UTF-8 and unpaired surrogates.
 type jsonText struct {
 	jsontext.Decoder
 	text bytes.Buffer
@@ -23,7 +23,7 @@ type jsonText struct {
 
 var jsonTexts = sync.Pool{New: func() any { return new(jsonText) }}
 
-// readText returns a reader at the beginning of data, which the caller releases.
+// readText returns a reader at the beginning of data, which the caller must release.
 func readText(data []byte, options ...jsontext.Options) *jsonText {
 	t := jsonTexts.Get().(*jsonText)
 	t.text = *bytes.NewBuffer(data)
@@ -31,21 +31,20 @@ func readText(data []byte, options ...jsontext.Options) *jsonText {
 	return t
 }
 
-// release gives the reader back to the pool, without the text: it may be megabytes.
+// release returns the reader to the pool without the text, which may be megabytes.
 func (t *jsonText) release() {
 	t.text = bytes.Buffer{}
 	t.Reset(&t.text)
 	jsonTexts.Put(t)
 }
 
-// isJSON reports whether data is one whole JSON text by the grammar alone.
+// isJSON reports whether data is one JSON text by the grammar alone.
 func isJSON(data []byte) bool {
 	return jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// badEscape returns what is wrong with an escape in data, "" if nothing is: PostgreSQL cannot
-// store U+0000, and encoding/json would replace half of a surrogate pair by U+FFFD. What is
-// not JSON is left to the caller.
+// badEscape returns the violation of an escape in data, or "": PostgreSQL cannot store U+0000, and
+// encoding/json would replace an unpaired surrogate by U+FFFD. Invalid JSON is left to the caller.
 func badEscape(data []byte) string {
 	if !bytes.Contains(data, []byte(`\u`)) {
 		return ""

@@ -12,49 +12,47 @@ import (
 	"waybill/db"
 )
 
-// Failed logins are limited in three ways, each counted before the password is looked at:
+// Failed logins are limited in three ways, each counted before the password is checked:
 //
-//   - A user from a source (loginTry.key): four tries, then each waits twice as long as the
-//     one before. That is all that holds for a user who has logged in from there before.
-//   - A source, over all users that it does not know: a token bucket, against passwords
-//     that are tried on many users.
-//   - A user, over all sources that do not know them: a larger one, against guesses from
+//   - A user from one source (loginTry.key): four tries, then each waits twice as long as the
+//     one before. This is the only limit for a user who has logged in from there before.
+//   - A source, over all users that are not known there: a token bucket, against password
+//     spraying.
+//   - A user, over all sources where they are not known: a larger bucket, against guesses from
 //     many addresses.
 //
-// A login that succeeds gives back the tokens that it took, and no others: a good account
-// of one's own does not pay for guesses.
+// A successful login returns the tokens that it took, and no others: logging in to one's own account
+// does not pay for guesses.
 const (
 	sourceBurst  = 20
 	sourceRefill = 30 * time.Second
 	userBurst    = 60
 	userRefill   = time.Minute
-	// knownFor is how long a user is known at a source after a login from there.
+	// knownFor is how long a user counts as known at a source after a login from there.
 	knownFor = 90 * 24 * time.Hour
 )
 
-// loginPause is how long the answer waits to a login that is refused without a look at its
-// password. Guessers who come again at once, 16 of them some 20,000 times a second, would
-// else take the processor from the hashes of others, whose priority is low: these would
-// take so long that their queue is full.
+// loginPause is the delay of the answer to a login that is refused without checking its password.
+// Guessers that retry at once, 16 of them some 20,000 times a second, would otherwise take the
+// processor from the low-priority hashes of others, whose queue would fill up.
 const loginPause = 250 * time.Millisecond
 
-// bucket is a token bucket: burst tokens at most, another each refill.
+// bucket is a token bucket with at most burst tokens, refilled by one in each interval.
 type bucket struct {
 	key    []byte
 	refill time.Duration
 	burst  int
 }
 
-// drained is how long an empty bucket takes to be full, but for the one token that it
-// lacks to give one.
+// drained returns how long an empty bucket takes to be full, less the one token that makes it usable.
 func (b bucket) drained() time.Duration { return b.refill * time.Duration(b.burst-1) }
 
-// loginTry is one login on its way.
+// loginTry is one login attempt.
 type loginTry struct {
 	caller
 	key     []byte   // of this user at this source
-	buckets []bucket // of the source, and of the user at any
-	taken   []bucket // those of them that gave a token
+	buckets []bucket // of the source, and of the user from any source
+	taken   []bucket // the buckets that a token was taken from
 }
 
 func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
@@ -69,14 +67,14 @@ func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
 	}
 }
 
-// ofSource is the context of a login: of the connections, all logins have a tenant's share,
-// and those of one source a user's.
+// ofSource returns the context of a login: of the connections, all logins share a tenant's quota, and
+// those of one source a user's.
 func ofSource(ctx context.Context, source string) context.Context {
 	return context.WithValue(ctx, db.CallerKey{}, &db.Viewer{UserID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(source))})
 }
 
-// attemptKey is the digest of what is counted: of what was submitted, so that what does
-// not exist is counted alike.
+// attemptKey returns the digest under which tries are counted. It covers what was submitted, so that
+// unknown users are counted alike.
 func attemptKey(parts ...string) []byte {
 	h := sha256.New()
 	for _, part := range parts {
@@ -86,8 +84,8 @@ func attemptKey(parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-// countLogin counts a try to log in. RateLimited, if it has to wait: then the password is
-// not looked at, and nothing but perhaps a token of the source is used up.
+// countLogin counts a login attempt. It returns RateLimited if the caller must wait: then the password
+// must not be checked, and at most a token of the source is used up.
 func (a *server) countLogin(ctx context.Context, try *loginTry) error {
 	known, err := a.mayTry(ctx, try.key)
 	if err != nil {
@@ -107,8 +105,8 @@ func (a *server) countLogin(ctx context.Context, try *loginTry) error {
 	return a.sweepLogins(ctx)
 }
 
-// mayTry tells whether the user is known under the key. RateLimited, if the next try has
-// to wait.
+// mayTry reports whether the user is known under the key. It returns RateLimited if the next try must
+// wait.
 func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error) {
 	row, err := a.store.GetLoginAttempt(ctx, key)
 	switch {
@@ -122,9 +120,8 @@ func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error)
 	return row.Known, nil
 }
 
-// countAttempt counts a try under the key. RateLimited, if it has to wait. Where by a fresh
-// read it need not wait any more, since a login succeeded meanwhile, it is counted after
-// all.
+// countAttempt counts a try under the key. It returns RateLimited if the caller must wait. If a fresh
+// read shows no wait any more, because a login succeeded meanwhile, the try is counted after all.
 func (a *server) countAttempt(ctx context.Context, key []byte) error {
 	for range 2 {
 		_, err := a.store.CountLoginAttempt(ctx, key)
@@ -138,8 +135,8 @@ func (a *server) countAttempt(ctx context.Context, key []byte) error {
 	return rateLimited(time.Second)
 }
 
-// takeToken takes a token of a bucket. RateLimited, if it is empty: that is read first, since
-// those who go on all the same would else queue for the lock on its row.
+// takeToken takes a token from a bucket. It returns RateLimited if the bucket is empty, which it reads
+// first: otherwise persistent callers would queue for the lock on its row.
 func (a *server) takeToken(ctx context.Context, b bucket) error {
 	for range 2 {
 		wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
@@ -158,7 +155,7 @@ func (a *server) takeToken(ctx context.Context, b bucket) error {
 	return rateLimited(time.Second)
 }
 
-// loginSucceeded makes the user known at the source, and takes back what the try counted.
+// loginSucceeded makes the user known at the source, and reverts what the try counted.
 func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
 	if _, err := a.store.RememberLogin(ctx, db.RememberLoginParams{Key: try.key, KnownFor: knownFor}); err != nil {
 		return err
@@ -166,7 +163,7 @@ func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
 	return a.returnTokens(ctx, try)
 }
 
-// returnTokens gives back the tokens that a try took.
+// returnTokens returns the tokens that a try took.
 func (a *server) returnTokens(ctx context.Context, try *loginTry) error {
 	for _, b := range try.taken {
 		if _, err := a.store.ReturnLoginToken(ctx,
@@ -177,7 +174,7 @@ func (a *server) returnTokens(ctx context.Context, try *loginTry) error {
 	return nil
 }
 
-// sweepLogins deletes a few rows that have expired, more than a login adds.
+// sweepLogins deletes a few expired rows, more than a login adds.
 func (a *server) sweepLogins(ctx context.Context) error {
 	if _, err := a.store.SweepLoginAttempts(ctx); err != nil {
 		return err

@@ -17,7 +17,7 @@ func (a *server) registerMessages() {
 	}, a.listMessages)
 }
 
-// Message is a text that a transition owed to whoever asked for the pickup.
+// Message is a text to the requester of a pickup, owed by a transition.
 type Message db.ListMessagesRow
 
 type listMessagesInput struct {

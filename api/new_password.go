@@ -11,17 +11,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// minPassword is how many characters a password has at least.
+// minPassword is the minimum length of a password in characters.
 const minPassword = 8
 
-// prepare returns the one form in which a password is hashed (PRECIS OpaqueString, RFC
-// 8265): what looks the same on two keyboards is the same password. It fails for control
-// characters and the like, which no keyboard has.
+// prepare returns the canonical form of a password for hashing (PRECIS OpaqueString, RFC 8265), so that
+// passwords that look the same on two keyboards are the same. It returns an error for control
+// characters and the like.
 func prepare(password string) (string, error) { return precis.OpaqueString.String(password) }
 
-// formsOf lists what a password is compared as: prepared, and as it was typed where that
-// is another, since hashes are stored that were made before passwords were prepared. How
-// many there are depends on what was submitted alone.
+// formsOf returns the forms in which a password is compared: prepared, and as typed if that differs,
+// since older hashes are of unprepared passwords. The number of forms depends only on the input.
 func formsOf(password string) []string {
 	prepared, err := prepare(password)
 	if err != nil || prepared == password {
@@ -30,8 +29,7 @@ func formsOf(password string) []string {
 	return []string{prepared, password}
 }
 
-// newPassword prepares a password that is to be stored. wrong says what keeps it from being
-// one, "" if nothing does.
+// newPassword prepares a password to be stored. wrong explains why it is not acceptable, or is "".
 func newPassword(password string) (prepared, wrong string) {
 	prepared, err := prepare(password)
 	switch {
@@ -62,8 +60,8 @@ var common = sync.OnceValue(func() map[string]bool {
 
 func isCommon(prepared string) bool { return common()[strings.ToLower(norm.NFKC.String(prepared))] }
 
-// HashPassword makes the hash of a new password, as create-user does, for a program that
-// has a terminal to ask for it. wrong says what keeps it from being one, "" if nothing does.
+// HashPassword hashes a new password like create-user does, for command-line programs. wrong explains
+// why it is not acceptable, or is "".
 func HashPassword(password string, cost int) (hash, wrong string, err error) {
 	prepared, wrong := newPassword(password)
 	if wrong != "" {

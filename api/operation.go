@@ -13,31 +13,31 @@ import (
 	"waybill/db"
 )
 
-// operation is one of the document: who may call it, and how it can be refused.
+// operation is an operation of the document: who may call it, and which errors it can answer.
 type operation struct {
-	id      string // kebab-case and stable: clients' function names come from it
+	id      string // kebab-case and stable: clients derive function names from it
 	method  string
 	path    string
 	tag     string
 	summary string
 	about   string
-	status  int // of success; 0: 200
-	// Who may call it. None is refused at start: there is no operation without a rule.
+	status  int // of a success; 0 means 200
+	// The roles that may call it. An operation without a rule fails at start.
 	roles      []db.UserRole
-	transition db.TransitionName // in place of roles: whom the dictionary names
+	transition db.TransitionName // instead of roles: the roles in the dictionary
 	anyone     bool              // without a session
-	// codes it can answer, beyond those that any operation can; missing are those of
-	// them that say that what the path names is not there: 404, whatever the code.
+	// codes are the codes it can answer in addition to everyCode; missing are those of them that mean
+	// that the resource in the path does not exist: their status is 404.
 	codes   []db.Code
 	missing []db.Code
-	maxBody int64 // 0: 1 MiB
-	long    bool  // streams: no time limit
-	// of the answer, if it is not JSON
+	maxBody int64 // 0 means 1 MiB
+	long    bool  // a stream: no time limit
+	// of the answer, if not JSON
 	mediaType string
-	body      bool              // whether it takes one: read off the type of its input
-	raw       *huma.RequestBody // of a body that the handler reads by itself
-	readOnly  readOnly          // read off the types of its input and its answer
-	// answers that are no error, beyond the first: replays, 304.
+	body      bool              // whether it has a request body: derived from the input type
+	raw       *huma.RequestBody // of a body that the handler reads itself
+	readOnly  readOnly          // derived from the types of input and answer
+	// further statuses of a success: replays, 304
 	also []int
 }
 
@@ -47,7 +47,7 @@ var (
 	adminDispatch = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
 )
 
-// registerOpen adds an operation whose handler needs no viewer.
+// registerOpen registers an operation whose handler needs no viewer.
 func registerOpen[I, O any](a *server, op operation, handler func(context.Context, *I) (*O, error)) {
 	op.body = op.raw != nil || takesBody(reflect.TypeFor[I]())
 	op.readOnly = readOnlyOf(reflect.TypeFor[I](), reflect.TypeFor[O]())
@@ -65,7 +65,7 @@ func registerOpen[I, O any](a *server, op operation, handler func(context.Contex
 	a.complete(op)
 }
 
-// register adds an operation whose handler is told who calls.
+// register registers an operation whose handler receives the viewer.
 func register[I, O any](a *server, op operation, handler func(context.Context, db.Viewer, *I) (*O, error)) {
 	registerOpen(a, op, func(ctx context.Context, in *I) (*O, error) {
 		return handler(ctx, viewerOf(ctx), in)
@@ -78,8 +78,7 @@ func takesBody(input reflect.Type) bool {
 	return parsed || raw
 }
 
-// writes tells whether the operation may change anything: all do, but those whose method
-// says that they do not.
+// writes reports whether the operation may change anything: all methods except GET and HEAD.
 func (op operation) writes() bool { return op.method != http.MethodGet && op.method != http.MethodHead }
 
 // problemFor turns a handler's error into the operation's answer.
@@ -96,8 +95,8 @@ func problemFor(ctx context.Context, op operation, err error) error {
 	return p
 }
 
-// againstDocument looks at each code that a request to the operation is answered with,
-// by its handler or by what stands before it.
+// againstDocument returns a function that checks each code answered to a request against the codes that
+// the operation declares.
 func (a *server) againstDocument(op operation) func(context.Context, db.Code) {
 	return func(ctx context.Context, code db.Code) {
 		if !slices.Contains(op.allCodes(), code) {
@@ -107,7 +106,7 @@ func (a *server) againstDocument(op operation) func(context.Context, db.Code) {
 	}
 }
 
-// entry makes the document's entry, with its guards.
+// entry returns the operation's entry in the document, with its middleware.
 func (a *server) entry(op operation) huma.Operation {
 	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
 		panic(fmt.Sprintf("operation %s has no security rule, or several", op.id))
@@ -117,7 +116,7 @@ func (a *server) entry(op operation) huma.Operation {
 		Summary: op.summary, Description: op.about, DefaultStatus: op.status,
 		MaxBodyBytes: op.maxBody, BodyReadTimeout: a.bodyTimeout,
 		Responses: a.declaredRefusals(op),
-		Security:  []map[string][]string{{}}, // anyone
+		Security:  []map[string][]string{{}}, // public
 	}
 	if op.mediaType != "" {
 		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: {Schema: &huma.Schema{Type: huma.TypeString}}}}
@@ -140,8 +139,7 @@ func (a *server) entry(op operation) huma.Operation {
 	return described
 }
 
-// named puts the operation's name into what is known of the request, and its time
-// limit on it.
+// named records the operation of the request, and starts its time limit.
 func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	declared := a.againstDocument(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
@@ -154,7 +152,7 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// allCodes lists each code that the operation can answer.
+// allCodes returns all codes that the operation can answer.
 func (op operation) allCodes() []db.Code {
 	codes := slices.Concat(op.codes, op.missing, everyCode)
 	if op.body {
@@ -164,7 +162,7 @@ func (op operation) allCodes() []db.Code {
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated, concurrencyLimit)
-		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role was changed under way
+		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role changed during the request
 			codes = append(codes, db.Forbidden)
 		}
 	}
@@ -172,7 +170,7 @@ func (op operation) allCodes() []db.Code {
 	return slices.Compact(codes)
 }
 
-// whoMay says it in the document. Whom a transition is for stands in the dictionary.
+// whoMay returns the description of the allowed roles. Those of a transition are in the dictionary.
 func (a *server) whoMay(op operation) string {
 	if op.transition != "" {
 		return "Roles: see list-pickup-transitions."

@@ -14,28 +14,28 @@ import (
 	"waybill/db"
 )
 
-// Page is one part of a list, newest first unless its operation says otherwise. No
-// count is offered: it would read the whole.
+// Page is one page of a list, newest first unless its operation says otherwise. It has no total count,
+// which would read the whole table.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor for the next part; absent at the end"`
 }
 
-// ListOf is the answer with one part of a list.
+// ListOf is an answer with one page of a list.
 type ListOf[T any] struct {
 	Body *Page[T]
 }
 
-// Paging is what every list takes.
+// Paging has the query parameters of every list.
 type Paging struct {
 	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Cursor string `query:"cursor" doc:"The next_cursor of the part before"`
 
-	list []byte // names the list, in its cursors
+	list []byte // identifies the list in its cursors
 }
 
-// open gives the place that the cursor names, "" for the beginning. A cursor is of
-// one list: that of another one would skip rows in silence.
+// open returns the position that the cursor encodes, "" for the beginning. A cursor belongs to one
+// list: in another list it would silently skip rows.
 func (p *Paging) open(ctx huma.Context) (place string, err error) {
 	u := ctx.URL()
 	sum := sha256.Sum256([]byte(u.Path))
@@ -51,12 +51,12 @@ func (p *Paging) open(ctx huma.Context) (place string, err error) {
 	return place, nil
 }
 
-// cursor is one that open gives the place of.
+// cursor encodes a position in the list; open decodes it.
 func (p Paging) cursor(place string) string {
 	return base64.RawURLEncoding.EncodeToString(append(slices.Clip(p.list), place...))
 }
 
-// Keyset is the paging of rows by (created_at, id), newest first.
+// Keyset paginates rows by (created_at, id), newest first.
 type Keyset struct {
 	Paging
 
@@ -64,7 +64,7 @@ type Keyset struct {
 	beforeID uuid.UUID
 }
 
-// beyond sorts after every row there is.
+// beyond sorts after every row.
 var beyond = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Resolve implements huma.Resolver.
@@ -85,10 +85,10 @@ func (k *Keyset) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// more asks for one row beyond the page, which tells whether there is a next one.
+// more returns the limit plus one: the extra row shows whether there is a next page.
 func (p Paging) more() int32 { return p.Limit + 1 }
 
-// pageOf cuts the row beyond the page and makes the cursor from the last one in it.
+// pageOf removes the extra row, and builds the cursor from the last remaining one.
 func pageOf[T any](limit int32, rows []T, cursor func(T) string) *ListOf[T] {
 	page := &Page[T]{Items: rows}
 	if len(rows) > int(limit) {

@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// PageHeaders are those of what a browser shows as a page: it is in no frame, and runs
-// nothing but what we have written into it.
+// PageHeaders are the headers of a page for browsers: it may not be framed, and runs only its own
+// scripts.
 type PageHeaders struct {
 	Policy  string `header:"Content-Security-Policy" doc:"What the page may load: its own"`
 	Frame   string `header:"X-Frame-Options" doc:"For browsers that know no frame-ancestors"`
 	Referer string `header:"Referrer-Policy" doc:"A link from the page does not tell where it stands"`
 }
 
-// headersFor gives those of a page. What it loads is said by directives of a
-// Content-Security-Policy; the scripts and styles that stand in it are named by their
-// hashes.
+// headersFor returns the headers of a page. loads are directives of a Content-Security-Policy for what
+// it loads; inline scripts and styles are allowed by their hashes.
 func headersFor(page []byte, loads ...string) PageHeaders {
 	policy := []string{"default-src 'none'"}
 	for name, inline := range map[string]*regexp.Regexp{"script-src": scripts, "style-src": styles} {
@@ -41,7 +40,7 @@ var (
 	styles  = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 )
 
-// hashesOf gives those of what stands in a page, as sources.
+// hashesOf returns the hashes of inline scripts or styles as CSP sources.
 func hashesOf(what *regexp.Regexp, page []byte) (sources string) {
 	for _, found := range what.FindAllSubmatch(page, -1) {
 		sum := sha256.Sum256(found[1])
@@ -50,8 +49,7 @@ func hashesOf(what *regexp.Regexp, page []byte) (sources string) {
 	return sources
 }
 
-// guard sets the headers of a page that is served outside huma. It may be kept, if its
-// freshness is asked for.
+// guard sets the headers of a page that is served outside huma. It may be cached, with revalidation.
 func (h PageHeaders) guard(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", h.Policy)

@@ -15,78 +15,77 @@ import (
 	"waybill/db"
 )
 
-// passwords hashes and compares in few slots, and with a low priority, so that a login
-// storm leaves the other requests a processor. Callers whose wait would be too long are
-// told to come back; the others' turns are fair.
+// passwords hashes and compares passwords in a few slots with low priority, so that a login storm
+// leaves processors for other requests. Callers whose wait would be too long get 503; the others are
+// served fairly.
 type passwords struct {
 	cost    int
 	slots   int
 	turns   *turns
-	logins  *door        // of those who have no session yet
-	members *door        // of those who have one: no storm of logins takes their places
-	took    atomic.Int64 // nanoseconds of a hash, lately
-	highest atomic.Int64 // cost of a hash that was compared with
-	// One of them is held while a password is verified: the next try of one user from one
-	// source waits.
+	logins  *door        // callers without a session
+	members *door        // callers with a session: a login storm does not take their places
+	took    atomic.Int64 // moving average of a hash in nanoseconds
+	highest atomic.Int64 // highest bcrypt cost that was compared with
+	// One of these locks is held while a password is verified, so that tries of one user from one
+	// source are serialized.
 	tries [64]chan struct{}
 
 	compareHash func(hash, password []byte) error // bcrypt's; tests count its rounds
 }
 
-// maxQueueWait is how long an admitted caller waits for a slot, about: by the time that
-// hashes took lately. It is decided at the door, and not by waiting so long, since a try
-// counts as a wrong password until it was looked at.
+// maxQueueWait is the approximate maximum wait of an admitted caller for a slot, by the recent duration
+// of hashes. It is enforced at admission and not by a timeout, since a queued try counts as a wrong
+// password until it is checked.
 const maxQueueWait = 3 * time.Second
 
-// maxQueue is how many are admitted for each slot, however fast the hashes are.
+// maxQueue is the maximum number of admitted callers per slot, however fast the hashes are.
 const maxQueue = 64
 
-// inlineCost is a cost whose hash takes less than the 10 ms that any goroutine may keep a
-// processor: not worth a thread, and its time tells more of the moment than of the next.
+// inlineCost is a cost whose hash takes less than the 10 ms for which any goroutine may keep a
+// processor: it is not worth a thread, and too short to predict the next one.
 const inlineCost = 6
 
-// maxPassword is what bcrypt looks at: it ignores what follows, so longer is refused.
+// maxPassword is bcrypt's limit in bytes: it ignores the rest, so longer passwords are refused.
 const maxPassword = 72
 
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
 	p := &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(),
 		members: newDoor(), compareHash: bcrypt.CompareHashAndPassword}
-	p.took.Store(int64(50 * time.Microsecond << cost)) // a guess, until one is measured
+	p.took.Store(int64(50 * time.Microsecond << cost)) // an estimate until the first measurement
 	for i := range p.tries {
 		p.tries[i] = make(chan struct{}, 1)
 	}
 	return p
 }
 
-// enter admits a login to the queue, and returns the function that leaves it.
+// enter admits a login to the queue. It returns a function that leaves it.
 func (p *passwords) enter(c caller) (leave func(), err error) { return p.admit(p.logins, c) }
 
-// enterAs admits a user who has a session.
+// enterAs admits a user with a session.
 func (p *passwords) enterAs(v db.Viewer) (leave func(), err error) {
 	return p.admit(p.members, asCaller(v))
 }
 
-// asCaller returns the caller that a user with a session is, wherever they come from.
+// asCaller returns the caller for a user with a session, whatever their source.
 func asCaller(v db.Viewer) caller { return caller{"user " + v.UserID.String(), v.TenantID.String()} }
 
 func (p *passwords) admit(d *door, c caller) (leave func(), err error) {
 	leave, ok := d.enter(c, p.places())
 	if !ok {
 		busy := problem(db.Overloaded, "", "Too many logins at once.")
-		busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // not all at once
+		busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // jitter
 		return nil, busy
 	}
 	return leave, nil
 }
 
-// places are maxQueue for each slot, fewer where so many hashes take longer than
-// maxQueueWait.
+// places returns maxQueue per slot, or less if that many hashes take longer than maxQueueWait.
 func (p *passwords) places() int {
 	return min(maxQueue, max(1, int(int64(maxQueueWait)/max(1, p.took.Load())))) * p.slots
 }
 
-// inSlot does the work of a hash when it is the caller's turn.
+// inSlot runs the work when it is the caller's turn.
 func (p *passwords) inSlot(ctx context.Context, c caller, work func()) error {
 	release, err := p.turns.take(ctx, c)
 	if err != nil {
@@ -103,14 +102,14 @@ func (p *passwords) inSlot(ctx context.Context, c caller, work func()) error {
 	return nil
 }
 
-// measured moves what hashes took lately toward what this one did.
+// measured updates the moving average of the duration of a hash.
 func (p *passwords) measured(hash time.Duration) {
 	last := p.took.Load()
-	p.took.Store(last + (int64(hash)-last)/4) // another slot's at this moment may be lost
+	p.took.Store(last + (int64(hash)-last)/4) // a concurrent update of another slot may be lost
 }
 
-// lockTry waits until it is the next try under a key. Whoever waits, or asks the database
-// meanwhile, has no slot: others can hash.
+// lockTry waits until no other try under the key is running. A caller that waits, or queries the
+// database meanwhile, holds no slot.
 func (p *passwords) lockTry(ctx context.Context, key []byte) (unlock func(), err error) {
 	try := p.tries[int(key[0])%len(p.tries)]
 	select {
@@ -121,8 +120,7 @@ func (p *passwords) lockTry(ctx context.Context, key []byte) (unlock func(), err
 	}
 }
 
-// hash makes the hash of a new password, for a user with a session. The field is the one
-// that holds the password, for what is wrong with it.
+// hash hashes a new password for a user with a session. field names the member for a validation error.
 func (p *passwords) hash(ctx context.Context, v db.Viewer, field, password string) (string, error) {
 	prepared, wrong := newPassword(password)
 	if wrong != "" {
@@ -136,7 +134,7 @@ func (p *passwords) hash(ctx context.Context, v db.Viewer, field, password strin
 	return p.generate(ctx, asCaller(v), prepared)
 }
 
-// generate hashes a prepared password, for a caller in the queue.
+// generate hashes a prepared password for an admitted caller.
 func (p *passwords) generate(ctx context.Context, c caller, prepared string) (string, error) {
 	var hash []byte
 	var err error
@@ -144,15 +142,15 @@ func (p *passwords) generate(ctx context.Context, c caller, prepared string) (st
 	return string(hash), cmp.Or(busy, err)
 }
 
-// verdict is what comparing a password with a hash found.
+// verdict is the result of comparing a password with a hash.
 type verdict struct {
 	same    bool
-	outworn bool // the hash is of a lower cost than is made now, or of a password not prepared
+	outworn bool // the hash has a lower cost than new ones, or is of an unprepared password
 }
 
-// compare holds a password against a hash, for a caller in the queue. Whatever the hash,
-// it takes the time of the costliest that was seen, and an empty one, which matches
-// nothing, too: neither who exists nor whose hash is old can be told by it.
+// compare compares a password with a hash for an admitted caller. It always takes the time of the
+// highest cost seen, also for an empty hash, which matches nothing: the time reveals neither whether a
+// user exists nor the age of their hash.
 func (p *passwords) compare(ctx context.Context, c caller, hash, password string) (v verdict, err error) {
 	forms := formsOf(password)
 	against := []byte(hash)
@@ -161,7 +159,7 @@ func (p *passwords) compare(ctx context.Context, c caller, hash, password string
 		cost, against = p.cost, dummyHash(p.cost)
 	}
 	target := max(p.cost, int(p.highest.Load()), cost)
-	p.highest.Store(int64(target)) // another's at this moment may be lost
+	p.highest.Store(int64(target)) // a concurrent update may be lost
 	err = p.inSlot(ctx, c, func() {
 		for i, form := range forms {
 			same := p.compareHash(against, []byte(form)) == nil && len(form) <= maxPassword && bad == nil
@@ -174,16 +172,16 @@ func (p *passwords) compare(ctx context.Context, c caller, hash, password string
 	return v, err
 }
 
-// equalize does what a hash of the target's cost takes beyond one of the cost: each step
-// of the cost doubles it, so that all the steps between them add up to the rest.
+// equalize takes the additional time of a hash of the target's cost over one of the given cost: each
+// cost step doubles the time, so the steps in between add up to the difference.
 func (p *passwords) equalize(cost, target int, password string) {
 	for ; cost < target; cost++ {
 		_ = p.compareHash(dummyHash(cost), []byte(password))
 	}
 }
 
-// dummyHash is compared with where there is no user. It is nobody's hash: the time goes by
-// the cost, which it has, and the salt.
+// dummyHash returns the hash to compare with for unknown users. It is no user's hash: only its cost and
+// salt determine the time.
 func dummyHash(cost int) []byte {
 	return fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat("n", 22+31)) // salt and hash
 }

@@ -55,7 +55,7 @@ func (a *server) allowFacility(ctx context.Context, v db.Viewer, in *patientFaci
 	if err != nil || n > 0 {
 		return nil, err
 	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // who had been allowed already
+	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was already allowed
 }
 
 func (a *server) disallowFacility(ctx context.Context, v db.Viewer, in *patientFacilityPath) (*struct{}, error) {
@@ -65,10 +65,10 @@ func (a *server) disallowFacility(ctx context.Context, v db.Viewer, in *patientF
 	if err != nil || n > 0 {
 		return nil, err
 	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // who had not been allowed already
+	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was not allowed
 }
 
-// BySeq is the paging of the consents of a patient, newest first.
+// BySeq paginates the consents of a patient, newest first.
 type BySeq struct {
 	Paging
 
@@ -111,7 +111,7 @@ func (a *server) listPatientConsents(
 	}), nil
 }
 
-// mustExist answers NotFound unless there is such a patient, whoever sees them.
+// mustExist returns NotFound unless the patient exists, whether or not the viewer sees them.
 func (a *server) mustExist(ctx context.Context, v db.Viewer, patientID uuid.UUID) error {
 	exists, err := a.store.PatientExists(ctx, db.PatientExistsParams{TenantID: v.TenantID, ID: patientID})
 	if err == nil && !exists {

@@ -11,7 +11,7 @@ import (
 	"waybill/db"
 )
 
-// patientRoles see patients, each those of their facilities alone.
+// patientRoles can see patients, each only those of their facilities.
 var patientRoles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 
 const withFacility = "Whatever the role, of the patients that a facility of your groups had to do with, or that " +
@@ -56,7 +56,7 @@ func (a *server) registerPatients() {
 	}, a.getPickupPatient)
 }
 
-// NewPatient asks for a patient.
+// NewPatient is the body of create-patient.
 type NewPatient struct {
 	ID         *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	FacilityID uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility whose records know them"`
@@ -74,8 +74,8 @@ func (n NewPatient) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 
 const birthDateExpected = "expected a day from 1800 on, and not in the future"
 
-// checkBirthDate refuses a birth date that is not plausible, before it is sent to the
-// database. One that is missing is not its to refuse.
+// checkBirthDate rejects an implausible birth date before it reaches the database. A missing one is not
+// its concern.
 func checkBirthDate(field string, d *db.Date) []error {
 	if d == nil || *d == (db.Date{}) || isBirthDate(*d) {
 		return nil
@@ -83,8 +83,8 @@ func checkBirthDate(field string, d *db.Date) []error {
 	return []error{problem(db.ValidationFailed, field, field+": "+birthDateExpected+".")}
 }
 
-// isBirthDate tells whether a day is from 1800 on, and not in the future. Where the day
-// begins first, it is already tomorrow of UTC.
+// isBirthDate reports whether a date is from 1800 on and not in the future. In the earliest time zone it is
+// already tomorrow in UTC.
 func isBirthDate(d db.Date) bool {
 	return d.Year() >= 1800 && !d.After(time.Now().Add(24*time.Hour))
 }
@@ -118,7 +118,7 @@ type listPatientsInput struct {
 	FacilityID uuid.UUID `query:"facility_id" format:"uuid" doc:"Only those that this facility sees"`
 }
 
-// listPatients asks for no row beyond the page: it would be recorded as read.
+// listPatients reads no extra row beyond the page: it would be audited as read.
 func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatientsInput) (*ListOf[db.Patient], error) {
 	rows, err := a.store.As(v).ListPatients(ctx, db.ListPatientsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, FacilityID: given(in.FacilityID),
@@ -137,7 +137,7 @@ func (a *server) listPatients(ctx context.Context, v db.Viewer, in *listPatients
 	return &ListOf[db.Patient]{page}, nil
 }
 
-// PatientPath names a patient.
+// PatientPath identifies a patient by their id in the path.
 type PatientPath struct {
 	PatientID uuid.UUID `path:"patient_id" format:"uuid"`
 }
@@ -158,7 +158,7 @@ func (a *server) getPatient(ctx context.Context, v db.Viewer, in *getPatientInpu
 	return &Row[db.Patient]{tag, &row.Patient}, in.shown(tag)
 }
 
-// PatientEdit has what is to change; what is left out stays, and null clears.
+// PatientEdit holds the members to change; omitted members keep their value, and null clears.
 type PatientEdit struct {
 	ExternalID Clearable[string] `json:"external_id,omitzero" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	GivenName  *string           `json:"given_name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
@@ -203,7 +203,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 	return &Row[db.Patient]{etag(row.Version), &row}, nil
 }
 
-// mustSee answers NotFound unless the viewer sees the patient. It reads nothing of them.
+// mustSee returns NotFound unless the viewer sees the patient. It reads no patient data.
 func (a *server) mustSee(ctx context.Context, v db.Viewer, patientID uuid.UUID) error {
 	seen, err := a.seesPatient(ctx, v, patientID)
 	if err == nil && !seen {
@@ -217,7 +217,7 @@ func (a *server) seesPatient(ctx context.Context, v db.Viewer, patientID uuid.UU
 		db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
 }
 
-// PickupPatient is the patient of a pickup, as far as the caller may know.
+// PickupPatient is the patient of a pickup, limited to what the viewer may see.
 type PickupPatient struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	GivenName  string    `json:"given_name"`

@@ -32,7 +32,7 @@ func (a *server) registerPhoneNumbers() {
 	}, a.removePhoneNumber)
 }
 
-// NewPhoneNumber asks for a phone number of a user.
+// NewPhoneNumber is the body of add-phone-number.
 type NewPhoneNumber struct {
 	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Number string     `json:"number" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
@@ -69,7 +69,7 @@ func (a *server) addPhoneNumber(
 	return createdRow(&row, location, etag(1), replayed), nil
 }
 
-// hidden: of the users, staff see themselves.
+// hidden reports whether the user is hidden from the viewer: staff see only themselves.
 func hidden(v db.Viewer, userID uuid.UUID) bool {
 	return v.Role == db.UserRoleStaff && userID != v.UserID
 }

@@ -11,9 +11,8 @@ import (
 	"waybill/db"
 )
 
-// Pickup is a pickup as one role is shown it. pickupFor and movedFor alone make one: the
-// members of db.Pickup are in no JSON. Members that a role is not shown are left out of
-// its answers.
+// Pickup is a pickup as one role sees it. Only pickupFor and movedFor build it: db.Pickup is never
+// encoded. Members that a role may not see are omitted.
 type Pickup struct {
 	ID          uuid.UUID           `json:"id" format:"uuid"`
 	Status      db.PickupStatus     `json:"status"`
@@ -41,7 +40,7 @@ type Pickup struct {
 	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"For admins, dispatchers and staff"`
 }
 
-// TransformSchema says in the document whom the members are for.
+// TransformSchema documents which roles see each member.
 func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are " +
 		"shown all. " +
@@ -53,8 +52,8 @@ func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	return s
 }
 
-// pickupFor shows a role its members of a pickup that it sees. What a role is shown is
-// listed: a member that is added here is shown to none until it is.
+// pickupFor returns the members of a pickup that the role may see. Visible members are listed: a new
+// member is invisible until it is added here.
 func pickupFor(role db.UserRole, p db.Pickup) Pickup {
 	shown := receipt(p)
 	switch role {
@@ -71,7 +70,7 @@ func pickupFor(role db.UserRole, p db.Pickup) Pickup {
 	return shown
 }
 
-// movedFor shows a role what its transition did.
+// movedFor returns the members of a transition's result that the role may see.
 func movedFor(role db.UserRole, m db.Moved) Pickup {
 	if m.Seen {
 		return pickupFor(role, m.Pickup)
@@ -87,7 +86,7 @@ func pickupsFor(role db.UserRole, rows []db.Pickup) []Pickup {
 	return shown
 }
 
-// receipt has what whoever did something with a pickup knows of it.
+// receipt returns the members that the caller of a write knows anyway.
 func receipt(p db.Pickup) Pickup {
 	return Pickup{
 		ID: p.ID, Status: p.Status, Version: p.Version, FacilityID: p.FacilityID, RequestedBy: p.RequestedBy,
@@ -95,7 +94,7 @@ func receipt(p db.Pickup) Pickup {
 	}
 }
 
-// addWay adds where it goes, when, and with whom.
+// addWay adds the addresses, the window, the note and the patient.
 func (s *Pickup) addWay(p db.Pickup) {
 	s.DriverID = some(p.DriverID)
 	s.PickupAddress, s.PickupLatitude, s.PickupLongitude = &p.PickupAddress, some(
@@ -107,8 +106,8 @@ func (s *Pickup) addMoney(p db.Pickup) {
 	s.AccountID, s.PriceCents, s.ChargedCents, s.RefundedCents = &p.AccountID, &p.PriceCents, &p.ChargedCents, &p.RefundedCents
 }
 
-// pickupTag is the ETag of what a role is shown: a 304 keeps no role with what another
-// one is shown. What If-Match compares is the version alone.
+// pickupTag returns the ETag of a pickup for a role: a 304 must not confirm content of another role.
+// If-Match compares only the version.
 func pickupTag(role db.UserRole, version int64) string {
 	switch role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff:
@@ -119,8 +118,8 @@ func pickupTag(role db.UserRole, version int64) string {
 	return etag(version, 2)
 }
 
-// Optional is a member of an answer that is left out for some callers; the others are
-// told the value, or null.
+// Optional is a member of an answer that is omitted for some callers; for the others it is the value or
+// null.
 type Optional[T any] struct {
 	told  bool
 	value *T // nil for null
@@ -128,7 +127,7 @@ type Optional[T any] struct {
 
 func some[T any](value *T) Optional[T] { return Optional[T]{true, value} }
 
-// MarshalJSON gives the value, or null.
+// MarshalJSON returns the value, or null.
 func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	if o.value == nil {
 		return jsonNull, nil
@@ -138,10 +137,10 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 
 var jsonNull = []byte("null")
 
-// IsZero makes omitzero leave out what is not told.
+// IsZero lets omitzero omit what the caller may not see.
 func (o Optional[T]) IsZero() bool { return !o.told }
 
-// Schema is that of a nullable T.
+// Schema implements huma.SchemaProvider: a nullable T.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")
 	s.Nullable = true

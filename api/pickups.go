@@ -47,7 +47,7 @@ func (a *server) registerPickups() {
 	}, a.editPickup)
 }
 
-// NewPickup asks for a pickup.
+// NewPickup is the body of create-pickup.
 type NewPickup struct {
 	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
@@ -65,7 +65,7 @@ type NewPickup struct {
 
 // Resolve implements huma.ResolverWithPath.
 func (n NewPickup) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	if n.PatientID != nil && *n.PatientID == uuid.Nil { // to a Draft it would look like none
+	if n.PatientID != nil && *n.PatientID == uuid.Nil { // the query would treat it like null
 		return []error{problem(db.PatientNotFound, inBody(at, "patient_id"), "")}
 	}
 	return nil
@@ -99,7 +99,7 @@ func (a *server) createPickup(ctx context.Context, v db.Viewer, in *createPickup
 	return createdRow(&shown, "/v1/pickups/"+shown.ID.String(), pickupTag(v.Role, shown.Version), made == 0), nil
 }
 
-// NewPickups asks for several pickups, all or none.
+// NewPickups is the body of create-pickups: all or none are created.
 type NewPickups struct {
 	Items []NewPickup `json:"items" minItems:"1" maxItems:"1000"`
 }
@@ -109,7 +109,7 @@ type createPickupsInput struct {
 	Body NewPickups
 }
 
-// Pickups are those of a batch, in the order asked.
+// Pickups is the answer of create-pickups, in the order of the request.
 type Pickups struct {
 	Items []Pickup `json:"items"`
 }
@@ -140,8 +140,8 @@ func (a *server) createPickups(ctx context.Context, v db.Viewer, in *createPicku
 	return out, nil
 }
 
-// drafts are those of a batch. With a key, each stands for the whole of it: the same
-// first items and others after them are another request.
+// drafts returns the rows of a batch. With an Idempotency-Key, the digest of each covers the whole
+// batch: the same first items followed by others are a different request.
 func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 	out := make([]db.Draft, len(in.Body.Items))
 	seen := map[uuid.UUID]bool{}
@@ -176,7 +176,7 @@ type listPickupsInput struct {
 	CreatedRange
 }
 
-// CreatedRange is a range of the times of creation. What is left zero was not sent.
+// CreatedRange filters by the time of creation. Zero means not sent.
 type CreatedRange struct {
 	CreatedFrom Time `query:"created_from" doc:"Only those created then or later"`
 	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
@@ -206,7 +206,7 @@ func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsIn
 	return &ListOf[Pickup]{page}, nil
 }
 
-// given is what a query parameter was set to, or nil.
+// given returns a pointer to a query parameter's value, or nil if it was not sent.
 func given[T comparable](value T) *T {
 	var zero T
 	if value == zero {
@@ -215,7 +215,7 @@ func given[T comparable](value T) *T {
 	return &value
 }
 
-// PickupPath names a pickup.
+// PickupPath identifies a pickup by its id in the path.
 type PickupPath struct {
 	PickupID uuid.UUID `path:"pickup_id" format:"uuid"`
 }
@@ -234,7 +234,7 @@ func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput)
 	return &Row[Pickup]{tag, &shown}, in.shown(tag)
 }
 
-// PickupEdit has what is to change; what is left out stays, and null clears.
+// PickupEdit holds the members to change; omitted members keep their value, and null clears.
 type PickupEdit struct {
 	FacilityID      *uuid.UUID           `json:"facility_id,omitempty" format:"uuid"`
 	AccountID       *uuid.UUID           `json:"account_id,omitempty" format:"uuid"`

@@ -17,10 +17,9 @@ import (
 	"waybill/db"
 )
 
-// Problem is the one error of a response (RFC 9457). Code is what a client switches
-// on; Detail is for people. It never repeats what was submitted, nor what the
-// database said: Field may repeat the name of a member or parameter, as far as it is
-// tellable.
+// Problem is the error body of every response (RFC 9457). Code is for programs; Detail is for people.
+// It never repeats submitted values or text of the database: Field may repeat the name of a member or
+// parameter, escaped by tellable.
 type Problem struct {
 	Type          string              `json:"type" format:"uri-reference" doc:"Where the code is explained" example:"/errors/driver_busy"`
 	Title         string              `json:"title" doc:"The code in words"`
@@ -39,7 +38,7 @@ type Problem struct {
 // Error implements error.
 func (p *Problem) Error() string { return string(p.Code) }
 
-// Unwrap gives what only a log may know.
+// Unwrap returns the cause, which only the log may contain.
 func (p *Problem) Unwrap() error { return p.cause }
 
 // GetStatus implements huma.StatusError.
@@ -61,7 +60,7 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// problem makes the answer for a code, with a sentence of its own or the code's.
+// problem returns the problem for a code, with the given detail or the code's default.
 func problem(code db.Code, field, detail string) *Problem {
 	m, ok := meanings[code]
 	if !ok {
@@ -73,13 +72,12 @@ func problem(code db.Code, field, detail string) *Problem {
 	}
 }
 
-// longestField is how much of a name an answer repeats, in characters: more than any
-// that the document has.
+// longestField limits a repeated name in characters: it is longer than any name in the document.
 const longestField = 64
 
-// tellable is the name of a field as an answer may repeat it. It may be the caller's own,
-// of a member or a parameter that is unknown: it is cut, and what could not be seen, or
-// would change how the rest is shown, is escaped.
+// tellable returns a field's name in a form that an answer may repeat. An unknown member's or
+// parameter's name is the caller's: it is shortened, and invisible or directional characters are
+// escaped.
 func tellable(field string) string {
 	isPlain := func(r rune) bool { return r > ' ' && r < 0x7f }
 	if len(field) <= longestField && !strings.ContainsFunc(field, func(r rune) bool { return !isPlain(r) }) {
@@ -102,7 +100,7 @@ func tellable(field string) string {
 	return told.String()
 }
 
-// problemOf turns any error of a handler into its one answer.
+// problemOf returns the problem for any error of a handler.
 func problemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -117,7 +115,7 @@ func problemOf(err error) *Problem {
 		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing " +
 			"was done."
 	}
-	p.cause = e // the server's own error may hold what was stored
+	p.cause = e // the server's error may contain stored values
 	p.CurrentStatus = e.Status
 	if e.Code == db.IllegalTransition && e.Status != "" {
 		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.",
@@ -129,7 +127,7 @@ func problemOf(err error) *Problem {
 	return p
 }
 
-// together are the fields that the database holds against another one.
+// together maps a field to the field that the database compares it with.
 var together = map[string]string{
 	"window_end":       "window_end must be after window_start.",
 	"pickup_longitude": "pickup_latitude and pickup_longitude go together.",
@@ -137,8 +135,7 @@ var together = map[string]string{
 	"as_of":            "as_of is more than a minute ahead of the database's clock.",
 }
 
-// sentenceOn says what is wrong with a field that a constraint refused, "" where it
-// is not known.
+// sentenceOn returns the detail for a field that a constraint rejected, or "".
 func sentenceOn(field string) string {
 	if field == "" {
 		return meanings[db.ValidationFailed].detail
@@ -147,11 +144,11 @@ func sentenceOn(field string) string {
 	return cmp.Or(together[name], field+" has a value that it may not have.")
 }
 
-// problemOfRequest turns what huma found wrong with a request into one problem: one of
-// our own if a resolver gave it, else the first of huma's, without the value it echoes.
+// problemOfRequest turns huma's validation errors into one problem: one from a resolver if there is
+// any, otherwise the first of huma's, without the value that it repeats.
 func problemOfRequest(status int, message string, errs []error) *Problem {
 	var own *Problem
-	for _, err := range errs { // before a resolver's, which has looked at nothing then
+	for _, err := range errs { // they come before a resolver's, which has not run then
 		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 			if p, ok := badBodyIn(d.Message); ok {
 				return p
@@ -216,17 +213,17 @@ func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
 	return problem(db.ValidationFailed, field, sentence(field, d.Message))
 }
 
-// member names a member of what the field is, "" being the whole body.
+// member returns the path of a member inside field; field "" is the whole body.
 func member(field, name string) string { return strings.TrimPrefix(field+"."+name, ".") }
 
-// sentence makes one of a validator's message, which begins in lower case: "limit:
-// expected number <= 200."
+// sentence makes a sentence of a validator's message, which begins in lower case: "limit: expected
+// number <= 200."
 func sentence(field, message string) string {
 	if i := strings.IndexByte(message, '\n'); i >= 0 {
 		message = message[:i]
 	}
 	if rest, found := strings.CutPrefix(message, "invalid "); found {
-		// What follows a colon there is the parser's own text, which may echo the value.
+		// The text after a colon comes from the parser, and may repeat the value.
 		kind, _, _ := strings.Cut(rest, ":")
 		message = "invalid " + kind
 	}
@@ -234,7 +231,7 @@ func sentence(field, message string) string {
 }
 
 func init() {
-	// huma has one place for the errors that it makes itself; it is global.
+	// huma has one global hook for the errors that it creates.
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return problemOfRequest(status, message, errs)
 	}
@@ -245,7 +242,7 @@ func init() {
 	}
 }
 
-// stamp completes a problem with what its request knows, headers included.
+// stamp adds the request's id and headers to a problem.
 func stamp(ctx huma.Context, p *Problem) {
 	p.RequestID = requestOf(ctx.Context()).id
 	requestOf(ctx.Context()).refuse(p)

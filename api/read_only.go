@@ -10,14 +10,14 @@ import (
 	"waybill/db"
 )
 
-// readOnly are the members that an operation answers with and does not take. A client that
-// sends back what it read is told which they are: they are neither compared nor ignored.
+// readOnly lists the members that an operation returns but does not accept, so that a client that sends
+// back what it read gets a specific error.
 type readOnly struct {
 	names map[string]bool
-	takes string // what it does take, for people
+	takes string // the accepted members, for the message
 }
 
-// readOnlyOf compares the body of an operation's input with that of its answer.
+// readOnlyOf compares the input body of an operation with its answer.
 func readOnlyOf(input, answer reflect.Type) readOnly {
 	takes, gives := rowMembers(input), rowMembers(answer)
 	r := readOnly{map[string]bool{}, strings.Join(slices.Sorted(maps.Keys(takes)), ", ")}
@@ -29,7 +29,7 @@ func readOnlyOf(input, answer reflect.Type) readOnly {
 	return r
 }
 
-// rowMembers are those of the row in a body, or of each of its rows.
+// rowMembers returns the members of the row in a body, or of each of its rows.
 func rowMembers(t reflect.Type) map[string]bodyMember {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -47,7 +47,7 @@ func rowMembers(t reflect.Type) map[string]bodyMember {
 	return members
 }
 
-// explain tells of an unknown member what it is, if it is read-only.
+// explain turns the error for an unknown member into a specific one if the member is read-only.
 func (r readOnly) explain(p *Problem) *Problem {
 	name := p.Field[strings.LastIndexByte(p.Field, '.')+1:]
 	if p.Code != unknownField || !r.names[name] {
@@ -56,7 +56,7 @@ func (r readOnly) explain(p *Problem) *Problem {
 	return problem(readOnlyField, p.Field, fmt.Sprintf("%s is read-only here: this operation takes %s.", name, r.takes))
 }
 
-// codes are those that the operation can answer because of them.
+// codes returns the additional codes that the operation can answer.
 func (r readOnly) codes() []db.Code {
 	if len(r.names) == 0 {
 		return nil

@@ -11,13 +11,13 @@ import (
 	"waybill/db"
 )
 
-// digest names a request: who asked for what. The row keeps it, so that a repeat is
-// known as one even after later edits. It is keyed with the tenant's key: nothing
-// about the request can be guessed from it without.
+// digest returns a keyed digest of a request: who asked for what. The row stores it, so that a replay
+// is recognized even after later edits. Without the tenant's key, nothing about the request can be
+// guessed from it.
 func digest(v db.Viewer, operation string, body any) []byte {
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // plain structs
+		panic(err) // cannot fail for plain structs
 	}
 	mac := hmac.New(sha256.New, v.DigestKey)
 	mac.Write([]byte(operation + "\x00"))
@@ -26,7 +26,7 @@ func digest(v db.Viewer, operation string, body any) []byte {
 	return mac.Sum(nil)
 }
 
-// idOr is the caller's id, or a new one, in the order of time.
+// idOr returns the caller's id, or a new time-ordered one.
 func idOr(id *uuid.UUID) uuid.UUID {
 	if id != nil {
 		return *id
@@ -34,17 +34,17 @@ func idOr(id *uuid.UUID) uuid.UUID {
 	return uuid.Must(uuid.NewV7())
 }
 
-// idempotencyKey is the header.
+// idempotencyKey is the name of the header.
 const idempotencyKey = "Idempotency-Key"
 
-// CreateKey is the Idempotency-Key of a create, in place of an id. It is not stored: the id
-// of the row follows from it, so that the row itself is what a repeat is known by.
+// CreateKey is the Idempotency-Key of a create, as an alternative to an id. It is not stored: the row's
+// id is derived from it, so that the row itself identifies a replay.
 type CreateKey struct {
 	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused"`
 }
 
-// newID is the id of what a create makes: the caller's choice, the one that follows from
-// their key, or a new one. item is its position, where there are several.
+// newID returns the id of a new row: the caller's, one derived from the key, or a new one. item is its
+// position in a batch.
 func (k CreateKey) newID(v db.Viewer, operation string, item int, chosen *uuid.UUID) (uuid.UUID, error) {
 	switch {
 	case k.Key == "":
@@ -58,7 +58,7 @@ func (k CreateKey) newID(v db.Viewer, operation string, item int, chosen *uuid.U
 	mac.Write(v.UserID[:])
 	mac.Write([]byte(k.Key))
 	id := uuid.UUID(mac.Sum(nil)[:16])
-	id[6] = id[6]&0x0f | 0x80 // version 8: made as its maker likes
+	id[6] = id[6]&0x0f | 0x80 // version 8: custom
 	id[8] = id[8]&0x3f | 0x80
 	return id, nil
 }
@@ -66,7 +66,7 @@ func (k CreateKey) newID(v db.Viewer, operation string, item int, chosen *uuid.U
 // keyed is an input that may have a CreateKey.
 type keyed interface{ ofKey(err error) error }
 
-// ofKey tells of an id that follows from the key what it means: that the key is used.
+// ofKey translates an id conflict into that of the key from which the id was derived.
 func (k CreateKey) ofKey(err error) error {
 	if k.Key == "" || err == nil || problemOf(err).Code != db.IDReused {
 		return err
@@ -74,8 +74,8 @@ func (k CreateKey) ofKey(err error) error {
 	return problem(db.IdempotencyKeyReused, idempotencyKey, "")
 }
 
-// Created is the answer to a create: 201 with the new row, or 200 with the row that
-// an earlier try of the same request made.
+// Created is the answer to a create: 201 with the new row, or 200 with the row of an earlier try of the
+// same request.
 type Created[T any] struct {
 	Status   int
 	Location string `header:"Location" doc:"Where the row is"`
@@ -92,7 +92,7 @@ func createdRow[T any](row *T, location, tag string, replayed bool) *Created[T] 
 	return out
 }
 
-// missing gives what the path names, and is not there, a code of its own.
+// missing replaces NotFound by a more specific code.
 func missing(err error, code db.Code) error {
 	if db.NoRow(err) {
 		return problem(code, "", "")

@@ -12,19 +12,18 @@ import (
 	"waybill/db"
 )
 
-// request is what is known of a request while it is served: for its handler, its log
-// line, its metrics and its problem. It is the request's context itself, so that what
-// is learned on the way, its time limit and its session, needs none around it: that took
-// eight more allocations. One goroutine serves a request: no lock.
+// request is the state of a request while it is served: for its handler, log line, metrics and problem.
+// It is the request's context itself, so that its time limit and its session need no derived contexts,
+// which took eight more allocations. One goroutine serves a request, so it needs no lock.
 type request struct {
 	context.Context
-	http      *http.Request // nil in tests of what needs none
+	http      *http.Request // nil in tests that need none
 	id        string
 	operation string
 	session   session
 	code      string
 	cause     error
-	declared  func(context.Context, db.Code) // holds a code against the document
+	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
 }
 
@@ -39,7 +38,7 @@ func (r *request) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// limit gives the request a time limit, before anything waits for its end.
+// limit starts the request's time limit. It must be called before anything waits for Done.
 func (r *request) limit(d time.Duration) context.CancelFunc {
 	limited, cancel := context.WithTimeout(r.Context, d)
 	r.Context = limited
@@ -63,7 +62,7 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// recorder remembers the status that was written.
+// recorder records the written status.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -86,10 +85,10 @@ func (r *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController flush and set deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// Observer is told of each request that was served, for metrics.
+// Observer is called for each served request, for metrics.
 type Observer func(operation string, status int, code string, took time.Duration)
 
-// observed gives each request its id, survives its panics, and tells of it afterwards.
+// observed adds request ids, recovers panics, and reports each request to the log and the observer.
 func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -117,19 +116,19 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 	})
 }
 
-// Shared by all answers: nobody changes the values of a header in place. Whatever holds
-// rows, tokens or a refusal is kept nowhere on its way; documents say otherwise.
+// Shared by all answers: header values are never modified in place. Answers with rows, tokens or errors
+// must not be cached anywhere; documents override this.
 var (
 	nosniff = []string{"nosniff"}
 	noStore = []string{"no-store"}
 )
 
-// logRequest writes one line. No path, no body, no row: only what names nobody but
-// the tenant's own staff.
+// logRequest writes one line. It contains no path, body or row, and names nobody but the tenant's own
+// staff.
 func logRequest(log *slog.Logger, method string, known *request, status int, start, end time.Time) {
 	level := slog.LevelInfo
 	switch {
-	case status == http.StatusServiceUnavailable: // busy, draining: meant to be
+	case status == http.StatusServiceUnavailable: // busy or draining: intended
 		level = slog.LevelWarn
 	case status >= 500:
 		level = slog.LevelError
@@ -137,12 +136,12 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	if !log.Enabled(known, level) {
 		return
 	}
-	// Without the place in the source, always this one: to find it took a third of the line.
+	// Without the source position, which is always this one and took a third of the time.
 	line := slog.NewRecord(end, level, "request", 0)
 	line.AddAttrs(slog.String("request_id", known.id), slog.String("method", method),
 		slog.String("operation", known.operation),
 		slog.Int("status", status), slog.Duration("took", end.Sub(start)))
-	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would make it thrice
+	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would triple the size
 		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
 	if known.code != "" {
@@ -154,8 +153,8 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	log.Handler().Handle(known, line)
 }
 
-// requestID takes the caller's, if it is a plain one, so that a request can be
-// followed through a proxy; else it makes one.
+// requestID returns the caller's id if it is a plain one, so that a request can be traced through a
+// proxy; otherwise a new one.
 func requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
 	if len(id) < 8 || len(id) > 64 {

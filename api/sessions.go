@@ -15,7 +15,7 @@ func (a *server) registerSessions() {
 		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
 		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
 		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited, concurrencyLimit},
-		maxBody: smallBody, // of callers whom nobody knows yet
+		maxBody: smallBody, // callers are not authenticated yet
 	}, a.login)
 	register(a, operation{
 		id: "get-session", method: http.MethodGet, path: "/v1/session", tag: "sessions",
@@ -27,14 +27,14 @@ func (a *server) registerSessions() {
 	}, a.logout)
 }
 
-// Credentials are what a login takes.
+// Credentials is the body of login.
 type Credentials struct {
 	Tenant   string `json:"tenant" minLength:"1" maxLength:"63" doc:"The tenant's slug" example:"demo"`
 	Email    string `json:"email" minLength:"1" maxLength:"254" doc:"In whatever case" example:"dispatcher@demo.example"`
 	Password string `json:"password" minLength:"1" maxLength:"200"`
 }
 
-// Login is an opened session. The token is shown this once.
+// Login is a new session. The token is shown only once.
 type Login struct {
 	Token     string    `json:"token" doc:"Send it as: Authorization: Bearer <token>"`
 	ExpiresAt time.Time `json:"expires_at" doc:"When it ends at the latest; unused, it ends earlier"`
@@ -45,7 +45,7 @@ type loginInput struct{ Body Credentials }
 
 type loginOutput struct{ Body *Login }
 
-// login tells a refusal after a pause: see loginPause.
+// login delays the answer of a refusal: see loginPause.
 func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
 	out, err := a.admitLogin(ctx, in)
 	if err != nil && isUnseen(problemOf(err).Code) {
@@ -57,14 +57,14 @@ func (a *server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	return out, err
 }
 
-// isUnseen tells whether a login is refused before its password is looked at.
+// isUnseen reports whether a login was refused before its password was checked.
 func isUnseen(code db.Code) bool {
 	return code == db.RateLimited || code == db.Overloaded || code == concurrencyLimit
 }
 
 func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, error) {
 	try := a.newLoginTry(ctx, in.Body)
-	leave, err := a.passwords.enter(try.caller) // who is refused costs the database nothing
+	leave, err := a.passwords.enter(try.caller) // a refused caller costs no database query
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +89,8 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 	return out, a.loginSucceeded(ctx, try)
 }
 
-// openSession opens a session for the user whose password this is. Where the hash is no
-// longer the one that was verified, since another login renewed it or the password was
-// changed, the password is held against the new one.
+// openSession creates a session after the password was verified. If the hash has changed since, because
+// another login renewed it or the password was changed, the password is verified again.
 func (a *server) openSession(
 	ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials,
 ) (*loginOutput, error) {
@@ -126,12 +125,12 @@ func (a *server) openSession(
 	}
 }
 
-// renewHash stores the hash that would be made of the password today. The login has
-// succeeded already: where this fails, the next one does it.
+// renewHash stores a hash with today's parameters. The login has already succeeded: if this fails, the
+// next login tries again.
 func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetLoginRow, c caller, password string) {
 	prepared, err := prepare(password)
 	if err != nil {
-		return // it could not be chosen today; it is good until it is changed
+		return // not allowed for new passwords any more; it stays valid until it is changed
 	}
 	hash, err := a.passwords.generate(ctx, c, prepared)
 	if err == nil {
@@ -144,8 +143,7 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 	}
 }
 
-// Session is who calls. Its size is bounded: what the user may see is looked up by
-// the operations that show it.
+// Session is the caller's session. Its size is bounded: operations look up what the user may see.
 type Session struct {
 	User      db.User   `json:"user"`
 	TenantID  uuid.UUID `json:"tenant_id" format:"uuid"`

@@ -8,22 +8,21 @@ import (
 	"waybill/db"
 )
 
-// Limits say how many of something may be under way at once: in the process, for each
-// tenant, and for each user of a tenant.
+// Limits bound the concurrent uses of something: in the process, per tenant, and per user of a tenant.
 type Limits struct{ Whole, PerTenant, PerUser int }
 
-// or gives the limits, those of otherwise in place of zeros.
+// or returns the limits with zeros replaced by those of otherwise.
 func (l Limits) or(otherwise Limits) Limits {
 	return Limits{cmp.Or(l.Whole, otherwise.Whole), cmp.Or(l.PerTenant, otherwise.PerTenant),
 		cmp.Or(l.PerUser, otherwise.PerUser)}
 }
 
-// shares bounds how many of something are under way at once: in the whole process, for
-// each tenant, and for each user of a tenant. No user can take a tenant's places, and no
-// tenant the process's. K names tenants and users: a uuid.UUID, or a string for a slug
-// and a source address. It remembers only those who hold a place now.
+// shares limits the concurrent uses of something: in the whole process, per tenant, and per user of a
+// tenant. No user can take all places of a tenant, and no tenant all of the process. K identifies
+// tenants and users: a uuid.UUID, or a string for a slug or a source address. It only remembers current
+// holders.
 type shares[K comparable] struct {
-	what string // in the plural, for the refusals: "streams"
+	what string // in the plural, for messages: "streams"
 	most Limits
 
 	mu      sync.Mutex
@@ -32,17 +31,17 @@ type shares[K comparable] struct {
 	users   map[userOf[K]]int
 }
 
-// userOf is a user of a tenant: two tenants may know users of one id.
+// userOf is a user of a tenant: user ids are unique only within a tenant.
 type userOf[K comparable] struct{ tenant, user K }
 
-// newShares makes the shares of a thing, named in the plural.
+// newShares returns shares of something named in the plural.
 func newShares[K comparable](what string, most Limits) *shares[K] {
 	return &shares[K]{what: what, most: most, tenants: map[K]int{}, users: map[userOf[K]]int{}}
 }
 
-// take takes a place, and returns what gives it back, once, however often it is called.
-// It never waits. The caller's own share used up is concurrencyLimit (429), and says so
-// whatever the others do; the whole used up is Overloaded (503).
+// take acquires a place without waiting. It returns an idempotent release function. If the caller's own
+// share is used up it returns concurrencyLimit (429), whatever the others use; if all places are taken
+// it returns Overloaded (503).
 func (s *shares[K]) take(tenant, user K) (release func(), err error) {
 	who := userOf[K]{tenant, user}
 	s.mu.Lock()
@@ -62,7 +61,7 @@ func (s *shares[K]) take(tenant, user K) (release func(), err error) {
 	return sync.OnceFunc(func() { s.giveBack(who) }), nil
 }
 
-// inUse returns how many places are taken.
+// inUse returns the number of taken places.
 func (s *shares[K]) inUse() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +76,7 @@ func (s *shares[K]) giveBack(who userOf[K]) {
 	decrement(s.users, who)
 }
 
-// decrement forgets whoever holds nothing any more.
+// decrement removes holders that reach zero.
 func decrement[K comparable](held map[K]int, who K) {
 	if held[who]--; held[who] == 0 {
 		delete(held, who)

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// sourceOf names the network that a request comes from: an IPv4 address, or the 64 bits of
-// an IPv6 address that a provider gives to one customer. Behind trusted proxies it is the
-// right-most address of X-Forwarded-For that is none of theirs: what stands before that
-// one, anybody can write.
+// sourceOf returns the network that a request comes from: an IPv4 address, or the /64 prefix of an IPv6
+// address, which a provider assigns to one customer. Behind trusted proxies it is the right-most
+// untrusted address in X-Forwarded-For: anybody can forge the ones before it.
 func (a *server) sourceOf(ctx context.Context) string {
 	r := requestOf(ctx).http
 	if r == nil {
@@ -17,7 +16,7 @@ func (a *server) sourceOf(ctx context.Context) string {
 	}
 	peer, err := parseAddr(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr // no network: a socket of this machine
+		return r.RemoteAddr // no network: a Unix socket
 	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(forwarded) - 1; i >= 0 && a.isTrustedProxy(peer); i-- {
@@ -46,7 +45,7 @@ func network(addr netip.Addr) string {
 	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
-// parseAddr reads an address, with or without a port.
+// parseAddr parses an address, with or without a port.
 func parseAddr(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	if err != nil {
@@ -57,8 +56,7 @@ func parseAddr(text string) (netip.Addr, error) {
 	return addr.Unmap().WithZone(""), err
 }
 
-// ParseProxies reads a list of addresses and networks, separated by commas: those of the
-// proxies whose X-Forwarded-For is believed.
+// ParseProxies parses a comma-separated list of addresses and networks of trusted proxies.
 func ParseProxies(list string) (proxies []netip.Prefix, err error) {
 	for item := range strings.SplitSeq(list, ",") {
 		item = strings.TrimSpace(item)

@@ -2,23 +2,23 @@ package api
 
 import "time"
 
-// streamLag measures how far the stream is behind: each look tells how far events can be
-// told, and how far they could be if nobody were writing any.
+// streamLag measures the lag of the stream: each poll reports the horizon up to which events can be
+// sent, and the horizon if no transaction were running.
 type streamLag struct {
-	caughtUp time.Time // all that was committed by then has been found
+	caughtUp time.Time // everything committed by then has been found
 	open     []sighting
 }
 
-// sighting is of a place that could not be told yet when it was the newest.
+// sighting is a newest horizon that could not be reached yet when it was seen.
 type sighting struct {
 	newest uint64
 	at     time.Time
 }
 
-// mostSightings are remembered, beyond that every other one.
+// mostSightings bounds the history; beyond it every other sighting is dropped.
 const mostSightings = 256
 
-// saw takes in a look that began at a time.
+// saw records a poll that started at a time.
 func (l *streamLag) saw(at time.Time, h eventHorizon) {
 	l.open = append(l.open, sighting{h.newest, at})
 	told := 0

@@ -18,20 +18,19 @@ import (
 	"waybill/db"
 )
 
-// inBody is the name of a member that a resolver of the body looks at.
+// inBody returns the path of a member in the body for a resolver.
 func inBody(at *huma.PathBuffer, name string) string {
 	return strings.TrimPrefix(at.With(name), "body.")
 }
 
-// isID tells whether text is an id in the one form that is taken: that of the answers,
-// in either case.
+// isID reports whether text is an id in the form that answers use, in either case.
 func isID(text string) bool {
 	_, err := uuid.Parse(text)
 	return err == nil && len(text) == 36
 }
 
-// isNil tells whether an id is the nil UUID. It names nothing, so that what it refers
-// to is not there; chosen for a new row, or as a filter, Go would take it for none.
+// isNil reports whether an id is the nil UUID. It never identifies a row; as a new id or a filter, Go
+// would treat it as not set.
 func isNil(id string) bool { return id == nilID }
 
 var nilID = uuid.Nil.String()
@@ -41,10 +40,10 @@ const (
 	anID = "expected a UUID other than the nil one"
 )
 
-// isText tells whether the database can take it.
+// isText reports whether the database can store it.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
-// strictPath refuses what no row can be named by.
+// strictPath rejects path parameters that cannot identify a row.
 func strictPath(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		if p.In == "path" && !isText(ctx.Param(p.Name)) {
@@ -55,8 +54,8 @@ func strictPath(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictForms refuses an id in the path or the query in another form than one, and a time
-// that parseTime does not take.
+// strictForms rejects ids in path and query that are not in canonical form, and times that parseTime
+// rejects.
 func strictForms(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		value := ""
@@ -84,8 +83,8 @@ func strictForms(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// strictHeaders refuses a header of the operation that is given twice, of which Go
-// would see the first alone, or empty, which would look like none.
+// strictHeaders rejects headers of the operation that are repeated, of which Go would read only the
+// first, or empty, which would look like missing.
 func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 	for _, p := range ctx.Operation().Parameters {
 		if p.In != "header" {
@@ -103,9 +102,8 @@ func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// meaningful are headers that change what a request asks for, each with what to say where
-// the operation does not honour it. Those of writes alone are left to themselves in reads,
-// which they cannot change.
+// meaningful are headers that change the meaning of a request, each with the message for operations
+// that do not support it. Headers for writes are ignored in reads, where they have no effect.
 var meaningful = []struct {
 	name, sentence string
 	ofReads        bool
@@ -122,7 +120,7 @@ var meaningful = []struct {
 	{"X-Method-Override", "The method is the request's own: X-Method-Override is not looked at.", true},
 }
 
-// ignoredHeader refuses a header that the caller relies on and the operation does not have.
+// ignoredHeader rejects a header that the caller relies on and the operation does not support.
 func ignoredHeader(ctx huma.Context) *Problem {
 	r, _ := humago.Unwrap(ctx)
 	op := ctx.Operation()
@@ -138,8 +136,8 @@ func ignoredHeader(ctx huma.Context) *Problem {
 	return nil
 }
 
-// strictAuthorization does it for the header that is looked at before all others. An
-// empty one is no token: 401.
+// strictAuthorization does the same for the Authorization header, which is read first. An empty one
+// counts as no token: 401.
 func strictAuthorization(ctx huma.Context, next func(huma.Context)) {
 	const name = "Authorization"
 	if odd := oddHeader(ctx, name); odd != nil && ctx.Header(name) != "" {
@@ -152,7 +150,7 @@ func strictAuthorization(ctx huma.Context, next func(huma.Context)) {
 func oddHeader(ctx huma.Context, name string) *Problem {
 	r, _ := humago.Unwrap(ctx)
 	values := r.Header.Values(name)
-	if len(values) > 1 && name == "If-None-Match" { // a list, which may come in several lines
+	if len(values) > 1 && name == "If-None-Match" { // a list, which may span several lines
 		values = []string{strings.Join(values, ", ")}
 		r.Header.Set(name, values[0])
 	}
@@ -165,8 +163,8 @@ func oddHeader(ctx huma.Context, name string) *Problem {
 	return nil
 }
 
-// strictMediaType takes what the operation takes, JSON as a rule, in UTF-8 alone,
-// however its name is written, and not compressed. Of no body, it says nothing.
+// strictMediaType requires the operation's media type, usually JSON, in UTF-8 and uncompressed. It
+// accepts requests without a body.
 func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	given := r.Header.Values("Content-Type")
@@ -179,7 +177,7 @@ func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	name, ok := "application/json", len(given) <= 1
-	if len(given) == 1 && given[0] != name { // nearly all write it so
+	if len(given) == 1 && given[0] != name { // the common case
 		name, ok = inUTF8(given[0])
 	}
 	if !ok || ctx.Operation().RequestBody.Content[name] == nil {
@@ -187,13 +185,13 @@ func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	if len(given) == 1 && given[0] != name {
-		r.Header.Set("Content-Type", name) // huma compares it as it is written
+		r.Header.Set("Content-Type", name) // huma compares it literally
 	}
 	next(ctx)
 }
 
-// refuseLargeBody looks at the length that a body says it has: nothing of it is read. One
-// that does not say it is read up to the limit.
+// refuseLargeBody rejects a body by its Content-Length, without reading it. A body without one is read
+// up to the limit.
 func refuseLargeBody(ctx huma.Context, next func(huma.Context)) {
 	if r, _ := humago.Unwrap(ctx); r.ContentLength >= ctx.Operation().MaxBodyBytes {
 		writeProblem(ctx, problem(bodyTooLarge, "", ""))
@@ -202,15 +200,15 @@ func refuseLargeBody(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// inUTF8 gives the name of a media type, unless it is of another encoding.
+// inUTF8 returns the name of a media type, unless it has another charset.
 func inUTF8(mediaType string) (name string, ok bool) {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	charset, given := parameters["charset"]
 	return name, err == nil && (!given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8"))
 }
 
-// strictQuery refuses a query that is malformed, names a parameter twice, or names
-// one and gives it nothing: none of it would be looked at.
+// strictQuery rejects a query that is malformed, repeats a parameter, or contains one without a value:
+// all would be ignored.
 func strictQuery(ctx huma.Context, next func(huma.Context)) {
 	u := ctx.URL()
 	if u.RawQuery == "" {
@@ -246,10 +244,10 @@ func knows(op *huma.Operation, parameter string) bool {
 		func(p *huma.Param) bool { return p.In == "query" && p.Name == parameter })
 }
 
-// refuseBody guards the operations that take no body: an empty object and null are taken
-// for none, since many clients send one; anything else would be ignored.
+// refuseBody guards operations without a body: an empty object and null count as none, since many
+// clients send them; anything else would be ignored.
 func refuseBody(ctx huma.Context, next func(huma.Context)) {
-	if r, _ := humago.Unwrap(ctx); r.ContentLength == 0 { // known: nothing to read
+	if r, _ := humago.Unwrap(ctx); r.ContentLength == 0 { // nothing to read
 		next(ctx)
 		return
 	}

@@ -14,9 +14,9 @@ import (
 	"waybill/db"
 )
 
-// strictJSON is encoding/json that refuses what PostgreSQL cannot store and what Go
-// would mend or ignore in silence. huma calls it twice: for its validation, and then
-// for the operation's own type, whose members the walk holds the body against.
+// strictJSON is encoding/json plus checks for what PostgreSQL cannot store, and what Go would silently
+// fix or ignore. huma calls it twice: for its validation, and for the operation's own type, which the
+// walk compares with the body.
 var strictJSON = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, into any) error {
@@ -37,7 +37,7 @@ var strictJSON = huma.Format{
 			*value = withoutNulls(*value)
 			return err
 		}
-		// err, if any, is of a member's own
+		// err, if any, is from a member's own type
 		if wrong := misfitIn(data, reflect.TypeOf(into).Elem()); wrong != nil {
 			return wrong.badBody()
 		}
@@ -45,9 +45,8 @@ var strictJSON = huma.Format{
 	},
 }
 
-// withoutNulls is a value as huma shall see it: a member that is null is one that was
-// left out, and so is a body. Where null means something, or is one too many, the walk
-// over the operation's own type sees it.
+// withoutNulls prepares a value for huma's validation: null members count as omitted, and so does a
+// null body. The walk over the operation's own type checks where null is allowed.
 func withoutNulls(value any) any {
 	switch v := value.(type) {
 	case nil:
@@ -70,10 +69,10 @@ func withoutNulls(value any) any {
 	return value
 }
 
-// object is a JSON object as encoding/json has it.
+// object is a JSON object in encoding/json.
 type object = map[string]any
 
-// badJSON tells what json.Unmarshal did not take, unless a member's own type refused it.
+// badJSON translates an error of json.Unmarshal, unless it comes from a member's own type.
 func badJSON(err error) (_ badBody, ok bool) {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		what := fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)
@@ -89,8 +88,8 @@ func badJSON(err error) (_ badBody, ok bool) {
 	return badBody{db.ValidationFailed, kind.Field, fmt.Sprintf("%s: expected %s.", kind.Field, kindName(kind))}, true
 }
 
-// badBody is what is wrong with a body. huma keeps no more of it than its text, from
-// which problemOfDetail takes it again.
+// badBody is the error for an invalid body. huma keeps only its text, from which problemOfDetail
+// restores it.
 type badBody struct {
 	code          db.Code
 	field, detail string
@@ -100,7 +99,7 @@ func (b badBody) Error() string {
 	return strings.Join([]string{string(b.code), b.field, b.detail}, "\x1f")
 }
 
-// badBodyIn gives what badBody said.
+// badBodyIn restores a problem from the text of a badBody.
 func badBodyIn(message string) (*Problem, bool) {
 	parts := strings.Split(message, "\x1f")
 	if len(parts) != 3 {

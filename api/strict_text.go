@@ -5,9 +5,8 @@ import (
 	"unicode"
 )
 
-// textRule is what a pattern of the document means in every script. What `\s` is differs
-// from Go, where it is a few characters, to a browser: the pattern alone would let
-// through what nobody sees.
+// textRule implements a pattern of the document for all scripts. The meaning of `\s` ranges from a few
+// characters in Go to many in a browser: the pattern alone would accept invisible text.
 type textRule struct {
 	holds     func(text string) bool
 	otherwise string
@@ -15,7 +14,7 @@ type textRule struct {
 
 const notBlank = "expected text that is not blank"
 
-// textRules are known by the patterns of the members that they hold for.
+// textRules maps the patterns of members to their rules.
 var textRules = map[string]*textRule{
 	`\S`: {func(text string) bool { return !isBlank(text) }, notBlank},
 	`^[^@\s]+@[^@\s]+$`: {func(text string) bool {
@@ -23,13 +22,12 @@ var textRules = map[string]*textRule{
 	}, "expected an email address"},
 }
 
-// isBlank tells whether there is nothing to see in a text, in whatever script.
+// isBlank reports whether a text has no visible character, in any script.
 func isBlank(text string) bool { return !strings.ContainsFunc(text, isVisible) }
 
-// isVisible tells whether a character leaves a mark by itself: it is no white space, no
-// control, no format character (of no width, such as U+200B and U+FEFF), no variation
-// selector or other one that is ignored where it cannot be shown, and none of the letters
-// and signs that are blank by design.
+// isVisible reports whether a character is visible by itself: not white space, a control or format
+// character (zero width, such as U+200B and U+FEFF), a variation selector or another default-ignorable
+// character, nor one of the letters and symbols that are blank by design.
 func isVisible(r rune) bool {
 	switch r {
 	case 0x115f, 0x1160, 0x3164, 0xffa0, // Hangul fillers

@@ -9,8 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Time is an instant in a body or a query: what parseTime takes, and in the one form that
-// is answered, UTC and microseconds. Two ways to write it are one request.
+// Time is an instant in a body or a query. It accepts what parseTime accepts, and normalizes to UTC and
+// microseconds, like answers: two spellings of a time are the same request.
 type Time struct{ time.Time }
 
 // UnmarshalText implements encoding.TextUnmarshaler, for parameters.
@@ -32,18 +32,18 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return t.UnmarshalText([]byte(*text))
 }
 
-// timeFormat is what the document calls the form.
+// timeFormat is the name of the format in the document.
 const timeFormat = "date-time"
 
-// Schema is that of an RFC 3339 time. The format stands among the extensions, where huma
-// does not look: it would check by Go's rules, which take less and more than RFC 3339.
+// Schema implements huma.SchemaProvider: an RFC 3339 time. The format is set as an extension, which
+// huma does not validate: Go's rules differ from RFC 3339 in both directions.
 func (Time) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"format": timeFormat}}
 	s.PrecomputeMessages()
 	return s
 }
 
-// standard gives the time as the database takes it.
+// standard returns the time for the database.
 func (t *Time) standard() *time.Time {
 	if t == nil {
 		return nil
@@ -58,10 +58,10 @@ const (
 		"a space"
 )
 
-// parseTime reads an RFC 3339 time as its grammar has it, T and Z in either case, and
-// gives it in UTC, to the microsecond that the database keeps. wrong says what is wrong
-// with it. A time whose year has more or less than four digits somewhere could not be told
-// again, and the year 1, Go's zero, would look like no time: the range is narrower.
+// parseTime parses an RFC 3339 time according to its grammar, with T and Z in either case, and returns
+// it in UTC with the database's microseconds. wrong explains what is invalid. Times whose year may have
+// more or less than four digits in some zone do not round-trip as RFC 3339, and the year 1, Go's zero
+// time, would look like no time: both are rejected.
 func parseTime(text string) (t time.Time, wrong string) {
 	const whole = len("2030-01-01T09:00:00")
 	if len(text) <= whole || !hasForm(text[:whole], "0000-00-00T00:00:00") {
@@ -84,7 +84,7 @@ func parseTime(text string) (t time.Time, wrong string) {
 		second, t = 59, t.Add(-time.Second)
 	}
 	if t.Month() != month || t.Day() != day || t.Hour() != hour || t.Minute() != minute || t.Second() != second {
-		return t, noTime // a day or an hour that there is not
+		return t, noTime // a day or an hour that does not exist
 	}
 	t = t.Add(-offset).Truncate(time.Microsecond)
 	switch {
@@ -96,8 +96,8 @@ func parseTime(text string) (t time.Time, wrong string) {
 	return t, ""
 }
 
-// hasForm tells whether text has a digit for each 0 of a form, and its other signs,
-// letters in either case.
+// hasForm reports whether text matches a form, in which 0 stands for a digit; letters match in either
+// case.
 func hasForm(text, form string) bool {
 	if len(text) != len(form) {
 		return false
@@ -122,7 +122,7 @@ func number(digits string) (n int) {
 	return n
 }
 
-// fraction reads what may stand between the seconds and the offset.
+// fraction parses an optional fraction of a second.
 func fraction(text string) (nanoseconds int, rest string, ok bool) {
 	if text[0] != '.' {
 		return 0, text, true
@@ -135,7 +135,7 @@ func fraction(text string) (nanoseconds int, rest string, ok bool) {
 	return number((digits + "000000000")[:9]), rest, true
 }
 
-// offsetOf reads what ends a time.
+// offsetOf parses the UTC offset at the end of a time.
 func offsetOf(text string) (offset time.Duration, ok bool) {
 	if hasForm(text, "Z") {
 		return 0, true
@@ -151,7 +151,7 @@ func offsetOf(text string) (offset time.Duration, ok bool) {
 	return offset, hours <= 23 && minutes <= 59
 }
 
-// wrongTime says what is wrong with a time of the query, "" being nothing.
+// wrongTime returns the violation of a time in the query, or "".
 func wrongTime(value string) string {
 	_, wrong := parseTime(value)
 	if space := strings.LastIndexByte(value, ' '); wrong != "" && space >= 0 {

@@ -9,7 +9,7 @@ import (
 	"waybill/db"
 )
 
-// readDictionary learns from the database who may make which transition.
+// readDictionary reads from the database which roles may make which transition.
 func (a *server) readDictionary(ctx context.Context) error {
 	a.dictionary = map[db.TransitionName][]db.UserRole{}
 	if a.store == nil {
@@ -64,7 +64,7 @@ func transition(name db.TransitionName, summary, about string, codes ...db.Code)
 	}
 }
 
-// TransitionInput is what every transition takes.
+// TransitionInput has the parameters of every transition.
 type TransitionInput struct {
 	PickupPath
 	OptionalIfMatch
@@ -77,7 +77,7 @@ type transitionOutput struct {
 	Body     *Pickup
 }
 
-// move makes one transition. body is what the request asked for besides.
+// move makes one transition. body is the operation's own part of the request, for the digest.
 func (a *server) move(
 	ctx context.Context, v db.Viewer, in *TransitionInput, t db.Transition, body any,
 ) (*transitionOutput, error) {
@@ -103,7 +103,7 @@ func (a *server) plainTransition(
 	}
 }
 
-// Assignment names the driver.
+// Assignment is the body of assign-pickup.
 type Assignment struct {
 	DriverID uuid.UUID `json:"driver_id" format:"uuid"`
 }
@@ -118,7 +118,7 @@ func (a *server) assignPickup(ctx context.Context, v db.Viewer, in *assignInput)
 		db.Transition{Name: db.TransitionNameAssign, DriverID: in.Body.DriverID}, in.Body)
 }
 
-// Cancellation may say why.
+// Cancellation is the body of cancel-pickup, with an optional reason.
 type Cancellation struct {
 	Reason string `json:"reason,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }
@@ -137,7 +137,7 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 		db.Transition{Name: db.TransitionNameCancel, Reason: asked.Reason}, asked)
 }
 
-// TransitionRule is one line of the dictionary.
+// TransitionRule is one row of the dictionary.
 type TransitionRule struct {
 	Transition   db.TransitionName `json:"transition"`
 	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"Where it starts"`

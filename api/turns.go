@@ -8,13 +8,13 @@ import (
 	"waybill/db"
 )
 
-// caller is on whose behalf a password is hashed: a source address, or a user who has a
-// session, and the tenant.
+// caller identifies on whose behalf a password is hashed: a source address, or a user with a session,
+// and the tenant.
 type caller struct{ source, tenant string }
 
-// door admits callers to the queue for a hash. A source gets no more places than are free,
-// and a tenant three times as many: one alone gets half of them, two a third each, so that
-// whoever comes next finds one, however many the others ask for.
+// door admits callers to the queue for a hash. A source gets at most as many places as are free, and a
+// tenant three times as many: a single source gets half of them, two get a third each, so that there is
+// always a place for a newcomer.
 type door struct {
 	mu      sync.Mutex
 	inside  int
@@ -24,7 +24,7 @@ type door struct {
 
 func newDoor() *door { return &door{sources: map[string]int{}, tenants: map[string]int{}} }
 
-// enter takes one of the places, of which there are so many, if the caller may have it.
+// enter takes one of the places if the caller may have it.
 func (d *door) enter(c caller, places int) (leave func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -46,20 +46,20 @@ func (d *door) count(c caller, by int) {
 	add(d.tenants, c.tenant, by)
 }
 
-// add forgets whoever holds nothing any more.
+// add removes holders that reach zero.
 func add(held map[string]int, name string, by int) {
 	if held[name] += by; held[name] == 0 {
 		delete(held, name)
 	}
 }
 
-// turns hands out slots fairly: to the source that was served longest ago, of its tenants
-// to the one that was, and there to whoever came first.
+// turns grants slots fairly: to the source that was served longest ago, within it to the tenant that
+// was, and within that in order of arrival.
 type turns struct {
 	mu      sync.Mutex
 	free    int
-	waiting []*waiter         // in the order in which they came
-	served  map[caller]uint64 // when each was last, by the count of grants; {source, ""} for any of its tenants
+	waiting []*waiter         // in order of arrival
+	served  map[caller]uint64 // the number of the last grant; {source, ""} for any of its tenants
 	grants  uint64
 }
 
@@ -68,12 +68,12 @@ type waiter struct {
 	granted chan struct{}
 }
 
-// maxServed bounds what is remembered: forgotten, a source is served first once more.
+// maxServed bounds the history: a forgotten source is served first once more.
 const maxServed = 1024
 
 func newTurns(slots int) *turns { return &turns{free: slots, served: map[caller]uint64{}} }
 
-// take waits for a slot, as long as the request is wanted.
+// take waits for a slot until ctx ends.
 func (t *turns) take(ctx context.Context, c caller) (release func(), err error) {
 	w := t.join(c)
 	select {
@@ -94,7 +94,7 @@ func (t *turns) join(c caller) *waiter {
 	return w
 }
 
-// abandon gives up waiting, or the slot that was granted in this very moment.
+// abandon stops waiting, or releases a slot that was granted concurrently.
 func (t *turns) abandon(w *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,8 +135,8 @@ func (t *turns) grant() {
 	}
 }
 
-// before tells whether the one is to be served before the other, both being equal if
-// they are of one source and tenant.
+// before reports whether one is to be served before the other; both are equal if they have the same
+// source and tenant.
 func (t *turns) before(one, other caller) bool {
 	return cmp.Or(
 		cmp.Compare(t.served[caller{source: one.source}], t.served[caller{source: other.source}]),

@@ -54,7 +54,7 @@ func (a *server) registerUsers() {
 	}, a.reactivateUser)
 }
 
-// NewUser asks for a user.
+// NewUser is the body of create-user.
 type NewUser struct {
 	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
 	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
@@ -78,8 +78,8 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	if err != nil {
 		return nil, err
 	}
-	// The password stays out of the digest, which is fast to try: a repeat is held
-	// against the stored hash.
+	// The password is not part of the digest, which is fast to brute-force: a replay is compared with
+	// the stored hash.
 	asked := b
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
@@ -118,7 +118,7 @@ func (a *server) listUsers(ctx context.Context, v db.Viewer, in *Keyset) (*ListO
 	return pageOf(in.Limit, rows, func(u db.User) string { return in.after(u.CreatedAt, u.ID) }), nil
 }
 
-// UserPath names a user.
+// UserPath identifies a user by their id in the path.
 type UserPath struct {
 	UserID uuid.UUID `path:"user_id" format:"uuid"`
 }
@@ -137,7 +137,7 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 	return &Row[db.User]{tag, &row}, in.shown(tag)
 }
 
-// UserEdit has what is to change; what is left out stays.
+// UserEdit holds the members to change; omitted members keep their value.
 type UserEdit struct {
 	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
 	Name  *string      `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
@@ -169,7 +169,7 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// PasswordChange asks for a new password.
+// PasswordChange is the body of change-password.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's own"`
 	NewPassword     string `json:"new_password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
@@ -207,9 +207,8 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	return &Row[db.User]{etag(row.Version), &row}, nil
 }
 
-// verifySelf asks the caller for their password. Tries are counted in this session alone:
-// whoever guesses elsewhere, the user can change the password, and whoever has come by the
-// session can't guess it.
+// verifySelf verifies the caller's own password. Tries are counted per session: guesses elsewhere do
+// not prevent the user from changing the password, and a stolen session cannot be used for guessing it.
 func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) error {
 	self, err := a.store.GetUser(ctx, a.userParams(v, v.UserID))
 	if err != nil {
@@ -240,7 +239,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 	return err
 }
 
-// matches tells whether a hash is the password's.
+// matches reports whether the hash is of the password.
 func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string) (bool, error) {
 	leave, err := a.passwords.enterAs(v)
 	if err != nil {

@@ -7,11 +7,13 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
@@ -96,12 +98,7 @@ var feedRaces = []check{
 				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.GivenName = "Renamed" }))
 				w.must(w.stage(ctx, next.id, next.records...))
 				waited, errs := w.behind(ctx, commit,
-					func(s *db.Store) error {
-						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
-						_, err := s.DBTX().Exec(ctx,
-							"UPDATE patients SET version = version + 1, "+c.edit+" WHERE tenant_id = $1", w.tenant)
-						return err
-					},
+					w.changes("patients", "version = version + 1, "+c.edit),
 					func(s *db.Store) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 					})
@@ -219,6 +216,98 @@ var feedRaces = []check{
 }
 
 var feedRules = []check{
+	{"SyncAppointments", "what another writer made of a row meanwhile is looked at again",
+		func(ctx context.Context, w *world) error {
+			const untouched = "2000-01-01"
+			for i, c := range []struct{ change, want string }{
+				{"status = 'ARRIVED'", "ARRIVED 2000-01-01"}, // what the list says: nothing is left to change
+				{"starts_at = starts_at - interval '1 minute'", "ARRIVED now"},
+			} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+					return err
+				}
+				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+				w.must(w.stage(ctx, next.id, next.records...))
+				waited, errs := w.behind(ctx, commit, w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
+					func(s *db.Store) error {
+						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
+					})
+				got := scan[string](ctx, w.owner, `
+				SELECT status || CASE WHEN updated_at < now() - interval '1 year' THEN ' 2000-01-01' ELSE ' now' END
+				FROM appointments WHERE tenant_id = $1`, w.tenant)
+				if err := first(errs...); err != nil || !waited[0] || got != c.want {
+					return fmt.Errorf("change %d: waited %v, the appointment is %s, want %s: %v",
+						i, waited[0], got, c.want, err)
+				}
+				if err := w.holds(ctx, next.records...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+	{"SyncAppointments", "rows are locked in key order: no other writer of several is brought into a deadlock",
+		func(ctx context.Context, w *world) error {
+			var records, changed []db.FeedRecord
+			for n := range 8 {
+				records = append(records, record(n))
+				changed = append(changed, with(record(n), func(r *db.FeedRecord) {
+					r.Status, r.Phone = db.AppointmentStatusARRIVED, "+14155550101"
+				}))
+			}
+			for _, table := range []string{"patients", "appointments"} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				if err := w.fed(ctx, w.list(1, records...)); err != nil {
+					return err
+				}
+				next := w.list(2, changed...)
+				w.must(w.stage(ctx, next.id, next.records...))
+				all := "SELECT FROM " + table + " WHERE tenant_id = $1 ORDER BY id FOR UPDATE"
+				var deadlock error
+				waited, errs := w.behind(ctx,
+					func(ctx context.Context, tx pgx.Tx) error {
+						_, deadlock = tx.Exec(ctx, all, w.tenant)
+						return tx.Rollback(ctx)
+					},
+					func(s *db.Store) error {
+						w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+						_, err := s.DBTX().Exec(ctx, strings.Replace(all, "FOR UPDATE", "LIMIT 1 FOR UPDATE", 1), w.tenant)
+						return err
+					},
+					func(s *db.Store) error {
+						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
+					})
+				if err := first(append(errs, deadlock)...); err != nil || !waited[0] {
+					return fmt.Errorf("%s: waited %v, %w", table, waited[0], err)
+				}
+			}
+			return nil
+		}},
+	{"SyncAppointments", "a row that stays as it is is not waited for",
+		func(ctx context.Context, w *world) error {
+			for table, edit := range map[string]func(*db.FeedRecord){
+				"patients":     func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED },
+				"appointments": func(r *db.FeedRecord) { r.Phone = "+14155550101" },
+			} {
+				w := (&database{Store: w.as, owner: w.owner}).world(ctx).like(w)
+				if err := w.fed(ctx, w.list(1, record(1))); err != nil {
+					return err
+				}
+				next := w.list(2, with(record(1), edit))
+				w.must(w.stage(ctx, next.id, next.records...))
+				waited, errs := w.behind(ctx, commit, w.changes(table, "external_id = external_id"),
+					func(s *db.Store) error {
+						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
+					})
+				if err := first(errs...); err != nil || waited[0] {
+					return fmt.Errorf("waited for a row of %s: %v, %v", table, waited[0], err)
+				}
+				if err := w.holds(ctx, next.records...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 	{"SyncAppointments", "what differs is written, and nothing else", func(ctx context.Context, w *world) error {
 		past := with(record(7), func(r *db.FeedRecord) {
 			r.StartsAt, r.EndsAt = feedDay.Add(-time.Hour), feedDay.Add(-time.Minute)
@@ -281,6 +370,40 @@ var feedRules = []check{
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
 	}},
+	{"SyncAppointments", "a row that does not differ is looked up twice, or one that is long over at all",
+		func(ctx context.Context, w *world) error {
+			const n = 40
+			var before, now []db.FeedRecord
+			for i := range n {
+				before = append(before, record(i), with(record(n+i), func(r *db.FeedRecord) {
+					r.StartsAt, r.EndsAt = r.StartsAt.AddDate(-1, 0, 0), r.EndsAt.AddDate(-1, 0, 0)
+				}))
+				now = append(now, with(record(i), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+			}
+			if err := w.fed(ctx, w.list(1, before...)); err != nil {
+				return err
+			}
+			l := w.list(2, now...)
+			w.must(w.stage(ctx, l.id, l.records...))
+			var plan node
+			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+				w.must(s.SetFeedLimits(ctx, feedLimits))
+				if moved, err := s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || moved != 1 {
+					return fmt.Errorf("moved %d, %w", moved, err)
+				}
+				if _, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id)); !errors.Is(err, errExplained) {
+					return err
+				}
+				return nil
+			}))
+			// Each appointment is compared, and written; its patient is compared.
+			appointments, _ := plan.scanned("appointments")
+			found, removed := plan.scanned("patients")
+			if appointments != 2*n || found+removed != n {
+				return fmt.Errorf("%v appointments and %v patients are looked up for %d", appointments, found+removed, n)
+			}
+			return nil
+		}},
 	{"MoveFeed", "a list of the future keeps the true one out", func(ctx context.Context, w *world) error {
 		moved := func(ahead time.Duration) (n int64) {
 			w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {

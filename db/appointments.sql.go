@@ -36,9 +36,6 @@ WITH found AS MATERIALIZED (
         AND a.starts_at < $8::timestamptz
         AND a.ends_at > $6
         AND ($9::appointment_status IS NULL OR a.status = $9)
-        AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = $3 AND v.facility_id = $4 AND v.user_id = $2)
     ORDER BY a.starts_at, a.id
     LIMIT 1 + $1::int
 ), shown AS MATERIALIZED (

@@ -53,7 +53,8 @@ func (f *flushing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	return f.DBTX.Query(ctx, sql, args...)
 }
 
-var queryName = regexp.MustCompile(`-- name: (\w+)`)
+// queryName finds a statement's name, of the variant that skips locked rows its source's.
+var queryName = regexp.MustCompile(`-- name: (\w+?)(?:SkipLocked)? :`)
 
 // count is how often a statement was sent.
 func (f *flushing) count(name string) (n int) {

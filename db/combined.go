@@ -23,11 +23,10 @@ type combined struct {
 
 // combine returns the batchers of a store; oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
-	skip := New(skipping{s.db})
 	return combined{
 		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
-			Flush: s.transitioning(skip), FlushWaiting: s.transitioning(s.Queries), Resolve: s.resolveMove,
-			OwnRows: move.rows,
+			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.TransitionPickups),
+			Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
 		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
 		entries: batchedWrites(oneByOne, config[entry, found[LedgerEntry]]{

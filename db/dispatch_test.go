@@ -111,6 +111,31 @@ var dispatchRules = []check{
 			far := w.driver(ctx, -37, 60)
 			return first(w.chooses(ctx, far, w.submitted(ctx)), none())
 		}},
+	// The half of the statement that is every transition's goes by the dictionary, whatever it
+	// says of a dispatch.
+	{"DispatchPickup", "a text is owed that the dictionary does not have", func(ctx context.Context, w *world) error {
+		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *world, row db.DispatchPickupRow) error {
+			var texts, jobs int
+			w.must(w.DBTX().QueryRow(ctx, `SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
+				FROM messages WHERE tenant_id = $1::uuid AND pickup_id = $2`, w.tenant, row.Pickup.ID).Scan(&texts, &jobs))
+			if texts+jobs != 0 || row.TextsOwed != 0 {
+				return fmt.Errorf("%d texts by %d jobs, of %d owed", texts, jobs, row.TextsOwed)
+			}
+			return nil
+		})
+	}},
+	{"DispatchPickup", "what its caller does not see afterwards is recorded", func(ctx context.Context, w *world) error {
+		return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
+			func(w *world, row db.DispatchPickupRow) error {
+				var reads int
+				w.must(w.DBTX().QueryRow(ctx, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'",
+					w.tenant).Scan(&reads))
+				if row.Seen || reads != 0 {
+					return fmt.Errorf("seen is %t, and %d reads are recorded", row.Seen, reads)
+				}
+				return nil
+			})
+	}},
 	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
@@ -135,6 +160,33 @@ var dispatchRules = []check{
 		return first(w.chooses(ctx, east, w.submitted(ctx, at(80, 0))),
 			w.chooses(ctx, south, w.submitted(ctx, at(80, 0))))
 	}},
+}
+
+// dispatchUnder dispatches a patient's pickup where the dictionary says something else of a
+// dispatch, and has what it did looked at; then all of it is taken back.
+func (w *world) dispatchUnder(
+	ctx context.Context, set string, by db.Viewer, look func(*world, db.DispatchPickupRow) error,
+) error {
+	w.driver(ctx, 1, 1)
+	id, _ := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
+	tx := must(w.owner.Begin(ctx))
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	must(tx.Exec(ctx, "DELETE FROM messages WHERE tenant_id = $1", w.tenant)) // the submit's
+	must(tx.Exec(ctx, "DELETE FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text", w.tenant))
+	must(tx.Exec(ctx, "UPDATE pickup_transitions SET "+set+" WHERE transition = 'dispatch'"))
+	inside := *w
+	inside.Store = w.over(tx)
+	rows, err := inside.DispatchPickup(ctx, db.DispatchPickupParams{
+		TenantID: w.tenant, ID: id, ViewerID: by.UserID, ViewerRole: by.Role,
+		RequestDigest: digest("dispatch"), MoveID: newID(),
+	})
+	if err == nil && len(rows) != 1 {
+		err = errors.New("no driver was found")
+	}
+	if err != nil {
+		return err
+	}
+	return look(&inside, rows[0])
 }
 
 // dispatching sends the statement once: what another try would win is lost.

@@ -110,6 +110,7 @@ type EditDriverParams struct {
 }
 
 // Closes: an edit clobbers another that it has not seen
+// Closes: an edit and an assign of one driver wait for each other
 func (q *Queries) EditDriver(ctx context.Context, arg EditDriverParams) (Driver, error) {
 	row := q.db.QueryRow(ctx, editDriver,
 		arg.Name,

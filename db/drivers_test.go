@@ -30,6 +30,27 @@ var driverRaces = []check{
 			return editDriver(ctx, s, w.dispatcher, driver, name, version)
 		})
 	}},
+	{"EditDriver", "an edit and an assign of one driver wait for each other", func(ctx context.Context, w *world) error {
+		driver, id, off := w.driver(ctx, 1, 1), w.submitted(ctx), false
+		waited, errs := w.behind(ctx, commit,
+			func(s *db.Store) error {
+				_, err := s.DBTX().Exec(ctx,
+					"SELECT FROM driver_slots WHERE tenant_id = $1 AND driver_id = $2 FOR UPDATE", w.tenant, driver.DriverID)
+				return err
+			},
+			w.assigning(ctx, id, driver), // it checks the driver's key when it has the slot
+			func(s *db.Store) error { // another login is another key, the duty is the slot's
+				_, err := s.EditDriver(ctx, db.EditDriverParams{
+					TenantID: w.tenant, ID: driver.DriverID, Version: 1, OnDuty: &off, ViewerRole: w.dispatcher.Role,
+					SetUserID: true, UserID: &w.hub.UserID,
+				})
+				return err
+			})
+		if !waited[0] || !waited[1] {
+			return fmt.Errorf("the assign waited: %t, the edit: %t", waited[0], waited[1])
+		}
+		return first(errs...)
+	}},
 	{"LocateDrivers", "a late location overwrites a newer one", func(ctx context.Context, w *world) error {
 		driver, base := w.driver(ctx, 1, 1), time.Now()
 		at := func(seconds int) act {

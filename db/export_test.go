@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -70,6 +71,15 @@ func HashOf(t Token) []byte {
 
 // Attempts is how often a write that would win by now is tried.
 const Attempts = attempts
+
+// SendMoves sends one statement for all, and tells which of the pickups it moved.
+func (s *Store) SendMoves(
+	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
+) (moved []bool, err error) {
+	asks := each(pickups, func(id uuid.UUID) move { return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()} })
+	all, err := s.transitioning(s.TransitionPickups)(ctx, asks)
+	return each(all, func(m found[Moved]) bool { return m.is }), err
+}
 
 // SendDrafts sends the statement, whatever it will be refused for.
 func (s *Store) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {

@@ -109,10 +109,21 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error
 	return w.within(ctx, s, v, func() error { return f(s) })
 }
 
+// changes is another writer of the tenant's rows of a table.
+func (w *world) changes(table, set string) act {
+	return func(s *db.Store) error {
+		ctx := context.Background()
+		w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
+		_, err := s.DBTX().Exec(ctx, "UPDATE "+table+" SET "+set+" WHERE tenant_id = $1", w.tenant)
+		return err
+	}
+}
+
+var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
+
 // apply is a feed whose records are staged: the two statements.
 func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
-	if err = s.SetFeedLimits(ctx,
-		db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}); err != nil {
+	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
 	}
 	if *l.moved, err = s.MoveFeed(ctx, w.watermark(l.hour)); err != nil || *l.moved == 0 {

@@ -1,7 +1,9 @@
 package db_test
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -22,7 +24,7 @@ import (
 // mutant is a query with one guard taken out.
 type mutant struct {
 	query    string // its name
-	what     string // was taken out
+	what     string // the name of the part that was taken out
 	from, to string
 }
 
@@ -81,18 +83,39 @@ func statements(t testing.TB) map[string]string {
 
 var writes = regexp.MustCompile(`\b(INSERT INTO|UPDATE \w+|DELETE FROM)\b`)
 
+// variants gives the sources of the statements that cmd/variants writes, by their names.
+func variants(texts map[string]string) map[string]string {
+	sources := map[string]string{}
+	for query, sql := range texts {
+		for _, m := range variant.FindAllStringSubmatch(sql, -1) {
+			sources[m[1]] = query
+		}
+	}
+	return sources
+}
+
+// variant is the mark by which a statement declares one: see cmd/variants.
+var variant = regexp.MustCompile(`/\* (\w+): (.*?) \*/`)
+
 // mutants takes every guard out of every write, and of the reads that are guards
-// themselves, one at a time.
+// themselves, one at a time. Of a variant, those that its source has are its source's.
 func mutants(t testing.TB) (all []*mutant) {
 	t.Helper()
 	texts := statements(t)
+	sources := variants(texts)
 	for _, query := range slices.Sorted(maps.Keys(texts)) {
 		sql := texts[query]
 		if !writes.MatchString(sql) && !guardingReads[query] {
 			continue
 		}
+		source := map[string]bool{}
+		for _, p := range guards(texts[sources[query]]) {
+			source[p.name] = true
+		}
 		for _, p := range guards(sql) {
-			all = append(all, &mutant{query, p.what(sql), sql, sql[:p.start] + p.instead(sql) + sql[p.end:]})
+			if !source[p.name] {
+				all = append(all, &mutant{query, p.name, sql, sql[:p.start] + p.instead + sql[p.end:]})
+			}
 		}
 	}
 	return all
@@ -100,48 +123,119 @@ func mutants(t testing.TB) (all []*mutant) {
 
 // part is a piece of a statement that can be taken out.
 type part struct {
+	name       string // where it stands, and which columns it is about
 	start, end int
-	condition  bool
+	instead    string // what is left in its place
 }
 
-func (p part) what(sql string) string { return oneLine(sql[p.start:p.end]) }
+// keys are the columns that say which rows are meant, not whether they may be written.
+var keys = regexp.MustCompile(`^(tenant_id|id|\w+_id|token_hash|name|idempotency_key|key)$`)
 
-// instead keeps a condition's parameters, whose types PostgreSQL would not know
-// otherwise.
-func (p part) instead(sql string) string {
-	if p.condition {
-		return "((" + sql[p.start:p.end] + ") OR true)"
+// operand is a word of a parameter or a column, perhaps with its type.
+var operand = regexp.MustCompile(`^([$.:]|[0-9a-z_]+)$`)
+
+// isKey tells whether a condition only says which row is meant: "true", a key that is equal to
+// a parameter or a column, or keys that are IN a subselect.
+func isKey(condition []sqlToken) bool {
+	equal := slices.IndexFunc(condition, func(t sqlToken) bool { return t.text == "=" })
+	in := slices.IndexFunc(condition, func(t sqlToken) bool { return t.word == "IN" })
+	switch {
+	case len(condition) == 1:
+		return condition[0].text == "true"
+	case equal > 0:
+		return equal <= 3 && keys.MatchString(condition[equal-1].text) &&
+			!slices.ContainsFunc(condition[equal+1:], func(t sqlToken) bool { return !operand.MatchString(t.text) })
+	case in > 0:
+		return condition[0].text == "(" && condition[in].depth == condition[0].depth && !slices.ContainsFunc(condition[:in], func(t sqlToken) bool {
+			return t.column && !keys.MatchString(t.text)
+		})
 	}
-	return ""
+	return false
 }
 
-// keys match which rows are meant, not whether they may be written.
-var keys = regexp.MustCompile(`^(\w+\.)?(tenant_id|id|\w+_id|token_hash|name|idempotency_key|key) = [\w.$:]+$|` +
-	`^true$|^fold_case\(email\) = |^\(\w+\.tenant_id, \w+\.\w+\) IN `)
-
+// guards finds the conditions, orders and locks of a statement. One that is taken out leaves
+// what PostgreSQL may do without it: a condition is true (its parameters stay, whose types would
+// not be known otherwise), and rows come in any order.
 func guards(sql string) (parts []part) {
 	tokens := tokenize(sql)
+	times := map[string]int{}
+	add := func(clause string, in []sqlToken, instead func(text string) string) {
+		p := part{start: in[0].start, end: in[len(in)-1].end}
+		p.instead = instead(sql[p.start:p.end])
+		if p.name = strings.TrimSpace(in[0].cte + " " + clause); strings.HasSuffix(clause, " of") {
+			p.name += " " + cmp.Or(strings.Join(columns(in), ", "), "parameters")
+		}
+		if times[p.name]++; times[p.name] > 1 {
+			p.name = fmt.Sprintf("%s (%d)", p.name, times[p.name])
+		}
+		parts = append(parts, p)
+	}
+	nothing := func(string) string { return "" }
 	for i, t := range tokens {
 		switch {
 		case t.word == "ON" && tokens[i-1].word == "DISTINCT":
 		case t.word == "WHERE", t.word == "ON" && tokens[i+1].word != "CONFLICT":
-			for _, p := range conjuncts(sql, tokens[i+1:], t.depth) {
-				if !keys.MatchString(p.what(sql)) {
-					parts = append(parts, p)
+			for _, c := range conjuncts(clauseOf(tokens[i+1:], t.depth), t.depth) {
+				if !isKey(c) {
+					add("condition of", c, func(text string) string { return "((" + text + ") OR true)" })
 				}
 			}
 		case t.word == "ON" && !endsIn(tokens[i:], "NOTHING"): // CONFLICT … DO UPDATE, whose condition is one
 		case t.word == "ON": // CONFLICT … DO NOTHING
-			parts = append(parts, part{t.start, endOfWord(tokens[i:], "NOTHING"), false})
+			add("conflict of", upTo(tokens[i:], "NOTHING"), nothing)
 		case t.word == "ORDER":
-			parts = append(parts, part{t.start, clauseEnd(sql, tokens[i+2:], t.depth), false})
+			clause := append(tokens[i:i+2:i+2], clauseOf(tokens[i+2:], t.depth)...)
+			add("order of", clause, func(text string) string { return anyOrder(text, isDistinct(tokens[:i], t.depth)) })
 		case t.word == "FOR":
-			parts = append(parts, part{t.start, clauseEnd(sql, tokens[i+1:], t.depth), false})
+			clause := append(tokens[i:i+1:i+1], clauseOf(tokens[i+1:], t.depth)...)
+			add(textOf(sql, clause), clause, nothing)
 		case t.word == "SKIP":
-			parts = append(parts, part{t.start, endOfWord(tokens[i:], "LOCKED"), false})
+			add("SKIP LOCKED", upTo(tokens[i:], "LOCKED"), nothing)
 		}
 	}
 	return parts
+}
+
+// anyOrder is the order of rows for which none is said. SELECT DISTINCT takes no other key: it
+// gets the opposite order.
+func anyOrder(order string, distinct bool) string {
+	if distinct {
+		return order + " DESC"
+	}
+	return "ORDER BY random()"
+}
+
+// isDistinct tells whether the SELECT that tokens are in, at a depth, is a SELECT DISTINCT.
+func isDistinct(tokens []sqlToken, depth int) bool {
+	for i, t := range slices.Backward(tokens) {
+		if t.depth == depth && t.word == "SELECT" || t.depth < depth {
+			return t.word == "SELECT" && i+1 < len(tokens) && tokens[i+1].word == "DISTINCT"
+		}
+	}
+	return false
+}
+
+// columns are the columns and the tables that a clause names, once each, in its order: of a
+// subselect the tables alone. A part is known by them, however it is written.
+func columns(clause []sqlToken) (names []string) {
+	subselect := -1 // the depth of the one that is being read
+	for i, t := range clause {
+		switch {
+		case subselect >= 0 && t.depth < subselect:
+			subselect = -1
+		case subselect < 0 && t.word == "SELECT":
+			subselect = t.depth
+		}
+		name := t.text
+		if i >= 2 && clause[i-1].text == "." {
+			name = clause[i-2].text + "." + name
+		}
+		if (t.table || t.column && subselect < 0) && !strings.HasSuffix(name, "tenant_id") &&
+			!slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // endsIn tells whether the clause that tokens begin with, up to its DO, does that.
@@ -150,9 +244,9 @@ func endsIn(tokens []sqlToken, word string) bool {
 	return tokens[i+1].word == word
 }
 
-func endOfWord(tokens []sqlToken, word string) int {
-	i := slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == word })
-	return tokens[i].end
+// upTo gives the tokens up to the word.
+func upTo(tokens []sqlToken, word string) []sqlToken {
+	return tokens[:slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == word })+1]
 }
 
 // enders begin the clause that follows a condition, an order or a lock.
@@ -161,37 +255,21 @@ var enders = map[string]bool{
 	"FOR": true, "RETURNING": true, "UNION": true, "WINDOW": true,
 }
 
-func ends(t sqlToken, depth int) bool { return t.depth < depth || t.depth == depth && enders[t.word] }
-
-func clauseEnd(sql string, tokens []sqlToken, depth int) int {
-	last := len(strings.TrimSpace(sql))
-	for i, t := range tokens {
-		if ends(t, depth) {
-			if i > 0 {
-				return tokens[i-1].end
-			}
-			return t.start
-		}
-		last = t.end
+// clauseOf gives the tokens up to the end of the clause that they begin with, at its depth.
+func clauseOf(tokens []sqlToken, depth int) []sqlToken {
+	end := slices.IndexFunc(tokens, func(t sqlToken) bool {
+		return t.depth < depth || t.depth == depth && (enders[t.word] || t.text == ";")
+	})
+	if end < 0 {
+		return tokens
 	}
-	return last
+	return tokens[:end]
 }
 
 // conjuncts splits a condition at the ANDs of its own depth.
-func conjuncts(sql string, tokens []sqlToken, depth int) (parts []part) {
+func conjuncts(condition []sqlToken, depth int) (all [][]sqlToken) {
 	begin, between := 0, false
-	end := len(tokens)
-	for i, t := range tokens {
-		if ends(t, depth) {
-			end = i
-			break
-		}
-	}
-	cut := func(i int) {
-		parts = append(parts, part{tokens[begin].start, tokens[i-1].end, true})
-		begin = i + 1
-	}
-	for i, t := range tokens[:end] {
+	for i, t := range condition {
 		switch {
 		case t.depth != depth:
 		case t.word == "BETWEEN":
@@ -199,48 +277,92 @@ func conjuncts(sql string, tokens []sqlToken, depth int) (parts []part) {
 		case t.word == "AND" && between:
 			between = false
 		case t.word == "AND":
-			cut(i)
+			all = append(all, condition[begin:i])
+			begin = i + 1
 		}
 	}
-	cut(end)
-	return parts
+	return append(all, condition[begin:])
 }
 
 // sqlToken is a word, a string or a sign. What stands in parentheses, or between
 // CASE and END, is one deeper; what closes it is not.
 type sqlToken struct {
-	word       string // in capitals; "" for what is none
-	start, end int
-	depth      int
+	text          string
+	word          string // its text, if it is a word: keywords are in capitals, names are not
+	start, end    int
+	depth         int
+	cte           string // the common table expression that it stands in, "" for none
+	column, table bool   // a name that is one
 }
 
-var lexemes = regexp.MustCompile(`--[^\n]*|'(?:[^']|'')*'|[A-Za-z_]\w*|\S`)
+var lexemes = regexp.MustCompile(`--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|[A-Za-z_]\w*|\S`)
 
 func tokenize(sql string) (tokens []sqlToken) {
-	depth := 0
+	depth, cte := 0, ""
 	for _, at := range lexemes.FindAllStringIndex(sql, -1) {
-		text := sql[at[0]:at[1]]
-		if strings.HasPrefix(text, "--") {
+		t := sqlToken{text: sql[at[0]:at[1]], start: at[0], end: at[1]}
+		if strings.HasPrefix(t.text, "--") || strings.HasPrefix(t.text, "/*") {
 			continue
 		}
-		t := sqlToken{start: at[0], end: at[1]}
-		if text[0] == '_' || text[0] >= 'A' && text[0] <= 'Z' {
-			t.word = text // keywords are in capitals, names are not
+		if t.text[0] == '_' || t.text[0] >= 'A' && t.text[0] <= 'Z' || t.text[0] >= 'a' && t.text[0] <= 'z' {
+			t.word = t.text
 		}
-		if text == ")" || text == "END" {
+		if t.text == ")" || t.text == "END" {
 			depth--
 		}
-		t.depth = depth
-		if text == "(" || text == "CASE" {
+		if depth == 0 {
+			cte = cteBefore(tokens, t, cte)
+		}
+		t.depth, t.cte = depth, cte
+		if t.text == "(" || t.text == "CASE" {
 			depth++
 		}
 		tokens = append(tokens, t)
 	}
+	for i := range tokens {
+		markName(tokens, i)
+	}
 	return tokens
 }
 
-var comment = regexp.MustCompile(`--[^\n]*`)
+// cteBefore is the common table expression that t opens ("name AS (") or goes on with.
+func cteBefore(tokens []sqlToken, t sqlToken, cte string) string {
+	n := len(tokens)
+	if t.text == ")" {
+		return cte
+	}
+	if n > 0 && tokens[n-1].word == "MATERIALIZED" {
+		n--
+	}
+	if t.text == "(" && n > 1 && tokens[n-1].word == "AS" {
+		return tokens[n-2].text
+	}
+	return ""
+}
 
-func oneLine(s string) string {
-	return strings.Join(strings.Fields(comment.ReplaceAllString(s, "")), " ")
+// markName tells whether the i-th token names a column or a table: not what is called, what
+// qualifies another name, a type or an alias.
+func markName(tokens []sqlToken, i int) {
+	t, before, after := &tokens[i], sqlToken{}, sqlToken{}
+	if t.word == "" || t.word != strings.ToLower(t.word) {
+		return
+	}
+	if i > 0 {
+		before = tokens[i-1]
+	}
+	if i+1 < len(tokens) {
+		after = tokens[i+1]
+	}
+	switch {
+	case after.text == "(", after.text == ".", before.text == ":", before.word == "AS", before.word == "OVER":
+	case t.text == "true", t.text == "false", strings.HasPrefix(after.text, "'"): // interval '1 day'
+	case before.word == "FROM", before.word == "JOIN":
+		t.table = true
+	default:
+		t.column = true
+	}
+}
+
+func textOf(sql string, tokens []sqlToken) string {
+	return strings.Join(strings.Fields(sql[tokens[0].start:tokens[len(tokens)-1].end]), " ")
 }

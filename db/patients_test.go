@@ -81,6 +81,14 @@ var patientRules = []check{
 				refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
 				w.audited(ctx, id, 2))
 		}},
+	{"GetPatient", "a stranger who meets no row-level security reads the patient",
+		func(ctx context.Context, w *world) error {
+			id, owner := w.patient(ctx), w.over(w.owner) // to whom no policy applies
+			return first(
+				w.getPatient(ctx, owner, w.staff, id),
+				refused(w.getPatient(ctx, owner, w.stranger, id), db.NotFound),
+				w.audited(ctx, id, 2))
+		}},
 	{"GetPatient", "the patient of another request is taken for the repeat's",
 		func(ctx context.Context, w *world) error {
 			p := w.newPatient(newID())

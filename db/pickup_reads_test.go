@@ -102,7 +102,10 @@ var pickupReadRules = []check{
 		staffs := slices.Concat(ids(draft, taken, assigned), made)
 		all := append(ids(hidden), staffs...)
 		created := scan[time.Time](ctx, w.owner, "SELECT created_at FROM pickups WHERE id = $1", made[1])
+		two := func(p *db.ListPickupsParams) { p.MaxRows = 2 }
 		return first(
+			w.lists(ctx, all[:2], w.dispatcher, two),
+			w.lists(ctx, made[:2], w.dispatcher, two, inStatus(db.PickupStatusSUBMITTED)),
 			w.lists(ctx, all, w.dispatcher), w.lists(ctx, staffs, w.staff),
 			w.lists(ctx, nil, w.stranger), w.lists(ctx, nil, w.hub),
 			w.lists(ctx, ids(assigned), driver), w.lists(ctx, nil, driver, inStatus(db.PickupStatusSUBMITTED)),

@@ -413,6 +413,25 @@ var pickupRules = []check{
 			w.expect(ctx, id, db.PickupStatusDRAFT),
 			move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id))
 	}},
+	{"TransitionPickupsSkipLocked", "a pickup that somebody holds holds up the others",
+		func(ctx context.Context, w *world) error {
+			pickups := ids(w.pickup(ctx), w.pickup(ctx))
+			asks := transitionsBy(w.dispatcher, pickups)
+			asks.Transitions = fill(len(pickups), string(db.TransitionNameSubmit))
+			return w.passes(ctx,
+				func(s *db.Store) error {
+					_, err := s.DBTX().Exec(ctx, "SELECT FROM pickups WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+						w.tenant, pickups[0])
+					return err
+				},
+				func(s *db.Store) error {
+					rows, err := s.TransitionPickupsSkipLocked(ctx, db.TransitionPickupsSkipLockedParams(asks))
+					if err == nil && (len(rows) != 1 || rows[0].Pickup.ID != pickups[1]) {
+						err = fmt.Errorf("it moved %d pickups", len(rows))
+					}
+					return err
+				})
+		}},
 	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 0)
 		id := w.pickup(ctx, costing(0), paidBy(account))

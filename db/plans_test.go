@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,24 @@ func (n node) walk(visit func(node)) {
 	for _, p := range n.Plans {
 		p.walk(visit)
 	}
+}
+
+// scanned gives how many rows the scans of a table found, and how many they looked at in vain.
+func (n node) scanned(table string) (found, removed float64) {
+	n.walk(func(n node) {
+		if n.Relation == table && strings.HasSuffix(n.Type, "Scan") {
+			found, removed = found+n.Rows*n.Loops, removed+n.Removed*n.Loops
+		}
+	})
+	return found, removed
+}
+
+// explained are the statements of s, the mutant included, which are explained.
+func (w *world) explained(s *db.Store, plan *node) *db.Queries {
+	if r, ok := s.DBTX().(rewriting); ok {
+		return db.New(rewriting{explaining{r.DBTX, plan}, r.mutant})
+	}
+	return db.New(explaining{s.DBTX(), plan})
 }
 
 // explaining runs each statement under EXPLAIN, and gives no rows.
@@ -97,8 +116,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 
 	explain := func(run func(*db.Store)) (plan node) {
 		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
-			w.must(s.SetFeedLimits(ctx,
-				db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+			w.must(s.SetFeedLimits(ctx, feedLimits))
 			run(db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }))
 			return nil
 		}))
@@ -179,8 +197,7 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	var done db.SyncAppointmentsRow
 	var fetched int64
 	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
-		w.must(s.SetFeedLimits(ctx,
-			db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "10s", WorkMem: "16MB"}))
+		w.must(s.SetFeedLimits(ctx, feedLimits))
 		done = must(s.SyncAppointments(ctx, db.SyncAppointmentsParams{
 			TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay, FeedID: l.id,
 		}))

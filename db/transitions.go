@@ -95,10 +95,18 @@ func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
 	return s.transitions
 }
 
-// transitioning makes the moves in one statement of q's.
-func (s *Store) transitioning(q *Queries) func(context.Context, []move) ([]found[Moved], error) {
+// transitionUnlocked leaves out the pickups that others hold.
+func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
+	rows, err := s.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
+	return each(rows, func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
+}
+
+// transitioning makes the moves by one statement.
+func (s *Store) transitioning(
+	transition func(context.Context, TransitionPickupsParams) ([]TransitionPickupsRow, error),
+) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
-		rows, err := q.TransitionPickups(confirmedBy(ctx, asks), TransitionPickupsParams{
+		rows, err := transition(confirmedBy(ctx, asks), TransitionPickupsParams{
 			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
 			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
 			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),

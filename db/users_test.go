@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,6 +161,12 @@ var userRules = []check{
 			demoteAt(ctx, w.Store, w.admin, off, 2), // who is none any more
 			editUser(ctx, w.Store, w.admin, w.admin, "still admin", 1))
 	}},
+	{"EditUser", adminsInOrder, func(ctx context.Context, w *world) error {
+		return w.adminsLockedInOrder(ctx, func(s *db.Store, of db.Viewer) error { return demote(ctx, s, of, of) })
+	}},
+	{"DeactivateUser", adminsInOrder, func(ctx context.Context, w *world) error {
+		return w.adminsLockedInOrder(ctx, func(s *db.Store, of db.Viewer) error { return deactivate(ctx, s, of) })
+	}},
 	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *world) error {
 		return w.passes(ctx,
 			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
@@ -266,6 +273,30 @@ func (w *world) secondAdmin(ctx context.Context) db.Viewer {
 	queueUser(&batch, v)
 	w.must(w.owner.SendBatch(ctx, &batch).Close())
 	return v
+}
+
+const adminsInOrder = "admins are locked in another order than that of their keys"
+
+// adminsLockedInOrder takes the first of several admins away while the second is held: that one
+// is waited for with the first locked, and no other, whatever the plan.
+func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Store, of db.Viewer) error) error {
+	admins := ids(w.admin.UserID)
+	for range 5 {
+		admins = append(admins, w.secondAdmin(ctx).UserID)
+	}
+	sortIDs(admins)
+	target := db.SystemViewer(w.tenant, admins[0], db.UserRoleAdmin)
+	for _, plan := range plans {
+		free, err := w.freeBehind(ctx, "users", "id", admins, admins[1], plan,
+			func(s *db.Store) error { return away(s, target) })
+		if err == nil && !slices.Equal(free, admins[2:]) {
+			err = fmt.Errorf("waiting for the second admin, it had left %d free", len(free))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepsAnAdmin has two admins do the same to each other, again and again: one is left each

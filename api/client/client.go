@@ -27,7 +27,7 @@ import (
 	"net/http"
 )
 
-// WithToken sends the token of a login with each request.
+// WithToken adds the token of a login to each request.
 func WithToken(token string) ClientOption {
 	return WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -35,5 +35,5 @@ func WithToken(token string) ClientOption {
 	})
 }
 
-// Error makes a problem an error.
+// Error implements error.
 func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }

@@ -1,9 +1,9 @@
-// Command scratch runs a command with a migrated, empty database of its own, named
-// by DATABASE_URL, and throws it away afterwards:
+// Command scratch runs a command with DATABASE_URL set to an empty, migrated database of its own, which
+// is deleted afterwards:
 //
 //	go run ./cmd/scratch sqlc generate
 //
-// It builds without package db, which is what sqlc writes with its help.
+// It must not import package db, which sqlc generates with its help.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	var failed *exec.ExitError
 	switch {
 	case errors.As(err, &failed):
-		os.Exit(max(1, failed.ExitCode())) // the command has said why
+		os.Exit(max(1, failed.ExitCode())) // the command has printed its error
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "scratch:", err)
 		os.Exit(1)

@@ -13,7 +13,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-// command is what the command line asks for.
+// command holds the parsed command line.
 type command struct {
 	out, problems io.Writer
 
@@ -25,20 +25,21 @@ type command struct {
 	writeBaseline bool
 	verdicts      bool
 	version       bool
-	proven        string // the query whose race is to be played
+	proven        string // the query to prove
 }
 
 const usage = `usage: sqlguard [folder or sqlc.yaml] [flags]
        sqlguard prove QUERY [folder or sqlc.yaml] [flags]
 
-Says of each write of a sqlc project what two callers at once can do to each
-other through it. Status 0: nothing found; 1: errors or warnings; 2: something
-could not be read. prove plays the race of one query on a throwaway PostgreSQL,
-and with its suggestion.
+Finds lost updates and other races between concurrent callers in the queries of
+a sqlc project. Exit status 0: nothing found; 1: errors or warnings; 2: something
+could not be read. prove runs the race of one query on a throwaway PostgreSQL,
+without and with the suggested change.
 
 `
 
-// parseFlags gives the command, or nil and a status where nothing is left to do.
+// parseFlags parses the command line. It returns nil and an exit status when there is nothing left to
+// do.
 func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	c := &command{out: out, problems: problems, path: "."}
 	explain := ""
@@ -47,10 +48,10 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	set.StringVar(&c.format, "format", "text", "text, json, sarif or github")
 	set.StringVar(&c.colour, "color", "auto", "auto, always or never: colour in text")
 	set.StringVar(&c.config, "config", "",
-		"settings; without it, sqlguard.yaml beside sqlc.yaml, or in the folder given")
-	set.StringVar(&c.baseline, "baseline", "", "a file of findings that are not reported")
+		"settings file (default: sqlguard.yaml next to sqlc.yaml, or in the given folder)")
+	set.StringVar(&c.baseline, "baseline", "", "file of known findings, which are not reported")
 	set.BoolVar(&c.writeBaseline, "write-baseline", false, "write the findings to the file of --baseline")
-	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write, whatever is found")
+	set.BoolVar(&c.verdicts, "verdicts", false, "print the verdict of every write; findings do not fail the run")
 	set.BoolVar(&c.version, "version", false, "print the version of sqlguard")
 	set.StringVar(&explain, "explain", "", "print the page of a rule")
 	set.Usage = func() { fmt.Fprint(problems, usage); set.PrintDefaults() }
@@ -78,7 +79,7 @@ func parseFlags(args []string, out, problems io.Writer) (*command, int) {
 	return c, c.check(rest)
 }
 
-// parseAnywhere parses the flags wherever they stand, and returns the other arguments.
+// parseAnywhere parses flags before, between and after the other arguments, and returns those.
 func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := set.Parse(args); err != nil {
@@ -86,7 +87,7 @@ func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) 
 		}
 		left := set.Args()
 		if parsed := len(args) - len(left); parsed > 0 && args[parsed-1] == "--" {
-			return append(rest, left...), nil // what follows is no flag
+			return append(rest, left...), nil // everything after -- is an argument
 		}
 		if len(left) == 0 {
 			return rest, nil
@@ -95,7 +96,7 @@ func parseAnywhere(set *flag.FlagSet, args []string) (rest []string, err error) 
 	}
 }
 
-// check sorts out what flags alone do not; c.path is "" where it complains.
+// check validates the combination of flags and arguments. On an error it clears c.path.
 func (c *command) check(args []string) int {
 	if len(args) > 0 {
 		c.path = args[0]
@@ -103,7 +104,7 @@ func (c *command) check(args []string) int {
 	switch {
 	case len(args) > 1:
 		c.path = ""
-		fmt.Fprintln(c.problems, "sqlguard: one folder or sqlc.yaml at a time")
+		fmt.Fprintln(c.problems, "sqlguard: expected one folder or sqlc.yaml")
 	case report.Formats[c.format] == nil:
 		c.path = ""
 		fmt.Fprintf(c.problems, "sqlguard: --format %s: text, json, sarif or github\n", c.format)
@@ -122,14 +123,14 @@ func (c *command) explain(id string) int {
 			ids = append(ids, r.ID)
 		}
 		slices.Sort(ids)
-		fmt.Fprintf(c.problems, "sqlguard: no rule %s; there are %s\n", id, strings.Join(ids, ", "))
+		fmt.Fprintf(c.problems, "sqlguard: unknown rule %s; the rules are %s\n", id, strings.Join(ids, ", "))
 		return unreadable
 	}
 	fmt.Fprint(c.out, r.Page())
 	return clean
 }
 
-// colours reports whether to colour: by default on a terminal, unless NO_COLOR is set.
+// colours reports whether to print in colour: by default on a terminal, unless NO_COLOR is set.
 func (c *command) colours() bool {
 	if c.colour != "auto" {
 		return c.colour == "always"

@@ -1,5 +1,4 @@
-// Command sqlguard reads a sqlc project and says of each write what two callers at
-// once can do to each other through it. See README.md.
+// Command sqlguard finds lost updates and other races in the queries of a sqlc project. See README.md.
 package main
 
 import (
@@ -10,8 +9,8 @@ import (
 // Exit statuses.
 const (
 	clean      = 0
-	found      = 1 // errors or warnings; notes alone do not count
-	unreadable = 2 // something could not be read: nothing is known of it
+	found      = 1 // errors or warnings; notes do not count
+	unreadable = 2 // something could not be read or parsed
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

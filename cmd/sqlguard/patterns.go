@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// patterns match the names of files, as they stand in a report's --verdicts.
+// patterns match file names as they appear in reports and in --verdicts.
 type patterns []*regexp.Regexp
 
-// newPatterns reads patterns: * and ? within a name, ** over folders; a folder means
-// all that is in it.
+// newPatterns compiles glob patterns: * and ? match within a name, ** matches across folders, a folder
+// matches everything in it.
 func newPatterns(texts []string) (patterns, error) {
 	var all patterns
 	for _, text := range texts {
@@ -27,7 +27,7 @@ func newPatterns(texts []string) (patterns, error) {
 	return all, nil
 }
 
-// expression translates a pattern into a regular expression.
+// expression translates a glob pattern into a regular expression.
 func expression(pattern string) string {
 	var out strings.Builder
 	for pattern != "" {

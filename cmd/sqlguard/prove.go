@@ -15,10 +15,10 @@ import (
 	"waybill/db/localpg"
 )
 
-// proofTimeout includes downloading PostgreSQL where there is none.
+// proofTimeout includes the download of PostgreSQL where none is installed.
 const proofTimeout = 10 * time.Minute
 
-// prove plays each write of the named query on a throwaway PostgreSQL.
+// prove runs the race of each write of the named query on a throwaway PostgreSQL.
 func (c *command) prove() int {
 	if c.path == "" {
 		return unreadable
@@ -42,15 +42,15 @@ func (c *command) prove() int {
 			}
 		}
 	}
-	return c.fail(fmt.Errorf("there is no query %s", c.proven))
+	return c.fail(fmt.Errorf("no query is named %s", c.proven))
 }
 
-// proveQuery starts the server, and gives each write a database of its own.
+// proveQuery starts the server, and creates a database for each write.
 func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, findings []rules.Finding) int {
 	ctx, cancel := context.WithTimeout(context.Background(), proofTimeout)
 	defer cancel()
 	if len(q.Writes) == 0 || len(q.Statements) != 1 {
-		return c.fail(fmt.Errorf("%s is not one statement that writes", q.Name))
+		return c.fail(fmt.Errorf("%s is not a single writing statement", q.Name))
 	}
 	server, err := localpg.Start(ctx, localpg.Options{})
 	if err != nil {
@@ -60,7 +60,8 @@ func (c *command) proveQuery(q *verdict.Query, schema []*project.Statement, find
 	status := clean
 	for i, w := range q.Writes {
 		if w.Function != "" {
-			fmt.Fprintf(c.out, "%s writes %s in the function %s: that is not played\n", q.Name, w.Table(), w.Function)
+			fmt.Fprintf(c.out, "%s writes %s in the function %s: writes inside functions are not run\n",
+				q.Name, w.Table(), w.Function)
 			continue
 		}
 		proof, err := c.proveWrite(ctx, server, fmt.Sprintf("proof_%d", i), w, schema, findingOf(w, findings))
@@ -95,8 +96,8 @@ func (c *command) proveWrite(
 	return prove.Write(ctx, pool, schema, w, f)
 }
 
-// findingOf is the finding about the write: the first whose suggestion can be carried out
-// by rote, else the first.
+// findingOf returns the finding for the write: the first with an applicable suggestion, or else the
+// first.
 func findingOf(w *verdict.Write, findings []rules.Finding) *rules.Finding {
 	var first *rules.Finding
 	for i, f := range findings {

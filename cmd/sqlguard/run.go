@@ -10,8 +10,7 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// run does what the command line asks for. What can be judged is judged, also
-// where something else could not be read.
+// run executes the command. If something cannot be read, the rest is judged all the same.
 func (c *command) run() int {
 	if c.path == "" {
 		return unreadable
@@ -39,7 +38,7 @@ func (c *command) run() int {
 	return max(status, c.report(r))
 }
 
-// judge adds what a project's databases give to the report.
+// judge adds the findings and verdicts of a project's databases to the report.
 func (c *command) judge(r *report.Report, p *project.Project, s *settings) int {
 	status := clean
 	r.LeftOut = append(r.LeftOut, p.LeftOut...)
@@ -55,7 +54,7 @@ func (c *command) judge(r *report.Report, p *project.Project, s *settings) int {
 	return status
 }
 
-// report holds the findings against the baseline, and prints them.
+// report applies the baseline to the findings, and prints them.
 func (c *command) report(r *report.Report) int {
 	if c.writeBaseline {
 		if err := baseline.Write(c.baseline, r.Findings); err != nil {

@@ -14,7 +14,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-// settings are what a project says of itself in its sqlguard.yaml.
+// settings are a project's settings from its sqlguard.yaml.
 type settings struct {
 	TenantColumns []string `yaml:"tenant_columns"`
 	Viewer        struct {
@@ -29,13 +29,13 @@ type settings struct {
 	excluded patterns
 }
 
-// pathSettings are the severities of the rules for the files that patterns match.
+// pathSettings override severities for the files that match.
 type pathSettings struct {
 	Path  oneOrMore                 `yaml:"path"`
 	Rules map[string]rules.Severity `yaml:"rules"`
 }
 
-// oneOrMore is a text or a list of them.
+// oneOrMore is a string or a list of strings.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
@@ -48,8 +48,7 @@ func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
 
 const settingsName = "sqlguard.yaml"
 
-// readSettings reads the file, or else the sqlguard.yaml in the first of the folders
-// that has one.
+// readSettings reads the given file, or else the first sqlguard.yaml found in the folders.
 func readSettings(path string, folders ...string) (*settings, error) {
 	given := path != ""
 	for i := 0; !given && i < len(folders); i++ {
@@ -93,14 +92,14 @@ func (s *settings) check() error {
 		return fmt.Errorf("isolation: %q is none of read committed, repeatable read and serializable", s.Isolation)
 	}
 	if len(s.Viewer.Tables) > 0 && len(s.Viewer.Parameters) == 0 {
-		return errors.New("viewer: tables are named, but no parameters that name the viewer")
+		return errors.New("viewer: tables are listed without parameters")
 	}
 	var err error
 	s.excluded, err = newPatterns(s.Exclude)
 	return err
 }
 
-// checkSeverities reports a severity or a rule that there is not.
+// checkSeverities returns an error for an unknown severity or rule.
 func checkSeverities(where string, severities map[string]rules.Severity) error {
 	for id, severity := range severities {
 		switch severity {
@@ -109,7 +108,7 @@ func checkSeverities(where string, severities map[string]rules.Severity) error {
 			return fmt.Errorf("%s: %s: %q is none of off, note, warning and error", where, id, severity)
 		}
 		if id != rules.EveryRule && rules.ByID(id) == nil {
-			return fmt.Errorf("%s: there is no rule %s", where, id)
+			return fmt.Errorf("%s: unknown rule %s", where, id)
 		}
 	}
 	return nil
@@ -120,7 +119,7 @@ func (s *settings) options() *rules.Options {
 		Viewer: s.Viewer.Parameters, Isolation: s.Isolation}
 	o.Severities = append(o.Severities, rules.Severities{Rules: s.Rules})
 	for _, p := range s.Paths {
-		matches, _ := newPatterns(p.Path) // checked
+		matches, _ := newPatterns(p.Path) // validated before
 		o.Severities = append(o.Severities, rules.Severities{Files: matches.match, Rules: p.Rules})
 	}
 	return o

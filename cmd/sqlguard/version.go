@@ -5,8 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// version says which sqlguard this is: the module's version, or the commit that it
-// was built from.
+// version returns the version of sqlguard: the module's version, or the commit it was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -15,7 +14,7 @@ func version() string {
 	return "sqlguard " + versionOf(info) + " " + info.GoVersion
 }
 
-// versionOf prefers a release to a commit.
+// versionOf returns the release version, or else the commit.
 func versionOf(info *debug.BuildInfo) string {
 	setting := map[string]string{}
 	for _, s := range info.Settings {

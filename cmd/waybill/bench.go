@@ -11,7 +11,7 @@ import (
 	"waybill/cmd/waybill/bench"
 )
 
-// runBench runs one benchmark, and stops what it started, also when it is interrupted.
+// runBench runs one benchmark and stops everything that it started, even when it is interrupted.
 func runBench(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		benchHelp(out)
@@ -25,7 +25,7 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 			return measure(untilParentEnds(ctx), b, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no benchmark %q; see: waybill bench help", args[0])
+	return fmt.Errorf("unknown benchmark %q; see: waybill bench help", args[0])
 }
 
 func measure(ctx context.Context, b bench.Benchmark, args []string, out io.Writer) error {

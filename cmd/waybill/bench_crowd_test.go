@@ -108,5 +108,5 @@ func TestCrowdBenchFailsWhereAnotherTenantIsRefused(t *testing.T) {
 	if code != 1 || len(lines) != 1 || lines[0].Beside.Refused == 0 || lines[0].Alone.Refused != 0 {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
-	has(t, errors, "streams: the other tenant was refused")
+	has(t, errors, "requests of the other tenant were refused")
 }

@@ -43,7 +43,7 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 	w := newTown(t)
 	w.submit(t, w.inProcess(t).URL)
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.OwnerURL}, args...); code != 1 ||
-		!strings.Contains(errors, "measure on another") {
+		!strings.Contains(errors, "use another one") {
 		t.Errorf("with a job that waits: %d %s", code, errors)
 	}
 }

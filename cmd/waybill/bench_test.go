@@ -148,7 +148,7 @@ func TestHTTPBenchWithoutPgbenchSaysSoOnceAndHasALineForEachCallers(t *testing.T
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
 	has(t, out, `"callers":1,`, `"callers":2,`)
-	has(t, errors, "there is no pgbench")
+	has(t, errors, "pgbench was not found")
 }
 
 func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
@@ -181,13 +181,13 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		t.Errorf("without a name: exit code %d", code)
 	}
 	for args, want := range map[string]string{
-		"bench nonsense":                   `there is no benchmark "nonsense"; see: waybill bench help`,
+		"bench nonsense":                   `unknown benchmark "nonsense"; see: waybill bench help`,
 		"bench login-storm --nonsense":     "see: waybill bench login-storm -h",
 		"bench login-storm --rate 0":       "--rate, --duration, --rounds and --callers must be positive",
 		"bench login-storm --callers many": "see: waybill bench login-storm -h",
-		"bench http --callers 1,0":         "a number of callers is at least 1; see: waybill bench http -h",
-		"bench http --work get,put":        `there is no "put"; see: waybill bench http -h`,
-		"bench crowd --phase lists,walls":  `there is no "walls"; see: waybill bench crowd -h`,
+		"bench http --callers 1,0":         "the number of callers must be at least 1; see: waybill bench http -h",
+		"bench http --work get,put":        `unknown name "put"; see: waybill bench http -h`,
+		"bench crowd --phase lists,walls":  `unknown name "walls"; see: waybill bench crowd -h`,
 		"bench crowd --streams 0":          "the sizes of the crowd must be positive",
 		"bench http --seconds 0":           "--seconds, --rounds, --accounts and --pickups must be positive",
 		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",

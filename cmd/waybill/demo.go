@@ -17,24 +17,24 @@ const (
 	demoPassword = "waybill-demo"
 )
 
-// demo is the tenant that dev loads.
+// demo is the tenant that the command dev loads.
 type demo struct {
 	tenantID uuid.UUID
 	users    []db.User // one of each role
 }
 
-// demoID names a row of the demo tenant, the same at each start: loading it again
-// completes what a killed one left.
+// demoID returns a stable id of a row of the demo tenant, so that loading again completes an
+// interrupted load.
 func demoID(name string) uuid.UUID {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("waybill:demo:"+name))
 }
 
-// demoDigest stands for the requests that were not made.
+// demoDigest is the request digest of rows that no request created.
 var demoDigest = []byte("demo")
 
-// loadDemo makes the demo tenant, or finds it: a user of each role, a clinic that staff,
-// dispatcher and hub see through a group and one that of them the dispatcher alone sees,
-// patients of both, accounts with money, and drivers on duty, the driver user one of them.
+// loadDemo creates the demo tenant, or finds it: a user of each role, a clinic that staff, dispatcher
+// and hub see through a group and one that only the dispatcher sees, patients of both, funded accounts,
+// and drivers on duty, one of them the driver user.
 func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
 	conn, err := connect(ctx, ownerURL)
 	if err != nil {
@@ -51,7 +51,7 @@ func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
 	return l.made, l.err
 }
 
-// demoLoader keeps the first error; after it, nothing more is done.
+// demoLoader keeps the first error, after which it does nothing.
 type demoLoader struct {
 	ctx  context.Context
 	q    *db.Queries
@@ -59,7 +59,7 @@ type demoLoader struct {
 	err  error
 }
 
-// do runs one create. A row that is there already is as good.
+// do runs one create. An existing row is a success.
 func (l *demoLoader) do(create func() error) {
 	if l.err != nil {
 		return
@@ -83,9 +83,8 @@ func (l *demoLoader) tenant() {
 	})
 }
 
-// usersOfEachRole makes a user of each role, or finds them. They are the tenant's own to
-// change: one that has another role or password by now, or is not active any more, stays
-// as it is, and a further one with a number takes its place.
+// usersOfEachRole creates a user of each role, or finds them. A user whose role or password was
+// changed, or who was deactivated, stays as it is and is replaced by a further user with a number.
 func (l *demoLoader) usersOfEachRole(cost int) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
 	l.do(func() error { return err })
@@ -98,15 +97,14 @@ func (l *demoLoader) usersOfEachRole(cost int) {
 		l.do(func() error {
 			_, err := l.q.CreatePhoneNumber(l.ctx, db.CreatePhoneNumberParams{
 				TenantID: l.made.tenantID, ID: demoID("phone " + name), UserID: l.userID(role),
-				Number: fmt.Sprintf("+14155550%d", 100+i%100), RequestDigest: demoDigest, // numbers that nobody has
+				Number: fmt.Sprintf("+14155550%d", 100+i%100), RequestDigest: demoDigest, // fictional numbers
 			})
-			return unless(db.PhoneNumberTaken, err)
+			return ignoreCode(db.PhoneNumberTaken, err)
 		})
 	}
 }
 
-// user makes the user of this name, or finds them, and tells whether they can be used
-// as the one of the role.
+// user creates or finds the user of this name, and reports whether it can be used for the role.
 func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 	id := demoID("user " + name)
 	l.do(func() error {
@@ -114,7 +112,7 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 			TenantID: l.made.tenantID, ID: id, Email: name + "@demo.example", Name: "Demo " + name, Role: role,
 			PasswordHash: hash, RequestDigest: demoDigest,
 		})
-		return unless(db.EmailTaken, err) // by a user of another id, who is not of the demo
+		return ignoreCode(db.EmailTaken, err) // by a user who is not part of the demo
 	})
 	l.do(func() error {
 		user, err := l.q.GetUser(l.ctx,
@@ -133,15 +131,15 @@ func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 	return usable
 }
 
-// unless forgets an error of this code.
-func unless(code db.Code, err error) error {
+// ignoreCode returns err, or nil if it has this code.
+func ignoreCode(code db.Code, err error) error {
 	if err != nil && db.Explain(err).Code == code {
 		return nil
 	}
 	return err
 }
 
-// userID is the demo user of a role.
+// userID returns the id of the demo user of a role.
 func (l *demoLoader) userID(role db.UserRole) uuid.UUID {
 	for _, u := range l.made.users {
 		if u.Role == role {
@@ -151,7 +149,7 @@ func (l *demoLoader) userID(role db.UserRole) uuid.UUID {
 	return uuid.Nil
 }
 
-// clinic is a facility with a group of those who see it.
+// clinic is a facility and the group that can see it.
 type clinic struct {
 	facility, group uuid.UUID
 	seenBy          []db.UserRole
@@ -176,7 +174,8 @@ var (
 		}}
 )
 
-// clinics makes the one that most users see last: lists begin with it.
+// clinics creates the clinics. The one that most users see is created last, so that lists begin with
+// it.
 func (l *demoLoader) clinics() {
 	l.clinic(castro, "Castro", db.CreateFacilityParams{
 		Name: "Castro Clinic", Address: "501 Castro St, San Francisco", Latitude: 37.7599, Longitude: -122.4350,
@@ -212,7 +211,7 @@ func (l *demoLoader) clinic(c clinic, group string, facility db.CreateFacilityPa
 	}
 }
 
-// patients makes those of both clinics, by the dispatcher, who sees both.
+// patients creates the patients of both clinics, as the dispatcher, who sees both.
 func (l *demoLoader) patients() {
 	for _, c := range []clinic{castro, mission} {
 		for _, p := range c.patients {
@@ -236,7 +235,7 @@ func (l *demoLoader) patient(c clinic, p demoPatient) error {
 		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName,
 		BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
 	})
-	return unless(db.ExternalIDTaken, err) // by one whom a feed brought
+	return ignoreCode(db.ExternalIDTaken, err) // by a patient from a feed
 }
 
 func (l *demoLoader) accounts() {
@@ -277,7 +276,7 @@ func (l *demoLoader) drivers() {
 				TenantID: l.made.tenantID, ID: demoID("driver " + d.key), UserID: d.user, Name: d.name, OnDuty: true,
 				Latitude: &d.latitude, Longitude: &d.longitude, RequestDigest: demoDigest,
 			})
-			return unless(db.DriverUserTaken, err) // by a driver who was linked with the login since
+			return ignoreCode(db.DriverUserTaken, err) // by a driver who was linked with the login later
 		})
 	}
 }

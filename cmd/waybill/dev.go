@@ -24,10 +24,10 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	env := s.register(flags, "127.0.0.1:8080", "", 0, 8)
 	s.logTexts = true
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
-		"use this database, as its owner, in place of one of its own")
-	data := flags.String("data", "", "folder of the database's data (default: in the user's cache folder)")
+		"use this database, as its owner, instead of starting one")
+	data := flags.String("data", "", "data folder of the database (default: in the user's cache folder)")
 	readyFile := flags.String("ready-file", "",
-		"write the URLs and a session of each role to this file, once it serves")
+		"write the URLs and a session of each role to this file once the server is ready")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	s.adminAddr = cmp.Or(s.adminAddr, "127.0.0.1:0")
-	if err := forget(*readyFile); err != nil {
+	if err := removeReadyFile(*readyFile); err != nil {
 		return err
 	}
 	ctx = untilParentEnds(ctx)
@@ -58,11 +58,11 @@ func runDev(ctx context.Context, args []string, out io.Writer) error {
 	return errors.Join(err, server.Stop())
 }
 
-// errDatabaseEnded: somebody else ended it.
-var errDatabaseEnded = errors.New("the database ended; see its log, in the folder of the data")
+// errDatabaseEnded means that the database was stopped from outside.
+var errDatabaseEnded = errors.New("the database has stopped; see its log in the data folder")
 
-// forget removes the ready file of an earlier run: who waits for it waits for this one.
-func forget(readyFile string) error {
+// removeReadyFile removes the ready file of an earlier run, so that nobody mistakes it for this run's.
+func removeReadyFile(readyFile string) error {
 	if readyFile == "" {
 		return nil
 	}
@@ -72,8 +72,8 @@ func forget(readyFile string) error {
 	return nil
 }
 
-// devDatabase gives the owner's URL of the database to use, sets the application's, and
-// starts the server, unless there is one.
+// devDatabase returns the owner's URL of the database to use and sets the application's. It starts a
+// server unless a database is configured.
 func devDatabase(ctx context.Context, s *settings, data string) (owner string, server *localpg.Server, err error) {
 	if s.store.URL != "" {
 		return s.store.URL, nil, nil
@@ -91,7 +91,7 @@ func devDatabase(ctx context.Context, s *settings, data string) (owner string, s
 	return server.URL(localpg.Owner, localpg.Database), server, nil
 }
 
-// dev migrates, loads the demo tenant and serves; own says that the database is dev's own.
+// dev migrates, loads the demo tenant and serves. own reports whether dev started the database itself.
 func dev(ctx context.Context, s settings, owner string, own bool, readyFile string, out io.Writer) error {
 	if err := db.Migrate(ctx, owner); err != nil {
 		return fmt.Errorf("cannot migrate: %w", err)
@@ -100,7 +100,7 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant: %w", err)
 	}
-	users, err := furnish(ctx, s.storeConfig(), demo)
+	users, err := loadDemoSessions(ctx, s.storeConfig(), demo)
 	if err != nil {
 		return fmt.Errorf("cannot load the demo tenant's appointments and sessions: %w", err)
 	}
@@ -120,7 +120,7 @@ func dev(ctx context.Context, s settings, owner string, own bool, readyFile stri
 	return <-served
 }
 
-// ready is what the ready file holds.
+// ready is the content of the ready file.
 type ready struct {
 	URL         string      `json:"url"`
 	AdminURL    string      `json:"admin_url"`
@@ -137,16 +137,16 @@ type readyUser struct {
 	Token    db.Token    `json:"token"`
 }
 
-// furnish feeds the appointments and gives a session of each role, as the application,
-// with the patience of a program that answers nobody yet.
-func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
+// loadDemoSessions loads the appointments and creates a session for each role, as the application's role, with
+// longer timeouts than for requests.
+func loadDemoSessions(ctx context.Context, c db.Config, demo demo) (users []readyUser, err error) {
 	c.AcquireTimeout = time.Minute
 	store, err := openStore(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	if err := feedDemo(ctx, store, demo); err != nil {
+	if err := loadDemoAppointments(ctx, store, demo); err != nil {
 		return nil, err
 	}
 	for _, u := range demo.users {
@@ -159,8 +159,8 @@ func furnish(ctx context.Context, c db.Config, demo demo) (users []readyUser, er
 	return users, nil
 }
 
-// withoutPassword is a URL as it may be shown: with the password only where it is of a
-// database of dev's own, which nobody else reaches.
+// withoutPassword returns a URL for display. It keeps the password only for dev's own database, which
+// is not reachable from elsewhere.
 func withoutPassword(address string, own bool) string {
 	if own {
 		return address
@@ -189,17 +189,16 @@ Log in to the tenant "%[4]s" with the password "%[5]s" as any of:
   curl -s %s/v1/sessions -H 'Content-Type: application/json' \
     -d '{"tenant":"%s","email":"%s","password":"%s"}'
 
-Ctrl-C stops it, or from elsewhere: kill %d; the data is kept for the next time.
+Ctrl-C stops it, or from another terminal: kill %d; the data is kept for the next start.
 `, r.URL, r.Tenant, r.Users[1].Email, demoPassword, os.Getpid())
 	if readyFile == "" {
 		return nil
 	}
-	return writeWhole(readyFile, r)
+	return writeAtomically(readyFile, r)
 }
 
-// writeWhole writes the file under another name and renames it: who waits for it
-// never reads half of it.
-func writeWhole(name string, value any) error {
+// writeAtomically writes the file atomically, by a rename: a reader never sees half of it.
+func writeAtomically(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err

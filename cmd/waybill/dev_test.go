@@ -164,7 +164,7 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	if code := a.wait(); code != 1 {
 		t.Errorf("exit code %d after its database ended", code)
 	}
-	has(t, a.errors.String(), "the database ended")
+	has(t, a.errors.String(), "the database has stopped")
 }
 
 // "go run" passes no signal on when it is killed: dev notices that it is gone.
@@ -201,7 +201,7 @@ func TestDevPrintsTheNumberToKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
-	_, after, found := strings.Cut(dev.out.String(), "or from elsewhere: kill ")
+	_, after, found := strings.Cut(dev.out.String(), "or from another terminal: kill ")
 	number, _, _ := strings.Cut(after, ";")
 	pid, err := strconv.Atoi(number)
 	if !found || err != nil {

@@ -10,8 +10,7 @@ import (
 	"waybill/db"
 )
 
-// countTexts counts by the switch: how many texts the transitions owed, and how many of
-// those their tenants let through.
+// countTexts counts the texts that transitions owed, and those that the tenants' flags let through.
 func (m *metrics) countTexts(owed, enqueued int) {
 	m.texts.WithLabelValues("on").Add(float64(enqueued))
 	m.texts.WithLabelValues("off").Add(float64(owed - enqueued))
@@ -23,7 +22,7 @@ func (m *metrics) observeJob(kind string, o jobs.Outcome, _ string) {
 
 func (m *metrics) watchGateway(down func() bool) {
 	m.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "waybill_gateway_down", Help: "1 while the workers of this process wait for the gateway to answer again.",
+		Name: "waybill_gateway_down", Help: "1 while the gateway's circuit breaker is open in this process.",
 	}, func() float64 {
 		if down() {
 			return 1
@@ -32,8 +31,8 @@ func (m *metrics) watchGateway(down func() bool) {
 	}))
 }
 
-// queueCollector reads the queues when it is asked. All processes tell the same: they
-// share the database.
+// queueCollector reads the queues on each scrape. All processes report the same figures: they share the
+// database.
 type queueCollector struct {
 	store       *db.Store
 	depth, ages *prometheus.Desc
@@ -41,19 +40,19 @@ type queueCollector struct {
 	paused      *prometheus.Desc
 }
 
-// queueTimeout is less than who collects would wait. A queue so long that counting it
-// takes longer is told of by its absence.
+// queueTimeout is shorter than a scrape's timeout. If counting a long queue takes longer, its metrics
+// are missing.
 const queueTimeout = 3 * time.Second
 
 func newQueueCollector(store *db.Store) queueCollector {
 	labels := []string{"queue", "state"}
 	return queueCollector{
 		store,
-		prometheus.NewDesc("waybill_jobs", "Jobs that are not completed, by queue and state.", labels, nil),
-		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest of them.", labels, nil),
-		prometheus.NewDesc("waybill_jobs_dead_rows", "Rows of the queue's table that wait for vacuum.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the queue's table with its indexes.", nil, nil),
-		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused and none of its jobs is worked.",
+		prometheus.NewDesc("waybill_jobs", "Unfinished jobs, by queue and state.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_oldest_seconds", "Age of the oldest unfinished job.", labels, nil),
+		prometheus.NewDesc("waybill_jobs_dead_rows", "Dead rows of the jobs table.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_table_bytes", "Size of the jobs table including its indexes.", nil, nil),
+		prometheus.NewDesc("waybill_jobs_paused", "1 while the queue is paused.",
 			[]string{"queue"}, nil),
 	}
 }
@@ -73,7 +72,7 @@ func (q queueCollector) Collect(collected chan<- prometheus.Metric) {
 	defer cancel()
 	rows, err := q.store.CountJobs(ctx)
 	if err != nil {
-		return // the other metrics are told all the same
+		return // the other metrics are still reported
 	}
 	for _, r := range rows {
 		collected <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(r.Jobs), r.Queue, r.State)

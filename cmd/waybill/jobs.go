@@ -17,19 +17,19 @@ import (
 	"waybill/db"
 )
 
-// jobsCommand is what "waybill jobs" was asked for.
+// jobsCommand is the parsed command line of "waybill jobs".
 type jobsCommand struct {
 	verb   string
-	id     string // of a job, of a text, or the name of a queue
+	id     string // of a job or a text, or the name of a queue
 	all    bool
 	since  time.Duration
 	reason string
 	url    string
 }
 
-var errJobsUsage = errors.New("jobs takes one of: list, retry ID, retry --all, resume QUEUE")
+var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, resume QUEUE")
 
-// runJobs shows the jobs and texts that somebody may have to look at, or has some run again.
+// runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	c := jobsCommand{verb: "list"}
 	if len(args) > 0 && isWord(args[0]) {
@@ -41,10 +41,11 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("jobs", out)
 	env := &environment{flags: flags}
 	env.secret(&c.url, "database-url", "DATABASE_URL", "",
-		"the database, as the role waybill_app or one that may become it")
-	flags.BoolVar(&c.all, "all", false, "retry every job and text that is shown")
-	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to look for texts that the gateway refused")
-	flags.StringVar(&c.reason, "reason", "", "only the texts whose reason begins so, as in refused_422, and no jobs")
+		"database URL, as the role waybill_app or a member of it")
+	flags.BoolVar(&c.all, "all", false, "retry all listed jobs and texts")
+	flags.DurationVar(&c.since, "since", 24*time.Hour, "how far back to list texts that the gateway refused")
+	flags.StringVar(&c.reason, "reason", "",
+		"list only texts whose reason has this prefix, such as refused_422, and no jobs")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -72,18 +73,18 @@ func (c *jobsCommand) check() error {
 	case c.verb != "list" && c.verb != "retry" && c.verb != "resume", c.verb == "resume" && c.id == "":
 		return errJobsUsage
 	case c.verb == "retry" && (c.id == "") != c.all, c.verb != "retry" && c.all:
-		return errors.New("jobs retry takes the id of a job or a text, or --all")
+		return errors.New("jobs retry needs the id of a job or a text, or --all")
 	case c.verb == "retry" && c.id != "" && c.job() == 0 && c.text() == uuid.Nil:
-		return errors.New("jobs retry takes the id of a job or a text, as jobs shows it, or --all")
+		return errors.New("jobs retry needs the id of a job or a text from the list, or --all")
 	case c.since <= 0:
-		return errors.New("--since must be positive, as in 24h")
+		return errors.New("--since must be positive, such as 24h")
 	case c.url == "":
 		return errors.New("jobs needs a database: set DATABASE_URL or --database-url")
 	}
 	return nil
 }
 
-// job is the id of a job, 0 for none.
+// job returns the id of the job, 0 without one.
 func (c *jobsCommand) job() int64 {
 	n, err := strconv.ParseInt(c.id, 10, 64)
 	if err != nil || n < 1 {
@@ -92,7 +93,7 @@ func (c *jobsCommand) job() int64 {
 	return n
 }
 
-// text is the id of a text, the zero one for none.
+// text returns the id of the text, the zero UUID without one.
 func (c *jobsCommand) text() uuid.UUID {
 	id, err := uuid.Parse(c.id)
 	if err != nil {
@@ -101,7 +102,7 @@ func (c *jobsCommand) text() uuid.UUID {
 	return id
 }
 
-// troubled gives the jobs that are shown: none, where only some texts are asked for.
+// troubled calls each for the jobs to list: none, if only texts with some reason are listed.
 func (c *jobsCommand) troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
 	if c.reason != "" {
 		return nil
@@ -119,13 +120,14 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 		return db.Explain(err)
 	}
 	for _, q := range paused {
-		fmt.Fprintf(out, "queue %s is paused since %s, and %d jobs wait in it; to go on: waybill jobs resume %[1]s\n",
+		fmt.Fprintf(out, "queue %s has been paused since %s, with %d jobs waiting; to resume: waybill jobs resume "+
+			"%[1]s\n",
 			q.Name, stamp(q.PausedAt), q.Waiting)
 	}
 	table, n := columns(out), 0
 	err = c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		if n++; n == 1 {
-			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tput off\tmade\tnext try\targuments\tlast error")
+			fmt.Fprintln(table, "id\tkind\tstate\tattempts\tsnoozed\tcreated\tnext try\targuments\tlast error")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%d of %d\t%d times\t%s\t%s\t%s\t%s\n",
 			r.ID, r.Kind, r.State, r.Attempt, r.MaxAttempts,
@@ -136,7 +138,7 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 		return err
 	}
 	if n == 0 && c.reason == "" {
-		fmt.Fprintln(out, "no job has failed or waits for another try")
+		fmt.Fprintln(out, "no failed or retrying jobs")
 	}
 	return c.listTexts(ctx, store, out)
 }
@@ -145,14 +147,14 @@ func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Wri
 	table, n := columns(out), 0
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
-			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\towed\n",
-				brief(c.since))
+			fmt.Fprintf(table, "\ntexts of the last %s that the gateway refused:\nid\ttenant\treason\tcreated\n",
+				formatDuration(c.since))
 		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.ID, t.Tenant, t.Reason, stamp(t.OwedAt))
 		return err
 	})
 	if err = errors.Join(err, table.Flush()); err == nil && n == 0 {
-		fmt.Fprintf(out, "no text of the last %s was refused\n", brief(c.since))
+		fmt.Fprintf(out, "no refused texts in the last %s\n", formatDuration(c.since))
 	}
 	return err
 }
@@ -161,8 +163,8 @@ func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// brief drops the zeros: 24h0m0s is 24h.
-func brief(d time.Duration) string {
+// formatDuration formats a duration without trailing zero units: 24h0m0s is 24h.
+func formatDuration(d time.Duration) string {
 	text := strings.TrimSuffix(d.String(), "0s")
 	if text == "" || !strings.HasSuffix(text, "m") {
 		return d.String()
@@ -176,15 +178,15 @@ func brief(d time.Duration) string {
 func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer) error {
 	found, err := jobs.Resume(ctx, store, c.id)
 	if err == nil && !found {
-		return errors.New("there is no such queue; those that are paused are shown by: waybill jobs")
+		return errors.New("no such queue; list the paused queues with: waybill jobs list")
 	}
 	if err == nil {
-		fmt.Fprintf(out, "queue %s is worked again\n", c.id)
+		fmt.Fprintf(out, "queue %s resumed\n", c.id)
 	}
 	return err
 }
 
-// retry has one job or text run again, or all that are shown.
+// retry retries one job or text, or all that would be listed.
 func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer) error {
 	switch {
 	case c.all:
@@ -194,10 +196,10 @@ func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer)
 	}
 	found, err := jobs.Retry(ctx, store, c.job())
 	if err == nil && !found {
-		err = fmt.Errorf("there is no job %d", c.job())
+		err = fmt.Errorf("no job has the id %d", c.job())
 	}
 	if err == nil {
-		fmt.Fprintf(out, "job %d runs again\n", c.job())
+		fmt.Fprintf(out, "job %d will run again\n", c.job())
 	}
 	return err
 }
@@ -206,16 +208,16 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 	again := false
 	err := c.refused(ctx, store, func(t jobs.RefusedText) (err error) {
 		if t.ID == c.text() {
-			again, err = jobs.SendAgain(ctx, store, t)
+			again, err = jobs.Resend(ctx, store, t)
 		}
 		return err
 	})
 	if err == nil && !again {
-		err = fmt.Errorf("there is no text %s that was refused in the last %s (--since looks further back)",
-			c.text(), brief(c.since))
+		err = fmt.Errorf("no text %s was refused in the last %s (use --since to look further back)",
+			c.text(), formatDuration(c.since))
 	}
 	if err == nil {
-		fmt.Fprintf(out, "text %s is sent again\n", c.text())
+		fmt.Fprintf(out, "text %s will be sent again\n", c.text())
 	}
 	return err
 }
@@ -231,13 +233,13 @@ func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writ
 	})
 	if err == nil {
 		err = c.refused(ctx, store, func(t jobs.RefusedText) error {
-			again, err := jobs.SendAgain(ctx, store, t)
+			again, err := jobs.Resend(ctx, store, t)
 			if again {
 				sent++
 			}
 			return err
 		})
 	}
-	fmt.Fprintf(out, "%d jobs run again, %d texts are sent again\n", run, sent)
+	fmt.Fprintf(out, "%d jobs will run again, %d texts will be sent again\n", run, sent)
 	return err
 }

@@ -1,4 +1,4 @@
-// Command waybill is the server and what goes with it. See "waybill help".
+// Command waybill is the server and its tools. See "waybill help".
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// command is one of the program's.
+// command is a subcommand of the program.
 type command struct {
 	name    string
 	summary string
@@ -23,29 +23,30 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"dev", "find or fetch PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
+		{"dev", "find or download PostgreSQL, start it, migrate, load a demo tenant, and serve", runDev},
 		{"serve", "serve a migrated database", runServe},
-		{"work", "work the jobs of a migrated database: send the texts, dispatch", runWork},
+		{"work", "run the job workers of a migrated database: send texts, dispatch", runWork},
 		{"jobs", "list | retry ID | retry --all | resume QUEUE: show the jobs and texts that failed or wait, run " +
 			"them again", runJobs},
-		{"setup", "print the SQL that makes the database and its roles, for psql as a superuser", runSetup},
-		{"migrate", "up | down | status | version: move the schema", runMigrate},
-		{"tenant", "create a tenant with its first admin; tenant admin: give one an admin with a new password",
+		{"setup", "print the SQL that creates the database and its roles, for psql as a superuser", runSetup},
+		{"migrate", "up | down | status | version: migrate the schema", runMigrate},
+		{"tenant", "create a tenant with its first admin; tenant admin: create an admin, or reset the password",
 			runTenant},
-		{"version", "say which version this is, of the program, the document and the schema", runVersion},
+		{"version", "print the versions of the program, the OpenAPI document and the schema", runVersion},
 		{"openapi", "print the OpenAPI document", runOpenAPI},
-		{"prove", "replay bad stories against a running server, and print what held", runProve},
-		{"bench", "measure, on a database of its own", runBench},
+		{"prove", "replay known concurrency bugs against a running server, and print the results", runProve},
+		{"bench", "run a benchmark on a temporary database", runBench},
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first signal asks for an orderly end; a second one gets the default: the end.
+	// The first signal starts a graceful shutdown; a second one terminates the process, which is the
+	// default.
 	context.AfterFunc(ctx, stop)
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp): // asked for, and given
+	case errors.Is(err, flag.ErrHelp): // help was requested and printed
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case err != nil:
@@ -67,11 +68,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("there is no command %s; see: waybill help", quoted(args[0]))
+	return fmt.Errorf("unknown command %s; see: waybill help", quoted(args[0]))
 }
 
-// quoted shows a word of the command line that should not be there, unless it may hold a
-// password: a URL, a setting, a secret.
+// quoted returns an unexpected command-line argument for an error message. It hides arguments that may
+// contain a password: URLs, settings, secrets.
 func quoted(word string) string {
 	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
 		return "argument"
@@ -79,7 +80,7 @@ func quoted(word string) string {
 	return strconv.Quote(word)
 }
 
-// errUsage: no command was given, and help instead.
+// errUsage means that no command was given, and the help was printed instead.
 var errUsage = errors.New("no command")
 
 func help(out io.Writer) {
@@ -87,10 +88,10 @@ func help(out io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  %-8s  %s\n", c.name, c.summary)
 	}
-	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. A flag that has an environment variable says so.")
+	fmt.Fprintln(out, "Flags of a command: waybill <command> -h. It also lists the environment variables.")
 }
 
-// newFlags makes the flags of a command, whose help goes to out.
+// newFlags returns the flag set of a command, whose help goes to out.
 func newFlags(name string, out io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet("waybill "+name, flag.ContinueOnError)
 	flags.Usage = func() {
@@ -110,9 +111,8 @@ func usage(flags *flag.FlagSet, summary string, out io.Writer) {
 	flags.PrintDefaults()
 }
 
-// parse reads the flags; words left over are a mistake, and so is a variable that is almost
-// a setting's. What is wrong is said once, by
-// main: package flag would say it too, with all of the help.
+// parse parses the flags. It refuses further arguments, and environment variables that look like a
+// misspelled setting. Errors are printed once, by main, without package flag's full usage.
 func parse(flags *flag.FlagSet, args []string) error {
 	usage := flags.Usage
 	flags.Usage = func() {}

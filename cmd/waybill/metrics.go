@@ -16,8 +16,7 @@ import (
 	"waybill/db/batch"
 )
 
-// metrics are pulled from the admin port: whoever collects them can fail without
-// the server noticing.
+// metrics are pulled from the admin port, so that a failing collector does not affect the server.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -31,27 +30,27 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "waybill_request_seconds",
-			Help:    "How long requests took, by operation and status; without event streams.",
+			Help:    "Latency of requests, by operation and status; event streams excluded.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"operation", "status"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "waybill_refusals_total", Help: "Requests refused, by operation and code.",
+			Name: "waybill_refusals_total", Help: "Refused requests, by operation and error code.",
 		}, []string{"operation", "code"}),
 		texts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_texts_owed_total",
-			Help: "Texts that transitions owed, by whether the tenant's flag pickup_texts let them through.",
+			Help: "Texts owed by transitions, by whether the tenant's flag pickup_texts was on.",
 		}, []string{"pickup_texts"}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (put off: a retry), failed (for good).",
+			Name: "waybill_job_runs_total", Help: "Runs of jobs: done, again (snoozed), failed (permanently).",
 		}, []string{"kind", "outcome"}),
 	}
-	for _, flag := range []string{"on", "off"} { // there from the first, for rates
+	for _, flag := range []string{"on", "off"} { // present from the start, for rates
 		m.texts.WithLabelValues(flag)
 	}
 	m.register(
 		m.requests, m.refusals, m.texts, m.runs,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		// With the scheduler's latency: how long a goroutine that could run had to wait.
+		// Includes the scheduler latency: how long a runnable goroutine waits.
 		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(
 			collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/sched/latencies:seconds`)})),
 	)
@@ -63,28 +62,28 @@ func (m *metrics) register(all ...prometheus.Collector) {
 	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(all...)
 }
 
-// watch reads the store's connections, and the queues, whenever it is asked.
+// watch registers collectors for the store's connections and the queues.
 func (m *metrics) watch(store *db.Store) {
 	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),
-		pool("max", "Connections at most.", func() float64 { return float64(store.Stat().MaxConns()) }),
+		pool("max", "Maximum number of connections.", func() float64 { return float64(store.Stat().MaxConns()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "waybill_pool_waited_total",
-			Help: "Acquires that had to wait."},
+			Help: "Acquisitions that had to wait."},
 			func() float64 { return float64(store.Stat().EmptyAcquireCount()) }),
 		newQueueCollector(store),
 		sharing{store.Stats},
 	)
 }
 
-// watchStreams reads the event streams of the process, whenever it is asked.
+// watchStreams registers collectors for the process's event streams.
 func (m *metrics) watchStreams(open func() int, lag func() time.Duration) {
 	m.register(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Event streams open."},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_event_streams", Help: "Open event streams."},
 			func() float64 { return float64(open()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "waybill_event_stream_lag_seconds",
-			Help: "How long ago all events could be told that were committed by then: how late the latest may come. " +
+			Help: "Maximum delay of events: the age of the time up to which all committed events have been sent. " +
 				"0 while no stream is open.",
 		}, func() float64 { return lag().Seconds() }),
 	)
@@ -94,17 +93,17 @@ func pool(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_pool_" + name, Help: help}, read)
 }
 
-// sharing tells how concurrent requests share statements, by kind.
+// sharing collects how concurrent requests share statements, by kind.
 type sharing struct{ stats func() map[string]batch.Stats }
 
 var (
 	flushRequests = prometheus.NewDesc("waybill_flush_requests",
-		"Requests in a statement that they share: how many such statements, and requests in all.",
+		"Number of requests per shared statement.",
 		[]string{"kind"}, nil)
 	flushWaiting = prometheus.NewDesc("waybill_flush_waiting",
-		"Requests that wait for the next statement.", []string{"kind"}, nil)
+		"Requests waiting for the next shared statement.", []string{"kind"}, nil)
 	flushRefused = prometheus.NewDesc("waybill_flush_refused_total",
-		"Requests refused because too many wait.", []string{"kind"}, nil)
+		"Requests refused because too many were waiting.", []string{"kind"}, nil)
 )
 
 func (s sharing) Describe(to chan<- *prometheus.Desc) {
@@ -121,7 +120,7 @@ func (s sharing) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// streaming is the operation that takes as long as its client stays: no latency.
+// streaming is the operation whose duration depends on the client: it has no latency metric.
 const streaming = "stream-pickups"
 
 func (m *metrics) observe(operation string, status int, code string, took time.Duration) {
@@ -133,8 +132,8 @@ func (m *metrics) observe(operation string, status int, code string, took time.D
 	}
 }
 
-// handler serves the metrics and the profiles. Of package pprof's pages the command line is
-// left out: a flag may hold the database's password, or the gateway's secret.
+// handler serves metrics and profiles. It leaves out pprof's cmdline page: a flag may hold the
+// database's password, or the gateway's secret.
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))

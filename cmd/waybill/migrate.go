@@ -15,7 +15,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	flags := newFlags("migrate", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
 	var verb string
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		verb, args = args[0], args[1:]
@@ -28,7 +28,7 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	}
 	do, ok := verbs[verb]
 	if !ok {
-		return errors.New("migrate takes one of: up, down, status, version")
+		return errors.New("migrate needs one of: up, down, status, version")
 	}
 	if url == "" {
 		return errors.New("migrate needs a database: set DATABASE_URL or --database-url")
@@ -55,11 +55,11 @@ func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	return err
 }
 
-// migrateDown takes back one migration.
+// migrateDown reverts one migration.
 func migrateDown(ctx context.Context, m *db.Migrator, out io.Writer) error {
 	result, err := m.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
-		fmt.Fprintln(out, "nothing to take back")
+		fmt.Fprintln(out, "nothing to revert")
 		return nil
 	}
 	if err == nil {

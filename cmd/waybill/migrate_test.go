@@ -23,7 +23,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("version of an empty database: %s", got)
 	}
 	has(t, migrate("status"), "pending", "00001_app_role.sql")
-	if got := migrate("down"); got != "nothing to take back\n" {
+	if got := migrate("down"); got != "nothing to revert\n" {
 		t.Errorf("down from nothing: %s", got)
 	}
 	first := migrate("up")

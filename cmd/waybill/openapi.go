@@ -10,7 +10,7 @@ import (
 
 func runOpenAPI(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("openapi", out)
-	format := flags.String("format", "yaml", "yaml (3.1, the snapshot's), json (3.1), or json-3.0")
+	format := flags.String("format", "yaml", "yaml (OpenAPI 3.1), json (3.1), or json-3.0")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func runOpenAPI(ctx context.Context, args []string, out io.Writer) error {
 	case "json-3.0":
 		text, err = a.Document("3.0")
 	default:
-		return fmt.Errorf("--format is none of yaml, json, json-3.0")
+		return fmt.Errorf("--format must be yaml, json or json-3.0")
 	}
 	if err == nil {
 		_, err = out.Write(text)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// untilParentEnds ends the context when the "go run" that started this process is
-// killed: it would leave us, and the database, behind without a word. Other parents,
-// such as a shell, may well end first.
+// untilParentEnds returns a context that ends when the "go run" that started this process is killed,
+// which would leave the process and its database running. Other parents, such as a shell, may end
+// first.
 func untilParentEnds(ctx context.Context) context.Context {
 	parent := os.Getppid()
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", parent))

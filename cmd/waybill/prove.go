@@ -13,7 +13,7 @@ import (
 	"waybill/db"
 )
 
-// errNotHeld: the stories were told, and not all of them held.
+// errNotHeld means that the stories ran, and some of them failed.
 var errNotHeld = errors.New("not every story held")
 
 func runProve(ctx context.Context, args []string, out io.Writer) error {
@@ -21,22 +21,23 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("prove", out)
 	env := &environment{flags: flags}
 	env.text(&o.URL, "url", "WAYBILL_URL", "http://127.0.0.1:8080", "the server")
-	readyFile := flags.String("ready-file", "", "take the server and an admin's session from the file that dev writes")
+	readyFile := flags.String("ready-file", "",
+		"read the server and an admin's session from the ready file of waybill dev")
 	env.text(&o.Tenant, "tenant", "WAYBILL_TENANT", demoSlug,
-		"a tenant's slug: the stories happen there, to rows of their own")
+		"slug of the tenant in which the stories create rows of their own")
 	env.text(&o.Email, "email", "WAYBILL_EMAIL", "admin@demo.example",
-		"an admin of the tenant, who makes what the stories need")
-	env.secret(&o.Password, "password", "WAYBILL_PASSWORD", demoPassword, "the admin's password")
-	flags.IntVar(&o.Callers, "callers", 32, "how many call at once")
-	flags.IntVar(&o.Rounds, "rounds", 10, "how often each race is run")
-	flags.IntVar(&o.Attempts, "attempts", 2000, "how often one submit is tried in the story of that name; try 1000000")
-	names := flags.String("story", "", "only these, with commas between: "+strings.Join(prove.Names(), ", "))
-	asJSON := flags.Bool("json", false, "a line of JSON for each story, and nothing else")
+		"email address of an admin of the tenant")
+	env.secret(&o.Password, "password", "WAYBILL_PASSWORD", demoPassword, "password of the admin")
+	flags.IntVar(&o.Callers, "callers", 32, "number of concurrent callers")
+	flags.IntVar(&o.Rounds, "rounds", 10, "number of runs of each race")
+	flags.IntVar(&o.Attempts, "attempts", 2000, "number of submits in the story attempts, such as 1000000")
+	names := flags.String("story", "", "run only these, separated by commas: "+strings.Join(prove.Names(), ", "))
+	asJSON := flags.Bool("json", false, "print only a line of JSON for each story")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if o.Callers < 2 || o.Rounds < 1 || o.Attempts < 1 {
-		return errors.New("--callers is less than 2, or --rounds or --attempts less than 1")
+		return errors.New("--callers must be at least 2, --rounds and --attempts at least 1")
 	}
 	if *names != "" {
 		o.Stories = strings.Split(*names, ",")
@@ -47,10 +48,10 @@ func runProve(ctx context.Context, args []string, out io.Writer) error {
 	if !*asJSON {
 		o.Progress, o.Redraw = os.Stderr, isTerminal(os.Stderr)
 	}
-	return tell(ctx, o, *asJSON, out)
+	return printResults(ctx, o, *asJSON, out)
 }
 
-// isTerminal tells whether a line can be written over.
+// isTerminal reports whether the file is a terminal, where a line can be redrawn.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -66,7 +67,7 @@ func fromReadyFile(o *prove.Options, name string) error {
 	}
 	var r ready
 	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("%s is not a file that dev writes: %w", name, err)
+		return fmt.Errorf("%s is not a ready file of waybill dev: %w", name, err)
 	}
 	for _, u := range r.Users {
 		if u.Role == db.UserRoleAdmin {
@@ -74,23 +75,23 @@ func fromReadyFile(o *prove.Options, name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s names no admin", name)
+	return fmt.Errorf("%s has no admin", name)
 }
 
-// tell prints each story as it ends.
-func tell(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) error {
+// printResults runs the stories and prints each result.
+func printResults(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	told, held := 0, 0
+	count, held := 0, 0
 	err := prove.Run(ctx, o, func(r prove.Result) {
-		if told++; r.Held {
+		if count++; r.Held {
 			held++
 		}
 		if asJSON {
 			encoder.Encode(r)
 			return
 		}
-		if told == 1 {
+		if count == 1 {
 			prove.Head(out)
 		}
 		r.Line(out)
@@ -99,9 +100,9 @@ func tell(ctx context.Context, o prove.Options, asJSON bool, out io.Writer) erro
 		return err
 	}
 	if !asJSON {
-		fmt.Fprintf(out, "%d of %d stories held, with %d callers at %s\n", held, told, o.Callers, o.URL)
+		fmt.Fprintf(out, "%d of %d stories held, with %d callers, at %s\n", held, count, o.Callers, o.URL)
 	}
-	if held < told {
+	if held < count {
 		return errNotHeld
 	}
 	return nil

@@ -195,7 +195,7 @@ func (w *town) readyFile(t testing.TB, url string) string {
 		r.Users = append(r.Users, readyUser{u.Email, demoPassword, u.Role, db.Token(w.tokens[u.Role])})
 	}
 	name := filepath.Join(t.TempDir(), "ready.json")
-	if err := writeWhole(name, r); err != nil {
+	if err := writeAtomically(name, r); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -213,7 +213,7 @@ func TestProveExits(t *testing.T) {
 		if code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		has(t, out, "TOLD", "TRIED", "HELD", "yes: 1 of 20 won", "3 of 3 stories held", s.URL)
+		has(t, out, "CLAIM", "ATTEMPT", "RESULT", "yes: 1 of 20 won", "3 of 3 stories held", s.URL)
 		hasNot(t, out, "NO")
 	})
 	t.Run("1 when one did not, in lines of JSON", func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestProveExits(t *testing.T) {
 		name := filepath.Join(t.TempDir(), "ready.json")
 		os.WriteFile(name, []byte(`{"url": "http`), 0o600)
 		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 ||
-			!strings.Contains(errors, "not a file that dev writes") {
+			!strings.Contains(errors, "not a ready file of waybill dev") {
 			t.Errorf("exit code %d: %s", code, errors)
 		}
 	})

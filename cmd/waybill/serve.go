@@ -26,7 +26,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("serve", out)
 	env := s.register(flags, "127.0.0.1:8080", "127.0.0.1:9090", time.Second, 0)
 	env.secret(&s.store.URL, "database-url", "DATABASE_URL", "",
-		"the database, as the role waybill_app or one that may become it")
+		"database URL, as the role waybill_app or a member of it")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -34,9 +34,9 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if s.store.URL == "" {
-		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or run: waybill dev")
+		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or use: waybill dev")
 	}
-	collectLess()
+	setGCPercent()
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
@@ -45,17 +45,17 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	return running.serve(ctx)
 }
 
-// server is one that listens.
+// server is a listening server.
 type server struct {
 	settings
 	log              *slog.Logger
 	store            *db.Store
 	api              *api.API
 	listener, admins net.Listener
-	crew             *crew // nil without workers
+	workers          *workerPool // nil without workers
 }
 
-// open connects to the database and listens.
+// open connects to the database and starts to listen.
 func open(ctx context.Context, s settings) (_ *server, err error) {
 	r := &server{settings: s, log: s.logger()}
 	defer func() {
@@ -78,30 +78,30 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	}
 	if s.adminAddr != "" {
 		if r.admins, err = net.Listen("tcp", s.adminAddr); err != nil {
-			return nil, fmt.Errorf("cannot listen for the admin port: %w", err)
+			return nil, fmt.Errorf("cannot listen on the admin port: %w", err)
 		}
 		admin := &http.Server{Handler: metrics.handler(), ReadHeaderTimeout: headerTimeout,
 			ReadTimeout: s.readTimeout, ErrorLog: r.errorLog()}
 		go admin.Serve(r.admins) // ends when the listener closes
 	}
 	if s.workers > 0 {
-		if r.crew, err = startCrew(ctx, &s, r.log, metrics); err != nil {
+		if r.workers, err = startWorkers(ctx, &s, r.log, metrics); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// collectLess lets the heap grow to five times what lives in it, unless GOGC says
-// otherwise. Little does, some MB: at twice as much the garbage collector ran at every
-// few hundred requests, for a fifth of their CPU (BenchmarkRequest, GOGC=100 and 400).
-func collectLess() {
+// setGCPercent sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
+// few MB: with the default of 100 % the collector ran every few hundred requests and took a fifth of
+// their CPU time (BenchmarkRequest, GOGC=100 and 400).
+func setGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
 }
 
-// openStore connects, and makes sure that the schema is one that this program knows.
+// openStore connects, and checks that the schema is a known one.
 func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
@@ -117,7 +117,7 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	return store, nil
 }
 
-// oneLine joins the lines of an error: pgx tells of each address that it tried on one.
+// oneLine joins the lines of an error: pgx prints each address that it tried on a line of its own.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
@@ -129,18 +129,18 @@ func (r *server) adminURL() string {
 	return "http://" + r.admins.Addr().String()
 }
 
-// serve answers until ctx ends, then stops in order: readyz says no and the streams
-// end, the load balancer has its time to notice, the running requests finish, the
-// connections close. The workers stop meanwhile.
+// serve serves until ctx ends, then shuts down gracefully: /readyz fails and the streams end, the load
+// balancer has time to notice, the running requests finish, and the connections close. The workers stop
+// at the same time.
 func (r *server) serve(ctx context.Context) error {
 	defer r.close()
-	r.lookAtLogSettings(ctx)
+	r.warnAboutLogSettings(ctx)
 	var draining atomic.Bool
 	httpServer := &http.Server{
-		Handler:           lastRequests(&draining, r.api),
+		Handler:           closeWhenDraining(&draining, r.api),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       r.readTimeout,
-		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams move their own
+		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams extend their own deadline
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          r.errorLog(),
@@ -149,52 +149,52 @@ func (r *server) serve(ctx context.Context) error {
 	go func() { failed <- httpServer.Serve(r.listener) }()
 	select {
 	case err := <-failed:
-		return errors.Join(err, r.crew.stop())
+		return errors.Join(err, r.workers.stop())
 	case <-ctx.Done():
 	}
 	r.log.Info("stopping")
 	handedBack := make(chan error, 1)
-	go func() { handedBack <- r.crew.stop() }()
+	go func() { handedBack <- r.workers.stop() }()
 	draining.Store(true)
 	r.api.Drain()
 	time.Sleep(r.drain)
 	limited, cancel := context.WithTimeout(context.Background(), r.shutdown)
 	defer cancel()
 	if err := httpServer.Shutdown(limited); err != nil {
-		return errors.Join(errors.New("requests were still running at the end"), httpServer.Close(), <-handedBack)
+		return errors.Join(errors.New("requests were still running at shutdown"), httpServer.Close(), <-handedBack)
 	}
 	err := <-handedBack
 	r.log.Info("stopped")
 	return err
 }
 
-// lookAtLogSettings warns where the database's own log would hold what patients' rows
-// hold. That log is the operator's: it is said once, and served all the same.
-func (r *server) lookAtLogSettings(ctx context.Context) {
-	telling, err := r.store.ListTellingLogSettings(ctx)
-	if ctx.Err() != nil { // stopped already
+// warnAboutLogSettings warns if the database's own log would contain patient data. That log is the
+// operator's responsibility: the server warns once, and serves all the same.
+func (r *server) warnAboutLogSettings(ctx context.Context) {
+	leaky, err := r.store.ListTellingLogSettings(ctx)
+	if ctx.Err() != nil { // already stopping
 		return
 	}
 	if err != nil {
-		r.log.Warn("cannot read how the database logs", "code", db.CodeOf(db.Explain(err)))
+		r.log.Warn("cannot read the log settings of the database", "code", db.CodeOf(db.Explain(err)))
 		return
 	}
-	for _, setting := range telling {
-		r.log.Warn("the database's log would hold values of patients' rows", "setting",
+	for _, setting := range leaky {
+		r.log.Warn("the log of the database would contain patient data", "setting",
 			setting.Name, "set_it_to", setting.Wanted)
 	}
 }
 
-// headerTimeout is how long a client may take to say what it wants. The body has until
-// --read-timeout: that bounds also the bodies that no operation reads, which package
-// http reads on after the handler, before the answer is sent. One that an operation
-// reads has [api.Options.BodyTimeout]; a feed has limits of its own. A handler or stream
-// that runs longer is not cut: package http drops the limit once it has the whole request.
+// headerTimeout is how long a client may take to send the headers. --read-timeout bounds the body, also
+// of requests whose operation reads no body, which package http drains after the handler, before the
+// answer is sent. Operations that read a body have [api.Options.BodyTimeout]; a feed has limits of its
+// own. A handler or stream that runs longer is not cut off: package http clears the deadline once it
+// has the whole request.
 const headerTimeout = 5 * time.Second
 
-// lastRequests tells clients of a draining server that each answer is the last on its
-// connection: one that is closed while a request is under way loses it.
-func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
+// closeWhenDraining adds "Connection: close" to the answers of a draining server: a request that is under
+// way when its connection closes would be lost.
+func closeWhenDraining(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if draining.Load() {
 			w.Header().Set("Connection", "close")
@@ -203,7 +203,7 @@ func lastRequests(draining *atomic.Bool, next http.Handler) http.Handler {
 	})
 }
 
-// errorLog takes what package http has to say.
+// errorLog returns the logger for package http.
 func (r *server) errorLog() *log.Logger { return slog.NewLogLogger(r.log.Handler(), slog.LevelWarn) }
 
 func (r *server) close() {
@@ -217,7 +217,7 @@ func (r *server) close() {
 	}
 }
 
-// hostname labels the metrics.
+// hostname returns a label for the metrics.
 func hostname() string {
 	name, err := os.Hostname()
 	if err != nil {

@@ -57,7 +57,7 @@ func TestServeRefuses(t *testing.T) {
 		"a port in use": {[]string{good}, []string{"--addr", taken.Addr().String()},
 			[]string{"cannot listen", taken.Addr().String(), "in use"}},
 		"an admin port in use": {[]string{good}, []string{"--admin-addr", taken.Addr().String()},
-			[]string{"cannot listen for the admin port"}},
+			[]string{"cannot listen on the admin port"}},
 		"an address that is no": {[]string{good}, []string{"--addr", "nowhere"}, []string{"cannot listen", "nowhere"}},
 		"an empty address": {[]string{good, "WAYBILL_ADDR="}, []string{},
 			[]string{"--addr (WAYBILL_ADDR) is empty"}},
@@ -74,9 +74,9 @@ func TestServeRefuses(t *testing.T) {
 			[]string{"WAYBILL_COMBINE is not true or false"}},
 		"a flag no choice": {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
 		"no connections": {[]string{good}, []string{"--max-conns", "0"},
-			[]string{"--max-conns (WAYBILL_MAX_CONNS) is less than 1"}},
+			[]string{"--max-conns (WAYBILL_MAX_CONNS) must be at least 1"}},
 		"limits inside out": {[]string{good}, []string{"--lock-timeout", "6s"},
-			[]string{"time limits must grow from inside out"}},
+			[]string{"timeouts must increase"}},
 		"no stream for a user": {[]string{good}, []string{"--streams-per-user", "0"},
 			[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
 		"a tenant above all": {[]string{good, "WAYBILL_STREAMS=100"}, nil,
@@ -84,21 +84,21 @@ func TestServeRefuses(t *testing.T) {
 		"no feed for a user": {[]string{good}, []string{"--feeds-per-user", "0"},
 			[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
 		"no room for a batch": {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil,
-			[]string{"--body-memory (WAYBILL_BODY_MEMORY) is less than 16 MiB"}},
+			[]string{"--body-memory (WAYBILL_BODY_MEMORY) must be at least 16 MiB"}},
 		"a user above all": {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil,
 			[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
 		"no list of proxies": {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,
-			[]string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list"}},
+			[]string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list"}},
 		"a feed never idle": {[]string{good}, []string{"--feed-idle", "0"},
 			[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
 		"a feed idle for ever": {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil,
-			[]string{"no longer than --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
+			[]string{"at most --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
 		"an unknown level": {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil,
 			[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
 		"an unknown log": {[]string{good}, []string{"--log", "xml"},
-			[]string{"--log (WAYBILL_LOG) is neither text nor json"}},
+			[]string{"--log (WAYBILL_LOG) must be text or json"}},
 		"a cost too high": {[]string{good, "WAYBILL_BCRYPT_COST=31"}, nil,
-			[]string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16"}},
+			[]string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -289,7 +289,7 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 func TestServeWarnsOfALogThatTells(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
-	const warning = "would hold values"
+	const warning = "would contain patient data"
 	log := func(databaseURL string) string {
 		s := serve(t, databaseURL)
 		text(t, "GET", s.url+"/livez", "", "") // answered only when it has looked

@@ -16,8 +16,7 @@ import (
 	"waybill/db"
 )
 
-// settings are those of a server: a flag each, with an environment variable as its
-// default.
+// settings are the settings of a server: a flag each, with an environment variable as its default.
 type settings struct {
 	addr, adminAddr string
 	log, level      string
@@ -33,94 +32,95 @@ type settings struct {
 	workerSettings
 }
 
-// register adds the flags. The environment is read here: what it gets wrong is
-// remembered, and said by check.
+// register adds the flags. It reads the environment, whose errors check reports.
 func (s *settings) register(
 	flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32,
 ) *environment {
 	env := s.registerProcess(flags, adminAddr, workers)
-	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "where to serve")
+	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "listen address")
 	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true,
-		"let concurrent requests share statements: true or false")
+		"batch concurrent requests into shared statements: true or false")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT",
-		10*time.Second, "how long a request may take")
+		10*time.Second, "timeout of a request")
 	env.duration(&s.api.Lifetimes.Absolute, "session-lifetime", "WAYBILL_SESSION_LIFETIME",
-		30*24*time.Hour, "how long a session lasts")
+		30*24*time.Hour, "absolute lifetime of a session")
 	env.duration(&s.api.Lifetimes.Idle, "session-idle", "WAYBILL_SESSION_IDLE", 12*time.Hour,
-		"how long a session lasts without a request")
+		"idle timeout of a session")
 	env.duration(&s.readTimeout, "read-timeout", "WAYBILL_READ_TIMEOUT", 10*time.Second,
-		"how long a client may take to send a request, its body included")
+		"timeout for reading a request including its body")
 	env.duration(&s.api.FeedIdle, "feed-idle", "WAYBILL_FEED_IDLE", 30*time.Second,
-		"how long a feed of appointments may send nothing")
+		"idle timeout for reading an appointment feed")
 	env.duration(&s.api.FeedTimeout, "feed-timeout", "WAYBILL_FEED_TIMEOUT", time.Hour,
-		"how long a feed of appointments may take, its body included")
+		"timeout of an appointment feed including its body")
 	s.streams.register(env, "streams", "WAYBILL_STREAMS",
-		api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "event streams open")
+		api.Limits{Whole: 1024, PerTenant: 256, PerUser: 8}, "open event streams")
 	s.feeds.register(env, "feeds", "WAYBILL_FEEDS", api.Limits{Whole: 8, PerTenant: 4, PerUser: 2},
-		"feeds of appointments coming in")
+		"appointment feeds being read")
 	env.number(&s.bodyMemory, "body-memory", "WAYBILL_BODY_MEMORY", api.BodyMemory>>20,
-		"MiB of large request bodies that are held at once: half of it by one tenant, a quarter by one user")
+		"memory for large request bodies, in MiB: at most half for one tenant and a quarter for one user")
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain,
-		"how long to go on serving after readyz says no, for clients and load balancers to notice")
+		"how long to keep serving after /readyz fails, so that load balancers notice")
 	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "",
-		"addresses or networks of proxies, separated by commas, whose X-Forwarded-For says where a login comes from")
+		"addresses or networks of trusted proxies, separated by commas, for X-Forwarded-For")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST",
-		int32(bcrypt.DefaultCost), "cost of a password's hash")
+		int32(bcrypt.DefaultCost), "bcrypt cost of password hashes")
 	return env
 }
 
-// registerProcess adds those of every process that stays: its log, its metrics, its
-// connections, its workers, its end.
+// registerProcess adds the flags of every long-running process: log, metrics, connections, workers,
+// shutdown.
 func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, workers int32) *environment {
 	env := &environment{flags: flags}
 	env.text(&s.adminAddr, "admin-addr", "WAYBILL_ADMIN_ADDR", adminAddr,
-		"where to serve metrics and profiles; keep it private; empty for nowhere")
-	env.text(&s.log, "log", "WAYBILL_LOG", "text", "form of the log: text or json")
-	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "least level of the log: debug, info, warn or error")
-	s.store.IdleConns = 2 // a caller who comes beside another need not wait for a connection to be made
+		"listen address of metrics and profiles, which must be private; empty for none")
+	env.text(&s.log, "log", "WAYBILL_LOG", "text", "log format: text or json")
+	env.text(&s.level, "log-level", "WAYBILL_LOG_LEVEL", "info", "minimum log level: debug, info, warn or error")
+	s.store.IdleConns = 2 // a second concurrent caller need not wait for a new connection
 	env.number(&s.store.MaxConns, "max-conns", "WAYBILL_MAX_CONNS", 16,
-		"connections to the database at most; the workers have as many again, at most")
+		"maximum number of database connections; the workers have a pool of the same size")
 	env.number(&s.store.ConnsPerTenant, "conns-per-tenant", "WAYBILL_CONNS_PER_TENANT", 0,
-		"connections that one tenant's requests hold at once, at most; 0: three quarters of --max-conns")
+		"maximum number of connections used by one tenant; 0: three quarters of --max-conns")
 	env.number(&s.store.ConnsPerUser, "conns-per-user", "WAYBILL_CONNS_PER_USER", 0,
-		"connections that one user's requests hold at once, at most; 0: half of --max-conns")
+		"maximum number of connections used by one user; 0: half of --max-conns")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT",
-		250*time.Millisecond, "how long a request waits for a connection")
+		250*time.Millisecond, "how long to wait for a database connection")
 	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
-		3*time.Second, "how long a statement waits for a lock")
+		3*time.Second, "PostgreSQL's lock_timeout")
 	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
-		5*time.Second, "how long a statement may take")
+		5*time.Second, "PostgreSQL's statement_timeout")
 	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second,
-		"how long the running requests and jobs may take at a stop")
+		"how long to wait for running requests and jobs at shutdown")
 	s.workerSettings.register(env, workers)
 	return env
 }
 
-// check says what is wrong with the settings, if anything, in one sentence.
+// check returns an error of one sentence if the settings are invalid.
 func (s *settings) check() error {
 	switch {
 	case s.addr == "":
-		return errors.New("--addr (WAYBILL_ADDR) is empty: give host:port, as in 127.0.0.1:8080")
+		return errors.New("--addr (WAYBILL_ADDR) is empty: use host:port, such as 127.0.0.1:8080")
 	case s.passwordCost < int32(bcrypt.MinCost) || s.passwordCost > 16:
-		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
+		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
-		return errors.New("--session-idle must be positive, and no longer than --session-lifetime")
+		return errors.New("--session-idle must be positive, and at most --session-lifetime")
 	case !areProxies(s.trustedProxies):
-		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) is not a list of addresses or networks, as in " +
+		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list of addresses or networks, " +
+			"such as " +
 			"10.0.0.0/8,192.0.2.7")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
-		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and no longer than --feed-timeout " +
+		return errors.New("--feed-idle (WAYBILL_FEED_IDLE) must be positive, and at most --feed-timeout " +
 			"(WAYBILL_FEED_TIMEOUT)")
 	case !s.streams.areOrdered():
-		return errors.New("limits must be at least 1 and grow from inside out: --streams-per-user <= " +
+		return errors.New("limits must be at least 1 and must not decrease: --streams-per-user <= " +
 			"--streams-per-tenant <= --streams")
 	case !s.feeds.areOrdered():
 		return errors.New(
-			"limits must be at least 1 and grow from inside out: --feeds-per-user <= --feeds-per-tenant <= --feeds")
+			"limits must be at least 1 and must not decrease: --feeds-per-user <= --feeds-per-tenant <= --feeds")
 	case s.bodyMemory < api.MinBodyMemory>>20:
-		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) is less than %d MiB, of which a user's quarter holds "+
+		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) must be at least %d MiB, so that a user's quarter "+
+			"can hold "+
 			"the largest body", api.MinBodyMemory>>20)
 	case s.drain < 0:
 		return errors.New("--drain must not be negative")
@@ -130,16 +130,16 @@ func (s *settings) check() error {
 	return s.checkProcess()
 }
 
-// limitSettings are a flag for each of some limits.
+// limitSettings are the flags of a group of limits.
 type limitSettings struct{ whole, perTenant, perUser int32 }
 
 // register adds the flags NAME, NAME-per-tenant and NAME-per-user.
 func (l *limitSettings) register(env *environment, name, variable string, otherwise api.Limits, what string) {
-	env.number(&l.whole, name, variable, int32(otherwise.Whole), what+" at once, in this process")
+	env.number(&l.whole, name, variable, int32(otherwise.Whole), "maximum number of "+what+" in this process")
 	env.number(&l.perTenant, name+"-per-tenant", variable+"_PER_TENANT",
-		int32(otherwise.PerTenant), what+" at once, of one tenant")
+		int32(otherwise.PerTenant), "maximum number of "+what+" of one tenant")
 	env.number(&l.perUser, name+"-per-user", variable+"_PER_USER",
-		int32(otherwise.PerUser), what+" at once, of one user")
+		int32(otherwise.PerUser), "maximum number of "+what+" of one user")
 }
 
 func (l *limitSettings) areOrdered() bool {
@@ -150,9 +150,9 @@ func (l *limitSettings) limits() api.Limits {
 	return api.Limits{Whole: int(l.whole), PerTenant: int(l.perTenant), PerUser: int(l.perUser)}
 }
 
-// errTimeLimits: each limit is shorter than the one outside it, so that the innermost,
-// which knows best what happened, is the one that answers.
-var errTimeLimits = errors.New("time limits must grow from inside out: --acquire-timeout < --lock-timeout < " +
+// errTimeLimits means that a timeout is not shorter than the one that encloses it. The innermost, which
+// knows best what happened, must be the first to expire.
+var errTimeLimits = errors.New("timeouts must increase: --acquire-timeout < --lock-timeout < " +
 	"--statement-timeout < --handler-timeout")
 
 func areProxies(list string) bool {
@@ -163,42 +163,42 @@ func areProxies(list string) bool {
 func (s *settings) checkProcess() error {
 	switch {
 	case s.log != "text" && s.log != "json":
-		return errors.New("--log (WAYBILL_LOG) is neither text nor json")
+		return errors.New("--log (WAYBILL_LOG) must be text or json")
 	case s.store.MaxConns < 1:
-		return errors.New("--max-conns (WAYBILL_MAX_CONNS) is less than 1")
+		return errors.New("--max-conns (WAYBILL_MAX_CONNS) must be at least 1")
 	case s.store.ConnsPerTenant < 0 || s.store.ConnsPerUser < 0 || s.store.ConnsPerTenant > s.store.MaxConns ||
 		s.store.ConnsPerUser > cmp.Or(s.store.ConnsPerTenant, s.store.MaxConns):
-		return errors.New("limits must grow from inside out: --conns-per-user <= --conns-per-tenant <= --max-conns")
+		return errors.New("limits must not decrease: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
 		return errors.New("--shutdown-timeout must be positive")
 	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
 		s.store.LockTimeout < s.store.StatementTimeout):
 		return errTimeLimits
 	case new(slog.Level).UnmarshalText([]byte(s.level)) != nil:
-		return errors.New("--log-level (WAYBILL_LOG_LEVEL) is none of debug, info, warn, error")
+		return errors.New("--log-level (WAYBILL_LOG_LEVEL) must be debug, info, warn or error")
 	}
 	return s.workerSettings.check()
 }
 
-// storeConfig is what package db takes.
+// storeConfig returns the settings for package db.
 func (s *settings) storeConfig() db.Config {
 	c := s.store
 	c.OneByOne = !s.combine
 	return c
 }
 
-// apiOptions are what package api takes.
+// apiOptions returns the settings for package api.
 func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Options {
 	o := s.api
 	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
-	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // check has seen it
+	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // validated by check
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }
 
 func (s *settings) logger() *slog.Logger {
 	var level slog.Level
-	level.UnmarshalText([]byte(s.level)) // check has seen it
+	level.UnmarshalText([]byte(s.level)) // validated by check
 	options := &slog.HandlerOptions{Level: level}
 	if s.log == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
@@ -206,15 +206,14 @@ func (s *settings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-// environment gives flags their defaults, and keeps the first variable that cannot
-// be read.
+// environment provides the defaults of flags, and keeps the first variable that is invalid.
 type environment struct {
 	flags     *flag.FlagSet
-	variables []string // that were asked for
+	variables []string // all variables that were looked up
 	err       error
 }
 
-// lookup reads a variable, and remembers that there is one of this name.
+// lookup reads a variable, and records its name.
 func (e *environment) lookup(variable string) (string, bool) {
 	e.variables = append(e.variables, variable)
 	return os.LookupEnv(variable)
@@ -227,17 +226,17 @@ func (e *environment) text(into *string, name, variable, otherwise, usage string
 	e.flags.StringVar(into, name, otherwise, usage+" ("+variable+")")
 }
 
-// secret is a text that -h must not show: what the environment says holds a password. As a
-// flag it is shown by ps to whoever uses the machine.
+// secret adds a flag whose default, which may hold a password, -h must not print. As a flag it is
+// visible in ps to all users of the machine.
 func (e *environment) secret(into *string, name, variable, otherwise, usage string) {
-	e.text(into, name, variable, otherwise, usage+"; keep it out of flags, which ps shows")
+	e.text(into, name, variable, otherwise, usage+"; do not pass it as a flag, which ps shows")
 	e.flags.Lookup(name).DefValue = otherwise
 }
 
 func (e *environment) duration(into *time.Duration, name, variable string, otherwise time.Duration, usage string) {
 	if v, ok := e.lookup(variable); ok {
 		d, err := time.ParseDuration(v)
-		e.fail(variable, "a duration, as in 250ms or 5s", err)
+		e.fail(variable, "a duration, such as 250ms or 5s", err)
 		otherwise = d
 	}
 	e.flags.DurationVar(into, name, otherwise, usage+" ("+variable+")")

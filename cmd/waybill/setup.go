@@ -26,22 +26,22 @@ var setupSQL string
 
 var setupPage = template.Must(template.New("setup.sql").Parse(setupSQL))
 
-// setupOptions fill in the page.
+// setupOptions are the parameters of the setup script.
 type setupOptions struct {
 	Database, Owner, App, Locale string
-	// Verifiers of the passwords, as PostgreSQL stores them; "" for none.
+	// Password verifiers as PostgreSQL stores them; "" for none.
 	OwnerVerifier, AppVerifier string
 }
 
-// runSetup prints what a superuser runs once: it needs no database itself.
+// runSetup prints the SQL script that a superuser runs once. It needs no database.
 func runSetup(_ context.Context, args []string, out io.Writer) error {
 	o := setupOptions{App: db.AppRole}
 	flags := newFlags("setup", out)
-	flags.StringVar(&o.Database, "database", "waybill", "the database's name")
-	flags.StringVar(&o.Owner, "owner", "waybill_owner", "the role that owns the schema, and migrates it")
-	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "the database's locale, of the encoding UTF8")
+	flags.StringVar(&o.Database, "database", "waybill", "name of the database")
+	flags.StringVar(&o.Owner, "owner", "waybill_owner", "role that owns and migrates the schema")
+	flags.StringVar(&o.Locale, "locale", "C.UTF-8", "locale of the database, for the encoding UTF8")
 	envFile := flags.String("env", "",
-		"give the roles new passwords, and write the URLs with them to this new file (host and port from PGHOST and "+
+		"generate passwords for the roles, and write the URLs to this new file (host and port from PGHOST and "+
 			"PGPORT)")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -65,17 +65,17 @@ var (
 func (o *setupOptions) check() error {
 	switch {
 	case !plainName.MatchString(o.Database), !plainName.MatchString(o.Owner):
-		return errors.New("--database and --owner are names of lower-case letters, digits and underscores")
+		return errors.New("--database and --owner may contain only lower-case letters, digits and underscores")
 	case o.Owner == o.App:
 		return fmt.Errorf("--owner is %s, which must not own the schema", o.App)
 	case !plainLocale.MatchString(o.Locale):
-		return errors.New("--locale is not a locale's name, as in C.UTF-8")
+		return errors.New("--locale must be the name of a locale, such as C.UTF-8")
 	}
 	return nil
 }
 
-// writePasswords makes two passwords. The page has their verifiers alone: what is piped,
-// logged or kept in a history lets nobody in.
+// writePasswords generates two passwords. The script contains only their verifiers, which are useless
+// for a login if it is logged or kept in a history.
 func (o *setupOptions) writePasswords(name string) (err error) {
 	owner, app := rand.Text(), rand.Text()
 	if o.OwnerVerifier, err = scramVerifier(owner); err != nil {
@@ -86,7 +86,7 @@ func (o *setupOptions) writePasswords(name string) (err error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already, and its passwords may be in use: choose another name, or remove it",
+		return fmt.Errorf("%s already exists, and its passwords may be in use: choose another name, or remove it",
 			name)
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (o *setupOptions) writePasswords(name string) (err error) {
 func (o *setupOptions) url(role, password string) string {
 	host := cmp.Or(os.Getenv("PGHOST"), "localhost")
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + o.Database}
-	if host[0] == '/' { // the folder of a socket
+	if host[0] == '/' { // the directory of a socket
 		u.RawQuery = url.Values{"host": {host}, "port": {cmp.Or(os.Getenv("PGPORT"), "5432")}}.Encode()
 		return u.String()
 	}
@@ -109,8 +109,8 @@ func (o *setupOptions) url(role, password string) string {
 	return u.String()
 }
 
-// scramVerifier is what PostgreSQL stores of a password (RFC 5803), made here so that the
-// password itself is sent nowhere. The password is ASCII.
+// scramVerifier returns what PostgreSQL stores of a password (RFC 5803), so that the password itself is
+// sent nowhere. The password must be ASCII.
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
 	salt := make([]byte, 16)

@@ -222,7 +222,7 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	if status, body := text(t, "GET", address+"/readyz", "", ""); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
 	}
-	hasNot(t, read("stays.err"), "would hold values of patients' rows")
+	hasNot(t, read("stays.err"), "would contain patient data")
 }
 
 // Run again, and on a database that somebody made before, the page makes what is missing.
@@ -263,10 +263,10 @@ func TestSetupRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, args := range map[string][]string{
-		"names of lower-case letters": {"--database", `x"; DROP`},
-		"must not own the schema":     {"--owner", "waybill_app"},
-		"not a locale's name":         {"--locale", "C' x"},
-		"is there already":            {"--env", taken},
+		"only lower-case letters":      {"--database", `x"; DROP`},
+		"must not own the schema":      {"--owner", "waybill_app"},
+		"must be the name of a locale": {"--locale", "C' x"},
+		"already exists":               {"--env", taken},
 	} {
 		if code, out, errors := ended(t, "", nil, append([]string{"setup"}, args...)...); code != 1 || out != "" ||
 			!strings.Contains(errors, says) {

@@ -220,7 +220,7 @@ func TestStopWithBodiesThatNeverCome(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond) // for the server to begin with them
 	s.stop(syscall.SIGTERM)
-	hasNot(t, s.errors.String(), "requests were still running at the end")
+	hasNot(t, s.errors.String(), "requests were still running at shutdown")
 }
 
 // hammer charges an account from many connections, each until the server says that it
@@ -303,7 +303,7 @@ func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	if code := s.wait(); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	has(t, s.errors.String(), "requests were still running at the end")
+	has(t, s.errors.String(), "requests were still running at shutdown")
 }
 
 func (w *town) awaitLockWait(t testing.TB) {

@@ -14,8 +14,8 @@ import (
 	"waybill/db"
 )
 
-// runTenant makes a tenant and its first admin, who makes everything else over HTTP. With
-// "admin" before the flags, it is about an admin alone.
+// runTenant creates a tenant and its first admin, who creates everything else over HTTP. With "admin"
+// before the flags, it creates or resets only an admin.
 func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "admin" {
 		return runTenantAdmin(ctx, args[1:], out)
@@ -23,11 +23,12 @@ func runTenant(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	flags := newFlags("tenant", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
 	var cost int32
-	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
-	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
-	name := flags.String("name", "", "the tenant's name")
+	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost),
+		"bcrypt cost of the password hash")
+	slug := flags.String("slug", "", "slug of the tenant")
+	name := flags.String("name", "", "name of the tenant")
 	email := flags.String("admin-email", "",
 		"email address of its first admin, whose password is read from standard input")
 	if err := parse(flags, args); err != nil {
@@ -53,31 +54,30 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 		return err
 	}
 	defer conn.Close(ctx)
-	// The tenant and its admin, or neither.
+	// Creates the tenant and its admin, or neither.
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		q := db.New(tx)
 		made, err := q.CreateTenant(ctx, db.CreateTenantParams{ID: uuid.Must(uuid.NewV7()), Slug: slug, Name: name})
 		if err != nil {
-			return inWords(err)
+			return describeDatabaseError(err)
 		}
 		_, err = q.CreateUser(ctx, db.CreateUserParams{
 			TenantID: made.Tenant.ID, ID: uuid.Must(uuid.NewV7()), Email: email, Name: email, Role: db.UserRoleAdmin,
 			PasswordHash: hash, RequestDigest: []byte("waybill tenant"),
 		})
 		if err != nil {
-			return inWords(err)
+			return describeDatabaseError(err)
 		}
 		_, err = fmt.Fprintf(out, "tenant %s (%s), admin %s\n", slug, made.Tenant.ID, email)
 		return err
 	})
 }
 
-// connect opens one connection. pgx would repeat a URL that it cannot read, password
-// and all.
+// connect opens one connection. Errors of pgx would repeat an invalid URL including its password.
 func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("database URL: is not a PostgreSQL connection string")
+		return nil, errors.New("the database URL is not a PostgreSQL connection string")
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

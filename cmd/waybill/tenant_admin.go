@@ -18,19 +18,19 @@ import (
 	"waybill/db"
 )
 
-// runTenantAdmin gives a tenant an admin with a new password: the way back in where there
-// is none who can log in.
+// runTenantAdmin gives a tenant an admin with a new password: the way back in if no admin can log in.
 func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	var url string
 	var cost int32
 	flags := newFlags("tenant admin", out)
 	env := &environment{flags: flags}
-	env.secret(&url, "database-url", "DATABASE_URL", "", "the database, as the owner of its schema")
-	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost), "cost of the password's hash")
-	slug := flags.String("slug", "", "the tenant's short name, as in a URL")
+	env.secret(&url, "database-url", "DATABASE_URL", "", "database URL, as the owner of the schema")
+	env.number(&cost, "bcrypt-cost", "WAYBILL_BCRYPT_COST", int32(bcrypt.DefaultCost),
+		"bcrypt cost of the password hash")
+	slug := flags.String("slug", "", "slug of the tenant")
 	email := flags.String("email", "",
-		"email address of the admin, whose new password is read from standard input; a user who has it becomes admin "+
-			"and active, else one is made")
+		"email address of the admin, whose new password is read from standard input; an existing user becomes an "+
+			"active admin, otherwise one is created")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 	if err := makeAdmin(ctx, db.New(conn), *slug, *email, hash); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; the sessions of before are over\n",
+	_, err = fmt.Fprintf(out, "tenant %s, admin %s: log in with the new password; all earlier sessions are revoked\n",
 		*slug, *email)
 	return err
 }
@@ -60,10 +60,10 @@ func runTenantAdmin(ctx context.Context, args []string, out io.Writer) error {
 func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) error {
 	epoch, err := q.GetPasswordEpoch(ctx, db.GetPasswordEpochParams{Slug: slug, Email: email})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("there is no tenant with the slug %q", slug)
+		return fmt.Errorf("no tenant has the slug %q", slug)
 	}
 	if err != nil {
-		return inWords(err)
+		return describeDatabaseError(err)
 	}
 	_, err = q.MakeAdmin(ctx, db.MakeAdminParams{
 		Slug: slug, ID: uuid.Must(uuid.NewV7()), Email: email, PasswordHash: hash, PasswordEpoch: epoch,
@@ -71,14 +71,14 @@ func makeAdmin(ctx context.Context, q *db.Queries, slug, email, hash string) err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return errors.New(
-			"somebody else has changed the user's password in this moment: look whether it was meant, then try again")
+			"the user's password was changed concurrently: check whether that was intended, then try again")
 	}
-	return inWords(err)
+	return describeDatabaseError(err)
 }
 
 func checkCost(cost int32) error {
 	if cost < int32(bcrypt.MinCost) || cost > 16 {
-		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between %d and 16", bcrypt.MinCost)
+		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between %d and 16", bcrypt.MinCost)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func hashOfInput(cost int32) (string, error) {
 	}
 	hash, wrong, err := api.HashPassword(strings.TrimRight(line, "\r\n"), int(cost))
 	if wrong != "" {
-		return "", fmt.Errorf("the password on standard input is refused: %s", wrong)
+		return "", fmt.Errorf("the password on standard input is not accepted: %s", wrong)
 	}
 	return hash, err
 }

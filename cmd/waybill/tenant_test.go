@@ -45,14 +45,14 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 
 	for name, c := range map[string]struct{ slug, email, password, says string }{
 		"the slug is taken": {"acme", "bob@acme.example", "correct horse",
-			"the slug is taken: another tenant has it"},
+			"the slug is taken by another tenant"},
 		"no password":             {"other", "bob@acme.example", "", "not blank"},
 		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
 		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
 		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
-		"an address that is none": {"other", "bob", "correct horse", "the email address is none"},
+		"an address that is none": {"other", "bob", "correct horse", "the email address is invalid"},
 		"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
-			"--slug is not one: lower-case letters"},
+			"--slug may contain only lower-case letters"},
 		"no slug": {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
 	} {
 		code, _, errors := make(c.slug, c.email, c.password)
@@ -63,12 +63,12 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 		hasNot(t, errors, "horse", "longlong", "SQLSTATE", "constraint", "_check", "_bt_")
 	}
 	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 ||
-		!strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) is not between 4 and 16") {
+		!strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16") {
 		t.Errorf("a cost too high: exit code %d, %s", code, errors)
 	}
 	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b",
 		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost",
-		"4"); code != 1 || !strings.Contains(errors, "give the URL of the schema's owner") ||
+		"4"); code != 1 || !strings.Contains(errors, "use the URL of the schema's owner") ||
 		strings.Contains(errors, "SQLSTATE") {
 		t.Errorf("as the application: exit code %d, %s", code, errors)
 	}
@@ -129,7 +129,7 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 		t.Errorf("%d users, %v", n, err)
 	}
 	for name, c := range map[string]struct{ slug, email, password, says string }{
-		"no such tenant":       {"other", "ada@acme.example", "another horse", "no tenant with the slug"},
+		"no such tenant":       {"other", "ada@acme.example", "another horse", "no tenant has the slug"},
 		"a password too short": {"acme", "ada@acme.example", "short", "at least 8 characters"},
 		"no email":             {"acme", "", "another horse", "tenant admin needs --slug, --email"},
 	} {

@@ -8,22 +8,23 @@ import (
 	"strings"
 )
 
-// otherVariables are read by something else than a server's settings: by prove and by
-// package localpg.
+// otherVariables are read by other code than the server's settings: by prove and by package localpg.
 var otherVariables = []string{"WAYBILL_URL", "WAYBILL_TENANT", "WAYBILL_EMAIL", "WAYBILL_PASSWORD", "WAYBILL_PG_BIN"}
 
-// knownVariables are all that some command reads.
+// knownVariables returns all variables that any command reads.
 func knownVariables() []string {
 	env := new(settings).register(flag.NewFlagSet("", flag.ContinueOnError), "", "", 0, 0)
 	return slices.Concat(env.variables, otherVariables)
 }
 
-// injected are the variables that Kubernetes and Docker set for a service whose name
-// begins with waybill: no setting of ours, and nobody's mistake.
-var injected = regexp.MustCompile(`^WAYBILL_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?|NAME|ENV_[A-Z0-9_]+)$`)
+// injected matches the variables that Kubernetes and Docker set for a service whose name begins with
+// waybill: they are no settings, and no mistake.
+var injected = regexp.MustCompile(
+	`^WAYBILL_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_` +
+		`(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?|NAME|ENV_[A-Z0-9_]+)$`)
 
-// checkVariables refuses a variable that begins like a setting and is none: it would be
-// ignored in silence. Its value, which may be a secret, is not told.
+// checkVariables returns an error for an unknown variable that begins like a setting, which would be
+// ignored silently. The error does not contain its value, which may be a secret.
 func checkVariables(environ []string) error {
 	known := knownVariables()
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
@@ -32,14 +33,14 @@ func checkVariables(environ []string) error {
 		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
 		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
 		default:
-			return fmt.Errorf("the environment has %s, which is no setting%s; see: waybill serve -h",
+			return fmt.Errorf("the environment variable %s is not a setting%s; see: waybill serve -h",
 				name, didYouMean(name, known))
 		}
 	}
 	return nil
 }
 
-// didYouMean names the nearest of the known, unless none is near.
+// didYouMean returns the most similar known name, if any is similar enough.
 func didYouMean(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	for _, k := range known {
@@ -53,7 +54,7 @@ func didYouMean(name string, known []string) string {
 	return ": did you mean " + best + "?"
 }
 
-// distance is that of Levenshtein: how many characters to add, drop or change.
+// distance returns the Levenshtein distance.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -23,7 +23,7 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		if code != 1 {
 			t.Errorf("%v: exit code %d", args, code)
 		}
-		has(t, errors, "WAYBILL_MAXCONNS, which is no setting: did you mean WAYBILL_MAX_CONNS?")
+		has(t, errors, "WAYBILL_MAXCONNS is not a setting: did you mean WAYBILL_MAX_CONNS?")
 		hasNot(t, errors, "hunter2")
 	}
 	code, out, errors := ended(t, "", []string{"WAYBILL_MAXCONNS=5"}, "serve", "-h")

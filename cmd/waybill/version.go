@@ -12,7 +12,7 @@ import (
 	"waybill/db"
 )
 
-// runVersion says what this program is: what to quote in a report.
+// runVersion prints the version for bug reports.
 func runVersion(_ context.Context, args []string, out io.Writer) error {
 	if err := parse(newFlags("version", out), args); err != nil {
 		return err
@@ -27,7 +27,7 @@ func runVersion(_ context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// revision is the commit that the program was built from, where the build knew it.
+// revision returns the commit that the program was built from, if known.
 func revision(info *debug.BuildInfo) string {
 	of := map[string]string{}
 	for _, s := range info.Settings {

@@ -12,41 +12,42 @@ import (
 	"waybill/db"
 )
 
-// workerSettings say how many work the jobs, and where the texts go.
+// workerSettings are the number of workers, and the gateway.
 type workerSettings struct {
 	workers        int32
 	gatewayURL     string
 	gatewaySecret  string
 	gatewayTimeout time.Duration
 	allowHTTP      bool
-	// logTexts shows the texts in the log where there is no gateway.
+	// logTexts logs the texts if there is no gateway.
 	logTexts bool
 }
 
-// longestGatewayTimeout leaves a job the time to write what came of it.
+// longestGatewayTimeout leaves a job the time to store the answer.
 const longestGatewayTimeout = 15 * time.Second
 
 func (w *workerSettings) register(env *environment, workers int32) {
 	env.number(&w.workers, "workers", "WAYBILL_WORKERS", workers,
-		"how many texts are sent at once; 0 for none by this process")
-	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "where the texts go: http or https")
+		"number of text workers; 0 for none in this process")
+	env.secret(&w.gatewayURL, "gateway-url", "WAYBILL_GATEWAY_URL", "", "http or https URL of the gateway for texts")
 	env.secret(&w.gatewaySecret, "gateway-secret", "WAYBILL_GATEWAY_SECRET", "",
-		"signs the requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, with spaces between, sign "+
+		"secret that signs requests to the gateway: whsec_ and base64 of 24 to 64 bytes; several, separated by "+
+			"spaces, sign "+
 			"each request")
 	env.choice(&w.allowHTTP, "gateway-allow-http", "WAYBILL_GATEWAY_ALLOW_HTTP", false,
-		"let texts go by plain http to a gateway on another machine")
+		"allow plain http to a gateway on another machine")
 	env.duration(&w.gatewayTimeout, "gateway-timeout", "WAYBILL_GATEWAY_TIMEOUT",
-		10*time.Second, "how long the gateway may take")
+		10*time.Second, "timeout of a request to the gateway")
 }
 
 func (w *workerSettings) check() error {
 	switch {
 	case w.workers < 0 || w.workers > 10_000:
-		return errors.New("--workers (WAYBILL_WORKERS) is not between 0 and 10000")
+		return errors.New("--workers (WAYBILL_WORKERS) must be between 0 and 10000")
 	case w.gatewayTimeout <= 0 || w.gatewayTimeout > longestGatewayTimeout:
-		return fmt.Errorf("--gateway-timeout (WAYBILL_GATEWAY_TIMEOUT) is not between 0 and %v", longestGatewayTimeout)
+		return fmt.Errorf("--gateway-timeout (WAYBILL_GATEWAY_TIMEOUT) must be between 0 and %v", longestGatewayTimeout)
 	case w.workers > 0 && w.gatewayURL == "" && !w.logTexts:
-		return errors.New("workers need a gateway for the texts: set WAYBILL_GATEWAY_URL and WAYBILL_GATEWAY_SECRET")
+		return errors.New("the workers need a gateway: set WAYBILL_GATEWAY_URL and WAYBILL_GATEWAY_SECRET")
 	case w.workers > 0 && w.gatewayURL != "":
 		_, err := w.gateway()
 		return err
@@ -66,15 +67,15 @@ func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 	return w.gateway()
 }
 
-// crew is at work on connections of its own: a backlog of jobs takes none from the
-// requests.
-type crew struct {
-	*jobs.Crew
+// workerPool is a running set of workers with a connection pool of its own: a backlog of jobs takes no
+// connection from the requests.
+type workerPool struct {
+	*jobs.Workers
 	store *db.Store
 }
 
-// startCrew puts the workers to work.
-func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (*crew, error) {
+// startWorkers starts the workers.
+func startWorkers(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (*workerPool, error) {
 	sender, err := s.sender(log)
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (
 	own := s.store
 	own.OnTexts = m.countTexts
 	own.MaxConns = min(4+s.workers/4, own.MaxConns)
-	own.AcquireTimeout = own.LockTimeout // nobody waits for a worker
+	own.AcquireTimeout = own.LockTimeout // no client waits for a worker
 	store, err := openStore(ctx, own)
 	if err != nil {
 		return nil, err
@@ -95,11 +96,11 @@ func startCrew(ctx context.Context, s *settings, log *slog.Logger, m *metrics) (
 		return nil, err
 	}
 	m.watchGateway(working.GatewayDown)
-	return &crew{working, store}, nil
+	return &workerPool{working, store}, nil
 }
 
-// stop hands back what is not done in time.
-func (c *crew) stop() error {
+// stop returns unfinished jobs to their queues.
+func (c *workerPool) stop() error {
 	if c == nil {
 		return nil
 	}

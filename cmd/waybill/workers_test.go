@@ -126,16 +126,16 @@ func TestWorkersNeedAGateway(t *testing.T) {
 		"WAYBILL_GATEWAY_URL": {"serve", "--workers", "1"},
 		"WAYBILL_GATEWAY_SECRET": {"serve", "--workers", "1", "--gateway-url",
 			"http://127.0.0.1", "--gateway-secret", "hunter2"},
-		"none of http or https": {"work", "--gateway-url", "smtp://127.0.0.1",
+		"must be an http or https URL": {"work", "--gateway-url", "smtp://127.0.0.1",
 			"--gateway-secret", fakegateway.Secret},
-		"WAYBILL_GATEWAY_TIMEOUT":             {"work", "--gateway-timeout", "1m"},
-		"nothing to do":                       {"work", "--workers", "0"},
-		"between 0 and 10000":                 {"work", "--workers", "-1"},
-		"jobs takes one of":                   {"jobs", "rerun"},
-		"takes the id of a job or a text, or": {"jobs", "retry"},
-		"takes the id of a job or a text, as": {"jobs", "retry", "one"},
-		"resume QUEUE":                        {"jobs", "resume"},
-		"--since must be positive":            {"jobs", "--since", "0"},
+		"WAYBILL_GATEWAY_TIMEOUT":              {"work", "--gateway-timeout", "1m"},
+		"nothing to do":                        {"work", "--workers", "0"},
+		"between 0 and 10000":                  {"work", "--workers", "-1"},
+		"jobs needs one of":                    {"jobs", "rerun"},
+		"needs the id of a job or a text, or":  {"jobs", "retry"},
+		"needs the id of a job or a text from": {"jobs", "retry", "one"},
+		"resume QUEUE":                         {"jobs", "resume"},
+		"--since must be positive":             {"jobs", "--since", "0"},
 		"WAYBILL_GATEWAY_ALLOW_HTTP": {"work", "--gateway-url", "http://gateway.example",
 			"--gateway-secret", fakegateway.Secret},
 		"bytes, not 24 to 64": {"work", "--gateway-url", "https://gateway.example",
@@ -166,7 +166,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		}
 		return out
 	}
-	has(t, jobs(), "no job has failed")
+	has(t, jobs(), "no failed or retrying jobs")
 	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at, errors, metadata) VALUES
 		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(), ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
 		(1002, 'send_text', 'texts', '{}', 'cancelled', 1, now(), now(), now(), NULL, '{}'),
@@ -184,7 +184,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		}
 		return state
 	}
-	has(t, jobs("retry", "1001"), "job 1001 runs again")
+	has(t, jobs("retry", "1001"), "job 1001 will run again")
 	if state(1001) != "available" || state(1002) != "cancelled" {
 		t.Errorf("after a retry: %s, %s", state(1001), state(1002))
 	}
@@ -194,7 +194,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		t.Error("after a retry of all: ", jobs("list"))
 	}
 	if code, _, errors := ended(t, "", env, "jobs", "retry", "999"); code != 1 ||
-		!strings.Contains(errors, "no job 999") {
+		!strings.Contains(errors, "no job has the id 999") {
 		t.Errorf("an unknown job: %d %s", code, errors)
 	}
 	exec("DELETE FROM river_job")
@@ -227,7 +227,7 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 		}
 		return out
 	}
-	has(t, jobs(), "no job has failed", "no text of the last 24h was refused")
+	has(t, jobs(), "no failed or retrying jobs", "no refused texts in the last 24h")
 
 	gateway.Always(fakegateway.Refuse)
 	for range 3 {
@@ -259,26 +259,26 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 			one = strings.Fields(line)[0]
 		}
 	}
-	has(t, jobs("retry", one), "text "+one+" is sent again")
-	has(t, jobs("retry", "--all", "--reason", "refused_4100"), "0 jobs run again, 0 texts are sent again")
-	has(t, jobs("retry", "--all"), "0 jobs run again, 1 texts are sent again")
+	has(t, jobs("retry", one), "text "+one+" will be sent again")
+	has(t, jobs("retry", "--all", "--reason", "refused_4100"), "0 jobs will run again, 0 texts will be sent again")
+	has(t, jobs("retry", "--all"), "0 jobs will run again, 1 texts will be sent again")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry",
-		one); code != 1 || !strings.Contains(errors, "there is no text "+one) {
+		one); code != 1 || !strings.Contains(errors, "no text "+one) {
 		t.Errorf("a text that waits already: %d %s", code, errors)
 	}
 	eventually(t, "the pause is told", func() bool {
 		list := jobs()
-		return strings.Contains(list, "queue texts is paused since 2") &&
+		return strings.Contains(list, "queue texts has been paused since 2") &&
 			strings.Contains(list, "waybill jobs resume texts")
 	})
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
-	has(t, jobs("resume", "texts"), "queue texts is worked again")
+	has(t, jobs("resume", "texts"), "queue texts resumed")
 	eventually(t, "they are sent",
 		func() bool { return count("SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
 	hasNot(t, jobs(), "paused")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume",
-		"nothing"); code != 1 || !strings.Contains(errors, "there is no such queue") {
+		"nothing"); code != 1 || !strings.Contains(errors, "no such queue") {
 		t.Errorf("an unknown queue: %d %s", code, errors)
 	}
 	// As River does minutes later: the first jobs are done.

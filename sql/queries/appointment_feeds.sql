@@ -112,11 +112,14 @@ WHERE appointment_feeds.as_of < excluded.as_of;
 -- (FOR SHARE, in no order: who takes one back holds no other): who takes one back waits,
 -- or has the feed leave that patient alone.
 --
+-- A row that is to be changed is locked first, in key order (DISTINCT ON sorts by the key),
+-- and compared again: its other writers know nothing of the watermark. What the list says
+-- comes last.
+--
 -- Whether it cancels too much is for the caller to refuse, by a rollback. What cancels ten
 -- or fewer never does: a small clinic may well change its whole week at once.
 --
 -- What it takes: see waybill bench sync.
--- @write blind reason="the feed's list is the truth, and its watermark, tested on the locked row, lets one feed at a time write it"
 -- Closes: a feed writes what its watermark no longer covers
 -- Closes: a patient's edit and a feed at once lose one of the two
 -- Closes: a feed undoes a consent that was taken back
@@ -222,37 +225,67 @@ WITH feed AS MATERIALIZED (
     SELECT DISTINCT c.tenant_id, c.patient_id, c.facility_id
     FROM written AS c
     WHERE c.patient_is_new
-), changed_patients AS (
-    UPDATE patients AS p
-    SET given_name = d.given_name,
-        family_name = d.family_name,
-        birth_date = d.birth_date,
-        phone = d.phone,
-        version = p.version + 1
+), held_patients AS MATERIALIZED (
+    SELECT d.tenant_id, h.id, d.given_name, d.family_name, d.birth_date, d.phone
     FROM (
         SELECT DISTINCT ON (c.patient_id) c.*
         FROM written AS c
-        WHERE c.patient_differs
     ) AS d
-    WHERE p.tenant_id = d.tenant_id
-        AND p.id = d.patient_id
-        AND p.external_id = d.patient_external_id
-        AND (p.given_name, p.family_name, p.birth_date, coalesce(p.phone, ''))
-            <> (d.given_name, d.family_name, d.birth_date, coalesce(d.phone, ''))
+    CROSS JOIN LATERAL (
+        SELECT x.id
+        FROM patients AS x
+        WHERE x.tenant_id = d.tenant_id
+            AND x.id = d.patient_id
+            AND x.external_id = d.patient_external_id
+            AND (x.given_name, x.family_name, x.birth_date, coalesce(x.phone, ''))
+                <> (d.given_name, d.family_name, d.birth_date, coalesce(d.phone, ''))
+        LIMIT 1
+        FOR NO KEY UPDATE OF x
+    ) AS h
+), changed_patients AS (
+    UPDATE patients AS p
+    SET given_name = h.given_name,
+        family_name = h.family_name,
+        birth_date = h.birth_date,
+        phone = h.phone,
+        version = p.version + 1
+    FROM held_patients AS h
+    WHERE p.tenant_id = h.tenant_id AND p.id = h.id
 ), made AS (
     INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
     SELECT c.tenant_id, c.facility_id, c.patient_id, c.external_id, c.starts_at, c.ends_at, c.status
     FROM written AS c
     WHERE c.id IS NULL
+), held_appointments AS MATERIALIZED (
+    SELECT d.tenant_id, h.id, d.patient_id, d.starts_at, d.ends_at, d.status
+    FROM (
+        SELECT
+            c.tenant_id, c.id, c.patient_id, c.starts_at, c.ends_at,
+            coalesce(c.status, 'CANCELED') AS status
+        FROM written AS c
+        ORDER BY c.id
+    ) AS d
+    CROSS JOIN LATERAL (
+        SELECT x.id
+        FROM appointments AS x
+        WHERE x.tenant_id = d.tenant_id
+            AND x.id = d.id
+            AND (x.patient_id, x.starts_at, x.ends_at, x.status)
+                <> (
+                    coalesce(d.patient_id, x.patient_id), coalesce(d.starts_at, x.starts_at),
+                    coalesce(d.ends_at, x.ends_at), d.status)
+        LIMIT 1
+        FOR NO KEY UPDATE OF x
+    ) AS h
 ), changed AS (
     UPDATE appointments AS a
-    SET patient_id = CASE WHEN c.is_missing THEN a.patient_id ELSE c.patient_id END,
-        starts_at = coalesce(c.starts_at, a.starts_at),
-        ends_at = coalesce(c.ends_at, a.ends_at),
-        status = coalesce(c.status, 'CANCELED'),
+    SET patient_id = coalesce(h.patient_id, a.patient_id),
+        starts_at = coalesce(h.starts_at, a.starts_at),
+        ends_at = coalesce(h.ends_at, a.ends_at),
+        status = h.status,
         updated_at = now()
-    FROM written AS c
-    WHERE a.tenant_id = c.tenant_id AND a.id = c.id AND c.differs
+    FROM held_appointments AS h
+    WHERE a.tenant_id = h.tenant_id AND a.id = h.id
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
     SELECT DISTINCT c.tenant_id, e.patient_id, @viewer_id::uuid, 'sync-appointments'

@@ -29,9 +29,6 @@ WITH found AS MATERIALIZED (
         AND a.starts_at < @to_time::timestamptz
         AND a.ends_at > @from_time
         AND (sqlc.narg('status')::appointment_status IS NULL OR a.status = sqlc.narg('status'))
-        AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id)
     ORDER BY a.starts_at, a.id
     LIMIT 1 + @max_rows::int
 ), shown AS MATERIALIZED (

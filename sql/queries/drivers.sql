@@ -26,6 +26,7 @@ ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
 -- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit and an assign of one driver wait for each other
 -- name: EditDriver :one
 WITH slot AS MATERIALIZED (
     -- The slot, which follows the duty, before the driver: the order of dispatch.

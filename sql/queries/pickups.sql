@@ -271,6 +271,10 @@ LIMIT 100;
 -- by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
 -- which is that in which they came, while each account's balance lasts. All that follows hangs on
 -- the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
+--
+-- A batch takes the variant that skips locked pickups: a wait for one of them would delay the
+-- other requests of the batch, and the batches behind it. A move whose pickup was skipped is
+-- retried unbatched, by the statement that waits.
 -- Closes: two callers submit one pickup
 -- Closes: a submit and a cancel at once leave a wrong balance
 -- Closes: submits at once take more than the balance
@@ -326,7 +330,7 @@ WITH asked AS (
             SELECT FROM pickup_events AS e
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
-    FOR NO KEY UPDATE OF p
+    FOR NO KEY UPDATE OF p /* TransitionPickupsSkipLocked: SKIP LOCKED */
 ), slots AS MATERIALIZED (
     -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
     -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.

@@ -1,5 +1,5 @@
-// Package baseline lets an old project begin with what it has: findings that a
-// file lists are not reported, new ones are.
+// Package baseline suppresses known findings, so that an existing project can adopt sqlguard: findings
+// listed in a file are not reported, new ones are.
 package baseline
 
 import (
@@ -11,15 +11,15 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-const header = "# Findings that were there when sqlguard was adopted. Take lines out, add none.\n"
+const header = "# Findings that existed when sqlguard was adopted. Remove lines, never add any.\n"
 
-// line stands for a finding: no position, so that it stays the same when others
-// move, and as often as the finding is there.
+// line identifies a finding in a baseline file. It contains no position, so that it stays valid when
+// queries move; a finding that occurs twice has two lines.
 func line(f rules.Finding) string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s", f.Rule.ID, f.Query.File.Name, f.Query.Name, f.Table)
 }
 
-// Write writes a baseline of the findings.
+// Write writes the findings to a baseline file.
 func Write(path string, found []rules.Finding) error {
 	var lines []string
 	for _, f := range found {
@@ -29,8 +29,8 @@ func Write(path string, found []rules.Finding) error {
 	return os.WriteFile(path, []byte(header+strings.Join(lines, "")), 0o644)
 }
 
-// Apply leaves out the findings that the file lists. It returns the lines of the
-// file that no finding needs any more.
+// Apply removes the findings that the file lists. It returns the remaining findings, and the lines of
+// the file that match no finding any more.
 func Apply(path string, found []rules.Finding) (left []rules.Finding, gone []string, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

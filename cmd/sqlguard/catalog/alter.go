@@ -130,7 +130,8 @@ func (c *Catalog) move(t *Table, schema, table string) {
 func (c *Catalog) drop(s *pg.DropStmt) {
 	for _, object := range s.GetObjects() {
 		switch s.GetRemoveType() {
-		case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
+		case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW,
+			pg.ObjectType_OBJECT_FOREIGN_TABLE:
 			c.dropRelation(syntax.Names(object.GetList().GetItems()))
 		case pg.ObjectType_OBJECT_INDEX:
 			for _, t := range c.relations {
@@ -144,7 +145,7 @@ func (c *Catalog) drop(s *pg.DropStmt) {
 	}
 }
 
-// dropRelation forgets a relation by its name, with or without a schema.
+// dropRelation removes a relation by its name, with or without a schema.
 func (c *Catalog) dropRelation(names []string) {
 	schema, table := qualified(names)
 	if t := c.lookup(schema, table); t != nil {

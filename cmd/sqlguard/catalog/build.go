@@ -10,8 +10,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// Build reads the statements of a schema in their order. What it cannot parse it
-// reports and leaves out.
+// Build applies the statements of a schema in order. Statements that do not parse are returned as
+// errors and skipped.
 func Build(statements []*project.Statement) (*Catalog, []error) {
 	c := New()
 	var errs []error
@@ -27,7 +27,7 @@ func Build(statements []*project.Statement) (*Catalog, []error) {
 	return c, errs
 }
 
-// Of reads a schema from one text.
+// Of builds a catalog from the text of one schema.
 func Of(text string) (*Catalog, []error) {
 	f := project.NewFile("schema.sql", text)
 	var all []*project.Statement
@@ -48,7 +48,7 @@ func located(s *project.Statement, err error) error {
 	return &project.Error{Path: s.File.Path, Line: line, Column: column, Message: message}
 }
 
-// apply does what one statement of a schema does.
+// apply applies one statement of a schema to the catalog.
 func (c *Catalog) apply(n *pg.Node) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_CreateStmt:
@@ -82,7 +82,7 @@ func (c *Catalog) apply(n *pg.Node) {
 	}
 }
 
-// set follows a changed search path.
+// set applies a change of the search path.
 func (c *Catalog) set(s *pg.VariableSetStmt) {
 	if s.GetName() != "search_path" {
 		return
@@ -103,7 +103,7 @@ func (c *Catalog) relation(r *pg.RangeVar) *Table {
 	return c.Table(r.GetSchemaname(), r.GetRelname())
 }
 
-// create makes a new relation under the name, in the place of an unknown one.
+// create adds a new relation under the name, replacing an unknown one.
 func (c *Catalog) create(r *pg.RangeVar) *Table {
 	schema := r.GetSchemaname()
 	if schema == "" {

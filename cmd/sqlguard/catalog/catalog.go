@@ -1,5 +1,5 @@
-// Package catalog is what a schema's statements say: tables with their columns and
-// keys, views, triggers and functions.
+// Package catalog models a schema from its DDL statements: tables with their columns and keys, views,
+// triggers and functions.
 package catalog
 
 import (
@@ -15,10 +15,10 @@ type Catalog struct {
 	functions map[name][]*Function
 	path      []string // the search path
 
-	mu sync.Mutex // over relations: an unknown one is added when it is asked for
+	mu sync.Mutex // guards relations: an unknown relation is added when it is first looked up
 }
 
-// name is a relation's or function's; without a schema it is searched for.
+// name is the name of a relation or function. Without a schema it is resolved through the search path.
 type name struct{ schema, name string }
 
 // Table is a table or view.
@@ -28,10 +28,10 @@ type Table struct {
 	Columns []*Column
 	Keys    []*Key
 	Foreign []*ForeignKey
-	Indexed []string       // columns that any index begins with
+	Indexed []string       // the first column of each index
 	Exclude bool           // it has an exclusion constraint
-	View    *pg.SelectStmt // of a view
-	Aliases []string       // a view's own names for its columns
+	View    *pg.SelectStmt // the query of a view
+	Aliases []string       // column aliases of a view
 
 	Triggers []*Trigger
 	unknown  bool
@@ -42,28 +42,28 @@ type Column struct {
 	Name      string
 	Type      string
 	NotNull   bool
-	Identity  bool // PostgreSQL numbers it
+	Identity  bool // an identity column
 	Default   *pg.Node
 	Generated []string // the columns that a generated one is computed from
 }
 
-// Key is what makes a row unique.
+// Key is a primary key, unique constraint or unique index.
 type Key struct {
 	Name      string
 	Primary   bool
-	Columns   []string // those of its expressions too
-	Exprs     bool     // it has expressions
+	Columns   []string // including those inside its expressions
+	Exprs     bool     // it contains expressions
 	Partial   bool
-	Predicate []string // the columns that a partial key's predicate reads
+	Predicate []string // the columns read by the predicate of a partial key
 }
 
-// ForeignKey refers to another table.
+// ForeignKey is a reference to another table.
 type ForeignKey struct {
 	Columns []string
 	Table   string
 }
 
-// Trigger runs a function for a table's rows.
+// Trigger is a trigger of a table.
 type Trigger struct {
 	Name     string
 	Before   bool
@@ -72,13 +72,13 @@ type Trigger struct {
 	Args     []string
 }
 
-// New is an empty catalog whose search path is public.
+// New returns an empty catalog whose search path is public.
 func New() *Catalog {
 	return &Catalog{relations: map[name]*Table{}, functions: map[name][]*Function{}, path: []string{"public"}}
 }
 
-// Table is the relation of that name; where the schema has none, a table of which
-// nothing is known.
+// Table returns the relation of that name. A relation that the schema does not contain is returned as
+// an unknown table.
 func (c *Catalog) Table(schema, relation string) *Table {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +106,7 @@ func (c *Catalog) lookup(schema, relation string) *Table {
 	return nil
 }
 
-// Tables are all relations, in no order.
+// Tables returns all relations, in no particular order.
 func (c *Catalog) Tables() []*Table {
 	var all []*Table
 	for _, t := range c.relations {
@@ -118,7 +118,7 @@ func (c *Catalog) Tables() []*Table {
 // Known reports whether the schema describes the table.
 func (t *Table) Known() bool { return !t.unknown }
 
-// String is the table's name, with its schema where that is not public.
+// String returns the table's name, schema-qualified unless the schema is public.
 func (t *Table) String() string {
 	if t.Schema == "public" || t.Schema == "" {
 		return t.Name
@@ -136,8 +136,8 @@ func (t *Table) Column(column string) *Column {
 	return nil
 }
 
-// Base is the columns that a column's value rests on: its own name, or those that
-// a generated column is computed from.
+// Base returns the columns that a column's value is computed from: those of the expression of a
+// generated column, otherwise the column itself.
 func (t *Table) Base(column string) []string {
 	if c := t.Column(column); c != nil && len(c.Generated) > 0 {
 		return c.Generated
@@ -145,7 +145,7 @@ func (t *Table) Base(column string) []string {
 	return []string{column}
 }
 
-// KeyColumn reports whether any key has the column.
+// KeyColumn reports whether the column belongs to any key.
 func (t *Table) KeyColumn(column string) bool {
 	return slices.ContainsFunc(t.Keys, func(k *Key) bool { return slices.Contains(k.Columns, column) })
 }
@@ -160,8 +160,8 @@ func (t *Table) Constraint(key string) *Key {
 	return nil
 }
 
-// Covered reports whether tests of the columns find the key's row: all its own,
-// and those of its predicate.
+// Covered reports whether conditions on the given columns identify the key's row: they must include all
+// columns of the key and of its predicate.
 func (k *Key) Covered(columns func(string) bool) bool {
 	for _, c := range append(slices.Clone(k.Columns), k.Predicate...) {
 		if !columns(c) {

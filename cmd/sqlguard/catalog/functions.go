@@ -15,13 +15,13 @@ import (
 type Function struct {
 	Name      string
 	Language  string
-	Body      string     // between its quotes
-	SQL       []*pg.Node // of a body without quotes
-	Immutable bool       // or stable: it does not write
+	Body      string     // the text between its quotes
+	SQL       []*pg.Node // the statements of a body without quotes
+	Immutable bool       // IMMUTABLE or STABLE: it does not write
 	Statement *pg.CreateFunctionStmt
 }
 
-// Functions are those that a call can mean.
+// Functions returns the overloads that a call may resolve to.
 func (c *Catalog) Functions(schema, function string) []*Function {
 	if schema != "" {
 		return c.functions[name{schema, function}]
@@ -34,7 +34,7 @@ func (c *Catalog) Functions(schema, function string) []*Function {
 	return nil
 }
 
-// AllFunctions are all functions of the schema, in no order.
+// AllFunctions returns all functions of the schema, in no particular order.
 func (c *Catalog) AllFunctions() []*Function {
 	var all []*Function
 	for _, overloads := range c.functions {
@@ -73,7 +73,7 @@ func (f *Function) option(d *pg.DefElem) {
 	}
 }
 
-// bodyStatements are the statements of a body without quotes: RETURN e, or BEGIN ATOMIC.
+// bodyStatements returns the statements of an unquoted body: RETURN e, or BEGIN ATOMIC.
 func bodyStatements(n *pg.Node) []*pg.Node {
 	if n == nil {
 		return nil
@@ -115,11 +115,10 @@ func (c *Catalog) dropFunction(names []string) {
 	delete(c.functions, name{schema, function})
 }
 
-// assigns finds the columns that a trigger's function assigns to the new row.
+// assigns matches assignments to columns of NEW in the body of a trigger function.
 var assigns = regexp.MustCompile(`(?i)(?:^|;|\bbegin\b|\bthen\b|\belse\b|\bloop\b)\s*NEW\.(?:"([^"]+)"|(\w+))\s*:?=`)
 
-// SetByTriggers are the columns that each UPDATE of the table writes, because a
-// BEFORE trigger assigns them.
+// SetByTriggers returns the columns that BEFORE triggers assign on every UPDATE of the table.
 func (c *Catalog) SetByTriggers(t *Table) []string {
 	var columns []string
 	for _, g := range t.Triggers {

@@ -36,7 +36,7 @@ func (c *Catalog) element(t *Table, n *pg.Node) {
 	}
 }
 
-// inherit copies the columns and keys of a parent, a partitioned table or a LIKE.
+// inherit copies the columns and keys of a parent, a partitioned table or a LIKE source.
 func (t *Table) inherit(parent *Table) {
 	for _, c := range parent.Columns {
 		column := *c
@@ -64,7 +64,7 @@ func (t *Table) addColumn(d *pg.ColumnDef) {
 	}
 }
 
-// constrain adds a constraint of the table, or of one column.
+// constrain adds a table constraint, or a constraint of one column.
 func (t *Table) constrain(c *pg.Constraint, column string) {
 	columns := syntax.Names(c.GetKeys())
 	if column != "" {
@@ -104,7 +104,7 @@ func (t *Table) addKey(c *pg.Constraint, columns []string) {
 	}
 }
 
-// defaultName is what PostgreSQL calls a key that the schema does not name.
+// defaultName returns the name that PostgreSQL gives to an unnamed key.
 func defaultName(table string, columns []string, primary bool) string {
 	if primary {
 		return table + "_pkey"
@@ -115,7 +115,7 @@ func defaultName(table string, columns []string, primary bool) string {
 	return table + "_key"
 }
 
-// describe notes what a constraint says of one column.
+// describe applies a column constraint to the column.
 func (t *Table) describe(column *Column, c *pg.Constraint) {
 	if column == nil {
 		return
@@ -131,7 +131,7 @@ func (t *Table) describe(column *Column, c *pg.Constraint) {
 	}
 }
 
-// columnsOf are the names of the columns that an expression reads.
+// columnsOf returns the names of the columns that an expression reads.
 func columnsOf(n *pg.Node) []string {
 	var columns []string
 	syntax.Walk(n, func(n *pg.Node) bool {

@@ -13,8 +13,8 @@ func (c *Catalog) createView(s *pg.ViewStmt) {
 	c.viewColumns(t)
 }
 
-// createAs is a materialized view, or a table made from a query. Neither holds the
-// rows that it was made from, so that nothing is known of it but its name.
+// createAs adds a materialized view, or a table created from a query. Their rows are copies, so only
+// the name is known.
 func (c *Catalog) createAs(s *pg.CreateTableAsStmt) {
 	if s.GetInto() == nil {
 		return
@@ -25,7 +25,7 @@ func (c *Catalog) createAs(s *pg.CreateTableAsStmt) {
 	}
 }
 
-// viewColumns names the columns of a view, of one table's those of the table.
+// viewColumns sets the columns of a view; a view of one table takes them from the table.
 func (c *Catalog) viewColumns(t *Table) {
 	names := t.Aliases
 	if len(names) == 0 {
@@ -70,8 +70,8 @@ func Star(ref *pg.ColumnRef) bool {
 	return len(fields) > 0 && fields[len(fields)-1].GetAStar() != nil
 }
 
-// Updates is the table whose rows a write to t changes: t itself, or for a view of
-// one table that table; nil where PostgreSQL would not know either.
+// Updates returns the table that a write to t changes: t itself, or the base table of an updatable
+// view; nil where PostgreSQL would refuse the write.
 func (c *Catalog) Updates(t *Table) *Table {
 	for range 16 { // views of views
 		if t.View == nil {

@@ -7,13 +7,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// entry is one database of a sqlc.yaml.
+// entry is one database entry of a sqlc.yaml.
 type entry struct {
 	engine          string
 	schema, queries []string
 }
 
-// paths is one path or a list of them.
+// paths is one path or a list of paths.
 type paths []string
 
 func (p *paths) UnmarshalYAML(n *yaml.Node) error {
@@ -30,7 +30,7 @@ type configEntry struct {
 	Queries paths  `yaml:"queries"`
 }
 
-// configFile is what this tool needs of a sqlc.yaml, version 1 (packages) or 2 (sql).
+// configFile holds the parts of a sqlc.yaml that sqlguard needs, version 1 (packages) or 2 (sql).
 type configFile struct {
 	Version  string        `yaml:"version"`
 	SQL      []configEntry `yaml:"sql"`

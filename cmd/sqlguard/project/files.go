@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// byteOrderMark is what some editors begin a file with; it is no part of the SQL.
+// byteOrderMark precedes the SQL in files saved by some editors.
 const byteOrderMark = "\ufeff"
 
-// readFiles reads the files that paths name, each a file, a folder or a pattern, as
-// sqlc takes them: *.sql files, of a folder its own, without those that go down.
+// readFiles reads the *.sql files that paths name, resolved like sqlc does: a path is a file, a folder
+// (without its subfolders) or a glob. Down migrations are skipped.
 func (p *Project) readFiles(paths []string) ([]*File, error) {
 	var files []*File
 	for _, path := range paths {
@@ -35,7 +35,7 @@ func (p *Project) readFiles(paths []string) ([]*File, error) {
 	return files, nil
 }
 
-// expand is the files of one path; a path that names nothing is an error.
+// expand returns the files that a path matches; a path without a match is an error.
 func expand(root, path string) ([]string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(root, path)
@@ -84,7 +84,7 @@ func isSQL(name string) bool {
 	return strings.HasSuffix(name, ".sql") && !strings.HasSuffix(name, ".down.sql") && !strings.HasPrefix(name, ".")
 }
 
-// natural compares names as people count: 2_x before 10_x.
+// natural compares names with numbers in numeric order: 2_x before 10_x.
 func natural(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// configNames are what sqlc looks for in a folder, in its order.
+// configNames are the file names that sqlc looks for in a folder, in its order.
 var configNames = []string{"sqlc.yaml", "sqlc.yml", "sqlc.json"}
 
-// find returns the sqlc.yaml at path: the file itself, the one in the folder, or
-// else every one in the folders below it.
+// find returns the configuration files for a path: the file itself, the one in the folder, or all in
+// the folders below it.
 func find(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -43,10 +43,10 @@ func configIn(folder string) (string, error) {
 	return "", nil
 }
 
-// notLookedInto are folders that hold other people's code, or data for tests.
+// notLookedInto are folders with third-party code or test data.
 var notLookedInto = []string{"node_modules", "vendor", "testdata"}
 
-// below returns the configuration files in the folders below a folder.
+// below returns the configuration files in all subfolders.
 func below(folder string) ([]string, error) {
 	var configs []string
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The lines at which a migration turns, whatever tool runs it: goose, sql-migrate,
-// dbmate and tern. (golang-migrate has a file of its own for the way down.)
+// Lines that separate the up and down parts of a migration: goose, sql-migrate, dbmate and tern.
+// (golang-migrate keeps the down part in a file of its own.)
 var (
 	goesDown = regexp.MustCompile(
 		`(?i)^\s*--\s*(\+goose\s+down|\+migrate\s+down|migrate:down)\b|^---- create above / drop below ----`)
@@ -14,9 +14,8 @@ var (
 	copyData = regexp.MustCompile(`(?i)^COPY\s.*\sFROM\s+stdin\b.*;\s*$`)
 )
 
-// Up is a migration without its way back, and a dump without psql's own commands
-// and the data between COPY and "\.". What is left out becomes spaces, so that
-// every byte keeps its place.
+// Up returns the up part of a migration, or a dump without psql commands and COPY data. Removed text is
+// replaced by spaces, so that byte offsets stay the same.
 func Up(text string) string {
 	var out strings.Builder
 	down, data := false, false
@@ -39,7 +38,7 @@ func Up(text string) string {
 	return out.String()
 }
 
-// isMeta reports whether a line is a command of psql, like \connect.
+// isMeta reports whether a line is a psql meta-command, like \connect.
 func isMeta(line string) bool {
 	return len(line) > 1 && line[0] == '\\' && line[1]|0x20 >= 'a' && line[1]|0x20 <= 'z'
 }

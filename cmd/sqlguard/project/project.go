@@ -1,5 +1,5 @@
-// Package project reads a sqlc project: which files its sqlc.yaml names, the
-// statements of its schema and its queries with their annotations.
+// Package project loads a sqlc project: the files named by its sqlc.yaml, the statements of its schema,
+// and its queries with their annotations.
 package project
 
 import (
@@ -13,13 +13,13 @@ import (
 	"waybill/cmd/sqlguard/sqltext"
 )
 
-// Project is what one sqlc.yaml describes.
+// Project is the content of one sqlc.yaml.
 type Project struct {
-	Config    string // the path of its sqlc.yaml
+	Config    string // the path of the sqlc.yaml
 	Databases []*Database
-	LeftOut   []string // entries that are not PostgreSQL, for people to know
+	LeftOut   []string // entries of other engines than PostgreSQL
 
-	root string // the folder that files are named from
+	root string // file names are relative to this folder
 }
 
 // Database is one schema and all queries that the project has for it.
@@ -28,52 +28,52 @@ type Database struct {
 	Queries []*Query
 }
 
-// File is a text and the path to show for it.
+// File is a text and the path under which it is reported.
 type File struct {
 	Path string
-	Name string // the path from the folder of sqlc.yaml, or of several
+	Name string // the path relative to the project's root
 	Text string
 
 	lines func() *sqltext.Lines
 }
 
-// NewFile is a file that is in memory.
+// NewFile returns a file with the given text.
 func NewFile(path, text string) *File {
 	return &File{path, path, text, sync.OnceValue(func() *sqltext.Lines { return sqltext.NewLines(text) })}
 }
 
-// Lines is the file's index of lines.
+// Lines returns the line index of the file.
 func (f *File) Lines() *sqltext.Lines { return f.lines() }
 
 // Statement is one statement of the schema.
 type Statement struct {
 	File   *File
-	Offset int // where Text begins in the file
+	Offset int // the offset of Text in the file
 	Text   string
 }
 
 // Query is one annotated query.
 type Query struct {
 	File     *File
-	Name     string // "" where the annotation is missing
+	Name     string // empty without an annotation
 	Command  string // ":one", ":many", ":exec" …
-	Offset   int    // where Text begins in the file
+	Offset   int    // the offset of Text in the file
 	Text     string
 	Comments []Comment
 }
 
-// Comment is a comment above or in a query, without its markers.
+// Comment is a comment above or inside a query, without its markers.
 type Comment struct {
-	Offset int // in the file
+	Offset int // the offset in the file
 	Text   string
 }
 
-// Place is the line and column of a byte of the query's text.
+// Place returns the line and column of an offset in the query's text.
 func (q *Query) Place(offset int) (line, column int) {
 	return q.File.Lines().Position(q.Offset + offset)
 }
 
-// Error is something that could not be read, and where.
+// Error is a read or parse error with its position.
 type Error struct {
 	Path    string
 	Line    int
@@ -88,10 +88,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
 }
 
-// Load reads the projects at path: that of a sqlc.yaml, of the folder that it is in,
-// or those of every sqlc.yaml below the folder. Where there are several, files are
-// named from that folder, so that no two have one name. What can be read is returned
-// also beside an error.
+// Load loads the projects at path: a sqlc.yaml, the folder that contains it, or every sqlc.yaml below
+// the folder. With several, file names are relative to that folder, so that they are unique. What could
+// be read is returned even when there is an error.
 func Load(path string) ([]*Project, error) {
 	configs, err := find(path)
 	if err != nil {
@@ -114,7 +113,7 @@ func Load(path string) ([]*Project, error) {
 	return all, errors.Join(errs...)
 }
 
-// load reads the project of one sqlc.yaml; its files are named from the folder root.
+// load loads the project of one sqlc.yaml. File names are relative to root.
 func load(config, root string) (*Project, error) {
 	entries, err := readConfig(config)
 	if err != nil {
@@ -134,8 +133,7 @@ func load(config, root string) (*Project, error) {
 	return p, nil
 }
 
-// add reads an entry. Entries that share a schema write the same tables: they are
-// judged together.
+// add loads an entry. Entries that share a schema write the same tables and are judged together.
 func (p *Project) add(databases map[string]*Database, e entry) error {
 	key := strings.Join(e.schema, "\x00")
 	d := databases[key]
@@ -156,17 +154,16 @@ func (p *Project) add(databases map[string]*Database, e entry) error {
 	for _, f := range files {
 		d.Queries = append(d.Queries, Queries(f)...)
 	}
-	if len(d.Queries) == before { // as sqlc has it: a wrong path must not pass for a clean project
+	if len(d.Queries) == before { // like sqlc: a wrong path must not pass as a clean project
 		return &Error{Path: p.Config, Message: "no queries in " + strings.Join(e.queries, ", ")}
 	}
 	return nil
 }
 
-// Folder is the folder of the project's sqlc.yaml.
+// Folder returns the folder of the project's sqlc.yaml.
 func (p *Project) Folder() string { return filepath.Dir(p.Config) }
 
-// Leave drops the queries of the files whose names excluded accepts: they are judged
-// as if the project did not have them.
+// Leave removes the queries of all files that excluded accepts, as if the project did not contain them.
 func (p *Project) Leave(excluded func(name string) bool) {
 	for _, d := range p.Databases {
 		d.Queries = slices.DeleteFunc(d.Queries, func(q *Query) bool { return excluded(q.File.Name) })
@@ -181,8 +178,7 @@ func schemaStatements(files []*File) []*Statement {
 	return all
 }
 
-// Statements are the statements that a file of a schema holds. Of a migration
-// that is the part that goes up.
+// Statements returns the statements of a schema file; of a migration, those of the up part.
 func Statements(f *File) []*Statement {
 	text := Up(f.Text)
 	var all []*Statement

@@ -9,14 +9,13 @@ import (
 
 var annotation = regexp.MustCompile(`^\s*name:\s+(\S+)\s+(:\w+)`)
 
-// section is a part of a file that belongs to one query.
+// section is the part of a file that belongs to one query.
 type section struct {
-	head, body    int // where its comments begin, and where its SQL may
+	head, body    int // the offsets of its comments and of its SQL
 	name, command string
 }
 
-// Queries splits a file at its annotations. SQL in front of the first one is a
-// query without a name.
+// Queries splits a file at its annotations. SQL before the first annotation is a query without a name.
 func Queries(f *File) []*Query {
 	comments := sqltext.Comments(f.Text)
 	sections := sections(f.Text, comments)
@@ -49,7 +48,7 @@ func sections(text string, comments []sqltext.Span) []section {
 	return all
 }
 
-// block is the first comment of those that stand on the lines right above the i-th.
+// block returns the index of the first in the run of comments directly above the i-th.
 func block(text string, comments []sqltext.Span, i int) int {
 	for i > 0 {
 		between := text[comments[i-1].End:comments[i].Start]
@@ -57,14 +56,14 @@ func block(text string, comments []sqltext.Span, i int) int {
 			break
 		}
 		if annotation.MatchString(content(text[comments[i-1].Start:comments[i-1].End])) {
-			break // another query's, that has no SQL
+			break // the annotation of another query, without SQL
 		}
 		i--
 	}
 	return i
 }
 
-// ownLine reports whether nothing but space stands before a comment.
+// ownLine reports whether only white space precedes the comment on its line.
 func ownLine(text string, c sqltext.Span) bool {
 	start := strings.LastIndexByte(text[:c.Start], '\n') + 1
 	return strings.TrimSpace(text[start:c.Start]) == ""

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// choice is a value for each column and parameter; nil is NULL.
+// choice holds a value for each column and parameter; nil is NULL.
 type choice struct {
-	rows [][][]*string // by table, others first, then the target
-	args [2][]*string  // of the two callers
-	open []*string     // of the other query that comes first, if there is one
+	rows [][][]*string // by table, the target last
+	args [2][]*string  // the arguments of the two callers
+	open []*string     // the arguments of the other query, which runs first, if there is one
 }
 
-// choose makes up rows and values: the first time those that stand for everything that
-// refers to each other, then more and more others.
+// choose generates rows and arguments: the first try uses default values that satisfy all references,
+// later ones vary more and more of them.
 func (v *world) choose(random *rand.Rand, try int) choice {
 	asked := v.asked()
 	var c choice
@@ -55,11 +55,11 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 		switch {
 		case p.varied:
 			a, b = v.two(p.kind, all, try)
-			if try > 6 && random.Float64() < 0.5 { // those may be refused
+			if try > 6 && random.Float64() < 0.5 { // the table may refuse these
 				n := random.IntN(len(all))
 				a, b = &all[n], &all[(n+1+random.IntN(max(1, len(all)-1)))%len(all)]
 			}
-		case try%2 == 1 && try/2%(len(v.params)+1) == i: // the second leaves it out
+		case try%2 == 1 && try/2%(len(v.params)+1) == i: // the second caller omits it
 			b = nil
 		}
 		c.args[0], c.args[1] = append(c.args[0], a), append(c.args[1], b)
@@ -75,16 +75,16 @@ func (v *world) choose(random *rand.Rand, try int) choice {
 	return c
 }
 
-// two are the values of the two callers, none of them what the row has to begin with
-// unless there are no others.
+// two returns different values for the two callers. Neither is the row's initial value unless there are
+// no others.
 func (v *world) two(k kind, all []string, try int) (a, b *string) {
 	at := func(i int) *string { return &all[min(i, len(all)-1)] }
 	switch {
 	case v.later:
 		return at(2), at(1)
-	case k.isTime() && !k.Array: // a lease that has ended already is none
+	case k.isTime() && !k.Array: // an expired lease guards nothing
 		return at(2), at(3)
-	case try%3 == 1 || len(all) < 3: // where a third value refers to nothing
+	case try%3 == 1 || len(all) < 3: // only where the third value satisfies no reference
 		return at(1), at(0)
 	}
 	return at(1), at(2)
@@ -103,7 +103,7 @@ func pick(random *rand.Rand, all []string, nullable bool) *string {
 
 func unquote(name string) string { return strings.ReplaceAll(strings.Trim(name, `"`), `""`, `"`) }
 
-// asked are the columns that any condition of the statement asks for.
+// asked returns the columns that the conditions of the statement read.
 func (v *world) asked() map[string]bool {
 	all := map[string]bool{}
 	for _, b := range v.blocks() {

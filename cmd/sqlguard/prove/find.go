@@ -12,18 +12,17 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// tries is how many rows are tried until the query writes one.
+// tries limits the generated rows until the query writes one.
 const tries = 400
 
-// ErrNoRow means that nothing is known: the query found no row to write.
-var ErrNoRow = errors.New("no row could be made that the query writes")
+// ErrNoRow means that no generated row was written by the query, so that nothing is known about it.
+var ErrNoRow = errors.New("the query wrote none of the generated rows")
 
-// played is how many rows that the query writes are played before it is said that
-// nothing is lost.
+// played is the number of written rows whose race is run before the query counts as safe.
 const played = 16
 
-// find looks for rows with which the query loses one of two callers' writes, and returns
-// the race; where it finds none, the last that it played.
+// find searches for rows on which one of two concurrent writes is lost, and returns that race, or else
+// the last race that it ran.
 func (v *world) find() (choice, *Race, error) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var c choice
@@ -54,7 +53,7 @@ func (v *world) find() (choice, *Race, error) {
 	return c, r, nil
 }
 
-// attempt reports whether the first caller's query writes the row; nothing of it stays.
+// attempt reports whether the first caller's query writes the row. It is rolled back.
 func (v *world) attempt(c choice) (bool, error) {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
@@ -81,8 +80,8 @@ func (v *world) attempt(c choice) (bool, error) {
 	return v.changes(before, after), nil
 }
 
-// changes reports whether the one row is written, and if the write overwrites columns,
-// whether any of them has another value now.
+// changes reports whether exactly one row is written and, if the write overwrites columns, whether the
+// value of any of them changes.
 func (v *world) changes(before, after string) bool {
 	old, err := rowsOf(before)
 	if err != nil || len(old) != 1 || before == after {
@@ -90,7 +89,7 @@ func (v *world) changes(before, after string) bool {
 	}
 	now, err := rowsOf(after)
 	if err != nil || len(now) != 1 {
-		return err == nil // deleted, or one more
+		return err == nil // a row was deleted or inserted
 	}
 	overwritten := v.atStake()
 	return len(overwritten) == 0 && fmt.Sprint(old[0][place]) != fmt.Sprint(now[0][place]) ||
@@ -98,8 +97,8 @@ func (v *world) changes(before, after string) bool {
 			func(column string) bool { return fmt.Sprint(old[0][column]) != fmt.Sprint(now[0][column]) })
 }
 
-// atStake are the columns whose values the write can lose for another: those that it
-// overwrites, and beside another query those that it sets to something of its own.
+// atStake returns the columns whose values can be lost: the overwritten ones, and against another query
+// also those set to a fixed value.
 func (v *world) atStake() []string {
 	classes := []verdict.Class{verdict.AbsoluteSet, verdict.PatchSet}
 	if v.against != nil {
@@ -108,7 +107,7 @@ func (v *world) atStake() []string {
 	return v.write.Set(classes...)
 }
 
-// fill leaves the rows in the database, in the place of those of before.
+// fill replaces the rows in the database.
 func (v *world) fill(c choice) error {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
@@ -121,8 +120,7 @@ func (v *world) fill(c choice) error {
 	return tx.Commit(v.ctx)
 }
 
-// insert inserts the rows in the place of those that are there, and reports whether the
-// target's could be.
+// insert replaces the rows within tx, and reports whether the target's row was accepted.
 func (v *world) insert(tx pgx.Tx, c choice) bool {
 	for _, t := range slices.Backward(v.tables()) {
 		if _, err := tx.Exec(v.ctx, "DELETE FROM "+t.Name); err != nil {

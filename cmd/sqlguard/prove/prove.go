@@ -1,5 +1,5 @@
-// Package prove plays the race of a finding on a throwaway PostgreSQL: it builds the
-// project's schema, makes rows that the query writes, and lets two callers run it at once.
+// Package prove demonstrates the race of a finding on a throwaway PostgreSQL: it builds the project's
+// schema, generates rows that the query writes, and runs the query from two concurrent sessions.
 package prove
 
 import (
@@ -19,30 +19,30 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// Race is how two callers of one query met.
+// Race is the outcome of two concurrent calls.
 type Race struct {
-	A, B           string // what they ran
-	Before         string // the table's rows as JSON
+	A, B           string // the statements of the two callers
+	Before         string // the table's rows as JSON before the race
 	AfterA, AfterB string
 	Waited, WroteB bool
-	Refused        error    // PostgreSQL's, of the second
-	Lost           []string // the columns in which nothing is left of what A wrote
-	BothTook       bool     // both wrote the row by a test that only one should have passed
+	Refused        error    // the error of the second caller
+	Lost           []string // the columns in which A's value was lost
+	BothTook       bool     // both passed a test that only one should have passed
 }
 
-// Loses reports whether A's write was lost, or done twice.
+// Loses reports whether A's write was lost, or its effect happened twice.
 func (r *Race) Loses() bool { return len(r.Lost) > 0 || r.BothTook }
 
-// Proof is a race as the query is, and as its suggestion makes it.
+// Proof is the race of the query as it is, and with its suggestion applied.
 type Proof struct {
 	Plain   *Race
-	Advised *Race // nil: there is no suggestion that can be carried out
+	Advised *Race // nil without an applicable suggestion
 	Advice  *rules.Advice
-	LeftOut error // the first statement of the schema that could not be run
+	LeftOut error // the first statement of the schema that failed
 }
 
-// Write plays a write of a query: against itself, or where the finding is of two queries
-// against the other. f is a finding of it, nil where there is none.
+// Write runs the race of a write: of the query with itself, or with the other query of the finding. f
+// is a finding about the write, or nil.
 func Write(
 	ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement, w *verdict.Write, f *rules.Finding,
 ) (*Proof, error) {
@@ -65,7 +65,7 @@ func Write(
 	return p, err
 }
 
-// advised plays the race again, on the same rows, with the suggestion carried out.
+// advised runs the race again on the same rows, with the suggestion applied.
 func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
 	if advice.Schema != "" {
 		if _, err := v.pool.Exec(v.ctx, advice.Schema); err != nil {
@@ -99,22 +99,22 @@ func (v *world) advised(c choice, advice *rules.Advice) (*Race, error) {
 	return v.race(text, params, next)
 }
 
-// known is what a caller gives for a parameter: what it gave before, or for a new one
-// what it has seen in the row.
+// known returns a caller's argument for a parameter: the one it had before, or for a new parameter the
+// value that it read from the row.
 func (v *world) known(name string, advice *rules.Advice, given []*string) (*string, error) {
 	if i := slices.IndexFunc(v.params, func(p param) bool { return p.name == name }); i >= 0 {
 		return given[i], nil
 	}
 	expression, ok := advice.Seen[name]
 	if !ok {
-		return nil, fmt.Errorf("nothing says what %s is", name)
+		return nil, fmt.Errorf("no value for the parameter %s", name)
 	}
 	var value *string
 	err := v.pool.QueryRow(v.ctx, "SELECT ("+expression+")::text FROM "+v.target.Name+" LIMIT 1").Scan(&value)
 	return value, err
 }
 
-// race lets two callers run a text at once, or one of them what it is against.
+// race runs two calls of a query concurrently, or one call against the other query.
 func (v *world) race(text string, params []param, c choice) (*Race, error) {
 	opens, has, given := text, params, c.args[0]
 	if v.against != nil {
@@ -136,10 +136,10 @@ func (v *world) race(text string, params []param, c choice) (*Race, error) {
 	return r, v.judge(r)
 }
 
-// place is the name under which contents has where a row is: each write moves it.
+// place is the key under which contents reports a row's physical location, which every write changes.
 const place = "(place)"
 
-// contents are the target's rows, each with its place.
+// contents returns the target's rows as JSON, each with its location.
 func (v *world) contents() string {
 	return "SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('" + place +
 		"', tableoid::text || ctid::text) ORDER BY tableoid, ctid)::text, '[]') FROM " + v.target.Name + " AS t"
@@ -153,9 +153,8 @@ func rowsOf(text string) ([]row, error) {
 	return rows, err
 }
 
-// judge finds what is lost: an overwritten column that A changed, and of which B has made
-// something else. Where both wrote and nothing was to be overwritten, both took what was
-// there for one.
+// judge determines what was lost: an overwritten column that A changed and B changed again. If both
+// wrote and nothing was overwritten, both passed the same test.
 func (v *world) judge(r *Race) error {
 	before, err := rowsOf(r.Before)
 	if err != nil {
@@ -181,11 +180,11 @@ func (v *world) judge(r *Race) error {
 	return nil
 }
 
-// String tells the proof for people.
+// String formats the proof for the terminal.
 func (p *Proof) String() string {
 	var out strings.Builder
 	if p.LeftOut != nil {
-		fmt.Fprintf(&out, "not in the throwaway database: %v\n\n", p.LeftOut)
+		fmt.Fprintf(&out, "skipped in the throwaway database: %v\n\n", p.LeftOut)
 	}
 	p.Plain.tell(&out)
 	if p.Advised != nil {
@@ -202,20 +201,20 @@ func (r *Race) tell(out *strings.Builder) {
 		shown(r.Before), shown(r.AfterA), shown(r.AfterB))
 	switch {
 	case r.Refused != nil:
-		fmt.Fprintf(out, "PostgreSQL refuses B's: %v\n", r.Refused)
+		fmt.Fprintf(out, "PostgreSQL refuses B's write: %v\n", r.Refused)
 	case len(r.Lost) > 0:
-		fmt.Fprintf(out, "LOST: what A wrote to %s, though A was told that it is written.\n",
+		fmt.Fprintf(out, "LOST: A's write to %s, although A's statement succeeded.\n",
 			strings.Join(r.Lost, ", "))
 	case r.BothTook:
-		fmt.Fprintln(out, "LOST: both wrote the row by a test that it passed once.")
+		fmt.Fprintln(out, "LOST: both callers passed a test that only one should pass.")
 	case !r.WroteB:
 		fmt.Fprintln(out, "Nothing is lost: B does not write the row.")
 	default:
-		fmt.Fprintln(out, "Nothing is lost that was found.")
+		fmt.Fprintln(out, "No lost write was found.")
 	}
 }
 
-// shown is rows without their places.
+// shown removes the locations from the rows.
 func shown(text string) string {
 	rows, err := rowsOf(text)
 	if err != nil {

@@ -26,12 +26,14 @@ CREATE TYPE state AS ENUM ('new', 'on', 'off');
 CREATE TYPE address AS (city text, zip int);
 CREATE DOMAIN code AS text CHECK (length(VALUE) > 4);
 CREATE TABLE heads (id int PRIMARY KEY, team_id uuid);
-CREATE TABLE teams (id uuid PRIMARY KEY, name varchar(40) NOT NULL UNIQUE, kind text NOT NULL CHECK (kind IN ('small', 'large')), head int REFERENCES heads);
+CREATE TABLE teams (id uuid PRIMARY KEY, name varchar(40) NOT NULL UNIQUE,
+    kind text NOT NULL CHECK (kind IN ('small', 'large')), head int REFERENCES heads);
 ALTER TABLE heads ADD FOREIGN KEY (team_id) REFERENCES teams; -- round in a circle
 CREATE TABLE papers (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, team_id uuid NOT NULL REFERENCES teams, state state NOT NULL,
-    code code NOT NULL, title text, home address, tags text[] NOT NULL, data jsonb NOT NULL, version int NOT NULL DEFAULT 1,
-    taken_by text, taken_until timestamptz, seq bigint NOT NULL, cap int, score numeric(6, 2) CHECK (score > 10),
+    code code NOT NULL, title text, home address, tags text[] NOT NULL, data jsonb NOT NULL,
+    version int NOT NULL DEFAULT 1, taken_by text, taken_until timestamptz, seq bigint NOT NULL, cap int,
+    score numeric(6, 2) CHECK (score > 10),
     full_title text GENERATED ALWAYS AS (coalesce(title, '') || '!') STORED, UNIQUE (team_id, seq));
 CREATE TABLE notes (paper_id bigint NOT NULL REFERENCES papers, body text NOT NULL);
 CREATE TABLE seats (id int PRIMARY KEY, worker text, state text NOT NULL);

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// settles is how many values are tried until a table takes a row.
+// settles limits the generated values until a table accepts a row.
 const settles = 400
 
-// settle finds a row for each table that keeps its checks and refers to the others.
+// settle finds for each table a row that satisfies its checks and references.
 func (v *world) settle() error {
 	tx, err := v.pool.Begin(v.ctx)
 	if err != nil {
@@ -32,10 +32,10 @@ func (v *world) settle() error {
 	return nil
 }
 
-// tables are all tables, each behind those that it refers to.
+// tables returns all tables in order of their references, referenced tables first.
 func (v *world) tables() []*table { return append(slices.Clone(v.others), v.target) }
 
-// settleTable changes the columns of which PostgreSQL complains, until it does not.
+// settleTable changes the columns that PostgreSQL complains about until the row is accepted.
 func (v *world) settleTable(tx pgx.Tx, t *table, random *rand.Rand) error {
 	for range settles {
 		if _, err := tx.Exec(v.ctx, "SAVEPOINT s"); err != nil {
@@ -56,11 +56,11 @@ func (v *world) settleTable(tx pgx.Tx, t *table, random *rand.Rand) error {
 			t.base[i] = pick(random, t.Columns[i].Kind.candidates(t.Literals), t.Columns[i].Nullable)
 		}
 	}
-	return nil // the query may write all the same, where others of its rows are there
+	return nil // the query may still write other rows
 }
 
-// offending are the columns that a refusal is about; where it does not say, any one that
-// nothing refers to.
+// offending returns the columns that an error names; if it names none, a random one that nothing
+// references.
 func (t *table) offending(refused *pgconn.PgError, random *rand.Rand) []int {
 	var all []int
 	for i, c := range t.Columns {

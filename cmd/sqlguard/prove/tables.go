@@ -10,28 +10,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// table is a table as the throwaway database has it.
+// table describes a table of the throwaway database.
 type table struct {
-	Name     string // quoted, with its schema
+	Name     string // quoted and schema-qualified
 	Columns  []column
-	Parents  []string // the tables that its foreign keys refer to
-	Literals []string // the constants of its checks
+	Parents  []string // the tables it references
+	Literals []string // the constants in its checks
 
 	oid    uint32
-	checks map[string][]string // the columns of each constraint, by its name
-	base   []*string           // a row that keeps its checks
+	checks map[string][]string // the columns of each constraint by its name
+	base   []*string           // a row that satisfies its checks
 }
 
 type column struct {
 	Name     string // quoted
 	Kind     kind
 	Nullable bool
-	Filled   bool // it has a default, or PostgreSQL numbers it
-	Key      bool // of the primary key, or of a foreign one
+	Filled   bool // it has a default or is an identity column
+	Key      bool // part of the primary key or of a foreign key
 	Unique   bool
 }
 
-// reader reads tables and types.
+// reader reads the definitions of tables and types from the database.
 type reader struct {
 	ctx   context.Context
 	conn  *pgx.Conn
@@ -40,7 +40,8 @@ type reader struct {
 
 const columnsOf = `
 SELECT quote_ident(a.attname), a.atttypid, NOT a.attnotnull, a.atthasdef OR a.attidentity <> '',
-    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f') AND a.attnum = ANY (c.conkey)),
+    EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype IN ('p', 'f')
+        AND a.attnum = ANY (c.conkey)),
     EXISTS (SELECT FROM pg_index x WHERE x.indrelid = a.attrelid AND x.indisunique AND a.attnum = ANY (x.indkey))
 FROM pg_attribute a
 WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -79,7 +80,8 @@ var literals = regexp.MustCompile(`'((?:[^']|'')*)'|\b\d+\b`)
 
 const constraintsOf = `
 SELECT conname, contype::text, coalesce(confrelid::regclass::text, ''), pg_get_constraintdef(oid),
-    ARRAY(SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey))::text[]
+    ARRAY(SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = conrelid
+        AND a.attnum = ANY (conkey))::text[]
 FROM pg_constraint WHERE conrelid = $1::regclass AND conparentid = 0`
 
 func (r *reader) constraints(t *table) error {
@@ -105,7 +107,7 @@ func (r *reader) constraints(t *table) error {
 	return rows.Err()
 }
 
-// constants are the literals in a text.
+// constants returns the literals in a text.
 func constants(text string) []string {
 	var all []string
 	for _, m := range literals.FindAllStringSubmatch(text, -1) {
@@ -113,7 +115,7 @@ func constants(text string) []string {
 		if m[0][0] != '\'' {
 			v = m[0]
 		}
-		if n, err := strconv.Atoi(v); err == nil { // also what is greater
+		if n, err := strconv.Atoi(v); err == nil { // and the next greater value
 			all = append(all, strconv.Itoa(n+1))
 		}
 		if !slices.Contains(all, v) {
@@ -124,7 +126,8 @@ func constants(text string) []string {
 }
 
 const typeOf = `
-SELECT format_type(t.oid, NULL), t.typtype::text, t.typbasetype, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typrelid,
+SELECT format_type(t.oid, NULL), t.typtype::text, t.typbasetype,
+    CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typrelid,
     ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)::text[]
 FROM pg_type t WHERE t.oid = $1`
 
@@ -158,7 +161,7 @@ func (r *reader) kind(oid uint32) (kind, error) {
 	return k, err
 }
 
-// fields are the types of a composite's fields.
+// fields returns the types of a composite type's fields.
 func (r *reader) fields(relation uint32) ([]kind, error) {
 	rows, err := r.conn.Query(r.ctx,
 		"SELECT atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

@@ -14,12 +14,12 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// sql is a query with values in the place of its parameters.
+// sql returns the query with its parameters replaced by literals.
 func (v *world) sql(text string, params []param, values []*string) string {
 	return fill(text, params, func(i int) string { return "(" + params[i].kind.literal(values[i]) + ")" })
 }
 
-// told is the same for people: one line, without comments and casts of values.
+// told returns the same for display: one line, without comments and casts of literals.
 func (v *world) told(text string, params []param, values []*string) string {
 	for _, c := range sqltext.Comments(text) {
 		text = sqltext.Blank(text, c)
@@ -29,7 +29,7 @@ func (v *world) told(text string, params []param, values []*string) string {
 	return strings.NewReplacer(" ,", ",", "( ", "(", " )", ")").Replace(one)
 }
 
-// fill puts values in the place of a query's parameters.
+// fill replaces the parameters of a query by values.
 func fill(text string, params []param, value func(i int) string) string {
 	bound, _ := races.Bind(strings.TrimRight(strings.TrimSpace(text), ";"))
 	var out strings.Builder
@@ -53,7 +53,7 @@ func fill(text string, params []param, value func(i int) string) string {
 	return out.String() + bound[at:]
 }
 
-// constantsOf are the constants of a query, without the names and numbers of its parameters.
+// constantsOf returns the constants of a query, excluding the names and numbers of parameters.
 func constantsOf(query string) []string {
 	bound, _ := races.Bind(query)
 	return constants(placeholders.ReplaceAllString(bound, ""))
@@ -61,15 +61,14 @@ func constantsOf(query string) []string {
 
 var placeholders = regexp.MustCompile(`\$[0-9]+`)
 
-// varied are the names of the parameters that end up in what is written: each caller
-// brings its own.
+// varied returns the parameters that end up in written values: they differ between the two callers.
 func varied(w *verdict.Write) []string {
 	_, numbers := sqltext.Number(w.Query.Text)
 	var names []string
 	var collect func(*pg.Node)
 	collect = func(n *pg.Node) {
 		syntax.Walk(n, func(n *pg.Node) bool {
-			if c := n.GetCaseExpr(); c != nil { // what chooses is the same for both
+			if c := n.GetCaseExpr(); c != nil { // the condition of a CASE is the same for both
 				collect(c.GetDefresult())
 				for _, when := range c.GetArgs() {
 					collect(when.GetCaseWhen().GetResult())

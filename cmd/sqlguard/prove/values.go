@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// kind is a type of PostgreSQL, as far as values for it can be made.
+// kind is a PostgreSQL type for which values can be generated.
 type kind struct {
-	Name    string // as format_type has it
-	Base    string // of a domain the type under it, of an array that of its elements
+	Name    string // from format_type
+	Base    string // the base type of a domain, the element type of an array
 	Array   bool
-	Labels  []string // of an enum
-	Columns []kind   // of a composite
+	Labels  []string // the labels of an enum
+	Columns []kind   // the fields of a composite type
 }
 
-// samples are values of the types, each as text. The first stands for what everything
-// has that refers to each other; the second is what another caller brings.
+// samples are values for each type, as text: the first is the default, which satisfies references; the
+// second is the other caller's.
 var samples = map[string][]string{
 	"smallint": {"1", "2", "0", "7"}, "integer": {"1", "2", "0", "100"}, "bigint": {"1", "2", "0", "100"},
 	"numeric": {"1", "2", "0", "100", "0.5", "0.25"}, "real": {"1", "2", "0.5", "0.25"},
@@ -37,11 +37,11 @@ var samples = map[string][]string{
 	"money": {"1", "2"}, "xml": {"<x/>", "<y/>"}, "bit": {"1", "0"}, "tsvector": {"x", "y"}, "pg_lsn": {"0/1", "0/2"},
 }
 
-// isTime reports whether values of the type say when something is.
+// isTime reports whether the type is a date or timestamp.
 func (k kind) isTime() bool { return strings.HasPrefix(k.Base, "timestamp") || k.Base == "date" }
 
-// candidates are values for a type as text, the two that stand for callers first, then
-// the constants that queries and checks have for it.
+// candidates returns values for a type as text: those of the two callers first, then the constants from
+// queries and checks.
 func (k kind) candidates(constants []string) []string {
 	var all []string
 	switch {
@@ -73,7 +73,7 @@ func (k kind) candidates(constants []string) []string {
 	return all
 }
 
-// forms are what values of types other than text look like.
+// forms match the text form of values of types other than text.
 var forms = map[string]*regexp.Regexp{
 	"smallint": number, "integer": number, "bigint": number, "numeric": number, "real": number,
 	"double precision": number, "money": number,
@@ -90,13 +90,13 @@ var (
 	document = regexp.MustCompile(`^[\[{"]`)
 )
 
-// reads reports whether a constant looks like a value of the type.
+// reads reports whether a constant is a valid value of the type.
 func (k kind) reads(constant string) bool {
 	form := forms[k.Base]
 	return len(k.Labels) == 0 && len(k.Columns) == 0 && (form == nil || form.MatchString(constant))
 }
 
-// named are the constants of a query that the type can have.
+// named returns the constants of a query that are valid values of the type.
 func (k kind) named(constants []string) []string {
 	var all []string
 	for _, c := range constants {
@@ -107,7 +107,7 @@ func (k kind) named(constants []string) []string {
 	return all
 }
 
-// record is a composite value of the nth candidates.
+// record returns a composite value made of each field's nth candidate.
 func (k kind) record(nth int) string {
 	var fields []string
 	for _, c := range k.Columns {
@@ -124,7 +124,7 @@ func quoteIn(v string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
 }
 
-// plain is a value as people write it.
+// plain formats a value for display.
 func (k kind) plain(v *string) string {
 	switch {
 	case v == nil:
@@ -135,7 +135,7 @@ func (k kind) plain(v *string) string {
 	return "'" + strings.ReplaceAll(*v, "'", "''") + "'"
 }
 
-// literal is a value in SQL; nil is NULL.
+// literal returns a value as an SQL literal; nil is NULL.
 func (k kind) literal(v *string) string {
 	if v == nil {
 		return "NULL::" + k.Name

@@ -18,40 +18,40 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// world is a throwaway database in which a query is to find a row to write.
+// world is a throwaway database with one query under test.
 type world struct {
 	ctx    context.Context
 	pool   *pgxpool.Pool
 	query  *verdict.Query
 	write  *verdict.Write
 	target *table
-	others []*table // parents first
+	others []*table // referenced tables first
 	seen   map[uint32]bool
 	params []param
 	consts []string // the constants of the query
-	later  bool     // the first caller is to bring the later of two values
+	later  bool     // the first caller gets the later of two values
 
-	against *verdict.Query // the query of the first caller, if it is another
+	against *verdict.Query // the first caller's query, if it is another one
 	opening []param        // its parameters
 }
 
-// param is a parameter of the query; of a varied one each caller has its own value.
+// param is a parameter of the query; a varied one has a different value for each caller.
 type param struct {
 	name   string
 	kind   kind
 	varied bool
 }
 
-// build makes the project's schema. What the throwaway server cannot do, an extension
-// that it lacks or a role, is left out.
+// build creates the project's schema. Statements that the throwaway server cannot run (a missing
+// extension or role) are skipped.
 func build(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement) error {
-	conn, err := pool.Acquire(ctx) // one, for its temporary tables and settings
+	conn, err := pool.Acquire(ctx) // a single connection: temporary tables and settings are per session
 	if err != nil {
 		return err
 	}
 	var first error
 	for _, s := range schema {
-		if transaction.MatchString(s.Text) { // one that fails would take the others along
+		if transaction.MatchString(s.Text) { // a failed statement would abort the whole transaction
 			continue
 		}
 		if _, err := conn.Exec(ctx, s.Text); err != nil && first == nil {
@@ -59,12 +59,12 @@ func build(ctx context.Context, pool *pgxpool.Pool, schema []*project.Statement)
 			first = fmt.Errorf("%s:%d: %w", s.File.Path, line, err)
 		}
 	}
-	_ = conn.Conn().Close(ctx) // with its search path and whatever else it has set
+	_ = conn.Conn().Close(ctx) // discards its search path and other settings
 	conn.Release()
 	return first
 }
 
-// transaction is a statement that begins or ends one.
+// transaction matches statements that begin or end a transaction.
 var transaction = regexp.MustCompile(`(?i)^\s*(begin|start\s+transaction|commit|end|rollback)\b`)
 
 // open reads the tables of a write and the types of its query's parameters.
@@ -106,7 +106,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, w *verdict.Write, against *ve
 	return v, v.settle()
 }
 
-// blocks are those of the statements that meet.
+// blocks returns the blocks of the competing statements.
 func (v *world) blocks() []*reading.Block {
 	all := append(slices.Clone(v.write.Statement.Blocks), v.write.Block)
 	if v.against != nil {
@@ -119,13 +119,13 @@ func (v *world) blocks() []*reading.Block {
 
 func name(t *catalog.Table) string { return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name) }
 
-// add takes a table in, behind those that it refers to.
+// add adds a table after those that it references.
 func (v *world) add(r *reader, name string) error {
 	t, err := r.table(name)
 	if err != nil || v.seen[t.oid] {
 		return err
 	}
-	v.seen[t.oid] = true // also while its own parents are taken in: they may refer back
+	v.seen[t.oid] = true // set before visiting its parents: references may be cyclic
 	for _, parent := range t.Parents {
 		if err := v.add(r, parent); err != nil {
 			return err
@@ -135,10 +135,10 @@ func (v *world) add(r *reader, name string) error {
 	return nil
 }
 
-// bare is a table's name without its schema.
+// bare returns a table's name without its schema.
 func bare(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// params are the parameters of a text, with their types.
+// params returns the parameters of a query with their types.
 func (r *reader) params(text string, varied []string) ([]param, error) {
 	sql, names := races.Bind(text)
 	described, err := r.conn.Prepare(r.ctx, "", sql)

@@ -13,9 +13,8 @@ var (
 	embed = regexp.MustCompile(`sqlc\.embed\(\s*("?\w+"?)\s*\)`)
 )
 
-// Bind is a query as PostgreSQL takes it: sqlc's parameters become $1, $2 …, in the order
-// of the names that it returns. A parameter that the query counts itself has its number
-// for a name: "1", "2" ….
+// Bind translates sqlc's parameters into $1, $2, … and returns their names in that order. A parameter
+// that is already numbered has its number for a name.
 func Bind(query string) (sql string, names []string) {
 	query = embed.ReplaceAllString(macro.ReplaceAllString(query, "@$1"), "$1.*")
 	text, params := sqltext.Number(query)
@@ -26,7 +25,7 @@ func Bind(query string) (sql string, names []string) {
 	sql = placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		i, _ := strconv.Atoi(p[1:])
 		name, ok := params[i]
-		if !ok { // beside names
+		if !ok { // mixed with named parameters
 			name = p[1:]
 		}
 		if number[name] == 0 {
@@ -53,14 +52,14 @@ func counted(query string) []string {
 	return names
 }
 
-// Statement is a query with the values of its parameters, by name.
+// Statement is a query with its arguments by name.
 type Statement struct {
 	Query string
 	Args  map[string]any
-	Then  string // asked after the first statement of a duel, before the second begins; it gives one text
+	Then  string // a query that returns one text, run between the first statement of a duel and the second
 }
 
-// bound gives the SQL and its arguments in their order.
+// bound returns the SQL and its arguments in order.
 func (s Statement) bound() (string, []any, error) {
 	sql, names := Bind(s.Query)
 	var args []any

@@ -9,22 +9,22 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Outcome is what a duel's two statements gave.
+// Outcome is the result of a duel's two statements.
 type Outcome struct {
-	A, B   int64  // rows
-	Waited bool   // the second waited for the first
-	Seen   string // what First.Then said
-	Err    error  // of the second: PostgreSQL refused it
+	A, B   int64  // rows affected
+	Waited bool   // the second statement waited for the first
+	Seen   string // the result of First.Then
+	Err    error  // the error of the second statement
 }
 
-// Duel lets two statements meet: the first runs in a transaction that stays open until
-// the second has ended, or waits; then it commits. An error is one of the first, or of the
-// duel itself.
+// Duel runs two statements concurrently: the first runs in a transaction that stays open until the
+// second has finished or is blocked, and then commits. It returns an error if the first statement
+// fails, or the duel itself.
 func Duel(ctx context.Context, pool *pgxpool.Pool, first, second Statement) (Outcome, error) {
 	return DuelAt(ctx, pool, string(pgx.ReadCommitted), first, second)
 }
 
-// DuelAt is a duel at another level of isolation.
+// DuelAt is Duel at another isolation level.
 func DuelAt(ctx context.Context, pool *pgxpool.Pool, level string, first, second Statement) (Outcome, error) {
 	var out Outcome
 	conn, err := pool.Acquire(ctx)
@@ -67,7 +67,7 @@ func DuelAt(ctx context.Context, pool *pgxpool.Pool, level string, first, second
 	return out, err
 }
 
-// settles waits until a statement has ended or PostgreSQL says that it is blocked.
+// settles waits until a statement has finished, or PostgreSQL reports it as blocked.
 func settles(ctx context.Context, pool *pgxpool.Pool, pid uint32, ended chan error) (waits bool, result, err error) {
 	for {
 		select {
@@ -88,7 +88,7 @@ func settles(ctx context.Context, pool *pgxpool.Pool, pid uint32, ended chan err
 	}
 }
 
-// run runs a statement, and returns how many rows it wrote, or gave.
+// run executes a statement and returns the number of rows that it wrote or returned.
 func run(
 	ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), s Statement,
 ) (int64, error) {

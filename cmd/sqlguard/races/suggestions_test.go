@@ -79,7 +79,8 @@ var suggestions = []advised{
 		queries: "-- name: A :exec\nUPDATE dogs SET name = @name, version = version + 1 WHERE id = @id;"},
 		"name", values{"id": 1, "version": 1}),
 	race(advised{name: "a version that a trigger moves", kind: rules.CheckVersion, rows: dogRow, check: dogName,
-		schema: dogs + `CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.version := OLD.version + 1; RETURN NEW; END $$;
+		schema: dogs + `CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN NEW.version := OLD.version + 1; RETURN NEW; END $$;
 CREATE TRIGGER bump BEFORE UPDATE ON dogs FOR EACH ROW EXECUTE FUNCTION bump();`,
 		queries: "-- name: A :exec\nUPDATE dogs SET name = @name WHERE id = @id;"},
 		"name", values{"id": 1, "version": 1}),
@@ -264,7 +265,8 @@ CREATE TRIGGER bump BEFORE UPDATE ON dogs FOR EACH ROW EXECUTE FUNCTION bump();`
 		queries: `-- name: A :exec
 WITH free AS (SELECT id FROM jobs WHERE state = 'ready'),
 locked AS (SELECT j.id FROM jobs j JOIN free ON free.id = j.id ORDER BY j.id FOR UPDATE OF j)
-UPDATE jobs SET worker = @by, state = 'running' FROM locked JOIN runs r ON r.job = locked.id WHERE jobs.id = locked.id;`}, "by", values{}),
+UPDATE jobs SET worker = @by, state = 'running' FROM locked JOIN runs r ON r.job = locked.id
+    WHERE jobs.id = locked.id;`}, "by", values{}),
 	{name: "a delete", kind: rules.RepeatTest, schema: jobs, rows: jobRow, check: "SELECT count(*)::text FROM jobs",
 		lost: "0", closed: "1", against: "Start",
 		queries: "-- name: Drop :execrows\n" +

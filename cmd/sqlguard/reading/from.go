@@ -30,7 +30,7 @@ func (r *reader) selects(b *Block, s *pg.SelectStmt) {
 	}
 }
 
-// union reads both sides; each column comes from both.
+// union reads both sides of a set operation; each output column has the sources of both.
 func (r *reader) union(b *Block, s *pg.SelectStmt) {
 	left := r.statement(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: s.GetLarg()}}, b.scope)
 	right := r.statement(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: s.GetRarg()}}, b.scope)
@@ -44,7 +44,7 @@ func (r *reader) union(b *Block, s *pg.SelectStmt) {
 	}
 }
 
-// values reads VALUES lists: column1, column2 …
+// values reads VALUES lists as columns column1, column2, …
 func (r *reader) values(b *Block, lists []*pg.Node) {
 	for row, list := range lists {
 		items := list.GetList().GetItems()
@@ -60,7 +60,7 @@ func (r *reader) values(b *Block, lists []*pg.Node) {
 	}
 }
 
-// from adds an item of a FROM clause; outer is whether an outer join holds it.
+// from adds an item of a FROM clause; outer is set inside an outer join.
 func (r *reader) from(b *Block, n *pg.Node, outer bool) {
 	switch x := n.GetNode().(type) {
 	case *pg.Node_RangeVar:
@@ -84,7 +84,7 @@ func (r *reader) from(b *Block, n *pg.Node, outer bool) {
 	}
 }
 
-// add gives b a relation under the alias, or else under name.
+// add adds a relation to b under its alias, or else under name.
 func (r *reader) add(b *Block, rel *Relation, name string, alias *pg.Alias) {
 	rel.Name = name
 	if alias != nil {
@@ -97,7 +97,7 @@ func (r *reader) add(b *Block, rel *Relation, name string, alias *pg.Alias) {
 	b.Relations = append(b.Relations, rel)
 }
 
-// table adds what a name in a FROM clause means: a CTE, a view or a table.
+// table adds what a name in a FROM clause refers to: a CTE, a view or a table.
 func (r *reader) table(b *Block, v *pg.RangeVar) {
 	rel := &Relation{Location: int(v.GetLocation())}
 	if cte := b.scope.cte(v.GetRelname()); cte != nil && v.GetSchemaname() == "" {
@@ -116,7 +116,7 @@ func (r *reader) table(b *Block, v *pg.RangeVar) {
 	r.add(b, rel, v.GetRelname(), v.GetAlias())
 }
 
-// function adds a function in a FROM clause. Its columns come from its arguments.
+// function adds a function in a FROM clause. Its columns have its arguments as sources.
 func (r *reader) function(b *Block, f *pg.RangeFunction) {
 	rel := &Relation{function: true}
 	name := ""
@@ -149,7 +149,7 @@ func (r *reader) join(b *Block, j *pg.JoinExpr, outer bool) {
 	r.where(b, j.GetQuals(), outer)
 }
 
-// using is what USING (column) asks for.
+// using returns the condition of USING (column).
 func using(left, right []*Relation, column string) *pg.Node {
 	a, b := holder(left, column), holder(right, column)
 	if a == nil || b == nil {
@@ -167,7 +167,7 @@ func holder(relations []*Relation, column string) *Relation {
 	return nil
 }
 
-// lock follows FOR UPDATE and the like. FOR KEY SHARE does not hold off an UPDATE.
+// lock applies FOR UPDATE and the like. FOR KEY SHARE does not block an UPDATE and is ignored.
 func (r *reader) lock(b *Block, l *pg.LockingClause) {
 	if l.GetStrength() < pg.LockClauseStrength_LCS_FORSHARE {
 		return
@@ -184,8 +184,8 @@ func (r *reader) lock(b *Block, l *pg.LockingClause) {
 	}
 }
 
-// lock holds the rows of a table, or of those in a subselect or view. The rows of
-// a CTE are not locked through it.
+// lock marks the rows of a table, or of the tables in a subselect or view, as locked. A locking clause
+// does not reach into a CTE.
 func (r *Relation) lock() {
 	switch {
 	case r.CTE:

@@ -20,7 +20,7 @@ func (r *reader) inserts(b *Block, s *pg.InsertStmt) {
 	}
 }
 
-// upserts reads DO UPDATE in a block of its own: EXCLUDED is known only there.
+// upserts reads DO UPDATE as a block of its own: only there EXCLUDED is visible.
 func (r *reader) upserts(b *Block, s *pg.InsertStmt, target *Relation, rows *Block) {
 	clause := s.GetOnConflictClause()
 	w := &Write{Op: Upsert, Block: b, Target: target, Conflict: conflictColumns(target, clause.GetInfer()), Rows: rows}
@@ -58,8 +58,8 @@ func conflictColumns(target *Relation, infer *pg.InferClause) []string {
 	return columns
 }
 
-// inserted is where each column of EXCLUDED comes from. Those of the conflict have
-// the value that the row has already.
+// inserted returns the sources of each column of EXCLUDED. The conflict's columns equal those of the
+// existing row.
 func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Write) map[string][]Source {
 	from := map[string][]Source{}
 	w.Inserted, w.InsertedNode = map[string]string{}, map[string]*pg.Node{}
@@ -67,7 +67,7 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 		from[c.Name] = r.sources(c.Default, nil)
 	}
 	for i, column := range insertColumns(target, s) {
-		name := column // as the statement has it
+		name := column // the name in the statement
 		column = target.shown(name)
 		from[column] = []Source{{Origin: FromElsewhere}}
 		if rows != nil && i < len(rows.Outputs) {
@@ -86,13 +86,13 @@ func (r *reader) inserted(target *Relation, s *pg.InsertStmt, rows *Block, w *Wr
 	return from
 }
 
-// readAgain reports whether the rows of the conflict are ones that the statement read
-// before: each column of the conflict is inserted as it was read.
+// readAgain reports whether the conflicting rows are rows that the statement read before: each column
+// of the conflict target is inserted unchanged as it was read.
 func readAgain(target *Relation, w *Write, from map[string][]Source) bool {
 	for _, column := range w.Conflict {
 		f := from[column]
 		if n := w.InsertedNode[column]; n != nil && syntax.Bare(n).GetColumnRef() == nil {
-			return false // computed from what was read
+			return false // computed, not inserted unchanged
 		}
 		if len(f) != 1 || f[0].Relation == nil || f[0].Relation.Table != target.Table || f[0].Column != column {
 			return false
@@ -115,7 +115,7 @@ func insertColumns(target *Relation, s *pg.InsertStmt) []string {
 	return columns
 }
 
-// single is the i-th value of an INSERT of one row, or of one SELECT.
+// single returns the i-th value of a one-row INSERT, or of its SELECT.
 func single(s *pg.InsertStmt, i int) *pg.Node {
 	lists := s.GetSelectStmt().GetSelectStmt().GetValuesLists()
 	if targets := s.GetSelectStmt().GetSelectStmt().

@@ -6,8 +6,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// merges reads a MERGE: each clause that changes or deletes rows is a write, behind
-// the join, its own condition, and the conditions of the clauses before it.
+// merges reads a MERGE: each clause that updates or deletes is a write under the join condition, its
+// own condition, and the negated conditions of the clauses before it.
 func (r *reader) merges(b *Block, s *pg.MergeStmt) {
 	r.with(b, s.GetWithClause())
 	target := r.target(b, s.GetRelation())

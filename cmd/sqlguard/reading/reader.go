@@ -7,15 +7,14 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// budget limits the blocks of one statement: views of views may have more than
-// there is memory for.
+// budget limits the number of blocks per statement: nested views can expand exponentially.
 const budget = 2000
 
 type reader struct {
 	catalog *catalog.Catalog
 	out     *Statement
 	subs    map[subKey]*Block
-	views   map[*catalog.Table]bool // being read, lest one read itself
+	views   map[*catalog.Table]bool // views being read, to stop recursion
 	left    int
 }
 
@@ -30,7 +29,7 @@ func newReader(c *catalog.Catalog) *reader {
 	return r
 }
 
-// open begins a block.
+// open starts a new block.
 func (r *reader) open(n *pg.Node, outer *scope) *Block {
 	b := &Block{Node: n, reading: true, View: len(r.views) > 0}
 	b.scope = &scope{outer: outer, block: b}
@@ -38,8 +37,7 @@ func (r *reader) open(n *pg.Node, outer *scope) *Block {
 	return b
 }
 
-// statement reads any statement; of those that neither read nor write rows only
-// the calls in them.
+// statement reads any statement. Of utility statements only function calls are recorded.
 func (r *reader) statement(n *pg.Node, outer *scope) *Block {
 	b := r.open(n, outer)
 	r.read(b, n)
@@ -86,7 +84,7 @@ func (r *reader) dispatch(b *Block, n *pg.Node) {
 	}
 }
 
-// with makes the CTEs of a WITH clause known to b.
+// with makes the CTEs of a WITH clause visible in b.
 func (r *reader) with(b *Block, w *pg.WithClause) {
 	b.scope.ctes = map[string]*Block{}
 	for _, n := range w.GetCtes() {
@@ -106,7 +104,7 @@ func (r *reader) with(b *Block, w *pg.WithClause) {
 	}
 }
 
-// expressions reads the subselects in expressions of b, and notes the calls.
+// expressions reads the subselects in expressions of b, and records function calls.
 func (r *reader) expressions(b *Block, nodes ...*pg.Node) {
 	syntax.WalkAll(nodes, func(n *pg.Node) bool {
 		switch x := n.GetNode().(type) {
@@ -141,10 +139,10 @@ func (r *reader) where(b *Block, n *pg.Node, outer bool) {
 	r.expressions(b, n)
 }
 
-// widest is how many columns a result may have; PostgreSQL allows fewer.
+// widest limits the columns of a result; PostgreSQL allows fewer.
 const widest = 2000
 
-// outputs are the result columns of a list of expressions.
+// outputs returns the result columns of a target list.
 func (r *reader) outputs(b *Block, list []*pg.Node) {
 	for _, n := range list {
 		if len(b.Outputs) > widest {
@@ -175,7 +173,7 @@ func outputName(t *pg.ResTarget, value *pg.Node) string {
 	return syntax.Last(value.GetColumnRef().GetFields())
 }
 
-// star are the columns of * or t.*.
+// star returns the columns of * or t.*.
 func (s *scope) star(ref *pg.ColumnRef) []Output {
 	relations := s.block.Relations
 	if names := syntax.Names(ref.GetFields()); len(names) > 0 {
@@ -188,7 +186,7 @@ func (s *scope) star(ref *pg.ColumnRef) []Output {
 	return all
 }
 
-// outputs are a relation's columns.
+// outputs returns the columns of a relation.
 func (r *Relation) outputs() []Output {
 	var names []string
 	switch {

@@ -9,8 +9,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// scope is what the names of a block can mean; what it does not know, the one
-// around it may.
+// scope resolves the names visible in a block; unknown names are resolved in the enclosing scope.
 type scope struct {
 	outer *scope
 	block *Block
@@ -26,7 +25,7 @@ func (s *scope) cte(name string) *Block {
 	return nil
 }
 
-// named is the relation of that name.
+// named returns the relation of that name.
 func (s *scope) named(name string) *Relation {
 	for ; s != nil; s = s.outer {
 		for _, r := range s.block.Relations {
@@ -38,7 +37,7 @@ func (s *scope) named(name string) *Relation {
 	return nil
 }
 
-// knowledge says whether a relation has a column.
+// knowledge states whether a relation has a column.
 type knowledge uint8
 
 const (
@@ -47,8 +46,8 @@ const (
 	yes
 )
 
-// having is the relation that an unqualified column belongs to: the innermost that
-// surely has it, else the innermost that may.
+// having returns the relation that an unqualified column belongs to: the innermost that certainly has
+// it, or else the innermost that may have it.
 func (s *scope) having(column string) *Relation {
 	var perhaps *Relation
 	for ; s != nil; s = s.outer {
@@ -66,7 +65,7 @@ func (s *scope) having(column string) *Relation {
 	return perhaps
 }
 
-// resolve is where a reference's value comes from.
+// resolve returns the sources of a column reference.
 func (s *scope) resolve(ref *pg.ColumnRef) []Source {
 	names := syntax.Names(ref.GetFields())
 	switch {
@@ -80,7 +79,7 @@ func (s *scope) resolve(ref *pg.ColumnRef) []Source {
 		if r := s.named(names[len(names)-2]); r != nil {
 			return r.column(names[len(names)-1])
 		}
-		if r := s.named(names[0]); r != nil { // (t.c).f without its parentheses
+		if r := s.named(names[0]); r != nil { // (t.c).f written without parentheses
 			return r.column(names[1])
 		}
 		return []Source{{Origin: FromElsewhere}}
@@ -129,7 +128,7 @@ func (r *Relation) has(column string) knowledge {
 
 var systemColumns = []string{"ctid", "xmin", "xmax", "tableoid"}
 
-// has reports whether a block gives the column, aside from the renamed first ones.
+// has reports whether a block outputs the column, ignoring the first ones, which are renamed.
 func (b *Block) has(column string, renamed int) knowledge {
 	found := no
 	if b.reading {
@@ -146,7 +145,7 @@ func (b *Block) has(column string, renamed int) knowledge {
 	return found
 }
 
-// column is where one column of the relation comes from.
+// column returns the sources of one column of the relation.
 func (r *Relation) column(column string) []Source {
 	switch {
 	case r.inserted != nil:
@@ -188,7 +187,7 @@ func (r *Relation) output(column string) []Source {
 	return stars
 }
 
-// row is where the whole row comes from.
+// row returns the sources of the whole row.
 func (r *Relation) row() []Source {
 	switch {
 	case r == nil:

@@ -6,10 +6,10 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// clocks are the functions that tell the time.
+// clocks are the functions that return the current time.
 var clocks = set("now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday")
 
-// Clock reports whether n is nothing but a call for the time.
+// Clock reports whether n is only a call that returns the current time.
 func Clock(n *pg.Node) bool {
 	if f := n.GetFuncCall(); f != nil {
 		schema, name := syntax.Function(f)
@@ -19,13 +19,13 @@ func Clock(n *pg.Node) bool {
 	return f != nil && valueFunction(f).Origin == FromClock
 }
 
-// others are the functions whose value the statement does not determine.
+// others are volatile functions: their value does not depend on the statement's input.
 var others = set("random", "gen_random_uuid", "uuid_generate_v1", "uuid_generate_v1mc",
 	"uuid_generate_v4", "uuidv4", "uuidv7",
 	"gen_random_bytes", "nextval", "currval", "lastval", "txid_current", "pg_current_xact_id", "current_setting",
 	"pg_backend_pid", "gen_salt", "random_normal")
 
-// rowCounts are the functions of how many rows there are, not of their values.
+// rowCounts are functions of the number of rows, not of their values.
 var rowCounts = set("count", "row_number", "rank", "dense_rank", "ntile", "percent_rank", "cume_dist")
 
 func set(names ...string) map[string]bool {
@@ -36,7 +36,7 @@ func set(names ...string) map[string]bool {
 	return s
 }
 
-// sources are the places that the value of n comes from.
+// sources returns the sources of the value of n.
 func (r *reader) sources(n *pg.Node, s *scope) []Source {
 	return r.collect(n, s, func(link *pg.SubLink) []Source {
 		b := r.sub(link, s)
@@ -49,14 +49,14 @@ func (r *reader) sources(n *pg.Node, s *scope) []Source {
 				from = append(from, r.direct(c.Node, b.scope)...)
 			}
 		}
-		if len(from) == 0 && len(b.Relations) > 0 { // it depends on which rows there are
+		if len(from) == 0 && len(b.Relations) > 0 { // it depends on which rows exist
 			from = append(from, Source{Origin: FromElsewhere})
 		}
 		return from
 	})
 }
 
-// direct are the sources of n outside the subselects in it.
+// direct returns the sources of n, ignoring its subselects.
 func (r *reader) direct(n *pg.Node, s *scope) []Source {
 	return r.collect(n, s, func(*pg.SubLink) []Source { return nil })
 }
@@ -85,7 +85,7 @@ func (r *reader) collect(n *pg.Node, s *scope, sub func(*pg.SubLink) []Source) [
 	return distinct(from)
 }
 
-// distinct leaves out repeated sources: a chain of CTEs would double them each time.
+// distinct removes duplicate sources, which would double with every CTE in a chain.
 func distinct(from []Source) []Source {
 	if len(from) < 2 {
 		return from
@@ -101,7 +101,7 @@ func distinct(from []Source) []Source {
 	return once
 }
 
-// called is what a function adds to the values of its arguments.
+// called returns the sources that a function adds to those of its arguments.
 func (r *reader) called(f *pg.FuncCall) []Source {
 	schema, name := syntax.Function(f)
 	defined := r.catalog.Functions(schema, name)

@@ -6,9 +6,9 @@ import (
 	"waybill/cmd/sqlguard/catalog"
 )
 
-// through follows a write to a view: its columns are those of the table under the
-// view's names, and PostgreSQL adds the view's conditions to those of an UPDATE,
-// DELETE or MERGE (not of an INSERT), to be tested on the row itself.
+// through reads a write to a view as one to its table: columns are renamed, and the view's conditions
+// are added to those of an UPDATE, DELETE or MERGE (not of an INSERT). PostgreSQL tests them on the row
+// itself.
 func (r *reader) through(b *Block, v *pg.RangeVar, rel *Relation) {
 	view := r.catalog.Table(v.GetSchemaname(), v.GetRelname())
 	if view == rel.Table || view.View == nil {
@@ -20,7 +20,7 @@ func (r *reader) through(b *Block, v *pg.RangeVar, rel *Relation) {
 	}
 }
 
-// showing reads a view's query as of the rows of rel, the relation that is written.
+// showing reads a view's query over the rows of rel, the written relation.
 func (r *reader) showing(view *catalog.Table, rel *Relation) *Block {
 	if !r.views[view] {
 		r.views[view] = true
@@ -45,7 +45,7 @@ func (r *reader) showing(view *catalog.Table, rel *Relation) *Block {
 	return b
 }
 
-// itself is the relation whose rows these are.
+// itself returns the relation that the rows belong to.
 func (r *Relation) itself() *Relation {
 	if r.stands != nil {
 		return r.stands
@@ -53,8 +53,7 @@ func (r *Relation) itself() *Relation {
 	return r
 }
 
-// showing is where a column of a written view comes from, nil where the view has none
-// of that name.
+// showing returns the sources of a column of a written view, nil where the view has no such column.
 func (r *Relation) showing(column string) []Source {
 	if r.shows == nil {
 		return nil
@@ -67,7 +66,7 @@ func (r *Relation) showing(column string) []Source {
 	return nil
 }
 
-// shown is the table's own name for a column of a written view.
+// shown returns the table's name for a column of a written view.
 func (r *Relation) shown(column string) string {
 	if from := r.showing(column); len(from) == 1 && from[0].Column != "" {
 		return from[0].Column

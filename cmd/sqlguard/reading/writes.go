@@ -8,8 +8,7 @@ import (
 
 func number(i int) string { return strconv.Itoa(i) }
 
-// target adds the table that a write changes, as b's first relation. A view that
-// shows one table stands for that table.
+// target adds the written table as b's first relation. An updatable view is replaced by its table.
 func (r *reader) target(b *Block, v *pg.RangeVar) *Relation {
 	t := r.catalog.Table(v.GetSchemaname(), v.GetRelname())
 	shown := v.GetRelname()
@@ -45,7 +44,7 @@ func (r *reader) deletes(b *Block, s *pg.DeleteStmt) {
 	r.write(&Write{Op: Delete, Block: b, Target: target, Conditions: b.Conditions})
 }
 
-// truncates reads TRUNCATE: it deletes every row of each of its tables.
+// truncates reads TRUNCATE as a DELETE of every row of each table.
 func (r *reader) truncates(b *Block, s *pg.TruncateStmt) {
 	for _, n := range s.GetRelations() {
 		r.write(&Write{Op: Delete, Block: b, Target: r.target(b, n.GetRangeVar())})
@@ -58,7 +57,7 @@ func (r *reader) write(w *Write) {
 	r.out.Writes = append(r.out.Writes, w)
 }
 
-// assignments reads the list of a SET.
+// assignments reads the assignments of a SET.
 func (r *reader) assignments(b *Block, list []*pg.Node) []Assignment {
 	var all []Assignment
 	for _, n := range list {
@@ -79,7 +78,7 @@ func (r *reader) assignments(b *Block, list []*pg.Node) []Assignment {
 	return all
 }
 
-// oneOfSeveral reads a column's part of SET (a, b) = (…).
+// oneOfSeveral reads one column of SET (a, b) = (…).
 func (r *reader) oneOfSeveral(b *Block, a *Assignment, m *pg.MultiAssignRef) {
 	column := int(m.GetColno()) - 1
 	a.Value = nil

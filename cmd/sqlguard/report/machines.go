@@ -54,7 +54,7 @@ func encode(out io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// github prints workflow commands, which the service shows beside the lines.
+// github prints workflow commands, which GitHub shows as annotations of the lines.
 func github(out io.Writer, r *Report, _ bool) error {
 	for _, f := range r.Findings {
 		line, column := place(f)

@@ -1,5 +1,4 @@
-// Package report prints findings: for people, for programs, and for the services
-// that show them beside the code.
+// Package report prints findings as text, JSON, SARIF or GitHub annotations.
 package report
 
 import (
@@ -11,16 +10,16 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// Report is the outcome of a run.
+// Report is the result of a run.
 type Report struct {
 	Databases []*verdict.Database
 	Findings  []rules.Finding
-	Baseline  int      // how many findings the baseline holds back
-	Gone      []string // the baseline's lines that are not needed any more
-	LeftOut   []string // what the project has that is not PostgreSQL
+	Baseline  int      // the number of findings suppressed by the baseline
+	Gone      []string // stale lines of the baseline
+	LeftOut   []string // entries for other databases than PostgreSQL
 }
 
-// Fails reports whether the findings should fail a run: notes do not.
+// Fails reports whether the findings fail the run; notes do not.
 func (r *Report) Fails() bool {
 	for _, f := range r.Findings {
 		if f.Severity != rules.Note {
@@ -30,7 +29,7 @@ func (r *Report) Fails() bool {
 	return false
 }
 
-// Formats are the ways to print a report.
+// Formats maps the name of an output format to its printer.
 var Formats = map[string]func(io.Writer, *Report, bool) error{
 	"text": text, "json": jsonReport, "sarif": sarif, "github": github,
 }
@@ -49,7 +48,7 @@ func Verdicts(out io.Writer, databases []*verdict.Database) {
 	}
 }
 
-// name is the query's name, or what stands for it.
+// name returns the query's name, or a placeholder.
 func name(f rules.Finding) string {
 	if f.Query.Name == "" {
 		return "(no name)"
@@ -57,10 +56,10 @@ func name(f rules.Finding) string {
 	return f.Query.Name
 }
 
-// message is what a finding says, in one line.
+// message returns a finding's message as one line.
 func message(f rules.Finding) string {
 	return strings.Join(f.Lines, " ")
 }
 
-// place is where a finding is, from 1.
+// place returns the line and column of a finding, from 1.
 func place(f rules.Finding) (line, column int) { return f.Query.Place(f.Offset) }

@@ -6,7 +6,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-// The parts of SARIF 2.1.0 that this tool fills in.
+// The parts of SARIF 2.1.0 that sqlguard uses.
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`

@@ -49,7 +49,7 @@ func count(databases []*verdict.Database) (queries int, verdicts map[string]int,
 	return queries, verdicts, kinds
 }
 
-// zero is "opaque" where nothing is.
+// zero returns "opaque" if there are no verdicts.
 func zero(verdicts map[string]int) string {
 	if verdicts[string(verdict.Opaque)] == 0 {
 		return string(verdict.Opaque)

@@ -8,7 +8,7 @@ import (
 	"waybill/cmd/sqlguard/rules"
 )
 
-// painter colours text, or leaves it as it is.
+// painter adds colours to text, if enabled.
 type painter bool
 
 const (
@@ -37,14 +37,14 @@ func style(s rules.Severity) string {
 	return blue
 }
 
-// text prints a report for people.
+// text prints a report for the terminal.
 func text(out io.Writer, r *Report, colour bool) error {
 	p := painter(colour)
 	for _, f := range r.Findings {
 		p.finding(out, f)
 	}
 	for _, entry := range r.LeftOut {
-		fmt.Fprintf(out, "not looked at: %s\n", entry)
+		fmt.Fprintf(out, "skipped: %s\n", entry)
 	}
 	for _, line := range r.Gone {
 		fmt.Fprintf(out, "no longer needed in the baseline: %s\n", strings.ReplaceAll(line, "\t", " "))
@@ -71,7 +71,7 @@ func (p painter) finding(out io.Writer, f rules.Finding) {
 	fmt.Fprintln(out)
 }
 
-// caret points at a column; tabs stay tabs, so that it stands below it.
+// caret marks a column on the line below; tabs are kept, so that it lines up.
 func caret(source string, column int) string {
 	var pad strings.Builder
 	for i, c := range []rune(source) {

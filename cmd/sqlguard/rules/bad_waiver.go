@@ -12,10 +12,10 @@ import (
 
 var badWaiver = &Rule{
 	ID: "bad-waiver", Severity: Error,
-	Summary: "An exception without a reason, with an unknown query, or that is no longer needed.",
+	Summary: "A waiver without a reason, with an unknown query, or no longer needed.",
 }
 
-// waiver is a "-- @write blind reason="…" locked-by=Query" in a query's comments.
+// waiver is a "-- @write blind reason="…" locked-by=Query" in the comments of a query.
 type waiver struct {
 	verdict  string
 	reason   string
@@ -29,7 +29,7 @@ var (
 	waiverPart = regexp.MustCompile(`([a-z-]+)=(?:"([^"]*)"|(\S+))|(\S+)`)
 )
 
-// waivers are those of a query.
+// waivers returns the waivers of a query.
 func waivers(q *verdict.Query) []*waiver {
 	var all []*waiver
 	for _, c := range q.Comments {
@@ -59,16 +59,15 @@ func parseWaiver(text string, c project.Comment, base int) *waiver {
 	return w
 }
 
-// covers reports whether the waiver speaks of a write with that verdict: "blind"
-// also of an upsert-blind one, "unbounded" also of delete-unbounded.
+// covers reports whether the waiver applies to a write with that verdict: "blind" includes
+// upsert-blind, "unbounded" includes delete-unbounded.
 func (w *waiver) covers(v verdict.Verdict) bool {
 	name := string(v)
 	return name == w.verdict || strings.TrimPrefix(name, "upsert-") == w.verdict ||
 		strings.TrimPrefix(name, "delete-") == w.verdict
 }
 
-// waived leaves out the findings about writes that a good waiver covers, and adds
-// those about waivers that are not good.
+// waived removes the findings covered by a valid waiver, and adds findings about invalid waivers.
 func (c *check) waived(found []Finding) []Finding {
 	all := waivers(c.query)
 	var good []*waiver
@@ -90,31 +89,31 @@ func (c *check) waived(found []Finding) []Finding {
 	})
 	for _, w := range good {
 		if !w.used {
-			c.at(w.offset, "", "Nothing is found that @write "+w.verdict+" would have to allow: take it out.").
+			c.at(w.offset, "", "@write "+w.verdict+" waives no finding: remove it.").
 				Offset = w.offset
 		}
 	}
 	return append(kept, c.found...)
 }
 
-// problem is what is wrong with a waiver by itself.
+// problem returns what is wrong with a waiver, or "".
 func (c *check) problem(w *waiver) string {
 	switch {
 	case w.verdict == "":
 		return "@write names no verdict: @write blind reason=\"…\"."
 	case w.reason == "":
-		return "@write " + w.verdict + " gives no reason: who makes sure that no two write at once?"
+		return "@write " + w.verdict + " has no reason: state what prevents concurrent writes."
 	case w.lockedBy == "":
 		return ""
 	case c.known[w.lockedBy] == nil:
-		return "locked-by=" + w.lockedBy + ": there is no such query."
+		return "locked-by=" + w.lockedBy + ": no such query."
 	case !locks(c.known[w.lockedBy], c.query):
-		return "locked-by=" + w.lockedBy + ": that query locks no row of what is written here."
+		return "locked-by=" + w.lockedBy + ": that query does not lock the written table."
 	}
 	return ""
 }
 
-// locks reports whether one query locks rows of a table that another writes.
+// locks reports whether one query locks rows of a table that the other writes.
 func locks(locker, writer *verdict.Query) bool {
 	for _, w := range writer.Writes {
 		for _, s := range locker.Statements {

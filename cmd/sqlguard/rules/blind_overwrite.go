@@ -14,7 +14,8 @@ func checkBlindOverwrite(c *check) {
 		if cause(w) == c.rule.ID {
 			set := overwritten(w)
 			c.overwrite(w, columns(w.Table(), set)+" "+areOverwritten(set)+"; "+c.finds(w)+".",
-				"Two callers that run "+cmp.Or(c.query.Name, "it")+" at once both succeed, and one of the two is lost.")
+				"Two concurrent calls of "+cmp.Or(c.query.Name, "it")+
+					" both succeed, and one of the two writes is lost.")
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// claim is what one condition says: subject operator value.
+// claim is one comparison: subject operator value.
 type claim struct {
 	subject  string // a column of the table, or the key of an expression
 	operator string
@@ -18,8 +18,8 @@ type claim struct {
 	constant bool
 }
 
-// claimsOf are the claims of a write's conditions, and of those of the same table that
-// feed it.
+// claimsOf returns the claims in a write's conditions, and in those of the blocks of the same table
+// that feed it.
 func claimsOf(w *verdict.Write) []claim {
 	conditions := slices.Clone(w.Conditions)
 	for _, t := range append(w.Of(verdict.Stale), w.Guards()...) {
@@ -42,7 +42,8 @@ func claimsOf(w *verdict.Write) []claim {
 	return all
 }
 
-// insertedClaims: the row of a conflict has what was to be inserted in its columns.
+// insertedClaims returns the claims that follow from a conflict: the existing row has the inserted
+// values in the columns of the conflict target.
 func insertedClaims(w *verdict.Write) []claim {
 	var all []claim
 	for _, column := range w.Conflict {
@@ -120,8 +121,7 @@ func comparison(w *verdict.Write, e *pg.A_Expr, b *reading.Block) claim {
 	return c
 }
 
-// subjectOf is a column of the written table, or else the expression itself where it
-// reads no row at all.
+// subjectOf returns a column of the written table, or the expression itself if it reads no row.
 func subjectOf(w *verdict.Write, n *pg.Node, b *reading.Block) string {
 	n = syntax.Bare(n)
 	from := w.Statement.Direct(n, b)
@@ -136,7 +136,7 @@ func subjectOf(w *verdict.Write, n *pg.Node, b *reading.Block) string {
 	return syntax.Key(n)
 }
 
-// excluded are the operators that cannot hold beside one, of one value.
+// excluded maps an operator to those that cannot hold for the same value at the same time.
 var excluded = map[string][]string{"=": {"<>", "<", ">"}, "<": {">=", ">", "="},
 	">": {"<=", "<", "="}, "<=": {">"}, ">=": {"<"}, "<>": {"="},
 	"= any": {"<> all"}, "<> all": {"= any"}}

@@ -13,18 +13,21 @@ import (
 
 var cursorCanMoveBack = &Rule{
 	ID: "cursor-can-move-back", Severity: Error,
-	Summary: "A cursor or watermark is set to whatever the caller brings, also to an older place.",
+	Summary: "A cursor or watermark is set to the caller's value, even if it is older.",
 	check:   checkCursorCanMoveBack,
 }
 
-// cursors are the names of columns that only ever should move forward.
-var cursors = regexp.MustCompile(`(?i)(^|_)(cursor|watermark|checkpoint|offset|high_water|as_of|synced_at|synced_until|last_seen|last_seen_at|last_sync|last_synced|last_synced_at|located_at|observed_at|processed_until)$|^last_\w*(_id|_seq|_at|number|block|height)$|(^|_)(last|max)_(seq|offset|position|event|lsn)$`)
+// cursors matches columns that should only move forward.
+var cursors = regexp.MustCompile(`(?i)(^|_)(cursor|watermark|checkpoint|offset|high_water|as_of|synced_at|` +
+	`synced_until|last_seen|last_seen_at|last_sync|last_synced|last_synced_at|located_at|observed_at|` +
+	`processed_until)$|^last_\w*(_id|_seq|_at|number|block|height)$|` +
+	`(^|_)(last|max)_(seq|offset|position|event|lsn)$`)
 
-// ordered are the types of which one value is further than another: an opaque text or a
-// UUID is not.
+// ordered are the types whose values have an order that means progress: text and UUIDs are not among
+// them.
 var ordered = append([]string{"numeric", "float4", "float8", "timestamptz", "timestamp", "date", "pg_lsn"}, integers...)
 
-// onlyCursors reports whether all that a write overwrites are cursors.
+// onlyCursors reports whether a write overwrites only cursors.
 func onlyCursors(w *verdict.Write) bool {
 	set := overwritten(w)
 	for _, name := range set {
@@ -36,7 +39,7 @@ func onlyCursors(w *verdict.Write) bool {
 	return len(set) > 0
 }
 
-// presence are times of which the latest is worth little more than one before it.
+// presence matches "last seen" times, which matter less when they move back a little.
 var presence = regexp.MustCompile(`(?i)^last_|(^|_)seen_at$`)
 
 func checkCursorCanMoveBack(c *check) {
@@ -45,8 +48,8 @@ func checkCursorCanMoveBack(c *check) {
 			continue
 		}
 		set := overwritten(w)
-		f := c.on(w, columns(w.Table(), set)+" is set to what the caller brings, also to an older place.",
-			"A caller that comes late moves it back, and what lay between is done twice or told twice.")
+		f := c.on(w, columns(w.Table(), set)+" is set to the caller's value, even if it is older.",
+			"A late caller moves it back, and everything in between is processed twice.")
 		f.Advice = moveForward(w)
 		if !slices.ContainsFunc(set,
 			func(name string) bool { return !isTime(w, name) || !presence.MatchString(name) }) {
@@ -60,7 +63,7 @@ func isTime(w *verdict.Write, column string) bool {
 	return c != nil && (strings.HasPrefix(c.Type, "timestamp") || c.Type == "date")
 }
 
-// moveForward takes the further of the value that is there and the caller's.
+// moveForward suggests GREATEST of the stored value and the caller's.
 func moveForward(w *verdict.Write) *Advice {
 	a := &Advice{Kind: MoveForward}
 	var parts []string

@@ -10,17 +10,17 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// apart reports whether two writes of a statement cannot mean the same row: their
-// conditions exclude each other on the snapshot that both see, one of them is of what
-// the other did not find, or it inserts what the other returned under another key.
+// apart reports whether two writes of a statement cannot touch the same row: their conditions exclude
+// each other on the shared snapshot, one writes only what the other did not find, or one inserts what
+// the other returned under a different key.
 func apart(a, b *verdict.Write) bool {
 	return contradict(claimsOf(a), claimsOf(b)) || without(a, b) || without(b, a) || insertsFrom(a, b) ||
 		insertsFrom(b, a) || joinsElsewhere(a, b) || joinsElsewhere(b, a)
 }
 
-// without reports whether one write is only of what another did not find: NOT EXISTS
-// (the other), NOT IN (the other), or where the number of its rows is 0. It is also
-// where the other takes its rows from a CTE, and this one those that are not in it.
+// without reports whether a write applies only where another found nothing: NOT EXISTS (other), NOT IN
+// (other), or a row count of 0; or if the other takes its rows from a CTE, and this write takes rows
+// that are not in it.
 func without(w, other *verdict.Write) bool {
 	for _, c := range append(slices.Clone(w.Conditions), inputConditions(w)...) {
 		found := false
@@ -36,7 +36,7 @@ func without(w, other *verdict.Write) bool {
 	return false
 }
 
-// inputConditions are the conditions of what feeds a write, or an upsert.
+// inputConditions returns the conditions of the blocks that feed a write or an upsert.
 func inputConditions(w *verdict.Write) []reading.Condition {
 	var all []reading.Condition
 	for _, b := range reading.Upstream(w.Feeds()...) {
@@ -52,7 +52,7 @@ func reads(b *reading.Block, other *verdict.Write) bool {
 	})
 }
 
-// saysNone: NOT (…), c NOT IN (…), c <> ALL (…), (SELECT count(*) …) = 0.
+// saysNone matches NOT (…), c NOT IN (…), c <> ALL (…) and (SELECT count(*) …) = 0.
 func saysNone(n *pg.Node) bool {
 	n = syntax.Bare(n)
 	if n.GetBoolExpr().GetBoolop() == pg.BoolExprType_NOT_EXPR {
@@ -65,15 +65,15 @@ func saysNone(n *pg.Node) bool {
 	return syntax.Operator(n) == "=" && zero.GetIval() != nil && zero.GetIval().GetIval() == 0
 }
 
-// insertsFrom reports whether w is an upsert of what the other returned, under a key
-// that is not read from it.
+// insertsFrom reports whether w is an upsert of rows that the other write returned, under a key that is
+// not taken from them.
 func insertsFrom(w, other *verdict.Write) bool {
 	return w.Op == reading.Upsert && w.Again == nil && slices.ContainsFunc(reading.Upstream(w.Feeds()...),
 		func(b *reading.Block) bool { return b.Node == other.Node })
 }
 
-// joinsElsewhere reports whether w finds its rows by what the other returned, but not by
-// the same column: the children of the rows that the other wrote.
+// joinsElsewhere reports whether w joins the rows returned by the other write by a different column,
+// like the children of the written rows.
 func joinsElsewhere(w, other *verdict.Write) bool {
 	joined := false
 	for _, c := range w.Conditions {

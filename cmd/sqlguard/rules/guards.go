@@ -12,14 +12,14 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// suggestion is a guard that closes the race of two callers of an overwrite: once the
-// first has written, it is false for the second. It is nil where none is known to.
+// suggestion returns a guard that closes the race between two callers of an overwrite: after the first
+// write it is false for the second caller. It returns nil if there is none.
 func suggestion(w *verdict.Write) *Advice {
 	if closedWhere(w) || w.Op == reading.Delete || len(overwritten(w)) == 0 {
 		return nil
 	}
 	advices := []func(*verdict.Write) *Advice{checkVersion, checkLease, checkFirst, checkOldValues, addVersion}
-	if !oneByKey(w) { // what a caller saw is one version, and the rows have one each
+	if !oneByKey(w) { // a caller knows one version, but each row has its own
 		advices = []func(*verdict.Write) *Advice{checkLease, checkFirst}
 	}
 	for _, advise := range advices {
@@ -30,8 +30,8 @@ func suggestion(w *verdict.Write) *Advice {
 	return nil
 }
 
-// oneByKey reports whether a write changes one row, which the caller names by a key. A
-// write of whatever is in some state loses nothing where there is none.
+// oneByKey reports whether a write changes one row that the caller identifies by a key. A write that
+// takes any row in some state has no caller who could lose.
 func oneByKey(w *verdict.Write) bool {
 	if w.Op == reading.Upsert {
 		return w.Insert == nil || slices.IndexFunc(w.Conflict, func(column string) bool {
@@ -47,8 +47,8 @@ var (
 		"bigserial", "smallserial", "serial4", "serial8"}
 )
 
-// checkVersion uses a version that the table has: a number that the write moves by one,
-// or that a trigger moves.
+// checkVersion suggests a test of the table's version column: a number that the write, or a trigger,
+// increments.
 func checkVersion(w *verdict.Write) *Advice {
 	for _, name := range versions {
 		c := w.Target.Table.Column(name)
@@ -68,9 +68,8 @@ func checkVersion(w *verdict.Write) *Advice {
 	return nil
 }
 
-// isLockVersion tells a version that writes move from one that says which version of
-// something else a row is about: it begins with a number of its own, and nobody sets it
-// to anything but the next.
+// isLockVersion distinguishes a version for optimistic locking from a reference to a version of
+// something else: it has a default number, and is only ever incremented.
 func isLockVersion(w *verdict.Write, c *catalog.Column) bool {
 	if w.Facts.Counts(w.Target.Table, c.Name) {
 		return true
@@ -82,8 +81,8 @@ func increment(w *verdict.Write, name string) string {
 	return syntax.Quote(name) + " = " + qualified(w, name) + " + 1"
 }
 
-// addVersion is what is left where the columns are too many to compare, or of a type
-// that has no equality.
+// addVersion suggests a new version column, where there are too many columns to compare, or one of a
+// type without equality.
 func addVersion(w *verdict.Write) *Advice {
 	t := w.Target.Table
 	i := slices.IndexFunc(versions, func(name string) bool { return t.Column(name) == nil })
@@ -98,16 +97,17 @@ func addVersion(w *verdict.Write) *Advice {
 }
 
 var (
-	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
-	until        = regexp.MustCompile(
+	leaseHolders = regexp.MustCompile(`(^|_)(worker|lease|leased|lock|locked|claim|claimed|holder|held|` +
+		`reserved|reserver|leader)(_by|_id|_to|_owner|_holder)?$`)
+	until = regexp.MustCompile(
 		`(^|_)(until|till|expires|expiry|expires_at|expires_on|expiration|deadline|valid_to|lease_end)$`)
 	done  = regexp.MustCompile(`^(\w+)_(by|at|on)$`)
 	again = []string{"updated", "modified", "changed", "edited", "touched", "seen", "used", "checked",
 		"refreshed", "synced", "accessed", "created", "inserted", "last", "viewed", "read", "saved"}
 )
 
-// checkLease lets a write pass where nobody holds the row, where the time of whoever does
-// is over, and for the holder itself. It sets nothing but who holds it, and how long.
+// checkLease suggests a test that nobody holds the row, the lease has expired, or the caller already
+// holds it. It applies to writes that set only the holder and the expiry.
 func checkLease(w *verdict.Write) *Advice {
 	holder, end := "", ""
 	for _, c := range w.Columns {
@@ -138,22 +138,22 @@ func checkLease(w *verdict.Write) *Advice {
 	return guarded(w, CheckLease, "("+strings.Join(alternatives, " OR ")+")")
 }
 
-// given: a column that is set to a parameter, or to what an upsert would have inserted.
+// given reports whether a column is set to a parameter, or to the value that an upsert inserts.
 func given(w *verdict.Write, c verdict.Column) bool {
 	value := syntax.Bare(c.Value)
 	names := syntax.Names(value.GetColumnRef().GetFields())
 	return syntax.Param(value) || w.Op == reading.Upsert && len(names) == 2 && names[0] == "excluded"
 }
 
-// isUntil: a time that the write sets in the future, not to now. Without a time zone it
-// cannot be compared with now(), which is told in the session's.
+// isUntil reports whether the write sets a time in the future rather than now. A time without a zone is
+// excluded: comparing it with now() depends on the session's time zone.
 func isUntil(c *catalog.Column, set verdict.Column) bool {
 	return c != nil && c.Type == "timestamptz" && until.MatchString(c.Name) && set.Value != nil &&
 		!reading.Clock(syntax.Bare(set.Value))
 }
 
-// checkFirst lets only the first through: of "redeemed_by = @u, redeemed_at = now()"
-// redeemed_at says that somebody was there before.
+// checkFirst suggests a test that nobody was first: in "redeemed_by = @u, redeemed_at = now()",
+// redeemed_at must still be null.
 func checkFirst(w *verdict.Write) *Advice {
 	for _, c := range w.Columns {
 		m := done.FindStringSubmatch(c.Column)

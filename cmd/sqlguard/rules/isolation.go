@@ -2,7 +2,7 @@ package rules
 
 import "slices"
 
-// Isolation is the level at which a project runs its transactions.
+// Isolation is the isolation level of a project's transactions.
 type Isolation string
 
 const (
@@ -11,14 +11,13 @@ const (
 	Serializable   Isolation = "serializable"
 )
 
-// Known reports whether it is a level that there is; "" is PostgreSQL's default,
-// read committed.
+// Known reports whether the level exists; "" is PostgreSQL's default, read committed.
 func (i Isolation) Known() bool {
 	return slices.Contains([]Isolation{"", ReadCommitted, RepeatableRead, Serializable}, i)
 }
 
-// The levels at which a write fails with 40001 where another transaction has changed
-// since the snapshot what it rests on: the row itself, or rows that it only read.
+// The levels at which a write fails with 40001 if the written row, or a row that it only read, has
+// changed since the snapshot.
 var (
 	changedRow = []Isolation{RepeatableRead, Serializable}
 	changedSet = []Isolation{Serializable}

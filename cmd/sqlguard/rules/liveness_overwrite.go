@@ -8,13 +8,12 @@ import (
 
 var livenessOverwrite = &Rule{
 	ID: "liveness-overwrite", Severity: Warning,
-	Summary: "An overwrite behind a test that both of two callers pass.",
+	Summary: "An overwrite guarded by a test that two concurrent callers both pass.",
 	Moot:    changedRow,
 	check:   checkLivenessOverwrite,
 }
 
-// overwritesBehind reports whether a write overwrites behind nothing but guards that are
-// true again once it is done.
+// overwritesBehind reports whether all guards of an overwrite are true again after the write.
 func overwritesBehind(w *verdict.Write) bool {
 	return w.Verdict.Guarded() && len(overwritten(w)) > 0 && !onlyStamps(w) &&
 		len(unguarded(w, w.Of(verdict.Stale))) == 0 &&
@@ -26,13 +25,13 @@ func checkLivenessOverwrite(c *check) {
 		if !overwritesBehind(w) {
 			continue
 		}
-		set, which := overwritten(w), "which the write leaves as it is"
+		set, which := overwritten(w), "which the write does not change"
 		if slices.ContainsFunc(w.Guards(), func(t verdict.Test) bool { return t.Repeats }) {
-			which = "which is true again once the write is done"
+			which = "which is true again after the write"
 		}
-		f := c.on(w, columns(w.Table(),
-			set)+" "+areOverwritten(set)+" behind a test of "+list(names(w.Guards()))+" alone, "+which+".",
-			"Two callers at once both pass it, and one of the two is lost.")
+		f := c.on(w, columns(w.Table(), set)+" "+areOverwritten(set)+
+			" behind a test of "+list(names(w.Guards()))+" alone, "+which+".",
+			"Two concurrent callers both pass it, and one of the two writes is lost.")
 		f.Advice = suggestion(w)
 		c.hint(f, w)
 	}

@@ -9,8 +9,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// hint names the query of the project that locks the row of a write by the same key:
-// where it runs first in the same transaction, a waiver is the answer.
+// hint names a query of the project that locks the written row by the same key: if it runs earlier in
+// the same transaction, a waiver is the answer.
 func (c *check) hint(f *Finding, w *verdict.Write) {
 	if w.Function != "" || w.Clause > 0 {
 		return
@@ -18,15 +18,14 @@ func (c *check) hint(f *Finding, w *verdict.Write) {
 	for _, q := range c.lockers[w.Target.Table] {
 		if q != c.query && q.Name != "" && locksByKey(q, w) {
 			f.Lines = append(f.Lines,
-				"If "+q.Name+", which locks the row, runs before it in the same transaction, say so above it: -- "+
-					"@write "+
+				"If "+q.Name+", which locks the row, runs before it in the same transaction, add above it: -- @write "+
 					strings.TrimPrefix(string(w.Verdict), "upsert-")+` reason="…" locked-by=`+q.Name)
 			return
 		}
 	}
 }
 
-// lockers are the queries that lock rows, by the table.
+// lockers returns the queries that lock rows, by table.
 func lockers(db *verdict.Database) map[*catalog.Table][]*verdict.Query {
 	all := map[*catalog.Table][]*verdict.Query{}
 	for _, q := range db.Queries {
@@ -41,8 +40,8 @@ func lockers(db *verdict.Database) map[*catalog.Table][]*verdict.Query {
 	return all
 }
 
-// locksByKey reports whether a query is a SELECT that locks the row by a key that the
-// write names too, and waits for it.
+// locksByKey reports whether a query is a SELECT that locks the row by a key that the write uses too,
+// and waits for the lock.
 func locksByKey(q *verdict.Query, w *verdict.Write) bool {
 	for _, s := range q.Statements {
 		b := s.Root
@@ -60,7 +59,7 @@ func locksByKey(q *verdict.Query, w *verdict.Write) bool {
 	return false
 }
 
-// keysOf are the keys by which a write finds its row.
+// keysOf returns the keys by which a write finds its row.
 func keysOf(w *verdict.Write) []*catalog.Key {
 	if w.Op != reading.Upsert {
 		return w.Keys

@@ -27,14 +27,14 @@ func checkMissingScope(c *check) {
 			for _, r := range b.Relations {
 				if !viewer && r.Table != nil && !r.Written && slices.Contains(c.options.Viewed, r.Table.String()) {
 					c.at(r.Location, r.Table.String(),
-						r.Table.String()+" is read, and no parameter names who reads it ("+list(c.options.Viewer)+").")
+						r.Table.String()+" is read without a viewer parameter ("+list(c.options.Viewer)+").")
 				}
 			}
 		}
 	}
 }
 
-// tenants reports each relation of a block whose tenant nothing determines.
+// tenants reports each relation of a block whose tenant column is not determined.
 func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 	for _, column := range c.options.Tenant {
 		known := determined(s, b, column)
@@ -46,14 +46,14 @@ func (c *check) tenants(s *reading.Statement, b *reading.Block) {
 				continue
 			}
 			c.at(r.Location, r.Table.String(),
-				r.Table.String()+"."+column+" is not asked for: rows of every tenant are reached.",
-				"One missing condition shows, or changes, what belongs to another customer.",
+				r.Table.String()+"."+column+" has no condition: rows of every tenant are affected.",
+				"The query can read or change the rows of another tenant.",
 			).Advice = c.askForTenant(b, r, column)
 		}
 	}
 }
 
-// askForTenant adds the condition to the WHERE of the block that reads or writes r.
+// askForTenant suggests adding the tenant condition to the WHERE of the block that reads or writes r.
 func (c *check) askForTenant(b *reading.Block, r *reading.Relation, column string) *Advice {
 	if b.Node.GetInsertStmt() != nil && r.Written || b.Node.GetMergeStmt() != nil || b.Node.GetTruncateStmt() != nil ||
 		r.Block != nil || byCursor(b.Conditions) {
@@ -64,7 +64,7 @@ func (c *check) askForTenant(b *reading.Block, r *reading.Relation, column strin
 		Edits: sqltext.ClausesOf(c.query.Text, r.Location, false).And(condition)}
 }
 
-// inserts reports whether b is an INSERT that names the tenant.
+// inserts reports whether b is an INSERT that sets the tenant column.
 func (c *check) inserts(b *reading.Block, r *reading.Relation, column string) bool {
 	insert := b.Node.GetInsertStmt()
 	if insert == nil || len(insert.GetCols()) == 0 {
@@ -79,10 +79,10 @@ type place struct {
 	column   string
 }
 
-// values are the places whose value a block's conditions determine.
+// values are the columns whose value is determined by a block's conditions.
 type values map[place]bool
 
-// column reports whether a relation's column is determined, or not there at all.
+// column reports whether a relation's column is determined, or does not exist.
 func (v values) column(r *reading.Relation, column string) bool {
 	from := r.Column(column)
 	if r.Block == nil && r.Table.Column(column) == nil {
@@ -92,7 +92,7 @@ func (v values) column(r *reading.Relation, column string) bool {
 		func(f reading.Source) bool { return f.Relation != nil && !v[place{f.Relation, f.Column}] })
 }
 
-// tables are the relations, and those that the views among them show.
+// tables returns the relations, with the base tables of views among them.
 func tables(relations []*reading.Relation) []*reading.Relation {
 	var all []*reading.Relation
 	for _, r := range relations {
@@ -104,8 +104,8 @@ func tables(relations []*reading.Relation) []*reading.Relation {
 	return all
 }
 
-// determined follows equalities, from parameters and from what other blocks gave,
-// until they say nothing new.
+// determined propagates equalities from parameters and from the results of other blocks to a fixed
+// point.
 func determined(s *reading.Statement, b *reading.Block, tenant string) values {
 	v := values{}
 	inside := tables(b.Relations)
@@ -122,7 +122,7 @@ func determined(s *reading.Statement, b *reading.Block, tenant string) values {
 	return v
 }
 
-// learn: a column that equals something determined is determined.
+// learn marks a column as determined if it equals something determined.
 func (v values) learn(s *reading.Statement, b *reading.Block, inside []*reading.Relation, column, value *pg.Node) bool {
 	ref := syntax.Bare(column).GetColumnRef()
 	if ref == nil {
@@ -141,8 +141,8 @@ func (v values) learn(s *reading.Statement, b *reading.Block, inside []*reading.
 	return true
 }
 
-// found: where a whole key of a row is determined, so is the rest of the row. A row
-// that has a tenant must name it all the same.
+// found marks all columns of a row as determined once a whole key is. A row with a tenant column must
+// still name the tenant.
 func (v values) found(r *reading.Relation, tenant string) bool {
 	if r.Block != nil || r.Table == nil || r.Table.Column(tenant) != nil {
 		return false
@@ -160,7 +160,8 @@ func (v values) found(r *reading.Relation, tenant string) bool {
 	return again
 }
 
-// equalities are the pairs that a block's conditions hold equal, also in rows.
+// equalities returns the pairs of expressions that a block's conditions equate, including row
+// comparisons.
 func equalities(b *reading.Block) [][2]*pg.Node {
 	var pairs [][2]*pg.Node
 	for _, c := range b.Conditions {
@@ -192,7 +193,7 @@ func items(n *pg.Node) []*pg.Node {
 	return []*pg.Node{n}
 }
 
-// namesViewer reports whether a query has one of the viewer's parameters.
+// namesViewer reports whether a query has one of the viewer parameters.
 func (c *check) namesViewer() bool {
 	_, params := sqltext.Number(c.query.Text)
 	for _, name := range params {

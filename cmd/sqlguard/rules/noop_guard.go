@@ -12,9 +12,8 @@ var noopGuard = &Rule{
 func checkNoopGuard(c *check) {
 	for _, w := range c.query.Writes {
 		if cause(w) == c.rule.ID {
-			c.overwrite(w, columns(w.Table(),
-				names(w.Of(verdict.Noop)))+" is compared with the very value that is written: that skips a write "+
-				"without effect, and guards nothing.",
+			c.overwrite(w, columns(w.Table(), names(w.Of(verdict.Noop)))+
+				" is only compared with the value being written: that skips no-op writes, and guards nothing.",
 				"Whatever another caller wrote in the meantime is overwritten.")
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// newestWins: a guard that the value written is further on than the one that is there.
-// Where it fails, what was to be written is out of date.
+// newestWins reports whether a guard requires the written value to be newer than the stored one. If it
+// fails, the caller's value is out of date and nothing is lost.
 func newestWins(w *verdict.Write) bool {
 	found := false
 	for _, t := range w.Guards() {
@@ -27,8 +27,8 @@ func newestWins(w *verdict.Write) bool {
 	return found
 }
 
-// comparesWritten reports whether a test compares the order of its column and the very
-// value that is written there, or of the time where it is a time that is written.
+// comparesWritten reports whether a test orders its column against the value written to it, or against
+// the current time if a time is written.
 func comparesWritten(w *verdict.Write, t verdict.Test) bool {
 	var written *pg.Node
 	for _, c := range w.Columns {
@@ -49,18 +49,19 @@ func comparesWritten(w *verdict.Write, t verdict.Test) bool {
 	return found
 }
 
-// onlyClock reports whether a test compares its column with nothing but the time.
+// onlyClock reports whether a test compares its column only with the current time.
 func onlyClock(w *verdict.Write, t verdict.Test) bool {
 	return !slices.ContainsFunc(w.Statement.Direct(t.Source.Node, t.Source.Block), func(s reading.Source) bool {
 		return s.Origin == reading.FromElsewhere || s.Relation != nil && s.Relation != w.Target
 	})
 }
 
-// claims are columns that say who was first: there the second has lost something.
-var claims = regexp.MustCompile(`(?i)redeem|use[ds]?(_|$)|claim|consum|accept|taken?(_|$)|spent|paid|charg|reserv|book|grant|won(_|$)|assign|leas|lock|pick|start|beg[au]n`)
+// claims matches columns that record who was first: for them the second caller has lost.
+var claims = regexp.MustCompile(`(?i)redeem|use[ds]?(_|$)|claim|consum|accept|taken?(_|$)|spent|paid|` +
+	`charg|reserv|book|grant|won(_|$)|assign|leas|lock|pick|start|beg[au]n`)
 
-// alreadySo: a write of fixed values behind tests whether it has been made yet, like
-// SET deleted_at = now() WHERE deleted_at IS NULL. Where it does nothing, all is as wanted.
+// alreadySo reports whether a write of fixed values tests that it has not happened yet, like SET
+// deleted_at = now() WHERE deleted_at IS NULL. If it affects no row, the goal is already reached.
 func alreadySo(w *verdict.Write) bool {
 	if w.Op != reading.Update || len(w.Set(verdict.RelativeSet, verdict.PatchSet, verdict.AbsoluteSet)) > 0 {
 		return false
@@ -78,7 +79,7 @@ func alreadySo(w *verdict.Write) bool {
 	return found
 }
 
-// notYet: c IS NULL, NOT c, c = false, c IS NOT TRUE.
+// notYet matches c IS NULL, NOT c, c = false and c IS NOT TRUE.
 func notYet(n *pg.Node) bool {
 	n = syntax.Bare(n)
 	switch {

@@ -11,14 +11,13 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// mostOldValues is how many columns a caller may be asked to compare; a version is
-// better for more.
+// mostOldValues limits the columns that a caller is asked to compare; beyond that a version is better.
 const mostOldValues = 3
 
-// noEquality are the types whose values cannot be compared.
+// noEquality are the types without an equality operator.
 var noEquality = []string{"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 
-// checkOldValues compares all columns that are overwritten with what the caller saw.
+// checkOldValues suggests comparing all overwritten columns with the values the caller read.
 func checkOldValues(w *verdict.Write) *Advice {
 	var parts []string
 	seen := &Advice{}
@@ -54,7 +53,7 @@ func checkOldValues(w *verdict.Write) *Advice {
 	return a
 }
 
-// glue joins a condition to what is there: an upsert has seldom a WHERE of its own.
+// glue returns the word that joins a new condition: AND, or WHERE if an upsert has none.
 func glue(w *verdict.Write) string {
 	if w.Op == reading.Upsert && len(w.Conditions) == 0 {
 		return "WHERE "
@@ -62,8 +61,7 @@ func glue(w *verdict.Write) string {
 	return "AND "
 }
 
-// qualified is a column of the written row, with its table's name where others could have
-// it too.
+// qualified returns a column of the written row, qualified by its table where it would be ambiguous.
 func qualified(w *verdict.Write, column string) string {
 	if w.Op == reading.Upsert || len(w.Block.Relations) > 1 {
 		return syntax.Quote(w.Target.Name) + "." + syntax.Quote(column)
@@ -78,7 +76,7 @@ func quotedTable(t *catalog.Table) string {
 	return syntax.Quote(t.Schema) + "." + syntax.Quote(t.Name)
 }
 
-// clauses are where the parts of a write stand in its query.
+// clauses returns the positions of a write's clauses in its query.
 func clauses(w *verdict.Write) sqltext.Clauses {
 	return sqltext.ClausesOf(w.Query.Text, w.Location, w.Op == reading.Upsert)
 }

@@ -13,7 +13,7 @@ import (
 
 var optionalGuard = &Rule{
 	ID: "optional-guard", Severity: Error,
-	Summary: "A guard that the caller switches off by leaving out a parameter.",
+	Summary: "A guard that the caller can switch off by omitting a parameter.",
 	check:   checkOptionalGuard,
 }
 
@@ -24,8 +24,9 @@ func checkOptionalGuard(c *check) {
 			chosenBy(w, names(tests)) {
 			continue
 		}
-		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+" holds only for those who give its parameter.",
-			"One caller who leaves it out overwrites what all others guard.")
+		f := c.on(w, "The guard on "+columns(w.Table(), names(tests))+
+			" only applies to callers who pass its parameter.",
+			"A caller who omits it overwrites the changes of all others.")
 		f.Advice = requireGuard(w, tests[0])
 		if !w.Verdict.Overwrites() {
 			f.Severity = Warning
@@ -33,8 +34,8 @@ func checkOptionalGuard(c *check) {
 	}
 }
 
-// chosenBy reports whether each value that a write sets is chosen by a CASE that asks
-// for the columns, so that the row's state decides whatever the caller leaves out.
+// chosenBy reports whether every SET value is a CASE on the given columns, so that the row's state
+// decides even if the caller omits the parameter.
 func chosenBy(w *verdict.Write, columns []string) bool {
 	for _, c := range w.Columns {
 		asked := false
@@ -55,7 +56,7 @@ func hasCase(w *verdict.Write) bool {
 		func(c verdict.Column) bool { return syntax.Bare(c.Value).GetCaseExpr() != nil })
 }
 
-// requireGuard is the guard of an optional test by itself, where it can be told apart.
+// requireGuard suggests the guard of an optional test without the alternative, if it can be separated.
 func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	n := guardIn(w, t)
 	if n == nil || closedWhere(w) {
@@ -67,12 +68,12 @@ func requireGuard(w *verdict.Write, t verdict.Test) *Advice {
 	}
 	a := guarded(w, RequireGuard, condition)
 	a.Text = "two queries: one with " + strings.TrimSuffix(strings.TrimPrefix(a.Text, "… AND "), lost) +
-		" alone, and one that says by its name that it forces the write"
+		" alone, and one whose name says that it forces the write"
 	return a
 }
 
-// guardIn is the alternative of a test that asks for its columns: of "@v IS NULL OR
-// version = @v" the second, of "version = COALESCE(@v, version)" "version = @v".
+// guardIn returns the part of an optional test that reads its columns: the second alternative of "@v IS
+// NULL OR version = @v", or "version = @v" for "version = COALESCE(@v, version)".
 func guardIn(w *verdict.Write, t verdict.Test) *pg.Node {
 	n := syntax.Bare(t.Source.Node)
 	if n.GetBoolExpr().GetBoolop() == pg.BoolExprType_OR_EXPR {

@@ -9,8 +9,7 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// cause is the rule that explains best why a write overwrites what it has not
-// seen: one finding a write is enough.
+// cause returns the rule that explains an overwrite best, so that each write has one finding.
 func cause(w *verdict.Write) string {
 	switch {
 	case !w.Verdict.Overwrites():
@@ -31,8 +30,8 @@ func cause(w *verdict.Write) string {
 	return "blind-overwrite"
 }
 
-// overwrite reports an overwriting write, an upsert's less loudly: putting the
-// newest value by its key is often what was meant.
+// overwrite reports an overwriting write. An upsert is only a warning: replacing the value by key is
+// often intended.
 func (c *check) overwrite(w *verdict.Write, lines ...string) {
 	f := c.on(w, lines...)
 	if w.Verdict == verdict.UpsertBlind {
@@ -42,11 +41,11 @@ func (c *check) overwrite(w *verdict.Write, lines ...string) {
 	c.hint(f, w)
 }
 
-// future are times that say when something is to be, or how long it holds.
-var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|next|run|due|scheduled?|starts?|ends?|begins?|not_before|not_after|available|valid|planned|from|to)(_|$)`)
+// future matches times that say when something is due, or how long it is valid.
+var future = regexp.MustCompile(`(?i)(^|_)(until|till|expir\w*|deadline|lease|next|run|due|scheduled?|starts?|` +
+	`ends?|begins?|not_before|not_after|available|valid|planned|from|to)(_|$)`)
 
-// onlyStamps reports whether all that a write overwrites are times at which something
-// was: of two callers' times either will do.
+// onlyStamps reports whether a write overwrites only times in the past: either caller's time will do.
 func onlyStamps(w *verdict.Write) bool {
 	set := overwritten(w)
 	return len(set) > 0 && !slices.ContainsFunc(set,
@@ -57,18 +56,18 @@ func overwritten(w *verdict.Write) []string {
 	return w.Set(verdict.AbsoluteSet, verdict.PatchSet)
 }
 
-// columnTautologies are the tests that compare a column with itself, or ask
-// whether one that is never null is there. WHERE true is no guard anyone relies on.
+// columnTautologies returns the tests that compare a column with itself, or test a NOT NULL column for
+// null. WHERE true is excluded: nobody relies on it as a guard.
 func columnTautologies(w *verdict.Write) []verdict.Test {
 	return slices.DeleteFunc(w.Of(verdict.Tautology), func(t verdict.Test) bool { return len(t.Columns) == 0 })
 }
 
-// lostGuards are the guards that a caller may switch off.
+// lostGuards returns the guards that a caller can switch off.
 func lostGuards(w *verdict.Write) []verdict.Test {
 	return slices.DeleteFunc(w.Of(verdict.Optional), func(t verdict.Test) bool { return !t.Lost })
 }
 
-// names are the columns of tests, each once.
+// names returns the distinct columns of tests.
 func names(tests []verdict.Test) []string {
 	var all []string
 	for _, t := range tests {
@@ -83,7 +82,7 @@ func names(tests []verdict.Test) []string {
 
 func list(names []string) string { return strings.Join(names, ", ") }
 
-// quotedList is a list of names as SQL needs them.
+// quotedList returns a list of names, quoted for SQL where necessary.
 func quotedList(names []string) string {
 	var all []string
 	for _, name := range names {

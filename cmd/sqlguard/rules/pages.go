@@ -8,7 +8,7 @@ import (
 //go:embed pages/*.md
 var pages embed.FS
 
-// Page is what a rule is about: the problem, the race, the solution.
+// Page returns the documentation of a rule: the problem, the race, the solution.
 func (r *Rule) Page() string {
 	text, err := pages.ReadFile("pages/" + r.ID + ".md")
 	if err != nil {
@@ -17,13 +17,13 @@ func (r *Rule) Page() string {
 	return string(text)
 }
 
-// Block is a fenced block of a page.
+// Block is a fenced code block of a page.
 type Block struct {
 	Kind string // "sql schema", "sql fails", "sql passes", "race lost", "race closed"
 	Text string
 }
 
-// Blocks are the fenced blocks of a rule's page.
+// Blocks returns the fenced code blocks of a rule's page.
 func (r *Rule) Blocks() []Block {
 	var all []Block
 	open := false
@@ -41,7 +41,7 @@ func (r *Rule) Blocks() []Block {
 	return all
 }
 
-// Block is the text of the page's block of that kind.
+// Block returns the text of the page's block of that kind.
 func (r *Rule) Block(kind string) string {
 	for _, b := range r.Blocks() {
 		if b.Kind == kind {

@@ -13,10 +13,10 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// numbered parameters of a query's text: $1.
+// numbered matches the positional parameters of a query: $1.
 var numbered = regexp.MustCompile(`\$([0-9]+)`)
 
-// numbers are those of the parameters that a query writes as $1, $2 …
+// numbers returns the numbers of a query's positional parameters.
 func numbers(q *verdict.Query) []int {
 	var all []int
 	for _, m := range numbered.FindAllStringSubmatch(q.Text, -1) {
@@ -28,8 +28,8 @@ func numbers(q *verdict.Query) []int {
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9_]+`)
 
-// param is a new parameter of a query, in its own style; nth counts those that the same
-// suggestion adds, from 0.
+// param returns a new parameter in the style of the query; nth counts the parameters of the same
+// suggestion from 0.
 func param(q *verdict.Query, name string, nth int) string {
 	if used := numbers(q); len(used) > 0 {
 		return "$" + strconv.Itoa(slices.Max(used)+1+nth)
@@ -44,7 +44,7 @@ func param(q *verdict.Query, name string, nth int) string {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// paramNames are the names of a query's parameters.
+// paramNames returns the names of a query's parameters.
 func paramNames(q *verdict.Query) []string {
 	var all []string
 	_, params := sqltext.Number(q.Text)
@@ -62,7 +62,7 @@ func paramNames(q *verdict.Query) []string {
 	return all
 }
 
-// text is an expression of a query as its author would write it.
+// text returns an expression as its author would write it.
 func text(q *verdict.Query, n *pg.Node) string {
 	s := syntax.Text(n)
 	_, params := sqltext.Number(q.Text)
@@ -75,7 +75,7 @@ func text(q *verdict.Query, n *pg.Node) string {
 	})
 }
 
-// valueText is what a write sets a column to.
+// valueText returns the expression that a write assigns to a column.
 func valueText(w *verdict.Write, column string) string {
 	for _, c := range w.Columns {
 		if c.Column == column && c.Value != nil {

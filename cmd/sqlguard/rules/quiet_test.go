@@ -14,10 +14,12 @@ import (
 
 const orders = `
 CREATE TABLE orders (
-    id bigint PRIMARY KEY, owner_id bigint NOT NULL, slot int NOT NULL, kind text NOT NULL, dep bigint, state text NOT NULL, used boolean NOT NULL,
-    used_at timestamptz, gone_at timestamptz, updated_at timestamptz, runs_until timestamptz, title text NOT NULL, last_event_id uuid, n int NOT NULL,
+    id bigint PRIMARY KEY, owner_id bigint NOT NULL, slot int NOT NULL, kind text NOT NULL, dep bigint,
+    state text NOT NULL, used boolean NOT NULL, used_at timestamptz, gone_at timestamptz, updated_at timestamptz,
+    runs_until timestamptz, title text NOT NULL, last_event_id uuid, n int NOT NULL,
     UNIQUE (owner_id, slot));
-CREATE TABLE tokens (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), serial bigserial UNIQUE, code text UNIQUE, label text);
+CREATE TABLE tokens (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), serial bigserial UNIQUE, code text UNIQUE,
+    label text);
 CREATE TABLE marks (no bigint PRIMARY KEY, code text UNIQUE, mail text UNIQUE, label text);
 `
 
@@ -27,6 +29,11 @@ var quiet = map[string]struct {
 	queries string
 	want    []string
 }{
+	"a snapshot's test, repeated on the locked row": {"-- name: A :execrows\n" +
+		"WITH seen AS (SELECT id, dep FROM orders WHERE dep = ANY (@deps::bigint[]) AND owner_id IN (SELECT 1)),\n" +
+		"locked AS (SELECT o.id FROM orders o JOIN seen s ON s.id = o.id WHERE o.dep = @dep AND o.state = 'new' " +
+		"FOR UPDATE OF o)\nUPDATE orders SET state = 'x' FROM locked l WHERE l.id = orders.id;\n" +
+		"-- name: B :execrows\nUPDATE orders SET dep = @dep WHERE id = @id AND dep IS NULL;", nil},
 	"a caller's time alone": {"-- name: A :exec\nUPDATE orders SET updated_at = @at WHERE id = @id;", nil},
 	"a caller's time beside fixed values": {
 		"-- name: A :exec\nUPDATE orders SET state = 'x', used_at = @at WHERE id = @id;\n-- name: B :exec\n" +
@@ -84,7 +91,8 @@ UPDATE orders SET n = 2 WHERE owner_id = @owner AND dep = @dep;`, nil},
 WITH a AS (DELETE FROM orders WHERE owner_id = @owner AND n < @n)
 UPDATE orders SET n = n - @n WHERE owner_id = @owner AND NOT (n < @n);`, nil},
 	"behind CTEs that exclude each other": {`-- name: A :execrows
-WITH new AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE), old AS (SELECT id FROM orders WHERE state <> 'new' FOR UPDATE),
+WITH new AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE),
+old AS (SELECT id FROM orders WHERE state <> 'new' FOR UPDATE),
 a AS (DELETE FROM orders USING old WHERE orders.id = old.id)
 UPDATE orders SET state = 'old', n = n + 1 FROM new WHERE orders.id = new.id;`, nil},
 	"the second where the first found none": {`-- name: A :execrows
@@ -98,14 +106,17 @@ WITH a AS (UPDATE orders SET n = n + 1 WHERE owner_id = @owner AND kind = @kind 
 UPDATE orders SET n = n + 2 WHERE owner_id = @owner AND (SELECT count(*) FROM a) = 0;`, nil},
 	"new rows of what the first returned": {`-- name: A :execrows
 WITH a AS (UPDATE orders SET n = n + 1 WHERE owner_id = @owner RETURNING *)
-INSERT INTO orders (id, owner_id, slot, kind, state, used, title, n) SELECT @new_id, owner_id, slot + 100, kind, state, used, title, 0 FROM a
+INSERT INTO orders (id, owner_id, slot, kind, state, used, title, n)
+SELECT @new_id, owner_id, slot + 100, kind, state, used, title, 0 FROM a
 ON CONFLICT (owner_id, slot) DO UPDATE SET n = orders.n + 1;`, nil},
 	"all but what is put": {`-- name: A :execrows
 WITH gone AS (DELETE FROM marks WHERE code <> ALL (@codes::text[]))
-INSERT INTO marks (no, code) SELECT unnest(@nos::bigint[]), unnest(@codes::text[]) ON CONFLICT (code) DO UPDATE SET mail = marks.mail || '!';`, nil},
+INSERT INTO marks (no, code) SELECT unnest(@nos::bigint[]), unnest(@codes::text[]) ON CONFLICT (code) DO UPDATE
+    SET mail = marks.mail || '!';`, nil},
 	"put what is listed, drop the rest": {`-- name: A :execrows
 WITH input AS (SELECT unnest(@nos::bigint[]) AS no, unnest(@codes::text[]) AS code),
-put AS (INSERT INTO marks (no, code) SELECT no, code FROM input ON CONFLICT (code) DO UPDATE SET mail = marks.mail || '!' RETURNING no)
+put AS (INSERT INTO marks (no, code) SELECT no, code FROM input ON CONFLICT (code) DO UPDATE
+    SET mail = marks.mail || '!' RETURNING no)
 DELETE FROM marks WHERE NOT EXISTS (SELECT FROM input WHERE input.code = marks.code);`, nil},
 	"take some, drop the others": {`-- name: A :execrows
 WITH first AS (SELECT id FROM orders WHERE owner_id = @owner LIMIT 3),
@@ -115,7 +126,8 @@ UPDATE orders SET n = n + 1 FROM first WHERE orders.id = first.id;`, nil},
 	"a cleanup by UPDATE": {"-- name: A :exec\n" +
 		"UPDATE orders SET state = 'late' WHERE owner_id = @owner AND state = 'new' AND runs_until < now();", nil},
 	"a claim that nobody awaits": {`-- name: A :exec
-WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPDATE orders SET state = 'late' FROM l WHERE orders.id = l.id;`, nil},
+WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPDATE orders SET state = 'late' FROM l
+    WHERE orders.id = l.id;`, nil},
 	"the newest wins": {"-- name: A :exec\nUPDATE orders SET n = @n WHERE id = @id AND (n IS NULL OR @n > n);",
 		nil},
 	"a throttled time": {"-- name: A :exec\n" +
@@ -140,7 +152,8 @@ WITH l AS (SELECT id FROM orders WHERE state = 'new' FOR UPDATE SKIP LOCKED) UPD
 		"-- name: B :execrows\nUPDATE orders SET state = @state WHERE id = @id AND state = @old;",
 		[]string{"optional-guard"}},
 	"a CASE that guards by itself": {`-- name: A :execrows
-UPDATE orders SET state = CASE WHEN state = 'on' THEN @to ELSE state END, n = n + 1 WHERE id = @id AND (state = 'on' OR @count::boolean);`, nil},
+UPDATE orders SET state = CASE WHEN state = 'on' THEN @to ELSE state END, n = n + 1 WHERE id = @id
+    AND (state = 'on' OR @count::boolean);`, nil},
 	"a switch and a form": {"-- name: A :exec\nUPDATE orders SET used = true WHERE id = @id;\n-- name: B :execrows\n" +
 		"UPDATE orders SET used = @used WHERE id = @id AND used = @old;", nil},
 	"parts that may meet": {`-- name: A :execrows
@@ -156,10 +169,12 @@ UPDATE orders SET n = orders.n + 2 FROM a WHERE orders.id = a.id;`, []string{"wr
 	"a CASE that asks the snapshot": {`-- name: A :execrows
 WITH seen AS (SELECT n FROM orders WHERE id = @id)
 INSERT INTO orders (id, title, n) VALUES (@id, @title, 0)
-ON CONFLICT (id) DO UPDATE SET n = orders.n + 1, title = CASE WHEN (SELECT n FROM seen) = @n THEN EXCLUDED.title ELSE orders.title END;`, []string{"stale-test"}},
+ON CONFLICT (id) DO UPDATE SET n = orders.n + 1,
+    title = CASE WHEN (SELECT n FROM seen) = @n THEN EXCLUDED.title ELSE orders.title END;`, []string{"stale-test"}},
 	"an upsert of rows read without a lock": {`-- name: A :execrows
 WITH seen AS (SELECT id FROM orders WHERE id = @id AND n = @n)
-INSERT INTO orders (id, title, n) SELECT id, @title, 1 FROM seen ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title, n = orders.n + 1;`, []string{"stale-test"}},
+INSERT INTO orders (id, title, n) SELECT id, @title, 1 FROM seen ON CONFLICT (id) DO UPDATE
+    SET title = EXCLUDED.title, n = orders.n + 1;`, []string{"stale-test"}},
 	"a lock of something else beside a stale test": {`-- name: A :execrows
 WITH free AS (SELECT id FROM orders WHERE state = 'new'),
 held AS (SELECT o.id FROM orders o JOIN free ON free.id = o.id WHERE o.n > 0 FOR UPDATE OF o)
@@ -243,25 +258,26 @@ var said = map[string]struct{ queries, want string }{
 		"alone: kind never changes."},
 	"an owner": {"-- name: A :exec\nUPDATE orders SET title = @title WHERE id = @id AND owner_id = @o;\n" +
 		"-- name: B :execrows\nUPDATE orders SET owner_id = @to WHERE id = @id AND owner_id = @o;",
-		"alone: owner_id says whose row it is, not in which state."},
+		"alone: owner_id identifies the owner of the row, not its state."},
 	"another table": {"-- name: A :exec\n" +
 		"UPDATE orders SET title = @title FROM marks m WHERE orders.id = @id AND m.code = @code;",
-		"alone: what other tables say is not tested again after a wait."},
+		"alone: conditions on other tables are not tested again after a lock wait."},
 	"true again": {"-- name: A :exec\n" +
 		"UPDATE orders SET title = @title, updated_at = now() WHERE id = @id AND (updated_at < now() OR updated_at " +
-		"IS NULL);", "alone: the test of updated_at is true again once the write is done."},
+		"IS NULL);", "alone: the test of updated_at is true again after the write."},
 	"a lock beyond": {"-- name: A :exec\n" +
 		"WITH f AS (SELECT id FROM orders WHERE state = 'x'), l AS (SELECT o.id FROM orders o JOIN f USING (id) FOR " +
 		"UPDATE OF o) UPDATE orders SET state = 'y', title = @t FROM l WHERE orders.id = l.id;",
-		"The lock in the statement does not reach the test"},
+		"The lock in the statement comes too late"},
 	"a lock of another": {"-- name: A :exec\n" +
 		"WITH l AS (SELECT no FROM marks FOR UPDATE) UPDATE orders SET state = 'y', title = @t FROM l WHERE " +
-		"orders.id IN (SELECT id FROM orders WHERE state = 'x');", "The lock in the statement locks no row of orders."},
+		"orders.id IN (SELECT id FROM orders WHERE state = 'x');",
+		"The lock in the statement is on other tables than orders."},
 	"a lock before": {"-- name: A :exec\nUPDATE orders SET title = @title WHERE id = @id;\n" +
 		"-- name: LockOrder :one\nSELECT * FROM orders WHERE id = @id FOR UPDATE;",
 		`-- @write blind reason="…" locked-by=LockOrder`},
 	"a lock by another key": {"-- name: A :exec\nUPDATE orders SET title = @title WHERE id = @id;\n" +
-		"-- name: LockOrder :one\nSELECT * FROM orders WHERE owner_id = @o FOR UPDATE;", "one of the two is lost."},
+		"-- name: LockOrder :one\nSELECT * FROM orders WHERE owner_id = @o FOR UPDATE;", "one of the two writes is lost."},
 }
 
 func TestWhatIsSaid(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package rules finds what the verdicts of a project's writes, and its reads, say
-// of races that lose data. Each rule has a file, and a page that explains it.
+// Package rules turns verdicts into findings about races that lose data. Each rule has a file of its
+// own, and a page that explains it.
 package rules
 
 import (
@@ -10,33 +10,33 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// Severity is how much a finding matters.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
 	Off     Severity = "off"
 	Note    Severity = "note"    // worth knowing; does not fail a run
 	Warning Severity = "warning" // most likely wrong
-	Error   Severity = "error"   // loses data when two come at once
+	Error   Severity = "error"   // loses data under concurrent calls
 )
 
 // Rule is one kind of finding.
 type Rule struct {
 	ID       string
-	Severity Severity // the worst that it reports
+	Severity Severity // the highest severity that it reports
 	Summary  string
-	Moot     []Isolation // the levels at which PostgreSQL refuses the second write itself
+	Moot     []Isolation // the isolation levels at which PostgreSQL itself refuses the second write
 	check    func(*check)
 }
 
-// All are the rules, in the order in which the README lists them.
+// All lists the rules in the order of the README.
 var All = []*Rule{
 	blindOverwrite, staleTest, noopGuard, tautologyGuard, optionalGuard, livenessOverwrite,
 	unguardedTransition, unboundedWrite, cursorCanMoveBack, silentLoss, sameStatementExplanation,
 	unorderedLocks, writtenTwice, untargetedDoNothing, unboundedRead, missingScope, badWaiver,
 }
 
-// ByID is the rule of that name, or nil.
+// ByID returns the rule of that name, or nil.
 func ByID(id string) *Rule {
 	for _, r := range All {
 		if r.ID == id {
@@ -46,38 +46,38 @@ func ByID(id string) *Rule {
 	return nil
 }
 
-// Finding is one place where a rule has something to say.
+// Finding is one problem reported by a rule.
 type Finding struct {
 	Rule     *Rule
 	Severity Severity
 	Query    *verdict.Query
-	Write    *verdict.Write // nil where it is not about one
+	Write    *verdict.Write // nil if it is not about a write
 	Table    string
-	Offset   int // in the query's text
+	Offset   int // the offset in the query's text
 	Lines    []string
-	Advice   *Advice        // nil: none is known to help
-	Against  *verdict.Query // the query that it races with, if that is another
+	Advice   *Advice        // nil without a known remedy
+	Against  *verdict.Query // the competing query, if it is another one
 }
 
-// Options are what a project tells the rules about itself.
+// Options are the settings of a project.
 type Options struct {
-	Tenant     []string // the columns that name a row's tenant
-	Viewed     []string // the tables whose reads must name a viewer
-	Viewer     []string // the parameters that do
+	Tenant     []string // tenant columns
+	Viewed     []string // tables whose reads must have a viewer parameter
+	Viewer     []string // the names of viewer parameters
 	Isolation  Isolation
-	Severities []Severities // the last that speaks of a finding counts
+	Severities []Severities // the last one that matches a finding applies
 }
 
-// EveryRule stands for all rules where severities are set.
+// EveryRule stands for all rules in a project's severities.
 const EveryRule = "all"
 
-// Severities are what a project makes of some rules.
+// Severities overrides the severities of some rules.
 type Severities struct {
-	Files func(name string) bool // the files that they are for; nil: all
+	Files func(name string) bool // the files that they apply to; nil means all
 	Rules map[string]Severity
 }
 
-// severity is what the project makes of a finding.
+// severity returns the configured severity of a finding.
 func (o *Options) severity(f Finding) Severity {
 	severity := f.Severity
 	for _, s := range o.Severities {
@@ -94,7 +94,7 @@ func (o *Options) severity(f Finding) Severity {
 	return severity
 }
 
-// check is a rule at work on one query.
+// check applies a rule to one query.
 type check struct {
 	rule    *Rule
 	db      *verdict.Database
@@ -105,7 +105,7 @@ type check struct {
 	found   []Finding
 }
 
-// at reports a finding of the rule's own severity, unless changed by its caller.
+// at adds a finding with the rule's own severity; the caller may change it.
 func (c *check) at(offset int, table string, lines ...string) *Finding {
 	c.found = append(c.found, Finding{
 		Rule: c.rule, Severity: c.rule.Severity, Query: c.query, Table: table, Offset: max(offset, 0), Lines: lines,
@@ -113,26 +113,26 @@ func (c *check) at(offset int, table string, lines ...string) *Finding {
 	return &c.found[len(c.found)-1]
 }
 
-// on reports a finding about a write.
+// on adds a finding about a write.
 func (c *check) on(w *verdict.Write, lines ...string) *Finding {
 	f := c.at(w.Location, w.Table(), lines...)
 	f.Write = w
-	if w.Function != "" { // another text; point at the query
+	if w.Function != "" { // it is in another text: point at the query
 		f.Offset = start(c.query)
 		f.Lines = append(f.Lines, "The write is in the function "+w.Function+".")
 	}
 	return f
 }
 
-// place moves a finding to an offset further on in the query's text. What is found in a
-// function stays where the query calls it: its offsets are those of another text.
+// place moves a finding further into the query's text. A finding inside a function stays at the call:
+// its offsets refer to another text.
 func (f *Finding) place(offset int) {
 	if f.Write == nil || f.Write.Function == "" {
 		f.Offset = max(offset, f.Offset)
 	}
 }
 
-// Check applies all rules to a database, then the waivers that its queries hold.
+// Check applies all rules to a database, and then the waivers in its queries.
 func Check(db *verdict.Database, o *Options) []Finding {
 	known, lockers := map[string]*verdict.Query{}, lockers(db)
 	for _, q := range db.Queries {
@@ -154,7 +154,7 @@ func Check(db *verdict.Database, o *Options) []Finding {
 	return settle(all, o)
 }
 
-// settle applies the project's own severities, and orders.
+// settle applies the configured severities, and sorts.
 func settle(all []Finding, o *Options) []Finding {
 	for i := range all {
 		all[i].Severity = o.severity(all[i])

@@ -14,7 +14,8 @@ import (
 const schema = `
 CREATE TABLE jobs (
     id bigint PRIMARY KEY, tenant_id bigint NOT NULL, owner_id bigint REFERENCES owners, label text NOT NULL UNIQUE,
-    state text NOT NULL, urgent boolean NOT NULL, n int NOT NULL, note text, last_seen_at timestamptz, version int NOT NULL);
+    state text NOT NULL, urgent boolean NOT NULL, n int NOT NULL, note text, last_seen_at timestamptz,
+    version int NOT NULL);
 CREATE TABLE owners (id bigint PRIMARY KEY, name text);
 CREATE VIEW named AS SELECT j.id, j.tenant_id, o.name FROM jobs j JOIN owners o ON o.id = j.owner_id;
 CREATE TABLE parts (tenant_id bigint NOT NULL, id bigint NOT NULL, job_id bigint, PRIMARY KEY (tenant_id, id));
@@ -28,7 +29,8 @@ var cases = map[string]struct {
 }{
 	"one finding for one overwrite": {
 		`-- name: A :exec
-UPDATE jobs SET note = @note, last_seen_at = @seen WHERE id = @id AND note IS DISTINCT FROM @note AND version = version;`,
+UPDATE jobs SET note = @note, last_seen_at = @seen WHERE id = @id AND note IS DISTINCT FROM @note
+    AND version = version;`,
 		[]string{"tautology-guard"}},
 	"a stale test beside a real one": {
 		`-- name: A :execrows

@@ -7,9 +7,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// sameRow reports whether a key finds r's row by what another part of the statement
-// read of the same table, and there with its tenant: the claim of a queue, or rows
-// that were locked in order first.
+// sameRow reports whether a key finds r's row by values that another part of the statement read from
+// the same table, with its tenant: a claimed job, or rows locked in order first.
 func sameRow(s *reading.Statement, b *reading.Block, r *reading.Relation, tenant string) bool {
 	equal := map[*reading.Relation]map[string]bool{}
 	for _, c := range b.Conditions {
@@ -35,8 +34,8 @@ func sameRow(s *reading.Statement, b *reading.Block, r *reading.Relation, tenant
 	return false
 }
 
-// paired are the columns that a condition holds equal, a = b, a = (SELECT b …) or
-// a IN (SELECT b …), both ways round.
+// paired returns the columns that a condition equates, a = b, a = (SELECT b …) or a IN (SELECT b …), in
+// both directions.
 func paired(s *reading.Statement, c reading.Condition) [][2]reading.Source {
 	var pairs [][2]reading.Source
 	add := func(left, right []reading.Source) {

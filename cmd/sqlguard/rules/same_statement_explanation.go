@@ -23,8 +23,8 @@ func checkSameStatementExplanation(c *check) {
 	}
 }
 
-// explained reports a reading of the table outside what feeds the write: it shows
-// the row as it was before the statement began, not as the write found it.
+// explained reports a read of the written table outside of the blocks that feed the write: it sees the
+// row as it was before the statement, not as the write found it.
 func (c *check) explained(s *reading.Statement, w *reading.Write) {
 	before, t := reading.Upstream(w.Block, w.Rows), w.Target.Table
 	for _, b := range reading.Upstream(s.Root) {
@@ -34,9 +34,9 @@ func (c *check) explained(s *reading.Statement, w *reading.Write) {
 		for _, r := range b.Relations {
 			if r.Table == t && r.Block == nil && !r.Locked && !r.Written {
 				c.at(max(r.Location, 0), t.String(),
-					t.String()+" is read here as it was before the statement began, not as the write found it.",
-					"After a lost race the answer shows a row that should have been written.").
-					Advice = &Advice{Kind: ReadAfresh, Text: "a fresh read on zero rows, in a statement of its own"}
+					t.String()+" is read from the statement's snapshot, not as the write found it.",
+					"After a lost race the result shows a state in which the write would have succeeded.").
+					Advice = &Advice{Kind: ReadAfresh, Text: "on zero rows, read the row again in a separate statement"}
 				return
 			}
 		}

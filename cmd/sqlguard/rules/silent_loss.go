@@ -18,7 +18,7 @@ func checkSilentLoss(c *check) {
 	advice := &Advice{Kind: TellLoss, Text: "-- name: " + c.query.Name + " :execrows   (or :one with RETURNING)"}
 	switch c.query.Command {
 	case ":exec":
-	case ":batchexec": // sqlc has no :batchexecrows
+	case ":batchexec": // there is no :batchexecrows in sqlc
 		advice.Text = "-- name: " + c.query.Name + " :batchone, with RETURNING"
 	default:
 		return
@@ -28,8 +28,8 @@ func checkSilentLoss(c *check) {
 			overwritesBehind(w) {
 			continue
 		}
-		f := c.on(w, "The write does nothing where its guard fails, and "+c.query.Command+" does not tell.",
-			"The caller takes a lost write for one that was made.")
+		f := c.on(w, "The write does nothing if its guard fails, and "+c.query.Command+" does not report that.",
+			"The caller cannot distinguish a lost write from a successful one.")
 		f.Advice = advice
 		if w.Verdict != verdict.Conditional || w.Kind == verdict.Liveness {
 			f.Severity = Note
@@ -37,14 +37,14 @@ func checkSilentLoss(c *check) {
 	}
 }
 
-// namedByCaller reports whether the caller names a key of the row that is written.
+// namedByCaller reports whether the caller identifies the written row by a key.
 func namedByCaller(w *verdict.Write) bool {
 	return !several(w) && slices.ContainsFunc(w.Keys, func(k *catalog.Key) bool {
 		return !slices.ContainsFunc(k.Columns, func(column string) bool { return !givenBy(w, column) })
 	})
 }
 
-// givenBy reports whether a condition holds the column equal to the caller's value.
+// givenBy reports whether a condition equates the column with the caller's value.
 func givenBy(w *verdict.Write, column string) bool {
 	return slices.ContainsFunc(w.Conditions, func(c reading.Condition) bool {
 		own := false

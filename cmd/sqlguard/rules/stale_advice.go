@@ -13,8 +13,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// staleAdvice makes the test again on the locked row, or lock the row that is tested. It
-// is nil where the test is of other rows than the one that is written: neither helps.
+// staleAdvice suggests repeating the test on the locked row, or locking the tested row. It returns nil
+// if other rows than the written one are tested: neither would help.
 func staleAdvice(w *verdict.Write, stale []verdict.Test) *Advice {
 	r := snapshot(w, stale)
 	if r == nil || closedWhere(w) || w.Function != "" || !sameRowAs(w, r) {
@@ -35,7 +35,7 @@ func staleAdvice(w *verdict.Write, stale []verdict.Test) *Advice {
 	return nil
 }
 
-// snapshot is the one relation that all of the tests read without a lock.
+// snapshot returns the single relation that all of the tests read without a lock, or nil.
 func snapshot(w *verdict.Write, stale []verdict.Test) *reading.Relation {
 	var found *reading.Relation
 	for _, t := range stale {
@@ -62,8 +62,8 @@ func blockOf(w *verdict.Write, r *reading.Relation) *reading.Block {
 	return nil
 }
 
-// sameRowAs reports whether a whole key leads from the written row to the row of r,
-// perhaps by way of others of the same table.
+// sameRowAs reports whether equalities on a whole key lead from the written row to the row of r,
+// possibly through others of the same table.
 func sameRowAs(w *verdict.Write, r *reading.Relation) bool {
 	equal := map[*reading.Relation]map[*reading.Relation]map[string]bool{}
 	for _, b := range append(slices.Clone(w.Statement.Blocks), w.Block) {
@@ -106,7 +106,7 @@ func note(equal map[*reading.Relation]map[*reading.Relation]map[string]bool, a, 
 	equal[a][b][column] = true
 }
 
-// lockable reports whether FOR UPDATE can stand behind the SELECT that reads r.
+// lockable reports whether FOR UPDATE is allowed in the SELECT that reads r.
 func lockable(b *reading.Block, r *reading.Relation) bool {
 	s := b.Node.GetSelectStmt()
 	if s == nil || b.View || r.Block != nil || len(s.GetDistinctClause()) > 0 || len(s.GetGroupClause()) > 0 ||
@@ -136,7 +136,7 @@ func lockTested(w *verdict.Write, b *reading.Block, r *reading.Relation, kind Ad
 	return &Advice{Kind: kind, Text: "… " + said, Edits: []sqltext.Edit{{Start: end, End: end, Text: lock}}}
 }
 
-// repeatTest adds the tests to the WHERE of the write, of its own columns.
+// repeatTest suggests adding the tests, on the written table's own columns, to the WHERE of the write.
 func repeatTest(w *verdict.Write, r *reading.Relation, stale []verdict.Test) *Advice {
 	var conditions []string
 	for _, t := range stale {
@@ -154,7 +154,8 @@ func repeatTest(w *verdict.Write, r *reading.Relation, stale []verdict.Test) *Ad
 	return guarded(w, RepeatTest, strings.Join(conditions, " AND "))
 }
 
-// onTarget is a test of r as one of the written row; "" where it asks for anything else.
+// onTarget rewrites a test of r as one of the written row; it returns "" if the test reads anything
+// else.
 func onTarget(w *verdict.Write, r *reading.Relation, t verdict.Test) string {
 	if t.Source.Node == nil || holdsSubselect(t.Source.Node) {
 		return ""

@@ -25,7 +25,7 @@ func checkStaleTest(c *check) {
 		}
 		f := c.on(w, columns(w.Table(),
 			names(stale))+isOrAre(names(stale))+" tested on the statement's snapshot, not on the locked row.",
-			"A caller that waited for another write of the row goes on as if nothing had happened: both succeed.")
+			"A caller that waited for another write of the row proceeds on the old state: both succeed.")
 		if text := lockThatMisses(w); text != "" {
 			f.Lines = slices.Insert(f.Lines, 1, text)
 		}
@@ -36,7 +36,7 @@ func checkStaleTest(c *check) {
 	}
 }
 
-// lockThatMisses says why a lock that stands in the statement does not help.
+// lockThatMisses explains why a lock in the statement does not help.
 func lockThatMisses(w *verdict.Write) string {
 	locks, reached := false, false
 	syntax.Walk(w.Statement.Root.Node, func(n *pg.Node) bool {
@@ -51,20 +51,21 @@ func lockThatMisses(w *verdict.Write) string {
 	}
 	switch {
 	case reached:
-		return "The lock in the statement does not reach the test: what it locks has been tested before, without one."
+		return "The lock in the statement comes too late: the rows were tested before they were locked."
 	case locks:
-		return "The lock in the statement locks no row of " + w.Table() + "."
+		return "The lock in the statement is on other tables than " + w.Table() + "."
 	}
 	return ""
 }
 
-// unguarded leaves out the tests whose columns a guard tests too.
+// unguarded removes the tests whose columns a guard, or another condition on the locked row,
+// tests too.
 func unguarded(w *verdict.Write, stale []verdict.Test) []verdict.Test {
 	if w.Verdict.Guarded() && (w.Kind == verdict.CAS || w.Kind == verdict.Fence) {
 		return nil
 	}
 	guarded := map[string]bool{}
-	for _, name := range names(w.Guards()) {
+	for _, name := range slices.Concat(names(w.Guards()), w.Retested) {
 		guarded[name] = true
 	}
 	var left []verdict.Test

@@ -15,7 +15,7 @@ func checkTautologyGuard(c *check) {
 			continue
 		}
 		f := c.on(w, "The test of "+columns(w.Table(), names(tests))+" is true for every row.",
-			"Perhaps a parameter was meant: @name needs a space before it, and not the column's own name alone.")
+			"Was a parameter intended? Write @name, with a space before it.")
 		f.place(tests[0].Offset)
 		f.Advice = suggestion(w)
 		if !w.Verdict.Overwrites() {

@@ -14,7 +14,7 @@ import (
 
 var unboundedRead = &Rule{
 	ID: "unbounded-read", Severity: Warning,
-	Summary: "A :many query without LIMIT, or a key that bounds it, loads a table however large it has become.",
+	Summary: "A :many query without LIMIT, or a key that bounds it, loads a table however large it is.",
 	check:   checkUnboundedRead,
 }
 
@@ -32,11 +32,11 @@ func checkUnboundedRead(c *check) {
 		t := b.Relations[0].Table
 		if t.Schema == "information_schema" || t.Schema == "pg_catalog" ||
 			!t.Known() && strings.HasPrefix(t.Name, "pg_") {
-			continue // as large as the schema is
+			continue // limited by the size of the schema
 		}
 		f := c.at(max(b.Relations[0].Location, 0), t.String(),
-			"All rows of "+t.String()+" that match are loaded, and nothing says how many that may be.",
-			"What is a page today is the whole table in a year, in the memory of the program.")
+			"All rows of "+t.String()+" that match are loaded, without an upper bound.",
+			"The result grows with the table, and is held in memory.")
 		f.Advice = c.limitRows(sel, b)
 		if filtered(s, b) {
 			f.Severity = Note
@@ -44,8 +44,7 @@ func checkUnboundedRead(c *check) {
 	}
 }
 
-// limitRows puts a LIMIT behind a SELECT, and an order that pages can follow where it has
-// none and its rows are a table's.
+// limitRows suggests a LIMIT, and for rows of a table without an order also an order for paging.
 func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 	clauses := sqltext.ClausesOf(c.query.Text, max(b.Relations[0].Location, 0), false)
 	limit := "LIMIT " + param(c.query, "max_rows", 0)
@@ -60,11 +59,11 @@ func (c *check) limitRows(sel *pg.SelectStmt, b *reading.Block) *Advice {
 			limit = "ORDER BY " + list(order) + " " + limit
 		}
 	}
-	return &Advice{Kind: LimitRows, Text: "… " + limit + ", each page from where the last one ended",
+	return &Advice{Kind: LimitRows, Text: "… " + limit + ", with keyset pagination",
 		Edits: []sqltext.Edit{{Start: clauses.End, End: clauses.End, Text: " " + limit}}}
 }
 
-// oneRow reports whether a SELECT only adds up, all of its rows or those of a group.
+// oneRow reports whether a SELECT only aggregates, over all rows or by group.
 func oneRow(s *pg.SelectStmt) bool {
 	for _, n := range s.GetTargetList() {
 		f := syntax.Bare(n.GetResTarget().GetVal()).GetFuncCall()
@@ -77,9 +76,8 @@ func oneRow(s *pg.SelectStmt) bool {
 	return false
 }
 
-// bounded reports whether one of the relations bounds the result: it is made of
-// parameters, or is a CTE or subselect (which says itself what it reads), or a key
-// of it is asked for.
+// bounded reports whether a relation limits the result: it is built from parameters, it is a CTE or
+// subselect (which is checked itself), or it is read by a key.
 func (c *check) bounded(s *reading.Statement, b *reading.Block) bool {
 	for _, r := range b.Relations {
 		if r.Table == nil || r.CTE {
@@ -94,8 +92,8 @@ func (c *check) bounded(s *reading.Statement, b *reading.Block) bool {
 	return false
 }
 
-// asksForKey reports whether a condition names a value of a column that a key, a
-// foreign key or an index begins with; a tenant bounds nothing.
+// asksForKey reports whether a condition compares the leading column of a key, foreign key or index
+// with a value. Tenant columns do not count.
 func (c *check) asksForKey(s *reading.Statement, b *reading.Block, r *reading.Relation, n *pg.Node) bool {
 	e := n.GetAExpr()
 	if syntax.Operator(n) != "=" || e == nil && n.GetSubLink() == nil {
@@ -124,7 +122,7 @@ func (c *check) findsRows(t *catalog.Table, column string) bool {
 	return foreign || t.KeyColumn(column) || slices.Contains(t.Indexed, column) || !t.Known()
 }
 
-// filtered reports whether any parameter chooses among the rows.
+// filtered reports whether a parameter filters the rows.
 func filtered(s *reading.Statement, b *reading.Block) bool {
 	return slices.ContainsFunc(b.Conditions, func(cond reading.Condition) bool {
 		return slices.ContainsFunc(s.Direct(cond.Node, b),

@@ -27,5 +27,5 @@ func checkUnboundedWrite(c *check) {
 	}
 }
 
-// meantAll are names of queries that say that every row is meant.
+// meantAll matches names of queries that announce that every row is meant.
 var meantAll = regexp.MustCompile(`All|^(Truncate|Clear|Reset|Wipe|Purge|Empty)`)

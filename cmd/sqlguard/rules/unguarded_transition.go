@@ -30,24 +30,24 @@ func checkUnguardedTransition(c *check) {
 	}
 }
 
-// transits: a write that overwrites nothing but its fixed values, and perhaps a time.
+// transits reports whether a write overwrites only fixed values, and perhaps a time.
 func transits(w *verdict.Write) bool {
 	return w.Verdict == verdict.Constant || w.Verdict == verdict.Relative || w.Verdict == verdict.Blind && onlyStamps(w)
 }
 
-// transition reports a state that other queries set to something else.
+// transition reports a state that other queries set to a different value.
 func (c *check) transition(w *verdict.Write, column verdict.Column) {
 	value := syntax.Key(column.Value)
 	for _, s := range c.db.Facts.Settings(w.Target.Table, column.Column) {
 		if s.Value == value || s.Query == nil || s.Query == c.query || !s.Fixed && !isState(column.Value) {
-			continue // a caller's choice, where what is set here is a mere switch
+			continue // the value is the caller's choice, and here it is only a switch
 		}
 		if c.db.Facts.Counts(w.Target.Table, column.Column) {
-			continue // a counter, put back
+			continue // a reset counter
 		}
-		f := c.on(w, columns(w.Table(),
-			[]string{column.Column})+" is set whatever it was; "+s.Query.Name+" sets it to something else.",
-			"Of two that come at once the later one wins, also where its step was not allowed any more.")
+		f := c.on(w, columns(w.Table(), []string{column.Column})+
+			" is set whatever its current value; "+s.Query.Name+" sets it to something else.",
+			"Of two concurrent transitions the later one wins, even if it is no longer allowed.")
 		f.place(column.Location)
 		f.Against = s.Query
 		c.hint(f, w)
@@ -57,13 +57,13 @@ func (c *check) transition(w *verdict.Write, column verdict.Column) {
 			before := param(w.Query, "before", 0)
 			f.Advice = guarded(w, CheckBefore, qualified(w, column.Column)+" = ANY ("+before+")").
 				sees(before, "ARRAY["+syntax.Quote(column.Column)+"]")
-			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed from where it is", 1)
+			f.Advice.Text = strings.Replace(f.Advice.Text, "lost", "not allowed in the current state", 1)
 		}
 		return
 	}
 }
 
-// isState tells a name or number from a switch (true, false) and from NULL.
+// isState distinguishes a name or number from a switch (true, false) and from NULL.
 func isState(n *pg.Node) bool {
 	constant := syntax.Bare(n).GetAConst()
 	return constant.GetSval() != nil || constant.GetIval() != nil

@@ -12,17 +12,18 @@ import (
 
 var unorderedLocks = &Rule{
 	ID: "unordered-locks", Severity: Note,
-	Summary: "Several rows are written in whatever order the plan has, so that two such writes deadlock.",
+	Summary: "Several rows are locked in plan order, so that two such writes can deadlock.",
 	check:   checkUnorderedLocks,
 }
 
 func checkUnorderedLocks(c *check) {
 	for _, w := range c.query.Writes {
 		if w.Op == reading.Update && w.Function == "" && several(w) && !lockedInOrder(w) {
-			c.on(w, "Several rows of "+w.Table()+" are locked in whatever order the plan finds them.",
-				"Two such statements with common rows can wait for each other: one of them fails with 40P01.",
+			c.on(w, "Several rows of "+w.Table()+" are locked in plan order.",
+				"Two such statements with common rows can deadlock: one of them fails with 40P01.",
 			).
-				Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " + order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
+				Advice = &Advice{Kind: LockInOrder, Text: "WITH locked AS (SELECT … ORDER BY " +
+				order(w) + " FOR NO KEY UPDATE) UPDATE … FROM locked …"}
 		}
 	}
 }
@@ -34,8 +35,8 @@ func order(w *verdict.Write) string {
 	return "its key"
 }
 
-// several reports whether a write takes a list of keys: from an array, an IN list,
-// or rows that a function or VALUES makes of parameters.
+// several reports whether a write takes a list of keys: from an array, an IN list, or rows built from
+// parameters.
 func several(w *verdict.Write) bool {
 	for _, t := range w.Of(verdict.Identity) {
 		if lists(t.Source.Node) {
@@ -47,7 +48,7 @@ func several(w *verdict.Write) bool {
 	})
 }
 
-// lists reports whether a condition is c = ANY (array) or c IN (a, b …).
+// lists matches c = ANY (array) and c IN (a, b …).
 func lists(n *pg.Node) bool {
 	e := n.GetAExpr()
 	if e.GetKind() == pg.A_Expr_Kind_AEXPR_OP_ANY {
@@ -73,7 +74,7 @@ func holdsSubselect(n *pg.Node) bool {
 	return found
 }
 
-// made reports whether a relation's rows are made of parameters, not read.
+// made reports whether a relation's rows are built from parameters rather than read.
 func made(r *reading.Relation) bool {
 	if r.Block == nil {
 		return r.Table == nil
@@ -91,13 +92,13 @@ func made(r *reading.Relation) bool {
 	return found
 }
 
-// rowMakers are functions that make rows of an array or a document.
+// rowMakers are set-returning functions that expand an array or a document.
 var rowMakers = []string{"unnest", "generate_series", "json_array_elements", "jsonb_array_elements",
 	"jsonb_array_elements_text", "json_array_elements_text",
 	"jsonb_to_recordset", "json_to_recordset", "jsonb_populate_recordset", "json_populate_recordset",
 	"string_to_table", "regexp_split_to_table"}
 
-// makesRows reports whether a SELECT's own list makes several rows of one.
+// makesRows reports whether a SELECT's target list multiplies rows.
 func makesRows(s *pg.SelectStmt) bool {
 	found := false
 	syntax.WalkAll(s.GetTargetList(), func(n *pg.Node) bool {
@@ -108,8 +109,8 @@ func makesRows(s *pg.SelectStmt) bool {
 	return found
 }
 
-// lockedInOrder reports whether a SELECT that feeds the write locks the table's
-// rows in an order, or takes only those that nobody holds.
+// lockedInOrder reports whether a SELECT that feeds the write locks the table's rows in order, or skips
+// locked rows.
 func lockedInOrder(w *verdict.Write) bool {
 	for _, b := range reading.Upstream(w.Block.Inputs...) {
 		for _, r := range b.Relations {

@@ -32,7 +32,7 @@ func checkUntargetedDoNothing(c *check) {
 	}
 }
 
-// untargeted reports a table that has more than one constraint to swallow.
+// untargeted reports an ON CONFLICT DO NOTHING on a table with more than one constraint.
 func (c *check) untargeted(target *reading.Relation, insert *pg.InsertStmt) {
 	t := target.Table
 	keys := slices.DeleteFunc(slices.Clone(t.Keys), func(k *catalog.Key) bool { return fresh(t, k, insert) })
@@ -41,11 +41,11 @@ func (c *check) untargeted(target *reading.Relation, insert *pg.InsertStmt) {
 	}
 	c.at(target.Location, t.String(),
 		t.String()+" has "+others(t, keys)+": a conflict with any of them is swallowed too.",
-		"The caller takes a row that was refused for one that is there already.",
+		"The caller mistakes a refused row for one that already exists.",
 	).Advice = c.nameConflict(target, keys)
 }
 
-// nameConflict names the first key that can be named by its columns alone.
+// nameConflict suggests the first key that columns alone can name as the conflict target.
 func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Advice {
 	i := slices.IndexFunc(keys, func(k *catalog.Key) bool { return !k.Partial && !k.Exprs })
 	at := sqltext.After(c.query.Text, target.Location, "on", "conflict")
@@ -54,15 +54,14 @@ func (c *check) nameConflict(target *reading.Relation, keys []*catalog.Key) *Adv
 	}
 	columns := "(" + quotedList(keys[i].Columns) + ")"
 	return &Advice{Kind: NameConflict,
-		Text:  "ON CONFLICT " + columns + " DO NOTHING   -- the key that a repetition meets",
+		Text:  "ON CONFLICT " + columns + " DO NOTHING   -- the key of a repeated request",
 		Edits: []sqltext.Edit{{Start: at, End: at, Text: " " + columns}}}
 }
 
-// unique are functions whose values no row has yet.
+// unique matches functions that return values which no row has yet.
 var unique = regexp.MustCompile(`(?i)uuid|ulid|nanoid|ksuid|^nextval$|^gen_random_bytes$`)
 
-// fresh reports whether an INSERT fills a column of the key with a value that no row has,
-// or with none at all.
+// fresh reports whether an INSERT fills a column of the key with a new unique value or a default.
 func fresh(t *catalog.Table, k *catalog.Key, insert *pg.InsertStmt) bool {
 	return slices.ContainsFunc(k.Columns, func(column string) bool {
 		i := slices.IndexFunc(insert.GetCols(), func(n *pg.Node) bool { return n.GetResTarget().GetName() == column })

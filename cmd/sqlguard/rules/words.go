@@ -11,7 +11,7 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// start is where a query's first statement begins.
+// start returns the offset of a query's first statement.
 func start(q *verdict.Query) int {
 	if spans := sqltext.Statements(q.Text); len(spans) > 0 {
 		return spans[0].Start
@@ -19,7 +19,7 @@ func start(q *verdict.Query) int {
 	return 0
 }
 
-// columns names columns of a table: "kennels.reserved_by, reserved_until".
+// columns formats columns of a table: "kennels.reserved_by, reserved_until".
 func columns(table string, names []string) string {
 	if len(names) == 0 {
 		return table
@@ -29,7 +29,7 @@ func columns(table string, names []string) string {
 
 func areOverwritten(names []string) string { return isOrAre(names)[1:] + " overwritten" }
 
-// isOrAre is the verb of the columns.
+// isOrAre returns the verb for the number of columns.
 func isOrAre(names []string) string {
 	if len(names) == 1 {
 		return " is"
@@ -37,8 +37,8 @@ func isOrAre(names []string) string {
 	return " are"
 }
 
-// finds says how a write finds its rows, and why nothing else in its WHERE counts: "the
-// row is found by unique key (label) alone: shelter_id never changes".
+// finds explains how a write finds its rows, and why its other conditions do not count: "the row is
+// found by unique key (label) alone: shelter_id never changes".
 func (c *check) finds(w *verdict.Write) string {
 	by := ""
 	switch {
@@ -59,7 +59,7 @@ func (c *check) finds(w *verdict.Write) string {
 	return by
 }
 
-// whyNothingElse are the reasons for which the other conditions of a write guard nothing.
+// whyNothingElse returns the reasons why the other conditions of a write are no guards.
 func (c *check) whyNothingElse(w *verdict.Write) []string {
 	var reasons []string
 	add := func(reason string) {
@@ -73,15 +73,15 @@ func (c *check) whyNothingElse(w *verdict.Write) []string {
 		case t.Source.Outer:
 		case t.Class == verdict.Scope &&
 			slices.ContainsFunc(all, func(column string) bool { return c.db.Facts.Mutable(w.Target.Table, column) }):
-			add(list(all) + " says whose row it is, not in which state")
+			add(list(all) + " identifies the owner of the row, not its state")
 		case t.Class == verdict.Scope && len(w.Keys) > 0:
 			add(list(all) + neverChange(all))
 		case t.Class == verdict.Renewed:
-			add("the test of " + list(all) + " is true again once the write is done")
+			add("the test of " + list(all) + " is true again after the write")
 		case t.Class == verdict.Noop:
-			add(list(all) + " is only compared with the value that is written")
+			add(list(all) + " is only compared with the value being written")
 		case t.Class == verdict.Irrelevant && readsAnother(w, t):
-			add("what other tables say is not tested again after a wait")
+			add("conditions on other tables are not tested again after a lock wait")
 		}
 	}
 	return reasons
@@ -94,7 +94,7 @@ func neverChange(columns []string) string {
 	return " never change"
 }
 
-// readsAnother reports whether a test of a write asks another table.
+// readsAnother reports whether a test of a write reads another table.
 func readsAnother(w *verdict.Write, t verdict.Test) bool {
 	if t.Source.Node == nil {
 		return false

@@ -7,7 +7,7 @@ import (
 
 var writtenTwice = &Rule{
 	ID: "written-twice", Severity: Error,
-	Summary: "Two parts of a statement write the same table: of one row, only one of them is done.",
+	Summary: "Two parts of a statement write the same table: of two writes to one row, one is dropped.",
 	check:   checkWrittenTwice,
 }
 
@@ -19,8 +19,8 @@ func checkWrittenTwice(c *check) {
 				continue
 			}
 			f := c.on(w, w.Table()+" is written by two parts of the statement.",
-				"Both see the same snapshot: where they mean the same row, one of the two is dropped in silence.")
-			f.Advice = &Advice{Kind: WriteOnce, Text: "one UPDATE of the table, from the sum of what both would do"}
+				"Both see the same snapshot: of two writes to one row, one is dropped without an error.")
+			f.Advice = &Advice{Kind: WriteOnce, Text: "one UPDATE of the table that combines both"}
 			if byKey(w) && byKey(other) { // most likely two different rows
 				f.Severity = Warning
 			}

@@ -2,23 +2,23 @@ package sqltext
 
 import "strings"
 
-// Clauses are where the parts of a statement stand in a text: of a SELECT, UPDATE or
-// DELETE, or of the DO UPDATE of an INSERT.
+// Clauses holds the offsets of the clauses of a SELECT, UPDATE or DELETE, or of the DO UPDATE of an
+// INSERT.
 type Clauses struct {
-	SetEnd   int // behind the last assignment
-	Where    int // where the condition begins; -1 where there is none
-	WhereEnd int // behind the condition, or where a WHERE can be put
-	End      int // behind the whole
+	SetEnd   int // after the last assignment
+	Where    int // the start of the condition; -1 without one
+	WhereEnd int // after the condition, or where a WHERE can be inserted
+	End      int // after the statement
 	Ordered  bool
 }
 
-// ends are the words that end a WHERE, at the depth of the statement.
+// ends are the keywords that end a WHERE at the statement's own nesting level.
 var ends = map[string]bool{"returning": true, "group": true, "having": true,
 	"order": true, "limit": true, "offset": true,
 	"fetch": true, "for": true, "union": true, "intersect": true, "except": true, "window": true}
 
-// ClausesOf reads the clauses that follow the name of a table at the offset from. Of an
-// upsert they are those behind DO UPDATE.
+// ClausesOf finds the clauses after the table name at the offset from. For an upsert it finds those of
+// DO UPDATE.
 func ClausesOf(text string, from int, upsert bool) Clauses {
 	c := clauseReader{Clauses: Clauses{SetEnd: -1, Where: -1, WhereEnd: -1}, waiting: upsert}
 	for t := range Tokens(text[from:]) {
@@ -31,17 +31,17 @@ func ClausesOf(text string, from int, upsert bool) Clauses {
 	return c.Clauses
 }
 
-// clauseReader follows one statement.
+// clauseReader scans one statement.
 type clauseReader struct {
 	Clauses
 	waiting  bool   // for DO UPDATE
 	depth    int    // of parentheses
 	previous string // the word before
-	last     int    // behind the last token that is neither space nor comment
-	on       int    // where the last ON stands: behind what comes before it
+	last     int    // after the last token that is neither white space nor a comment
+	on       int    // the offset of the last ON, after the token before it
 }
 
-// token takes in a token, and reports whether the statement goes on.
+// token processes a token, and reports whether the statement continues.
 func (c *clauseReader) token(text string, t Token, from int) bool {
 	switch t.Kind {
 	case Space, Comment:
@@ -70,7 +70,7 @@ func (c *clauseReader) word(word string, end int) {
 		c.waiting = !(word == "update" && c.previous == "do")
 	case word == "on":
 		c.on = c.last
-	case word == "conflict" && c.previous == "on": // of the INSERT around a SELECT
+	case word == "conflict" && c.previous == "on": // the conflict of the INSERT around a SELECT
 		c.close(c.on)
 	case word == "where" && c.Where < 0 && c.WhereEnd < 0:
 		c.assignments()
@@ -83,14 +83,14 @@ func (c *clauseReader) word(word string, end int) {
 	}
 }
 
-// assignments ends the SET, if it has not ended.
+// assignments marks the end of the SET, if it is not marked yet.
 func (c *clauseReader) assignments() {
 	if c.SetEnd < 0 {
 		c.SetEnd = c.last
 	}
 }
 
-// close ends the SET and the WHERE, if they have not ended.
+// close marks the end of the SET and the WHERE, if they are not marked yet.
 func (c *clauseReader) close(at int) {
 	c.assignments()
 	if c.WhereEnd < 0 {
@@ -98,7 +98,7 @@ func (c *clauseReader) close(at int) {
 	}
 }
 
-// And are the edits that add a condition to the WHERE, or make one.
+// And returns the edits that add a condition to the WHERE, or create one.
 func (c Clauses) And(condition string) []Edit {
 	if c.Where < 0 {
 		return []Edit{{c.WhereEnd, c.WhereEnd, " WHERE " + condition}}
@@ -106,7 +106,7 @@ func (c Clauses) And(condition string) []Edit {
 	return []Edit{{c.Where, c.Where, " ("}, {c.WhereEnd, c.WhereEnd, ") AND " + condition}}
 }
 
-// Value is where the value of the assignment that begins at the offset stands.
+// Value returns the span of the value in the assignment at the offset.
 func Value(text string, assignment int) Span {
 	s := Span{-1, -1}
 	depth := 0
@@ -134,7 +134,7 @@ func Value(text string, assignment int) Span {
 	return s
 }
 
-// After is behind the first two words in a row after an offset, or -1.
+// After returns the offset after the first two consecutive words, or -1.
 func After(text string, from int, first, second string) int {
 	previous := ""
 	for t := range Tokens(text[from:]) {

@@ -12,8 +12,7 @@ type Edit struct {
 	Text       string
 }
 
-// Apply makes the edits, which must not overlap; of several at one place the first comes
-// first.
+// Apply applies the edits, which must not overlap; several at one offset are applied in order.
 func Apply(text string, edits []Edit) string {
 	var out strings.Builder
 	at := 0

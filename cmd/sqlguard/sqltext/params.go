@@ -5,13 +5,11 @@ import (
 	"strings"
 )
 
-// Params are the names of a statement's parameters, by the number that stands for
-// them.
+// Params maps the number of a placeholder to the parameter's name.
 type Params map[int]string
 
-// Number replaces each @name by $n, so that PostgreSQL's grammar reads it as the
-// parameter that it is and not as the prefix operator @ before a column. Every
-// byte keeps its place: @kennel_id becomes "$1000     ".
+// Number replaces each @name by $n, so that PostgreSQL's grammar reads a parameter and not the prefix
+// operator @ before a column. Byte offsets stay the same: @kennel_id becomes "$1000 ".
 func Number(text string) (string, Params) {
 	if !strings.Contains(text, "@") {
 		return text, nil
@@ -33,8 +31,8 @@ func Number(text string) (string, Params) {
 	return out.String(), n.names
 }
 
-// paramSign is where the @ of a parameter stands: alone, or glued to the
-// comparison before it (sqlc would then lose the parameter).
+// paramSign finds the @ of a parameter: alone, or directly after a comparison operator (where sqlc
+// would miss the parameter).
 func paramSign(text string, t Token) (int, bool) {
 	if t.Kind != Operator || t.End >= len(text) || !isIdentStart(text[t.End]) {
 		return 0, false
@@ -52,8 +50,8 @@ type numbering struct {
 	wide, narrow int
 }
 
-// param is the placeholder of a name, as wide as width. A one-letter name has room
-// for one digit alone.
+// param returns the placeholder of a name, padded to width. A one-letter name has room for one digit
+// only.
 func (n *numbering) param(name string, width int) string {
 	number, ok := n.numbers[name]
 	if !ok {

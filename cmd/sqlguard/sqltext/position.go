@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Lines knows where each line of a text begins.
+// Lines is an index of the lines of a text.
 type Lines struct {
 	text   string
 	starts []int
@@ -23,7 +23,7 @@ func NewLines(text string) *Lines {
 	return l
 }
 
-// Position is the line and column of a byte, both from 1; columns count characters.
+// Position returns the line and column of an offset, both from 1; columns count characters.
 func (l *Lines) Position(offset int) (line, column int) {
 	offset = max(0, min(offset, len(l.text)))
 	line = sort.SearchInts(l.starts, offset+1)
@@ -31,7 +31,7 @@ func (l *Lines) Position(offset int) (line, column int) {
 	return line, utf8.RuneCountInString(l.text[start:offset]) + 1
 }
 
-// Line is the text of a line, without its end.
+// Line returns a line without its line ending.
 func (l *Lines) Line(line int) string {
 	if line < 1 || line > len(l.starts) {
 		return ""

@@ -1,5 +1,5 @@
-// Package sqltext reads SQL as text: where tokens, statements, comments and
-// parameters begin and end. It never fails; what is left open ends with the text.
+// Package sqltext scans SQL text: tokens, statements, comments and parameters. It never fails; an
+// unterminated token ends with the text.
 package sqltext
 
 import (
@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what a token is.
+// Kind is the kind of a token.
 type Kind uint8
 
 const (
@@ -28,7 +28,7 @@ type Token struct {
 	Start, End int
 }
 
-// Tokens yields the tokens of text, in order and without gaps.
+// Tokens returns an iterator over the tokens of text, in order and without gaps.
 func Tokens(text string) iter.Seq[Token] {
 	return func(yield func(Token) bool) {
 		for at := 0; at < len(text); {
@@ -69,7 +69,7 @@ func next(text string, at int) (Kind, int) {
 	return Other, at + size
 }
 
-// operator is the length of the run of operator characters; a comment ends it.
+// operator returns the length of a run of operator characters; a comment ends it.
 func operator(rest string) int {
 	n := span(rest, isOperator)
 	for _, comment := range []string{"--", "/*"} {
@@ -80,7 +80,7 @@ func operator(rest string) int {
 	return n
 }
 
-// dollar is a dollar-quoted string, or else a lone character: $1 is Other twice.
+// dollar returns a dollar-quoted string, or else a single character: $1 is Other twice.
 func dollar(rest string, at int) (Kind, int) {
 	tag := 1 + span(rest[1:], isIdent)
 	if tag >= len(rest) || rest[tag] != '$' || (tag > 1 && isDigit(rest[1])) {
@@ -90,7 +90,8 @@ func dollar(rest string, at int) (Kind, int) {
 	return String, at + until(rest, open, len(open), len(open))
 }
 
-// until is the length up to the next stop after from, and keep of its bytes.
+// until returns the length up to and including the next stop after from; keep of its bytes are not
+// consumed.
 func until(rest, stop string, from, keep int) int {
 	if i := strings.Index(rest[from:], stop); i >= 0 {
 		return from + i + keep
@@ -98,7 +99,7 @@ func until(rest, stop string, from, keep int) int {
 	return len(rest)
 }
 
-// quoted is the length of a quoted text whose content begins at from.
+// quoted returns the length of a quoted text whose content begins at from.
 func quoted(rest string, quote byte, from int, escapes bool) int {
 	for i := from; i < len(rest); i++ {
 		switch {
@@ -113,7 +114,7 @@ func quoted(rest string, quote byte, from int, escapes bool) int {
 	return len(rest)
 }
 
-// blockComment is the length of a comment in which others may be nested.
+// blockComment returns the length of a comment, including nested ones.
 func blockComment(rest string) int {
 	depth := 0
 	for i := 0; i+1 < len(rest); i++ {

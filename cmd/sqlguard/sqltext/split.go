@@ -5,9 +5,9 @@ import "strings"
 // Span is text[Start:End].
 type Span struct{ Start, End int }
 
-// Statements splits text at its semicolons, without those in strings, comments,
-// parentheses and BEGIN ATOMIC bodies. Each span begins at its first token that is
-// neither space nor comment; empty statements are left out.
+// Statements splits text at its semicolons, except those in strings, comments, parentheses and BEGIN
+// ATOMIC bodies. Each span begins at its first token that is neither white space nor a comment; empty
+// statements are skipped.
 func Statements(text string) []Span {
 	var spans []Span
 	s := splitter{start: -1}
@@ -25,15 +25,15 @@ func Statements(text string) []Span {
 	return spans
 }
 
-// splitter follows one statement.
+// splitter scans one statement.
 type splitter struct {
 	start  int
 	parens int
-	atomic int // BEGIN ATOMIC and the CASEs in it that wait for their END
+	atomic int // open BEGIN ATOMIC and CASE, each waiting for its END
 	begin  bool
 }
 
-// ends reports whether t is the statement's semicolon.
+// ends reports whether t is the semicolon that ends the statement.
 func (s *splitter) ends(text string, t Token) bool {
 	switch t.Kind {
 	case Space, Comment:
@@ -61,7 +61,7 @@ func (s *splitter) word(word string) {
 	s.begin = word == "begin"
 }
 
-// Comments are the spans of the comments in text.
+// Comments returns the spans of the comments in text.
 func Comments(text string) []Span {
 	var spans []Span
 	for t := range Tokens(text) {
@@ -72,7 +72,7 @@ func Comments(text string) []Span {
 	return spans
 }
 
-// Blank replaces everything in the span by spaces, but not the line ends.
+// Blank replaces the span by spaces, keeping line breaks.
 func Blank(text string, s Span) string {
 	blank := strings.Map(func(r rune) rune {
 		if r == '\n' {
@@ -80,7 +80,7 @@ func Blank(text string, s Span) string {
 		}
 		return ' '
 	}, text[s.Start:s.End])
-	if pad := s.End - s.Start - len(blank); pad > 0 { // runes of several bytes
+	if pad := s.End - s.Start - len(blank); pad > 0 { // multi-byte runes
 		blank += strings.Repeat(" ", pad)
 	}
 	return text[:s.Start] + blank + text[s.End:]

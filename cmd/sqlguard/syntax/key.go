@@ -8,8 +8,8 @@ import (
 	pg "github.com/sqlc-dev/oliphant"
 )
 
-// Key is the same text for expressions that say the same, wherever they stand:
-// positions and casts are left out, and the names of sqlc's parameters are kept.
+// Key returns the same text for equal expressions: positions and casts are ignored, and the names of
+// sqlc's parameters are kept.
 func Key(n *pg.Node) string {
 	var out strings.Builder
 	key(reflect.ValueOf(Bare(n)), &out)

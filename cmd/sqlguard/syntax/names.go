@@ -6,7 +6,7 @@ import (
 	pg "github.com/sqlc-dev/oliphant"
 )
 
-// Bare is n without the casts and collations around it.
+// Bare returns n without the casts and collations around it.
 func Bare(n *pg.Node) *pg.Node {
 	for {
 		switch x := n.GetNode().(type) {
@@ -20,7 +20,7 @@ func Bare(n *pg.Node) *pg.Node {
 	}
 }
 
-// Names are the texts of a list of String nodes.
+// Names returns the texts of a list of String nodes.
 func Names(nodes []*pg.Node) []string {
 	names := make([]string, 0, len(nodes))
 	for _, n := range nodes {
@@ -31,7 +31,7 @@ func Names(nodes []*pg.Node) []string {
 	return names
 }
 
-// Last is the unqualified part of a name.
+// Last returns the unqualified part of a name.
 func Last(nodes []*pg.Node) string {
 	if names := Names(nodes); len(names) > 0 {
 		return names[len(names)-1]
@@ -39,10 +39,10 @@ func Last(nodes []*pg.Node) string {
 	return ""
 }
 
-// Operator is the operator of an A_Expr, "" for anything else.
+// Operator returns the operator of an A_Expr, "" for any other node.
 func Operator(n *pg.Node) string { return Last(n.GetAExpr().GetName()) }
 
-// Function is the schema and name of a function; pg_catalog counts as none.
+// Function returns the schema and name of a function; pg_catalog counts as no schema.
 func Function(f *pg.FuncCall) (schema, name string) {
 	names := Names(f.GetFuncname())
 	if len(names) > 1 && names[len(names)-2] != "pg_catalog" {
@@ -51,7 +51,7 @@ func Function(f *pg.FuncCall) (schema, name string) {
 	return schema, strings.ToLower(Last(f.GetFuncname()))
 }
 
-// Macro is the name of the sqlc macro that n calls, like "arg", and its argument.
+// Macro returns the name of the sqlc macro that n calls, like "arg", and its argument.
 func Macro(n *pg.Node) (macro, argument string) {
 	f := n.GetFuncCall()
 	schema, name := Function(f)
@@ -74,7 +74,7 @@ func Param(n *pg.Node) bool {
 	return macro == "arg" || macro == "narg" || macro == "slice"
 }
 
-// Conjuncts are the parts of a condition that AND holds together.
+// Conjuncts returns the parts of a condition that AND joins.
 func Conjuncts(n *pg.Node) []*pg.Node {
 	if n == nil {
 		return nil
@@ -90,7 +90,7 @@ func Conjuncts(n *pg.Node) []*pg.Node {
 	return parts
 }
 
-// Column is a reference to a column, made by hand.
+// Column builds a column reference.
 func Column(fields ...string) *pg.Node {
 	ref := &pg.ColumnRef{}
 	for _, f := range fields {
@@ -99,7 +99,7 @@ func Column(fields ...string) *pg.Node {
 	return &pg.Node{Node: &pg.Node_ColumnRef{ColumnRef: ref}}
 }
 
-// Equal is left = right, made by hand.
+// Equal builds left = right.
 func Equal(left, right *pg.Node, location int32) *pg.Node {
 	return &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
 		Kind: pg.A_Expr_Kind_AEXPR_OP, Name: []*pg.Node{pg.MakeStrNode("=")},
@@ -107,7 +107,7 @@ func Equal(left, right *pg.Node, location int32) *pg.Node {
 	}}}
 }
 
-// Not is NOT n, made by hand.
+// Not builds NOT n.
 func Not(n *pg.Node) *pg.Node {
 	return &pg.Node{Node: &pg.Node_BoolExpr{BoolExpr: &pg.BoolExpr{
 		Boolop: pg.BoolExprType_NOT_EXPR, Args: []*pg.Node{n},

@@ -1,5 +1,5 @@
-// Package syntax is PostgreSQL's own grammar and a few ways to look at its trees.
-// Every function accepts nil nodes.
+// Package syntax wraps PostgreSQL's own parser and has helpers for its parse trees. All functions
+// accept nil nodes.
 package syntax
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/sqlc-dev/oliphant/parser"
 )
 
-// Error is what the grammar does not accept, and at which byte.
+// Error is a syntax error with its byte offset.
 type Error struct {
 	Offset  int
 	Message string
@@ -19,7 +19,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (at byte %d)", e.Message, e.Offset) }
 
-// Parse gives the statements of text.
+// Parse returns the statements of text.
 func Parse(text string) ([]*pg.Node, error) {
 	if !utf8.ValidString(text) {
 		return nil, &Error{Offset: invalid(text), Message: "not valid UTF-8"}
@@ -37,7 +37,7 @@ func Parse(text string) ([]*pg.Node, error) {
 	return statements, nil
 }
 
-// invalid is the first byte of text that is not UTF-8.
+// invalid returns the offset of the first byte that is not valid UTF-8.
 func invalid(text string) int {
 	for i, c := range text {
 		if _, size := utf8.DecodeRuneInString(text[i:]); c == utf8.RuneError && size == 1 {
@@ -47,7 +47,7 @@ func invalid(text string) int {
 	return len(text)
 }
 
-// located turns the parser's position, a character from 1, into a byte.
+// located converts the parser's position (a character count from 1) into a byte offset.
 func located(err error, text string) *Error {
 	var parse *parser.Error
 	if !errors.As(err, &parse) {

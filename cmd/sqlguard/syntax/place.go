@@ -6,10 +6,10 @@ import (
 	pg "github.com/sqlc-dev/oliphant"
 )
 
-// located nodes say where they begin, or where their operator stands.
+// placed is a node that has a location: its start, or its operator's.
 type placed interface{ GetLocation() int32 }
 
-// Start is the first byte of n that any node at or below it names, or -1.
+// Start returns the smallest location of n and the nodes below it, or -1.
 func Start(n *pg.Node) int {
 	first := int32(math.MaxInt32)
 	Walk(n, func(n *pg.Node) bool {

@@ -8,7 +8,7 @@ import (
 
 const before = "SELECT "
 
-// Text is an expression in SQL, "" where it cannot be written.
+// Text returns an expression as SQL, "" if it cannot be deparsed.
 func Text(n *pg.Node) string {
 	target := &pg.Node{Node: &pg.Node_ResTarget{ResTarget: &pg.ResTarget{Val: n}}}
 	text, err := pg.Deparse(
@@ -22,11 +22,10 @@ func Text(n *pg.Node) string {
 	return strings.TrimPrefix(text, before)
 }
 
-// Quote is a name as SQL needs it: in quotes where it would be read as another.
+// Quote returns a name for SQL, quoted where necessary.
 func Quote(name string) string { return Text(Column(name)) }
 
-// Copy is a copy of an expression with other references to columns; nil where it cannot
-// be copied.
+// Copy returns a copy of an expression with its column references replaced; nil if it cannot be copied.
 func Copy(n *pg.Node, column func(*pg.ColumnRef) *pg.ColumnRef) *pg.Node {
 	statements, err := Parse(before + Text(n))
 	if err != nil || len(statements) != 1 {
@@ -34,7 +33,7 @@ func Copy(n *pg.Node, column func(*pg.ColumnRef) *pg.ColumnRef) *pg.Node {
 	}
 	copied := statements[0].GetSelectStmt().GetTargetList()[0].GetResTarget().GetVal()
 	Walk(copied, func(n *pg.Node) bool {
-		if Param(n) { // sqlc.arg(name) has its name in the form of a column
+		if Param(n) { // the argument of sqlc.arg(name) looks like a column
 			return false
 		}
 		if ref := n.GetColumnRef(); ref != nil {

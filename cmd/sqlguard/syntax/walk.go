@@ -7,8 +7,7 @@ import (
 	pg "github.com/sqlc-dev/oliphant"
 )
 
-// Walk calls visit for each node at and below root, parents first; visit says
-// whether to go on below.
+// Walk calls visit for each node at and below root, parents first; visit reports whether to descend.
 func Walk(root *pg.Node, visit func(*pg.Node) bool) {
 	if root != nil {
 		walk(reflect.ValueOf(root), visit)
@@ -41,7 +40,7 @@ func descend(v reflect.Value, visit func(*pg.Node) bool) {
 		for i := range v.Len() {
 			walk(v.Index(i), visit)
 		}
-	case reflect.Interface: // the one of a oneof
+	case reflect.Interface: // the interface of a oneof
 		if !v.IsNil() {
 			walk(v.Elem(), visit)
 		}
@@ -50,7 +49,7 @@ func descend(v reflect.Value, visit func(*pg.Node) bool) {
 	}
 }
 
-// branchFields holds, for each struct of the tree, the fields that lead further down.
+// branchFields caches, for each struct type of the tree, the fields that hold nodes.
 var branchFields sync.Map // reflect.Type -> []int
 
 func branches(t reflect.Type) []int {

@@ -12,13 +12,13 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// body is what a function does, as far as it can be known.
+// body is the analysis of a function's body.
 type body struct {
 	statements []*reading.Statement
-	opaque     bool // it does what cannot be known: dynamic SQL, another language
+	opaque     bool // it cannot be analysed: dynamic SQL, another language
 }
 
-// readBody reads a function.
+// readBody analyses a function.
 func (f *Facts) readBody(fn *catalog.Function) body {
 	var b body
 	switch {
@@ -46,10 +46,11 @@ func (b *body) read(c *catalog.Catalog, nodes []*pg.Node) {
 	}
 }
 
-// procedural reads the SQL statements in a PL/pgSQL body. Its variables are names
-// that no table has: values from elsewhere.
+// procedural reads the SQL statements in a PL/pgSQL body. Its variables are names that no table has, so
+// their values come from elsewhere.
 func (b *body) procedural(c *catalog.Catalog, fn *catalog.Function) {
-	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: &pg.Node{Node: &pg.Node_CreateFunctionStmt{CreateFunctionStmt: fn.Statement}}}}})
+	statement := &pg.Node{Node: &pg.Node_CreateFunctionStmt{CreateFunctionStmt: fn.Statement}}
+	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: statement}}})
 	if err != nil {
 		b.opaque = true
 		return
@@ -99,7 +100,7 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// calls judges the functions that a query calls, and those that these call.
+// calls judges the functions that a query calls, directly or indirectly.
 func (q *Query) calls(f *Facts, calls []*pg.FuncCall, seen map[*catalog.Function]bool) {
 	for _, call := range calls {
 		for _, fn := range f.catalog.Functions(syntax.Function(call)) {

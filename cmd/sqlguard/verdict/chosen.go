@@ -7,9 +7,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// chosenBySnapshot are the conditions of each CASE in a SET that ask the table as it
-// was before the statement began: the branch is chosen once, and not again after the
-// lock wait.
+// chosenBySnapshot returns the CASE conditions in a SET that read the table's snapshot: the branch is
+// chosen once, and not again after a lock wait.
 func (j *judge) chosenBySnapshot() []Test {
 	var all []Test
 	for _, a := range j.write.Assigned {
@@ -34,8 +33,7 @@ func (j *judge) chosenBySnapshot() []Test {
 	return all
 }
 
-// snapshots are the stale tests among those of a write; for a condition with a subselect
-// those in it.
+// snapshots returns the stale tests of a write; for a condition with a subselect, those inside it.
 func (j *judge) snapshots(tests []Test) []Test {
 	var all []Test
 	for _, t := range tests {
@@ -51,7 +49,7 @@ func (j *judge) snapshots(tests []Test) []Test {
 	return all
 }
 
-// within are the stale tests in the subselects of a condition.
+// within returns the stale tests in the subselects of a condition.
 func (j *judge) within(c reading.Condition) []Test {
 	var all []Test
 	syntax.Walk(c.Node, func(n *pg.Node) bool {
@@ -69,7 +67,7 @@ func (j *judge) within(c reading.Condition) []Test {
 	return all
 }
 
-// staleColumns are the table's columns that n reads from the snapshot and that change.
+// staleColumns returns the mutable columns of the table that n reads from the snapshot.
 func (j *judge) staleColumns(n *pg.Node) []string {
 	var columns []string
 	if n == nil {

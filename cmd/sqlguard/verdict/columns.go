@@ -9,7 +9,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// columns judges what a write's SET does.
+// columns classifies the assignments of a write.
 func (j *judge) columns() []Column {
 	var all []Column
 	for _, a := range j.write.Assigned {
@@ -19,7 +19,7 @@ func (j *judge) columns() []Column {
 }
 
 func (j *judge) class(a reading.Assignment) Class {
-	if a.Part && a.Field == "" { // of an array or a document the rest stays as it is
+	if a.Part && a.Field == "" { // the rest of the array or document is kept
 		return RelativeSet
 	}
 	if a.Value == nil {
@@ -28,7 +28,7 @@ func (j *judge) class(a reading.Assignment) Class {
 	return j.expression(a.Column, a.Value)
 }
 
-// expression judges SET column = n.
+// expression classifies SET column = n.
 func (j *judge) expression(column string, n *pg.Node) Class {
 	n = syntax.Bare(n)
 	switch x := n.GetNode().(type) {
@@ -50,7 +50,7 @@ func (j *judge) expression(column string, n *pg.Node) Class {
 	return j.profile(column, j.sources(n))
 }
 
-// coalesce tells write once, COALESCE(own, x), from a patch, COALESCE(x, own).
+// coalesce distinguishes write-once, COALESCE(own, x), from a patch, COALESCE(x, own).
 func (j *judge) coalesce(column string, c *pg.CoalesceExpr) Class {
 	worst := Touch
 	for i, arg := range c.GetArgs() {
@@ -67,8 +67,8 @@ func (j *judge) coalesce(column string, c *pg.CoalesceExpr) Class {
 	return worst
 }
 
-// cases judges a CASE: on the row's own state it is relative; on anything else it
-// lets the caller choose, between a new value and its own at best.
+// cases classifies a CASE: on the row's own state it is relative; otherwise the caller chooses between
+// a new value and at best the old one.
 func (j *judge) cases(column string, c *pg.CaseExpr) Class {
 	conditions := []*pg.Node{c.GetArg()}
 	branches := []*pg.Node{c.GetDefresult()}
@@ -86,7 +86,7 @@ func (j *judge) cases(column string, c *pg.CaseExpr) Class {
 	return j.chosen(column, branches, len(asked) > 0)
 }
 
-// chosen judges the branches of a CASE that does not ask for the row's own state.
+// chosen classifies the branches of a CASE that does not read the row's own state.
 func (j *judge) chosen(column string, branches []*pg.Node, byCaller bool) Class {
 	worst, own := Touch, false
 	for _, n := range branches {
@@ -108,8 +108,8 @@ func (j *judge) chosen(column string, branches []*pg.Node, byCaller bool) Class 
 	return worst
 }
 
-// computed judges an operator or a function: what is computed from nothing of its
-// own but a patch is one, and a time with a fixed interval is a time.
+// computed classifies an operator or a function: computed only from a patch of its own value it is a
+// patch; a time plus a fixed interval is a time.
 func (j *judge) computed(column string, n *pg.Node) Class {
 	operator := syntax.Operator(n)
 	from := j.sources(n)
@@ -122,7 +122,7 @@ func (j *judge) computed(column string, n *pg.Node) Class {
 	return j.profile(column, from)
 }
 
-// onlyPatched reports whether n reads the column in patches alone.
+// onlyPatched reports whether n reads the column only inside patches.
 func (j *judge) onlyPatched(column string, n *pg.Node) bool {
 	patched, bare := false, false
 	syntax.Walk(n, func(n *pg.Node) bool {
@@ -143,21 +143,21 @@ func (j *judge) onlyPatched(column string, n *pg.Node) bool {
 	return patched && !bare
 }
 
-// movedClock reports whether the sources are nothing but a clock: with a parameter the
-// caller decides how far it is moved.
+// movedClock reports whether all sources are the clock. With a parameter the caller decides how far the
+// time is moved.
 func movedClock(from []reading.Source) bool {
 	return len(from) > 0 && !slices.ContainsFunc(from,
 		func(s reading.Source) bool { return s.Origin != reading.FromClock })
 }
 
-// reads reports whether n reads the column's value in the row that is written.
+// reads reports whether n reads the column from the written row.
 func (j *judge) reads(column string, n *pg.Node) bool {
 	return slices.ContainsFunc(j.sources(n), func(s reading.Source) bool {
 		return j.current(s) && (s.Column == column || s.Column == "")
 	})
 }
 
-// profile judges a value by nothing but where it comes from.
+// profile classifies a value by its sources alone.
 func (j *judge) profile(column string, from []reading.Source) Class {
 	var own, other, foreign, clock bool
 	for _, s := range from {

@@ -10,7 +10,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// verdict draws the conclusion.
+// verdict returns the verdict of a write.
 func (j *judge) verdict(w *Write) Verdict {
 	guarded := len(w.Guards()) > 0
 	worst := Touch
@@ -60,7 +60,7 @@ func (j *judge) deletion(w *Write, guarded bool) Verdict {
 	return DeleteOwner
 }
 
-// bounded reports whether any condition that can be false is on the target.
+// bounded reports whether the target has a condition that can be false.
 func (j *judge) bounded(w *Write) bool {
 	for i, c := range w.Conditions {
 		if w.Tests[i].Class != Tautology && !c.Outer && j.mentions(c) {
@@ -70,7 +70,7 @@ func (j *judge) bounded(w *Write) bool {
 	return false
 }
 
-// mentions reports whether a condition reads the target, also from a subselect.
+// mentions reports whether a condition reads the target, directly or in a subselect.
 func (j *judge) mentions(c reading.Condition) bool {
 	if c.Node.GetCurrentOfExpr() != nil {
 		return true
@@ -98,7 +98,7 @@ func (j *judge) correlated(b *reading.Block) bool {
 	})
 }
 
-// keys are the keys whose columns are all named by conditions on the target.
+// keys returns the keys whose columns all have conditions on the target.
 func (j *judge) keys() []*catalog.Key {
 	var covered []*catalog.Key
 	for _, k := range j.table.Keys {
@@ -112,7 +112,7 @@ func (j *judge) keys() []*catalog.Key {
 	return covered
 }
 
-// strongest is the kind of the best guard.
+// strongest returns the strongest kind among the guards.
 func strongest(guards []Test) Kind {
 	for _, k := range []Kind{CAS, Fence, Lock, Liveness} {
 		if slices.ContainsFunc(guards, func(t Test) bool { return t.Kind == k }) {

@@ -8,7 +8,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// Facts is what all queries of a project together say of its columns.
+// Facts summarizes what all queries of a project do to its columns.
 type Facts struct {
 	catalog *catalog.Catalog
 	set     map[*catalog.Table]map[string][]Setting
@@ -18,11 +18,11 @@ type Facts struct {
 	scopes  []string
 }
 
-// Setting is one place where the project sets a column.
+// Setting is one assignment of the project to a column.
 type Setting struct {
 	Query *Query
 	Value string // the key of the expression
-	Fixed bool   // it is the same each time
+	Fixed bool   // the value is always the same
 }
 
 func newFacts(c *catalog.Catalog, scopes []string) *Facts {
@@ -35,8 +35,8 @@ func newFacts(c *catalog.Catalog, scopes []string) *Facts {
 	return f
 }
 
-// learn notes what a write sets. Setting a column to its own value, or the column
-// of a conflict to what it has, changes nothing.
+// learn records the assignments of a write. Setting a column to its own value, or a conflict's column
+// to the inserted value, changes nothing.
 func (f *Facts) learn(q *Query, w *reading.Write) {
 	f.writes[w.Target.Table] = append(f.writes[w.Target.Table], w)
 	for _, a := range w.Assigned {
@@ -57,8 +57,8 @@ func touches(w *reading.Write, a reading.Assignment) bool {
 	return ref != nil && len(a.From) == 1 && a.From[0].Relation == w.Target && a.From[0].Column == a.Column
 }
 
-// Counts reports whether any query or trigger of the project moves the column from what it
-// is, as a version or a counter.
+// Counts reports whether any query or trigger of the project derives the column's new value from its
+// old one, as for a version or a counter.
 func (f *Facts) Counts(t *catalog.Table, column string) bool {
 	return slices.Contains(f.triggers(t), column) || slices.ContainsFunc(f.writes[t], func(w *reading.Write) bool {
 		return slices.ContainsFunc(w.Assigned, func(a reading.Assignment) bool {
@@ -70,11 +70,11 @@ func (f *Facts) Counts(t *catalog.Table, column string) bool {
 	})
 }
 
-// Settings are the places where the project sets a column.
+// Settings returns the places where the project sets a column.
 func (f *Facts) Settings(t *catalog.Table, column string) []Setting { return f.set[t][column] }
 
-// Mutable reports whether anything in the project changes the column of a row
-// that is there, or what it is computed from.
+// Mutable reports whether anything in the project changes the column of an existing row, or a column
+// that it is computed from.
 func (f *Facts) Mutable(t *catalog.Table, column string) bool {
 	if slices.Contains(f.scopes, column) {
 		return false

@@ -9,8 +9,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// tautology reports whether a condition is always true: c = c, 1 = 1, or c IS NOT
-// NULL of a column that cannot be null.
+// tautology reports whether a condition is always true: c = c, 1 = 1, or c IS NOT NULL on a NOT NULL
+// column.
 func (j *judge) tautology(n *pg.Node, b *reading.Block, not bool) bool {
 	if isConstant(n, !not) {
 		return true
@@ -43,7 +43,7 @@ func (j *judge) neverNull(t *pg.NullTest, b *reading.Block, not bool) bool {
 	return c != nil && c.NotNull
 }
 
-// plain is the subject's column that n is nothing but, or "".
+// plain returns the subject's column if n is a bare column reference, or "".
 func (j *judge) plain(n *pg.Node, b *reading.Block) string {
 	n = syntax.Bare(n)
 	if n.GetColumnRef() == nil {
@@ -55,8 +55,8 @@ func (j *judge) plain(n *pg.Node, b *reading.Block) string {
 	return ""
 }
 
-// noop reports whether a condition only asks whether the write would change
-// anything: c IS DISTINCT FROM the value that c is set to, in any spelling.
+// noop reports whether a condition only asks whether the write would change anything: c IS DISTINCT
+// FROM the value that c is set to, in any spelling.
 func (j *judge) noop(n *pg.Node, b *reading.Block, not bool) bool {
 	e := n.GetAExpr()
 	if e == nil || !asksForDifference(e, not) {
@@ -74,7 +74,7 @@ func (j *judge) noop(n *pg.Node, b *reading.Block, not bool) bool {
 	return j.wholeRow(e, b)
 }
 
-// asksForDifference: a <> b, a IS DISTINCT FROM b, and their negated opposites.
+// asksForDifference matches a <> b, a IS DISTINCT FROM b, and their negated opposites.
 func asksForDifference(e *pg.A_Expr, not bool) bool {
 	switch e.GetKind() {
 	case pg.A_Expr_Kind_AEXPR_DISTINCT:
@@ -88,7 +88,7 @@ func asksForDifference(e *pg.A_Expr, not bool) bool {
 	return false
 }
 
-// elements are the parts of a row or of a list with one element, else n itself.
+// elements returns the fields of a row, the element of a one-element list, or else n itself.
 func elements(n *pg.Node) []*pg.Node {
 	n = syntax.Bare(n)
 	if row := n.GetRowExpr(); row != nil {
@@ -100,19 +100,19 @@ func elements(n *pg.Node) []*pg.Node {
 	return []*pg.Node{n}
 }
 
-// setTo reports whether column is one that the write sets to value.
+// setTo reports whether the write sets column to value.
 func (j *judge) setTo(column, value *pg.Node, b *reading.Block) bool {
 	name := j.plain(column, b)
 	return name != "" && slices.Contains(j.values[name], syntax.Key(value))
 }
 
-// wholeRow: t.* IS DISTINCT FROM EXCLUDED.*
+// wholeRow matches t.* IS DISTINCT FROM EXCLUDED.*
 func (j *judge) wholeRow(e *pg.A_Expr, b *reading.Block) bool {
 	left := j.statement.Direct(e.GetLexpr(), b)
 	return len(left) == 1 && j.subject(left[0]) && left[0].Column == "" && e.GetKind() == pg.A_Expr_Kind_AEXPR_DISTINCT
 }
 
-// selfDefault: c = COALESCE(param, c) is true for the caller who gives no param.
+// selfDefault matches c = COALESCE(param, c), which is true if the caller omits the parameter.
 func selfDefault(n *pg.Node) bool {
 	e := n.GetAExpr()
 	for _, pair := range [][2]*pg.Node{{e.GetLexpr(), e.GetRexpr()}, {e.GetRexpr(), e.GetLexpr()}} {
@@ -129,7 +129,7 @@ func selfDefault(n *pg.Node) bool {
 	return false
 }
 
-// withItself: the row compared with what a locking SELECT saw of the same column.
+// withItself reports whether the row is compared with what a locking SELECT read from the same column.
 func (j *judge) withItself(direct []reading.Source) bool {
 	seen, found := map[string]bool{}, false
 	for _, s := range direct {
@@ -146,7 +146,7 @@ func (j *judge) withItself(direct []reading.Source) bool {
 	return found
 }
 
-// withSnapshot: the row compared with what the snapshot has of a mutable column.
+// withSnapshot reports whether the row is compared with the snapshot's value of a mutable column.
 func (j *judge) withSnapshot(direct []reading.Source) bool {
 	return slices.ContainsFunc(direct, func(s reading.Source) bool {
 		return j.stale(s) && !j.subject(s) && !j.keyColumn(s.Column) &&
@@ -163,8 +163,8 @@ func (j *judge) hasLink(n *pg.Node) bool {
 	return found
 }
 
-// links judges what the subselects in a condition ask of the table: a guard if they
-// hold the rows that they ask, else stale.
+// links classifies the subselects in a condition: a guard if they lock the rows that they test,
+// otherwise stale.
 func (j *judge) links(n *pg.Node, b *reading.Block) Test {
 	best := Test{}
 	syntax.Walk(n, func(n *pg.Node) bool {
@@ -187,8 +187,8 @@ func (j *judge) links(n *pg.Node, b *reading.Block) Test {
 	return best
 }
 
-// compared judges a comparison with what a subselect gives of the table's own
-// mutable columns: nothing, unless other conditions say more.
+// compared classifies a comparison with a subselect's mutable columns of the same table: irrelevant,
+// unless other conditions say more.
 func (j *judge) compared(sub *reading.Block) Test {
 	for _, o := range sub.Outputs {
 		for _, s := range o.From {

@@ -8,7 +8,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// judge weighs one write.
+// judge classifies one write.
 type judge struct {
 	facts     *Facts
 	statement *reading.Statement
@@ -16,15 +16,15 @@ type judge struct {
 	target    *reading.Relation
 	table     *catalog.Table
 
-	written map[string]bool     // columns whose value the write changes
-	values  map[string][]string // the keys of what a column is set to
-	whose   subject             // whose columns are asked for
-	tested  map[string]bool     // the subject's columns that any condition names
+	written map[string]bool     // columns that the write changes
+	values  map[string][]string // the keys of the values assigned to a column
+	whose   subject             // the subject whose columns are asked for
+	tested  map[string]bool     // the subject's columns that any condition reads
 	asked   map[question]map[string]bool
 }
 
-// subject is what stands for the target's rows: these themselves, or what a SELECT
-// saw of them.
+// subject is what a condition is about: the target's rows themselves, or the same rows as a SELECT read
+// them.
 type subject uint8
 
 const (
@@ -33,10 +33,10 @@ const (
 	staleRows
 )
 
-// question is which of a subject's columns some conditions name.
+// question identifies a cached set of a subject's columns that some conditions read.
 type question struct {
 	whose subject
-	first *pg.Node // of the conditions
+	first *pg.Node // the first of the conditions
 }
 
 func (j *judge) subject(s reading.Source) bool {
@@ -59,13 +59,14 @@ func judged(f *Facts, s *reading.Statement, w *reading.Write) *Write {
 	j.writes(out.Columns, out.Triggered)
 	out.Tests = j.tests()
 	out.Snapshots = j.snapshots(out.Tests)
+	out.Retested = j.retested()
 	out.Keys = j.keys()
 	out.Kind = strongest(out.Guards())
 	out.Verdict = j.verdict(out)
 	return out
 }
 
-// writes notes which columns change, and to what.
+// writes records which columns change, and to which values.
 func (j *judge) writes(columns []Column, triggered []string) {
 	j.written, j.values = map[string]bool{}, map[string][]string{}
 	for _, c := range columns {
@@ -82,8 +83,8 @@ func (j *judge) writes(columns []Column, triggered []string) {
 	}
 }
 
-// valueKeys are the expressions that stand for what a column is set to: its own,
-// of a patch the caller's part, of EXCLUDED.c what was to be inserted.
+// valueKeys returns the expressions that stand for a column's new value: the expression itself, the
+// caller's part of a patch, or the inserted value for EXCLUDED.c.
 func (j *judge) valueKeys(c Column) []string {
 	keys := []string{syntax.Key(c.Value)}
 	value := syntax.Bare(c.Value)
@@ -98,17 +99,17 @@ func (j *judge) valueKeys(c Column) []string {
 	return keys
 }
 
-// own: the row that is written, as PostgreSQL finds it once it holds its lock.
+// own reports whether the source is the written row, as PostgreSQL finds it once it holds the lock.
 func (j *judge) own(s reading.Source) bool {
 	return s.Origin == reading.FromColumn && s.Relation == j.target
 }
 
-// locked: a row of the table that a SELECT of the statement locked before.
+// locked reports whether the source is a row of the table that a SELECT of the statement locked before.
 func (j *judge) locked(s reading.Source) bool {
 	return j.elsewhere(s) && s.Relation.Locked
 }
 
-// stale: a row of the table as the statement's snapshot has it.
+// stale reports whether the source is a row of the table in the statement's snapshot.
 func (j *judge) stale(s reading.Source) bool {
 	return j.elsewhere(s) && !s.Relation.Locked && !s.Relation.Written
 }
@@ -117,8 +118,8 @@ func (j *judge) elsewhere(s reading.Source) bool {
 	return s.Origin == reading.FromColumn && s.Relation != j.target && s.Relation.Table == j.table
 }
 
-// current: the row's state as it is now. What another part of the statement wrote
-// and returned is current too.
+// current reports whether the source is the row's current state, including rows that another part of
+// the statement wrote and returned.
 func (j *judge) current(s reading.Source) bool {
 	return j.own(s) || j.locked(s) || j.elsewhere(s) && s.Relation.Written
 }

@@ -15,13 +15,13 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// Options are what a project says of itself.
+// Options are the settings of a project.
 type Options struct {
 	Scopes []string // tenant columns: they never change, whatever a query sets
 }
 
-// Judge gives each write of a database's queries its verdict. The errors say what
-// could not be read; the rest is judged all the same.
+// Judge classifies each write of a database's queries. The errors state what could not be read; the
+// rest is judged all the same.
 func Judge(d *project.Database, o Options) (*Database, []error) {
 	c, errs := catalog.Build(d.Schema)
 	out := &Database{Catalog: c, Facts: newFacts(c, o.Scopes)}
@@ -59,7 +59,7 @@ func parallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// parse parses the statements of a query, each at its place in the text.
+// parse parses the statements of a query, keeping their offsets in the text.
 func parse(q *project.Query) ([]*pg.Node, error) {
 	text, _ := sqltext.Number(q.Text)
 	nodes, err := syntax.Parse(text)
@@ -78,7 +78,7 @@ func parse(q *project.Query) ([]*pg.Node, error) {
 	return nil, &project.Error{Path: q.File.Path, Line: line, Column: column, Message: message}
 }
 
-// learn notes what all queries and all functions of the schema set.
+// learn records what all queries and all functions of the schema set.
 func (d *Database) learn() {
 	for _, q := range d.Queries {
 		for _, s := range q.Statements {
@@ -113,7 +113,7 @@ func (q *Query) judge(f *Facts) {
 	})
 }
 
-// add takes a write in. Of the clauses of one MERGE the worst stands for all.
+// add adds a write. The clauses of one MERGE share the worst verdict among them.
 func (q *Query) add(w *Write, function string) {
 	w.Query, w.Function = q, function
 	if w.Clause > 0 {
@@ -129,7 +129,7 @@ func (q *Query) add(w *Write, function string) {
 	q.Writes = append(q.Writes, w)
 }
 
-// ranking is from the worst.
+// ranking orders verdicts from the worst.
 var ranking = []Verdict{Unbounded, DeleteUnbounded, Blind, DeleteOwner, Relative,
 	Constant, DeleteKey, Conditional, DeleteConditional}
 

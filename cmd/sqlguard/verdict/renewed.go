@@ -9,9 +9,8 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// renewed looks at a guard as it is after the write. One that is true again lets the
-// next caller through. It still counts where another write of the project makes it
-// false; where none does, it is no guard at all.
+// renewed evaluates a guard after the write. If it is true again, it lets the next caller through: it
+// still counts if another write of the project makes it false, and otherwise is no guard.
 func (j *judge) renewed(c reading.Condition, t Test) Test {
 	if t.Class != Guard || t.Kind != CAS || j.write.Op == reading.Delete {
 		return t
@@ -31,7 +30,7 @@ func (j *judge) renewed(c reading.Condition, t Test) Test {
 	return t
 }
 
-// assigned are the values that a write gives to columns as a whole.
+// assigned returns the values that a write assigns to whole columns.
 func assigned(w *reading.Write) map[string]*pg.Node {
 	set := map[string]*pg.Node{}
 	for _, a := range w.Assigned {
@@ -42,7 +41,7 @@ func assigned(w *reading.Write) map[string]*pg.Node {
 	return set
 }
 
-// truth is what can be known of a condition.
+// truth is a three-valued answer: yes, no or unknown.
 type truth int8
 
 const (
@@ -60,7 +59,7 @@ func known(is bool) truth {
 
 func (t truth) not() truth { return [...]truth{unknown: unknown, yes: no, no: yes}[t] }
 
-// after is what a condition is, from then on, of a row whose columns have been set.
+// after evaluates a condition on a row whose columns have been set.
 func (j *judge) after(n *pg.Node, b *reading.Block, set map[string]*pg.Node) truth {
 	n = syntax.Bare(n)
 	switch x := n.GetNode().(type) {
@@ -117,7 +116,7 @@ func (j *judge) afterAll(e *pg.BoolExpr, b *reading.Block, set map[string]*pg.No
 	return all
 }
 
-// isNull is whether a column is null that has been set to a value, or to nothing.
+// isNull evaluates whether a column is null after it was set to value.
 func (j *judge) isNull(column string, value *pg.Node) truth {
 	if c := j.table.Column(column); c != nil && c.NotNull {
 		return no
@@ -149,10 +148,10 @@ func (j *judge) afterComparison(e *pg.A_Expr, b *reading.Block, set map[string]*
 
 var mirror = map[string]string{"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
-// timeGoesOn is what a comparison of a moment with the time becomes.
+// timeGoesOn maps a comparison of a moment with the current time to its eventual result.
 var timeGoesOn = map[string]truth{"<": yes, "<=": yes, ">": no, ">=": no}
 
-// compared is what a comparison of the value with e's right side is, from then on.
+// compared evaluates a comparison of the value with e's right side.
 func compared(value *pg.Node, operator string, e *pg.A_Expr) truth {
 	switch e.GetKind() {
 	case pg.A_Expr_Kind_AEXPR_OP, pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
@@ -199,7 +198,7 @@ func among(value *pg.Node, list []*pg.Node, in bool) truth {
 	return found.not()
 }
 
-// sameConstant is whether two constants are the same; of anything else nothing is known.
+// sameConstant reports whether two constants are equal; unknown for anything else.
 func sameConstant(a, b *pg.Node) truth {
 	x, y := syntax.Bare(a).GetAConst(), syntax.Bare(b).GetAConst()
 	if x == nil || y == nil || x.GetIsnull() || y.GetIsnull() {
@@ -208,13 +207,13 @@ func sameConstant(a, b *pg.Node) truth {
 	return known(syntax.Key(a) == syntax.Key(b))
 }
 
-// isClock reports whether n is nothing but the time.
+// isClock reports whether n is only the current time.
 func isClock(n *pg.Node) bool {
 	n = syntax.Bare(n)
 	return reading.Clock(n)
 }
 
-// implied: c IS NOT NULL says nothing beside an equation of c.
+// implied reports whether c IS NOT NULL is already implied by an equation of c.
 func (j *judge) implied(c reading.Condition) bool {
 	t := syntax.Bare(c.Node).GetNullTest()
 	if t.GetNulltesttype() != pg.NullTestType_IS_NOT_NULL {

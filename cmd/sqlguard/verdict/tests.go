@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"maps"
 	"slices"
 
 	pg "github.com/sqlc-dev/oliphant"
@@ -9,8 +10,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// tests judges the write's own conditions, in their order, and then those of what
-// feeds it.
+// tests classifies the write's own conditions in order, and then those of the blocks that feed it.
 func (j *judge) tests() []Test {
 	var all []Test
 	for _, c := range j.write.Conditions {
@@ -28,7 +28,7 @@ func (j *judge) tests() []Test {
 	return all
 }
 
-// ask turns to the columns of a subject, as the conditions name them.
+// ask sets the subject and the columns that its conditions read.
 func (j *judge) ask(whose subject, conditions []reading.Condition) {
 	j.whose, j.tested = whose, map[string]bool{}
 	if len(conditions) == 0 {
@@ -52,8 +52,25 @@ func (j *judge) ask(whose subject, conditions []reading.Condition) {
 	j.asked[q] = j.tested
 }
 
-// condition judges a condition of the write itself: on the target, or else on what
-// a locking SELECT or a mere reading one saw of it.
+// retested returns the columns that a condition names on the row that is written, or on the row
+// as a SELECT of the statement locked it: whatever a snapshot said of them is asked again.
+func (j *judge) retested() []string {
+	whose, tested := j.whose, j.tested
+	defer func() { j.whose, j.tested = whose, tested }()
+	j.ask(ownRows, j.write.Conditions)
+	all := slices.Collect(maps.Keys(j.tested))
+	for _, b := range j.statement.Blocks {
+		if b != j.write.Block {
+			j.ask(lockedRows, b.Conditions)
+			all = slices.AppendSeq(all, maps.Keys(j.tested))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// condition classifies a condition of the write: on the target, or on rows of the table read by a
+// SELECT, locking or not.
 func (j *judge) condition(c reading.Condition) Test {
 	if c.Outer {
 		return Test{Source: c, Offset: -1}
@@ -73,7 +90,8 @@ func (j *judge) condition(c reading.Condition) Test {
 	return t
 }
 
-// offset is where a condition stands in the query; those of a view stand in the schema.
+// offset returns a condition's offset in the query, or -1 for a condition of a view, which is in the
+// schema.
 func offset(c reading.Condition) int {
 	if c.Block.View {
 		return -1
@@ -81,8 +99,8 @@ func offset(c reading.Condition) int {
 	return syntax.Start(c.Node)
 }
 
-// seen judges a condition on the table's rows as a SELECT saw them: a guard if it
-// locked them, else stale.
+// seen classifies a condition on rows of the table as a SELECT read them: a guard if it locked them,
+// otherwise stale.
 func (j *judge) seen(c reading.Condition, among []reading.Condition) Test {
 	if c.Outer {
 		return Test{}
@@ -100,7 +118,7 @@ func (j *judge) seen(c reading.Condition, among []reading.Condition) Test {
 	return Test{}
 }
 
-// upstream judges the conditions of the blocks and of all that feed them.
+// upstream classifies the conditions of the blocks and of all that feed them.
 func (j *judge) upstream(blocks []*reading.Block) []Test {
 	whose, tested := j.whose, j.tested
 	defer func() { j.whose, j.tested = whose, tested }()
@@ -117,7 +135,7 @@ func (j *judge) upstream(blocks []*reading.Block) []Test {
 	return all
 }
 
-// node judges a condition, or its negation.
+// node classifies a condition, or its negation.
 func (j *judge) node(n *pg.Node, b *reading.Block, not bool) Test {
 	n = syntax.Bare(n)
 	switch x := n.GetNode().(type) {
@@ -150,7 +168,7 @@ func (j *judge) boolean(e *pg.BoolExpr, b *reading.Block, not bool) Test {
 	return either(parts)
 }
 
-// both is what several conditions are worth together: the best of them.
+// both returns the class of a conjunction: the best of its parts.
 func both(parts []Test) Test {
 	best := Test{}
 	for _, t := range parts {
@@ -161,8 +179,8 @@ func both(parts []Test) Test {
 	return best
 }
 
-// either is what alternatives are worth: the least of them. Where one of them says
-// nothing of the target, it switches the others off.
+// either returns the class of a disjunction: the worst of its parts. An alternative that does not
+// depend on the target makes the others optional.
 func either(parts []Test) Test {
 	if len(parts) == 0 {
 		return Test{}
@@ -190,14 +208,13 @@ func either(parts []Test) Test {
 	return t
 }
 
-// guardedUnlessFixed reports whether each alternative is a guard, or a property of the
-// row that nobody changes and that the caller has no say in: no cap, for good.
+// guardedUnlessFixed reports whether each alternative is a guard, or an immutable property of the row
+// that the caller does not control, like "no cap".
 func guardedUnlessFixed(parts []Test) bool {
 	return !slices.ContainsFunc(parts, func(t Test) bool { return t.Class != Guard && !t.Fixed })
 }
 
-// caseTest judges CASE … END as a condition: on the row's own state by that, else
-// by its branches.
+// caseTest classifies CASE … END as a condition: by the row's own state, or else by its branches.
 func (j *judge) caseTest(c *pg.CaseExpr, b *reading.Block, not bool) Test {
 	asked := []*pg.Node{c.GetArg()}
 	branches := []*pg.Node{c.GetDefresult()}

@@ -1,5 +1,4 @@
-// Package verdict says of each write what two callers at once can do to each other
-// through it.
+// Package verdict classifies each write by what two concurrent callers can do to each other through it.
 package verdict
 
 import (
@@ -8,15 +7,15 @@ import (
 	"waybill/cmd/sqlguard/reading"
 )
 
-// Verdict is what a write is worth when others write the same rows.
+// Verdict is the class of a write under concurrency.
 type Verdict string
 
 const (
-	Unbounded   Verdict = "unbounded"   // no WHERE on the target
-	Conditional Verdict = "conditional" // a guard that PostgreSQL tests again on the locked row
-	Blind       Verdict = "blind"       // overwrites what it has not seen
-	Relative    Verdict = "relative"    // computed from the row as it is
-	Constant    Verdict = "constant"    // the same however often, and by whomever
+	Unbounded   Verdict = "unbounded"   // no condition on the target
+	Conditional Verdict = "conditional" // a guard that PostgreSQL re-tests on the locked row
+	Blind       Verdict = "blind"       // overwrites values that it has not read
+	Relative    Verdict = "relative"    // computed from the row's current value
+	Constant    Verdict = "constant"    // idempotent: the same result however often it runs
 
 	UpsertConditional Verdict = "upsert-conditional"
 	UpsertRelative    Verdict = "upsert-relative"
@@ -27,73 +26,73 @@ const (
 	DeleteOwner       Verdict = "delete-owner"
 	DeleteUnbounded   Verdict = "delete-unbounded"
 
-	Opaque Verdict = "opaque" // a function writes, and its body cannot be judged
+	Opaque Verdict = "opaque" // a function writes, and its body cannot be analysed
 )
 
-// Guarded reports whether a write can lose, and so must tell.
+// Guarded reports whether a write can lose, and so must report it.
 func (v Verdict) Guarded() bool {
 	return v == Conditional || v == UpsertConditional || v == DeleteConditional
 }
 
-// Overwrites reports whether a write discards what it has not seen.
+// Overwrites reports whether a write discards values that it has not read.
 func (v Verdict) Overwrites() bool { return v == Blind || v == UpsertBlind }
 
-// Kind is what kind of guard makes a write conditional.
+// Kind is the kind of guard that makes a write conditional.
 type Kind string
 
 const (
 	CAS      Kind = "cas"      // tests a column that it writes
-	Fence    Kind = "fence"    // tests a token that others move
-	Lock     Kind = "lock"     // tests rows that it locked before
-	Liveness Kind = "liveness" // tests a state that it leaves as it is
+	Fence    Kind = "fence"    // tests a token that other queries change
+	Lock     Kind = "lock"     // tests rows that the statement locked before
+	Liveness Kind = "liveness" // tests a state that it does not change
 )
 
-// Class is how a column's new value comes about; the later the worse.
+// Class is how a column's new value is derived, from harmless to worst.
 type Class uint8
 
 const (
 	Touch       Class = iota // its own value
-	Clock                    // the time
-	ConstantSet              // always the same
+	Clock                    // the current time
+	ConstantSet              // a constant
 	RelativeSet              // computed from the row's own state
 	PatchSet                 // the caller's value, or else its own
-	AbsoluteSet              // the rest
+	AbsoluteSet              // anything else
 )
 
-// TestClass is what one condition is worth.
+// TestClass is the worth of one condition.
 type TestClass uint8
 
 const (
-	Irrelevant TestClass = iota // says nothing of the target
+	Irrelevant TestClass = iota // does not depend on the target
 	Tautology                   // always true
-	Optional                    // the caller may switch it off
-	Stale                       // of a snapshot, not tested again after a lock wait
+	Optional                    // the caller can switch it off
+	Stale                       // tested on the snapshot, not again after a lock wait
 	Noop                        // only skips a write that changes nothing
-	Renewed                     // true again once the write is done, whoever else writes
+	Renewed                     // true again after the write, and no other write makes it false
 	Scope                       // an immutable column
 	Identity                    // a key
 	Guard
 )
 
-// Test is a condition, judged.
+// Test is a classified condition.
 type Test struct {
 	Class   TestClass
-	Kind    Kind     // of a guard
+	Kind    Kind     // the kind of a guard
 	Columns []string // of the target's table
-	Offset  int      // in the statement, or -1
-	Lost    bool     // of an optional one: it would be a guard
-	Repeats bool     // of a guard: it is true again once the write is done; others make it false
-	Fixed   bool     // it asks whether the row has a value, or a mark, that never changes
+	Offset  int      // the offset in the statement, or -1
+	Lost    bool     // of an optional test: without the alternative it would be a guard
+	Repeats bool     // of a guard: it is true again after the write, but others make it false
+	Fixed   bool     // it tests an immutable value of the row
 	Source  reading.Condition
 }
 
-// Column is an assignment, judged.
+// Column is a classified assignment.
 type Column struct {
 	reading.Assignment
 	Class Class
 }
 
-// Write is a write, judged.
+// Write is a classified write.
 type Write struct {
 	*reading.Write
 	Statement *reading.Statement
@@ -102,20 +101,21 @@ type Write struct {
 	Kind      Kind
 	Columns   []Column
 	Tests     []Test
-	Snapshots []Test         // the stale tests, each where it stands: in a subselect, not around it
+	Snapshots []Test         // the stale tests, each at its own place inside a subselect
+	Retested  []string       // the columns that conditions name on the row itself, or on the row as it was locked
 	Keys      []*catalog.Key // the keys by which it finds its rows
-	Triggered []string       // the columns that triggers set beside it
+	Triggered []string       // the columns that triggers set as well
 	Facts     *Facts
-	Function  string // whose body it stands in, if any
+	Function  string // the function that contains it, if any
 }
 
-// Table is the written table's name.
+// Table returns the written table's name.
 func (w *Write) Table() string { return w.Target.Table.String() }
 
-// Guards are the tests that make the write conditional.
+// Guards returns the tests that make the write conditional.
 func (w *Write) Guards() []Test { return w.Of(Guard) }
 
-// Of are the write's tests of one class.
+// Of returns the write's tests of one class.
 func (w *Write) Of(c TestClass) []Test {
 	var found []Test
 	for _, t := range w.Tests {
@@ -126,7 +126,7 @@ func (w *Write) Of(c TestClass) []Test {
 	return found
 }
 
-// Set are the names of the columns of one class.
+// Set returns the columns with one of the classes.
 func (w *Write) Set(classes ...Class) []string {
 	var names []string
 	for _, c := range w.Columns {
@@ -139,15 +139,15 @@ func (w *Write) Set(classes ...Class) []string {
 	return names
 }
 
-// Query is a query, judged.
+// Query is a query with its classified writes.
 type Query struct {
 	*project.Query
 	Statements []*reading.Statement
 	Writes     []*Write
-	Opaque     []string // functions that it calls and that write in a way nobody can judge
+	Opaque     []string // functions it calls that write and cannot be analysed
 }
 
-// Database is a database's queries, judged.
+// Database is a database's queries with their verdicts.
 type Database struct {
 	Catalog *catalog.Catalog
 	Queries []*Query

@@ -9,7 +9,7 @@ import (
 	"waybill/cmd/sqlguard/syntax"
 )
 
-// leaf judges a condition that is not made of others.
+// leaf classifies a condition without AND, OR or NOT.
 func (j *judge) leaf(n *pg.Node, b *reading.Block, not bool) Test {
 	direct := j.statement.Direct(n, b)
 	t := Test{Columns: j.columnsIn(direct)}
@@ -39,7 +39,7 @@ func (j *judge) leaf(n *pg.Node, b *reading.Block, not bool) Test {
 	return t
 }
 
-// columnsIn are the subject's columns among the sources.
+// columnsIn returns the subject's columns among the sources.
 func (j *judge) columnsIn(from []reading.Source) []string {
 	var columns []string
 	for _, s := range from {
@@ -50,7 +50,7 @@ func (j *judge) columnsIn(from []reading.Source) []string {
 	return columns
 }
 
-// byColumns judges a condition by the columns that it asks for.
+// byColumns classifies a condition by the columns that it reads.
 func (j *judge) byColumns(n *pg.Node, columns []string, direct []reading.Source, not bool) (TestClass, Kind) {
 	if j.all(columns, j.conflict) {
 		return Identity, ""
@@ -78,10 +78,11 @@ func (j *judge) any(columns []string, is func(string) bool) bool {
 	return slices.ContainsFunc(columns, is)
 }
 
-// conflict: a column whose conflict led to this row has the value it was given.
+// conflict reports whether the column belongs to the conflict target, so that it equals the inserted
+// value.
 func (j *judge) conflict(column string) bool { return slices.Contains(j.write.Conflict, column) }
 
-// changes: the write gives the column, or one that it is computed from, a new value.
+// changes reports whether the write changes the column, or one that it is computed from.
 func (j *judge) changes(column string) bool {
 	if column == "" || column == "xmin" { // the whole row, or its last writer
 		return len(j.written) > 0
@@ -89,8 +90,8 @@ func (j *judge) changes(column string) bool {
 	return j.any(j.table.Base(column), func(c string) bool { return j.written[c] })
 }
 
-// keyColumn reports whether a column is part of what finds the row: of a key, and
-// if others change it, of one that is named as a whole.
+// keyColumn reports whether a column identifies the row: it belongs to a key and, if queries change it,
+// to a key that is named as a whole.
 func (j *judge) keyColumn(column string) bool {
 	for _, k := range j.table.Keys {
 		if !slices.Contains(k.Columns, column) {
@@ -103,7 +104,7 @@ func (j *judge) keyColumn(column string) bool {
 	return column == "ctid" || !j.table.Known() && column == "id"
 }
 
-// kind tells a token that others move from a state that is left as it is.
+// kind distinguishes a token that others change from a state that is left as it is.
 func (j *judge) kind(n *pg.Node, columns []string, direct []reading.Source) Kind {
 	if j.write.Op == reading.Delete {
 		return CAS

@@ -15,7 +15,7 @@ import (
 //go:embed sql/*.sql
 var statements embed.FS
 
-// statement is the text of a file in sql.
+// statement returns the text of a file in the folder sql.
 func statement(name string) string {
 	text, err := statements.ReadFile("sql/" + name + ".sql")
 	if err != nil {
@@ -24,7 +24,7 @@ func statement(name string) string {
 	return string(text)
 }
 
-// clinic is a tenant with somebody who sees its facilities.
+// clinic is a tenant with a user who can see its facilities.
 type clinic struct {
 	owner  *pgx.Conn
 	store  *db.Store
@@ -33,7 +33,7 @@ type clinic struct {
 	group  uuid.UUID
 }
 
-// clinic opens a database, makes a tenant, and puts somebody into a group of it.
+// clinic opens a database, and creates a tenant and a user in one of its groups.
 func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 	owner, app, err := e.Database(ctx)
 	if err != nil {
@@ -57,10 +57,10 @@ func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() error { return c.app.Close(context.WithoutCancel(ctx)) })
-	return c, c.people(ctx)
+	return c, c.newViewer(ctx)
 }
 
-func (c *clinic) people(ctx context.Context) error {
+func (c *clinic) newViewer(ctx context.Context) error {
 	q, digest := db.New(c.owner), []byte("bench")
 	c.viewer = db.SystemViewer(uuid.New(), uuid.New(), db.UserRoleStaff)
 	tenant := c.viewer.TenantID
@@ -83,7 +83,7 @@ func (c *clinic) people(ctx context.Context) error {
 	return err
 }
 
-// facility makes one that the viewer sees.
+// facility creates a facility that the viewer can see.
 func (c *clinic) facility(ctx context.Context) (uuid.UUID, error) {
 	q, id := db.New(c.owner), uuid.New()
 	if _, err := q.CreateFacility(ctx, db.CreateFacilityParams{
@@ -97,7 +97,7 @@ func (c *clinic) facility(ctx context.Context) (uuid.UUID, error) {
 	return id, err
 }
 
-// fill gives a facility 10,000 patients and rows appointments from a time on.
+// fill gives a facility 10,000 patients and the given number of appointments, starting at a time.
 func (c *clinic) fill(
 	ctx context.Context, facility uuid.UUID, from time.Time, rows int, apart time.Duration, prefix string,
 ) error {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// tick is what /proc counts in: sysconf(_SC_CLK_TCK), the same everywhere.
+// tick is the unit of CPU time in /proc: sysconf(_SC_CLK_TCK), the same on all platforms.
 const tick = 10 * time.Millisecond
 
-// stat is what /proc tells of a process.
+// stat is a process's CPU time from /proc.
 type stat struct {
 	name   string
 	parent int
-	used   time.Duration // its own
-	reaped time.Duration // by those of its children that ended
+	used   time.Duration // of the process itself
+	reaped time.Duration // of its terminated children
 }
 
 func statOf(pid int) (stat, bool) {
@@ -26,12 +26,12 @@ func statOf(pid int) (stat, bool) {
 	if err != nil {
 		return stat{}, false
 	}
-	// The name, between parentheses, may hold anything.
+	// The name, in parentheses, may contain any character.
 	from, to := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if from < 0 || to < from {
 		return stat{}, false
 	}
-	fields := strings.Fields(string(text[to+1:])) // from the third on
+	fields := strings.Fields(string(text[to+1:])) // from the third field on
 	if len(fields) < 15 {
 		return stat{}, false
 	}
@@ -42,19 +42,19 @@ func statOf(pid int) (stat, bool) {
 	}, true
 }
 
-// cpuOf is what a process has used.
+// cpuOf returns the CPU time of a process.
 func cpuOf(pid int) (time.Duration, bool) {
 	s, ok := statOf(pid)
 	return s.used, ok
 }
 
-// postmasterOf gives the server process of a backend, if it runs on this machine.
+// postmasterOf returns the server process of a backend, if it runs on this machine.
 func postmasterOf(backend int) (pid int, ok bool) {
 	s, ok := statOf(backend)
 	return s.parent, ok && s.name == "postgres"
 }
 
-// cpuOfAll is what a process and its children have used.
+// cpuOfAll returns the CPU time of a process and its children.
 func cpuOfAll(pid int) (time.Duration, bool) {
 	s, ok := statOf(pid)
 	if !ok {

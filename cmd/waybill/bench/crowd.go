@@ -19,51 +19,51 @@ import (
 	"waybill/db"
 )
 
-// crowdBench is the benchmark crowd: its settings, and what it talks to.
+// crowdBench holds the settings and connections of the benchmark crowd.
 type crowdBench struct {
 	only     []string
 	rate     float64
 	events   float64
 	duration time.Duration
 	cost     int
-	serve    string // further flags
+	serve    string // further flags of "waybill serve"
 
 	guessers, streams, feeds, lists, batches, items, records int
 
 	ownerURL string
 	url      string
 	server   *server
-	client   *http.Client // the crowd's
-	calm     *http.Client // the other tenant's
-	body     []byte       // of each batch: without ids, its rows are new each time
+	client   *http.Client // of the crowd
+	calm     *http.Client // of the other tenant
+	body     []byte       // of each batch: without ids, so that its rows are always new
 	crowd    *crowdTenant
 	neighbor *crowdTenant
 }
 
-// crowdTenant is one of the two, with somebody who logs in.
+// crowdTenant is one of the two tenants, with a user who logs in.
 type crowdTenant struct {
 	*world
 	email string
 }
 
 func (b *crowdBench) register(flags *flag.FlagSet) {
-	flags.Func("phase", "only these, with commas between: "+strings.Join(b.phaseNames(), ", "), b.setPhases)
+	flags.Func("phase", "run only these, separated by commas: "+strings.Join(b.phaseNames(), ", "), b.setPhases)
 	flags.Float64Var(&b.rate, "rate", 20,
-		"the other tenant's requests a second: reads, a batch, a feed, a stream that is opened, in turn")
+		"requests per second of the other tenant: in turn a read, a batch, a feed, and opening a stream")
 	flags.Float64Var(&b.events, "events", 10,
-		"the other tenant's pickups a second that are submitted, of which its stream is to tell")
+		"pickups per second that the other tenant submits, and receives as events")
 	flags.DurationVar(&b.duration, "duration", 8*time.Second,
-		"how long that is measured in each phase, alone and again beside the crowd")
-	flags.IntVar(&b.guessers, "guessers", 16, "connections that guess passwords of one tenant, without a pause")
-	flags.IntVar(&b.streams, "streams", 256, "event streams that one driver opens at once")
-	flags.IntVar(&b.feeds, "feeds", 8, "feeds of one user at once, of which some bytes come at a time")
-	flags.IntVar(&b.lists, "lists", 64, "lists of pickups that one user reads at once, without a pause")
-	flags.IntVar(&b.batches, "batches", 40, "batches of pickups that one user sends at once, without a pause")
-	flags.IntVar(&b.items, "batch-items", 1000, "pickups in each of these batches, 3.2 kB each; 1000 at most")
-	flags.IntVar(&b.records, "records", 20_000, "new records of the feed that one tenant sends")
-	flags.IntVar(&b.cost, "bcrypt-cost", bcrypt.DefaultCost, "cost of the passwords' hashes")
+		"duration of each measurement: alone, and next to the crowd")
+	flags.IntVar(&b.guessers, "guessers", 16, "connections that guess passwords of one tenant without pause")
+	flags.IntVar(&b.streams, "streams", 256, "concurrent event streams of one driver")
+	flags.IntVar(&b.feeds, "feeds", 8, "concurrent slow feeds of one user")
+	flags.IntVar(&b.lists, "lists", 64, "concurrent lists of pickups that one user reads without pause")
+	flags.IntVar(&b.batches, "batches", 40, "concurrent batches of pickups that one user sends without pause")
+	flags.IntVar(&b.items, "batch-items", 1000, "pickups per batch, of 3.2 kB each; at most 1000")
+	flags.IntVar(&b.records, "records", 20_000, "new records in the feed of one tenant")
+	flags.IntVar(&b.cost, "bcrypt-cost", bcrypt.DefaultCost, "bcrypt cost of the passwords")
 	flags.StringVar(&b.serve, "serve", "",
-		"further flags of serve, with blanks between, such as --streams=64; else it has its defaults")
+		"additional flags of serve, separated by blanks, such as --streams=64")
 }
 
 func (b *crowdBench) phaseNames() (names []string) {
@@ -77,7 +77,7 @@ func (b *crowdBench) setPhases(text string) error {
 	b.only = strings.Split(text, ",")
 	for _, name := range b.only {
 		if !slices.Contains(b.phaseNames(), name) {
-			return fmt.Errorf("there is no %q", name)
+			return fmt.Errorf("unknown name %q", name)
 		}
 	}
 	return nil
@@ -85,20 +85,20 @@ func (b *crowdBench) setPhases(text string) error {
 
 func (b *crowdBench) check() error {
 	if b.rate <= 0 || b.events <= 0 || b.duration <= 0 || min(b.rate, b.events)*b.duration.Seconds() < 1 {
-		return errors.New("--rate and --events must be positive, and come to one or more in --duration")
+		return errors.New("--rate and --events must be positive, and amount to at least one within --duration")
 	}
 	if min(b.guessers, b.streams, b.feeds, b.lists, b.batches, b.items, b.records) < 1 || b.items > 1000 {
-		return errors.New("the sizes of the crowd must be positive, --batch-items 1000 at most")
+		return errors.New("the sizes of the crowd must be positive, --batch-items at most 1000")
 	}
 	if b.cost < bcrypt.MinCost || b.cost > 16 {
-		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+		return fmt.Errorf("--bcrypt-cost must be between %d and 16", bcrypt.MinCost)
 	}
 	return nil
 }
 
-// benchCrowd: one tenant, or one of its users, wants all that there is. What another
-// tenant notices of it is measured, alone and then beside the crowd: nothing may be
-// refused, and no event lost, or it ends with an error.
+// benchCrowd measures the effect of a noisy neighbor: one tenant, or one of its users, takes all the
+// capacity it can get. It measures the latency of another tenant, alone and next to the crowd. It
+// returns an error if the other tenant has a request refused or an event lost.
 func benchCrowd(ctx context.Context, env *Env, args []string) error {
 	var b crowdBench
 	b.register(env.Flags)
@@ -126,7 +126,8 @@ func benchCrowd(ctx context.Context, env *Env, args []string) error {
 		failed = cmp.Or(failed, line.failed())
 	}
 	m := ThisMachine()
-	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", m.System, m.CPUs, m.GOMAXPROCS,
+		m.Go)
 	return failed
 }
 
@@ -143,10 +144,10 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	if b.url, err = b.server.ready(ctx); err != nil {
 		return err
 	}
-	env.Say("preparing two tenants")
+	env.Progress("preparing two tenants")
 	b.client = NewClient(max(b.guessers, b.streams, b.feeds, b.lists, b.batches))
 	b.calm = NewClient(32)
-	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream is to last
+	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream must not time out
 	if b.crowd, err = b.tenant(ctx, env); err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	return b.hireDriver(ctx)
 }
 
-// tenant makes one with some pickups to read, and a user whose password is known.
+// tenant creates a tenant with some pickups to read, and a user with a known password.
 func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error) {
 	tenant, err := env.Tenant(ctx, b.ownerURL)
 	if err != nil {
@@ -181,9 +182,9 @@ func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error)
 	return &crowdTenant{w, admin.Email}, err
 }
 
-// hireDriver gives the crowding tenant a driver who can log in.
+// hireDriver creates a driver of the crowding tenant who can log in.
 func (b *crowdBench) hireDriver(ctx context.Context) error {
-	if err := b.crowd.hire(ctx, db.UserRoleDriver); err != nil {
+	if err := b.crowd.newUser(ctx, db.UserRoleDriver); err != nil {
 		return err
 	}
 	return b.crowd.do(ctx, "POST", "/v1/drivers",

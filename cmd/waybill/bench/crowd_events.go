@@ -10,23 +10,24 @@ import (
 	"time"
 )
 
-// eventLag measures how late a stream tells of what was committed. The zero value is ready.
+// eventLag measures the delay between a commit and its event in a stream. The zero value is ready to
+// use.
 type eventLag struct {
 	running sync.WaitGroup
-	opened  chan struct{} // closed at the first bytes, or without any
+	opened  chan struct{} // closed at the first bytes, or when there are none
 
 	mu      sync.Mutex
-	err     error // why the stream ended too early, or never began
+	err     error // why the stream ended too early, or could not be opened
 	isOpen  bool
-	rest    []byte // of a line that has not come whole
+	rest    []byte // an incomplete line
 	commits map[string]time.Time
 	told    map[string]time.Time
-	arrived chan struct{} // closed at the next bytes, or the end
+	arrived chan struct{} // closed at the next bytes, or at the end
 }
 
 var errEnough = errors.New("that is enough")
 
-// follow has a stream read, and returns when it is open or was refused.
+// follow reads a stream in the background, and returns when it is open or was refused.
 func (l *eventLag) follow(ctx context.Context, stream func(context.Context, io.Writer) error) {
 	l.opened, l.arrived = make(chan struct{}), make(chan struct{})
 	l.commits, l.told = map[string]time.Time{}, map[string]time.Time{}
@@ -42,7 +43,7 @@ func (l *eventLag) follow(ctx context.Context, stream func(context.Context, io.W
 	<-l.opened
 }
 
-// changed tells those who wait.
+// changed wakes all waiters.
 func (l *eventLag) changed() {
 	if !l.isOpen {
 		l.isOpen = true
@@ -54,7 +55,7 @@ func (l *eventLag) changed() {
 
 var pickupOf = regexp.MustCompile(`^data: .*"pickup_id":"([0-9a-f-]+)"`)
 
-// Write takes the stream's bytes.
+// Write parses the stream's bytes.
 func (l *eventLag) Write(text []byte) (int, error) {
 	at := time.Now()
 	l.mu.Lock()
@@ -74,19 +75,19 @@ func (l *eventLag) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// committed says when a pickup's submit was answered.
+// committed records when the submit of a pickup was answered.
 func (l *eventLag) committed(pickup string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.commits[pickup] = at
 }
 
-// lateAtMost is what an event is waited for.
-const lateAtMost = time.Minute
+// maxEventWait is the longest wait for an event.
+const maxEventWait = time.Minute
 
-// await waits for the events that are still to come.
+// await waits for the outstanding events.
 func (l *eventLag) await(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lateAtMost)
+	ctx, cancel := context.WithTimeout(ctx, maxEventWait)
 	defer cancel()
 	for {
 		l.mu.Lock()
@@ -104,10 +105,10 @@ func (l *eventLag) await(ctx context.Context) {
 	}
 }
 
-// ended waits for the stream's end, which is cut off before.
+// ended waits for the end of the stream, whose context has been canceled.
 func (l *eventLag) ended() { l.running.Wait() }
 
-// lags gives how late the events came, and how many did not.
+// lags returns the delays of the events, and the number of missing events.
 func (l *eventLag) lags() (late *Latencies, missing int) {
 	late = &Latencies{}
 	for pickup, at := range l.commits {

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// gathering is a crowd at work.
-type gathering struct {
+// crowdRun is a running crowd.
+type crowdRun struct {
 	phase crowdPhase
-	ended chan struct{} // closed when no member is to act again
+	ended chan struct{} // closed when members must stop
 	cut   context.CancelFunc
 	all   sync.WaitGroup
 
 	mu      sync.Mutex
 	begun   int
-	got     map[string]int // by status, "broken" without one
+	got     map[string]int // answers by status; "broken" without a status
 	changed chan struct{}  // closed at the next answer
 }
 
-// gather has all members begin.
-func gather(ctx context.Context, p crowdPhase) *gathering {
-	g := &gathering{phase: p, ended: make(chan struct{}), got: map[string]int{}, changed: make(chan struct{})}
+// startCrowd starts all members.
+func startCrowd(ctx context.Context, p crowdPhase) *crowdRun {
+	g := &crowdRun{phase: p, ended: make(chan struct{}), got: map[string]int{}, changed: make(chan struct{})}
 	ctx, g.cut = context.WithCancel(ctx)
 	for range p.members {
 		g.all.Go(func() { g.member(ctx) })
@@ -31,8 +31,8 @@ func gather(ctx context.Context, p crowdPhase) *gathering {
 	return g
 }
 
-// member acts until the end.
-func (g *gathering) member(ctx context.Context) {
+// member acts repeatedly until the end.
+func (g *crowdRun) member(ctx context.Context) {
 	for {
 		wait := g.actOnce(ctx)
 		if g.phase.once {
@@ -48,8 +48,8 @@ func (g *gathering) member(ctx context.Context) {
 	}
 }
 
-// actOnce gives how long to wait before the next time.
-func (g *gathering) actOnce(ctx context.Context) (wait time.Duration) {
+// actOnce returns the delay before the next request.
+func (g *crowdRun) actOnce(ctx context.Context) (wait time.Duration) {
 	g.mu.Lock()
 	g.begun++
 	g.mu.Unlock()
@@ -64,7 +64,7 @@ func (g *gathering) actOnce(ctx context.Context) (wait time.Duration) {
 	return 0
 }
 
-func (g *gathering) count(what string) {
+func (g *crowdRun) count(what string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.got[what]++
@@ -72,21 +72,21 @@ func (g *gathering) count(what string) {
 	g.changed = make(chan struct{})
 }
 
-// crowdGathers is how long one may take to be one.
-const crowdGathers = 20 * time.Second
+// maxRampUp is how long a crowd may take to reach its limit.
+const maxRampUp = 20 * time.Second
 
-// ready waits until the crowd meets its limit, or, where it may meet none, until each
-// member may have had an answer.
-func (g *gathering) ready(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, crowdGathers)
+// ready waits until the crowd reaches its limit; if it has none, until each member may have had an
+// answer.
+func (g *crowdRun) ready(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, maxRampUp)
 	defer cancel()
 	g.wait(ctx, func() bool {
 		return g.got["429"] > 0 || !g.phase.limited && (g.phase.once || g.answers() >= g.phase.members)
 	})
 }
 
-// wait until it is so, or ctx ends.
-func (g *gathering) wait(ctx context.Context, isSo func() bool) {
+// wait waits until the condition holds, or ctx ends.
+func (g *crowdRun) wait(ctx context.Context, isSo func() bool) {
 	for {
 		g.mu.Lock()
 		done, changed := isSo(), g.changed
@@ -102,30 +102,30 @@ func (g *gathering) wait(ctx context.Context, isSo func() bool) {
 	}
 }
 
-func (g *gathering) answers() (n int) {
+func (g *crowdRun) answers() (n int) {
 	for _, times := range g.got {
 		n += times
 	}
 	return n
 }
 
-// isOver tells whether it was measured long enough.
-func (g *gathering) isOver() bool {
+// isOver reports whether the measurement has lasted long enough.
+func (g *crowdRun) isOver() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.phase.once || g.answers() >= g.phase.members
 }
 
-// soFar is what they got, and how many wait for an answer.
-func (g *gathering) soFar() (got map[string]int, waiting int) {
+// soFar returns the answers so far, and the number of open requests.
+func (g *crowdRun) soFar() (got map[string]int, waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return maps.Clone(g.got), g.begun - g.answers()
 }
 
-// disperse ends it. What it holds is cut off; else the server has to tell of the answers
-// that nobody waits for.
-func (g *gathering) disperse() {
+// stop stops the crowd. Open streams are cut off; other requests may finish, since the server would
+// log them as canceled.
+func (g *crowdRun) stop() {
 	close(g.ended)
 	if g.phase.holds {
 		g.cut()

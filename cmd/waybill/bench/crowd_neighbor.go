@@ -16,21 +16,21 @@ import (
 	"waybill/db"
 )
 
-// neighbor is the other tenant while it is measured, once.
+// neighbor is one measurement of the other tenant.
 type neighbor struct {
 	*crowdTenant
 	bench *crowdBench
 
 	requests, submits, logins Loaded
 	events                    eventLag
-	feed                      sync.Mutex // one after another
+	feed                      sync.Mutex // one request at a time
 }
 
 func (b *crowdBench) newNeighbor() *neighbor {
 	return &neighbor{crowdTenant: b.neighbor, bench: b}
 }
 
-// measure makes the requests of a time, beside the stream, until it is over.
+// measure sends one round of requests after another, next to the stream, until isOver.
 func (n *neighbor) measure(ctx context.Context, logsIn bool, isOver func() bool) error {
 	following, leave := context.WithCancel(ctx)
 	defer leave()
@@ -46,7 +46,8 @@ func (n *neighbor) measure(ctx context.Context, logsIn bool, isOver func() bool)
 	return ctx.Err()
 }
 
-// neighborAtOnce are the requests of a kind at once: no more than its own share.
+// neighborAtOnce is the number of concurrent requests of one kind: no more than the tenant's fair
+// share.
 const neighborAtOnce = 4
 
 func (n *neighbor) round(ctx context.Context, logsIn bool) error {
@@ -74,7 +75,7 @@ func (n *neighbor) round(ctx context.Context, logsIn bool) error {
 	return cmp.Or(failed[0], failed[1], failed[2])
 }
 
-// request is one of those that are refused first if somebody else has all of something.
+// request sends the kinds of requests that are refused first when another tenant exhausts a limit.
 func (n *neighbor) request(ctx context.Context, i int) error {
 	staff := n.tokens[db.UserRoleStaff][i%perRole]
 	switch i % 6 {
@@ -95,19 +96,19 @@ func (n *neighbor) request(ctx context.Context, i int) error {
 	}
 }
 
-// openStream opens one until its first bytes.
+// openStream opens a stream and reads its first bytes.
 func (n *neighbor) openStream(ctx context.Context, token string) error {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
 	return n.do200(ctx, token, "GET", "/v1/pickups/stream", "", nil, firstBytes{})
 }
 
-// firstBytes are enough for whoever reads into it.
+// firstBytes is a writer that stops the reader after the first bytes.
 type firstBytes struct{}
 
 func (firstBytes) Write([]byte) (int, error) { return 0, errEnough }
 
-// do200 makes a request, and hands on what is answered unless it is refused.
+// do200 sends a request and copies the body of a successful answer.
 func (n *neighbor) do200(ctx context.Context, token, method, path, kind string, body io.Reader, into io.Writer) error {
 	response, err := n.bench.begin(ctx, n.bench.calm, token, method, path, kind, body)
 	if err != nil {
@@ -125,12 +126,12 @@ func (n *neighbor) do200(ctx context.Context, token, method, path, kind string, 
 	return err
 }
 
-// stream reads one into w until it ends.
+// stream copies an event stream to w until it ends.
 func (n *neighbor) stream(ctx context.Context, w io.Writer) error {
 	return n.do200(ctx, n.tokens[db.UserRoleDispatcher][0], "GET", "/v1/pickups/stream", "", nil, w)
 }
 
-// submit makes a pickup and submits it: the stream is to tell of it.
+// submit creates a pickup and submits it, which the stream must report.
 func (n *neighbor) submit(ctx context.Context, i int) error {
 	staff, id := n.tokens[db.UserRoleStaff][i%perRole], uuid.Must(uuid.NewV7()).String()
 	item := n.newPickups(1, 20, 20)[0]
@@ -145,7 +146,8 @@ func (n *neighbor) submit(ctx context.Context, i int) error {
 	return nil
 }
 
-// login is one with the right password: of this tenant, and of the crowd's from elsewhere.
+// login logs in with the right password: a user of this tenant, and one of the crowd's tenant from
+// another address.
 func (n *neighbor) login(ctx context.Context, i int) error {
 	who, source := n.crowdTenant, "198.51.100.1"
 	if i%2 == 0 {

@@ -18,21 +18,21 @@ import (
 
 const ndjson = "application/x-ndjson"
 
-// crowdPhase is one way to crowd: members who do one thing again and again.
+// crowdPhase is one kind of load: members repeat one action.
 type crowdPhase struct {
 	name    string
-	what    string // they do, after their number
+	what    string // the action, printed after the number of members
 	members int
-	holds   bool // what was admitted lasts until it is cut off; who is refused comes back a second later
-	limited bool // for sure, and at once: the other tenant is measured from then on
-	logins  bool // the other tenant logs in too, and so does the crowd's from elsewhere
-	once    bool // each member acts once, and it is measured until then
+	holds   bool // an admitted request lasts until it is cut off; a refused one is retried after a second
+	limited bool // the limit is certainly reached, at once: the other tenant is measured from then on
+	logins  bool // the other tenant logs in too, and so does a user of the crowd's tenant from another address
+	once    bool // each member acts once, and the measurement lasts until all have
 	act     crowdAct
-	// aside opens something else that goes on meanwhile; nil: nothing.
+	// aside starts an additional background load; nil for none.
 	aside func(ctx context.Context) (end func(), err error)
 }
 
-// crowdAct does it once; answered is to be called with the status as soon as it is known.
+// crowdAct performs the action once. It calls answered with the status as soon as it is known.
 type crowdAct func(ctx context.Context, answered func(status int)) error
 
 func (b *crowdBench) phases() []crowdPhase {
@@ -54,7 +54,7 @@ func (b *crowdBench) phases() []crowdPhase {
 	}
 }
 
-// guess tries a wrong password of a user that there is, or of nobody, from one address.
+// guess tries wrong passwords of existing and unknown users from one address.
 func (b *crowdBench) guess(ctx context.Context, answered func(int)) error {
 	email := b.crowd.email
 	if id := uuid.New(); id[0]%2 == 0 {
@@ -72,7 +72,7 @@ func (b *crowdBench) openStream(ctx context.Context, answered func(int)) error {
 	return b.send(ctx, db.UserRoleDriver, "GET", "/v1/pickups/stream", "", nil, answered)
 }
 
-// dripFeed sends blank lines, just enough of them not to be ended as too slow.
+// dripFeed sends blank lines, just fast enough not to be cut off as too slow.
 func (b *crowdBench) dripFeed(ctx context.Context, answered func(int)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -106,7 +106,7 @@ func (b *crowdBench) feedNew(ctx context.Context, answered func(int)) error {
 	return b.send(ctx, db.UserRoleStaff, "POST", b.crowd.feedPath(), ndjson, newRecords(b.records), answered)
 }
 
-// openWrite leaves a transaction open in another database of the cluster, with an id.
+// openWrite holds open a transaction with an id in another database of the cluster.
 func (b *crowdBench) openWrite(ctx context.Context) (end func(), err error) {
 	config, err := pgx.ParseConfig(b.ownerURL)
 	if err != nil {
@@ -128,9 +128,8 @@ func (b *crowdBench) openWrite(ctx context.Context) (end func(), err error) {
 	return end, err
 }
 
-// send makes a request as one user of the crowding tenant, and reads the answer to its end.
-// The end of ctx cuts off an answer, but no request that waits for one: of these the server
-// would have to say in its log that they took too long.
+// send makes a request as one user of the crowding tenant, and reads the whole answer. The end of ctx
+// aborts the reading of an answer, but not a waiting request, which the server would log as too slow.
 func (b *crowdBench) send(
 	ctx context.Context, role db.UserRole, method, path, kind string, body io.Reader, answered func(int),
 ) error {
@@ -147,7 +146,7 @@ func (b *crowdBench) send(
 	return err
 }
 
-// begin makes a request. The answer's body is still to be read, and closed.
+// begin makes a request. The caller must read and close the answer's body.
 func (b *crowdBench) begin(
 	ctx context.Context, client *http.Client, token, method, path, kind string, body io.Reader,
 ) (*http.Response, error) {
@@ -162,27 +161,28 @@ func (b *crowdBench) begin(
 	return client.Do(request)
 }
 
-// feedPath is where a feed of the facility goes that is what is now.
+// feedPath returns the path of an appointment feed of the facility, as of now.
 func (w *world) feedPath() string {
 	return "/v1/facilities/" + w.facility + "/appointments/sync?as_of=" +
 		url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano))
 }
 
-// newRecords are of patients and appointments that there are not yet. They are over: the
-// next list, without them, cancels none.
+// newRecords returns records of new patients and past appointments, so that the next list, without
+// them, cancels none.
 func newRecords(n int) io.Reader {
 	var lines strings.Builder
 	run := newRun()
 	for i := range n {
 		starts := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 5 * time.Minute)
-		fmt.Fprintf(&lines, `{"external_id":%q,"patient":{"external_id":"p-%s","given_name":"Given","family_name":"Family","birth_date":"1990-05-17"},"starts_at":%q,"ends_at":%q}`+"\n",
+		fmt.Fprintf(&lines, `{"external_id":%q,"patient":{"external_id":"p-%s",`+
+			`"given_name":"Given","family_name":"Family","birth_date":"1990-05-17"},"starts_at":%q,"ends_at":%q}`+"\n",
 			run.at(int64(i)), run.at(int64(i)), starts.Format(time.RFC3339),
 			starts.Add(5*time.Minute).Format(time.RFC3339))
 	}
 	return strings.NewReader(lines.String())
 }
 
-// newPickups are items of a batch, with addresses and a note as long as this.
+// newPickups returns items of a batch, with addresses and a note of the given lengths.
 func (w *world) newPickups(n, address, note int) (items []object) {
 	for range n {
 		items = append(items, object{

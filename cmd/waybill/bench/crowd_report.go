@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// crowdLine is what is printed of a phase.
+// crowdLine is the printed result of a phase.
 type crowdLine struct {
 	Benchmark string         `json:"benchmark"`
 	Phase     string         `json:"phase"`
 	Members   int            `json:"members"`
 	Alone     crowdSide      `json:"alone"` // the other tenant without the crowd
 	Beside    crowdSide      `json:"beside"`
-	Crowd     map[string]int `json:"crowd"`   // what it was answered, by status, meanwhile
-	Waiting   int            `json:"waiting"` // of the crowd, for an answer at the end
+	Crowd     map[string]int `json:"crowd"`   // its answers by status during the measurement
+	Waiting   int            `json:"waiting"` // open requests of the crowd at the end
 	Machine   Machine        `json:"machine"`
 
 	what string
 }
 
-// crowdSide is what the other tenant noticed, and the server's memory meanwhile.
+// crowdSide is the latency of the other tenant, and the server's memory during the measurement.
 type crowdSide struct {
 	Requests Summary  `json:"requests"`
 	Submits  Summary  `json:"submits"`
 	Logins   *Summary `json:"logins,omitempty"`
-	Late     Summary  `json:"events_late"` // after the answer of what they tell of
+	Late     Summary  `json:"events_late"` // delay after the answer of the reported submit
 	Missed   int      `json:"events_missed"`
-	Refused  int      `json:"refused"` // of all that was asked, the stream among it
+	Refused  int      `json:"refused"` // of all requests, including the stream
 	First    string   `json:"first_refused,omitempty"`
-	Peak     float64  `json:"server_peak_mib"` // resident; 0 if it is not known
+	Peak     float64  `json:"server_peak_mib"` // resident memory; 0 if unknown
 }
 
-// measure does a phase: the other tenant alone, and then beside the crowd.
+// measure runs a phase: the other tenant alone, and then next to the crowd.
 func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine, err error) {
 	line = &crowdLine{Benchmark: "crowd", Phase: p.name, Members: p.members, Machine: ThisMachine(), what: p.what}
 	forgetPeak(b.server.cmd.Process.Pid)
@@ -48,8 +48,8 @@ func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine
 		defer end()
 	}
 	forgetPeak(b.server.cmd.Process.Pid)
-	g := gather(ctx, p)
-	defer g.disperse()
+	g := startCrowd(ctx, p)
+	defer g.stop()
 	g.ready(ctx)
 	if line.Beside, err = b.side(ctx, p, g.isOver); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (b *crowdBench) measure(ctx context.Context, p crowdPhase) (line *crowdLine
 	return line, nil
 }
 
-// side measures the other tenant once.
+// side runs one measurement of the other tenant.
 func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool) (crowdSide, error) {
 	n := b.newNeighbor()
 	if err := n.measure(ctx, p.logins, isOver); err != nil {
@@ -86,11 +86,11 @@ func (b *crowdBench) side(ctx context.Context, p crowdPhase, isOver func() bool)
 	return s, nil
 }
 
-// failed is an error if the other tenant was refused something.
+// failed returns an error if a request of the other tenant was refused.
 func (l *crowdLine) failed() error {
 	for _, s := range []crowdSide{l.Alone, l.Beside} {
 		if s.Refused > 0 || s.Missed > 0 {
-			return fmt.Errorf("%s: the other tenant was refused %d times, and not told %d events: %s",
+			return fmt.Errorf("%s: %d requests of the other tenant were refused, and %d events are missing: %s",
 				l.Phase, s.Refused, s.Missed, s.First)
 		}
 	}
@@ -108,7 +108,7 @@ func (l *crowdLine) String() string {
 	for _, row := range []struct {
 		name string
 		crowdSide
-	}{{"alone", l.Alone}, {"beside the crowd", l.Beside}} {
+	}{{"alone", l.Alone}, {"next to the crowd", l.Beside}} {
 		fmt.Fprintf(&b, "  %-20s %13.1f %6.1f %12.1f %6.1f %16.1f %6.1f %6.1f", row.name,
 			row.Requests.P50, row.Requests.P99, row.Submits.P50, row.Submits.P99,
 			row.Late.P50, row.Late.P99, row.Late.Max)
@@ -117,7 +117,7 @@ func (l *crowdLine) String() string {
 		}
 		fmt.Fprintf(&b, " %8d %7d %16.0f\n", row.Refused, row.Missed, row.Peak)
 	}
-	fmt.Fprintf(&b, "  the crowd got")
+	fmt.Fprintf(&b, "  answers to the crowd")
 	var statuses []string
 	for status := range l.Crowd {
 		statuses = append(statuses, status)

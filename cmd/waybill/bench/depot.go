@@ -12,8 +12,8 @@ import (
 	"waybill/db"
 )
 
-// depot is a tenant with what a pickup needs: somebody with a number who asks for it,
-// a facility, and accounts with money. Its store is the application's, not the owner's.
+// depot is a tenant with everything a pickup needs: a requester with a phone number, a facility, and
+// funded accounts. Its store connects as the application's role.
 type depot struct {
 	*db.Store
 	by       db.Viewer
@@ -21,13 +21,13 @@ type depot struct {
 	accounts []uuid.UUID
 }
 
-// depotCents is on each account: more than any benchmark spends.
+// depotCents is the balance of each account: more than any benchmark spends.
 const depotCents = 1_000_000_000_000
 
-// depot makes one, over connections of its own.
+// depot creates the rows, using a connection pool of its own.
 func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) (*depot, error) {
-	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: patient,
-		LockTimeout: patient, StatementTimeout: patient})
+	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: statementTimeout,
+		LockTimeout: statementTimeout, StatementTimeout: statementTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,9 @@ func (d *depot) account(ctx context.Context, t *Tenant) error {
 	return err
 }
 
-// drafts makes pickups that are to be submitted, paid by the accounts in turn.
+// drafts creates pickups to be submitted, paid by the accounts in turn.
 func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
-	const most = 1000 // in one statement
+	const most = 1000 // rows per statement
 	ids := make([]uuid.UUID, n)
 	for from := 0; from < n; from += most {
 		some := make([]db.Draft, min(most, n-from))
@@ -95,13 +95,13 @@ func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {
 	return ids, nil
 }
 
-// submit submits one, by the statement that any request runs.
+// submit submits one pickup with the statement of a regular request.
 func (d *depot) submit(ctx context.Context, id uuid.UUID) error {
 	_, _, err := d.MoveOne(ctx, d.by, db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: benchDigest})
 	return err
 }
 
-// submitAll submits several in one statement, through q.
+// submitAll submits several pickups in one statement through q.
 func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) error {
 	n := len(ids)
 	rows, err := q.TransitionPickups(ctx, db.TransitionPickupsParams{
@@ -118,11 +118,11 @@ func (d *depot) submitAll(ctx context.Context, q *db.Queries, ids []uuid.UUID) e
 	return err
 }
 
-// warmBy pickups give the tables plans like those of many more.
+// warmBy is the number of pickups after which plans are like those for many more.
 const warmBy = 2000
 
-// warm submits some pickups and has PostgreSQL look at its tables: one that was filled
-// a moment ago has plans as if it were empty.
+// warm submits some pickups and analyzes the tables: directly after they are filled, the planner still
+// considers them empty.
 func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
 	ids, err := d.drafts(ctx, pickups)
 	if err != nil {
@@ -142,22 +142,22 @@ func (d *depot) warm(ctx context.Context, ownerURL string, pickups int) error {
 	return err
 }
 
-// nobodysJobs makes sure that none are waiting: a benchmark's workers would be given
-// those of others too, and say that they were sent.
-func (d *depot) nobodysJobs(ctx context.Context) error {
+// requireEmptyQueue fails if jobs are waiting: the benchmark's workers would take jobs of others, and mark
+// them as sent.
+func (d *depot) requireEmptyQueue(ctx context.Context) error {
 	for _, queue := range []string{jobs.Texts, jobs.Dispatches} {
 		n, err := d.waiting(ctx, queue)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("%d jobs wait in this database: measure on another", n)
+			return fmt.Errorf("%d jobs are waiting in this database: use another one", n)
 		}
 	}
 	return nil
 }
 
-// waiting counts the jobs of a queue that are not finished.
+// waiting counts the unfinished jobs of a queue.
 func (d *depot) waiting(ctx context.Context, queue string) (n int, err error) {
 	rows, err := d.CountJobs(ctx)
 	for _, r := range rows {

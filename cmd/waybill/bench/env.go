@@ -15,9 +15,9 @@ import (
 	"waybill/db/localpg"
 )
 
-// Env is what a benchmark runs in. Close stops all that was started.
+// Env is the environment of a benchmark. Close stops everything that was started.
 type Env struct {
-	Flags *flag.FlagSet // with those that all have; a benchmark adds its own
+	Flags *flag.FlagSet // the common flags; a benchmark adds its own
 	Parse func(args []string) error
 
 	out         io.Writer
@@ -26,19 +26,19 @@ type Env struct {
 	stops       []func() error
 }
 
-// NewEnv makes one that reports to out. The flags are to be named after the benchmark.
-// The database, if it is not empty, is used in place of one of its own: by its owner.
+// NewEnv returns an environment that reports to out. The flag set must be named after the benchmark. A
+// non-empty databaseURL, of the database's owner, is used instead of starting a database.
 func NewEnv(out io.Writer, flags *flag.FlagSet, databaseURL string, parse func(args []string) error) *Env {
 	e := &Env{Flags: flags, Parse: parse, out: out}
-	flags.BoolVar(&e.json, "json", false, "print lines of JSON, and nothing else")
+	flags.BoolVar(&e.json, "json", false, "print only lines of JSON")
 	flags.StringVar(&e.databaseURL, "database-url", databaseURL,
-		"measure on this database, as its owner; what is made there stays (DATABASE_URL; default: a PostgreSQL of "+
-			"its own, thrown away)")
-	flags.Lookup("database-url").DefValue = "" // -h does not show a password
+		"use this database, as its owner; created rows stay (DATABASE_URL; default: start a temporary "+
+			"PostgreSQL)")
+	flags.Lookup("database-url").DefValue = "" // -h must not print a password
 	return e
 }
 
-// Close stops what was started, the last first.
+// Close stops everything that was started, in reverse order.
 func (e *Env) Close() (err error) {
 	for _, stop := range slices.Backward(e.stops) {
 		err = errors.Join(err, stop())
@@ -47,14 +47,14 @@ func (e *Env) Close() (err error) {
 	return err
 }
 
-// Say tells how it goes, unless all that is wanted is JSON.
-func (e *Env) Say(format string, args ...any) {
+// Progress prints progress, unless the output is JSON.
+func (e *Env) Progress(format string, args ...any) {
 	if !e.json {
 		fmt.Fprintf(e.out, format+"\n", args...)
 	}
 }
 
-// Report prints a result: for programs the value, as a line of JSON, else the text.
+// Report prints a result: the value as a line of JSON, or the text.
 func (e *Env) Report(value any, text string) error {
 	if e.json {
 		return json.NewEncoder(e.out).Encode(value)
@@ -63,7 +63,7 @@ func (e *Env) Report(value any, text string) error {
 	return err
 }
 
-// Machine is where it was measured: a figure without it says nothing.
+// Machine describes the machine of the measurement: figures mean nothing without it.
 type Machine struct {
 	System     string `json:"system"`
 	CPUs       int    `json:"cpus"`
@@ -71,20 +71,19 @@ type Machine struct {
 	Go         string `json:"go"`
 }
 
-// ThisMachine is the one that measures.
+// ThisMachine describes the current machine.
 func ThisMachine() Machine {
 	return Machine{runtime.GOOS + "/" + runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.Version()}
 }
 
-// Database gives the owner's and the application's URL of a migrated database: the
-// given one, or that of a PostgreSQL of its own with the durability that PostgreSQL
-// has by default.
+// Database returns the owner's and the application's URL of a migrated database: the given one, or a
+// PostgreSQL that it starts with PostgreSQL's default durability.
 func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 	owner, app = e.databaseURL, e.databaseURL
 	if owner == "" {
-		e.Say("starting a PostgreSQL of its own, with fsync on")
+		e.Progress("starting a PostgreSQL with fsync on")
 		server, err := localpg.Start(ctx, localpg.Options{
-			Durable: true, Settings: map[string]string{"max_connections": "400"}, // 256 callers one by one
+			Durable: true, Settings: map[string]string{"max_connections": "400"}, // 256 callers without batching
 		})
 		if err != nil {
 			return "", "", err
@@ -98,8 +97,8 @@ func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 	return owner, app, nil
 }
 
-// Serve runs "waybill serve" in a process of its own, so that client and server share no
-// runtime, and gives its URL. What it logs, errors alone, goes to standard error.
+// Serve runs "waybill serve" as a process of its own, so that client and server share no runtime, and
+// returns its URL. Its log, only errors, goes to standard error.
 func (e *Env) Serve(ctx context.Context, databaseURL string, args ...string) (url string, err error) {
 	s, err := e.serve(databaseURL, os.Stderr, append([]string{"--log-level", "error"}, args...))
 	if err != nil {

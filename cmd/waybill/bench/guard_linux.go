@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// guard has the process end with this one, whatever ends it, and keeps the terminal's
-// Ctrl-C from it: it is stopped in its turn.
+// guard makes the process end with this one, however it ends, and shields it from the terminal's
+// Ctrl-C: it is stopped in order.
 func guard(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

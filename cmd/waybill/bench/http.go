@@ -21,7 +21,7 @@ import (
 	"waybill/db"
 )
 
-// httpBench is the benchmark http: its settings, and what it talks to.
+// httpBench holds the settings and servers of the benchmark http.
 type httpBench struct {
 	works    []work
 	callers  []int
@@ -30,39 +30,39 @@ type httpBench struct {
 	rate     float64
 	accounts int
 	pickups  int
-	serve    string // further flags
+	serve    string // further flags of "waybill serve"
 	compare  otherServer
 
-	ours, theirs *world // theirs is nil without another
+	ours, theirs *world // theirs is nil without another server
 	owner        *pgx.Conn
 	server       *server
-	log          *os.File // the server's
-	postmaster   int      // 0: on another machine, or not to be found
-	pgbench      *pgbench // nil without
+	log          *os.File // the log of the server
+	postmaster   int      // 0 if unknown or on another machine
+	pgbench      *pgbench // nil if not available
 }
 
-// otherServer is one that runs already.
+// otherServer is an already running server to compare with.
 type otherServer struct{ url, tenant, token, readyFile string }
 
 func (b *httpBench) register(flags *flag.FlagSet) {
-	flags.Func("work", "only these, with commas between: "+strings.Join(workNames(), ", "), b.setWorks)
-	flags.Func("callers", "how many call at once, with commas between (default 1,32,256)", b.setCallers)
-	flags.Float64Var(&b.seconds, "seconds", 3, "how long each is measured in a round, over HTTP and again one by one")
-	flags.IntVar(&b.rounds, "rounds", 3, "how often, in turn: what else the machine does then weighs on both alike")
+	flags.Func("work", "run only these, separated by commas: "+strings.Join(workNames(), ", "), b.setWorks)
+	flags.Func("callers", "numbers of concurrent callers, separated by commas (default 1,32,256)", b.setCallers)
+	flags.Float64Var(&b.seconds, "seconds", 3, "duration of each measurement in a round: over HTTP, and one by one")
+	flags.IntVar(&b.rounds, "rounds", 3, "number of rounds, in turn, so that other load affects both alike")
 	flags.Float64Var(&b.rate, "rate", 0,
-		"operations a second at a fixed rate: their latency counts from when each was to start; without the one by "+
-			"one (default: as many as the callers get done)")
-	flags.IntVar(&b.accounts, "accounts", 1000, "how many pay, but for charge-hot")
+		"fixed rate of operations per second: latency counts from the intended start; skips one by one "+
+			"(default: no limit)")
+	flags.IntVar(&b.accounts, "accounts", 1000, "number of paying accounts, except in charge-hot")
 	flags.IntVar(&b.pickups, "pickups", 20_000,
-		"how many there are to get: of a thousand, the planner would read the whole table")
+		"number of pickups to read: with a thousand, the planner would scan the whole table")
 	flags.StringVar(&b.serve, "serve", "",
-		"further flags of serve, with blanks between, such as --combine=false; else it has its defaults")
+		"additional flags of serve, separated by blanks, such as --combine=false")
 	flags.StringVar(&b.compare.url, "compare", "",
-		"the URL of another server with this API, to do the same: it needs --tenant and --token, or --ready-file, "+
-			"and what is made there stays")
-	flags.StringVar(&b.compare.tenant, "tenant", "", "the slug of the tenant there")
-	flags.StringVar(&b.compare.token, "token", "", "an admin's token there")
-	flags.StringVar(&b.compare.readyFile, "ready-file", "", "take all three from the file that dev writes")
+		"URL of another server with this API to compare with: needs --tenant and --token, or --ready-file; "+
+			"created rows stay")
+	flags.StringVar(&b.compare.tenant, "tenant", "", "slug of a tenant of that server")
+	flags.StringVar(&b.compare.token, "token", "", "token of an admin of that tenant")
+	flags.StringVar(&b.compare.readyFile, "ready-file", "", "read all three from the ready file of waybill dev")
 }
 
 func workNames() (names []string) {
@@ -77,7 +77,7 @@ func (b *httpBench) setWorks(text string) error {
 	for name := range strings.SplitSeq(text, ",") {
 		i := slices.Index(workNames(), name)
 		if i < 0 {
-			return fmt.Errorf("there is no %q", name)
+			return fmt.Errorf("unknown name %q", name)
 		}
 		b.works = append(b.works, works()[i])
 	}
@@ -89,7 +89,7 @@ func (b *httpBench) setCallers(text string) error {
 	for number := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return errors.New("a number of callers is at least 1")
+			return errors.New("the number of callers must be at least 1")
 		}
 		b.callers = append(b.callers, n)
 	}
@@ -112,7 +112,7 @@ func (b *httpBench) check() error {
 	return nil
 }
 
-// read takes what is not given from the ready file.
+// read takes missing values from the ready file.
 func (o *otherServer) read() error {
 	if o.readyFile == "" {
 		return nil
@@ -130,7 +130,7 @@ func (o *otherServer) read() error {
 		}
 	}
 	if err := json.Unmarshal(text, &ready); err != nil {
-		return fmt.Errorf("%s is not a file that dev writes: %w", o.readyFile, err)
+		return fmt.Errorf("%s is not a ready file of waybill dev: %w", o.readyFile, err)
 	}
 	o.url, o.tenant = cmp.Or(o.url, ready.URL), cmp.Or(o.tenant, ready.Tenant)
 	for _, u := range ready.Users {
@@ -141,8 +141,9 @@ func (o *otherServer) read() error {
 	return nil
 }
 
-// httpWork: on two cores, PostgreSQL 15, fsync on, client, server and database on them;
-// a second, and the ratio to pgbench, which sends the same statements one by one:
+// httpWork runs the benchmark http. Results on two cores, PostgreSQL 15, fsync on, with client, server
+// and database on one machine: operations per second, and the ratio to pgbench, which sends the same
+// statements one by one:
 //
 //	               1 caller      32 callers    256 callers
 //	get            2,148  0.22   14,955  0.43  27,137   1.55
@@ -153,7 +154,7 @@ func (o *otherServer) read() error {
 //	submit           833  0.63    4,763  2.46   7,913   4.72
 //	lifecycle        108  0.55      552  2.25   1,116  10.87
 //
-// With --serve=--combine=false, one caller gets as much done, and 32 get 5,669, 2,125,
+// With --serve=--combine=false, 1 caller reaches the same rates, and 32 callers reach 5,669, 2,125,
 // 2,254, 1,152, 1,681, 1,335 and 183; their p99 is 3 to 9 times as long.
 func httpWork(ctx context.Context, env *Env, args []string) error {
 	b := httpBench{works: works(), callers: []int{1, 32, 256}}
@@ -167,7 +168,7 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 	if err := b.prepare(ctx, env); err != nil {
 		return err
 	}
-	env.Say("%s", httpHeader)
+	env.Progress("%s", httpHeader)
 	var unexpected error
 	for _, w := range b.works {
 		for _, callers := range b.callers {
@@ -182,7 +183,8 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 		}
 	}
 	m := ThisMachine()
-	env.Say("%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", m.System, m.CPUs, m.GOMAXPROCS, m.Go)
+	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", m.System, m.CPUs, m.GOMAXPROCS,
+		m.Go)
 	return unexpected
 }
 
@@ -212,7 +214,7 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	env.Say("preparing accounts, users and pickups")
+	env.Progress("preparing accounts, users and pickups")
 	crew := slices.Max(b.callers)
 	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, b.pickups, crew); err != nil {
 		return err
@@ -226,12 +228,12 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 		return nil
 	}
 	if b.pgbench, err = env.newPgbench(app); b.pgbench != nil {
-		b.pgbench.know(tenant.ID, b.ours)
+		b.pgbench.setVariables(tenant.ID, b.ours)
 	}
 	return err
 }
 
-// findDatabase finds the process of a database on this machine.
+// findDatabase finds the process of the database, if it runs on this machine.
 func (b *httpBench) findDatabase() {
 	host := b.owner.Config().Host
 	if network, _ := pgconn.NetworkAddress(host, 0); network == "unix" || host == "localhost" ||
@@ -240,7 +242,7 @@ func (b *httpBench) findDatabase() {
 	}
 }
 
-// start runs the server, which logs to a file: as it would, and nobody has to read it.
+// start runs the server. It logs to a file, so that nobody has to read a pipe.
 func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (url string, err error) {
 	if b.log, err = os.CreateTemp("", "waybill-bench-"); err != nil {
 		return "", err
@@ -251,7 +253,7 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 		return "", err
 	}
 	defer log.Close()
-	// The users' passwords are no part of what is measured.
+	// Hashing the users' passwords is not part of the measurement.
 	args := append([]string{"--bcrypt-cost", "4"}, strings.Fields(b.serve)...)
 	if b.server, err = env.serve(databaseURL, log, args); err != nil {
 		return "", err
@@ -262,11 +264,11 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 	return url, err
 }
 
-// side is one of the servers, while one work is measured.
+// side is one of the servers during the measurement of one workload.
 type side struct {
 	world   *world
 	callers []*caller
-	guess   float64 // operations a second, to prepare for
+	guess   float64 // estimated operations per second, to prepare rows for
 	rates   []float64
 	all     httpLoaded
 }
@@ -275,7 +277,7 @@ func newSide(w *world, callers int) *side {
 	return &side{world: w, callers: w.callers(callers), guess: 2000}
 }
 
-// run does the work for so long, on rows of its own.
+// run measures the workload for a duration, on rows of its own.
 func (s *side) run(
 	ctx context.Context, w work, seconds, rate float64, watch func(run func() error) error,
 ) (loaded *httpLoaded, err error) {
@@ -298,14 +300,14 @@ func (s *side) run(
 	return loaded, err
 }
 
-// count keeps what a round came to.
+// count adds the result of a round.
 func (s *side) count(l *httpLoaded) {
 	s.rates = append(s.rates, l.perSecond())
 	s.all.add(l)
 	s.all.took += l.took
 }
 
-// measure does one work with so many callers: over HTTP and one by one in turn.
+// measure measures one workload at a number of callers: over HTTP and by pgbench in turn.
 func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine, error) {
 	sides := []*side{newSide(b.ours, callers)}
 	if b.theirs != nil {
@@ -341,7 +343,7 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 	return b.line(w, callers, sides, singles, used), nil
 }
 
-// settle has the planner know what was prepared, and empties the server's log.
+// settle analyzes the prepared rows, and truncates the server's log.
 func (b *httpBench) settle(ctx context.Context) error {
 	text, err := scripts.ReadFile("pgbench/settle.sql")
 	if err != nil {
@@ -353,7 +355,7 @@ func (b *httpBench) settle(ctx context.Context) error {
 	return b.log.Truncate(0)
 }
 
-// cpu is what the three have used. Without /proc, nothing is known.
+// cpu is the CPU time of client, server and database. It is unknown without /proc.
 type cpu struct{ client, server, database time.Duration }
 
 func (b *httpBench) watch(used *cpu, run func() error) error {
@@ -375,11 +377,11 @@ func (b *httpBench) cpu() (now cpu) {
 	return now
 }
 
-// singles are pgbench's rounds of one work.
+// singles are pgbench's rounds of one workload.
 type singles struct {
 	*httpBench
 	work    work
-	clients []int // what is tried; after the first round, the best alone
+	clients []int // the client counts to try; after the first round only the best
 	guess   float64
 	tried   bool
 	rates   []float64
@@ -387,7 +389,7 @@ type singles struct {
 
 func (b *httpBench) singles(w work, callers int, guess float64) *singles {
 	s := &singles{httpBench: b, work: w, clients: []int{callers}, guess: guess}
-	if w.hot || b.accounts == 1 { // fewer clients get more done on one row
+	if w.hot || b.accounts == 1 { // on one hot row fewer clients are faster
 		s.clients = slices.Compact(slices.Sorted(slices.Values([]int{1, min(2, callers), callers})))
 	}
 	return s
@@ -411,9 +413,9 @@ func (s *singles) round(ctx context.Context) error {
 	return nil
 }
 
-// run has pgbench do the work, on rows of its own, of which there must be enough.
+// run runs pgbench on rows of its own, of which it must prepare enough.
 func (s *singles) run(ctx context.Context, clients int) (float64, error) {
-	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.spread}
+	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.accountCount}
 	if s.work.hot {
 		r.accounts = 1
 	}
@@ -426,7 +428,7 @@ func (s *singles) run(ctx context.Context, clients int) (float64, error) {
 		}
 		s.tried = true
 	}
-	// Each client plans its statements anew, six times: that second is not counted.
+	// Each client plans its statements six times at first: that second does not count.
 	r.clients, r.seconds, r.warm = clients, s.seconds, 1+clients/64
 	for {
 		rows := int64(100 * clients)
@@ -446,7 +448,7 @@ func (s *singles) run(ctx context.Context, clients int) (float64, error) {
 	}
 }
 
-// rows prepares what the run takes: drafts, or ids for new rows.
+// rows prepares the run's rows: drafts, or ids for new rows.
 func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) {
 	r.drafts = n
 	switch {
@@ -460,7 +462,7 @@ func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) 
 	return err
 }
 
-// median of the rounds; 0 without any.
+// median returns the median of the rounds; 0 without any.
 func median(rates []float64) float64 {
 	if len(rates) == 0 {
 		return 0
@@ -469,8 +471,8 @@ func median(rates []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// tidy has as many digits as mean something.
-func tidy(f float64) float64 {
+// roundSignificant rounds to the significant digits.
+func roundSignificant(f float64) float64 {
 	if f >= 1000 {
 		return math.Round(f)
 	}

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// httpLoad is a load over HTTP, by callers who each wait for their answers. With a
-// rate, an operation counts from when it was to start, as in Load, but that no more
-// run at once than there are callers.
+// httpLoad is a load over HTTP by concurrent callers, each of which waits for its answer. With a rate,
+// latency counts from the intended start like in Load, but no more requests run at once than there are
+// callers.
 type httpLoad struct {
 	callers []*caller
 	operate func(c *caller, n int64) error
 	For     time.Duration
-	rate    float64 // operations a second; 0: as many as there come
-	most    int64   // operations; 0: as many as there come
+	rate    float64 // operations per second; 0 for no limit
+	most    int64   // operations; 0 for no limit
 }
 
-// httpLoaded is what came of it.
+// httpLoaded is the result of a load.
 type httpLoaded struct {
 	Latencies  Latencies
 	took       time.Duration
 	done       int64
 	unexpected int64
-	err        error // the first of them
+	err        error // the first error
 }
 
 func (l *httpLoaded) perSecond() float64 { return float64(l.done) / l.took.Seconds() }
 
-// run ends when the time is over, or all is done. What fails is counted.
+// run ends after the duration, or when all operations are done. Failures are counted.
 func (l httpLoad) run(ctx context.Context) (*httpLoaded, error) {
 	for _, c := range l.callers {
 		if err := c.wire.dial(ctx); err != nil {
@@ -38,10 +38,10 @@ func (l httpLoad) run(ctx context.Context) (*httpLoaded, error) {
 		}
 		defer c.wire.close()
 	}
-	// Who is cut off has nothing to wait for.
+	// After a cancellation there is nothing to wait for.
 	defer context.AfterFunc(ctx, func() {
 		for _, c := range l.callers {
-			c.cut()
+			c.abort()
 		}
 	})()
 	var (
@@ -64,7 +64,7 @@ func (l httpLoad) run(ctx context.Context) (*httpLoaded, error) {
 	return &result, ctx.Err()
 }
 
-// add takes over what came of one caller's.
+// add adds the result of one caller.
 func (l *httpLoaded) add(other *httpLoaded) {
 	l.Latencies.Add(&other.Latencies)
 	l.done += other.done
@@ -74,7 +74,7 @@ func (l *httpLoaded) add(other *httpLoaded) {
 	}
 }
 
-// call is one caller's part.
+// call runs one caller.
 func (l httpLoad) call(ctx context.Context, c *caller, next *atomic.Int64, start time.Time) *httpLoaded {
 	var mine httpLoaded
 	end := start.Add(l.For)
@@ -100,7 +100,7 @@ func (l httpLoad) call(ctx context.Context, c *caller, next *atomic.Int64, start
 		if mine.err == nil {
 			mine.err = err
 		}
-		if !errors.Is(err, errStatus) && !c.again(ctx) {
+		if !errors.Is(err, errStatus) && !c.reconnect(ctx) {
 			break
 		}
 	}

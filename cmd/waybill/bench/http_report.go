@@ -6,43 +6,43 @@ import (
 	"time"
 )
 
-// httpLine is a line of what the benchmark http prints: a work, and so many callers.
+// httpLine is one line of the result: a workload and a number of callers.
 type httpLine struct {
 	Work              string   `json:"work"`
 	Callers           int      `json:"callers"`
-	PerSecond         float64  `json:"per_second"` // of the median round
+	PerSecond         float64  `json:"per_second"` // in the median round
 	OneByOnePerSecond *float64 `json:"one_by_one_per_second"`
 	Ratio             *float64 `json:"ratio"`
-	P50               float64  `json:"p50_ms"` // of all rounds
+	P50               float64  `json:"p50_ms"` // over all rounds
 	P99               float64  `json:"p99_ms"`
 	Max               float64  `json:"max_ms"`
-	// How many clients one by one had: on a hot row, those that did most.
+	// The number of pgbench clients: on a hot row, the fastest number.
 	OneByOneClients int         `json:"one_by_one_clients,omitempty"`
 	Operations      int64       `json:"operations"`
-	Unexpected      int64       `json:"unexpected"` // answers
+	Unexpected      int64       `json:"unexpected"` // unexpected answers
 	Rounds          []httpRound `json:"rounds"`
-	// Seconds a second, while over HTTP.
+	// CPU seconds per second, during the HTTP load.
 	ClientCPU   *float64   `json:"client_cpu,omitempty"`
 	ServerCPU   *float64   `json:"server_cpu,omitempty"`
 	DatabaseCPU *float64   `json:"database_cpu,omitempty"`
 	Compared    *httpOther `json:"compared,omitempty"`
 	Rate        float64    `json:"rate,omitempty"`
-	Serve       string     `json:"serve,omitempty"` // further flags
+	Serve       string     `json:"serve,omitempty"` // further flags of "waybill serve"
 	Machine     Machine    `json:"machine"`
 
 	err error // the first unexpected answer
 }
 
-// httpRound shows by its neighbours whether the machine was quiet.
+// httpRound is one round: neighboring rounds show whether the machine was quiet.
 type httpRound struct {
 	PerSecond float64 `json:"per_second"`
 	OneByOne  float64 `json:"one_by_one_per_second,omitempty"`
 }
 
-// httpOther is what the other server did.
+// httpOther is the result of the other server.
 type httpOther struct {
 	PerSecond  float64 `json:"per_second"`
-	Ratio      float64 `json:"ratio"` // of ours to its
+	Ratio      float64 `json:"ratio"` // of our rate to that of the other server
 	P50        float64 `json:"p50_ms"`
 	P99        float64 `json:"p99_ms"`
 	Unexpected int64   `json:"unexpected"`
@@ -52,39 +52,39 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	ours := sides[0]
 	latency := ours.all.Latencies.Summary()
 	l := &httpLine{
-		Work: w.name, Callers: callers, PerSecond: tidy(median(ours.rates)),
+		Work: w.name, Callers: callers, PerSecond: roundSignificant(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
 		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
 		Serve: b.serve, Machine: ThisMachine(),
 	}
 	for i, rate := range ours.rates {
-		round := httpRound{PerSecond: tidy(rate)}
+		round := httpRound{PerSecond: roundSignificant(rate)}
 		if len(singles.rates) > 0 {
-			round.OneByOne = tidy(singles.rates[i])
+			round.OneByOne = roundSignificant(singles.rates[i])
 		}
 		l.Rounds = append(l.Rounds, round)
 	}
 	if one := median(singles.rates); one > 0 {
-		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(tidy(one)), new(
-			tidy(median(ours.rates)/one)), singles.clients[0]
+		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(roundSignificant(one)), new(
+			roundSignificant(median(ours.rates)/one)), singles.clients[0]
 	}
 	for into, took := range map[**float64]time.Duration{&l.ClientCPU: used.client,
 		&l.ServerCPU: used.server, &l.DatabaseCPU: used.database} {
 		if took > 0 {
-			*into = new(tidy(took.Seconds() / ours.all.took.Seconds()))
+			*into = new(roundSignificant(took.Seconds() / ours.all.took.Seconds()))
 		}
 	}
 	if len(sides) > 1 {
 		other := sides[1]
 		summary := other.all.Latencies.Summary()
 		l.Compared = &httpOther{
-			tidy(median(other.rates)), tidy(median(ours.rates) / median(other.rates)),
+			roundSignificant(median(other.rates)), roundSignificant(median(ours.rates) / median(other.rates)),
 			summary.P50, summary.P99, other.all.unexpected,
 		}
 	}
 	for i, s := range sides {
 		if s.all.err != nil && l.err == nil {
-			l.err = fmt.Errorf("%s with %d callers: %d answers of %s were not as they should be: %w",
+			l.err = fmt.Errorf("%s with %d callers: %d unexpected answers of %s: %w",
 				w.name, callers, s.all.unexpected, []string{"the server", "the other server"}[i], s.all.err)
 		}
 	}
@@ -92,8 +92,8 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 }
 
 const httpHeader = "" +
-	"                                                              milliseconds     seconds of CPU a second\n" +
-	"work           callers  a second  one by one (clients)  ratio      p50      p99  client  server  database"
+	"                                                              milliseconds     CPU seconds per second\n" +
+	"work           callers  per sec.  one by one (clients)  ratio      p50      p99  client  server  database"
 
 func (l *httpLine) String() string {
 	var b strings.Builder
@@ -112,7 +112,7 @@ func (l *httpLine) String() string {
 		fmt.Fprintf(&b, "  %*s", []int{6, 6, 8}[i], text)
 	}
 	if c := l.Compared; c != nil {
-		fmt.Fprintf(&b, "  the other: %.0f a second, p50 %.2f, p99 %.2f ms; ours is %.2f times that",
+		fmt.Fprintf(&b, "  other server: %.0f per second, p50 %.2f, p99 %.2f ms; ratio %.2f",
 			c.PerSecond, c.P50, c.P99, c.Ratio)
 	}
 	if l.err != nil {

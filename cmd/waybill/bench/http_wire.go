@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// The load generator shares its processors with what it measures: it writes requests
-// that are put together from ready bytes, and reads of an answer what it must.
+// The load generator shares its processors with the server: it assembles requests from prepared bytes,
+// and parses only the necessary parts of a response.
 
 // wire is a keep-alive connection.
 type wire struct {
 	address string
 	conn    net.Conn
 	in      *bufio.Reader
-	out     []byte // of the request, used again
+	out     []byte // the request's buffer, reused
 }
 
 func (w *wire) dial(ctx context.Context) (err error) {
@@ -42,11 +42,11 @@ func (w *wire) close() {
 	}
 }
 
-// errStatus: the server answered, and not as it should.
+// errStatus means that the server answered with an unexpected status.
 var errStatus = errors.New("unexpected answer")
 
-// exchange sends w.out and reads the answer to its end. After an error other than
-// errStatus, the connection is of no use any more.
+// exchange sends w.out and reads the whole response. After an error other than errStatus, the
+// connection must not be used again.
 func (w *wire) exchange(want int) error {
 	if _, err := w.conn.Write(w.out); err != nil {
 		return err
@@ -62,15 +62,15 @@ func (w *wire) exchange(want int) error {
 	return nil
 }
 
-// readResponse reads an answer to its end, and gives its body if the status is not the
-// one wanted. It knows what servers answer that keep the connection: a length, or chunks.
+// readResponse reads a whole response, and returns its body if the status differs from the expected
+// one. It supports a Content-Length and chunked encoding.
 func readResponse(in *bufio.Reader, want int) (status int, body []byte, err error) {
 	line, err := readLine(in)
 	if err != nil {
 		return 0, nil, err
 	}
 	if len(line) < 12 || string(line[:9]) != "HTTP/1.1 " {
-		return 0, nil, fmt.Errorf("not an answer: %.40q", line)
+		return 0, nil, fmt.Errorf("invalid status line: %.40q", line)
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, nil, fmt.Errorf("not a status: %.40q", line)
@@ -108,7 +108,7 @@ func readResponse(in *bufio.Reader, want int) (status int, body []byte, err erro
 	case length >= 0:
 		err = skip(in, keep, length)
 	default:
-		err = errors.New("the answer has no length")
+		err = errors.New("the response has no length")
 	}
 	if err == nil && closes {
 		err = errors.New("the server closes the connection")
@@ -137,7 +137,7 @@ func skipChunks(in *bufio.Reader, keep *bytes.Buffer) error {
 			return err
 		}
 		if line, err := readLine(in); err != nil || len(line) > 0 {
-			return errors.Join(err, errors.New("a chunk is longer than it says"))
+			return errors.Join(err, errors.New("a chunk is longer than its declared size"))
 		}
 	}
 	for { // trailers
@@ -148,7 +148,7 @@ func skipChunks(in *bufio.Reader, keep *bytes.Buffer) error {
 	}
 }
 
-// skip reads n bytes; those of an answer that nobody expected are kept.
+// skip reads n bytes, and keeps those of an unexpected response.
 func skip(in *bufio.Reader, keep *bytes.Buffer, n int64) error {
 	if keep != nil {
 		_, err := io.CopyN(keep, in, n)
@@ -171,7 +171,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
-// named compares with a name in lower case.
+// named compares a header's name with a lower-case name.
 func named(given []byte, name string) bool {
 	return len(given) == len(name) && bytes.EqualFold(given, []byte(name))
 }

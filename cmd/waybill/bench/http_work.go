@@ -9,13 +9,13 @@ import (
 	"waybill/db"
 )
 
-// work is one kind of operation, over HTTP and by pgbench.
+// work is one workload, over HTTP and for pgbench.
 type work struct {
 	name   string
-	script string // in the folder pgbench
-	drafts bool   // each operation takes a draft that was made for it
-	hot    bool   // all are about one account
-	// operate does the nth, on the drafts or with the ids of this run.
+	script string // the file in the folder pgbench
+	drafts bool   // each operation uses a draft that was prepared for it
+	hot    bool   // all operations are on one account
+	// operate performs the n-th operation, on the prepared drafts or with the run's ids.
 	operate func(c *caller, run ids, n int64) error
 }
 
@@ -26,7 +26,7 @@ func works() []work {
 		}},
 		{name: "create", script: "create", operate: (*caller).create},
 		{name: "charge-spread", script: "charge", operate: func(c *caller, run ids, n int64) error {
-			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.spread)), run.at(n))
+			return c.charge(c.world.accounts.at(c.random.Int64N(c.world.accountCount)), run.at(n))
 		}},
 		{name: "charge-hot", script: "charge", hot: true, operate: func(c *caller, run ids, n int64) error {
 			return c.charge(c.world.accounts.at(0), run.at(n))
@@ -37,7 +37,7 @@ func works() []work {
 		{name: "submit", script: "submit", drafts: true, operate: func(c *caller, run ids, n int64) error {
 			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameSubmit)
 		}},
-		{name: "lifecycle", script: "lifecycle", operate: (*caller).live},
+		{name: "lifecycle", script: "lifecycle", operate: (*caller).lifecycle},
 	}
 }
 
@@ -46,9 +46,9 @@ type caller struct {
 	wire
 	world  *world
 	number int64
-	heads  map[db.UserRole]string // what the headers of each role's requests begin with
+	heads  map[db.UserRole]string // the first header lines of each role's requests
 	random *rand.Rand
-	body   []byte // of the request, used again
+	body   []byte // the request body's buffer, reused
 }
 
 func (w *world) callers(n int) []*caller {
@@ -65,11 +65,11 @@ func (w *world) callers(n int) []*caller {
 	return all
 }
 
-// cut ends what it waits for.
-func (c *caller) cut() { c.conn.SetDeadline(time.Unix(1, 0)) }
+// abort aborts the pending read.
+func (c *caller) abort() { c.conn.SetDeadline(time.Unix(1, 0)) }
 
-// again makes a new connection in place of a broken one.
-func (c *caller) again(ctx context.Context) bool {
+// reconnect replaces a broken connection.
+func (c *caller) reconnect(ctx context.Context) bool {
 	c.conn.Close()
 	return ctx.Err() == nil && c.dial(ctx) == nil
 }
@@ -81,7 +81,7 @@ func (c *caller) get(role db.UserRole, path, id string) error {
 	return c.exchange(200)
 }
 
-// post sends c.body, if there is one.
+// post sends a POST request with c.body, which may be empty.
 func (c *caller) post(role db.UserRole, want int, path ...string) error {
 	c.out = append(c.out[:0], "POST "...)
 	for _, part := range path {
@@ -105,7 +105,7 @@ func (c *caller) charge(account, id string) error {
 func (c *caller) create(run ids, n int64) error {
 	c.body = append(append(c.body[:0], `{"id":"`...), run.at(n)...)
 	c.body = append(append(c.body, `","facility_id":"`...), c.world.facility...)
-	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.spread)...)
+	c.body = append(append(c.body, `","account_id":"`...), c.world.accounts.at(n%c.world.accountCount)...)
 	c.body = strconv.AppendInt(append(c.body, `","price_cents":`...), priceCents, 10)
 	c.body = append(c.body, `,"pickup_address":"`+pickupAddress+`","dropoff_address":"`+dropoffAddress+`"}`...)
 	return c.post(db.UserRoleStaff, 201, "/v1/pickups")
@@ -116,8 +116,8 @@ func (c *caller) move(role db.UserRole, pickup string, transition db.TransitionN
 	return c.post(role, 200, "/v1/pickups/", pickup, "/", string(transition))
 }
 
-// road is the way of a pickup after it was assigned, and whose each step is.
-var road = []struct {
+// happyPath lists the transitions after assign, each with the role that makes it.
+var happyPath = []struct {
 	transition db.TransitionName
 	role       db.UserRole
 }{
@@ -128,8 +128,8 @@ var road = []struct {
 	{db.TransitionNameDeliver, db.UserRoleHub},
 }
 
-// live takes a pickup from its draft to its delivery, with a driver of the caller's own.
-func (c *caller) live(run ids, n int64) error {
+// lifecycle takes a pickup from draft to delivery, with a driver of the caller's own.
+func (c *caller) lifecycle(run ids, n int64) error {
 	if err := c.create(run, n); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (c *caller) live(run ids, n int64) error {
 	if err := c.post(db.UserRoleDispatcher, 200, "/v1/pickups/", id, "/assign"); err != nil {
 		return err
 	}
-	for _, step := range road {
+	for _, step := range happyPath {
 		if err := c.move(step.role, id, step.transition); err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ import (
 	"waybill/db"
 )
 
-// ids are the first half of a run of ids, in the order of time like the server's own.
-// The second half is a number, which pgbench can count too.
+// ids is the first half of a run's ids, ordered by time like the server's own. The second half is a
+// number, so that pgbench can compute ids too.
 type ids string
 
 func newRun() ids { return ids(uuid.Must(uuid.NewV7()).String()[:24]) }
@@ -37,55 +37,57 @@ func (i ids) at(n int64) string {
 	return string(text[:])
 }
 
-// world is a tenant of a running server, with what the work needs: it is made over HTTP,
-// so that any server will do.
+// world is a tenant of a running server with the rows that the workloads need. It is created over HTTP,
+// so that it works with any server.
 type world struct {
-	client   *http.Client
-	base     string
-	host     string
-	tenant   string // slug
-	tokens   map[db.UserRole][]string
-	users    map[db.UserRole]string // the id of the first one
-	facility string
-	group    string // its path: who sees the facility
-	accounts ids
-	spread   int64 // how many accounts
-	drivers  ids
-	crew     int64 // how many drivers
-	drafts   ids   // those that are read
-	read     int64 // how many
+	client       *http.Client
+	base         string
+	host         string
+	tenant       string // slug
+	tokens       map[db.UserRole][]string
+	users        map[db.UserRole]string // the id of the first user of each role
+	facility     string
+	group        string // the path of the group that can see the facility
+	accounts     ids
+	accountCount int64 // number of accounts
+	drivers      ids
+	driverCount  int64 // number of drivers
+	drafts       ids   // the drafts for reads
+	read         int64 // number of drafts
 }
 
 const (
-	perRole        = 4 // users of each role: callers share them
+	perRole        = 4 // users of each role, shared by the callers
 	priceCents     = 500
 	pickupAddress  = "2401 Mission St, San Francisco"
 	dropoffAddress = "1 Lab Way, South San Francisco"
 )
 
-func newWorld(ctx context.Context, base, tenant, adminToken string, spread, read, crew int) (*world, error) {
+func newWorld(
+	ctx context.Context, base, tenant, adminToken string, accounts, read, drivers int,
+) (*world, error) {
 	base = strings.TrimSuffix(base, "/")
 	at, err := url.Parse(base)
 	if err != nil || at.Scheme != "http" || at.Host == "" {
-		return nil, fmt.Errorf("%s is not the URL of a server without TLS: http://host:port", base)
+		return nil, fmt.Errorf("%s is not a URL of the form http://host:port", base)
 	}
 	w := &world{
 		client: NewClient(16), base: base, host: at.Host, tenant: tenant,
 		tokens: map[db.UserRole][]string{db.UserRoleAdmin: {adminToken}}, users: map[db.UserRole]string{},
-		accounts: newRun(), spread: int64(spread), drivers: newRun(), crew: int64(crew), read: int64(read),
+		accounts: newRun(), accountCount: int64(accounts),
+		drivers: newRun(), driverCount: int64(drivers), read: int64(read),
 	}
 	if at.Port() == "" {
 		w.host += ":80"
 	}
-	if err := w.furnish(ctx); err != nil {
+	if err := w.seed(ctx); err != nil {
 		return nil, fmt.Errorf("cannot prepare %s: %w", base, err)
 	}
 	return w, nil
 }
 
-// furnish makes users of each role, a facility that they see, accounts with money, and
-// drivers who are free.
-func (w *world) furnish(ctx context.Context) (err error) {
+// seed creates users of each role, a facility that they can see, funded accounts, and free drivers.
+func (w *world) seed(ctx context.Context) (err error) {
 	var made struct{ ID string }
 	if err := w.do(ctx, "POST", "/v1/facilities", object{
 		"name": "Benchmark", "address": pickupAddress, "latitude": 37.7583, "longitude": -122.4186,
@@ -102,15 +104,15 @@ func (w *world) furnish(ctx context.Context) (err error) {
 	}
 	for range perRole {
 		for _, role := range []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDispatcher, db.UserRoleHub} {
-			if err := w.hire(ctx, role); err != nil {
+			if err := w.newUser(ctx, role); err != nil {
 				return err
 			}
 		}
 	}
-	if err := each(ctx, w.spread, w.openAccount); err != nil {
+	if err := forEachConcurrently(ctx, w.accountCount, w.openAccount); err != nil {
 		return err
 	}
-	if err := each(ctx, w.crew, func(ctx context.Context, n int64) error {
+	if err := forEachConcurrently(ctx, w.driverCount, func(ctx context.Context, n int64) error {
 		return w.do(ctx, "POST", "/v1/drivers", object{"id": w.drivers.at(n), "name": "Benchmark"}, nil)
 	}); err != nil {
 		return err
@@ -119,8 +121,8 @@ func (w *world) furnish(ctx context.Context) (err error) {
 	return err
 }
 
-// hire makes a user and logs in as them. Staff have a phone, to which the texts go.
-func (w *world) hire(ctx context.Context, role db.UserRole) error {
+// newUser creates a user and logs in. Staff get a phone number for the texts.
+func (w *world) newUser(ctx context.Context, role db.UserRole) error {
 	var made struct{ ID, Token string }
 	email, password := strings.ToLower(rand.Text())+"@bench.example", rand.Text()
 	if err := w.do(ctx, "POST", "/v1/users",
@@ -152,15 +154,15 @@ func (w *world) openAccount(ctx context.Context, n int64) error {
 		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
-// prepare makes n drafts, paid by the accounts in turn.
+// prepare creates n drafts, paid by the accounts in turn.
 func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 	const most = 500
 	made := newRun()
-	err := each(ctx, (n+most-1)/most, func(ctx context.Context, batch int64) error {
+	err := forEachConcurrently(ctx, (n+most-1)/most, func(ctx context.Context, batch int64) error {
 		var items []object
 		for i := batch * most; i < min(n, (batch+1)*most); i++ {
 			items = append(items, object{
-				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.spread),
+				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.accountCount),
 				"price_cents":    priceCents,
 				"pickup_address": pickupAddress, "dropoff_address": dropoffAddress,
 			})
@@ -170,8 +172,8 @@ func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 	return made, err
 }
 
-// each does something n times, several at once.
-func each(ctx context.Context, n int64, do func(ctx context.Context, n int64) error) error {
+// forEachConcurrently calls do for 0 to n-1, several at once.
+func forEachConcurrently(ctx context.Context, n int64, do func(ctx context.Context, n int64) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -191,7 +193,7 @@ func each(ctx context.Context, n int64, do func(ctx context.Context, n int64) er
 
 type object map[string]any
 
-// do is as the first admin.
+// do sends a request as the first admin.
 func (w *world) do(ctx context.Context, method, path string, body, into any) error {
 	return w.as(ctx, w.tokens[db.UserRoleAdmin][0], method, path, body, into)
 }

@@ -24,26 +24,26 @@ import (
 	"waybill/db"
 )
 
-// patient is how long a statement of a benchmark may wait.
-const patient = 30 * time.Second
+// statementTimeout is the statement timeout of the benchmarks.
+const statementTimeout = 30 * time.Second
 
-// jobsBench is the benchmark jobs: how fast jobs are enqueued, by the statement of the
-// transition that owes them and by River's own client in a transaction; how fast they
-// are worked; and how soon. On two cores, PostgreSQL 15, fsync on, a second:
+// jobsBench is the benchmark jobs: the rate of enqueueing jobs (by the statement of the transition, and
+// by River's client in a transaction), the rate of working them, and the delay until they start.
+// Results on two cores, PostgreSQL 15, fsync on, per second:
 //
-//	 6,505  a submit with its charge, event, text and job: one statement, 32 callers
-//	 1,216  the same submit, and another job by River's client, in a transaction
-//	 5,638  a job alone by River's client, in a transaction
-//	 7,236  sets of 200 submits: one statement
-//	 6,237  the same sets, and as many jobs by River's client, in a transaction
-//	85,558  sets of 200 jobs alone by River's client, in a transaction
-//	18,479  jobs that do nothing, worked as Waybill sets River
-//	 4,879  the same, as River is by itself
+//	 6,505  submits with charge, event, text and job: one statement, 32 callers
+//	 1,216  the same submits, with another job by River's client, in a transaction
+//	 5,638  jobs by River's client alone, in a transaction
+//	 7,236  submits in sets of 200: one statement
+//	 6,237  the same sets, with as many jobs by River's client, in a transaction
+//	85,558  jobs by River's client alone in sets of 200, in a transaction
+//	18,479  no-op jobs, worked with Waybill's settings of River
+//	 4,879  the same with River's defaults
 //	 5,641  texts sent to a gateway that accepts at once
 //
-// A submit writes seven rows and takes some 140 µs of a processor in the database: a
-// burst of 10,000 a second takes more than these two. With nothing else to do, a text
-// starts 54 ms after the commit, p50, and 108 ms, p99: it is found by polling.
+// A submit writes seven rows and takes about 140 µs of CPU time in the database: a burst of 10,000 a
+// second needs more than two cores. On an idle system a text starts 54 ms (p50) and 108 ms (p99) after
+// the commit, since jobs are found by polling.
 type jobsBench struct {
 	duration time.Duration
 	callers  int
@@ -54,7 +54,7 @@ type jobsBench struct {
 	before   int
 
 	*depot
-	plain *pgxpool.Pool // as the owner, without our settings: for River as it is by itself
+	plain *pgxpool.Pool // as the owner without our settings, for River's defaults
 	river *river.Client[pgx.Tx]
 }
 
@@ -86,7 +86,7 @@ func benchJobs(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	if b.duration <= 0 || b.callers < 1 || b.set < 1 || b.backlog < 1 || b.workers < 1 || b.starts < 1 || b.before < 1 {
-		return errors.New("all of the flags must be positive")
+		return errors.New("all flags must be positive")
 	}
 	if err := b.prepare(ctx, env); err != nil {
 		return err
@@ -101,13 +101,14 @@ func benchJobs(ctx context.Context, env *Env, args []string) error {
 }
 
 func (b *jobsBench) register(flags *flag.FlagSet) {
-	flags.DurationVar(&b.duration, "duration", 5*time.Second, "how long each way to enqueue is measured, twice")
-	flags.IntVar(&b.callers, "callers", 32, "how many enqueue at once")
-	flags.IntVar(&b.set, "set", 200, "how many jobs are enqueued by one statement of a set")
-	flags.IntVar(&b.backlog, "backlog", 50_000, "how many jobs are worked")
-	flags.IntVar(&b.workers, "workers", 500, "how many jobs run at once")
-	flags.IntVar(&b.starts, "starts", 100, "how many jobs' way from commit to start is measured")
-	flags.IntVar(&b.before, "warm", warmBy, "how many pickups are submitted before")
+	flags.DurationVar(&b.duration, "duration", 5*time.Second,
+		"duration of each of the two measurements of a way to enqueue")
+	flags.IntVar(&b.callers, "callers", 32, "number of concurrent callers that enqueue")
+	flags.IntVar(&b.set, "set", 200, "jobs per set")
+	flags.IntVar(&b.backlog, "backlog", 50_000, "number of jobs to work off")
+	flags.IntVar(&b.workers, "workers", 500, "number of concurrent jobs")
+	flags.IntVar(&b.starts, "starts", 100, "number of jobs whose delay from commit to start is measured")
+	flags.IntVar(&b.before, "warm", warmBy, "pickups submitted before the measurement")
 }
 
 func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
@@ -122,7 +123,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if b.depot, err = env.depot(ctx, tenant, app, int32(b.callers)+4); err != nil {
 		return err
 	}
-	if err := b.nobodysJobs(ctx); err != nil {
+	if err := b.requireEmptyQueue(ctx); err != nil {
 		return err
 	}
 	if err := b.warm(ctx, owner, b.before); err != nil {
@@ -132,25 +133,25 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 		return err
 	}
 	env.stops = append(env.stops, func() error { b.plain.Close(); return nil })
-	b.river, err = river.NewClient(riverpgxv5.New(b.Pool()), &river.Config{Logger: quiet})
+	b.river, err = river.NewClient(riverpgxv5.New(b.Pool()), &river.Config{Logger: errorLog})
 	return err
 }
 
-// quiet: only what is wrong is said.
-var quiet = slog.New(wrong{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
+// errorLog logs only errors.
+var errorLog = slog.New(dropFalseAlarms{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})})
 
-// wrong leaves out what is not: River's client, when it stops on a busy machine, may end
-// its connection before it has said on it that it listens no more.
-type wrong struct{ slog.Handler }
+// dropFalseAlarms filters out a false alarm: on a busy machine, River's client may close its connection before it
+// has sent UNLISTEN on it.
+type dropFalseAlarms struct{ slog.Handler }
 
-func (w wrong) Handle(ctx context.Context, r slog.Record) error {
+func (w dropFalseAlarms) Handle(ctx context.Context, r slog.Record) error {
 	if strings.HasSuffix(r.Message, "Error unlistening on topic") {
 		return nil
 	}
 	return w.Handler.Handle(ctx, r)
 }
 
-// idle is a job that does nothing.
+// idle is a no-op job.
 type idle struct {
 	TenantID uuid.UUID `json:"tenant_id"`
 	ID       uuid.UUID `json:"message_id"`
@@ -162,12 +163,12 @@ func (idle) Kind() string { return "idle" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (idle) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: "idle"} }
 
-// enqueuing is one way, and how many jobs it takes at a time.
+// enqueuing is one way to enqueue jobs, in sets of a given size.
 type enqueuing struct {
 	how  string
 	size int
-	once func(ctx context.Context, pickups []uuid.UUID) error // nil pickups where it needs none
-	uses bool                                                 // pickups
+	once func(ctx context.Context, pickups []uuid.UUID) error // pickups is nil where none are needed
+	uses bool                                                 // whether it needs pickups
 }
 
 func (b *jobsBench) ways() []enqueuing {
@@ -197,24 +198,24 @@ func (b *jobsBench) ways() []enqueuing {
 		}
 	}
 	return []enqueuing{
-		{"a submit with its charge, event, text and job: one statement", 1,
+		{"submit with charge, event, text and job: one statement", 1,
 			func(ctx context.Context, ids []uuid.UUID) error { return b.submit(ctx, ids[0]) }, true},
-		{"the same submit, and another job by River's client, in a transaction", 1,
+		{"the same submit, with another job by River's client, in a transaction", 1,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return one(ctx, tx) })
 			}, true},
-		{"a job alone by River's client, in a transaction", 1, alone(one), false},
+		{"a job by River's client alone, in a transaction", 1, alone(one), false},
 		{"a set of submits: one statement", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.Queries, ids) }, true},
-		{"the same set, and as many jobs by River's client, in a transaction", b.set,
+		{"the same set, with as many jobs by River's client, in a transaction", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return many(ctx, tx) })
 			}, true},
-		{"a set of jobs alone by River's client, in a transaction", b.set, alone(many), false},
+		{"a set of jobs by River's client alone, in a transaction", b.set, alone(many), false},
 	}
 }
 
-// enqueue measures each way twice, in turn: what else the machine does weighs on all.
+// enqueue measures each way twice in turn, so that background load affects all of them.
 func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error {
 	ways := b.ways()
 	best := make([]float64, len(ways))
@@ -224,7 +225,7 @@ func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error 
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.how, err)
 			}
-			env.Say("  %9.0f/s  %s", rate, w.how)
+			env.Progress("  %9.0f/s  %s", rate, w.how)
 			best[i] = max(best[i], rate)
 		}
 	}
@@ -234,12 +235,11 @@ func (b *jobsBench) enqueue(ctx context.Context, env *Env, r *jobsResult) error 
 	return nil
 }
 
-// rate has the callers enqueue until the time is over, or the pickups are, which were
-// made before.
+// rate enqueues from all callers until the time is over, or the prepared pickups are used up.
 func (b *jobsBench) rate(ctx context.Context, w enqueuing) (float64, error) {
 	var stock []uuid.UUID
 	if w.uses {
-		perSecond := 6_000 // more than are submitted one by one
+		perSecond := 6_000 // more than can be submitted one by one
 		if w.size > 1 {
 			perSecond = 30_000
 		}
@@ -279,16 +279,16 @@ func (b *jobsBench) rate(ctx context.Context, w enqueuing) (float64, error) {
 	return float64(done.Load()) / took.Seconds(), nil
 }
 
-// work measures how fast a backlog goes: of jobs that do nothing, as River is set here
-// and as it is by itself, and of texts, to a gateway that accepts at once.
+// work measures how fast a backlog is worked off: no-op jobs, with Waybill's settings of River and with
+// its defaults, and texts to a gateway that accepts at once.
 func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	for _, w := range []struct {
 		how  string
 		pool *pgxpool.Pool
 		tune func(*river.Config)
 	}{
-		{"jobs that do nothing, as Waybill sets River", b.Pool(), jobs.Tune},
-		{"jobs that do nothing, as River is by itself", b.plain, func(*river.Config) {}},
+		{"no-op jobs, with Waybill's settings of River", b.Pool(), jobs.Tune},
+		{"no-op jobs, with River's defaults", b.plain, func(*river.Config) {}},
 	} {
 		if err := b.fill(ctx); err != nil {
 			return err
@@ -297,17 +297,17 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		if err != nil {
 			return err
 		}
-		env.Say("  %9.0f/s  %s", rate, w.how)
+		env.Progress("  %9.0f/s  %s", rate, w.how)
 		r.Worked = append(r.Worked, jobsRate{w.how, rate})
 	}
-	const how = "texts, read, sent to a gateway that accepts at once, and settled"
+	const how = "texts: read, sent to a gateway that accepts at once, and settled"
 	waiting, err := b.waiting(ctx, jobs.Texts)
 	if err != nil {
 		return err
 	}
 	sent := new(counting)
 	start := time.Now()
-	crew, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: quiet})
+	workers, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: errorLog})
 	if err != nil {
 		return err
 	}
@@ -315,12 +315,12 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 		time.Sleep(5 * time.Millisecond)
 	}
 	rate := float64(sent.n.Load()) / time.Since(start).Seconds()
-	env.Say("  %9.0f/s  %s", rate, how)
+	env.Progress("  %9.0f/s  %s", rate, how)
 	r.Worked = append(r.Worked, jobsRate{how, rate})
-	return errors.Join(crew.Stop(), b.empty(ctx))
+	return errors.Join(workers.Stop(), b.empty(ctx))
 }
 
-// counting is a gateway that accepts at once.
+// counting is a gateway that accepts every text.
 type counting struct {
 	n     atomic.Int64
 	heard func(texts.Text)
@@ -348,7 +348,7 @@ func (b *jobsBench) fill(ctx context.Context) error {
 	return nil
 }
 
-// drainIdle works all that is in the queue of jobs that do nothing.
+// drainIdle works off the queue of no-op jobs.
 func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func(*river.Config)) (float64, error) {
 	waiting, err := b.waiting(ctx, "idle")
 	if err != nil {
@@ -361,7 +361,7 @@ func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func
 		return nil
 	}))
 	config := &river.Config{Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}},
-		Workers: workers, Logger: quiet}
+		Workers: workers, Logger: errorLog}
 	tune(config)
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
@@ -378,7 +378,7 @@ func (b *jobsBench) drainIdle(ctx context.Context, pool *pgxpool.Pool, tune func
 	return rate, errors.Join(ctx.Err(), client.Stop(context.WithoutCancel(ctx)))
 }
 
-// empty takes away what is left, so that what is measured next is idle.
+// empty deletes all jobs, so that the next measurement starts on an idle system.
 func (b *jobsBench) empty(ctx context.Context) error {
 	_, err := b.river.JobDeleteMany(ctx, river.NewJobDeleteManyParams().First(10_000).Queues(jobs.Texts))
 	for err == nil {
@@ -391,12 +391,12 @@ func (b *jobsBench) empty(ctx context.Context) error {
 	return err
 }
 
-// start measures the time from a submit's answer to its text's being sent, where there
-// is nothing else to do; and of River's client by itself, which listens for a NOTIFY.
+// start measures the delay from a submit's answer to the sending of its text on an idle system; and the
+// same for River's client with LISTEN/NOTIFY.
 func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	started := make(chan time.Time, 1)
-	crew, err := jobs.Start(ctx, jobs.Options{
-		Store: b.Store, Workers: b.workers, Log: quiet,
+	workers, err := jobs.Start(ctx, jobs.Options{
+		Store: b.Store, Workers: b.workers, Log: errorLog,
 		Sender: &counting{heard: func(texts.Text) { started <- time.Now() }},
 	})
 	if err != nil {
@@ -404,19 +404,19 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	stock, err := b.drafts(ctx, b.starts)
 	if err == nil {
-		err = b.startEach(ctx, r, "a submit's text, found by polling", started,
+		err = b.startEach(ctx, r, "text of a submit, found by polling", started,
 			func(i int) error { return b.submit(ctx, stock[i]) })
 	}
-	if err := errors.Join(err, crew.Stop()); err != nil {
+	if err := errors.Join(err, workers.Stop()); err != nil {
 		return err
 	}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[idle]) error {
+	riverWorkers := river.NewWorkers()
+	river.AddWorker(riverWorkers, river.WorkFunc(func(context.Context, *river.Job[idle]) error {
 		started <- time.Now()
 		return nil
 	}))
 	client, err := river.NewClient(riverpgxv5.New(b.plain), &river.Config{
-		Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}}, Workers: workers, Logger: quiet,
+		Queues: map[string]river.QueueConfig{"idle": {MaxWorkers: b.workers}}, Workers: riverWorkers, Logger: errorLog,
 	})
 	if err != nil {
 		return err
@@ -424,12 +424,12 @@ func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	if err := client.Start(ctx); err != nil {
 		return err
 	}
-	err = b.startEach(ctx, r, "a job by River's client, told by NOTIFY", started, func(int) error {
+	err = b.startEach(ctx, r, "job by River's client, with NOTIFY", started, func(int) error {
 		_, err := client.Insert(ctx, idle{b.by.TenantID, uuid.New()}, nil)
 		return err
 	})
 	for _, s := range r.Starts {
-		env.Say("  p50 %.1f ms  p99 %.1f ms  %s", s.P50, s.P99, s.How)
+		env.Progress("  p50 %.1f ms  p99 %.1f ms  %s", s.P50, s.P99, s.How)
 	}
 	return errors.Join(err, client.Stop(context.WithoutCancel(ctx)))
 }
@@ -439,7 +439,7 @@ func (b *jobsBench) startEach(
 ) error {
 	var took Latencies
 	for i := range b.starts {
-		// At any moment of the poll's interval, and with the workers idle.
+		// At varying moments of the poll interval, with idle workers.
 		time.Sleep(time.Duration(30+i*37%100) * time.Millisecond)
 		if err := enqueue(i); err != nil {
 			return err
@@ -448,7 +448,7 @@ func (b *jobsBench) startEach(
 		select {
 		case at := <-started:
 			took.Record(max(0, at.Sub(committed)))
-		case <-time.After(patient):
+		case <-time.After(statementTimeout):
 			return errors.New("a job did not start")
 		case <-ctx.Done():
 			return ctx.Err()
@@ -460,15 +460,15 @@ func (b *jobsBench) startEach(
 
 func (r jobsResult) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\nenqueued a second, by %d callers; a set is %d (the better of two)\n", r.Callers, r.Set)
+	fmt.Fprintf(&text, "\nenqueued per second by %d callers, in sets of %d (the better of two)\n", r.Callers, r.Set)
 	for _, e := range r.Enqueued {
 		fmt.Fprintf(&text, "  %9.0f  %s\n", e.PerSecond, e.How)
 	}
-	fmt.Fprintf(&text, "worked a second, %d at once\n", r.Workers)
+	fmt.Fprintf(&text, "worked per second, %d concurrently\n", r.Workers)
 	for _, w := range r.Worked {
 		fmt.Fprintf(&text, "  %9.0f  %s\n", w.PerSecond, w.How)
 	}
-	fmt.Fprintf(&text, "from commit to start, with nothing else to do\n")
+	fmt.Fprintf(&text, "delay from commit to start on an idle system\n")
 	for _, s := range r.Starts {
 		fmt.Fprintf(&text, "  p50 %6.1f ms  p99 %6.1f ms  %s\n", s.P50, s.P99, s.How)
 	}

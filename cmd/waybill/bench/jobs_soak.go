@@ -14,16 +14,14 @@ import (
 	"waybill/cmd/waybill/texts"
 )
 
-// soak is the benchmark jobs-soak: texts at a steady rate, with spikes, for as long as
-// it takes to see what piles up. Each is enqueued by a submit's statement, and sent to a
-// gateway that accepts at once.
+// soak is the benchmark jobs-soak: texts at a steady rate with spikes, long enough to show what
+// accumulates. Each text is enqueued by a submit, and sent to a gateway that accepts at once.
 //
-// On two cores, PostgreSQL 15, fsync on: 2,000 a second start 66 ms after the commit, p50,
-// and 130 ms, p99. In a spike, where sender, workers, gateway and database share the two
-// cores, some 2,900 a second are enqueued and sent, start after 210 ms, p50, and the
-// senders are through with the 100,000 that were told after 100 s. Of 1,439,950 texts all
-// are sent 0.1 s after the last was enqueued; at most 2,054 wait, there are at most
-// 594,887 dead rows, and table and indexes grow to 809 MB, with the jobs done in it.
+// On two cores, PostgreSQL 15, fsync on: at 2,000 per second texts start 66 ms (p50) and 130 ms (p99)
+// after the commit. In a spike, where load, workers, gateway and database share the two cores, about
+// 2,900 per second are enqueued and sent, they start after 210 ms (p50), and the spike of 100,000 takes
+// 100 s. All of the 1,439,950 texts are sent 0.1 s after the last was enqueued; at most 2,054 wait,
+// there are at most 594,887 dead rows, and table and indexes grow to 809 MB, including finished jobs.
 type soak struct {
 	rate, spikeRate float64
 	duration, spike time.Duration
@@ -35,7 +33,7 @@ type soak struct {
 
 	*depot
 	enqueued, sent atomic.Int64
-	starts         atomic.Pointer[Latencies] // of the sample that is being taken
+	starts         atomic.Pointer[Latencies] // of the current sample
 }
 
 type soakSample struct {
@@ -58,8 +56,8 @@ type soakResult struct {
 	Workers     int          `json:"workers"`
 	Enqueued    int64        `json:"enqueued"`
 	Sent        int64        `json:"sent"`
-	Behind      int64        `json:"behind"`  // of the told load: what this machine could not enqueue
-	Drained     float64      `json:"drained"` // seconds after the last was enqueued
+	Behind      int64        `json:"behind"`  // the part of the intended load that this machine could not enqueue
+	Drained     float64      `json:"drained"` // seconds after the last text was enqueued
 	MostWaiting int          `json:"most_waiting"`
 	MostDead    int64        `json:"most_dead_rows"`
 	MostBytes   int64        `json:"most_bytes"`
@@ -75,10 +73,10 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	}
 	if s.rate <= 0 || s.spikeRate < s.rate || s.duration <= 0 || s.spike < 0 || s.spikes < 0 || s.set < 1 ||
 		s.senders < 1 || s.workers < 1 || s.every <= 0 || s.before < 1 {
-		return errors.New("the flags must be positive, and --spike-rate not less than --rate")
+		return errors.New("the flags must be positive, and --spike-rate at least --rate")
 	}
 	if time.Duration(s.spikes)*s.spike > s.duration/2 {
-		return errors.New("the spikes take more than half of the time: give a longer --duration")
+		return errors.New("the spikes take more than half of the time: use a longer --duration")
 	}
 	owner, app, err := env.Database(ctx)
 	if err != nil {
@@ -91,7 +89,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if s.depot, err = env.depot(ctx, tenant, app, int32(s.senders)+16); err != nil {
 		return err
 	}
-	if err := s.nobodysJobs(ctx); err != nil {
+	if err := s.requireEmptyQueue(ctx); err != nil {
 		return err
 	}
 	if err := s.warm(ctx, owner, s.before); err != nil {
@@ -106,19 +104,19 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 
 func (s *soak) register(flags *flag.FlagSet) {
 	flags.Float64Var(&s.rate, "rate", 2_000, "texts a second")
-	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "for how long")
-	flags.IntVar(&s.spikes, "spikes", 3, "how many spikes, evenly spread")
-	flags.Float64Var(&s.spikeRate, "spike-rate", 10_000, "texts a second in a spike")
-	flags.DurationVar(&s.spike, "spike", 10*time.Second, "how long a spike is")
-	flags.IntVar(&s.set, "set", 50, "how many pickups are made and submitted by one statement")
-	flags.IntVar(&s.senders, "senders", 8, "how many do so at once")
-	flags.IntVar(&s.workers, "workers", 200, "how many texts are sent at once")
-	flags.DurationVar(&s.every, "every", 10*time.Second, "how often it is looked at")
-	flags.IntVar(&s.before, "warm", warmBy, "how many pickups are submitted before")
+	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "total duration")
+	flags.IntVar(&s.spikes, "spikes", 3, "number of evenly spread spikes")
+	flags.Float64Var(&s.spikeRate, "spike-rate", 10_000, "texts per second in a spike")
+	flags.DurationVar(&s.spike, "spike", 10*time.Second, "duration of a spike")
+	flags.IntVar(&s.set, "set", 50, "pickups created and submitted per statement")
+	flags.IntVar(&s.senders, "senders", 8, "number of concurrent callers that enqueue")
+	flags.IntVar(&s.workers, "workers", 200, "number of texts sent concurrently")
+	flags.DurationVar(&s.every, "every", 10*time.Second, "interval between samples")
+	flags.IntVar(&s.before, "warm", warmBy, "pickups submitted before the measurement")
 }
 
-// told is how many texts should have been enqueued by then.
-func (s *soak) told(elapsed time.Duration) int64 {
+// intended returns how many texts should have been enqueued after the elapsed time.
+func (s *soak) intended(elapsed time.Duration) int64 {
 	elapsed = min(elapsed, s.duration)
 	n := s.rate * elapsed.Seconds()
 	for i := range s.spikes {
@@ -130,8 +128,8 @@ func (s *soak) told(elapsed time.Duration) int64 {
 
 func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	s.starts.Store(new(Latencies))
-	crew, err := jobs.Start(ctx, jobs.Options{
-		Store: s.Store, Workers: s.workers, Log: quiet,
+	workers, err := jobs.Start(ctx, jobs.Options{
+		Store: s.Store, Workers: s.workers, Log: errorLog,
 		Sender: &counting{heard: func(t texts.Text) {
 			s.sent.Add(1)
 			s.starts.Load().Record(max(0, time.Since(t.CreatedAt)))
@@ -140,26 +138,26 @@ func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	for n := 1; n > 0; time.Sleep(10 * time.Millisecond) { // those of before
+	for n := 1; n > 0; time.Sleep(10 * time.Millisecond) { // jobs of earlier runs
 		if n, err = s.waiting(ctx, jobs.Texts); err != nil {
-			return nil, errors.Join(err, crew.Stop())
+			return nil, errors.Join(err, workers.Stop())
 		}
 	}
 	s.sent.Store(0)
 	s.starts.Store(new(Latencies))
 	r := &soakResult{Benchmark: "jobs-soak", Rate: s.rate, SpikeRate: s.spikeRate,
 		Workers: s.workers, Machine: ThisMachine()}
-	env.Say("%s", soakHead)
+	env.Progress("%s", soakHead)
 	start := time.Now()
 	enqueueing := make(chan error, 1)
 	go func() { enqueueing <- s.enqueue(ctx, start) }()
 	err = s.watch(ctx, env, r, start, enqueueing)
 	r.Enqueued, r.Sent = s.enqueued.Load(), s.sent.Load()
-	r.Behind = s.told(s.duration) - r.Enqueued
-	return r, errors.Join(err, crew.Stop())
+	r.Behind = s.intended(s.duration) - r.Enqueued
+	return r, errors.Join(err, workers.Stop())
 }
 
-// enqueue makes and submits pickups, in sets, whenever as many are told.
+// enqueue creates and submits pickups in sets, at the intended rate.
 func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	var begun atomic.Int64
 	var failed atomic.Pointer[error]
@@ -167,7 +165,7 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	for range s.senders {
 		senders.Go(func() {
 			for time.Since(start) < s.duration && ctx.Err() == nil && failed.Load() == nil {
-				if to := begun.Add(int64(s.set)); to > s.told(time.Since(start)) {
+				if to := begun.Add(int64(s.set)); to > s.intended(time.Since(start)) {
 					begun.Add(-int64(s.set))
 					time.Sleep(2 * time.Millisecond)
 					continue
@@ -191,10 +189,10 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 	return ctx.Err()
 }
 
-// watch samples until all that was enqueued is sent.
+// watch samples until everything that was enqueued has been sent.
 func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Time, enqueueing <-chan error) error {
 	var before soakSample
-	var enqueued, sent, told int64
+	var enqueued, sent, intended int64
 	var ended, drained time.Time
 	next := time.After(s.every)
 	for drained.IsZero() {
@@ -217,25 +215,25 @@ func (s *soak) watch(ctx context.Context, env *Env, r *soakResult, start time.Ti
 		}
 		now := soakSample{Seconds: time.Since(start).Seconds()}
 		took := now.Seconds - before.Seconds
-		e, d, w := s.enqueued.Load(), s.sent.Load(), s.told(time.Since(start))
-		now.Enqueued, now.Sent, now.Told = float64(e-enqueued)/took, float64(d-sent)/took, float64(w-told)/took
-		enqueued, sent, told = e, d, w
+		e, d, w := s.enqueued.Load(), s.sent.Load(), s.intended(time.Since(start))
+		now.Enqueued, now.Sent, now.Told = float64(e-enqueued)/took, float64(d-sent)/took, float64(w-intended)/took
+		enqueued, sent, intended = e, d, w
 		now.Start = s.starts.Swap(new(Latencies)).Summary()
-		if err := s.look(ctx, &now); err != nil {
+		if err := s.sample(ctx, &now); err != nil {
 			return err
 		}
 		r.Samples = append(r.Samples, now)
 		r.MostWaiting, r.MostDead = max(r.MostWaiting, now.Waiting), max(r.MostDead, now.DeadRows)
 		r.MostBytes = max(r.MostBytes, now.TableBytes+now.IndexBytes)
-		env.Say("%s", now)
+		env.Progress("%s", now)
 		before = now
 	}
 	r.Drained = drained.Sub(ended).Seconds()
 	return nil
 }
 
-// look reads the queue and its table.
-func (s *soak) look(ctx context.Context, now *soakSample) error {
+// sample samples the queue and its table.
+func (s *soak) sample(ctx context.Context, now *soakSample) error {
 	var err error
 	if now.Waiting, err = s.waiting(ctx, jobs.Texts); err != nil {
 		return err
@@ -255,7 +253,7 @@ func (s *soak) look(ctx context.Context, now *soakSample) error {
 	return nil
 }
 
-const soakHead = "  seconds     told enqueued     sent  waiting  start p50      p99   dead rows   live rows  table " +
+const soakHead = "  seconds intended enqueued     sent  waiting  start p50      p99   dead rows   live rows  table " +
 	"MB  indexes MB"
 
 func (n soakSample) String() string {
@@ -272,7 +270,7 @@ func (r soakResult) String() string {
 	fmt.Fprintf(&text, "at most %d waited, %d dead rows, %.0f MB of table and indexes",
 		r.MostWaiting, r.MostDead, float64(r.MostBytes)/(1<<20))
 	if r.Behind > int64(r.Rate) {
-		fmt.Fprintf(&text, "\nthis machine enqueued %d fewer than were told", r.Behind)
+		fmt.Fprintf(&text, "\nthis machine enqueued %d fewer than intended", r.Behind)
 	}
 	return text.String()
 }

@@ -18,7 +18,7 @@ func TestTheToldLoadHasItsSpikes(t *testing.T) {
 		time.Hour:                       1_440_000,
 		10*time.Minute - 10*time.Second: 1_420_000,
 	} {
-		if got := s.told(at); got != want {
+		if got := s.intended(at); got != want {
 			t.Errorf("after %v: %d, want %d", at, got, want)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Latencies keeps every sample: percentiles are exact, and a minute at 10,000 a second
-// takes 5 MB. The zero value is ready; its methods may be called concurrently.
+// Latencies keeps every sample: percentiles are exact, and a minute at 10,000 per second takes 5 MB.
+// The zero value is ready to use; its methods may be called concurrently.
 type Latencies struct {
 	mu      sync.Mutex
 	samples []time.Duration
@@ -21,14 +21,14 @@ func (l *Latencies) Record(d time.Duration) {
 	l.samples = append(l.samples, d)
 }
 
-// Add takes over the samples of another, which nobody records to any more.
+// Add adds the samples of another, which must not be in use any more.
 func (l *Latencies) Add(other *Latencies) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.samples = append(l.samples, other.samples...)
 }
 
-// Summary is what is told of latencies, in milliseconds.
+// Summary summarizes latencies, in milliseconds.
 type Summary struct {
 	Count int     `json:"count"`
 	P50   float64 `json:"p50_ms"`
@@ -36,7 +36,7 @@ type Summary struct {
 	Max   float64 `json:"max_ms"`
 }
 
-// Summary of the samples so far; all zero without any.
+// Summary returns the summary of the samples so far; all zero without any.
 func (l *Latencies) Summary() Summary {
 	l.mu.Lock()
 	sorted := slices.Sorted(slices.Values(l.samples))
@@ -50,11 +50,11 @@ func (l *Latencies) Summary() Summary {
 	}
 }
 
-// quantile is the smallest sample that at least q of them do not exceed.
+// quantile returns the smallest sample that at least the fraction q of the samples do not exceed.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	rank := int(math.Ceil(q * float64(len(sorted))))
 	return sorted[max(0, rank-1)]
 }
 
-// milliseconds to the microsecond: the clock tells no more that is worth reading.
+// milliseconds converts with microsecond precision.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

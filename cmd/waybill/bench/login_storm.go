@@ -22,7 +22,7 @@ import (
 	"waybill/db"
 )
 
-// storm is the benchmark login-storm: its settings, and what it talks to.
+// storm holds the settings and connections of the benchmark login-storm.
 type storm struct {
 	rate     float64
 	duration time.Duration
@@ -40,19 +40,19 @@ type storm struct {
 	token  string
 }
 
-// stormResult is what it prints.
+// stormResult is the printed result.
 type stormResult struct {
 	Benchmark string       `json:"benchmark"`
 	Rate      float64      `json:"requests_per_second"`
 	Callers   int          `json:"callers"`
-	Sources   int          `json:"sources"`  // addresses that the callers come from
-	Guessers  int          `json:"guessers"` // who come from one more
+	Sources   int          `json:"sources"`  // distinct client addresses
+	Guessers  int          `json:"guessers"` // all from one further address
 	Cost      int          `json:"bcrypt_cost"`
-	Seconds   float64      `json:"seconds"` // of each round, alone and in the storm
+	Seconds   float64      `json:"seconds"` // of each phase of a round, alone and in the storm
 	Rounds    []stormRound `json:"rounds"`
 	Alone     stormLatency `json:"alone"` // all rounds
 	Storm     stormLatency `json:"storm"`
-	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds: a burst of something else spoils one
+	P99Ratio  float64      `json:"p99_ratio"` // of the median rounds, so that a burst of other load does not count
 	Logins    logins       `json:"logins"`
 	Guesses   guesses      `json:"guesses"`
 	Machine   Machine      `json:"machine"`
@@ -64,13 +64,13 @@ type stormLatency struct {
 	Failed int     `json:"failed"`
 }
 
-// stormRound shows by its neighbours whether the machine was quiet.
+// stormRound is one round: neighboring rounds show whether the machine was quiet.
 type stormRound struct {
 	Alone float64 `json:"alone_p99_ms"`
 	Storm float64 `json:"storm_p99_ms"`
 }
 
-// logins are the storm's, by their answers.
+// logins counts the logins of the storm by answer.
 type logins struct {
 	Opened  int    `json:"opened"`
 	Refused int    `json:"refused"` // 503 with Retry-After
@@ -78,25 +78,24 @@ type logins struct {
 	First   string `json:"first_other,omitempty"`
 }
 
-// guesses are those of somebody who has no good password, by their answers.
+// guesses counts the guesses of wrong passwords by answer.
 type guesses struct {
-	Wrong   int `json:"wrong"`   // 401: the password was looked at
+	Wrong   int `json:"wrong"`   // 401: the password was checked
 	Limited int `json:"limited"` // 429
-	Busy    int `json:"busy"`    // 503: there was no place in the queue
+	Busy    int `json:"busy"`    // 503: the queue was full
 	Other   int `json:"other"`
 }
 
 const stormPassword = "correct horse"
 
-// trustedProxies are this machine's addresses.
+// trustedProxies are the addresses of this machine.
 const trustedProxies = "127.0.0.0/8,::1"
 
-// loginStorm: on two cores, PostgreSQL 15, fsync on, p99 2.3 ms alone, 5.7 ms beside 32
-// callers, 2.5 times that; beside one caller 5.8 ms. No lower priority of the hashing
-// thread mended it: SCHED_IDLE in the place of a nice value, slices of 0.1 ms and a third
-// GOMAXPROCS changed little. A kernel of 250 ticks a second, with a scheduling group for
-// each session, takes the processor from that thread for one of the database's sessions
-// at a tick, and these are 4 ms apart.
+// loginStorm runs the benchmark login-storm. On two cores, PostgreSQL 15, fsync on: p99 2.3 ms alone,
+// 5.7 ms next to 32 callers (2.5 times as much), 5.8 ms next to one caller. A lower priority of the
+// hashing thread did not help: SCHED_IDLE instead of a nice value, time slices of 0.1 ms and
+// GOMAXPROCS=3 changed little. With 250 ticks per second and a scheduling group per session, the kernel
+// preempts that thread for a database session only at a tick, and ticks are 4 ms apart.
 func loginStorm(ctx context.Context, env *Env, args []string) error {
 	var s storm
 	s.register(env.Flags)
@@ -114,7 +113,8 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 		Guessers: s.guessers, Cost: s.cost,
 		Seconds: s.duration.Seconds(), Machine: ThisMachine(),
 	}
-	env.Say("%d rounds: %v alone, then %v beside %d callers who log in", s.rounds, s.duration, s.duration, s.callers)
+	env.Progress("%d rounds: %v alone, then %v with %d callers that log in", s.rounds, s.duration, s.duration,
+		s.callers)
 	if err := s.measure(ctx, &r); err != nil {
 		return err
 	}
@@ -128,17 +128,17 @@ func loginStorm(ctx context.Context, env *Env, args []string) error {
 }
 
 func (s *storm) register(flags *flag.FlagSet) {
-	flags.Float64Var(&s.rate, "rate", 200, "cheap requests a second: GET /v1/session")
+	flags.Float64Var(&s.rate, "rate", 200, "cheap requests per second: GET /v1/session")
 	flags.DurationVar(&s.duration, "duration", 5*time.Second,
-		"how long they are measured in each round, alone and again in the storm")
-	flags.IntVar(&s.rounds, "rounds", 6, "how often: what else the machine does then weighs on both alike")
-	flags.IntVar(&s.callers, "callers", 32, "how many log in at once, each as another user")
-	flags.IntVar(&s.sources, "sources", 8, "how many addresses they come from")
+		"duration of each measurement in a round: alone, and in the storm")
+	flags.IntVar(&s.rounds, "rounds", 6, "number of rounds, in turn, so that other load affects both alike")
+	flags.IntVar(&s.callers, "callers", 32, "concurrent callers that log in, each as a different user")
+	flags.IntVar(&s.sources, "sources", 8, "number of their client addresses")
 	flags.IntVar(&s.guessers, "guessers", 0,
-		"how many more, from one address, try wrong passwords of their tenant meanwhile, without a pause")
-	flags.IntVar(&s.cost, "bcrypt-cost", 12, "cost of their passwords' hashes")
+		"additional callers at one address that try wrong passwords of their tenant without pause")
+	flags.IntVar(&s.cost, "bcrypt-cost", 12, "bcrypt cost of their passwords")
 	flags.DurationVar(&s.retry, "retry", 0,
-		"how long a refused caller waits before the next try, or up to half as long again (default: what the "+
+		"delay of a refused caller before the next try, plus up to half of it (default: what the "+
 			"server asks)")
 }
 
@@ -153,7 +153,7 @@ func (s *storm) check() error {
 		return errors.New("--rate times --duration is less than one request")
 	}
 	if s.cost < bcrypt.MinCost || s.cost > 16 {
-		return fmt.Errorf("--bcrypt-cost is not between %d and 16", bcrypt.MinCost)
+		return fmt.Errorf("--bcrypt-cost must be between %d and 16", bcrypt.MinCost)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := s.people(ctx, env, owner); err != nil {
+	if err := s.createUsers(ctx, env, owner); err != nil {
 		return err
 	}
 	s.client = NewClient(s.callers + s.guessers + int(s.rate))
@@ -171,8 +171,8 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 	return err
 }
 
-// people makes those who log in, and the one whose requests are measured.
-func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) {
+// createUsers creates the users who log in, and the user whose requests are measured.
+func (s *storm) createUsers(ctx context.Context, env *Env, owner string) (err error) {
 	if s.tenant, err = env.Tenant(ctx, owner); err != nil {
 		return err
 	}
@@ -195,8 +195,8 @@ func (s *storm) people(ctx context.Context, env *Env, owner string) (err error) 
 	return err
 }
 
-// measure does both in turn. A round ends when the last login has its answer: no hash
-// is left for the next.
+// measure runs both phases in turn. A round ends after the answer to its last login: no hash is left
+// for the next round.
 func (s *storm) measure(ctx context.Context, r *stormResult) error {
 	warm := Load{PerSecond: s.rate, For: min(s.duration, time.Second)}
 	if _, err := warm.Run(ctx, s.session); err != nil {
@@ -210,7 +210,7 @@ func (s *storm) measure(ctx context.Context, r *stormResult) error {
 		}
 		end := make(chan struct{})
 		over := make(chan struct{})
-		go func() { s.blow(ctx, end, r); close(over) }()
+		go func() { s.run(ctx, end, r); close(over) }()
 		stormy, err := s.sessions(ctx, &storm)
 		close(end)
 		<-over
@@ -225,7 +225,7 @@ func (s *storm) measure(ctx context.Context, r *stormResult) error {
 	return nil
 }
 
-// medians are the p99 of the median rounds.
+// medians returns the p99 of the median rounds.
 func (r *stormResult) medians() (alone, storm float64) {
 	var as, ss []float64
 	for _, round := range r.Rounds {
@@ -236,7 +236,7 @@ func (r *stormResult) medians() (alone, storm float64) {
 	return as[len(as)/2], ss[len(ss)/2]
 }
 
-// sessions makes the cheap requests of half a round, and gives their p99.
+// sessions makes the cheap requests of half a round, and returns their p99.
 func (s *storm) sessions(ctx context.Context, all *Loaded) (p99 float64, err error) {
 	loaded, err := Load{PerSecond: s.rate, For: s.duration}.Run(ctx, s.session)
 	if err != nil {
@@ -267,8 +267,8 @@ func (s *storm) session(ctx context.Context, _ int) error {
 	return err
 }
 
-// blow has the callers log in, again and again, until the end, and the guessers guess.
-func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
+// run runs the callers' logins and the guesses until end is closed.
+func (s *storm) run(ctx context.Context, end <-chan struct{}, r *stormResult) {
 	total := &r.Logins
 	var mu sync.Mutex
 	var callers sync.WaitGroup
@@ -293,7 +293,7 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
 				if s.retry > 0 && wait > 0 {
 					wait = s.retry
 				}
-				if wait > 0 { // a header of whole seconds would bring all back in one moment
+				if wait > 0 { // a header in whole seconds would synchronize the retries
 					wait += rand.N(wait / 2)
 				}
 			}
@@ -302,7 +302,7 @@ func (s *storm) blow(ctx context.Context, end <-chan struct{}, r *stormResult) {
 	callers.Wait()
 }
 
-// guess tries wrong passwords of users that there are, and of others, from one address.
+// guess tries wrong passwords of existing and unknown users from one address.
 func (s *storm) guess(ctx context.Context, end <-chan struct{}, guesser int, mu *sync.Mutex, total *guesses) {
 	for n := 0; ctx.Err() == nil; n++ {
 		select {
@@ -336,7 +336,7 @@ func (g *guesses) count(response *http.Response, err error) {
 	}
 }
 
-// count gives how long the caller has to wait before the next try.
+// count returns the caller's delay before the next try.
 func (n *logins) count(response *http.Response, err error) (wait time.Duration) {
 	wait, asked := retryAfter(response)
 	switch {
@@ -368,8 +368,8 @@ func (s *storm) login(ctx context.Context, source, email, password string) (*htt
 	return logIn(ctx, s.client, s.url, source, object{"tenant": s.tenant.Slug, "email": email, "password": password})
 }
 
-// logIn tries to, from an address that the server believes since it trusts the proxy that
-// tells it: see trustedProxies.
+// logIn sends a login from an address that the server believes because it trusts the proxy: see
+// trustedProxies.
 func logIn(ctx context.Context, client *http.Client, url, source string, credentials object) (*http.Response, error) {
 	body, err := json.Marshal(credentials)
 	if err != nil {
@@ -386,7 +386,7 @@ func logIn(ctx context.Context, client *http.Client, url, source string, credent
 
 func (r stormResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "GET /v1/session at %g/s  p50 ms  p99 ms  max ms  failed  generator late, p99 ms\n", r.Rate)
+	fmt.Fprintf(&b, "GET /v1/session at %g/s  p50 ms  p99 ms  max ms  failed  generator lag, p99 ms\n", r.Rate)
 	for _, row := range []struct {
 		name string
 		stormLatency
@@ -395,33 +395,32 @@ func (r stormResult) String() string {
 			row.P50, row.P99, row.Max, row.Failed, row.Late)
 	}
 	alone, storm := r.medians()
-	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms beside them, %.2f times that; of each round:",
+	fmt.Fprintf(&b, "p99 of the median round: %.2f ms alone, %.2f ms in the storm, ratio %.2f; of each round:",
 		alone, storm, r.P99Ratio)
 	for _, round := range r.Rounds {
 		fmt.Fprintf(&b, "  %.2f/%.2f", round.Alone, round.Storm)
 	}
-	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d opened a session, %d were told to come back (503, Retry-After), "+
+	fmt.Fprintf(&b, "\nlogins at bcrypt cost %d: %d succeeded, %d refused (503, Retry-After), "+
 		"%d got anything else %s\n",
 		r.Cost, r.Logins.Opened, r.Logins.Refused, r.Logins.Other, r.Logins.First)
 	if r.Guessers > 0 {
-		fmt.Fprintf(&b, "guesses of %d callers at one address: %d were looked at, %d limited (429), %d busy (503), "+
+		fmt.Fprintf(&b, "guesses of %d callers at one address: %d checked, %d limited (429), %d busy (503), "+
 			"%d got anything else\n",
 			r.Guessers, r.Guesses.Wrong, r.Guesses.Limited, r.Guesses.Busy, r.Guesses.Other)
 	}
-	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; client, server and database on it", r.Machine.System,
+	fmt.Fprintf(&b, "%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", r.Machine.System,
 		r.Machine.CPUs, r.Machine.GOMAXPROCS, r.Machine.Go)
 	return b.String()
 }
 
-// NewClient makes a client that keeps as many connections.
+// NewClient returns a client that keeps as many idle connections.
 func NewClient(connections int) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, connections
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
-// Exchange makes a request and reads the answer to its end, so that the connection can
-// be used again.
+// Exchange makes a request and reads the whole answer, so that the connection can be reused.
 func Exchange(client *http.Client, request *http.Request) (*http.Response, error) {
 	response, err := client.Do(request)
 	if err != nil {

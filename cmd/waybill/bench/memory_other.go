@@ -2,7 +2,7 @@
 
 package bench
 
-// Elsewhere, memory is not told.
+// The memory of a process is unknown on other platforms.
 
 func forgetPeak(int) {}
 

@@ -25,26 +25,27 @@ import (
 	"waybill/db/localpg"
 )
 
-// pgbench sends the statements one by one: the installed program, with the connection
-// settings of the server.
+// pgbench sends the statements one by one, using the installed program with the server's connection
+// settings.
 type pgbench struct {
 	program string
-	folder  string // of the scripts
+	folder  string // the folder of the scripts
 	env     []string
-	values  map[string]string // of the variables that all scripts may use
+	values  map[string]string // variables for all scripts
 }
 
-// newPgbench finds the program; without it, there is none.
+// newPgbench looks for the program; it returns nil if there is none.
 func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	program, err := localpg.FindProgram("pgbench")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "waybill: there is no pgbench, next to PostgreSQL's programs or in PATH: what one by "+
-			"one does, and the ratio, are left out")
+		fmt.Fprintln(os.Stderr,
+			"waybill: pgbench was not found next to PostgreSQL's programs or in PATH: one by one and "+
+				"the ratio are skipped")
 		return nil, nil
 	}
 	c, err := pgconn.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, errors.New("the database's URL is no PostgreSQL connection string")
+		return nil, errors.New("the database URL is not a PostgreSQL connection string")
 	}
 	mode := "disable"
 	switch {
@@ -55,8 +56,8 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 		mode = "require"
 	}
 	own := db.SessionSettings(db.Config{})
-	// pgbench ends at the first statement that is refused; of 256 clients on one row,
-	// some wait longer than the server lets a statement.
+	// pgbench stops at the first error; of 256 clients on one row, some wait longer than the server's
+	// timeouts.
 	own["statement_timeout"], own["lock_timeout"] = "0", "0"
 	var settings []string
 	for name, value := range own {
@@ -73,14 +74,14 @@ func (e *Env) newPgbench(databaseURL string) (*pgbench, error) {
 	return p, nil
 }
 
-// know has the scripts work on the world's rows.
-func (p *pgbench) know(tenantID uuid.UUID, w *world) {
+// setVariables sets the scripts' variables to the world's rows.
+func (p *pgbench) setVariables(tenantID uuid.UUID, w *world) {
 	one := func(value string) string { return "{" + value + "}" }
 	p.values = map[string]string{
 		"tenants": one(tenantID.String()), "none": one(uuid.Nil.String()), "facilities": one(w.facility),
 		"prices": one(strconv.Itoa(priceCents)), "pickup_addresses": one(`"` + pickupAddress + `"`),
 		"dropoff_addresses": one(`"` + dropoffAddress + `"`),
-		"digests":           one(`"\\x` + hex.EncodeToString(make([]byte, 32)) + `"`), // as long as those of requests
+		"digests":           one(`"\\x` + hex.EncodeToString(make([]byte, 32)) + `"`), // as long as in real requests
 		"accounts_made":     string(w.accounts), "drivers_made": string(w.drivers),
 		"drafts": strconv.FormatInt(w.read, 10),
 	}
@@ -89,29 +90,30 @@ func (p *pgbench) know(tenantID uuid.UUID, w *world) {
 	}
 }
 
-// pgbenchRun is one of its runs.
+// pgbenchRun is one run of pgbench.
 type pgbenchRun struct {
 	work     work
 	clients  int
 	seconds  float64
-	warm     int   // seconds before those, which do not count
-	made     ids   // the drafts, or the new rows
-	drafts   int64 // how many
+	warm     int   // additional seconds before, which do not count
+	made     ids   // the prefix of the drafts, or of the new rows
+	drafts   int64 // number of drafts
 	accounts int64
 }
 
-// trial tells whether it only tries the program: pgbench counts in whole seconds.
+// trial reports whether the run is too short for pgbench, which counts whole seconds, and only tests
+// the script.
 func (r pgbenchRun) trial() bool { return r.seconds < 1 }
 
-// errDraftsUsedUp: it did more than was prepared for.
-var errDraftsUsedUp = errors.New("pgbench has used up what was prepared")
+// errDraftsUsedUp means that the run used more rows than were prepared.
+var errDraftsUsedUp = errors.New("pgbench has used up the prepared rows")
 
 var (
 	progress = regexp.MustCompile(`(?m)^progress: [\d.]+ s, ([\d.]+) tps`)
 	total    = regexp.MustCompile(`(?m)^tps = ([\d.]+) \(without`)
 )
 
-// run gives the operations a second.
+// run returns the operations per second.
 func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err error) {
 	seconds := int(math.Ceil(r.seconds))
 	args := []string{"-T", strconv.Itoa(r.warm + seconds), "-P", "1"}
@@ -125,13 +127,13 @@ func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err
 	if r.trial() {
 		found := total.FindStringSubmatch(out)
 		if found == nil {
-			return 0, fmt.Errorf("pgbench tells no rate: %s", out)
+			return 0, fmt.Errorf("pgbench printed no rate: %s", out)
 		}
 		return strconv.ParseFloat(found[1], 64)
 	}
 	lines := progress.FindAllStringSubmatch(out, r.warm+seconds)
 	if len(lines) <= r.warm {
-		return 0, fmt.Errorf("pgbench tells of no second after the first %d: %s", r.warm, out)
+		return 0, fmt.Errorf("pgbench printed no progress after the first %d seconds: %s", r.warm, out)
 	}
 	for _, line := range lines[r.warm:] {
 		rate, err := strconv.ParseFloat(line[1], 64)
@@ -143,8 +145,8 @@ func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err
 	return perSecond / float64(len(lines)-r.warm), nil
 }
 
-// try runs the script once, and fails unless each of its statements gives one row: one
-// that is refused would be fast, and nobody would see it.
+// try runs the script once, and fails unless each of its statements returns one row: failing statements
+// would be fast and go unnoticed.
 func (p *pgbench) try(ctx context.Context, r pgbenchRun) error {
 	_, err := p.start(ctx, r, "\n\\gset", "-t", "1")
 	return err
@@ -174,7 +176,7 @@ func (p *pgbench) start(ctx context.Context, r pgbenchRun, end string, args ...s
 	cmd.Env = p.env
 	cmd.WaitDelay = time.Second
 	guard(cmd)
-	runtime.LockOSThread() // whose end Linux would tell pgbench of
+	runtime.LockOSThread() // Linux would signal pgbench at the end of this thread
 	defer runtime.UnlockOSThread()
 	out, err := cmd.CombinedOutput()
 	switch {

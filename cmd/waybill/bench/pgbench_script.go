@@ -11,15 +11,14 @@ import (
 	"waybill/sql"
 )
 
-// scripts are pgbench's, one for each work. A line "\run Name" stands for the query of
-// that name in sql/queries; the lines after it give its parameters, as SQL over
-// pgbench's variables.
+// scripts are pgbench's, one for each workload. A line "\run Name" stands for the query of that name in
+// sql/queries; the lines after it set its parameters, as SQL with pgbench variables.
 //
 //go:embed pgbench/*.sql
 var scripts embed.FS
 
-// script makes pgbench's script of the file: each query's text as it is but for its
-// parameters, and then what ends a statement.
+// script generates a pgbench script from a file: the unchanged text of each query with its parameters
+// replaced, followed by end.
 func script(name, end string) (string, error) {
 	text, err := scripts.ReadFile("pgbench/" + name + ".sql")
 	if err != nil {
@@ -53,8 +52,7 @@ var (
 	variable  = regexp.MustCompile(`^:\w+$`)
 )
 
-// withParameters puts the values where the query has its parameters, each of which
-// must have one.
+// withParameters replaces the parameters of a query by values. Every parameter must have one.
 func withParameters(name string, values map[string]string) (string, error) {
 	text, err := query(name)
 	if err != nil {
@@ -78,7 +76,7 @@ func withParameters(name string, values map[string]string) (string, error) {
 	return text, err
 }
 
-// query gives the text of one of sql/queries, as sqlc has it run.
+// query returns the text of a query in sql/queries, as sqlc executes it.
 func query(name string) (string, error) {
 	files, err := sql.Queries.ReadDir("queries")
 	if err != nil {
@@ -93,7 +91,7 @@ func query(name string) (string, error) {
 		if !ok {
 			continue
 		}
-		_, found, _ = strings.Cut(found, "\n") // the rest of its name's line
+		_, found, _ = strings.Cut(found, "\n") // the rest of the line with its name
 		found, _, _ = strings.Cut(found, ";\n")
 		return embedded.ReplaceAllString(found, "$1.*"), nil
 	}

@@ -14,30 +14,30 @@ import (
 	"waybill/db"
 )
 
-// rangeRow is one line of the benchmark ranges: reads of one day's appointments, a page
-// of 200 with their audit.
+// rangeRow is one line of the benchmark ranges: reads of one day's appointments, in pages of 200 with
+// their audit rows.
 type rangeRow struct {
 	Benchmark string  `json:"benchmark"`
 	Rows      int     `json:"table_rows"`
 	Window    string  `json:"window"`
 	Latency   Summary `json:"latency"`
-	Buffers   int64   `json:"buffers"` // of 8 KiB, a read
+	Buffers   int64   `json:"buffers"` // of 8 KiB, per read
 	Machine   Machine `json:"machine"`
 }
 
-// ranges: on two cores, PostgreSQL 15, fsync on, ten million rows, the pages of 200,
-// each with its 200 audit rows:
+// ranges runs the benchmark ranges. Results on two cores, PostgreSQL 15, fsync on, ten million rows,
+// pages of 200 with 200 audit rows each:
 //
 //	early   p50 4.5 ms, p99 8.3 ms, 1,847 buffers
 //	middle  p50 4.2 ms, p99 7.5 ms, 1,847 buffers
 //	late    p50 4.4 ms, p99 7.5 ms, 1,847 buffers
 //
-// With two lower bounds on the start, a pair for the page and a plain one for the window,
-// 3,000,000 rows took 13 ms and 1,694 buffers early, 59 ms and 15,699 in the middle.
+// With two lower bounds on the start, a row comparison for the page and a plain one for the window,
+// 3,000,000 rows took 13 ms and 1,694 buffers early, 59 ms and 15,699 buffers in the middle.
 func ranges(ctx context.Context, env *Env, args []string) error {
 	rows, reads := 10_000_000, 1_000
 	env.Flags.IntVar(&rows, "rows", rows, "appointments of the facility, 500 a day")
-	env.Flags.IntVar(&reads, "reads", reads, "how often each window is read")
+	env.Flags.IntVar(&reads, "reads", reads, "number of reads of each window")
 	if err := env.Parse(args); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 	if err := c.fill(ctx, facility, from, rows, 24*time.Hour/500, "a"); err != nil {
 		return err
 	}
-	env.Say("loaded %d rows in %.1f s", rows, time.Since(begun).Seconds())
+	env.Progress("loaded %d rows in %.1f s", rows, time.Since(begun).Seconds())
 	days := rows / 500
 	for round := range 2 {
 		for _, w := range []struct {
@@ -68,9 +68,9 @@ func ranges(ctx context.Context, env *Env, args []string) error {
 				return err
 			}
 			if round == 0 {
-				continue // it was to warm up
+				continue // warm-up
 			}
-			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers a read", w.name,
+			if err := env.Report(row, fmt.Sprintf("%-6s  p50 %6.2f ms, p99 %6.2f ms, %d buffers per read", w.name,
 				row.Latency.P50, row.Latency.P99, row.Buffers)); err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func (c *clinic) window(ctx context.Context, facility uuid.UUID, day time.Time, 
 	return l.Summary(), buffers, err
 }
 
-// buffers counts the blocks that a statement looks at.
+// buffers returns the number of blocks that a statement reads.
 func (c *clinic) buffers(ctx context.Context, run func(*db.Queries)) (int64, error) {
 	tx, err := c.app.Begin(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *clinic) buffers(ctx context.Context, run func(*db.Queries)) (int64, err
 	return e.buffers, e.err
 }
 
-// explaining asks how a statement runs, and gives no rows of it.
+// explaining runs EXPLAIN in place of a statement, and returns no rows.
 type explaining struct {
 	tx      pgx.Tx
 	buffers int64

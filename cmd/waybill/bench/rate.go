@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// Load is requests at a fixed rate, whatever becomes of those before: one that is slow
-// does not make the next one start later. Latency counts from when a request was to
-// start, so that what waits behind a stall, in the generator too, has waited (else the
-// one slow sample stands for all those that were not sent: coordinated omission).
+// Load is an open-loop load: requests at a fixed rate, whatever happens to earlier ones, so that a slow
+// request does not delay the next. Latency counts from the intended start of a request, so that waiting
+// behind a stall, even one of the generator, counts (otherwise one slow sample stands for all the
+// requests that were not sent: coordinated omission).
 type Load struct {
 	PerSecond float64
 	For       time.Duration
 
-	// sleep waits until then; nil: the clock's.
+	// sleep waits until a time; nil for the real clock.
 	sleep func(ctx context.Context, until time.Time) error
 }
 
-// Loaded is what came of it.
+// Loaded is the result of a load.
 type Loaded struct {
-	Latencies Latencies // of each request, failed ones too, from its intended start
-	Late      Latencies // of the generator: how long after its intended start each one started
+	Latencies Latencies // of all requests, including failed ones, from the intended start
+	Late      Latencies // delay of the generator: from the intended to the actual start
 	Failed    int
 	Err       error // the first failure
 }
 
-// Add takes over what came of another load, which has ended.
+// Add adds the result of another load, which has ended.
 func (l *Loaded) Add(other *Loaded) {
 	l.Latencies.Add(&other.Latencies)
 	l.Late.Add(&other.Late)
@@ -35,7 +35,7 @@ func (l *Loaded) Add(other *Loaded) {
 	l.Err = cmp.Or(l.Err, other.Err)
 }
 
-// Run makes the requests and waits for the answers. It fails if ctx ends before.
+// Run sends the requests and waits for the answers. It fails if ctx ends first.
 func (l Load) Run(ctx context.Context, request func(ctx context.Context, i int) error) (*Loaded, error) {
 	var (
 		loaded  Loaded

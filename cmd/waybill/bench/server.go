@@ -16,11 +16,11 @@ import (
 type server struct {
 	cmd   *exec.Cmd
 	out   io.Reader
-	ended chan struct{} // closed at its end; err is set then
+	ended chan struct{} // closed when it has ended; err is set by then
 	err   error
 }
 
-// startServer has a goroutine stay on its thread, whose end Linux tells the process of.
+// startServer starts the process from a locked thread: Linux signals the child when that thread ends.
 func startServer(program, databaseURL string, log *os.File, args []string) (*server, error) {
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--drain", "0"}, args...)
 	s := &server{cmd: exec.Command(program, args...), ended: make(chan struct{})}
@@ -46,7 +46,7 @@ func startServer(program, databaseURL string, log *os.File, args []string) (*ser
 	return s, <-started
 }
 
-// ready waits until it serves. "serve" says so in its one line.
+// ready waits until the server is ready, which "serve" prints in its only line.
 func (s *server) ready(ctx context.Context) (url string, err error) {
 	lines := make(chan string, 1)
 	go func() {
@@ -58,19 +58,19 @@ func (s *server) ready(ctx context.Context) (url string, err error) {
 		return "", ctx.Err()
 	case line := <-lines:
 		if _, err := fmt.Sscanf(line, "serving %s", &url); err != nil {
-			return "", errors.New("the server did not start; it said why above")
+			return "", errors.New("the server did not start; see its messages above")
 		}
-		return url[:len(url)-1], nil // a comma follows
+		return url[:len(url)-1], nil // a comma follows the URL
 	}
 }
 
-// stop asks for an orderly end, and for any other if that takes too long.
+// stop asks for a graceful shutdown, and kills the process if that takes too long.
 func (s *server) stop() error {
-	s.cmd.Process.Signal(os.Interrupt) // fails if it has ended
+	s.cmd.Process.Signal(os.Interrupt) // fails if it has already ended
 	select {
 	case <-s.ended:
 		return s.err
 	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("the server does not end"), s.cmd.Process.Kill())
+		return errors.Join(errors.New("the server does not stop"), s.cmd.Process.Kill())
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"waybill/db"
 )
 
-// syncRow is one line of the benchmark sync. Milliseconds are of the whole feed:
-// taking in the records, comparing, writing, and the round trips; so are those of the loop.
+// syncRow is one line of the benchmark sync. The times are of the whole feed: reading the records,
+// comparing, writing, and the round trips; likewise for the loop.
 type syncRow struct {
 	Benchmark string  `json:"benchmark"`
 	Table     int     `json:"table_rows"`
@@ -28,14 +28,15 @@ type syncRow struct {
 	Machine   Machine `json:"machine"`
 }
 
-// syncing is the benchmark sync.
+// syncing is the state of the benchmark sync.
 type syncing struct {
 	*clinic
 	records, rounds int
 	clock           time.Time // as_of
 }
 
-// syncFeeds: on two cores, PostgreSQL 15, fsync on, 10,000 records, the whole call:
+// syncFeeds runs the benchmark sync. Results on two cores, PostgreSQL 15, fsync on, 10,000 records, the
+// whole call:
 //
 //	   10,000 rows  all unchanged   106 ms,      0 rows;  loop 5,503 ms, 20,000 rows;  52 times
 //	   10,000 rows  5 % changed     122 ms,    500 rows;  loop 5,422 ms, 20,000 rows;  44 times
@@ -44,19 +45,19 @@ type syncing struct {
 //	1,000,000 rows  5 % changed     131 ms,    500 rows;  loop 5,654 ms, 20,000 rows;  43 times
 //	1,000,000 rows  all new       1,079 ms, 30,000 rows;  loop 5,502 ms, 20,000 rows;   5 times
 //
-// Those were before each patient that a feed writes to was recorded as such, a row each: 1,000
-// rows where 5 % changed, 40,000 where all are new, which then takes a third more. What is
-// unchanged is not recorded, and costs what it did.
+// These figures are from before each patient that a feed writes is audited, with a row each: 1,000 rows
+// if 5 % changed, 40,000 if all are new, which takes a third longer. Unchanged patients are not
+// audited, and cost the same as before.
 //
-// SyncAppointments alone, all unchanged against 1,000,000 rows: 50 ms, its planning
-// included; two index probes a record, in the place of the full join, took 73.
+// SyncAppointments alone, all unchanged against 1,000,000 rows: 50 ms, including planning; two index
+// probes per record instead of the full join took 73.
 func syncFeeds(ctx context.Context, env *Env, args []string) error {
 	s := syncing{clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	var large int
-	env.Flags.IntVar(&s.records, "records", 10_000, "records of a feed, 10,000 at most")
-	env.Flags.IntVar(&s.rounds, "rounds", 7, "how often each is measured; the median counts")
+	env.Flags.IntVar(&s.records, "records", 10_000, "records per feed, at most 10,000")
+	env.Flags.IntVar(&s.rounds, "rounds", 7, "number of rounds; the median counts")
 	env.Flags.IntVar(&large, "rows", 1_000_000,
-		"appointments in the large table; the small one has those of the feed alone")
+		"appointments in the large table; the small one has only those of the feed")
 	if err := env.Parse(args); err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func syncFeeds(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	for _, rows := range []int{s.records, large} {
-		if rows > s.records { // what the facility had before
+		if rows > s.records { // existing appointments of the facility
 			past, err := s.facility(ctx)
 			if err != nil {
 				return err
@@ -85,7 +86,7 @@ func syncFeeds(ctx context.Context, env *Env, args []string) error {
 	return nil
 }
 
-// table measures each kind of feed against what there is.
+// table measures each kind of feed against existing rows.
 func (s *syncing) table(ctx context.Context, env *Env, rows int) error {
 	facility, err := s.facility(ctx)
 	if err != nil {
@@ -150,7 +151,7 @@ func (s *syncing) median(ctx context.Context, rounds, first int, list func(int) 
 	return milliseconds(took[len(took)/2]), written, nil
 }
 
-// list is a facility's, each every-th record later by some minutes.
+// list returns the records of a facility, with every every-th record moved by some minutes.
 func (s *syncing) list(every, minutes int) []db.FeedRecord {
 	birth, _ := db.ParseDate("1990-05-17")
 	out := make([]db.FeedRecord, s.records)
@@ -183,8 +184,8 @@ func (s *syncing) feed(ctx context.Context, facility uuid.UUID, records []db.Fee
 	return time.Since(begun), err
 }
 
-// loop is what the feed is instead of: an upsert of each record, on one connection and
-// in one transaction.
+// loop measures the alternative to a set-based feed: one upsert per record, on one connection in one
+// transaction.
 func (s *syncing) loop(ctx context.Context, facility uuid.UUID, records []db.FeedRecord) (time.Duration, error) {
 	patient, appointment := statement("loop_patient"), statement("loop_appointment")
 	begun := time.Now()

@@ -13,14 +13,14 @@ import (
 	"waybill/db"
 )
 
-// Tenant is one that a benchmark fills, of its own in each run.
+// Tenant is a tenant that a benchmark fills; each run has its own.
 type Tenant struct {
 	ID    uuid.UUID
 	Slug  string
 	Store *db.Store
 }
 
-// Tenant makes one, as the owner of the database.
+// Tenant creates a tenant, as the owner of the database.
 func (e *Env) Tenant(ctx context.Context, ownerURL string) (*Tenant, error) {
 	conn, err := pgx.Connect(ctx, ownerURL)
 	if err != nil {
@@ -40,7 +40,7 @@ func (e *Env) Tenant(ctx context.Context, ownerURL string) (*Tenant, error) {
 	return t, nil
 }
 
-// User makes one whose password has this hash.
+// User creates a user with the given password hash.
 func (t *Tenant) User(ctx context.Context, role db.UserRole, passwordHash string) (db.User, error) {
 	id := uuid.Must(uuid.NewV7())
 	return t.Store.CreateUser(ctx, db.CreateUserParams{
@@ -49,7 +49,7 @@ func (t *Tenant) User(ctx context.Context, role db.UserRole, passwordHash string
 	})
 }
 
-// Token opens a session for the user.
+// Token creates a session for the user and returns its token.
 func (t *Tenant) Token(ctx context.Context, user db.User) (string, error) {
 	token, _, err := t.Store.OpenSession(ctx, t.ID, user.ID, user.PasswordHash, time.Hour)
 	return string(token), err

@@ -10,15 +10,14 @@ import (
 
 type dispatcher struct {
 	river.WorkerDefaults[DispatchPickup]
-	crew *Crew
+	workers *Workers
 }
 
-// Work implements river.Worker. It dispatches the pickup as a dispatcher would, in the
-// name of whoever submitted it, and only as it was submitted: by its version, a pickup
-// that somebody moved meanwhile is not touched, nor is one that an earlier run of this
-// job dispatched and a dispatcher released.
+// Work implements river.Worker. It dispatches the pickup like a dispatcher would, on behalf of the user
+// who submitted it. It tests the submitted version: a pickup that has changed since is left alone,
+// including one that an earlier run of this job dispatched and a dispatcher released.
 func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) error {
-	c := w.crew
+	c := w.workers
 	submitted, err := c.Store.GetPickupEvent(ctx,
 		db.GetPickupEventParams{TenantID: job.Args.TenantID, ID: job.Args.EventID})
 	switch {
@@ -26,7 +25,7 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 		c.Observe(job.Kind, Failed, "no_row")
 		return river.JobCancel(errNoRow)
 	case err != nil:
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	}
 	by := db.SystemViewer(submitted.TenantID, submitted.ActorID, db.UserRoleDispatcher)
 	_, _, err = c.Store.MoveOne(ctx, by, db.Transition{
@@ -40,9 +39,9 @@ func (w *dispatcher) Work(ctx context.Context, job *river.Job[DispatchPickup]) e
 	case db.StaleVersion, db.IllegalTransition:
 		return c.done(job.Kind, Done, "moved_meanwhile")
 	case db.NoDriverFree:
-		return c.again(job.JobRow, string(code), 0)
+		return c.snooze(job.JobRow, string(code), 0)
 	default:
 		c.Log.Warn("dispatch", "code", code, "event", submitted.ID)
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	}
 }

@@ -42,7 +42,7 @@ func TestAPickupWaitsForADriverToBeFree(t *testing.T) {
 	again := make(chan string, 100)
 	c.work(texts.Log{Logger: quiet}, func(o *Options) {
 		o.Observe = func(_ string, outcome Outcome, reason string) {
-			if outcome == Again {
+			if outcome == Snoozed {
 				again <- reason
 			}
 		}

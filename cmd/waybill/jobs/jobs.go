@@ -1,6 +1,5 @@
-// Package jobs works what the transitions' statements enqueue, with River, which finds
-// its rows in the same database. Arguments are ids: what they mean is read afresh, and
-// no patient's data stands in a queue.
+// Package jobs works off the jobs that transitions enqueue, using River on the same database. Arguments
+// are ids only: their rows are read when the job runs, and no patient data is stored in a queue.
 package jobs
 
 import (
@@ -11,13 +10,13 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// The queues, worked apart: a gateway that hangs holds up no dispatch.
+// The queues have workers of their own: a hanging gateway does not delay dispatching.
 const (
 	Texts      = "texts"
 	Dispatches = "dispatches"
 )
 
-// SendText sends one message. Enqueued by each transition that owes a text.
+// SendText sends one message. It is enqueued by each transition that owes a text.
 type SendText struct {
 	TenantID  uuid.UUID `json:"tenant_id"`
 	MessageID uuid.UUID `json:"message_id"`
@@ -29,8 +28,8 @@ func (SendText) Kind() string { return "send_text" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (SendText) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Texts} }
 
-// DispatchPickup dispatches the pickup that was submitted by one event. Enqueued by a
-// submit, where the tenant's flag auto_dispatch is on.
+// DispatchPickup dispatches the pickup that was submitted by one event. It is enqueued by a submit if
+// the tenant's flag auto_dispatch is on.
 type DispatchPickup struct {
 	TenantID uuid.UUID `json:"tenant_id"`
 	EventID  uuid.UUID `json:"event_id"`
@@ -42,41 +41,39 @@ func (DispatchPickup) Kind() string { return "dispatch_pickup" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (DispatchPickup) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Dispatches} }
 
-// The limits of time, each shorter than the one outside it. A job holds on for a
-// gateway that is down, sends, and writes what came of it.
+// Timeouts, each shorter than the one that encloses it. A job waits for a gateway that is down, sends,
+// and stores the result.
 const (
-	patience   = 5 * time.Second  // for a gateway that is down
-	jobTimeout = 30 * time.Second // of a job in all; then its context ends
-	// A job that has been running for longer was a killed worker's. River looks every
-	// 30 s, and elects another leader in 15: it runs again within two minutes.
+	maxGatewayWait = 5 * time.Second  // for a gateway that is down
+	jobTimeout     = 30 * time.Second // of the whole job; then its context ends
+	// A job that has been running for longer belongs to a killed worker. River checks every 30 s, and
+	// elects another leader within 15 s: the job runs again within two minutes.
 	rescueAfter = 40 * time.Second
 )
 
 const (
-	// A job is looked for this often. A NOTIFY in the transition's statement would wake
-	// a worker sooner, and takes a lock of the whole cluster at commit, which undoes
-	// the grouping of commits. pgbench, 32 callers who insert a job each, two cores,
-	// fsync on: 4,300 to 12,700 a second without it, 600 to 3,300 with it.
+	// The poll interval. A NOTIFY in the transition's statement would wake a worker sooner, but takes a
+	// cluster-wide lock at commit, which defeats group commit. pgbench, 32 callers who insert a job
+	// each, two cores, fsync on: 4,300 to 12,700 per second without it, 600 to 3,300 with it.
 	pollInterval = 100 * time.Millisecond
-	// While there are jobs, this often: by 2 ms, not by the workers, is their rate bound.
+	// The interval while there are jobs: their rate is bound by it and not by the workers.
 	fetchCooldown = 2 * time.Millisecond
-	// Finished jobs are looked at by nobody: the texts' table says what became of them.
+	// Finished jobs are of no use: the messages table records the result.
 	keepCompleted = 5 * time.Minute
 	keepFailed    = 30 * 24 * time.Hour
 
 	longestPause = time.Minute
 )
 
-// pauseAfter is how long a job waits that could not be done now, for the n-th time from
-// 0: a second, twice as long each time, a minute at most; not all of them in step.
-func pauseAfter(n int) time.Duration {
+// backoff returns the backoff after the n-th snooze, from 0: a second, doubled each time up to a
+// minute, with jitter.
+func backoff(n int) time.Duration {
 	d := min(time.Second<<min(n, 10), longestPause)
 	return d/2 + rand.N(d/2)
 }
 
-// spread is a pause of at least d, 0 for none: not all jobs that wait for one moment come
-// in step.
-func spread(d time.Duration) time.Duration {
+// jitter adds jitter to a pause of at least d, so that waiting jobs do not run in step; 0 stays 0.
+func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}

@@ -123,7 +123,7 @@ func (c *clinic) exec(statement string, args ...any) {
 }
 
 // work has a crew at work until the test ends.
-func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Crew {
+func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Workers {
 	c.t.Helper()
 	o := Options{
 		Store: c.store, Sender: sender, Workers: 4, Log: quiet, SoftStop: 5 * time.Second,

@@ -13,7 +13,7 @@ import (
 func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
 	t.Parallel()
 	const look, schedule, elect = 30 * time.Second, 5 * time.Second, 22 * time.Second
-	if worst := rescueAfter + look + schedule + elect + pauseAfter(0); worst > 2*time.Minute {
+	if worst := rescueAfter + look + schedule + elect + backoff(0); worst > 2*time.Minute {
 		t.Errorf("it may take %v", worst)
 	}
 	if jobTimeout >= rescueAfter {
@@ -56,7 +56,7 @@ func TestPausesGrowToAMinute(t *testing.T) {
 	for n, longest := range map[int]time.Duration{0: time.Second, 1: 2 * time.Second,
 		5: 32 * time.Second, 6: time.Minute, 1_000_000: time.Minute} {
 		for range 100 {
-			if got := pauseAfter(n); got < longest/2 || got > longest {
+			if got := backoff(n); got < longest/2 || got > longest {
 				t.Errorf("after %d: %v", n, got)
 			}
 		}

@@ -13,17 +13,18 @@ import (
 	"waybill/db"
 )
 
-// RefusedText is one that the gateway refused for good.
+// RefusedText is a text that the gateway refused permanently.
 type RefusedText struct {
 	TenantID uuid.UUID
-	Tenant   string // its slug
+	Tenant   string // the tenant's slug
 	ID       uuid.UUID
 	Reason   string
 	OwedAt   time.Time
 }
 
-// Refused gives each text that was refused, of all tenants, if it was owed after a time, and
-// for the reason, if there is one. Those without a number are none: see ListRefusedMessages.
+// Refused calls each for the refused texts of all tenants that were created since a time, with the
+// given reason if it is not empty. Texts without a phone number are not included: see
+// ListRefusedMessages.
 func Refused(ctx context.Context, store *db.Store, since time.Time, reason string, each func(RefusedText) error) error {
 	for after := ""; ; {
 		tenants, err := store.ListTenants(ctx, db.ListTenantsParams{AfterSlug: after, MaxRows: page})
@@ -64,9 +65,9 @@ func refusedOf(
 	}
 }
 
-// SendAgain has a refused text sent again. again is false where somebody was first, or
-// where it is none that was refused.
-func SendAgain(ctx context.Context, store *db.Store, t RefusedText) (again bool, err error) {
+// Resend sends a refused text again. It reports false if the text is not refused any more, for
+// example because another caller was first.
+func Resend(ctx context.Context, store *db.Store, t RefusedText) (ok bool, err error) {
 	n, err := store.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: t.TenantID, ID: t.ID})
 	if err != nil {
 		return false, db.Explain(err)
@@ -74,7 +75,7 @@ func SendAgain(ctx context.Context, store *db.Store, t RefusedText) (again bool,
 	return n == 1, nil
 }
 
-// Resume has a paused queue worked again. found is false where there is no such queue.
+// Resume resumes a paused queue. It reports false if there is no such queue.
 func Resume(ctx context.Context, store *db.Store, queue string) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {

@@ -99,7 +99,7 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 	for i := range won {
 		wg.Go(func() {
 			for _, r := range all {
-				if again, err := SendAgain(t.Context(), c.store, r); err != nil {
+				if again, err := Resend(t.Context(), c.store, r); err != nil {
 					t.Error(err)
 				} else if again {
 					won[i]++
@@ -116,7 +116,7 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 	if total != 3 || len(fake.Taken()) != 3 || fake.Repeats() != 0 {
 		t.Errorf("sent again %d times, %d took effect, %d repeats", total, len(fake.Taken()), fake.Repeats())
 	}
-	if again, err := SendAgain(t.Context(), c.store,
+	if again, err := Resend(t.Context(), c.store,
 		RefusedText{TenantID: c.staff.TenantID, ID: uuid.New()}); again || err != nil {
 		t.Errorf("one that is not there: %v, %v", again, err)
 	}

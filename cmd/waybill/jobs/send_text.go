@@ -11,73 +11,73 @@ import (
 	"waybill/db"
 )
 
-// settleTimeout is for what must be written whatever happens to the job: the gateway
-// has answered.
+// settleTimeout bounds the write of the gateway's answer, which must happen even if the job is
+// canceled.
 const settleTimeout = 5 * time.Second
 
-// errNoRow: a job of something that is not there. Nothing is deleted, so that somebody
-// made the job by hand.
-var errNoRow = errors.New("there is no such row")
+// errNoRow means that the job's row does not exist. Rows are never deleted, so the job was inserted by
+// hand.
+var errNoRow = errors.New("no such row")
 
 type textSender struct {
 	river.WorkerDefaults[SendText]
-	crew *Crew
+	workers *Workers
 }
 
-// Work implements river.Worker. It sends a text that is still queued, and writes what
-// the gateway said. Killed in between, it sends it again: the gateway knows it by its id.
+// Work implements river.Worker. It sends a text that is still queued, and stores the gateway's answer.
+// If it is killed in between, the text is sent again, and the gateway recognizes its id.
 func (w *textSender) Work(ctx context.Context, job *river.Job[SendText]) error {
-	c := w.crew
+	c := w.workers
 	m, err := c.Store.GetMessage(ctx, db.GetMessageParams{TenantID: job.Args.TenantID, ID: job.Args.MessageID})
 	switch {
 	case err != nil && db.Explain(err).Code == db.NotFound:
 		c.Observe(job.Kind, Failed, "no_row")
 		return river.JobCancel(errNoRow)
 	case err != nil:
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	case m.Status != db.MessageStatusQUEUED:
 		return c.done(job.Kind, Done, "settled_before")
 	}
 	answer, asked := c.send(ctx, texts.Text{ID: m.ID, To: *m.ToNumber, Body: m.Body, CreatedAt: m.CreatedAt})
-	if !asked || answer.Verdict == texts.Again {
-		return c.again(job.JobRow, answer.Reason, answer.RetryAfter)
+	if !asked || answer.Verdict == texts.Retry {
+		return c.snooze(job.JobRow, answer.Reason, answer.RetryAfter)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	// No row: another run of this job was first, and its answer stands.
+	// Without a row, another run of this job was first, and its result stands.
 	_, err = c.Store.SettleMessage(ctx, db.SettleMessageParams{TenantID: m.TenantID, ID: m.ID, Reason: answer.Reason})
 	switch {
 	case err != nil:
-		return c.again(job.JobRow, "database", 0)
+		return c.snooze(job.JobRow, "database", 0)
 	case answer.Verdict == texts.Refused:
 		return c.done(job.Kind, Failed, answer.Reason)
 	}
 	return c.done(job.Kind, Done, "")
 }
 
-// send asks the gateway, unless it is down and stays so: then, asked is false.
-func (c *Crew) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
-	if wait := c.breaker.Wait(); wait > patience {
+// send calls the gateway. It reports false if the circuit breaker stays open.
+func (c *Workers) send(ctx context.Context, t texts.Text) (answer texts.Answer, asked bool) {
+	if wait := c.breaker.Wait(); wait > maxGatewayWait {
 		return texts.Answer{Reason: "gateway_down", RetryAfter: wait}, false
 	}
 	waiting, cancel := c.untilStop(ctx)
 	defer cancel()
-	if !c.breaker.Enter(waiting, patience) {
+	if !c.breaker.Enter(waiting, maxGatewayWait) {
 		return texts.Answer{Reason: "gateway_down"}, false
 	}
 	answered := false
 	defer func() {
-		if !answered { // also in a panic: whoever waits for this try would wait for ever
-			c.breaker.Left()
+		if !answered { // also after a panic: other senders wait for the result of this try
+			c.breaker.Canceled()
 		}
 	}()
 	wasDown := c.breaker.Open()
 	answer = c.Sender.Send(ctx, t)
 	answered = true
 	switch {
-	case ctx.Err() != nil: // cut off by a stop: that says nothing of the gateway
-		c.breaker.Left()
-	case answer.Verdict == texts.Again:
+	case ctx.Err() != nil: // canceled by a stop: no information about the gateway
+		c.breaker.Canceled()
+	case answer.Verdict == texts.Retry:
 		c.breaker.Failed(answer.RetryAfter)
 	default:
 		c.breaker.Succeeded()

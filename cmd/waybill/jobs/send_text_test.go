@@ -129,7 +129,7 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 		defer mu.Unlock()
 		if down {
 			refused.Add(1)
-			return texts.Answer{Verdict: texts.Again, Reason: "unreachable"}
+			return texts.Answer{Verdict: texts.Retry, Reason: "unreachable"}
 		}
 		mu.Unlock()
 		defer mu.Lock()
@@ -140,7 +140,7 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	crew := c.work(sender, func(o *Options) {
 		o.Clock = lapse(times)
 		o.Observe = func(_ string, outcome Outcome, reason string) {
-			if outcome == Again {
+			if outcome == Snoozed {
 				held.Add(1)
 			}
 		}

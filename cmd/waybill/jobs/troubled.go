@@ -12,11 +12,11 @@ import (
 	"waybill/db"
 )
 
-// page is how many troubled jobs are read at once.
+// page is the number of jobs read at once.
 const page = 500
 
-// Troubled gives each job that has failed, that waits for another try, or that has been
-// running for too long, to who asks, in the order of their ids.
+// Troubled calls each for the jobs that failed, wait for a retry, or have been running for too long,
+// ordered by id.
 func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
 	since := time.Now().Add(-rescueAfter)
 	for after := int64(0); ; {
@@ -37,8 +37,8 @@ func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJob
 	}
 }
 
-// Retry has the job run again at once, whatever it has come to; one that is running
-// goes on. found is false where there is no such job.
+// Retry makes the job run again at once, in whatever state it is; a running job is left alone. It
+// reports false if there is no such job.
 func Retry(ctx context.Context, store *db.Store, id int64) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {

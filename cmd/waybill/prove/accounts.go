@@ -5,17 +5,18 @@ import "github.com/google/uuid"
 func accountStories() []story {
 	return []story{
 		{"charges-at-once",
-			"An account of $100 was charged $30 and $15 at the same time. Afterwards it held $70, or $85.",
-			"The same, on many accounts and many times: $55, whichever comes first.",
+			"An account of $100 was charged $30 and $15 at the same time. Afterwards the balance was $70 or $85.",
+			"The same on many accounts, many times: the balance must be $55 in either order.",
 			chargesAtOnce},
 		{"overdraw",
-			"A balance was looked at, found sufficient by every caller, and spent by each of them.",
-			"Many charges at once of an account that covers some: exactly those that fit; the entries add up to the " +
+			"Every caller read the balance, found it sufficient, and spent it.",
+			"Many concurrent charges of an account that covers some: exactly those succeed; the entries add up to " +
+				"the " +
 				"balance.",
 			overdraw},
 		{"repeated-charge",
-			"A charge whose answer was lost was sent again, and taken twice.",
-			"Many send one charge, with its id, at once: all are told yes, it is taken once.",
+			"A charge was retried after its response was lost, and charged twice.",
+			"Many concurrent requests with one charge id: all succeed, and it is charged once.",
 			repeatedCharge},
 	}
 }
@@ -24,18 +25,18 @@ func (t *trial) balance(account string) int64 {
 	var a struct {
 		BalanceCents int64 `json:"balance_cents"`
 	}
-	t.give(t.admin.get(t.ctx, "/v1/accounts/"+account).into(&a))
+	t.require(t.admin.get(t.ctx, "/v1/accounts/"+account).into(&a))
 	return a.BalanceCents
 }
 
 func (t *trial) fund(cents int64) string {
 	account, err := t.newAccount(t.ctx, cents)
-	t.give(err)
+	t.require(err)
 	return account
 }
 
 func (t *trial) deposit(account string, cents int64) {
-	t.give(t.admin.post(t.ctx, "/v1/accounts/"+account+"/deposits", newEntry(cents)).into(&row{}))
+	t.require(t.admin.post(t.ctx, "/v1/accounts/"+account+"/deposits", newEntry(cents)).into(&row{}))
 }
 
 func (t *trial) charge(account string, e entry) answer {
@@ -44,7 +45,7 @@ func (t *trial) charge(account string, e entry) answer {
 
 func newEntry(cents int64) entry { return entry{uuid.NewString(), cents} }
 
-// entries sums up an account's entries, all pages of them.
+// entries sums up all entries of an account, over all pages.
 func (t *trial) entries(account string) (sum int64, charges int) {
 	for cursor := ""; ; {
 		var p struct {
@@ -58,7 +59,7 @@ func (t *trial) entries(account string) (sum int64, charges int) {
 		if cursor != "" {
 			path += "&cursor=" + cursor
 		}
-		t.give(t.admin.get(t.ctx, path).into(&p))
+		t.require(t.admin.get(t.ctx, path).into(&p))
 		for _, e := range p.Items {
 			if e.Kind == "charge" {
 				charges++
@@ -83,12 +84,12 @@ func chargesAtOnce(t *trial) {
 			t.deposit(account, 45_00)
 		}
 		got := atOnce(2*len(accounts), func(i int) answer { return t.charge(accounts[i/2], newEntry(amounts[i%2])) })
-		t.expect(got.won() == len(got), "charges that the accounts cover: %v", got)
+		t.expect(got.won() == len(got), "charges within the balance: %v", got)
 		for _, account := range accounts {
-			same(t, "cents left of $100 after $30 and $15", t.balance(account), 55_00)
+			expectEqual(t, "cents left of $100 after $30 and $15", t.balance(account), 55_00)
 		}
 	}
-	t.figures("%d accounts, %d times: $55.00 left each time", len(accounts), t.Rounds)
+	t.figures("%d accounts, %d rounds: $55.00 left each time", len(accounts), t.Rounds)
 }
 
 func overdraw(t *trial) {
@@ -99,16 +100,17 @@ func overdraw(t *trial) {
 		fit := callers/2 + 1
 		account := t.fund(int64(fit)*price + 5_00)
 		got := atOnce(callers, func(int) answer { return t.charge(account, newEntry(price)) })
-		same(t, "charges taken", got.won(), min(fit, callers))
-		same(t, "charges refused with insufficient_funds", got.with("insufficient_funds"), callers-min(fit, callers))
+		expectEqual(t, "charges taken", got.won(), min(fit, callers))
+		expectEqual(t, "charges refused with insufficient_funds", got.with("insufficient_funds"),
+			callers-min(fit, callers))
 		left := t.balance(account)
 		sum, charges := t.entries(account)
-		same(t, "cents left", left, int64(fit-got.won())*price+5_00)
-		same(t, "the sum of the entries", sum, left)
-		same(t, "the charges among the entries", charges, got.won())
+		expectEqual(t, "cents left", left, int64(fit-got.won())*price+5_00)
+		expectEqual(t, "the sum of the entries", sum, left)
+		expectEqual(t, "the charges among the entries", charges, got.won())
 		won, refused = won+got.won(), refused+got.with("insufficient_funds")
 	}
-	t.figures("%d charges at once, %d times: %d fitted, %d insufficient_funds; never below zero",
+	t.figures("%d concurrent charges, %d rounds: %d charged, %d insufficient_funds; never below zero",
 		max(2, t.Callers), t.Rounds, won, refused)
 }
 
@@ -116,9 +118,9 @@ func repeatedCharge(t *trial) {
 	for range t.Rounds {
 		account, once := t.fund(100_00), newEntry(30_00)
 		got := atOnce(t.Callers, func(int) answer { return t.charge(account, once) })
-		same(t, "callers told yes", got.won(), t.Callers)
-		same(t, "of them, told that it was a repeat", got.replayed(), t.Callers-1)
-		same(t, "cents left of $100 after $30", t.balance(account), 70_00)
+		expectEqual(t, "successful callers", got.won(), t.Callers)
+		expectEqual(t, "of them, replays", got.replayed(), t.Callers-1)
+		expectEqual(t, "cents left of $100 after $30", t.balance(account), 70_00)
 	}
-	t.figures("%d callers x %d rounds: all told yes, $30.00 taken once each time", t.Callers, t.Rounds)
+	t.figures("%d callers x %d rounds: all succeeded, $30.00 charged once each time", t.Callers, t.Rounds)
 }

@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// client speaks HTTP to the server, over as many connections as there are callers.
+// client is an HTTP client with a connection for each caller.
 type client struct {
 	http *http.Client
 	base string
-	busy atomic.Int64 // answers "too busy", after which the request was sent again
+	busy atomic.Int64 // answers "too busy", after which the request was retried
 }
 
 func newClient(base string, callers int) *client {
@@ -30,7 +30,7 @@ func newClient(base string, callers int) *client {
 		base: strings.TrimSuffix(base, "/")}
 }
 
-// user is a session of the server's.
+// user is a session of a user.
 type user struct {
 	*client
 	id    string
@@ -38,19 +38,19 @@ type user struct {
 	token string
 }
 
-// answer is what came back.
+// answer is the response to a request.
 type answer struct {
 	status   int
-	code     string // of a refusal
+	code     string // the error code
 	etag     string
 	replayed bool
 	body     []byte
-	err      error // none came back
+	err      error // without a response
 }
 
 func (a answer) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
 
-// outcome names the answer for a count: its code, or its status.
+// outcome returns the answer's code, or its status, as a key for counting.
 func (a answer) outcome() string {
 	switch {
 	case a.err != nil:
@@ -61,7 +61,7 @@ func (a answer) outcome() string {
 	return strconv.Itoa(a.status)
 }
 
-// into reads the body of a good answer.
+// into decodes the body of a successful answer.
 func (a answer) into(value any) error {
 	switch {
 	case a.err != nil:
@@ -70,19 +70,18 @@ func (a answer) into(value any) error {
 		return fmt.Errorf("the server answered %d %s", a.status, a.code)
 	}
 	if err := json.Unmarshal(a.body, value); err != nil {
-		return fmt.Errorf("the server's answer is not what its document says: %w", err)
+		return fmt.Errorf("the server's answer does not match its document: %w", err)
 	}
 	return nil
 }
 
-// header is one of a request.
+// header is a request header.
 type header struct{ name, value string }
 
 func ifMatch(etag string) header { return header{"If-Match", etag} }
 func key(value string) header    { return header{"Idempotency-Key", value} }
 
-// tooBusy is how often a request that the server had no room for is sent again:
-// nothing was done, and the answer says so.
+// tooBusy is the number of retries after a 503: nothing was done, and the answer says so.
 const tooBusy = 20
 
 func (u user) do(ctx context.Context, method, path string, body any, headers ...header) answer {
@@ -157,7 +156,7 @@ func (u user) patch(ctx context.Context, path, etag string, body any) answer {
 	return u.do(ctx, http.MethodPatch, path, body, ifMatch(etag))
 }
 
-// create makes a row and reads it.
+// create creates a row and decodes it.
 func create[T any](ctx context.Context, u user, path string, body any) (row T, err error) {
 	err = u.post(ctx, path, body).into(&row)
 	if err != nil {
@@ -166,19 +165,19 @@ func create[T any](ctx context.Context, u user, path string, body any) (row T, e
 	return row, err
 }
 
-// page is one of a list.
+// page is one page of a list.
 type page[T any] struct {
 	Items []T `json:"items"`
 }
 
-// list reads a short list whole.
+// list reads all of a short list.
 func list[T any](ctx context.Context, u user, path string) ([]T, error) {
 	var p page[T]
 	err := u.get(ctx, path+"?limit=200").into(&p)
 	return p.Items, err
 }
 
-// atOnce calls n times at the same time, as nearly as can be.
+// atOnce makes n calls concurrently.
 func atOnce(n int, call func(i int) answer) answers {
 	got := make(answers, n)
 	start := make(chan struct{})
@@ -194,7 +193,7 @@ func atOnce(n int, call func(i int) answer) answers {
 	return got
 }
 
-// answers came back from callers at once.
+// answers are the responses to concurrent calls.
 type answers []answer
 
 func (as answers) won() (n int) {
@@ -215,7 +214,7 @@ func (as answers) replayed() (n int) {
 	return n
 }
 
-// with counts the refusals by one of these codes.
+// with counts the errors with one of these codes.
 func (as answers) with(codes ...string) (n int) {
 	for _, a := range as {
 		if slices.Contains(codes, a.outcome()) {

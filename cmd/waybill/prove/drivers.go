@@ -3,12 +3,12 @@ package prove
 func driverStories() []story {
 	return []story{
 		{"one-driver",
-			"Two pickups were given one driver, each by a dispatcher who saw them free.",
-			"Many pickups, one driver, all assigned at once: one gets them, the others hear driver_busy.",
+			"Two dispatchers saw the same free driver, and each assigned them to another pickup.",
+			"Many pickups, one driver, assigned concurrently: one succeeds, the others get driver_busy.",
 			oneDriver},
 		{"nearest-driver",
-			"Two pickups, submitted within a second, were both routed to the same nearest driver.",
-			"Two pickups in one place dispatched at once, then many: as many drivers. And one pickup by many " +
+			"Two pickups submitted within a second were both dispatched to the same nearest driver.",
+			"Two pickups in one place dispatched concurrently, then many: as many drivers. And one pickup by many " +
 				"callers: one driver.",
 			nearestDriver},
 	}
@@ -18,21 +18,21 @@ func oneDriver(t *trial) {
 	driver := t.driver()
 	for range t.Rounds {
 		ids := t.submitted(t.Callers)
-		got := atOnce(len(ids), func(i int) answer { return t.take(t.ctx, "assign", ids[i], driver) })
-		same(t, "pickups that got the driver", got.won(), 1)
-		same(t, "pickups refused with driver_busy", got.with("driver_busy"), len(ids)-1)
+		got := atOnce(len(ids), func(i int) answer { return t.transition(t.ctx, "assign", ids[i], driver) })
+		expectEqual(t, "pickups that got the driver", got.won(), 1)
+		expectEqual(t, "pickups refused with driver_busy", got.with("driver_busy"), len(ids)-1)
 		assigned := 0
 		for i, id := range ids {
-			p := t.look(id)
+			p := t.getPickup(id)
 			if p.Status == "ASSIGNED" {
 				assigned++
-				t.expect(got[i].ok(), "a pickup is assigned whose caller was refused")
+				t.expect(got[i].ok(), "a pickup is assigned although its caller was refused")
 			}
 			t.expect((p.DriverID != nil) == (p.Status == "ASSIGNED"),
-				"a pickup that is %s, and its driver, do not agree", p.Status)
+				"a pickup that is %s has an inconsistent driver", p.Status)
 		}
-		same(t, "pickups assigned", assigned, 1)
-		t.each(ids, func(id string) { t.take(t.ctx, "cancel", id, "") })
+		expectEqual(t, "pickups assigned", assigned, 1)
+		t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "cancel", id, "") })
 	}
 	t.figures("%d pickups x %d rounds: 1 got the driver each time, %d driver_busy", t.Callers, t.Rounds, t.Callers-1)
 }
@@ -48,27 +48,27 @@ func nearestDriver(t *trial) {
 		t.Rounds, len(drivers), len(drivers), t.Callers)
 }
 
-// dispatchAll dispatches pickups in one place at once. Other drivers of the tenant may
-// be chosen too, if nearer ones are being taken: what counts is that none comes twice.
+// dispatchAll dispatches pickups at the same location concurrently. Other drivers of the tenant may be
+// chosen if nearer ones are being assigned: what counts is that no driver is assigned twice.
 func (t *trial) dispatchAll(n int) {
 	ids := t.submitted(n)
-	got := atOnce(n, func(i int) answer { return t.take(t.ctx, "dispatch", ids[i], "") })
+	got := atOnce(n, func(i int) answer { return t.transition(t.ctx, "dispatch", ids[i], "") })
 	t.expect(got.won() == n, "%d pickups and as many free drivers: %v", n, got)
 	taken := map[string]bool{}
 	for _, id := range ids {
-		if p := t.look(id); p.DriverID != nil {
+		if p := t.getPickup(id); p.DriverID != nil {
 			t.expect(!taken[*p.DriverID], "one driver on two pickups")
 			taken[*p.DriverID] = true
 		}
 	}
-	same(t, "drivers taken", len(taken), n)
-	t.each(ids, func(id string) { t.take(t.ctx, "cancel", id, "") })
+	expectEqual(t, "drivers taken", len(taken), n)
+	t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "cancel", id, "") })
 }
 
 func (t *trial) dispatchOne() {
 	id := t.submitted(1)[0]
-	got := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "dispatch", id, "") })
-	same(t, "callers who dispatched one pickup", got.won(), 1)
-	same(t, "the others, refused with illegal_transition", got.with("illegal_transition"), t.Callers-1)
+	got := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "dispatch", id, "") })
+	expectEqual(t, "callers that dispatched one pickup", got.won(), 1)
+	expectEqual(t, "the others, refused with illegal_transition", got.with("illegal_transition"), t.Callers-1)
 	t.must("cancel", id, "")
 }

@@ -12,95 +12,97 @@ import (
 func pickupStories() []story {
 	return []story{
 		{"resubmission",
-			"An item was shipped. Two weeks later a defect submitted its pickup once more, and a driver was sent for " +
+			"An item was shipped. Two weeks later a bug submitted its pickup again, and a driver was sent for " +
 				"nothing.",
-			"Submit a shipped pickup again, many at once; and in every status, every transition that the pickup has " +
+			"Submit a shipped pickup again, concurrently; and in every status, every transition that the pickup has " +
 				"behind it.",
 			resubmission},
 		{"skipped-steps",
-			"A misplaced item went straight to the packing station: the steps before were never made.",
-			"In every status, every transition that is not due yet; then all steps of the hub at once, in any order.",
+			"A misplaced item went straight to the packing station: the earlier transitions never happened.",
+			"In every status, every transition that is not due yet; then all transitions of the hub concurrently.",
 			skippedSteps},
 		{"duplicates-with-key",
-			"A defect in a proxy sent a submit several times: four drivers were assigned, four texts sent.",
-			"Submit, assign and dispatch four times at once, with one Idempotency-Key: all are told yes, it " +
+			"A faulty proxy sent a submit several times: four drivers were assigned, four texts sent.",
+			"Submit, assign and dispatch four times concurrently, with one Idempotency-Key: all succeed, it " +
 				"happens once.",
 			duplicatesWithKey},
 		{"duplicates-without-key",
-			"The same proxy, and a client that sends no key.",
-			"Submit, assign and dispatch four times at once: one is told yes, three that it has happened.",
+			"The same proxy, with a client that sends no key.",
+			"Submit, assign and dispatch four times concurrently: one succeeds, three get illegal_transition.",
 			duplicatesWithoutKey},
 		{"late-duplicate",
-			"A duplicate of an assignment arrived after the driver was released, and assigned them anew.",
-			"Assign, release, then the duplicates: by If-Match they are stale, by Idempotency-Key repeats; none " +
-				"moves the pickup.",
+			"A duplicate of an assignment arrived after the driver was released, and assigned them again.",
+			"Assign, release, then the duplicates: stale with If-Match, replays with Idempotency-Key; none " +
+				"changes the pickup.",
 			lateDuplicate},
 		{"submit-against-cancel",
 			"A pickup was canceled while it was being submitted: the charge stayed, or was never refunded.",
-			"Many submit and many cancel one pickup at once: it ends canceled, the account as full as before.",
+			"Many submit and many cancel one pickup concurrently: it ends canceled, with the balance unchanged.",
 			submitAgainstCancel},
 		{"attempts",
-			"Of a million callers who try one update at the same time, two believed that it was theirs.",
-			"Submit one pickup as often as --attempts says: exactly one wins.",
+			"Of a million concurrent callers of one update, two were told that they had won.",
+			"Submit one pickup --attempts times: exactly one wins.",
 			attempts},
 	}
 }
 
-// refusedIn tries, in each status, the steps that must not start there, and expects
-// them to leave no trace.
+// refusedIn tries, in each status, the transitions that are illegal there, and expects them to have no
+// effect.
 func (t *trial) refusedIn(statuses []string, wrong func(step, string) bool) (tried int) {
 	for _, status := range statuses {
 		id, driver := t.draft(), t.driver()
-		t.lead(id, driver, status)
-		before, passed := t.look(id), t.passed(id)
+		t.advanceTo(id, driver, status)
+		before, passed := t.getPickup(id), t.transitions(id)
 		for _, s := range rules {
 			if !wrong(s, status) {
 				continue
 			}
 			tried++
-			a := t.take(t.ctx, s.name, id, driver)
-			// The hub does not see what was not collected: for it there is no such pickup.
+			a := t.transition(t.ctx, s.name, id, driver)
+			// The hub cannot see a pickup that was not collected: it gets not_found.
 			unseen := a.status == 404 && a.code == "not_found"
 			t.expect(a.code == "illegal_transition" || unseen, "%s of a pickup that is %s: %s",
 				s.name, status, a.outcome())
 		}
-		after := t.look(id)
+		after := t.getPickup(id)
 		t.expect(after.Status == status && after.Version == before.Version && after.ChargedCents == before.ChargedCents,
 			"a pickup that was %s is %s (version %d, then %d)", status, after.Status, before.Version, after.Version)
-		same(t, "the events of a pickup that was "+status, strings.Join(t.passed(id), " "), strings.Join(passed, " "))
+		expectEqual(t, "the events of a pickup that was "+status, strings.Join(t.transitions(id), " "),
+			strings.Join(passed, " "))
 	}
 	return tried
 }
 
 func resubmission(t *trial) {
 	id, driver := t.draft(), t.driver()
-	t.lead(id, driver, "SHIPPED")
-	again := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "submit", id, "") })
-	same(t, "submits of a shipped pickup that were refused with illegal_transition",
+	t.advanceTo(id, driver, "SHIPPED")
+	again := atOnce(t.Callers, func(int) answer { return t.transition(t.ctx, "submit", id, "") })
+	expectEqual(t, "submits of a shipped pickup refused with illegal_transition",
 		again.with("illegal_transition"), t.Callers)
-	same(t, "the status", t.look(id).Status, "SHIPPED")
-	tried := t.refusedIn(append(slices.Clone(road[1:]), "CANCELED"), step.behind)
-	t.figures("%d submits at once of a shipped pickup: %v; %d transitions of the past: all refused, nothing moved",
+	expectEqual(t, "the status", t.getPickup(id).Status, "SHIPPED")
+	tried := t.refusedIn(append(slices.Clone(happyPath[1:]), "CANCELED"), step.isPast)
+	t.figures("%d concurrent submits of a shipped pickup: %v; %d past transitions: all refused, nothing changed",
 		t.Callers, again, tried)
 }
 
 func skippedSteps(t *trial) {
-	tried := t.refusedIn(road[:len(road)-2], step.ahead)
+	tried := t.refusedIn(happyPath[:len(happyPath)-2], step.isBefore)
 	hub, driver := []string{"ship", "pack", "receive", "deliver"}, t.driver()
 	for range t.Rounds {
 		id := t.draft()
-		t.lead(id, driver, "COLLECTED")
-		got := atOnce(max(t.Callers, len(hub)), func(i int) answer { return t.take(t.ctx, hub[i%len(hub)], id, "") })
-		passed := t.passed(id)
+		t.advanceTo(id, driver, "COLLECTED")
+		got := atOnce(max(t.Callers, len(hub)),
+			func(i int) answer { return t.transition(t.ctx, hub[i%len(hub)], id, "") })
+		passed := t.transitions(id)
 		want := steps[:min(len(passed), len(steps))]
-		same(t, "the steps made", strings.Join(passed, " "), strings.Join(want, " "))
-		same(t, "the callers told yes", got.won(), len(passed)-slices.Index(road, "COLLECTED"))
+		expectEqual(t, "the transitions made", strings.Join(passed, " "), strings.Join(want, " "))
+		expectEqual(t, "the successful callers", got.won(), len(passed)-slices.Index(happyPath, "COLLECTED"))
 	}
-	t.figures("%d steps too early: all refused; %d rounds of %d callers in any order: each step once, in its place",
+	t.figures("%d early transitions: all refused; %d rounds of %d callers: each transition once, in order",
 		tried, t.Rounds, max(t.Callers, len(hub)))
 }
 
-// duplicates is what the proxy of the stories makes of a request.
+// duplicates is how often the simulated proxy sends each request.
 const duplicates = 4
 
 // sent is one request that was sent several times.
@@ -109,7 +111,7 @@ type sent struct {
 	got              answers
 }
 
-// duplicate sends a step of many pickups at once, each several times.
+// duplicate sends a transition of many pickups concurrently, each several times.
 func (t *trial) duplicate(name string, keyed bool) []sent {
 	n := max(1, t.Callers/duplicates)
 	ids := t.drafts(n)
@@ -131,24 +133,24 @@ func (t *trial) duplicate(name string, keyed bool) []sent {
 	t.balanced(paid, func() {
 		atOnce(n*duplicates, func(i int) answer {
 			s := all[i%n]
-			s.got[i/n] = t.take(t.ctx, name, s.id, s.driver, keys[i%n]...)
+			s.got[i/n] = t.transition(t.ctx, name, s.id, s.driver, keys[i%n]...)
 			return s.got[i/n]
 		})
 	})
 	return all
 }
 
-// onlyOnce expects one effect of what was sent: one event, one charge, one text, one
-// driver who is no other pickup's. It frees the driver again.
+// onlyOnce expects that each request had one effect: one event, one charge, one text, and one driver
+// who has no other pickup. It releases the driver again.
 func (t *trial) onlyOnce(all []sent) {
 	drivers := map[string]bool{}
 	for _, s := range all {
-		passed := t.passed(s.id)
-		same(t, s.step+" events of one pickup", count(passed, s.step), 1)
-		p := t.look(s.id)
-		same(t, "charged for one pickup, in cents", p.ChargedCents, priceCents)
+		passed := t.transitions(s.id)
+		expectEqual(t, s.step+" events of one pickup", count(passed, s.step), 1)
+		p := t.getPickup(s.id)
+		expectEqual(t, "charged for one pickup, in cents", p.ChargedCents, priceCents)
 		if texts, known := t.texts(s.id); known {
-			t.expect(texts <= len(passed), "%d texts about %d transitions", texts, len(passed))
+			t.expect(texts <= len(passed), "%d texts for %d transitions", texts, len(passed))
 		}
 		if s.step != "submit" {
 			t.expect(p.DriverID != nil, "%s left a pickup without a driver", s.step)
@@ -170,11 +172,11 @@ func count(all []string, one string) (n int) {
 	return n
 }
 
-// balanced runs a race and expects the account to have paid for the pickups once.
+// balanced runs a race and expects that the account paid for each pickup once.
 func (t *trial) balanced(pickups int, race func()) {
 	before := t.balance(t.account)
 	race()
-	same(t, "taken from the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
+	expectEqual(t, "charged to the account, in cents", before-t.balance(t.account), int64(pickups)*priceCents)
 }
 
 var duplicated = []string{"submit", "assign", "dispatch"}
@@ -185,15 +187,15 @@ func duplicatesWithKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, true)
 			for _, s := range all {
-				same(t, "told yes to "+name+" and its duplicates", s.got.won(), duplicates)
-				same(t, "told that it was a repeat", s.got.replayed(), duplicates-1)
+				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), duplicates)
+				expectEqual(t, "answered as a replay", s.got.replayed(), duplicates-1)
 				told, replays = told+s.got.won(), replays+s.got.replayed()
 			}
 			t.onlyOnce(all)
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d of them as repeats; 1 event and 1 charge each",
+	t.figures("%d pickups x %d duplicates: %d succeeded, %d of them replays; 1 event and 1 charge each",
 		pickups, duplicates, told, replays)
 }
 
@@ -203,16 +205,16 @@ func duplicatesWithoutKey(t *trial) {
 		for _, name := range duplicated {
 			all := t.duplicate(name, false)
 			for _, s := range all {
-				same(t, "told yes to "+name+" and its duplicates", s.got.won(), 1)
+				expectEqual(t, "successful calls of "+name+" and its duplicates", s.got.won(), 1)
 				refused := s.got.with("illegal_transition", "driver_busy")
-				same(t, "refused with 409", refused, duplicates-1)
+				expectEqual(t, "refused with 409", refused, duplicates-1)
 				won, lost = won+s.got.won(), lost+refused
 			}
 			t.onlyOnce(all)
 			pickups += len(all)
 		}
 	}
-	t.figures("%d pickups x %d duplicates: %d told yes, %d refused; 1 event and 1 charge each",
+	t.figures("%d pickups x %d duplicates: %d succeeded, %d refused; 1 event and 1 charge each",
 		pickups, duplicates, won, lost)
 }
 
@@ -222,22 +224,29 @@ func lateDuplicate(t *trial) {
 	for range t.Rounds {
 		id := t.submitted(1)[0]
 		seen, once := t.etag(id), key(newKey())
-		if a := t.take(t.ctx, "assign", id, driver, ifMatch(seen), once); !a.ok() {
-			t.give(fmt.Errorf("assign: %s", a.outcome()))
+		if a := t.transition(t.ctx, "assign", id, driver, ifMatch(seen), once); !a.ok() {
+			t.require(fmt.Errorf("assign: %s", a.outcome()))
 		}
 		t.must("release", id, "")
-		released := t.look(id)
+		released := t.getPickup(id)
 		names := []string{"assign", "dispatch"}
-		byTag := atOnce(t.Callers, func(i int) answer { return t.take(t.ctx, names[i%2], id, driver, ifMatch(seen)) })
-		byKey := atOnce(t.Callers, func(int) answer { return t.take(t.ctx, "assign", id, driver, ifMatch(seen), once) })
-		same(t, "late duplicates by If-Match that were stale_version", byTag.with("stale_version"), t.Callers)
-		same(t, "late duplicates by Idempotency-Key that were repeats", byKey.replayed(), t.Callers)
-		now := t.look(id)
+		byTag := atOnce(t.Callers, func(i int) answer {
+			return t.transition(t.ctx, names[i%2], id, driver, ifMatch(
+				seen))
+		})
+		byKey := atOnce(t.Callers, func(int) answer {
+			return t.transition(t.ctx, "assign", id, driver, ifMatch(seen),
+				once)
+		})
+		expectEqual(t, "late duplicates with If-Match refused with stale_version", byTag.with("stale_version"),
+			t.Callers)
+		expectEqual(t, "late duplicates with Idempotency-Key answered as replays", byKey.replayed(), t.Callers)
+		now := t.getPickup(id)
 		t.expect(now.Status == "SUBMITTED" && now.Version == released.Version && now.DriverID == nil,
-			"the released pickup was moved: %s, version %d in place of %d", now.Status, now.Version, released.Version)
+			"the released pickup has changed: %s, version %d instead of %d", now.Status, now.Version, released.Version)
 		stale, repeats = stale+byTag.with("stale_version"), repeats+byKey.replayed()
 	}
-	t.figures("%d late duplicates: %d stale_version, %d answered as repeats; no pickup moved",
+	t.figures("%d late duplicates: %d stale_version, %d replays; no pickup changed",
 		stale+repeats, stale, repeats)
 }
 
@@ -246,11 +255,11 @@ func submitAgainstCancel(t *trial) {
 	t.balanced(0, func() {
 		for _, id := range t.drafts(t.Rounds) {
 			names := []string{"submit", "cancel"}
-			got := atOnce(max(2, t.Callers), func(i int) answer { return t.take(t.ctx, names[i%2], id, "") })
-			passed := strings.Join(t.passed(id), " ")
-			t.expect(passed == "cancel" || passed == "submit cancel", "the pickup went: %s", passed)
-			same(t, "callers told yes", got.won(), 1+strings.Count(passed, " "))
-			same(t, "charged for a canceled pickup, in cents", t.look(id).ChargedCents, 0)
+			got := atOnce(max(2, t.Callers), func(i int) answer { return t.transition(t.ctx, names[i%2], id, "") })
+			passed := strings.Join(t.transitions(id), " ")
+			t.expect(passed == "cancel" || passed == "submit cancel", "transitions of the pickup: %s", passed)
+			expectEqual(t, "successful callers", got.won(), 1+strings.Count(passed, " "))
+			expectEqual(t, "charged for a canceled pickup, in cents", t.getPickup(id).ChargedCents, 0)
 			if passed == "cancel" {
 				never++
 			} else {
@@ -258,7 +267,7 @@ func submitAgainstCancel(t *trial) {
 			}
 		}
 	})
-	t.figures("%d rounds of %d callers: %d times charged and refunded, %d times never charged; the balance as before",
+	t.figures("%d rounds of %d callers: %d times charged and refunded, %d times never charged; balance unchanged",
 		t.Rounds, max(2, t.Callers), refunded, never)
 }
 
@@ -274,7 +283,7 @@ func attempts(t *trial) {
 	for range max(1, t.Callers) {
 		callers.Go(func() {
 			for t.ctx.Err() == nil && next.Add(1) <= int64(t.Attempts) {
-				switch a := t.take(t.ctx, "submit", id, ""); {
+				switch a := t.transition(t.ctx, "submit", id, ""); {
 				case a.ok():
 					won.Add(1)
 				case a.code == "illegal_transition":
@@ -289,16 +298,16 @@ func attempts(t *trial) {
 	callers.Wait()
 	took := time.Since(start)
 	stop()
-	t.expect(other.Load() == 0, "%d of %d attempts were answered otherwise, such as: %v",
+	t.expect(other.Load() == 0, "%d of %d attempts had another result, such as: %v",
 		other.Load(), t.Attempts, odd.Load())
-	same(t, "attempts that won", won.Load(), 1)
-	same(t, "what the pickup went through", strings.Join(t.passed(id), " "), "submit")
-	t.figures("%d of %d won, %d illegal_transition; %.0f a second by %d callers",
+	expectEqual(t, "attempts that won", won.Load(), 1)
+	expectEqual(t, "the transitions of the pickup", strings.Join(t.transitions(id), " "), "submit")
+	t.figures("%d of %d won, %d illegal_transition; %.0f per second by %d callers",
 		won.Load(), t.Attempts, lost.Load(), float64(t.Attempts)/took.Seconds(), t.Callers)
 }
 
-// progress tells how it goes, once a second, until stopped: in one line of a terminal,
-// elsewhere in a line every ten seconds.
+// progress prints the progress every second on one line of a terminal, or a line every ten seconds
+// elsewhere, until stopped.
 func (t *trial) progress(now func() string) (stop func()) {
 	if t.Progress == nil {
 		return func() {}

@@ -1,7 +1,6 @@
-// Package prove replays bad stories against a running server: what went wrong
-// elsewhere when two callers came at once, or one came twice. It knows the server
-// through HTTP alone, and holds it to what the stories say, not to what the server
-// says of itself.
+// Package prove replays known concurrency bugs against a running server: what went wrong elsewhere when
+// two callers came at once, or one request arrived twice. It uses only HTTP, and checks the server
+// against the stories, not against what the server reports about itself.
 package prove
 
 import (
@@ -14,48 +13,48 @@ import (
 	"time"
 )
 
-// Options say against which server, and how hard.
+// Options select the server and the load.
 type Options struct {
 	URL string
 
-	// An admin of some tenant, by a session's token or by a login. Whatever a story
-	// needs is made by them.
+	// An admin of some tenant, by a session token or by a login, who creates everything that a story
+	// needs.
 	Token                   string
 	Tenant, Email, Password string
 
-	Callers  int      // how many at once
-	Rounds   int      // how often each race is run
-	Attempts int      // how often one submit is tried, in the story of that name
-	Stories  []string // their names; none for all
+	Callers  int      // number of concurrent callers
+	Rounds   int      // number of runs of each race
+	Attempts int      // number of submits in the story lost-submit and its like
+	Stories  []string // names of stories; empty for all
 
-	Progress io.Writer // told how a long story goes
-	Redraw   bool      // Progress is a terminal, where one line is written over
+	Progress io.Writer // receives the progress of long stories
+	Redraw   bool      // Progress is a terminal, where a line can be redrawn
 }
 
-// Result is what became of one story.
+// Result is the result of one story.
 type Result struct {
-	Story  string  `json:"story"`
-	Told   string  `json:"told"`
-	Tried  string  `json:"tried"`
-	Held   bool    `json:"held"`
-	Figure string  `json:"figure"`
-	Took   float64 `json:"seconds"`
+	Story   string  `json:"story"`
+	Claim   string  `json:"told"`
+	Attempt string  `json:"tried"`
+	Held    bool    `json:"held"`
+	Figure  string  `json:"figure"`
+	Took    float64 `json:"seconds"`
 }
 
-// story is one of them.
+// story is a known concurrency bug and the test for it.
 type story struct {
-	name  string
-	told  string // what went wrong
-	tried string // what is done here
-	try   func(*trial)
+	name    string
+	claim   string // what went wrong
+	attempt string // what is done here
+	try     func(*trial)
 }
 
-// stories are told in this order.
+// stories lists the stories in the order in which they run.
 func stories() []story {
 	return slices.Concat(pickupStories(), driverStories(), accountStories(), userStories())
 }
 
-// Names lists the stories.
+// Names returns the names of the stories.
 func Names() []string {
 	var names []string
 	for _, s := range stories() {
@@ -64,8 +63,8 @@ func Names() []string {
 	return names
 }
 
-// Run tries the stories one after the other and tells of each. It fails if a story
-// could not be tried at all; one that did not hold is no failure of Run.
+// Run runs the stories one after the other and reports each result. It returns an error if a story
+// could not run; a story that does not hold is a result and no error.
 func Run(ctx context.Context, o Options, tell func(Result)) error {
 	chosen, err := choose(o.Stories)
 	if err != nil {
@@ -75,7 +74,7 @@ func Run(ctx context.Context, o Options, tell func(Result)) error {
 	if err != nil {
 		return err
 	}
-	defer w.leave()
+	defer w.cleanUp()
 	for _, s := range chosen {
 		result, err := w.run(ctx, s)
 		if err != nil {
@@ -95,7 +94,7 @@ func choose(names []string) ([]story, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(s story) bool { return s.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no story %q; there are: %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("unknown story %q; the stories are: %s", name, strings.Join(Names(), ", "))
 		}
 		chosen = append(chosen, all[i])
 	}
@@ -105,21 +104,20 @@ func choose(names []string) ([]story, error) {
 // trial is one run of a story.
 type trial struct {
 	*world
-	ctx    context.Context
-	figure string
-	broken string // the first thing that was not as it must be
+	ctx     context.Context
+	figure  string
+	failure string // the first failed expectation
 }
 
-// unable ends a trial that could not be set up, or whose server went away: there is
-// nothing to say about the story.
-type unable struct{ error }
+// setupError aborts a trial that could not be set up, or whose server went away: the story has no result.
+type setupError struct{ error }
 
 func (w *world) run(ctx context.Context, s story) (r Result, err error) {
 	start := time.Now()
 	t := &trial{world: w, ctx: ctx}
 	defer func() {
 		if caught := recover(); caught != nil {
-			u, ok := caught.(unable)
+			u, ok := caught.(setupError)
 			if !ok {
 				panic(caught)
 			}
@@ -130,31 +128,31 @@ func (w *world) run(ctx context.Context, s story) (r Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return r, errors.New("interrupted")
 	}
-	r = Result{s.name, s.told, s.tried, t.broken == "", t.figure, time.Since(start).Seconds()}
+	r = Result{s.name, s.claim, s.attempt, t.failure == "", t.figure, time.Since(start).Seconds()}
 	if !r.Held {
-		r.Figure = t.broken
+		r.Figure = t.failure
 	}
 	return r, nil
 }
 
-// give ends the trial if what it needs cannot be had.
-func (t *trial) give(err error) {
+// require aborts the trial if err is not nil.
+func (t *trial) require(err error) {
 	if err != nil {
-		panic(unable{err})
+		panic(setupError{err})
 	}
 }
 
-// expect notes the first thing that is not as it must be.
+// expect records the first failed expectation.
 func (t *trial) expect(ok bool, format string, args ...any) {
-	if !ok && t.broken == "" {
-		t.broken = fmt.Sprintf(format, args...)
+	if !ok && t.failure == "" {
+		t.failure = fmt.Sprintf(format, args...)
 	}
 }
 
-// same expects two things to be the same.
-func same[T comparable](t *trial, what string, got, want T) {
-	t.expect(got == want, "%s: %v in place of %v", what, got, want)
+// expectEqual expects two values to be equal.
+func expectEqual[T comparable](t *trial, what string, got, want T) {
+	t.expect(got == want, "%s: got %v, want %v", what, got, want)
 }
 
-// figures says what was counted, where the story held.
+// figures sets the counts to print if the story holds.
 func (t *trial) figures(format string, args ...any) { t.figure = fmt.Sprintf(format, args...) }

@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// columns of the table, and how wide each is.
+// columns of the table, with their widths.
 var columns = []struct {
 	title string
 	width int
 	cell  func(Result) string
 }{
-	{"told", 42, func(r Result) string { return r.Told }},
-	{"tried", 42, func(r Result) string { return r.Tried }},
-	{"held", 46, held},
+	{"claim", 42, func(r Result) string { return r.Claim }},
+	{"attempt", 42, func(r Result) string { return r.Attempt }},
+	{"result", 46, result},
 }
 
-func held(r Result) string {
+func result(r Result) string {
 	answer := "yes"
 	if !r.Held {
 		answer = "NO"
@@ -26,7 +26,7 @@ func held(r Result) string {
 	return fmt.Sprintf("%s: %s (%s, %.1f s)", answer, r.Figure, r.Story, r.Took)
 }
 
-// Head writes the table's first lines.
+// Head writes the header of the table.
 func Head(out io.Writer) {
 	var titles, rules []string
 	for _, c := range columns {
@@ -37,7 +37,7 @@ func Head(out io.Writer) {
 	fmt.Fprintln(out, strings.Join(rules, "  "))
 }
 
-// Line writes a result as a row of the table, as many lines as it needs.
+// Line writes a result as a row of the table, wrapped over as many lines as necessary.
 func (r Result) Line(out io.Writer) {
 	var cells [][]string
 	height := 0

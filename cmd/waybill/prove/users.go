@@ -13,23 +13,24 @@ import (
 func userStories() []story {
 	return []story{
 		{"clobbered-edit",
-			"Two people edited one user from the same page. The second saved all of it, and the first one's change " +
+			"Two people edited one user from the same page. The second save overwrote the row, and the first change " +
 				"was gone.",
-			"Many edits with one ETag at once: one is taken, the others are told that they have not seen it.",
+			"Many concurrent edits with one ETag: one succeeds, the others get stale_version.",
 			clobberedEdit},
 		{"email-and-phone",
 			"One request changed a user's email address, another their phone number. Each saved the whole row: one " +
 				"change was lost.",
-			"A new address and a new number at once: both stay.",
+			"A new address and a new number concurrently: both are kept.",
 			emailAndPhone},
 		{"duplicate-email",
-			"Two people signed up with one address at once. Both looked, neither saw the other, both got an account.",
-			"Many create a user with one address at once, in whatever case: one is made, the others hear email_taken.",
+			"Two people signed up with one address concurrently. Both checks passed, and both got an account.",
+			"Many create a user with one address concurrently, in any letter case: one succeeds, the others get " +
+				"email_taken.",
 			duplicateEmail},
 		{"unknown-user",
-			"A phone number was written for a user who, meanwhile, was not there any more: it had been looked up " +
+			"A phone number was stored for a user who no longer existed: the user had been looked up " +
 				"before.",
-			"Add a number to a user who does not exist: user_not_found, and the number stays free.",
+			"Add a number to a user who does not exist: user_not_found, and the number stays available.",
 			unknownUser},
 	}
 }
@@ -41,21 +42,21 @@ type person struct {
 	Version int64  `json:"version"`
 }
 
-// hired makes a user of no consequence, who is let go at the end of the story.
-func (t *trial) hired() (id string, leave func()) {
-	made, err := create[row](t.ctx, t.admin, "/v1/users", t.newUser(t.address("staff"), "staff"))
-	t.give(err)
+// temporaryUser creates a user who is deactivated at the end of the story.
+func (t *trial) temporaryUser() (id string, leave func()) {
+	made, err := create[row](t.ctx, t.admin, "/v1/users", t.userBody(t.address("staff"), "staff"))
+	t.require(err)
 	return made.ID, func() { t.admin.post(t.ctx, "/v1/users/"+made.ID+"/deactivate", nil) }
 }
 
 func (t *trial) person(id string) (p person, etag string) {
 	a := t.admin.get(t.ctx, "/v1/users/"+id)
-	t.give(a.into(&p))
+	t.require(a.into(&p))
 	return p, a.etag
 }
 
 func clobberedEdit(t *trial) {
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	path, callers := "/v1/users/"+id, max(2, t.Callers)
 	for range t.Rounds {
@@ -68,9 +69,9 @@ func clobberedEdit(t *trial) {
 			}
 		}
 		got := atOnce(callers, func(i int) answer { return t.admin.patch(t.ctx, path, etag, edits[i]) })
-		same(t, "edits taken", got.won(), 1)
-		same(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
-		// Only what the winner sent has changed.
+		expectEqual(t, "edits taken", got.won(), 1)
+		expectEqual(t, "edits refused with stale_version", got.with("stale_version"), callers-1)
+		// Only the winner's fields have changed.
 		want := before
 		want.Version++
 		for i, a := range got {
@@ -79,14 +80,14 @@ func clobberedEdit(t *trial) {
 			}
 		}
 		now, _ := t.person(id)
-		same(t, "the user after the edits", now, want)
+		expectEqual(t, "the user after the edits", now, want)
 	}
-	t.figures("%d callers x %d rounds: 1 edit taken each time, %d stale_version; nothing else changed",
+	t.figures("%d callers x %d rounds: 1 edit succeeded each time, %d stale_version; nothing else changed",
 		callers, t.Rounds, callers-1)
 }
 
 func emailAndPhone(t *trial) {
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	path := "/v1/users/" + id
 	for range t.Rounds {
@@ -98,23 +99,23 @@ func emailAndPhone(t *trial) {
 			}
 			return t.admin.post(t.ctx, path+"/phone-numbers", map[string]string{"number": number})
 		})
-		t.expect(got.won() == 2, "a new address and a new number at once: %v", got)
+		t.expect(got.won() == 2, "a new address and a new number concurrently: %v", got)
 		now, _ := t.person(id)
-		same(t, "the address", now.Email, email)
-		t.expect(t.takeAway(id, number), "the new number is gone")
+		expectEqual(t, "the address", now.Email, email)
+		t.expect(t.removeNumber(id, number), "the new number is lost")
 	}
-	t.figures("%d times both at once: both stayed each time", t.Rounds)
+	t.figures("%d rounds: both were kept each time", t.Rounds)
 }
 
-// newNumber is one that no phone has: of a range kept for stories and films, made
-// long enough that no two runs meet.
+// newNumber returns an unused phone number: from a range reserved for fiction, long enough that no two
+// runs collide.
 func newNumber() string { return fmt.Sprintf("+1555%011d", rand.Int64N(1e11)) }
 
-// takeAway removes a number from a user, if they have it.
-func (t *trial) takeAway(id, number string) bool {
+// removeNumber removes a number from a user, if they have it.
+func (t *trial) removeNumber(id, number string) bool {
 	path := "/v1/users/" + id + "/phone-numbers"
 	numbers, err := list[struct{ ID, Number string }](t.ctx, t.admin, path)
-	t.give(err)
+	t.require(err)
 	for _, n := range numbers {
 		if n.Number == number {
 			return t.admin.do(t.ctx, http.MethodDelete, path+"/"+n.ID, nil).ok()
@@ -124,18 +125,18 @@ func (t *trial) takeAway(id, number string) bool {
 }
 
 func duplicateEmail(t *trial) {
-	// A password's hash costs the server a tenth of a second for each of them.
+	// Each password hash takes the server a tenth of a second.
 	callers := max(2, min(t.Callers, 8))
 	email := t.address("twin")
 	got := atOnce(callers, func(i int) answer {
-		asked := t.newUser(email, "staff")
+		asked := t.userBody(email, "staff")
 		if i%2 == 1 {
 			asked["email"] = strings.ToUpper(email[:i]) + email[i:]
 		}
 		return t.admin.post(t.ctx, "/v1/users", asked)
 	})
-	same(t, "users made", got.won(), 1)
-	same(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)
+	expectEqual(t, "users made", got.won(), 1)
+	expectEqual(t, "the others, refused with email_taken", got.with("email_taken"), callers-1)
 	for _, a := range got {
 		var made row
 		if a.into(&made) == nil {
@@ -152,12 +153,12 @@ func unknownUser(t *trial) {
 	})
 	for _, a := range got {
 		t.expect(a.status == http.StatusNotFound && a.code == "user_not_found",
-			"a number for nobody: %d %s", a.status, a.code)
+			"a number of an unknown user: %d %s", a.status, a.code)
 	}
-	id, leave := t.hired()
+	id, leave := t.temporaryUser()
 	defer leave()
 	a := t.admin.post(t.ctx, "/v1/users/"+id+"/phone-numbers", map[string]string{"number": number})
-	t.expect(a.ok(), "the number was used up: %s", a.outcome())
-	t.expect(t.takeAway(id, number), "the number was not written")
-	t.figures("%v; then written for a user who exists", got)
+	t.expect(a.ok(), "the number is not available any more: %s", a.outcome())
+	t.expect(t.removeNumber(id, number), "the number was not stored")
+	t.figures("%v; then stored for an existing user", got)
 }

@@ -16,42 +16,41 @@ import (
 	"github.com/google/uuid"
 )
 
-// world is what the stories happen to, made anew by each run: users of the roles that
-// they need, a facility, an account. A run leaves other rows of the tenant alone, and
-// no driver of its own on duty.
+// world is the data of the stories, created by each run: users of the necessary roles, a facility, an
+// account. A run does not touch other rows of the tenant, and leaves no driver on duty.
 type world struct {
 	*client
 	Options
 	admin, dispatcher, hub user
 	account                string
 	facility               string
-	tag                    string // in the names of what is made
+	tag                    string // part of the names of created rows
 	latitude, longitude    float64
 	count                  atomic.Int64
 
-	crew    []string // drivers on duty
+	onDuty  []string // drivers on duty
 	pickups []string
 }
 
 func newWorld(ctx context.Context, o Options) (*world, error) {
 	w := &world{
 		client: newClient(o.URL, o.Callers), Options: o, tag: strings.ToLower(rand.Text()[:10]),
-		// Somewhere in the South Pacific: drivers and pickups of a run are near to
-		// each other and far from anybody else's.
+		// In the South Pacific: drivers and pickups of a run are near each other and far from all
+		// others.
 		latitude: -20 - 30*randv2.Float64(), longitude: -150 + 30*randv2.Float64(),
 	}
-	if err := w.enter(ctx); err != nil {
+	if err := w.logIn(ctx); err != nil {
 		return nil, fmt.Errorf("cannot log in at %s: %w", w.base, err)
 	}
 	if err := w.furnish(ctx); err != nil {
-		w.leave()
-		return nil, fmt.Errorf("cannot make what the stories need: %w", err)
+		w.cleanUp()
+		return nil, fmt.Errorf("cannot create the rows of the stories: %w", err)
 	}
 	return w, nil
 }
 
-// enter becomes the admin.
-func (w *world) enter(ctx context.Context) (err error) {
+// logIn logs in as the admin.
+func (w *world) logIn(ctx context.Context) (err error) {
 	w.admin = user{client: w.client, token: w.Token}
 	if w.Token == "" {
 		w.admin, err = w.login(ctx, w.Tenant, w.Email, w.Password)
@@ -66,7 +65,7 @@ func (w *world) enter(ctx context.Context) (err error) {
 		return err
 	}
 	if session.User.Role != "admin" {
-		return errors.New("the login is not an admin's")
+		return errors.New("the user is not an admin")
 	}
 	w.admin.id = session.User.ID
 	return nil
@@ -84,7 +83,7 @@ func (w *world) login(ctx context.Context, tenant, email, password string) (user
 
 func (w *world) furnish(ctx context.Context) (err error) {
 	for role, into := range map[string]*user{"dispatcher": &w.dispatcher, "hub": &w.hub} {
-		if *into, err = w.colleague(ctx, role); err != nil {
+		if *into, err = w.logInAs(ctx, role); err != nil {
 			return err
 		}
 	}
@@ -99,28 +98,28 @@ func (w *world) furnish(ctx context.Context) (err error) {
 	return err
 }
 
-// row is what every create answers.
+// row is the answer to every create.
 type row struct {
 	ID string `json:"id"`
 }
 
-// name is one that no other row has.
+// name returns a unique name.
 func (w *world) name(what string) string {
 	return fmt.Sprintf("prove %s %s %d", w.tag, what, w.count.Add(1))
 }
 
-// address is an email address that no other user has.
+// address returns a unique email address.
 func (w *world) address(who string) string {
 	return fmt.Sprintf("prove-%s-%s-%d@waybill.example", w.tag, who, w.count.Add(1))
 }
 
-func (w *world) newUser(email, role string) map[string]any {
+func (w *world) userBody(email, role string) map[string]any {
 	return map[string]any{"email": email, "password": rand.Text(), "name": w.name(role), "role": role}
 }
 
-// colleague makes a user of the role and logs in as them.
-func (w *world) colleague(ctx context.Context, role string) (user, error) {
-	asked := w.newUser(w.address(role), role)
+// logInAs creates a user of the role and logs in.
+func (w *world) logInAs(ctx context.Context, role string) (user, error) {
+	asked := w.userBody(w.address(role), role)
 	if _, err := create[row](ctx, w.admin, "/v1/users", asked); err != nil {
 		return user{}, err
 	}
@@ -142,7 +141,7 @@ type entry struct {
 	AmountCents int64  `json:"amount_cents"`
 }
 
-// newDriver makes a driver in the world's place.
+// newDriver creates a driver at the world's location.
 func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
 	driver, err := create[row](ctx, w.admin, "/v1/drivers", map[string]any{
 		"name": w.name("driver"), "on_duty": onDuty, "latitude": w.latitude, "longitude": w.longitude,
@@ -150,21 +149,21 @@ func (w *world) newDriver(ctx context.Context, onDuty bool) (string, error) {
 	return driver.ID, err
 }
 
-// crewOf gives n drivers who are on duty, made once.
-func (w *world) crewOf(ctx context.Context, n int) ([]string, error) {
-	for len(w.crew) < n {
+// needDrivers returns n drivers on duty, which it creates once.
+func (w *world) needDrivers(ctx context.Context, n int) ([]string, error) {
+	for len(w.onDuty) < n {
 		driver, err := w.newDriver(ctx, true)
 		if err != nil {
 			return nil, err
 		}
-		w.crew = append(w.crew, driver)
+		w.onDuty = append(w.onDuty, driver)
 	}
-	return w.crew[:n], nil
+	return w.onDuty[:n], nil
 }
 
 const priceCents = 25_00
 
-// newPickups makes drafts, in batches.
+// newPickups creates drafts in batches.
 func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error) {
 	const most = 1000
 	for n > 0 {
@@ -180,7 +179,7 @@ func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error)
 			return nil, err
 		}
 		if len(made.Items) != len(items) {
-			return nil, fmt.Errorf("a batch of %d pickups was answered with %d", len(items), len(made.Items))
+			return nil, fmt.Errorf("a batch of %d pickups returned %d", len(items), len(made.Items))
 		}
 		for _, p := range made.Items {
 			ids = append(ids, p.ID)
@@ -191,13 +190,13 @@ func (w *world) newPickups(ctx context.Context, n int) (ids []string, err error)
 	return ids, nil
 }
 
-// leave cancels what can be, takes the drivers off duty and the users away. It tries
-// each once: what fails stays, and does no harm.
-func (w *world) leave() {
+// cleanUp cleans up: it cancels pickups, takes drivers off duty and deactivates users. It tries each
+// once; what fails stays, and does no harm.
+func (w *world) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	w.each(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
-	w.each(w.crew, func(id string) { w.offDuty(ctx, id) })
+	w.forEachConcurrently(w.pickups, func(id string) { w.dispatcher.post(ctx, "/v1/pickups/"+id+"/cancel", nil) })
+	w.forEachConcurrently(w.onDuty, func(id string) { w.offDuty(ctx, id) })
 	for _, u := range []user{w.dispatcher, w.hub} {
 		if u.id != "" {
 			w.admin.post(ctx, "/v1/users/"+u.id+"/deactivate", nil)
@@ -214,8 +213,8 @@ func (w *world) offDuty(ctx context.Context, driver string) {
 	w.admin.patch(ctx, path, w.admin.get(ctx, path).etag, map[string]bool{"on_duty": false})
 }
 
-// each does something to all of them, as many at once as there are callers.
-func (w *world) each(ids []string, do func(id string)) {
+// forEachConcurrently calls do for all ids, with as many at once as there are callers.
+func (w *world) forEachConcurrently(ids []string, do func(id string)) {
 	work := make(chan string)
 	var all sync.WaitGroup
 	for range min(len(ids), cmp.Or(w.Callers, 1)) {

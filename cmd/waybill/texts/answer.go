@@ -10,13 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// isHTML tells a page for people from a gateway's answer.
+// isHTML reports whether the body is a web page and not a gateway's answer.
 func isHTML(contentType string, body []byte) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	return kind == "text/html" || kind == "application/xhtml+xml" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
-// isGarbage tells what is neither nothing, nor JSON, nor a word or two of text.
+// isGarbage reports whether the body is neither empty, nor JSON, nor a short text.
 func isGarbage(body []byte) bool {
 	body = bytes.TrimSpace(body)
 	switch {
@@ -28,10 +28,10 @@ func isGarbage(body []byte) bool {
 	return bytes.ContainsFunc(body, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) })
 }
 
-// code is what is kept of a refusal, where the gateway gives one: a word for programs.
+// code matches the error code of a refusal, which is stored: a machine-readable word.
 var code = regexp.MustCompile(`^[a-z][a-z0-9_]{0,34}$`)
 
-// refusal is the reason to store: the status, and the code of a JSON answer.
+// refusal returns the reason to store: the status, and the code of a JSON answer.
 func refusal(status int, body []byte) string {
 	reason := fmt.Sprintf("refused_%d", status)
 	var said struct {

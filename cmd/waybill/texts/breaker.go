@@ -13,47 +13,47 @@ const (
 	longestPause   = 30 * time.Second
 )
 
-// Breaker keeps senders from a gateway that does not answer. After a few failures in a
-// row it opens: for a pause, nobody may send; then one may try, and by what becomes of
-// that one, the breaker closes for all or the pause is twice as long. A gateway that says
-// for how long it wants no requests is left alone for so long from the first time.
+// Breaker is a circuit breaker for a gateway. It opens after a few consecutive failures: for a pause
+// nobody may send; then one sender may try, and depending on the result the breaker closes for all, or
+// the pause doubles. A gateway that sends Retry-After is left alone for that long from its first
+// answer.
 type Breaker struct {
 	clock Clock
 
 	mu       sync.Mutex
-	failures int // in a row
+	failures int // consecutive failures
 	pause    time.Duration
 	until    time.Time
 	open     bool
-	trying   bool          // one is, while it is open
+	trying   bool          // the trial of an open breaker is running
 	changed  chan struct{} // closed at the next change
 }
 
-// Clock tells the time and waits. Tests have one that runs faster.
+// Clock tells the time and waits. Tests use a faster one.
 type Clock struct {
 	Now   func() time.Time
 	After func(time.Duration) <-chan time.Time
 }
 
-// WallClock is the usual one.
+// WallClock is the real clock.
 var WallClock = Clock{time.Now, time.After}
 
-// NewBreaker makes one that is closed.
+// NewBreaker returns a closed breaker.
 func NewBreaker(clock Clock) *Breaker {
 	return &Breaker{clock: clock, changed: make(chan struct{})}
 }
 
-// Open tells whether the gateway is thought to be down.
+// Open reports whether the gateway is considered down.
 func (b *Breaker) Open() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.open
 }
 
-// Enter waits until its caller may send, no longer than patience, and tells whether
-// they may. Whoever may must say what came of it, by Succeeded, Failed or Left.
-func (b *Breaker) Enter(ctx context.Context, patience time.Duration) bool {
-	tired := b.clock.After(patience)
+// Enter waits at most patience until the caller may send, and reports whether it may. If so, the caller
+// must report the result with Succeeded, Failed or Left.
+func (b *Breaker) Enter(ctx context.Context, maxWait time.Duration) bool {
+	tired := b.clock.After(maxWait)
 	for {
 		may, wait, changed := b.try()
 		if may {
@@ -83,7 +83,7 @@ func (b *Breaker) try() (may bool, wait time.Duration, changed <-chan struct{}) 
 	return false, max(wait, firstPause/10), b.changed
 }
 
-// Succeeded closes it: the gateway answers.
+// Succeeded closes the breaker: the gateway answers.
 func (b *Breaker) Succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,8 +91,8 @@ func (b *Breaker) Succeeded() {
 	b.change()
 }
 
-// Failed counts, and opens it or keeps it open. retryAfter is how long the gateway asks to
-// be left alone; 0: it does not say.
+// Failed counts a failure, which may open the breaker or keep it open. retryAfter is the gateway's
+// Retry-After, or 0.
 func (b *Breaker) Failed(retryAfter time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,7 +110,7 @@ func (b *Breaker) Failed(retryAfter time.Duration) {
 	}
 	b.pause = min(max(firstPause, 2*b.pause), longestPause)
 	b.open, b.trying = true, false
-	// Not in step with other processes that found it down at the same moment.
+	// Jitter: other processes found it down at the same moment.
 	b.until = b.clock.Now().Add(b.pause/2 + rand.N(b.pause/2))
 	if retryAfter > 0 && asked.After(b.until) {
 		b.until = asked.Add(rand.N(firstPause))
@@ -118,7 +118,7 @@ func (b *Breaker) Failed(retryAfter time.Duration) {
 	b.change()
 }
 
-// Wait tells how long nobody may send, 0 if somebody may.
+// Wait returns how long nobody may send, 0 if sending is allowed.
 func (b *Breaker) Wait() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -128,8 +128,8 @@ func (b *Breaker) Wait() time.Duration {
 	return max(0, b.until.Sub(b.clock.Now()))
 }
 
-// Left says that nothing came of it: the sender had to go.
-func (b *Breaker) Left() {
+// Canceled reports that the sender was canceled without a result.
+func (b *Breaker) Canceled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false

@@ -105,7 +105,7 @@ func TestWhoLeavesHandsTheTryOn(t *testing.T) {
 		if !b.Enter(t.Context(), 0) {
 			t.Fatal("the try is not given")
 		}
-		b.Left()
+		b.Canceled()
 		if !b.Enter(t.Context(), 0) {
 			t.Error("the try is lost with who left")
 		}

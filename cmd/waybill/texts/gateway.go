@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// answerLimit is how much of an answer is read.
+	// answerLimit bounds how much of an answer is read.
 	answerLimit = 16 << 10
-	// connections to the gateway that are kept between requests.
+	// kept-alive connections to the gateway.
 	idleConnections = 64
 )
 
-// Gateway is an HTTP endpoint that takes texts.
+// Gateway sends texts to an HTTP endpoint.
 type Gateway struct {
 	url    string
 	keys   [][]byte
@@ -31,30 +31,29 @@ type Gateway struct {
 	now    func() time.Time
 }
 
-// GatewayOptions say where a gateway is and how to speak to it.
+// GatewayOptions configure a gateway.
 type GatewayOptions struct {
 	URL string // http or https
-	// Secret is what both sides know: "whsec_" and base64. There may be several, with
-	// spaces or commas between them: each request is signed with all of them, so that the
-	// gateway can go from one to the next at any time.
+	// Secret is the shared secret: "whsec_" and base64. Several secrets, separated by spaces or commas,
+	// all sign each request, so that the gateway can rotate from one to the next at any time.
 	Secret string
-	// Timeout is how long a request may take, its whole answer included.
+	// Timeout bounds a request, including the reading of its answer.
 	Timeout time.Duration
-	// AllowHTTP lets texts go unencrypted to another machine.
+	// AllowHTTP allows unencrypted requests to another machine.
 	AllowHTTP bool
 }
 
-// NewGateway makes a gateway. It returns an error, of one sentence and without the secret,
-// if the URL or the secret is not one.
+// NewGateway returns a gateway. It returns an error of one sentence, without the secret, if the URL or
+// the secret is invalid.
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is none of http or https")
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) must be an http or https URL")
 	}
 	if u.Scheme == "http" && !o.AllowHTTP && !isLoopback(u.Hostname()) {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, where " +
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, so that " +
 			"texts and phone numbers would go unencrypted: " +
-			"give https, or set --gateway-allow-http (WAYBILL_GATEWAY_ALLOW_HTTP)")
+			"use https, or set --gateway-allow-http (WAYBILL_GATEWAY_ALLOW_HTTP)")
 	}
 	keys, err := parseSecrets(o.Secret)
 	if err != nil {
@@ -63,7 +62,7 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConnections, idleConnections
 	transport.MaxResponseHeaderBytes = answerLimit
-	transport.DisableCompression = true // an answer is as large as it looks
+	transport.DisableCompression = true // answerLimit counts uncompressed bytes
 	return &Gateway{
 		url: o.URL, keys: keys, limit: o.Timeout, now: time.Now,
 		client: &http.Client{
@@ -73,13 +72,13 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	}, nil
 }
 
-// isLoopback tells whether what is sent to the host stays on this machine.
+// isLoopback reports whether a host is this machine.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// request is the body that the gateway gets.
+// request is the body sent to the gateway.
 type request struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
@@ -98,12 +97,12 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	defer cancel()
 	body, err := json.Marshal(request{"message.send", t.CreatedAt.UTC(), data{t.ID.String(), t.To, t.Body}})
 	if err != nil {
-		return again("unsendable")
+		return retryLater("unsendable")
 	}
-	// A bytes.Reader: the request has a Content-Length.
+	// A bytes.Reader gives the request a Content-Length.
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, bytes.NewReader(body))
 	if err != nil {
-		return again("unsendable")
+		return retryLater("unsendable")
 	}
 	id, timestamp := t.ID.String(), strconv.FormatInt(g.now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
@@ -113,18 +112,18 @@ func (g *Gateway) Send(ctx context.Context, t Text) Answer {
 	r.Header.Set("Webhook-Signature", sign(g.keys, id, timestamp, body))
 	response, err := g.client.Do(r)
 	if err != nil {
-		return again(unanswered(ctx))
+		return retryLater(unanswered(ctx))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, answerLimit+1))
 	if err != nil {
-		return again(unanswered(ctx))
+		return retryLater(unanswered(ctx))
 	}
 	return judge(response, text, g.now())
 }
 
-// unanswered says why there is no answer. The error itself holds the URL, which may
-// hold a password.
+// unanswered returns the reason for a missing answer. The error itself contains the URL, which may hold
+// a password.
 func unanswered(ctx context.Context) string {
 	if ctx.Err() != nil {
 		return "timeout"
@@ -132,20 +131,20 @@ func unanswered(ctx context.Context) string {
 	return "unreachable"
 }
 
-// again is the answer that there is none, or none that counts.
-func again(reason string) Answer { return Answer{Verdict: Again, Reason: reason} }
+// retryLater returns a retryable answer.
+func retryLater(reason string) Answer { return Answer{Verdict: Retry, Reason: reason} }
 
-// final are the statuses that speak of the text itself, which would be refused again. All
-// others speak of the sender, of the gateway or of something between the two, and pass: a
-// wrong secret (401, 403), a wrong path (404, 405), a proxy's limits (413, 414, 431).
+// final are the statuses that concern the text itself, which would be refused again. All others concern
+// the sender, the gateway or a proxy and are temporary: a wrong secret (401, 403), a wrong path (404,
+// 405), a proxy's limits (413, 414, 431).
 var final = map[int]bool{
 	http.StatusBadRequest:          true,
 	http.StatusGone:                true,
 	http.StatusUnprocessableEntity: true,
 }
 
-// judge reads an answer. What does not look like a gateway's, whatever its status, is
-// somebody else's: a proxy that is up before what is behind it.
+// judge interprets a response. One that does not look like a gateway's, whatever its status, comes from
+// something else, like a proxy whose backend is down.
 func judge(response *http.Response, body []byte, now time.Time) Answer {
 	status := response.StatusCode
 	reason := fmt.Sprintf("status_%d", status)
@@ -161,15 +160,15 @@ func judge(response *http.Response, body []byte, now time.Time) Answer {
 	case final[status]:
 		return Answer{Verdict: Refused, Reason: refusal(status, body)}
 	}
-	return Answer{Verdict: Again, Reason: reason, RetryAfter: retryAfter(response.Header.Get("Retry-After"), now)}
+	return Answer{Verdict: Retry, Reason: reason, RetryAfter: retryAfter(response.Header.Get("Retry-After"), now)}
 }
 
-// longestRetryAfter bounds what a gateway can ask: one that says "tomorrow" by mistake is
-// tried again within the hour.
+// longestRetryAfter caps Retry-After: a gateway that mistakenly says "tomorrow" is tried again within
+// the hour.
 const longestRetryAfter = time.Hour
 
-// retryAfter reads the header of that name, in seconds or as a date; 0 for none, for one
-// that cannot be read and for a date that has passed.
+// retryAfter parses the Retry-After header, in seconds or as a date; it returns 0 if the header is
+// missing, invalid or in the past.
 func retryAfter(header string, now time.Time) time.Duration {
 	if at, err := http.ParseTime(header); err == nil {
 		return min(max(0, at.Sub(now)), longestRetryAfter)

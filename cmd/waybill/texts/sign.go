@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// The length of a secret, as Standard Webhooks has it.
+// The limits of Standard Webhooks on the length of a secret.
 const (
 	shortestSecret = 24
 	longestSecret  = 64
 )
 
-// parseSecrets reads one secret or several, with spaces or commas between them, each as
-// Standard Webhooks writes it.
+// parseSecrets parses one or several secrets in the format of Standard Webhooks, separated by spaces or
+// commas.
 func parseSecrets(text string) (keys [][]byte, err error) {
 	words := strings.FieldsFunc(text,
 		func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
@@ -37,18 +37,19 @@ func parseSecret(text string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(text, "whsec_")
 	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
 	if !found || err != nil {
-		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) is not whsec_ followed by base64")
+		return nil, errors.New("the gateway's secret (WAYBILL_GATEWAY_SECRET) must be whsec_ followed by base64")
 	}
 	if len(key) < shortestSecret || len(key) > longestSecret {
-		return nil, fmt.Errorf("the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; a good one "+
-			"is made by: echo whsec_$(head -c 32 /dev/urandom | base64)",
+		return nil, fmt.Errorf(
+			"the gateway's secret (WAYBILL_GATEWAY_SECRET) has %d bytes, not %d to %d; generate one "+
+				"with: echo whsec_$(head -c 32 /dev/urandom | base64)",
 			len(key), shortestSecret, longestSecret)
 	}
 	return key, nil
 }
 
-// sign gives the signature's header: one signature for each key, so that a gateway that
-// knows any of them verifies the request.
+// sign returns the signature header: one signature for each key, so that a gateway that knows any of
+// them can verify the request.
 func sign(keys [][]byte, id, timestamp string, body []byte) string {
 	signatures := make([]string, len(keys))
 	for i, key := range keys {

@@ -1,6 +1,5 @@
-// Package texts sends texts to a gateway: one HTTP request each, signed after the
-// Standard Webhooks scheme, with the message's id as the key by which the gateway can
-// tell a repeat.
+// Package texts sends texts to a gateway: one HTTP request each, signed according to Standard Webhooks,
+// with the message's id as the idempotency key.
 package texts
 
 import (
@@ -11,39 +10,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Text is one to be sent.
+// Text is a text to send.
 type Text struct {
-	ID        uuid.UUID // the same at every try
+	ID        uuid.UUID // the same for every try
 	To        string    // E.164
 	Body      string
 	CreatedAt time.Time
 }
 
-// Verdict says what is to become of a text.
+// Verdict classifies a gateway's answer.
 type Verdict int
 
-// What a gateway can say, or leave unsaid.
+// The verdicts.
 const (
-	Again    Verdict = iota // not known to be accepted, nor refused: send it again
+	Retry    Verdict = iota // neither accepted nor refused: send it again
 	Accepted                // the gateway has it
-	Refused                 // for good: the gateway says so of this text
+	Refused                 // permanently refused by the gateway
 )
 
-// Answer is a gateway's. Its reason is a short code, safe to store and to log: never
-// what the gateway wrote.
+// Answer is the answer of a gateway. Its reason is a short code that is safe to store and to log, never
+// text of the gateway.
 type Answer struct {
 	Verdict Verdict
-	Reason  string // "" where accepted
-	// RetryAfter is how long the gateway asks to be left alone; 0: it does not say.
+	Reason  string // empty if accepted
+	// RetryAfter is the delay that the gateway asks for, or 0.
 	RetryAfter time.Duration
 }
 
-// Sender is a gateway, or what stands for one. It always answers, in bounded time.
+// Sender sends texts. It always answers in bounded time.
 type Sender interface {
 	Send(ctx context.Context, t Text) Answer
 }
 
-// Log shows the texts in a log in place of sending them: for development.
+// Log is a Sender that logs texts instead of sending them, for development.
 type Log struct{ *slog.Logger }
 
 // Send implements Sender.

@@ -34,23 +34,23 @@ func TestWhateverTheGatewayAnswersThereIsAVerdict(t *testing.T) {
 	want := map[fakegateway.Fault]Answer{
 		fakegateway.Accept:        {Verdict: Accepted},
 		fakegateway.Refuse:        {Verdict: Refused, Reason: "refused_422_invalid_number"},
-		fakegateway.Busy:          again("status_429"),
-		fakegateway.BusyFor:       {Verdict: Again, Reason: "status_429", RetryAfter: 7 * time.Second},
-		fakegateway.Unauthorized:  again("status_401"),
-		fakegateway.Nowhere:       again("status_404"),
-		fakegateway.Broken:        again("status_503"),
-		fakegateway.HTML:          again("html"),
-		fakegateway.HTMLAccepting: again("html"),
-		fakegateway.Garbage:       again("unreachable"),
-		fakegateway.GarbageJSON:   again("garbage"),
-		fakegateway.Close:         again("unreachable"),
-		fakegateway.Hang:          again("timeout"),
-		fakegateway.Drip:          again("timeout"),
-		fakegateway.Flood:         again("answer_too_large"),
-		fakegateway.Redirect:      again("status_307"),
-		fakegateway.LostClose:     again("unreachable"),
-		fakegateway.LostHang:      again("timeout"),
-		fakegateway.LostBroken:    again("status_503"),
+		fakegateway.Busy:          retryLater("status_429"),
+		fakegateway.BusyFor:       {Verdict: Retry, Reason: "status_429", RetryAfter: 7 * time.Second},
+		fakegateway.Unauthorized:  retryLater("status_401"),
+		fakegateway.Nowhere:       retryLater("status_404"),
+		fakegateway.Broken:        retryLater("status_503"),
+		fakegateway.HTML:          retryLater("html"),
+		fakegateway.HTMLAccepting: retryLater("html"),
+		fakegateway.Garbage:       retryLater("unreachable"),
+		fakegateway.GarbageJSON:   retryLater("garbage"),
+		fakegateway.Close:         retryLater("unreachable"),
+		fakegateway.Hang:          retryLater("timeout"),
+		fakegateway.Drip:          retryLater("timeout"),
+		fakegateway.Flood:         retryLater("answer_too_large"),
+		fakegateway.Redirect:      retryLater("status_307"),
+		fakegateway.LostClose:     retryLater("unreachable"),
+		fakegateway.LostHang:      retryLater("timeout"),
+		fakegateway.LostBroken:    retryLater("status_503"),
 	}
 	if len(want) != len(fakegateway.Faults)+2 {
 		t.Errorf("%d answers are expected of %d faults", len(want), len(fakegateway.Faults)+2)
@@ -73,12 +73,12 @@ func TestAGatewayThatIsNotThereIsTriedAgain(t *testing.T) {
 	fake := fakegateway.Start(t)
 	gateway := gatewayAt(t, fake.URL)
 	fake.Close()
-	if got := gateway.Send(t.Context(), someText()); got != again("unreachable") {
+	if got := gateway.Send(t.Context(), someText()); got != retryLater("unreachable") {
 		t.Errorf("got %v", got)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := gateway.Send(gone, someText()); got.Verdict != Again {
+	if got := gateway.Send(gone, someText()); got.Verdict != Retry {
 		t.Errorf("for a caller who is gone: %v", got)
 	}
 }
@@ -90,7 +90,7 @@ func TestTheGatewayKnowsARepeatByItsID(t *testing.T) {
 	fake.Behave(func(_ string, try int) fakegateway.Fault {
 		return []fakegateway.Fault{fakegateway.LostClose, fakegateway.LostBroken, fakegateway.Accept}[try-1]
 	})
-	for gateway.Send(t.Context(), text).Verdict == Again {
+	for gateway.Send(t.Context(), text).Verdict == Retry {
 	}
 	if len(fake.Taken()) != 1 || fake.Repeats() != 2 {
 		t.Errorf("%d effects, %d repeats", len(fake.Taken()), fake.Repeats())
@@ -115,15 +115,15 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 	short := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23))
 	long := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 65))
 	for _, c := range []struct{ url, secret, says string }{
-		{"", fakegateway.Secret, "none of http or https"},
-		{"ftp://x", fakegateway.Secret, "none of http or https"},
-		{"http://", fakegateway.Secret, "none of http or https"},
-		{"gateway:80", fakegateway.Secret, "none of http or https"},
+		{"", fakegateway.Secret, "must be an http or https URL"},
+		{"ftp://x", fakegateway.Secret, "must be an http or https URL"},
+		{"http://", fakegateway.Secret, "must be an http or https URL"},
+		{"gateway:80", fakegateway.Secret, "must be an http or https URL"},
 		{"https://a", "", "is missing"},
 		{"https://a", " , ", "is missing"},
 		{"https://a", "whsec_", "has 0 bytes, not 24 to 64"},
-		{"https://a", "hunter2", "is not whsec_"},
-		{"https://a", "whsec_not*base64", "is not whsec_"},
+		{"https://a", "hunter2", "must be whsec_"},
+		{"https://a", "whsec_not*base64", "must be whsec_"},
 		{"https://a", short, "has 23 bytes, not 24 to 64"},
 		{"https://a", long, "has 65 bytes, not 24 to 64"},
 		{"https://a", fakegateway.Secret + " " + short, "has 23 bytes, not 24 to 64"}, // any of them
@@ -179,7 +179,7 @@ func TestASecretIsReplacedWithoutAGap(t *testing.T) {
 func TestOnlyWhatIsSaidOfTheTextIsFinal(t *testing.T) {
 	t.Parallel()
 	for status := 300; status < 600; status++ {
-		want := Again
+		want := Retry
 		switch status {
 		case 400, 410, 422:
 			want = Refused
@@ -189,7 +189,7 @@ func TestOnlyWhatIsSaidOfTheTextIsFinal(t *testing.T) {
 			t.Errorf("%d: %v", status, got)
 		}
 		response.Header.Set("Content-Type", "text/html")
-		if got := judge(response, nil, time.Now()); got.Verdict != Again {
+		if got := judge(response, nil, time.Now()); got.Verdict != Retry {
 			t.Errorf("%d, a page: %v", status, got)
 		}
 	}

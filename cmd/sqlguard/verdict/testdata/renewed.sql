@@ -2,7 +2,7 @@ CREATE TABLE vouchers (
     id bigint PRIMARY KEY, code text NOT NULL, redeemed_by bigint, redeemed_at timestamptz, state text NOT NULL,
     holder text, held_until timestamptz, uses int NOT NULL DEFAULT 0, cap int, note text, active boolean NOT NULL);
 
--- A guard that is true again once the write is done stops nobody.
+-- A guard that is true again after the write stops nobody.
 
 -- name: RedeemAgain :execrows
 -- want: vouchers blind

@@ -1,5 +1,5 @@
-// Package fakegateway is a gateway for tests: it checks what it gets, counts the
-// effects, one for each message id, and fails in all the ways that gateways do.
+// Package fakegateway is a gateway for tests: it validates requests, counts the effects per message id,
+// and simulates the failures of real gateways.
 package fakegateway
 
 import (
@@ -19,19 +19,19 @@ import (
 	"time"
 )
 
-// Secret is the one that its requests are signed with.
+// Secret is the secret that signs the requests.
 var Secret = "whsec_" + base64.StdEncoding.EncodeToString(key)
 
 var key = []byte("a secret of twenty-four b")
 
-// Fault is a way to answer.
+// Fault is a simulated failure.
 type Fault string
 
-// Accept is none. Those whose name begins with Lost take the text, and the sender does
-// not learn of it.
+// Accept is no fault. Faults whose name begins with Lost accept the text, but the sender does not learn
+// of it.
 const (
 	Accept        Fault = "202"
-	Refuse        Fault = "422" // for good, with a code
+	Refuse        Fault = "422" // permanently, with a code
 	Busy          Fault = "429"
 	BusyFor       Fault = "429 with Retry-After: 7"
 	Unauthorized  Fault = "401" // a wrong secret
@@ -51,19 +51,19 @@ const (
 	LostBroken    Fault = "accepted, and a 503"
 )
 
-// Faults are all but Accept and Refuse, after which a text is sent again.
+// Faults are all faults after which a text is retried: all but Accept and Refuse.
 var Faults = []Fault{
 	Busy, BusyFor, Unauthorized, Nowhere, Broken, HTML, HTMLAccepting, Garbage,
 	GarbageJSON, Close, Hang, Drip, Flood, Redirect,
 	LostClose, LostHang, LostBroken,
 }
 
-// Text is one that it took.
+// Text is an accepted text.
 type Text struct {
 	ID, To, Body string
 }
 
-// Gateway is a running one.
+// Gateway is a running gateway.
 type Gateway struct {
 	*httptest.Server
 
@@ -78,7 +78,7 @@ type Gateway struct {
 	most     int
 }
 
-// Start starts one that accepts. What it got that it should not have fails the test.
+// Start starts a gateway that accepts every text. An invalid request fails the test.
 func Start(t testing.TB) *Gateway {
 	g := &Gateway{
 		behave: func(string, int) Fault { return Accept },
@@ -96,17 +96,17 @@ func Start(t testing.TB) *Gateway {
 	return g
 }
 
-// Behave sets how it answers the n-th try, from 1, of each message.
+// Behave sets the answer to the n-th try, from 1, of each message.
 func (g *Gateway) Behave(how func(id string, try int) Fault) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.behave = how
 }
 
-// Always answers the same way.
+// Always gives the same answer to all requests.
 func (g *Gateway) Always(f Fault) { g.Behave(func(string, int) Fault { return f }) }
 
-// Taken gives the texts that took effect, by their ids.
+// Taken returns the accepted texts by id.
 func (g *Gateway) Taken() map[string]Text {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -117,14 +117,14 @@ func (g *Gateway) Taken() map[string]Text {
 	return out
 }
 
-// Repeats counts the requests for texts that had taken effect before.
+// Repeats counts the requests for texts that had already been accepted.
 func (g *Gateway) Repeats() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.repeats
 }
 
-// Requests counts all.
+// Requests counts all requests.
 func (g *Gateway) Requests() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -134,7 +134,7 @@ func (g *Gateway) Requests() (n int) {
 	return n
 }
 
-// MostAtOnce is the largest number of requests that it had at one time.
+// MostAtOnce returns the largest number of concurrent requests.
 func (g *Gateway) MostAtOnce() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -156,7 +156,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	g.answer(w, r, fault)
 }
 
-// count takes the text where it is accepted, or would be.
+// count records a text that is accepted, also if the answer is lost.
 func (g *Gateway) count(text Text, wrong string) Fault {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -183,11 +183,11 @@ func (g *Gateway) count(text Text, wrong string) Fault {
 	return fault
 }
 
-// read checks a request as a gateway should.
+// read validates a request like a gateway should.
 func read(r *http.Request) (text Text, wrong string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return Text{}, "" // the sender went away
+		return Text{}, "" // the sender disconnected
 	}
 	var request struct {
 		Type      string    `json:"type"`
@@ -275,7 +275,7 @@ func (g *Gateway) hang(r *http.Request) {
 	}
 }
 
-// drip sends its header at once, and the body a byte at a time, for ever.
+// drip sends its header at once, and the body one byte at a time without end.
 func (g *Gateway) drip(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	for {

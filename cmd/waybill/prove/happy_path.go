@@ -8,8 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// step is one transition as the stories know it: they do not ask the server what its
-// rules are.
+// step is one transition, as the stories define it independently of the server.
 type step struct {
 	name   string
 	before []string
@@ -30,24 +29,24 @@ var rules = []step{
 	{"deliver", []string{"SHIPPED"}, "DELIVERED"},
 }
 
-// road is the way of a pickup that is not canceled, and the steps between.
+// happyPath is the happy path of a pickup: its statuses, and the transitions between them.
 var (
-	road  = []string{"DRAFT", "SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"}
-	steps = []string{"submit", "assign", "collect", "receive", "pack", "ship", "deliver"}
+	happyPath = []string{"DRAFT", "SUBMITTED", "ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"}
+	steps     = []string{"submit", "assign", "collect", "receive", "pack", "ship", "deliver"}
 )
 
-// behind tells that a pickup in the status has passed where the step starts.
-func (s step) behind(status string) bool {
+// isPast reports whether a pickup in the status is past the step's start.
+func (s step) isPast(status string) bool {
 	return !slices.Contains(s.before, status) &&
-		(status == "CANCELED" || slices.Index(road, status) > slices.Index(road, s.before[0]))
+		(status == "CANCELED" || slices.Index(happyPath, status) > slices.Index(happyPath, s.before[0]))
 }
 
-// ahead tells that a pickup in the status has not come to where the step starts.
-func (s step) ahead(status string) bool {
-	return status != "CANCELED" && slices.Index(road, status) < slices.Index(road, s.before[0])
+// isBefore reports whether a pickup in the status has not reached the step's start.
+func (s step) isBefore(status string) bool {
+	return status != "CANCELED" && slices.Index(happyPath, status) < slices.Index(happyPath, s.before[0])
 }
 
-// pickup is what the stories look at.
+// pickup is the part of a pickup that the stories read.
 type pickup struct {
 	ID           string  `json:"id"`
 	Status       string  `json:"status"`
@@ -62,8 +61,8 @@ type event struct {
 	ToStatus   string `json:"to_status"`
 }
 
-// take makes one step, as whoever may. assign takes the driver.
-func (w *world) take(ctx context.Context, name, pickup, driver string, headers ...header) answer {
+// transition makes one transition, as a user who may. assign uses the given driver.
+func (w *world) transition(ctx context.Context, name, pickup, driver string, headers ...header) answer {
 	who := w.dispatcher
 	if slices.Contains([]string{"receive", "pack", "ship", "deliver"}, name) {
 		who = w.hub
@@ -75,81 +74,81 @@ func (w *world) take(ctx context.Context, name, pickup, driver string, headers .
 	return who.post(ctx, "/v1/pickups/"+pickup+"/"+name, body, headers...)
 }
 
-// lead takes a draft down the road to the status, or cancels it there.
-func (t *trial) lead(pickup, driver, status string) {
+// advanceTo advances a draft along the happy path to the status, or cancels it.
+func (t *trial) advanceTo(pickup, driver, status string) {
 	if status == "CANCELED" {
 		t.must("cancel", pickup, driver)
 		return
 	}
-	for _, name := range steps[:slices.Index(road, status)] {
+	for _, name := range steps[:slices.Index(happyPath, status)] {
 		t.must(name, pickup, driver)
 	}
 }
 
 func (t *trial) must(name, pickup, driver string) {
-	if a := t.take(t.ctx, name, pickup, driver); !a.ok() {
-		t.give(fmt.Errorf("%s: %s", name, a.outcome()))
+	if a := t.transition(t.ctx, name, pickup, driver); !a.ok() {
+		t.require(fmt.Errorf("%s: %s", name, a.outcome()))
 	}
 }
 
-// drafts makes pickups; one makes one.
+// drafts creates pickups.
 func (t *trial) drafts(n int) []string {
 	ids, err := t.newPickups(t.ctx, n)
-	t.give(err)
+	t.require(err)
 	return ids
 }
 
 func (t *trial) draft() string { return t.drafts(1)[0] }
 
-// submitted makes pickups that wait for a driver.
+// submitted creates pickups that wait for a driver.
 func (t *trial) submitted(n int) []string {
 	ids := t.drafts(n)
-	t.each(ids, func(id string) { t.take(t.ctx, "submit", id, "") })
+	t.forEachConcurrently(ids, func(id string) { t.transition(t.ctx, "submit", id, "") })
 	return ids
 }
 
-// driver makes one who is off duty: they can be assigned, and are never dispatched.
+// driver creates a driver who is off duty: they can be assigned, but are never dispatched.
 func (t *trial) driver() string {
 	id, err := t.newDriver(t.ctx, false)
-	t.give(err)
+	t.require(err)
 	return id
 }
 
 func (t *trial) onDuty(n int) []string {
-	ids, err := t.crewOf(t.ctx, n)
-	t.give(err)
+	ids, err := t.needDrivers(t.ctx, n)
+	t.require(err)
 	return ids
 }
 
-// look reads a pickup.
-func (t *trial) look(id string) pickup {
+// getPickup reads a pickup.
+func (t *trial) getPickup(id string) pickup {
 	var p pickup
-	t.give(t.dispatcher.get(t.ctx, "/v1/pickups/"+id).into(&p))
+	t.require(t.dispatcher.get(t.ctx, "/v1/pickups/"+id).into(&p))
 	return p
 }
 
-// etag reads a pickup's.
+// etag returns the ETag of a pickup.
 func (t *trial) etag(id string) string {
 	a := t.dispatcher.get(t.ctx, "/v1/pickups/"+id)
-	t.give(a.into(&pickup{}))
+	t.require(a.into(&pickup{}))
 	return a.etag
 }
 
 func (t *trial) events(id string) []event {
 	events, err := list[event](t.ctx, t.dispatcher, "/v1/pickups/"+id+"/events")
-	t.give(err)
+	t.require(err)
 	return events
 }
 
-// passed tells a pickup's transitions in order, each beginning where the last ended.
-func (t *trial) passed(id string) []string {
+// transitions returns a pickup's transitions in order, each starting where the last ended.
+func (t *trial) transitions(id string) []string {
 	var names []string
 	at := "DRAFT"
 	for _, e := range t.events(id) {
-		same(t, "the status in which "+e.Transition+" began", e.FromStatus, at)
+		expectEqual(t, "the status in which "+e.Transition+" began", e.FromStatus, at)
 		names, at = append(names, e.Transition), e.ToStatus
 	}
-	same(t, "the status after the last event", t.look(id).Status, at)
+	expectEqual(t, "the status after the last event", t.getPickup(id).Status, at)
 	return names
 }
 

@@ -16,30 +16,30 @@ import (
 	"waybill/db"
 )
 
-// Outcome is what came of one run of a job, for those who count.
+// Outcome is the outcome of one run of a job, for metrics.
 type Outcome string
 
-// What can come of a run.
+// The outcomes of a run.
 const (
-	Done   Outcome = "done"
-	Again  Outcome = "again"  // not now: it runs again later
-	Failed Outcome = "failed" // for good
+	Done    Outcome = "done"
+	Snoozed Outcome = "again"  // snoozed: it runs again later
+	Failed  Outcome = "failed" // permanently
 )
 
-// Options say who works and how. Workers and Store must be set, and Sender.
+// Options configure the workers. Workers, Store and Sender must be set.
 type Options struct {
 	Store   *db.Store
 	Sender  texts.Sender
-	Workers int // that send texts at once; a quarter as many dispatch
+	Workers int // number of text workers; a quarter as many dispatch
 	Log     *slog.Logger
-	// Observe is told of each run, with a reason where there is one.
+	// Observe is called for each run, with a reason if there is one.
 	Observe  func(kind string, o Outcome, reason string)
-	SoftStop time.Duration // how long a stop waits for running jobs; 0: 15 s
-	Clock    *texts.Clock  // nil: the usual one
+	SoftStop time.Duration // how long Stop waits for running jobs; 0 means 15 s
+	Clock    *texts.Clock  // nil for the wall clock
 }
 
-// Crew is at work until it is stopped.
-type Crew struct {
+// Workers is a running set of workers.
+type Workers struct {
 	Options
 	client   *river.Client[pgx.Tx]
 	breaker  *texts.Breaker
@@ -47,9 +47,9 @@ type Crew struct {
 	stop     context.CancelFunc
 }
 
-// Start puts a crew to work.
-func Start(ctx context.Context, o Options) (*Crew, error) {
-	c := &Crew{Options: o}
+// Start starts the workers.
+func Start(ctx context.Context, o Options) (*Workers, error) {
+	c := &Workers{Options: o}
 	c.stopping, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if c.Observe == nil {
 		c.Observe = func(string, Outcome, string) {}
@@ -68,7 +68,7 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 	clock := texts.WallClock
 	if o.Clock != nil {
 		clock = *o.Clock
-		config.Test.Time = anotherTime(clock.Now)
+		config.Test.Time = riverClock(clock.Now)
 	}
 	c.breaker = texts.NewBreaker(clock)
 	var err error
@@ -78,58 +78,57 @@ func Start(ctx context.Context, o Options) (*Crew, error) {
 	return c, c.client.Start(context.WithoutCancel(ctx))
 }
 
-// Tune sets how River looks for jobs, how long they may take and how long they are kept.
+// Tune configures River's polling, timeouts and retention.
 func Tune(c *river.Config) {
 	c.PollOnly, c.FetchPollInterval, c.FetchCooldown = true, pollInterval, fetchCooldown
 	c.JobTimeout, c.RescueStuckJobsAfter = jobTimeout, rescueAfter
 	c.CompletedJobRetentionPeriod = keepCompleted
 	c.CancelledJobRetentionPeriod, c.DiscardedJobRetentionPeriod = keepFailed, keepFailed
-	// To reindex is the owner's, which the application's role is not.
+	// Only the owner may reindex, which the application's role is not.
 	c.ReindexerIndexNames = []string{}
 }
 
-func (c *Crew) workers() *river.Workers {
+func (c *Workers) workers() *river.Workers {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &textSender{crew: c})
-	river.AddWorker(workers, &dispatcher{crew: c})
+	river.AddWorker(workers, &textSender{workers: c})
+	river.AddWorker(workers, &dispatcher{workers: c})
 	return workers
 }
 
-// GatewayDown tells whether the gateway is thought to be down.
-func (c *Crew) GatewayDown() bool { return c.breaker.Open() }
+// GatewayDown reports whether the gateway's circuit breaker is open.
+func (c *Workers) GatewayDown() bool { return c.breaker.Open() }
 
-// Stop ends the work: no job is begun, those that wait for a gateway go back to their
-// queue, those that are running end, or are cut off after SoftStop and go back too.
-func (c *Crew) Stop() error {
+// Stop shuts the workers down: no new job is started, jobs that wait for the gateway return to their
+// queue, and running jobs finish, or are canceled after SoftStop and return too.
+func (c *Workers) Stop() error {
 	c.stop()
 	limited, cancel := context.WithTimeout(context.Background(), cmp.Or(c.SoftStop, 15*time.Second)+10*time.Second)
 	defer cancel()
 	return c.client.Stop(limited)
 }
 
-// done counts, and is what a worker says to River.
-func (c *Crew) done(kind string, o Outcome, reason string) error {
+// done counts the outcome, and returns the worker's result for River.
+func (c *Workers) done(kind string, o Outcome, reason string) error {
 	c.Observe(kind, o, reason)
 	return nil
 }
 
-// again puts the job back, for a while that grows with each time. It costs none of its
-// attempts: a gateway may be down for as long as it likes. It does not run again before
-// atLeast has passed.
-func (c *Crew) again(job *rivertype.JobRow, reason string, atLeast time.Duration) error {
-	c.Observe(job.Kind, Again, reason)
+// snooze snoozes the job with a growing backoff of at least atLeast. Snoozing uses up no attempt: a
+// gateway may be down for any length of time.
+func (c *Workers) snooze(job *rivertype.JobRow, reason string, atLeast time.Duration) error {
+	c.Observe(job.Kind, Snoozed, reason)
 	if c.stopping.Err() != nil {
-		return river.JobSnooze(0) // somebody else may have it at once
+		return river.JobSnooze(0) // another worker may take it at once
 	}
 	var before struct{ Snoozes int }
 	if err := json.Unmarshal(job.Metadata, &before); err != nil {
-		before.Snoozes = 0 // it is River's own, and no reason to stop
+		before.Snoozes = 0 // a private field of River: no reason to fail
 	}
-	return river.JobSnooze(max(pauseAfter(before.Snoozes), spread(atLeast)))
+	return river.JobSnooze(max(backoff(before.Snoozes), jitter(atLeast)))
 }
 
-// untilStop ends also when the crew stops.
-func (c *Crew) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+// untilStop returns a context that also ends when the workers stop.
+func (c *Workers) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(c.stopping, cancel)
 	return ctx, func() {
@@ -138,27 +137,27 @@ func (c *Crew) untilStop(ctx context.Context) (context.Context, context.CancelFu
 	}
 }
 
-// retryPolicy is for jobs that panicked, or whose worker was killed.
+// retryPolicy applies to jobs that panicked, or whose worker was killed.
 type retryPolicy struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(pauseAfter(job.Attempt - 1))
+	return time.Now().Add(backoff(job.Attempt - 1))
 }
 
-// anotherTime tells it to River.
-type anotherTime func() time.Time
+// riverClock is a clock for River.
+type riverClock func() time.Time
 
 // Now implements rivertype.TimeGenerator.
-func (t anotherTime) Now() time.Time { return t() }
+func (t riverClock) Now() time.Time { return t() }
 
 // NowOrNil implements rivertype.TimeGenerator.
-func (t anotherTime) NowOrNil() *time.Time {
+func (t riverClock) NowOrNil() *time.Time {
 	now := t()
 	return &now
 }
 
-// warnings is the log for River: what it has to say below that is its own affair.
+// warnings returns a logger for River that drops records below warnings.
 func warnings(log *slog.Logger) *slog.Logger { return slog.New(atLeastWarn{log.Handler()}) }
 
 type atLeastWarn struct{ slog.Handler }

@@ -1,0 +1,140 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db/scale"
+)
+
+// scaleMeasure is a line to come: an operation, by somebody, on some rows.
+type scaleMeasure struct {
+	operation, viewer, which string
+	mostPages                int // 0: none
+	// start asks once, and says how many items it was answered with and how to ask again.
+	start func(ctx context.Context, d *scaleDatabase) (load httpLoad, items int, err error)
+}
+
+func (m scaleMeasure) name() string {
+	return strings.TrimRight(fmt.Sprintf("%s, %s, %s", m.operation, m.viewer, m.which), ", ")
+}
+
+func readMeasure(r ScaleRead, viewer scale.Role) scaleMeasure {
+	m := scaleMeasure{operation: r.Operation, viewer: roleNames[viewer], which: r.Which, mostPages: mostPages}
+	if r.MostPages > 0 {
+		m.mostPages = r.MostPages
+	}
+	m.start = func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startRead(ctx, r, viewer) }
+	if r.Stream {
+		m.start = func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startStream(ctx, viewer) }
+	}
+	return m
+}
+
+func (d *scaleDatabase) startRead(ctx context.Context, r ScaleRead, viewer scale.Role) (l httpLoad, items int, err error) {
+	path, err := d.pathOf(ctx, r, viewer)
+	if err != nil {
+		return l, 0, err
+	}
+	page, err := d.page(ctx, viewer, path)
+	if err != nil {
+		return l, 0, err
+	}
+	reader := d.readers[viewer]
+	l.callers = []*caller{reader}
+	l.operate = func(*caller, int64) error { return reader.get(anyRole, path, "") }
+	return l, len(page.Items), nil
+}
+
+func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l httpLoad, items int, err error) {
+	conn, err := pgx.Connect(ctx, d.ownerURL)
+	if err != nil {
+		return l, 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var after string
+	if err := conn.QueryRow(ctx, statement("scale_event"), d.world.TenantID).Scan(&after); err != nil {
+		return l, 0, err
+	}
+	l.callers = []*caller{d.readers[viewer]}
+	l.operate = func(*caller, int64) error { return d.stream(ctx, viewer, after) }
+	return l, streamed, l.operate(nil, 0)
+}
+
+// slow is what is not asked more often than it must be.
+const slow = time.Second
+
+// measure asks each database in turn. Where one fails, the others are measured all the same.
+func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
+	line := &scaleLine{Operation: m.operation, Viewer: m.viewer, Which: m.which, MostPages: m.mostPages, Machine: b.machine}
+	runs := make([]*scaleRun, len(b.databases))
+	for i, d := range b.databases {
+		runs[i] = &scaleRun{database: d}
+		begun := time.Now()
+		runs[i].load, runs[i].items, runs[i].err = m.start(ctx, d)
+		runs[i].slow = time.Since(begun) > slow
+	}
+	for round := range b.rounds {
+		for _, r := range runs {
+			if r.err == nil && (round == 0 || !r.slow) {
+				r.err = b.round(ctx, r)
+			}
+		}
+	}
+	for _, r := range runs {
+		line.add(r, b.counters.conn != nil)
+	}
+	line.judge()
+	return line
+}
+
+// scaleRun is one database's part of a line.
+type scaleRun struct {
+	database *scaleDatabase
+	load     httpLoad
+	items    int
+	slow     bool
+	pages    int64
+	all      httpLoaded
+	err      error
+}
+
+// round counts the pages of all requests, those too whose statements PostgreSQL planned for their
+// arguments alone.
+func (b *scaleBench) round(ctx context.Context, r *scaleRun) error {
+	before, err := b.counters.of(ctx, r.database.name)
+	if err != nil {
+		return err
+	}
+	r.load.For = time.Duration(b.seconds * float64(time.Second))
+	loaded, err := r.load.run(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := b.counters.of(ctx, r.database.name)
+	if err != nil {
+		return err
+	}
+	r.pages += after - before
+	r.all.add(loaded)
+	return loaded.err
+}
+
+// asked is a failure as it is told: which status, not where.
+func asked(err error) string {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case strings.Contains(err.Error(), http.StatusText(http.StatusGatewayTimeout)), strings.Contains(err.Error(), " 504"):
+		return "504"
+	default:
+		return err.Error()
+	}
+}

@@ -1,0 +1,152 @@
+package bench
+
+import (
+	"waybill/db/scale"
+)
+
+// ScaleRead is an operation that reads, by those who may, with some filters.
+type ScaleRead struct {
+	Operation string // its id in the document
+	Which     string // page and filters, in words
+	Viewers   []scale.Role
+	Path      string // with {names} of what scaleTarget knows
+	Deep      bool   // not the first page
+	Stream    bool   // the first fifty events after LastEventID
+	MostPages int    // that it may look at; 0: mostPages
+}
+
+// What an operation may look at, in pages of 8 KB, for the fifty rows that it shows: the audit and
+// patients are joined and recorded, row by row.
+const (
+	mostPages        = 500
+	mostPatientPages = 1000
+)
+
+var (
+	everyone = []scale.Role{
+		scale.Admin, scale.Dispatcher, scale.Hub, scale.Driver,
+		scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome, scale.StaffOfAll,
+	}
+	everyPickup = []scale.Role{scale.Admin, scale.Dispatcher, scale.Hub, scale.StaffOfOne, scale.StaffOfAll}
+	office      = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll}
+	ofPatients  = []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne, scale.StaffOfNew, scale.StaffOfSome, scale.StaffOfAll}
+	admin       = []scale.Role{scale.Admin}
+)
+
+// pickupFilters are those of list-pickups: values that many rows have and few, alone and together.
+var pickupFilters = []struct {
+	which, query string
+	deep         bool
+}{
+	{"first page", "", false},
+	{"from the middle", "", true},
+	{"status, most", "status=DELIVERED", false},
+	{"status, many", "status=CANCELED", false},
+	{"status, many, from the middle", "status=CANCELED", true},
+	{"status, few", "status=PACKED", false},
+	{"facility, the busiest", "facility_id={busiest}", false},
+	{"facility, a small one", "facility_id={small}", false},
+	{"driver", "driver_id={driver}", false},
+	{"a day a year ago", "created_from={day}&created_to={next_day}", false},
+	{"all filters, many", "status=DELIVERED&facility_id={busiest}&driver_id={driver}&created_from={begin}&created_to={next_day}", false},
+	{"all filters, few", "status=PACKED&facility_id={small}&driver_id={driver}&created_from={begin}&created_to={end}", false},
+}
+
+// ScaleReads are all that the benchmark scale measures of what reads.
+func ScaleReads() (all []ScaleRead) {
+	for _, f := range pickupFilters {
+		all = append(all, ScaleRead{
+			Operation: "list-pickups", Which: f.which, Viewers: everyone, Path: "/v1/pickups?" + f.query, Deep: f.deep,
+		})
+	}
+	all = append(all, pickupReads()...)
+	all = append(all, patientReads()...)
+	return append(all, tenantReads()...)
+}
+
+// pickupReads are of one pickup, but for the stream. A driver sees another than the others.
+func pickupReads() (all []ScaleRead) {
+	for _, o := range []struct {
+		operation, path string
+		viewers         []scale.Role
+	}{
+		{"get-pickup", "", everyPickup}, {"list-pickup-events", "/events", everyPickup}, {"list-messages", "/messages", office},
+	} {
+		all = append(all, ScaleRead{Operation: o.operation, Viewers: o.viewers, Path: "/v1/pickups/{delivered}" + o.path})
+	}
+	driver := []scale.Role{scale.Driver}
+	all = append(all,
+		ScaleRead{Operation: "get-pickup", Which: "their own", Viewers: driver, Path: "/v1/pickups/{driven}"},
+		ScaleRead{Operation: "list-pickup-events", Which: "their own", Viewers: driver, Path: "/v1/pickups/{driven}/events"})
+	return append(all,
+		ScaleRead{
+			Operation: "get-pickup-patient", Viewers: driver, Path: "/v1/pickups/{driven_for}/patient",
+		},
+		ScaleRead{Operation: "list-pickup-transitions", Viewers: everyone, Path: "/v1/pickup-transitions"},
+		ScaleRead{
+			Operation: "stream-pickups", Which: "fifty events, from the middle", Stream: true, Path: "/v1/pickups/stream",
+			Viewers: []scale.Role{scale.Admin, scale.Dispatcher, scale.Hub, scale.StaffOfOne, scale.StaffOfSome, scale.StaffOfAll},
+		})
+}
+
+func patientReads() []ScaleRead {
+	const month = "&from={today}&to={in_a_month}"
+	return []ScaleRead{
+		{Operation: "list-patients", Which: "first page", Viewers: ofPatients, Path: "/v1/patients", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "deep page", Viewers: ofPatients, Path: "/v1/patients", Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "facility, the busiest", Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
+			Path: "/v1/patients?facility_id={busiest}", MostPages: mostPatientPages},
+		{Operation: "list-patients", Which: "facility, a small one", Viewers: []scale.Role{scale.StaffOfOne, scale.StaffOfAll},
+			Path: "/v1/patients?facility_id={small}", MostPages: mostPatientPages},
+		{Operation: "get-patient", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll}, Path: "/v1/patients/{patient}"},
+		{Operation: "list-patient-consents", Viewers: []scale.Role{scale.StaffOfOne, scale.StaffOfAll}, Path: "/v1/patients/{patient}/consents"},
+		{Operation: "list-patient-reads", Which: "first page", Viewers: admin, Path: "/v1/patients/{patient}/reads", MostPages: mostPatientPages},
+		{Operation: "list-patient-reads", Which: "deep page", Viewers: admin, Path: "/v1/patients/{patient}/reads", Deep: true, MostPages: mostPatientPages},
+		{Operation: "list-appointments", Which: "a month, a small clinic", Viewers: []scale.Role{scale.Dispatcher, scale.StaffOfOne, scale.StaffOfAll},
+			Path: "/v1/appointments?facility_id={small}" + month},
+		{Operation: "list-appointments", Which: "a month, a small clinic, deep page", Viewers: []scale.Role{scale.StaffOfOne},
+			Path: "/v1/appointments?facility_id={small}" + month, Deep: true},
+		{Operation: "list-appointments", Which: "a month, the busiest", Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
+			Path: "/v1/appointments?facility_id={busiest}" + month},
+		{Operation: "list-appointments", Which: "a month, the busiest, status", Viewers: []scale.Role{scale.StaffOfSome, scale.StaffOfAll},
+			Path: "/v1/appointments?facility_id={busiest}&status=CANCELED" + month},
+	}
+}
+
+// tenantReads are of what there are thousands of, and of accounts.
+func tenantReads() (all []ScaleRead) {
+	list := func(operation, path string, viewers []scale.Role) {
+		all = append(all,
+			ScaleRead{Operation: operation, Which: "first page", Viewers: viewers, Path: path},
+			ScaleRead{Operation: operation, Which: "deep page", Viewers: viewers, Path: path, Deep: true})
+	}
+	get := func(operation, path string, viewers []scale.Role) {
+		all = append(all, ScaleRead{Operation: operation, Viewers: viewers, Path: path})
+	}
+	list("list-accounts", "/v1/accounts", office)
+	get("get-account", "/v1/accounts/{busy_account}", office)
+	list("list-entries", "/v1/accounts/{busy_account}/entries", office)
+	get("get-entry", "/v1/accounts/{busy_account}/entries/{busy_account}", office)
+	list("list-drivers", "/v1/drivers", office)
+	get("get-driver", "/v1/drivers/{driver}", append([]scale.Role{scale.Driver}, office...))
+	list("list-facilities", "/v1/facilities", everyone)
+	get("get-facility", "/v1/facilities/{small}", []scale.Role{scale.Admin, scale.Dispatcher, scale.Hub, scale.StaffOfOne, scale.StaffOfAll})
+	get("list-flags", "/v1/flags", admin)
+	get("get-flag", "/v1/flags/pickup_texts", admin)
+	list("list-groups", "/v1/groups", admin)
+	get("get-group", "/v1/groups/{group}", admin)
+	list("list-group-facilities", "/v1/groups/{group}/facilities", admin)
+	get("list-group-members", "/v1/groups/{group}/members", admin)
+	list("list-users", "/v1/users", []scale.Role{scale.Admin, scale.Dispatcher})
+	get("get-user", "/v1/users/{staff}", []scale.Role{scale.Admin, scale.Dispatcher, scale.StaffOfOne})
+	get("list-phone-numbers", "/v1/users/{staff}/phone-numbers", []scale.Role{scale.Admin, scale.StaffOfOne})
+	get("get-session", "/v1/session", everyone)
+	return all
+}
+
+// ScaleExempt are the operations that read and are not measured, and why.
+var ScaleExempt = map[string]string{
+	"get-error": "it is a page of the program, and asks the database nothing",
+	"livez":     "it asks the database nothing",
+	"readyz":    "it asks the database for no rows",
+}

@@ -1,0 +1,203 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+	"waybill/db/scale"
+)
+
+// roleNames say who each user of the world is.
+var roleNames = map[scale.Role]string{
+	scale.Admin: "admin", scale.Dispatcher: "dispatcher", scale.Hub: "hub", scale.Driver: "driver",
+	scale.StaffOfOne: "staff of one clinic", scale.StaffOfNew: "staff of a new clinic",
+	scale.StaffOfSome: "staff of forty", scale.StaffOfAll: "staff of all",
+}
+
+// serve starts a server over the database, and opens a session for each user of the world.
+func (d *scaleDatabase) serve(ctx context.Context, env *Env) (err error) {
+	if d.url, err = env.Serve(ctx, d.appURL, "--bcrypt-cost", "4"); err != nil {
+		return err
+	}
+	at, err := url.Parse(d.url)
+	if err != nil {
+		return err
+	}
+	d.tenant = &Tenant{ID: d.world.TenantID, Slug: d.world.Slug}
+	if d.tenant.Store, err = db.Open(ctx, db.Config{URL: d.ownerURL, MaxConns: 2}); err != nil {
+		return err
+	}
+	env.stops = append(env.stops, func() error { d.tenant.Store.Close(); return nil })
+	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
+	for role := range roleNames {
+		token, err := d.tenant.Token(ctx, db.User{ID: d.world.Users[role], PasswordHash: scale.PasswordHash})
+		if err != nil {
+			return err
+		}
+		d.tokens[role] = token
+		d.readers[role] = &caller{wire: wire{address: at.Host}, heads: map[db.UserRole]string{
+			anyRole: " HTTP/1.1\r\nHost: " + at.Host + "\r\nAuthorization: Bearer " + token + "\r\n",
+		}}
+	}
+	d.asker = &world{client: NewClient(4), base: d.url}
+	return d.nameRows(ctx)
+}
+
+// anyRole is the key of a reader's only head.
+const anyRole db.UserRole = ""
+
+// nameRows finds what the {names} in paths stand for.
+func (d *scaleDatabase) nameRows(ctx context.Context) error {
+	w, now := d.world, time.Now().UTC()
+	at := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) + "T00:00:00Z" }
+	d.names = map[string]string{
+		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
+		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(), "group": w.GroupOfAll.String(),
+		"staff": w.Users[scale.StaffOfOne].String(),
+		"begin": at(-800), "end": at(800), "day": at(-365), "next_day": at(-364), "today": at(0), "in_a_month": at(31),
+	}
+	return errors.Join(
+		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}", scalePickup.ofPatient),
+		d.find(ctx, "driven", scale.Driver, "/v1/pickups?driver_id={driver}", func(scalePickup) bool { return true }),
+		d.find(ctx, "driven_for", scale.Driver, "/v1/pickups?driver_id={driver}", func(p scalePickup) bool {
+			return d.asker.as(ctx, d.tokens[scale.Driver], http.MethodGet, "/v1/pickups/"+p.ID.String()+"/patient", nil, nil) == nil
+		}))
+}
+
+// find names the first pickup of a list that will do. There may be none.
+func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string, will func(scalePickup) bool) error {
+	page, err := d.page(ctx, role, path)
+	if i := slices.IndexFunc(page.Items, will); i >= 0 {
+		d.names[name] = page.Items[i].ID.String()
+	}
+	return err
+}
+
+// scalePage is what is looked at of an answer.
+type scalePage struct {
+	Items      []scalePickup
+	NextCursor string `json:"next_cursor"`
+}
+
+// scalePickup is an item, if it is a pickup.
+type scalePickup struct {
+	ID        uuid.UUID
+	PatientID *uuid.UUID `json:"patient_id"`
+}
+
+func (p scalePickup) ofPatient() bool { return p.PatientID != nil }
+
+// expand puts what they stand for in the place of {names}.
+func (d *scaleDatabase) expand(path string) string {
+	for name, value := range d.names {
+		path = strings.ReplaceAll(path, "{"+name+"}", value)
+	}
+	return path
+}
+
+func (d *scaleDatabase) page(ctx context.Context, role scale.Role, path string) (p scalePage, err error) {
+	return p, d.asker.as(ctx, d.tokens[role], http.MethodGet, d.expand(path), nil, &p)
+}
+
+// deepBy is how many parts of 200 a deep page lies behind, where there are as many.
+const deepBy = 10
+
+// pathOf is the path that a read asks for. A cursor is of a list, whatever its filters and whoever
+// asks: that in the middle of pickups is one that an admin gets at once.
+func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role) (string, error) {
+	path := d.expand(r.Path)
+	if strings.Contains(path, "{") {
+		return "", fmt.Errorf("there is no %s", path[strings.Index(path, "{"):])
+	}
+	if !r.Deep {
+		return path, nil
+	}
+	list, query, _ := strings.Cut(path, "?")
+	if r.Operation == "list-pickups" {
+		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={day}")
+		return withQuery(list, query, "cursor="+p.NextCursor), err
+	}
+	cursor := ""
+	for range deepBy {
+		p, err := d.page(ctx, role, withQuery(list, query, "limit=200", "cursor="+cursor))
+		if err != nil {
+			return "", err
+		}
+		if p.NextCursor == "" {
+			break
+		}
+		cursor = p.NextCursor
+	}
+	return withQuery(list, query, "cursor="+cursor), nil
+}
+
+func withQuery(path string, parts ...string) string {
+	var kept []string
+	for _, part := range parts {
+		if part != "" && part != "cursor=" {
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return path
+	}
+	return path + "?" + strings.Join(kept, "&")
+}
+
+// streamed is how many events are read of a stream.
+const streamed = 50
+
+// stream reads events from the middle of what there is.
+func (d *scaleDatabase) stream(ctx context.Context, role scale.Role, after string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+"/v1/pickups/stream", nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+d.tokens[role])
+	request.Header.Set("Last-Event-ID", after)
+	response, err := d.asker.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w: the stream answers %s", errStatus, response.Status)
+	}
+	return readEvents(response.Body, streamed)
+}
+
+// readEvents reads until it has seen as many events that say something.
+func readEvents(from io.Reader, events int) error {
+	seen, buffer, line := 0, make([]byte, 32<<10), []byte(nil)
+	for {
+		n, err := from.Read(buffer)
+		for _, c := range buffer[:n] {
+			if c != '\n' {
+				line = append(line, c)
+				continue
+			}
+			if strings.HasPrefix(string(line), `data: {"`) {
+				seen++
+			}
+			line = line[:0]
+		}
+		switch {
+		case seen >= events:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%d events of %d: %w", seen, events, errors.Join(errStatus, err))
+		}
+	}
+}

@@ -1,0 +1,2 @@
+-- Counts the tenants that there are already.
+SELECT count(*) FROM tenants
