@@ -22,7 +22,7 @@ var (
 var safe = map[string]string{
 	"GetFacility":        "it asks whether the viewer sees the facility",
 	"ListFacilities":     "it asks which facilities the viewer sees",
-	"ListPickups":        "the Store has its own, which knows the viewer",
+	"ListPickups":        "it asks which pickups the viewer sees",
 	"ListPickupEvents":   "it asks whether the viewer sees the pickup",
 	"StreamPickupEvents": "it asks whether the viewer sees the pickup",
 	"ListMessages":       "it asks whether the viewer sees the pickup",

@@ -222,18 +222,6 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 	return p.row.pickup(), nil
 }
 
-// ListedPickup is a pickup of a list, with whether the list goes on after its page.
-type ListedPickup struct {
-	Pickup Pickup
-	More   bool
-}
-
-// ListPickups returns the newest pickups that the viewer sees, MaxRows at most.
-func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListedPickup, error) {
-	rows, err := s.Queries.ListPickups(ctx, p)
-	return each(rows, func(r ListPickupsRow) ListedPickup { return ListedPickup{r.pickup(), r.More} }), err
-}
-
 // replanning has each statement planned for its arguments: the plan for any arguments, to
 // which PostgreSQL turns after five times, cannot choose an index by what is asked for.
 type replanning struct{ DBTX }
@@ -248,36 +236,6 @@ func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.R
 
 // pickup is the row of pickups in what GetPickups reads.
 func (r GetPickupsRow) pickup() Pickup {
-	return Pickup{
-		TenantID:        r.TenantID,
-		ID:              r.ID,
-		Status:          r.Status,
-		PreviousStatus:  r.PreviousStatus,
-		FacilityID:      r.FacilityID,
-		AccountID:       r.AccountID,
-		RequestedBy:     r.RequestedBy,
-		DriverID:        r.DriverID,
-		PriceCents:      r.PriceCents,
-		ChargedCents:    r.ChargedCents,
-		RefundedCents:   r.RefundedCents,
-		PickupAddress:   r.PickupAddress,
-		PickupLatitude:  r.PickupLatitude,
-		PickupLongitude: r.PickupLongitude,
-		DropoffAddress:  r.DropoffAddress,
-		WindowStart:     r.WindowStart,
-		WindowEnd:       r.WindowEnd,
-		Note:            r.Note,
-		CancelReason:    r.CancelReason,
-		Version:         r.Version,
-		RequestDigest:   r.RequestDigest,
-		CreatedAt:       r.CreatedAt,
-		UpdatedAt:       r.UpdatedAt,
-		PatientID:       r.PatientID,
-	}
-}
-
-// pickup is the row of pickups in what ListPickups reads.
-func (r ListPickupsRow) pickup() Pickup {
 	return Pickup{
 		TenantID:        r.TenantID,
 		ID:              r.ID,

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const confirmPickups = `-- name: ConfirmPickups :exec
@@ -1037,70 +1036,67 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
-), by_role AS (
-    SELECT n.created_at, n.id
-    FROM asked AS a
-    CROSS JOIN statuses AS s
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, a.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, a.most) AS n
-    WHERE a.viewer_role <> 'staff'
 ), newest AS MATERIALIZED (
     SELECT n.created_at, n.id, n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
     FROM asked AS a
     CROSS JOIN statuses AS s
     CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, 4 * a.most) AS n
-    WHERE (SELECT count(*) FROM mine) > 50
+        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id,
+        CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 4 * a.most ELSE 0 END
+    ) AS n (created_at, id, facility_id)
+), tried AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM mine) > 50
+            AND (count(n.id) < 4 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+    FROM asked AS a
+    LEFT JOIN newest AS n ON true
+    GROUP BY a.most
 ), places AS MATERIALIZED (
-    -- Where to look, the newest first: of each facility and status the newest is seen.
-    SELECT m.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    -- Where to read on, by the newest that each has.
+    SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
     CROSS JOIN statuses AS s
-    CROSS JOIN mine AS m
+    CROSS JOIN (
+        SELECT b.facility_id FROM asked AS b WHERE b.viewer_role <> 'staff'
+        UNION ALL
+        SELECT m.facility_id FROM mine AS m
+    ) AS f
     CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, m.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1) AS n
-    WHERE (SELECT count(*) FROM mine) <= 50
-        OR (
-            SELECT count(*) >= 4 * max(b.most) AND count(*) FILTER (WHERE w.is_theirs) < max(b.most)
-            FROM newest AS w
-            CROSS JOIN asked AS b)
-), by_facility AS (
-    SELECT n.created_at, n.id
-    FROM asked AS a
-    CROSS JOIN places AS p
-    -- Of each place before it there is one that is newer than all here.
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int) AS n
-    WHERE p.place <= a.most
+        a.tenant_id, f.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
+    ) AS n (created_at, id, facility_id)
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), found AS MATERIALIZED (
     SELECT u.created_at, u.id
     FROM (
-        SELECT r.created_at, r.id FROM by_role AS r
-        UNION
-        SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
-        UNION
-        SELECT f.created_at, f.id FROM by_facility AS f
+        SELECT n.created_at, n.id
+        FROM newest AS n
+        WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+        UNION ALL
+        SELECT n.created_at, n.id
+        FROM asked AS a
+        CROSS JOIN places AS p
+        -- Each place before it has one that is newer than all of those here.
+        CROSS JOIN LATERAL newest_pickups(
+            a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int
+        ) AS n (created_at, id, facility_id)
+        WHERE p.place <= a.most
     ) AS u
     ORDER BY u.created_at DESC, u.id DESC
     LIMIT (SELECT a.most FROM asked AS a)
 ), shown AS MATERIALIZED (
-    SELECT
-        p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by,
-        p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude,
-        p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason,
-        p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    SELECT p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by, p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude, p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason, p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
     FROM asked AS a
-    CROSS JOIN (SELECT f.id FROM found AS f ORDER BY f.created_at DESC, f.id DESC LIMIT (SELECT b.most - 1 FROM asked AS b)) AS f
+    CROSS JOIN (
+        SELECT f.id
+        FROM found AS f
+        ORDER BY f.created_at DESC, f.id DESC
+        LIMIT (SELECT b.most - 1 FROM asked AS b)
+    ) AS f
     CROSS JOIN LATERAL (
-        SELECT
-            k.tenant_id, k.id, k.status, k.previous_status, k.facility_id, k.account_id, k.requested_by,
-            k.driver_id, k.price_cents, k.charged_cents, k.refunded_cents, k.pickup_address,
-            k.pickup_latitude, k.pickup_longitude, k.dropoff_address, k.window_start, k.window_end, k.note,
-            k.cancel_reason, k.version, k.request_digest, k.created_at, k.updated_at, k.patient_id
+        SELECT tenant_id, id, status, previous_status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents, refunded_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, cancel_reason, version, request_digest, created_at, updated_at, patient_id
         FROM pickups AS k
         WHERE k.tenant_id = a.tenant_id
             AND k.id = f.id
-            AND (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, k.status, k.driver_id, a.viewer_driver_id))
         LIMIT 1
     ) AS p
 ), audited AS (
@@ -1109,14 +1105,9 @@ WITH asked AS MATERIALIZED (
     FROM shown AS s
     WHERE s.patient_id IS NOT NULL
 )
-SELECT
-    s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
-    s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
-    s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
-    ((SELECT count(*) FROM found) > $1::int)::boolean AS more
-FROM shown AS s
-ORDER BY s.created_at DESC, s.id DESC
+SELECT pickups.tenant_id, pickups.id, pickups.status, pickups.previous_status, pickups.facility_id, pickups.account_id, pickups.requested_by, pickups.driver_id, pickups.price_cents, pickups.charged_cents, pickups.refunded_cents, pickups.pickup_address, pickups.pickup_latitude, pickups.pickup_longitude, pickups.dropoff_address, pickups.window_start, pickups.window_end, pickups.note, pickups.cancel_reason, pickups.version, pickups.request_digest, pickups.created_at, pickups.updated_at, pickups.patient_id, ((SELECT count(*) FROM found) > $1::int)::boolean AS more
+FROM shown AS pickups
+ORDER BY pickups.created_at DESC, pickups.id DESC
 `
 
 type ListPickupsParams struct {
@@ -1135,31 +1126,8 @@ type ListPickupsParams struct {
 }
 
 type ListPickupsRow struct {
-	TenantID        uuid.UUID          `format:"uuid" json:"-"`
-	ID              uuid.UUID          `format:"uuid" json:"-"`
-	Status          PickupStatus       `json:"-"`
-	PreviousStatus  *PickupStatus      `json:"-"`
-	FacilityID      uuid.UUID          `format:"uuid" json:"-"`
-	AccountID       uuid.UUID          `format:"uuid" json:"-"`
-	RequestedBy     uuid.UUID          `format:"uuid" json:"-"`
-	DriverID        *uuid.UUID         `format:"uuid" json:"-" nullable:"true"`
-	PriceCents      int64              `json:"-"`
-	ChargedCents    int64              `json:"-"`
-	RefundedCents   int64              `json:"-"`
-	PickupAddress   string             `json:"-"`
-	PickupLatitude  *float64           `json:"-"`
-	PickupLongitude *float64           `json:"-"`
-	DropoffAddress  string             `json:"-"`
-	WindowStart     *time.Time         `json:"-" nullable:"true"`
-	WindowEnd       *time.Time         `json:"-" nullable:"true"`
-	Note            *string            `json:"-"`
-	CancelReason    *string            `json:"-"`
-	Version         int64              `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
-	RequestDigest   []byte             `json:"-"`
-	CreatedAt       pgtype.Timestamptz `doc:"When it was created" json:"-"`
-	UpdatedAt       pgtype.Timestamptz `json:"-"`
-	PatientID       *uuid.UUID         `format:"uuid" json:"-" nullable:"true"`
-	More            *bool              `json:"more"`
+	Pickup Pickup `json:"pickup"`
+	More   bool   `json:"more"`
 }
 
 // The newest pickups that the viewer sees; what is shown of patients is recorded, and
@@ -1193,30 +1161,30 @@ func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]Lis
 	for rows.Next() {
 		var i ListPickupsRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.Status,
-			&i.PreviousStatus,
-			&i.FacilityID,
-			&i.AccountID,
-			&i.RequestedBy,
-			&i.DriverID,
-			&i.PriceCents,
-			&i.ChargedCents,
-			&i.RefundedCents,
-			&i.PickupAddress,
-			&i.PickupLatitude,
-			&i.PickupLongitude,
-			&i.DropoffAddress,
-			&i.WindowStart,
-			&i.WindowEnd,
-			&i.Note,
-			&i.CancelReason,
-			&i.Version,
-			&i.RequestDigest,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PatientID,
+			&i.Pickup.TenantID,
+			&i.Pickup.ID,
+			&i.Pickup.Status,
+			&i.Pickup.PreviousStatus,
+			&i.Pickup.FacilityID,
+			&i.Pickup.AccountID,
+			&i.Pickup.RequestedBy,
+			&i.Pickup.DriverID,
+			&i.Pickup.PriceCents,
+			&i.Pickup.ChargedCents,
+			&i.Pickup.RefundedCents,
+			&i.Pickup.PickupAddress,
+			&i.Pickup.PickupLatitude,
+			&i.Pickup.PickupLongitude,
+			&i.Pickup.DropoffAddress,
+			&i.Pickup.WindowStart,
+			&i.Pickup.WindowEnd,
+			&i.Pickup.Note,
+			&i.Pickup.CancelReason,
+			&i.Pickup.Version,
+			&i.Pickup.RequestDigest,
+			&i.Pickup.CreatedAt,
+			&i.Pickup.UpdatedAt,
+			&i.Pickup.PatientID,
 			&i.More,
 		); err != nil {
 			return nil, err

@@ -178,70 +178,67 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
-), by_role AS (
-    SELECT n.created_at, n.id
-    FROM asked AS a
-    CROSS JOIN statuses AS s
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, a.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, a.most) AS n
-    WHERE a.viewer_role <> 'staff'
 ), newest AS MATERIALIZED (
     SELECT n.created_at, n.id, n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
     FROM asked AS a
     CROSS JOIN statuses AS s
     CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, 4 * a.most) AS n
-    WHERE (SELECT count(*) FROM mine) > 50
+        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id,
+        CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 4 * a.most ELSE 0 END
+    ) AS n (created_at, id, facility_id)
+), tried AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM mine) > 50
+            AND (count(n.id) < 4 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+    FROM asked AS a
+    LEFT JOIN newest AS n ON true
+    GROUP BY a.most
 ), places AS MATERIALIZED (
-    -- Where to look, the newest first: of each facility and status the newest is seen.
-    SELECT m.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    -- Where to read on, by the newest that each has.
+    SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
     CROSS JOIN statuses AS s
-    CROSS JOIN mine AS m
+    CROSS JOIN (
+        SELECT b.facility_id FROM asked AS b WHERE b.viewer_role <> 'staff'
+        UNION ALL
+        SELECT m.facility_id FROM mine AS m
+    ) AS f
     CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, m.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1) AS n
-    WHERE (SELECT count(*) FROM mine) <= 50
-        OR (
-            SELECT count(*) >= 4 * max(b.most) AND count(*) FILTER (WHERE w.is_theirs) < max(b.most)
-            FROM newest AS w
-            CROSS JOIN asked AS b)
-), by_facility AS (
-    SELECT n.created_at, n.id
-    FROM asked AS a
-    CROSS JOIN places AS p
-    -- Of each place before it there is one that is newer than all here.
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int) AS n
-    WHERE p.place <= a.most
+        a.tenant_id, f.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
+    ) AS n (created_at, id, facility_id)
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
 ), found AS MATERIALIZED (
     SELECT u.created_at, u.id
     FROM (
-        SELECT r.created_at, r.id FROM by_role AS r
-        UNION
-        SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
-        UNION
-        SELECT f.created_at, f.id FROM by_facility AS f
+        SELECT n.created_at, n.id
+        FROM newest AS n
+        WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+        UNION ALL
+        SELECT n.created_at, n.id
+        FROM asked AS a
+        CROSS JOIN places AS p
+        -- Each place before it has one that is newer than all of those here.
+        CROSS JOIN LATERAL newest_pickups(
+            a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int
+        ) AS n (created_at, id, facility_id)
+        WHERE p.place <= a.most
     ) AS u
     ORDER BY u.created_at DESC, u.id DESC
     LIMIT (SELECT a.most FROM asked AS a)
 ), shown AS MATERIALIZED (
-    SELECT
-        p.tenant_id, p.id, p.status, p.previous_status, p.facility_id, p.account_id, p.requested_by,
-        p.driver_id, p.price_cents, p.charged_cents, p.refunded_cents, p.pickup_address, p.pickup_latitude,
-        p.pickup_longitude, p.dropoff_address, p.window_start, p.window_end, p.note, p.cancel_reason,
-        p.version, p.request_digest, p.created_at, p.updated_at, p.patient_id
+    SELECT p.*
     FROM asked AS a
-    CROSS JOIN (SELECT f.id FROM found AS f ORDER BY f.created_at DESC, f.id DESC LIMIT (SELECT b.most - 1 FROM asked AS b)) AS f
+    CROSS JOIN (
+        SELECT f.id
+        FROM found AS f
+        ORDER BY f.created_at DESC, f.id DESC
+        LIMIT (SELECT b.most - 1 FROM asked AS b)
+    ) AS f
     CROSS JOIN LATERAL (
-        SELECT
-            k.tenant_id, k.id, k.status, k.previous_status, k.facility_id, k.account_id, k.requested_by,
-            k.driver_id, k.price_cents, k.charged_cents, k.refunded_cents, k.pickup_address,
-            k.pickup_latitude, k.pickup_longitude, k.dropoff_address, k.window_start, k.window_end, k.note,
-            k.cancel_reason, k.version, k.request_digest, k.created_at, k.updated_at, k.patient_id
+        SELECT *
         FROM pickups AS k
         WHERE k.tenant_id = a.tenant_id
             AND k.id = f.id
-            AND (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, k.status, k.driver_id, a.viewer_driver_id))
         LIMIT 1
     ) AS p
 ), audited AS (
@@ -250,14 +247,9 @@ WITH asked AS MATERIALIZED (
     FROM shown AS s
     WHERE s.patient_id IS NOT NULL
 )
-SELECT
-    s.tenant_id, s.id, s.status, s.previous_status, s.facility_id, s.account_id, s.requested_by,
-    s.driver_id, s.price_cents, s.charged_cents, s.refunded_cents, s.pickup_address, s.pickup_latitude,
-    s.pickup_longitude, s.dropoff_address, s.window_start, s.window_end, s.note, s.cancel_reason, s.version,
-    s.request_digest, s.created_at, s.updated_at, s.patient_id,
-    ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
-FROM shown AS s
-ORDER BY s.created_at DESC, s.id DESC;
+SELECT sqlc.embed(pickups), ((SELECT count(*) FROM found) > @max_rows::int)::boolean AS more
+FROM shown AS pickups
+ORDER BY pickups.created_at DESC, pickups.id DESC;
 
 -- name: ListTransitions :many
 SELECT transition, before::text[] AS from_statuses, after AS to_status, roles::text[] AS roles, has_driver
