@@ -14,7 +14,7 @@ func (a *server) registerAccounts() {
 	register(a, operation{
 		id: "create-account", method: http.MethodPost, path: "/v1/accounts",
 		tag: "accounts", status: http.StatusCreated,
-		summary: "Create an account", about: "With a balance of nothing: deposit to it.", roles: admin,
+		summary: "Create an account", about: "The balance is 0: add money with deposit-to-account.", roles: admin,
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createAccount)
 	register(a, operation{
@@ -37,19 +37,20 @@ func (a *server) registerEntries(readers []db.UserRole) {
 	register(a, operation{
 		id: "charge-account", method: http.MethodPost, path: path + "/charges",
 		tag: "accounts", status: http.StatusCreated,
-		summary: "Charge an account", about: "Takes the amount, if the balance covers it. The same id is charged once.",
+		summary: "Charge an account", about: "Subtracts the amount if the balance covers it. Each id is charged " +
+			"once.",
 		roles: admin,
 		codes: []db.Code{db.NotFound, db.InsufficientFunds, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindCharge))
 	register(a, operation{
 		id: "deposit-to-account", method: http.MethodPost, path: path + "/deposits",
 		tag: "accounts", status: http.StatusCreated,
-		summary: "Deposit to an account", about: "Adds the amount. The same id is deposited once.", roles: admin,
+		summary: "Deposit to an account", about: "Adds the amount. Each id is deposited once.", roles: admin,
 		codes: []db.Code{db.NotFound, db.BalanceTooLarge, db.IDReused}, also: []int{http.StatusOK},
 	}, a.enter(db.EntryKindDeposit))
 	register(a, operation{
 		id: "list-entries", method: http.MethodGet, path: path + "/entries", tag: "accounts",
-		summary: "List the entries of an account", about: "Their sum is the balance.",
+		summary: "List the entries of an account", about: "The sum of the entries is the balance.",
 		roles: readers, codes: []db.Code{db.NotFound},
 	}, a.listEntries)
 	register(a, operation{
@@ -60,7 +61,7 @@ func (a *server) registerEntries(readers []db.UserRole) {
 
 // NewAccount is the body of create-account.
 type NewAccount struct {
-	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID       *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name     string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Currency string     `json:"currency" pattern:"^[A-Z]{3}$" patternDescription:"an ISO 4217 code" example:"USD"`
 }
@@ -158,7 +159,7 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 
 // NewEntry is the body of a charge or a deposit.
 type NewEntry struct {
-	ID          uuid.UUID `json:"id" format:"uuid" doc:"The caller's choice: sent again, nothing is booked twice"`
+	ID          uuid.UUID `json:"id" format:"uuid" doc:"Chosen by the client: a retry with the same id is booked only once"`
 	AmountCents int64     `json:"amount_cents" minimum:"1" maximum:"9007199254740991" example:"3000"`
 	Note        string    `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500"`
 }

@@ -144,20 +144,18 @@ func config() huma.Config {
 	c.SchemasPath, c.OpenAPIPath, c.DocsPath = "", "", ""
 	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
 	c.RejectUnknownQueryParameters = true
-	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a hub " +
-		"ships, " +
-		"accounts are charged. Every write is one statement that is right under any interleaving: creates take an " +
-		"id or an " +
-		"Idempotency-Key, and transitions an Idempotency-Key, so that each can be sent again; edits take If-Match. A " +
-		"header that would " +
-		"change what is asked for is refused where it is not honoured. Null in what is created or fed is a member " +
-		"left out; in an edit it " +
-		"clears. Errors are one problem with a stable code."
+	c.Info.Description = "The backend of a medical courier: clinics book pickups, dispatchers assign drivers, a " +
+		"hub receives, packs and ships, accounts are charged. Every write is atomic and safe under " +
+		"concurrency. All writes can be retried: creates accept an id or an Idempotency-Key, transitions " +
+		"accept an Idempotency-Key, and edits require If-Match. Unsupported headers that would change the " +
+		"meaning of a request are rejected; in a read, which is safe to repeat, an Idempotency-Key has no " +
+		"effect. In creates and feeds, null is the same as an omitted member; in an edit it clears the " +
+		"member. Every error is a problem (RFC 9457) with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "The token that login answers"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "The token returned by login"},
 	}
 	c.Tags = tags()
 	return c
@@ -174,14 +172,15 @@ func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "sessions", Description: "Logging in and out"},
 		{Name: "pickups", Description: "The pickups, their transitions and their events"},
-		{Name: "appointments", Description: "What the facilities' records have, and the feeds that bring it"},
-		{Name: "patients", Description: "Patients, who may see them, and who did"},
-		{Name: "drivers", Description: "Drivers, their duty and where they are"},
+		{Name: "appointments", Description: "Appointments from the facilities' records, and the feeds that load " +
+			"them"},
+		{Name: "patients", Description: "Patients, their consents, and the audit log of reads"},
+		{Name: "drivers", Description: "Drivers, their duty and location"},
 		{Name: "accounts", Description: "Balances, charges and deposits"},
 		{Name: "facilities", Description: "Clinics and labs"},
-		{Name: "groups", Description: "Who sees which facility"},
+		{Name: "groups", Description: "Groups of users and the facilities they can see"},
 		{Name: "users", Description: "Staff and their phone numbers"},
-		{Name: "flags", Description: "Switches of the tenant"},
+		{Name: "flags", Description: "Feature flags of the tenant"},
 		{Name: "service", Description: "The server itself"},
 	}
 }
@@ -245,7 +244,7 @@ func unknownPath(mux *http.ServeMux) http.HandlerFunc {
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		named := slices.DeleteFunc(allowed, func(method string) bool { return method == http.MethodHead })
-		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "This path has: "+strings.Join(named, ", ")+"."))
+		serveProblem(r.Context(), w, problem(methodNotAllowed, "", "Allowed methods: "+strings.Join(named, ", ")+"."))
 	}
 }
 
@@ -259,7 +258,7 @@ func methodsOf(mux *http.ServeMux, r *http.Request) (has []string) {
 	return has
 }
 
-func noSuchPath() *Problem { return problem(db.NotFound, "", "There is no such path.") }
+func noSuchPath() *Problem { return problem(db.NotFound, "", "No operation has this path.") }
 
 // isClean reports whether a path contains no "//", "/./" or "/../".
 func isClean(escaped string) bool {

@@ -20,29 +20,23 @@ func (a *server) registerAppointmentFeeds() {
 	register(a, operation{
 		id: "sync-appointments", method: http.MethodPost, path: "/v1/facilities/{facility_id}/appointments/sync",
 		tag:     "appointments",
-		summary: "Make a facility's appointments what its records say",
-		about: "The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as " +
-			"one JSON array or as a JSON text a " +
-			"line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed " +
-			"ones updated, those " +
-			"that end after as_of and are not in the list are canceled. Patients are known by their external_id " +
-			"within the facility, which " +
-			"sees those whom the list brings. A list that is not newer than the last one changes nothing: " +
-			"superseded. A record that is " +
-			"wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks " +
-			"around them: \"7 \" is \"7\".\n\n" +
-			"A patient who does not allow the facility to see them stays out of its sight: a record that names them, " +
-			"or an appointment that was " +
-			"theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled " +
-			"either, and is told in not_applied " +
-			"alone, be it right or wrong.\n\n" +
-			"A list that was cut on its way may look whole. With records, one of another length is refused; and one " +
-			"that would cancel more than ten " +
-			"appointments, and more than the facility's max_cancel_share of those that end after as_of and are not " +
-			"canceled, is refused with " +
-			"mass_cancellation, unless allow_mass_cancel says that it is meant.\n\n" +
-			"The patients of whom something is written are recorded: see list-patient-reads. A body that comes too " +
-			"slowly is ended with request_timeout.\n\nFor a facility of your groups, whatever the role.",
+		summary: "Synchronize a facility's appointments with its records",
+		about: "The body is the facility's complete list as of a time, with at most 1,000,000 records of at most " +
+			"64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a " +
+			"whole or not at all: new appointments are created, changed ones are updated, and those that end " +
+			"after as_of and are not in the list are canceled. Patients are identified by their external_id " +
+			"within the facility, which can see all patients in the list. A list that is not newer than the " +
+			"last one changes nothing and is reported as superseded. An invalid record rejects the whole list; " +
+			"field and detail give its position. Blanks around ids are ignored: \"7 \" is \"7\".\n\nA patient " +
+			"who does not allow the facility to see them stays hidden from it: records of that patient, or of " +
+			"an appointment of that patient, are not applied. They change neither the patient nor the " +
+			"appointment, which is not canceled either; such records are only counted in not_applied, whether " +
+			"or not they match.\n\nA truncated list may look complete. With records set, a list of another " +
+			"length is rejected. A list that would cancel more than ten appointments, and more than the " +
+			"facility's max_cancel_share of the appointments that end after as_of and are not canceled, is " +
+			"rejected with mass_cancellation unless allow_mass_cancel is set.\n\nAll patients that are written " +
+			"are audited: see list-patient-reads. A body that arrives too slowly is rejected with " +
+			"request_timeout.\n\nRequires, whatever the role, that the facility is in one of your groups.",
 		roles: patientRoles, codes: []db.Code{db.NotFound, db.EmptyFeed, db.RecordsMismatch, db.MassCancellation},
 		long: true, raw: feedBody(a.huma.OpenAPI().Components.Schemas),
 	}, a.syncAppointments)
@@ -62,16 +56,16 @@ var feedsAtOnce = Limits{Whole: 8, PerTenant: 4, PerUser: 2}
 
 // AppointmentRecord is one line of a feed. It only describes the document: feedReader decodes it.
 type AppointmentRecord struct {
-	ExternalID externalID           `json:"external_id" doc:"The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
-	Patient    PatientRecord        `json:"patient" doc:"With whom it is; the same in all records with their external_id"`
+	ExternalID externalID           `json:"external_id" doc:"Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits"`
+	Patient    PatientRecord        `json:"patient" doc:"The patient; all records with the same external_id must agree"`
 	StartsAt   time.Time            `json:"starts_at" example:"2030-01-01T09:00:00Z"`
-	EndsAt     time.Time            `json:"ends_at" doc:"After starts_at, by 25 hours at most: a whole day where the clocks are set back" example:"2030-01-01T09:30:00Z"`
-	Status     db.AppointmentStatus `json:"status,omitempty" doc:"BOOKED if left out"`
+	EndsAt     time.Time            `json:"ends_at" doc:"At most 25 hours after starts_at: a day on which the clocks are set back" example:"2030-01-01T09:30:00Z"`
+	Status     db.AppointmentStatus `json:"status,omitempty" doc:"The default is BOOKED"`
 }
 
 // PatientRecord is the patient in a line of a feed.
 type PatientRecord struct {
-	ExternalID externalID `json:"external_id" doc:"Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent"`
+	ExternalID externalID `json:"external_id" doc:"Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits"`
 	GivenName  string     `json:"given_name" minLength:"1" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
@@ -99,17 +93,17 @@ func feedBody(schemas huma.Registry) *huma.RequestBody {
 			Type: huma.TypeArray, MaxItems: &most,
 			Items: schemas.Schema(reflect.TypeFor[AppointmentRecord](), true, "AppointmentRecord"),
 		}},
-		ndjson: {Schema: &huma.Schema{Type: huma.TypeString, Description: "An AppointmentRecord a line"}},
+		ndjson: {Schema: &huma.Schema{Type: huma.TypeString, Description: "One AppointmentRecord per line"}},
 	}}
 }
 
 type syncAppointmentsInput struct {
 	FacilityPath
-	AsOf       Time  `query:"as_of" required:"true" doc:"When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most" example:"2030-01-01T06:00:00Z"`
-	Records    int64 `query:"records" minimum:"0" doc:"How many records the list has: one with fewer, or more, is refused"`
-	AllowEmpty bool  `query:"allow_empty" doc:"Whether a list of nothing is meant: it cancels all that is to come, be it how many"`
+	AsOf       Time  `query:"as_of" required:"true" doc:"The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock" example:"2030-01-01T06:00:00Z"`
+	Records    int64 `query:"records" minimum:"0" doc:"The number of records: a list with another number is rejected"`
+	AllowEmpty bool  `query:"allow_empty" doc:"Accept an empty list, which cancels all upcoming appointments"`
 
-	AllowMassCancel bool `query:"allow_mass_cancel" doc:"Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share"`
+	AllowMassCancel bool `query:"allow_mass_cancel" doc:"Accept a list that cancels more of the facility's appointments than its max_cancel_share"`
 
 	count *int64
 	lines bool
@@ -156,7 +150,7 @@ func (a *server) syncAppointments(
 func feedRefusal(err error) error {
 	if m, ok := errors.AsType[*db.FeedRecordsMismatch](err); ok {
 		return problem(db.RecordsMismatch, "records",
-			fmt.Sprintf("%d records came, where records says %d.", m.Came, m.Said))
+			fmt.Sprintf("The list has %d records, but the parameter records is %d.", m.Came, m.Said))
 	}
 	if m, ok := errors.AsType[*db.FeedMassCancellation](err); ok {
 		return problem(db.MassCancellation, "",
@@ -171,7 +165,7 @@ func feedRefusal(err error) error {
 			fmt.Sprintf("Record %d has the external_id of record %d.", c.Position+1, c.Earlier+1))
 	}
 	return problem(db.ValidationFailed, fmt.Sprintf("[%d].patient", c.Position),
-		fmt.Sprintf("Record %d says something else of its patient than record %d.", c.Position+1, c.Earlier+1))
+		fmt.Sprintf("Record %d has other patient data than record %d for the same patient.", c.Position+1, c.Earlier+1))
 }
 
 // steadyBody is a body with progress timeouts: the next part must arrive within the idle timeout, and

@@ -15,10 +15,11 @@ import (
 func (a *server) registerAppointments() {
 	register(a, operation{
 		id: "list-appointments", method: http.MethodGet, path: "/v1/appointments", tag: "appointments",
-		summary: "List a facility's appointments in a range of time",
-		about: "What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month " +
-			"in which the clocks are set back), in the order of their starts. Of a facility " +
-			"of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.",
+		summary: "List a facility's appointments in a time range",
+		about: "Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. " +
+			"The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, " +
+			"whatever the role, that the facility is in one of your groups. The read is audited for each " +
+			"patient shown: see list-patient-reads.",
 		roles: patientRoles, codes: []db.Code{rangeTooWide}, missing: []db.Code{db.FacilityNotFound},
 	}, a.listAppointments)
 }
@@ -27,23 +28,23 @@ func (a *server) registerAppointments() {
 type Appointment struct {
 	ID         uuid.UUID            `json:"id" format:"uuid"`
 	FacilityID uuid.UUID            `json:"facility_id" format:"uuid"`
-	ExternalID string               `json:"external_id" doc:"Its id in the facility's records" example:"4711"`
+	ExternalID string               `json:"external_id" doc:"Id in the facility's records" example:"4711"`
 	PatientID  uuid.UUID            `json:"patient_id" format:"uuid"`
-	GivenName  string               `json:"given_name" doc:"The patient's"`
-	FamilyName string               `json:"family_name" doc:"The patient's"`
+	GivenName  string               `json:"given_name" doc:"Of the patient"`
+	FamilyName string               `json:"family_name" doc:"Of the patient"`
 	StartsAt   time.Time            `json:"starts_at"`
 	EndsAt     time.Time            `json:"ends_at"`
 	Status     db.AppointmentStatus `json:"status"`
-	CreatedAt  time.Time            `json:"created_at" doc:"When it was first fed"`
+	CreatedAt  time.Time            `json:"created_at" doc:"When a feed created it"`
 	UpdatedAt  time.Time            `json:"updated_at" doc:"When a feed last changed it"`
 }
 
 type listAppointmentsInput struct {
 	ByStart
 	FacilityID uuid.UUID            `query:"facility_id" format:"uuid" required:"true" doc:"The facility"`
-	From       Time                 `query:"from" required:"true" doc:"Those that end later" example:"2030-01-01T00:00:00Z"`
-	To         Time                 `query:"to" required:"true" doc:"Those that start before; at most 31 days and an hour after from" example:"2030-01-02T00:00:00Z"`
-	Status     db.AppointmentStatus `query:"status" doc:"Only those in this status"`
+	From       Time                 `query:"from" required:"true" doc:"Only appointments that end after this time" example:"2030-01-01T00:00:00Z"`
+	To         Time                 `query:"to" required:"true" doc:"Only appointments that start before this time; at most 31 days and one hour after from" example:"2030-01-02T00:00:00Z"`
+	Status     db.AppointmentStatus `query:"status" doc:"Only those with this status"`
 }
 
 // widestRange is the longest range of one list. It covers a month of any calendar: in a month of 31

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 // appointmentFor makes an appointment at the facility that the role sees, or at one that
@@ -23,8 +24,10 @@ func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
 	if which == "own" {
 		s.planted[external] = roles
 	}
-	s.exec(`INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		SELECT tenant_id, facility_id, id, $2, '2030-01-02T09:00:00Z', '2030-01-02T10:00:00Z', 'BOOKED' FROM patients WHERE id = $1`, patient, external)
+	starts := time.Date(2030, 1, 2, 9, 0, 0, 0, time.UTC)
+	s.make(t, func(r *seed.Rows) {
+		r.Appointment(seed.Appointment{Patient: patient, ExternalID: external, StartsAt: starts})
+	})
 }
 
 // appointments lists a facility's in a range.

@@ -258,7 +258,7 @@ func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 	a := s.doMeanwhile(s.staff, "POST", c,
 		func() { s.exec("UPDATE users SET role = 'dispatcher' WHERE id = $1", s.staff.id) })
 	a.refused(403, "forbidden")
-	if detail := a.str("detail"); !strings.Contains(detail, "was changed while the request was under way") {
+	if detail := a.str("detail"); !strings.Contains(detail, "was changed during the request") {
 		t.Errorf("detail is %q", detail)
 	}
 	s.do(s.staff, "POST", c.path, c.body).want(201)

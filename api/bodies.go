@@ -56,7 +56,7 @@ func (a *server) admitBody(ctx huma.Context, next func(huma.Context)) {
 func noRoom(err error) *Problem {
 	if errors.Is(err, quota.ErrShare) {
 		return problem(concurrencyLimit, "",
-			"The bodies that you send at once are larger than those of one user or one tenant may be.")
+			"Your concurrent request bodies exceed the memory for one user or one tenant.")
 	}
-	return problem(db.Overloaded, "", "The server reads as many large bodies as it has room for.")
+	return problem(db.Overloaded, "", "The server has no memory left for large request bodies.")
 }

@@ -40,10 +40,10 @@ func (m *misfit) within(outer string) *misfit {
 }
 
 // unknown is the message for an unknown member.
-const unknown = "there is no such member"
+const unknown = "unknown member"
 
 // unreadable is the message for a text that encoding/json accepted and jsontext rejects.
-const unreadable = "expected one whole JSON text"
+const unreadable = "expected one complete JSON text"
 
 func (m *misfit) badBody() badBody {
 	if m.what == unknown {
@@ -76,7 +76,7 @@ func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
 		return oddString(name, token, t, m.rule)
 	case 'n':
 		if !nullable {
-			return &misfit{"", "null is no value here: leave it out"}
+			return &misfit{"", "null is not allowed here: omit the member"}
 		}
 	}
 	return nil
@@ -189,7 +189,7 @@ func membersOf(t reflect.Type) map[string]bodyMember {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
-			out[name] = bodyMember{f.Type, textRules[f.Tag.Get("pattern")]}
+			out[name] = bodyMember{f.Type, ruleOf(f)}
 		}
 	}
 	members.Store(t, out)

@@ -64,13 +64,13 @@ func ifMatch(header string) (version int64, err error) {
 	tags, ok := entityTags(header)
 	switch {
 	case !ok:
-		return refuse("If-Match is no ETag: send it as the answer had it, its quotes included.")
+		return refuse("If-Match is not an ETag: send it exactly as received, including its quotes.")
 	case len(tags) > 1:
-		return refuse("If-Match takes one ETag: that of the version which was seen.")
+		return refuse("If-Match accepts one ETag: that of the version that was read.")
 	}
 	version, ok = versionIn(tags[0])
 	if !ok {
-		return refuse("If-Match has an ETag that no answer had: send it as it was, with nothing added.")
+		return refuse("If-Match is not an ETag of this API: send it exactly as received.")
 	}
 	return version, nil
 }
@@ -78,7 +78,7 @@ func ifMatch(header string) (version int64, err error) {
 // IfMatch is the precondition of an edit (optimistic locking): it is required, so that an edit cannot
 // overwrite a version that its caller has not read.
 type IfMatch struct {
-	Tag string `header:"If-Match" doc:"The ETag of the row as it was read; required. A weak one (W/) does" example:"\"7\""`
+	Tag string `header:"If-Match" doc:"The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted" example:"\"7\""`
 
 	version int64
 }
@@ -90,7 +90,7 @@ func (m *IfMatch) Resolve(huma.Context) []error {
 		return []error{problem(preconditionRequired, "If-Match", "")}
 	case "*":
 		return []error{problem(preconditionRequired, "If-Match",
-			"If-Match: * names no version: send the ETag of the row that was seen.")}
+			"If-Match: * does not identify a version: send the ETag of the row that was read.")}
 	}
 	var err error
 	m.version, err = ifMatch(m.Tag)
@@ -99,7 +99,7 @@ func (m *IfMatch) Resolve(huma.Context) []error {
 
 // OptionalIfMatch is the precondition of a transition: without it, or with *, only the status decides.
 type OptionalIfMatch struct {
-	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does" example:"\"7\""`
+	Tag string `header:"If-Match" doc:"The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted" example:"\"7\""`
 
 	version int64
 }
@@ -123,7 +123,7 @@ func asErrors(err error) []error {
 
 // IfNoneMatch lets a client revalidate its cached answer.
 type IfNoneMatch struct {
-	Tags string `header:"If-None-Match" doc:"ETags that the client has, or *: 304 if one of them is still good"`
+	Tags string `header:"If-None-Match" doc:"ETags of cached answers, or *: the answer is 304 if one of them is current"`
 
 	have []string
 }
@@ -136,7 +136,7 @@ func (m *IfNoneMatch) Resolve(huma.Context) []error {
 	}
 	if m.have, ok = entityTags(m.Tags); !ok {
 		return []error{problem(db.ValidationFailed, "If-None-Match",
-			"If-None-Match is no list of ETags: send them as the answers had them, their quotes included.")}
+			"If-None-Match is not a list of ETags: send them exactly as received, including their quotes.")}
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (m IfNoneMatch) shown(tag string) error {
 
 // Row is an answer with one row.
 type Row[T any] struct {
-	ETag string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
+	ETag string `header:"ETag" doc:"Identifies the version of the answer, for If-Match and If-None-Match"`
 	Body *T
 }
 

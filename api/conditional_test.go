@@ -17,8 +17,8 @@ func TestRefusedIfMatchSaysWhatIsWrong(t *testing.T) {
 	s := start(t)
 	path := "/v1/groups/" + s.group.String()
 	for tag, says := range map[string]string{
-		`1`: "quotes", `"1`: "quotes", `"1", "2"`: "one ETag", `"1-gzip"`: "nothing added",
-		`"2-5-gzip"`: "nothing added", `*`: "names no version",
+		`1`: "quotes", `"1`: "quotes", `"1", "2"`: "one ETag", `"1-gzip"`: "exactly as received",
+		`"2-5-gzip"`: "exactly as received", `*`: "does not identify a version",
 	} {
 		a := s.do(s.admin, "PATCH", path, object{"name": "New"}, "If-Match", tag)
 		if a.status < 400 || a.str("field") != "If-Match" || !strings.Contains(a.str("detail"), says) {

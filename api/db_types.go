@@ -12,12 +12,12 @@ import (
 // components, so that every client has a named type for each, with the values of the database.
 func describeTypes(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[db.Date](), reflect.TypeFor[dateSchema]())
-	describeEnum(r, "Where a pickup stands", db.AllPickupStatusValues())
-	describeEnum(r, "Where an appointment stands", db.AllAppointmentStatusValues())
-	describeEnum(r, "A move of a pickup from one status to the next", db.AllTransitionNameValues())
-	describeEnum(r, "What a user may do", db.AllUserRoleValues())
-	describeEnum(r, "Which way an entry moved the balance", db.AllEntryKindValues())
-	describeEnum(r, "What became of a text", db.AllMessageStatusValues())
+	describeEnum(r, "The status of a pickup", db.AllPickupStatusValues())
+	describeEnum(r, "The status of an appointment", db.AllAppointmentStatusValues())
+	describeEnum(r, "A transition of a pickup from one status to another", db.AllTransitionNameValues())
+	describeEnum(r, "The role of a user, which determines their permissions", db.AllUserRoleValues())
+	describeEnum(r, "The kind of a ledger entry", db.AllEntryKindValues())
+	describeEnum(r, "The delivery status of a text", db.AllMessageStatusValues())
 }
 
 func describeEnum[T ~string](r huma.Registry, description string, values []T) {

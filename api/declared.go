@@ -89,7 +89,7 @@ func refusalResponse(schemas huma.Registry, name string, status int, codes []db.
 	case http.StatusUnauthorized:
 		r.Headers = header("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		r.Headers = header("Retry-After", "Seconds to wait before the next try")
+		r.Headers = header("Retry-After", "Seconds to wait before retrying")
 	}
 	return r
 }
@@ -109,7 +109,7 @@ func problemSchema(schemas huma.Registry) *huma.Schema {
 		}
 		slices.Sort(codes)
 		schemas.Map()["ErrorCode"] = enum(codes)
-		schemas.Map()["ErrorCode"].Description = "What went wrong; /errors/{code} explains each"
+		schemas.Map()["ErrorCode"].Description = "The error code; /errors/{code} documents it"
 		schemas.Map()["Problem"].Properties["code"] = &huma.Schema{Ref: "#/components/schemas/ErrorCode"}
 	}
 	return problem

@@ -630,7 +630,7 @@ func TestEveryCodeOfTheDocumentHasAPage(t *testing.T) {
 	}
 	for _, code := range []string{"user_not_found", "facility_not_found"} { // in the body, in the path
 		if page := string(s.do(nil, "GET", "/errors/"+code, nil).want(200).
-			body); !strings.Contains(page, "422 where") || !strings.Contains(page, "404 where") {
+			body); !strings.Contains(page, "422 for") || !strings.Contains(page, "404 for") {
 			t.Errorf("the page of %s tells one of its statuses only", code)
 		}
 	}

@@ -14,38 +14,39 @@ func (a *server) registerDrivers() {
 	movers := []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleDriver}
 	register(a, operation{
 		id: "create-driver", method: http.MethodPost, path: "/v1/drivers", tag: "drivers", status: http.StatusCreated,
-		summary: "Create a driver", about: "Off duty, unless on_duty says otherwise.", roles: adminDispatch,
+		summary: "Create a driver", about: "The driver is off duty unless on_duty is true.", roles: adminDispatch,
 		codes: []db.Code{db.UserNotFound, db.DriverUserTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createDriver)
 	register(a, operation{
 		id: "list-drivers", method: http.MethodGet, path: "/v1/drivers", tag: "drivers",
-		summary: "List the drivers", about: "A driver sees themselves.", roles: everyRole,
+		summary: "List the drivers", about: "Drivers only see themselves.", roles: everyRole,
 	}, a.listDrivers)
 	register(a, operation{
 		id: "get-driver", method: http.MethodGet, path: "/v1/drivers/{driver_id}", tag: "drivers",
-		summary: "Get a driver", about: "A driver sees themselves.", roles: everyRole,
+		summary: "Get a driver", about: "Drivers only see themselves.", roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getDriver)
 	register(a, operation{
 		id: "edit-driver", method: http.MethodPatch, path: "/v1/drivers/{driver_id}", tag: "drivers",
-		summary: "Edit a driver", about: "Drivers change their own duty alone.", roles: movers,
+		summary: "Edit a driver", about: "Drivers may only change their own on_duty.", roles: movers,
 		codes: []db.Code{db.NotFound, db.UserNotFound, db.DriverUserTaken,
 			db.StaleVersion, preconditionRequired, db.Forbidden},
 	}, a.editDriver)
 	register(a, operation{
 		id: "locate-driver", method: http.MethodPut, path: "/v1/drivers/{driver_id}/location", tag: "drivers",
-		summary: "Tell where a driver is",
-		about:   "The newest observation wins, in whatever order they come: an older one answers applied: false.",
-		roles:   movers, codes: []db.Code{db.NotFound},
+		summary: "Report a driver's location",
+		about: "The newest observation wins, whatever the order of arrival: an older one returns applied: " +
+			"false.",
+		roles: movers, codes: []db.Code{db.NotFound},
 	}, a.locateDriver)
 }
 
 // NewDriver is the body of create-driver.
 type NewDriver struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
-	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The login of this driver"`
-	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch may choose them"`
+	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The user who logs in as this driver"`
+	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch-pickup may choose the driver"`
 	Latitude  *float64   `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
 	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
@@ -115,7 +116,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 // DriverEdit holds the members to change; omitted members keep their value.
 type DriverEdit struct {
 	Name      *string              `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" format:"uuid" doc:"The login of this driver; null takes it away"`
+	UserID    Clearable[uuid.UUID] `json:"user_id,omitzero" format:"uuid" doc:"The user who logs in as this driver; null removes it"`
 	OnDuty    *bool                `json:"on_duty,omitempty"`
 	Latitude  *float64             `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
 	Longitude *float64             `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
@@ -132,7 +133,8 @@ type editDriverInput struct {
 func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInput) (*Row[db.Driver], error) {
 	b := in.Body
 	if v.Role == db.UserRoleDriver && (b.Name != nil || b.UserID.Sent || b.Latitude != nil) {
-		return nil, problem(db.Forbidden, "", "Drivers change their own duty here, and their place by locate-driver.")
+		return nil, problem(db.Forbidden, "", "Drivers may only change their own on_duty here; use locate-driver "+
+			"for the location.")
 	}
 	if b == (DriverEdit{}) {
 		row, err := a.driver(ctx, v, in.DriverID)
@@ -156,7 +158,7 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 type Location struct {
 	Latitude  float64 `json:"latitude" minimum:"-90" maximum:"90" example:"37.7599"`
 	Longitude float64 `json:"longitude" minimum:"-180" maximum:"180" example:"-122.4148"`
-	LocatedAt Time    `json:"located_at" doc:"When they were seen there; at most a minute ahead of the server's clock"`
+	LocatedAt Time    `json:"located_at" doc:"The time of the observation; at most a minute ahead of the server's clock"`
 }
 
 type locateDriverInput struct {
@@ -166,7 +168,7 @@ type locateDriverInput struct {
 
 // Located reports whether an observation was the newest.
 type Located struct {
-	Applied bool      `json:"applied" doc:"False, if a newer observation is known"`
+	Applied bool      `json:"applied" doc:"False if a newer observation is known"`
 	Driver  db.Driver `json:"driver"`
 }
 

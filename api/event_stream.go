@@ -16,26 +16,22 @@ import (
 	"waybill/db"
 )
 
-const aboutStream = "Server-sent events, one for each transition, named after it (`event: submit`), in the order of " +
-	"their ids; the data " +
-	"is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids " +
-	"are opaque.\n\n" +
-	"It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events " +
-	"than yours " +
-	"were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes " +
-	"every 15 seconds.\n\n" +
-	"The answer ends with the session and when the server stops: come back with the last id. A user may have 8 " +
-	"streams open at once, " +
-	"a tenant 256, where the server's settings do not say otherwise."
+const aboutStream = "Sends a server-sent event for each transition, named after it (`event: submit`), in the " +
+	"order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after " +
+	"Last-Event-ID without a gap. Ids are opaque.\n\nThe first event is a `checkpoint`, whose data is an empty " +
+	"object. It is sent again after events that you may not see were skipped: store its id for resuming, and " +
+	"otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.\n\nThe " +
+	"stream ends with the session and when the server stops: reconnect with the last id. By default a user may " +
+	"have 8 open streams, and a tenant 256."
 
 // describeStream adds the events to the document. An array of events in JSON is the closest description
 // of a stream in OpenAPI 3.1.
 func (a *server) describeStream() {
 	schemas := a.huma.OpenAPI().Components.Schemas
-	id := &huma.Schema{Type: huma.TypeString, Description: "Where to resume: opaque"}
-	retry := &huma.Schema{Type: huma.TypeInteger, Description: "Milliseconds to wait before coming back"}
+	id := &huma.Schema{Type: huma.TypeString, Description: "Opaque position for resuming"}
+	retry := &huma.Schema{Type: huma.TypeInteger, Description: "Milliseconds to wait before reconnecting"}
 	transition := &huma.Schema{
-		Type: huma.TypeObject, Title: "transition", Description: "A pickup was moved",
+		Type: huma.TypeObject, Title: "transition", Description: "A transition of a pickup",
 		Properties: map[string]*huma.Schema{
 			"id": id, "event": schemas.Schema(reflect.TypeFor[db.TransitionName](), true, ""),
 			"data": schemas.Schema(reflect.TypeFor[db.PickupEvent](), true, ""),
@@ -43,7 +39,7 @@ func (a *server) describeStream() {
 		Required: []string{"id", "event", "data"},
 	}
 	checkpoint := &huma.Schema{
-		Type: huma.TypeObject, Title: "checkpoint", Description: "There is nothing for you up to here",
+		Type: huma.TypeObject, Title: "checkpoint", Description: "A position without an event for you",
 		Properties: map[string]*huma.Schema{
 			"id": id, "event": {Type: huma.TypeString, Enum: []any{checkpointName}},
 			"data": {Type: huma.TypeObject, AdditionalProperties: false}, "retry": retry,
@@ -52,7 +48,8 @@ func (a *server) describeStream() {
 	}
 	a.huma.OpenAPI().
 		Paths["/v1/pickups/stream"].Get.Responses["200"].Content["text/event-stream"].Schema = &huma.Schema{
-		Type: huma.TypeArray, Description: "Each item is one server-sent event, its members the event's fields",
+		Type: huma.TypeArray, Description: "Each item is one server-sent event; its members are the event's " +
+			"fields",
 		Items: &huma.Schema{OneOf: []*huma.Schema{transition, checkpoint}},
 	}
 }
@@ -64,7 +61,7 @@ type position struct{ xid, seq uint64 }
 func (p position) String() string { return fmt.Sprintf("%d-%d", p.xid, p.seq) }
 
 type streamInput struct {
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was seen"`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last received event"`
 
 	from   position
 	isHead bool
@@ -86,13 +83,13 @@ func (in *streamInput) Resolve(ctx huma.Context) []error {
 
 func notOfThisStream() *Problem {
 	return problem(db.ValidationFailed, "Last-Event-ID",
-		"The Last-Event-ID is not one of this stream: begin without one.")
+		"The Last-Event-ID is not from this stream: reconnect without it.")
 }
 
 type streamOutput struct {
 	ContentType  string `header:"Content-Type"`
 	CacheControl string `header:"Cache-Control"`
-	Buffering    string `header:"X-Accel-Buffering" doc:"Tells a proxy to pass on each event as it comes"`
+	Buffering    string `header:"X-Accel-Buffering" doc:"Disables buffering in proxies"`
 	Body         func(huma.Context)
 }
 

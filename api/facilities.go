@@ -18,8 +18,9 @@ func (a *server) registerFacilities() {
 	register(a, operation{
 		id: "list-facilities", method: http.MethodGet, path: "/v1/facilities", tag: "facilities",
 		summary: "List the facilities that you see",
-		about:   "Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.",
-		roles:   everyRole,
+		about: "Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those " +
+			"of their pickups.",
+		roles: everyRole,
 	}, a.listFacilities)
 	register(a, operation{
 		id: "get-facility", method: http.MethodGet, path: "/v1/facilities/{facility_id}", tag: "facilities",
@@ -33,7 +34,7 @@ func (a *server) registerFacilities() {
 
 // NewFacility is the body of create-facility.
 type NewFacility struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission Clinic"`
 	Address   string     `json:"address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	Latitude  float64    `json:"latitude" minimum:"-90" maximum:"90" example:"37.7583"`
@@ -109,7 +110,7 @@ type FacilityEdit struct {
 	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90"`
 	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180"`
 
-	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
+	MaxCancelShare *float64 `json:"max_cancel_share,omitempty" minimum:"0" maximum:"1" doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments"`
 }
 
 func (FacilityEdit) isEdit() {}

@@ -32,7 +32,7 @@ func (r *feedReader) records(yield func(db.FeedRecord, error) bool) {
 	for ; ; r.at++ {
 		more, err := r.next()
 		if err == nil && more && r.at == feedRecords {
-			err = r.refuse(bodyTooLarge, "", fmt.Sprintf("a feed has %d at most", feedRecords))
+			err = r.refuse(bodyTooLarge, "", fmt.Sprintf("the maximum is %d records", feedRecords))
 		}
 		var record db.FeedRecord
 		if err == nil && more {
@@ -186,15 +186,15 @@ func (r *feedReader) explain(err error) error {
 	case errors.Is(err, errMark):
 		return problem(unreadableBody, "", "The body begins with "+aMark+".")
 	case errors.Is(err, errTrailing):
-		return problem(unreadableBody, "", "Text follows the array.")
+		return problem(unreadableBody, "", "The array is followed by other text.")
 	case errors.Is(err, errTooLong):
-		return r.refuse(bodyTooLarge, "", fmt.Sprintf("it is longer than %d KiB", feedRecordMax>>10))
+		return r.refuse(bodyTooLarge, "", fmt.Sprintf("longer than %d KiB", feedRecordMax>>10))
 	case errors.Is(err, errNoObject):
-		return r.refuse(unreadableBody, "", "expected an object, between commas and brackets as JSON has them")
+		return r.refuse(unreadableBody, "", "expected an object in a valid JSON array")
 	case errors.As(err, &network) && network.Timeout():
 		return problem(requestTimeout, "", "")
 	}
-	return r.refuse(unreadableBody, "", "the body ended before it was whole")
+	return r.refuse(unreadableBody, "", "the body is incomplete")
 }
 
 // refuse returns the problem for the current record, or a member of it.

@@ -20,9 +20,9 @@ func (r *feedReader) parse() (out db.FeedRecord, err error) {
 	case bytes.HasPrefix(data, byteOrderMark):
 		return out, r.refuse(unreadableBody, "", "it begins with "+aMark)
 	case !utf8.Valid(data):
-		return out, r.refuse(unreadableBody, "", "it is not valid UTF-8")
+		return out, r.refuse(unreadableBody, "", "not valid UTF-8")
 	case !isJSON(data):
-		return out, r.refuse(unreadableBody, "", "it is not one whole JSON text")
+		return out, r.refuse(unreadableBody, "", "not one complete JSON text")
 	case data[0] != '{':
 		return out, r.refuse(db.ValidationFailed, "", "expected an object")
 	}
@@ -113,8 +113,6 @@ var patientMembers = []recordMember{
 	}},
 }
 
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-
 // plainName matches a member's name that an answer may repeat.
 var plainName = regexp.MustCompile(`^[A-Za-z_]{1,40}$`)
 
@@ -143,9 +141,9 @@ func (p *recordParser) object(path string, members []recordMember) {
 		value, _ := p.text.ReadToken()
 		switch {
 		case i < 0 && plainName.MatchString(name):
-			fail(unknownField, name, "there is no such member")
+			fail(unknownField, name, "unknown member")
 		case i < 0:
-			fail(unknownField, "", "it has a member that there is not")
+			fail(unknownField, "", "it has an unknown member")
 		case value.Kind() == 'n': // omitted
 		default:
 			seen |= 1 << i
@@ -158,7 +156,7 @@ func (p *recordParser) object(path string, members []recordMember) {
 	p.member = strings.TrimSuffix(p.member, ".")
 	for i, m := range members {
 		if p.wrong == "" && !m.optional && seen&(1<<i) == 0 {
-			fail(db.ValidationFailed, m.name, "it is required")
+			fail(db.ValidationFailed, m.name, "required")
 		}
 	}
 }
@@ -208,7 +206,7 @@ func oddText(text string) string {
 	case isBlank(text):
 		return notBlank
 	case utf8.RuneCountInString(text) > longestText:
-		return fmt.Sprintf("expected %d characters at most", longestText)
+		return fmt.Sprintf("expected at most %d characters", longestText)
 	}
 	return ""
 }

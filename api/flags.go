@@ -12,7 +12,7 @@ import (
 func (a *server) registerFlags() {
 	register(a, operation{
 		id: "list-flags", method: http.MethodGet, path: "/v1/flags", tag: "flags",
-		summary: "List the flags", about: "In the order of their names.", roles: admin,
+		summary: "List the flags", about: "Ordered by name.", roles: admin,
 	}, a.listFlags)
 	register(a, operation{
 		id: "get-flag", method: http.MethodGet, path: "/v1/flags/{name}", tag: "flags",

@@ -13,7 +13,7 @@ import (
 func (a *server) registerGroups() {
 	register(a, operation{
 		id: "create-group", method: http.MethodPost, path: "/v1/groups", tag: "groups", status: http.StatusCreated,
-		summary: "Create a group", about: "Members of a group see its facilities.", roles: admin,
+		summary: "Create a group", about: "Members of a group can see its facilities.", roles: admin,
 		codes: []db.Code{db.IDReused}, also: []int{http.StatusOK},
 	}, a.createGroup)
 	register(a, operation{
@@ -36,19 +36,19 @@ func (a *server) registerGroupMembers() {
 	const path = "/v1/groups/{group_id}/members"
 	register(a, operation{
 		id: "list-group-members", method: http.MethodGet, path: path, tag: "groups",
-		summary: "List the members of a group", about: "In the order of their ids.",
+		summary: "List the members of a group", about: "Ordered by id.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupMembers)
 	register(a, operation{
 		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Add a member", about: "Effective on their next request. Once more, it changes nothing.", roles: admin,
+		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.", roles: admin,
 		missing: []db.Code{db.NotFound, db.UserNotFound},
 	}, a.addGroupMember)
 	register(a, operation{
 		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Remove a member", about: "Effective on their next request.",
+		summary: "Remove a member", about: "Takes effect on the user's next request.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.removeGroupMember)
 }
@@ -57,27 +57,27 @@ func (a *server) registerGroupFacilities() {
 	const path = "/v1/groups/{group_id}/facilities"
 	register(a, operation{
 		id: "list-group-facilities", method: http.MethodGet, path: path, tag: "groups",
-		summary: "List the facilities of a group", about: "In the order of their ids.",
+		summary: "List the facilities of a group", about: "Ordered by id.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listGroupFacilities)
 	register(a, operation{
 		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}",
 		tag: "groups", status: http.StatusNoContent,
 		summary: "Add a facility to a group",
-		about:   "Its members see it from their next request on. Once more, it changes nothing.", roles: admin,
+		about:   "Takes effect on the members' next request. Repeating it has no effect.", roles: admin,
 		missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.addGroupFacility)
 	register(a, operation{
 		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Remove a facility from a group", about: "Effective on the members' next request.",
+		summary: "Remove a facility from a group", about: "Takes effect on the members' next request.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.removeGroupFacility)
 }
 
 // NewGroup is the body of create-group.
 type NewGroup struct {
-	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
+	ID   *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Mission staff"`
 }
 

@@ -227,7 +227,7 @@ func objectRule(o object, t reflect.Type) string {
 			return broken
 		}
 		text, isText := inner.(string)
-		if rule := textRules[m.Tag.Get("pattern")]; isText && rule != nil && !rule.holds(text) {
+		if rule := ruleOf(m); isText && rule != nil && !rule.holds(text) {
 			return rule.otherwise
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 var byteOrderMark = []byte("\ufeff")
 
-const aMark = "a byte order mark (U+FEFF), which JSON has not: leave it out"
+const aMark = "a byte order mark (U+FEFF), which JSON does not allow"
 
 // jsonText reads a JSON text in memory token by token. It rejects duplicate names in an object, invalid
 // UTF-8 and unpaired surrogates.
@@ -55,12 +55,12 @@ func badEscape(data []byte) string {
 		token, err := t.ReadToken()
 		switch {
 		case err == nil && token.Kind() == '"' && strings.Contains(token.String(), "\x00"):
-			return "The body holds the character U+0000, which cannot be stored."
+			return "The body contains the character U+0000, which cannot be stored."
 		case err == nil:
 		case errors.Is(err, io.EOF) || !isJSON(data):
 			return ""
 		default:
-			return "The body holds half of a surrogate pair, which is no character."
+			return "The body contains an unpaired surrogate, which is not a character."
 		}
 	}
 }

@@ -53,6 +53,7 @@ type loginTry struct {
 	key     []byte   // of this user at this source
 	buckets []bucket // of the source, and of the user from any source
 	taken   []bucket // the buckets that a token was taken from
+	counted bool     // as a try of the user at the source
 }
 
 func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
@@ -84,9 +85,9 @@ func attemptKey(parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-// countLogin counts a login attempt. It returns RateLimited if the caller must wait: then the password
-// must not be checked, and at most a token of the source is used up.
-func (a *server) countLogin(ctx context.Context, try *loginTry) error {
+// admitTry takes the tokens of a login attempt. It returns RateLimited if the caller must wait: then the
+// password must not be checked, and at most a token of the source is used up.
+func (a *server) admitTry(ctx context.Context, try *loginTry) error {
 	known, err := a.mayTry(ctx, try.key)
 	if err != nil {
 		return err
@@ -99,10 +100,19 @@ func (a *server) countLogin(ctx context.Context, try *loginTry) error {
 			try.taken = append(try.taken, b)
 		}
 	}
+	return a.sweepLogins(ctx)
+}
+
+// countTry counts a login attempt, once. It returns RateLimited if the caller must wait.
+func (a *server) countTry(ctx context.Context, try *loginTry) error {
+	if try.counted {
+		return nil
+	}
 	if err := a.countAttempt(ctx, try.key); err != nil {
 		return err
 	}
-	return a.sweepLogins(ctx)
+	try.counted = true
+	return nil
 }
 
 // mayTry reports whether the user is known under the key. It returns RateLimited if the next try must

@@ -327,3 +327,54 @@ func TestOnePasswordHoweverComposed(t *testing.T) {
 	s.login("new@example.com", composed).want(201)
 	s.login("new@example.com", decomposed).want(201)
 }
+
+// A login whose turn does not come within its request's limit has tried nothing: the user's next ones
+// are not made to wait, nor is anything taken from the source.
+func TestALoginWhoseTurnDoesNotComeIsNoTry(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.HandlerTimeout = time.Second })
+	release := s.api.TakeHashSlots()
+	for range 6 { // more than a user's tries that need not wait
+		s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).refused(503, "overloaded")
+	}
+	if n := scan[int](s, "SELECT (SELECT count(*) FROM login_attempts) + (SELECT count(*) FROM login_buckets "+
+		"WHERE full_at > now() + interval '1 second')"); n != 0 {
+		t.Errorf("%d tries and tokens are counted", n)
+	}
+	release()
+	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).want(201)
+}
+
+// Neither is a change of the password.
+func TestAChangeOfPasswordWhoseTurnDoesNotComeIsNoTry(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *db.Config, o *api.Options) { o.HandlerTimeout = time.Second })
+	release := s.api.TakeHashSlots()
+	path := "/v1/users/" + s.staff.id.String() + "/password"
+	for range 6 {
+		s.do(s.staff, "PUT", path, object{"current_password": password, "new_password": "new " + password}).
+			refused(503, "overloaded")
+	}
+	if n := scan[int](s, "SELECT count(*) FROM login_attempts"); n != 0 {
+		t.Errorf("%d tries are counted", n)
+	}
+	release()
+}
+
+// Whoever waits is served, be it however long, and in turn with the source of the guesses.
+func TestALoginWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.HandlerTimeout = 5 * time.Minute })
+	release := s.api.TakeHashSlots()
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() { s.loginFrom("203.0.113.9", s.slug, fmt.Sprint("nobody", i, "@x"), "wrong") })
+	}
+	s.until("the guesses wait", func() bool { return s.api.WaitingForHashes() == 20 })
+	for i := range 3 {
+		all.Go(func() { s.loginFrom(fmt.Sprint("198.51.100.", i), s.slug, s.staff.email, password).want(201) })
+	}
+	s.until("the others wait", func() bool { return s.api.WaitingForHashes() == 23 })
+	release()
+	all.Wait()
+}

@@ -11,8 +11,8 @@ func (a *server) registerMessages() {
 	register(a, operation{
 		id: "list-messages", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/messages", tag: "pickups",
 		summary: "List the texts of a pickup",
-		about: "Newest first. Where a text went is told to admins, dispatchers and the number's owner; " +
-			"one that nobody had a number for has failed with the reason no_number.",
+		about: "Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a " +
+			"phone number has failed with the reason no_number.",
 		roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listMessages)
 }

@@ -34,15 +34,15 @@ func newPassword(password string) (prepared, wrong string) {
 	prepared, err := prepare(password)
 	switch {
 	case strings.TrimSpace(password) == "" || err == nil && strings.TrimSpace(prepared) == "":
-		return "", "A password is not blank."
+		return "", "The password must not be blank."
 	case err != nil:
-		return "", "A password has letters, digits, signs and spaces, and no control characters."
+		return "", "The password may contain letters, digits, symbols and spaces, but no control characters."
 	case utf8.RuneCountInString(prepared) < minPassword:
-		return "", "A password has at least 8 characters."
+		return "", "The password must have at least 8 characters."
 	case len(prepared) > maxPassword:
-		return "", "A password has at most 72 bytes."
+		return "", "The password must have at most 72 bytes."
 	case isCommon(prepared):
-		return "", "This password is one of the commonest, which are tried first."
+		return "", "This password is too common: attackers try it first."
 	}
 	return prepared, ""
 }

@@ -109,7 +109,7 @@ func (a *server) againstDocument(op operation) func(context.Context, db.Code) {
 // entry returns the operation's entry in the document, with its middleware.
 func (a *server) entry(op operation) huma.Operation {
 	if !oneOf(op.anyone, len(op.roles) > 0, op.transition != "") {
-		panic(fmt.Sprintf("operation %s has no security rule, or several", op.id))
+		panic(fmt.Sprintf("operation %s must have exactly one security rule", op.id))
 	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag},
@@ -119,7 +119,8 @@ func (a *server) entry(op operation) huma.Operation {
 		Security:  []map[string][]string{{}}, // public
 	}
 	if op.mediaType != "" {
-		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: {Schema: &huma.Schema{Type: huma.TypeString}}}}
+		text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: text}}
 	}
 	described.Middlewares = huma.Middlewares{a.named(op)}
 	if !op.anyone {
@@ -145,9 +146,11 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
 		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
-		if !op.long {
-			defer known.limit(a.handlerTimeout)()
+		limit := a.handlerTimeout
+		if op.long {
+			limit = 0
 		}
+		defer known.follow(limit)()
 		next(ctx)
 	}
 }
@@ -162,7 +165,8 @@ func (op operation) allCodes() []db.Code {
 	}
 	if !op.anyone {
 		codes = append(codes, db.Unauthenticated, concurrencyLimit)
-		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() { // or the role changed during the request
+		// A write is also forbidden if the role changed during the request.
+		if len(op.roles) < len(everyRole) || op.transition != "" || op.writes() {
 			codes = append(codes, db.Forbidden)
 		}
 	}

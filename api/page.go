@@ -18,7 +18,7 @@ import (
 // which would read the whole table.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor for the next part; absent at the end"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor to get the next page; absent on the last page"`
 }
 
 // ListOf is an answer with one page of a list.
@@ -28,8 +28,8 @@ type ListOf[T any] struct {
 
 // Paging has the query parameters of every list.
 type Paging struct {
-	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
-	Cursor string `query:"cursor" doc:"The next_cursor of the part before"`
+	Limit  int32  `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The maximum number of items"`
+	Cursor string `query:"cursor" doc:"The next_cursor of the previous page"`
 
 	list []byte // identifies the list in its cursors
 }
@@ -103,5 +103,5 @@ func (k Keyset) after(created time.Time, id uuid.UUID) string {
 }
 
 func badCursor() *Problem {
-	return problem(db.ValidationFailed, "cursor", "The cursor is not one of this list.")
+	return problem(db.ValidationFailed, "cursor", "The cursor is not from this list.")
 }

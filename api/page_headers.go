@@ -12,9 +12,9 @@ import (
 // PageHeaders are the headers of a page for browsers: it may not be framed, and runs only its own
 // scripts.
 type PageHeaders struct {
-	Policy  string `header:"Content-Security-Policy" doc:"What the page may load: its own"`
-	Frame   string `header:"X-Frame-Options" doc:"For browsers that know no frame-ancestors"`
-	Referer string `header:"Referrer-Policy" doc:"A link from the page does not tell where it stands"`
+	Policy  string `header:"Content-Security-Policy" doc:"The sources that the page may load"`
+	Frame   string `header:"X-Frame-Options" doc:"For browsers without support for frame-ancestors"`
+	Referer string `header:"Referrer-Policy" doc:"Links from the page send no referrer"`
 }
 
 // headersFor returns the headers of a page. loads are directives of a Content-Security-Policy for what

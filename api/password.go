@@ -3,10 +3,12 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,33 +18,29 @@ import (
 )
 
 // passwords hashes and compares passwords in a few slots with low priority, so that a login storm
-// leaves processors for other requests. Callers whose wait would be too long get 503; the others are
-// served fairly.
+// leaves processors for other requests. Waiting callers are served fairly, for as long as their requests
+// may take; a caller that finds no place in the queue gets 503.
 type passwords struct {
 	cost    int
 	slots   int
 	turns   *turns
 	logins  *door        // callers without a session
 	members *door        // callers with a session: a login storm does not take their places
-	took    atomic.Int64 // moving average of a hash in nanoseconds
 	highest atomic.Int64 // highest bcrypt cost that was compared with
-	// One of these locks is held while a password is verified, so that tries of one user from one
-	// source are serialized.
-	tries [64]chan struct{}
+	// tries holds, by its key, each try that is running, as a channel that is closed at its end: tries of
+	// one user from one source are serialized.
+	tries sync.Map
 
 	compareHash func(hash, password []byte) error // bcrypt's; tests count its rounds
 }
 
-// maxQueueWait is the approximate maximum wait of an admitted caller for a slot, by the recent duration
-// of hashes. It is enforced at admission and not by a timeout, since a queued try counts as a wrong
-// password until it is checked.
-const maxQueueWait = 3 * time.Second
-
-// maxQueue is the maximum number of admitted callers per slot, however fast the hashes are.
+// maxQueue is the number of places in the queue per slot. It does not depend on how fast the hashes are:
+// on a slow machine a place is a longer wait, and fewer places would be a refusal at once. One source has
+// at most half of them, and its turn comes no more often than that of any other.
 const maxQueue = 64
 
 // inlineCost is a cost whose hash takes less than the 10 ms for which any goroutine may keep a
-// processor: it is not worth a thread, and too short to predict the next one.
+// processor: it is not worth a thread.
 const inlineCost = 6
 
 // maxPassword is bcrypt's limit in bytes: it ignores the rest, so longer passwords are refused.
@@ -50,13 +48,8 @@ const maxPassword = 72
 
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	p := &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(),
+	return &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(),
 		members: newDoor(), compareHash: bcrypt.CompareHashAndPassword}
-	p.took.Store(int64(50 * time.Microsecond << cost)) // an estimate until the first measurement
-	for i := range p.tries {
-		p.tries[i] = make(chan struct{}, 1)
-	}
-	return p
 }
 
 // enter admits a login to the queue. It returns a function that leaves it.
@@ -71,52 +64,67 @@ func (p *passwords) enterAs(v db.Viewer) (leave func(), err error) {
 func asCaller(v db.Viewer) caller { return caller{"user " + v.UserID.String(), v.TenantID.String()} }
 
 func (p *passwords) admit(d *door, c caller) (leave func(), err error) {
-	leave, ok := d.enter(c, p.places())
+	leave, ok := d.enter(c, maxQueue*p.slots)
 	if !ok {
-		busy := problem(db.Overloaded, "", "Too many logins at once.")
-		busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // jitter
-		return nil, busy
+		return nil, tooManyLogins()
 	}
 	return leave, nil
 }
 
-// places returns maxQueue per slot, or less if that many hashes take longer than maxQueueWait.
-func (p *passwords) places() int {
-	return min(maxQueue, max(1, int(int64(maxQueueWait)/max(1, p.took.Load())))) * p.slots
+// noTurn returns the error of a caller whose request ended before its turn: Overloaded if its time limit
+// passed, Timeout if its client went away.
+func noTurn(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return tooManyLogins()
+	}
+	return &db.Error{Code: db.Timeout}
 }
 
-// inSlot runs the work when it is the caller's turn.
-func (p *passwords) inSlot(ctx context.Context, c caller, work func()) error {
+func tooManyLogins() *Problem {
+	busy := problem(db.Overloaded, "", "Too many concurrent logins.")
+	busy.retryAfter = 2*time.Second + rand.N(2*time.Second) // jitter
+	return busy
+}
+
+// inSlot runs the work when it is the caller's turn, and first, as a part of the turn, begin: its error
+// is returned in place of the work. If the time limit of the request passes before that turn, neither is
+// run.
+func (p *passwords) inSlot(ctx context.Context, c caller, begin func() error, work func()) error {
 	release, err := p.turns.take(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if err := begin(); err != nil {
+		return err
+	}
 	if p.cost <= inlineCost {
 		work()
-		return nil
+	} else {
+		inBackground(work)
 	}
-	start := time.Now()
-	inBackground(work)
-	p.measured(time.Since(start))
 	return nil
 }
 
-// measured updates the moving average of the duration of a hash.
-func (p *passwords) measured(hash time.Duration) {
-	last := p.took.Load()
-	p.took.Store(last + (int64(hash)-last)/4) // a concurrent update of another slot may be lost
-}
+// uncounted begins a hash that is no try of a password.
+func uncounted() error { return nil }
 
 // lockTry waits until no other try under the key is running. A caller that waits, or queries the
 // database meanwhile, holds no slot.
 func (p *passwords) lockTry(ctx context.Context, key []byte) (unlock func(), err error) {
-	try := p.tries[int(key[0])%len(p.tries)]
-	select {
-	case try <- struct{}{}:
-		return func() { <-try }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for {
+		running, isRunning := p.tries.LoadOrStore(string(key), make(chan struct{}))
+		if !isRunning {
+			return func() {
+				p.tries.Delete(string(key))
+				close(running.(chan struct{}))
+			}, nil
+		}
+		select {
+		case <-running.(chan struct{}):
+		case <-ctx.Done():
+			return nil, noTurn(ctx)
+		}
 	}
 }
 
@@ -138,7 +146,7 @@ func (p *passwords) hash(ctx context.Context, v db.Viewer, field, password strin
 func (p *passwords) generate(ctx context.Context, c caller, prepared string) (string, error) {
 	var hash []byte
 	var err error
-	busy := p.inSlot(ctx, c, func() { hash, err = bcrypt.GenerateFromPassword([]byte(prepared), p.cost) })
+	busy := p.inSlot(ctx, c, uncounted, func() { hash, err = bcrypt.GenerateFromPassword([]byte(prepared), p.cost) })
 	return string(hash), cmp.Or(busy, err)
 }
 
@@ -148,10 +156,13 @@ type verdict struct {
 	outworn bool // the hash has a lower cost than new ones, or is of an unprepared password
 }
 
-// compare compares a password with a hash for an admitted caller. It always takes the time of the
+// compare compares a password with a hash for an admitted caller, after count, which counts the try: not
+// before the caller's turn, since one that gives up waiting has tried nothing. It always takes the time of the
 // highest cost seen, also for an empty hash, which matches nothing: the time reveals neither whether a
 // user exists nor the age of their hash.
-func (p *passwords) compare(ctx context.Context, c caller, hash, password string) (v verdict, err error) {
+func (p *passwords) compare(
+	ctx context.Context, c caller, count func() error, hash, password string,
+) (v verdict, err error) {
 	forms := formsOf(password)
 	against := []byte(hash)
 	cost, bad := bcrypt.Cost(against)
@@ -160,7 +171,7 @@ func (p *passwords) compare(ctx context.Context, c caller, hash, password string
 	}
 	target := max(p.cost, int(p.highest.Load()), cost)
 	p.highest.Store(int64(target)) // a concurrent update may be lost
-	err = p.inSlot(ctx, c, func() {
+	err = p.inSlot(ctx, c, count, func() {
 		for i, form := range forms {
 			same := p.compareHash(against, []byte(form)) == nil && len(form) <= maxPassword && bad == nil
 			if same && !v.same {

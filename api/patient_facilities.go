@@ -16,29 +16,27 @@ func (a *server) registerPatientFacilities() {
 	const path = "/v1/patients/{patient_id}/facilities/{facility_id}"
 	register(a, operation{
 		id: "allow-facility", method: http.MethodPut, path: path, tag: "patients", status: http.StatusNoContent,
-		summary: "Record that a patient allows a facility to see them",
-		about: "By who sees the patient. Its members see them from their next request on. Once more, it changes " +
-			"nothing. " +
-			"See list-patient-consents.",
+		summary: "Record a patient's consent that a facility sees them",
+		about: "Requires that you see the patient. Takes effect on the next request of the facility's users. " +
+			"Repeating it has no effect. See list-patient-consents.",
 		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
-		summary: "Record that a patient does not allow a facility to see them any more",
-		about: "By who sees the patient. Effective on the next request of its members, be it your own, and on the " +
-			"next list of its appointments: see " +
-			"sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. " +
-			"The last one that sees the " +
-			"patient stays: last_facility. See list-patient-consents.",
+		summary: "Record that a patient withdraws a facility's consent",
+		about: "Requires that you see the patient. Takes effect on the next request of the facility's users, " +
+			"including your own, and on the next list of its appointments: see sync-appointments. A facility " +
+			"that was never allowed can be denied too. Repeating it has no effect. The last facility that sees " +
+			"the patient cannot be removed: last_facility. See list-patient-consents.",
 		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
 	}, a.disallowFacility)
 	register(a, operation{
 		id: "list-patient-consents", method: http.MethodGet,
 		path: "/v1/patients/{patient_id}/consents", tag: "patients",
-		summary: "List what a patient allowed",
-		about: "Newest first, in the order in which they took effect: which facility, when, and who wrote it down; " +
-			"nothing of the patient, who may be any of " +
-			"the tenant. The newest of a facility is what holds for it.",
+		summary: "List the consents of a patient",
+		about: "Newest first, in the order in which they took effect: the facility, the time, and the user who " +
+			"recorded it; no patient data. Works for every patient of the tenant. The newest consent of each " +
+			"facility applies.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientConsents)
 }

@@ -7,17 +7,23 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"waybill/db/seed"
 )
+
+// showsHidden lets the stranger see the hidden facility.
+func (s *server) showsHidden() {
+	s.make(s.tenant, func(r *seed.Rows) {
+		lab := r.Group()
+		r.Members(lab, s.stranger.id)
+		r.Shows(lab, s.hidden)
+	})
+}
 
 func TestConsentTakesEffectOnTheNextRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	group := newID()
-	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Lab', '')", s.tenant.id, group)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)",
-		s.tenant.id, group, s.stranger.id)
-	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
-		s.tenant.id, group, s.hidden)
+	s.showsHidden()
 	path := s.patient()
 	facility := path + "/facilities/" + s.hidden.String()
 	see := func() *answer { return s.do(s.stranger, "GET", path, nil) }
@@ -58,12 +64,7 @@ func TestConsentTakesEffectOnTheNextRequest(t *testing.T) {
 func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	lab := newID() // a group of the other facility
-	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Lab', '')", s.tenant.id, lab)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3)",
-		s.tenant.id, lab, s.stranger.id)
-	s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
-		s.tenant.id, lab, s.hidden)
+	s.showsHidden()
 	s.feed(s.staff, []object{newRecord(1), newRecord(2)}).want(200)
 	id := scan[string](s, "SELECT id::text FROM patients WHERE external_id = 'p1'")
 	path := "/v1/patients/" + id

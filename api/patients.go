@@ -14,24 +14,22 @@ import (
 // patientRoles can see patients, each only those of their facilities.
 var patientRoles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff}
 
-const withFacility = "Whatever the role, of the patients that a facility of your groups had to do with, or that " +
-	"allowed it. " +
-	"The read is recorded: see list-patient-reads."
+const withFacility = "Limited, whatever the role, to patients that a facility of your groups has treated or was " +
+	"allowed to see. The read is audited: see list-patient-reads."
 
 func (a *server) registerPatients() {
 	register(a, operation{
 		id: "create-patient", method: http.MethodPost, path: "/v1/patients",
 		tag: "patients", status: http.StatusCreated,
 		summary: "Create a patient", roles: patientRoles,
-		about: "For a facility of your groups, which sees them from then on. The external id is one without the " +
-			"blanks around it. It is taken, too, if it " +
-			"is that of a patient who does not allow the facility to see them. The answer is recorded: see " +
-			"list-patient-reads.",
+		about: "Requires that the facility is in one of your groups; it sees the patient from then on. Blanks " +
+			"around the external id are ignored. The external id is also taken if it belongs to a patient who " +
+			"does not allow the facility to see them. The answer is audited: see list-patient-reads.",
 		codes: []db.Code{db.FacilityNotFound, db.ExternalIDTaken, db.IDReused}, also: []int{http.StatusOK},
 	}, a.createPatient)
 	register(a, operation{
 		id: "list-patients", method: http.MethodGet, path: "/v1/patients", tag: "patients",
-		summary: "List the patients that you see", about: "In the order of their ids. " + withFacility,
+		summary: "List the patients that you see", about: "Ordered by id. " + withFacility,
 		roles: patientRoles,
 	}, a.listPatients)
 	register(a, operation{
@@ -42,29 +40,29 @@ func (a *server) registerPatients() {
 	register(a, operation{
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
-		about: withFacility + " The external id, without the blanks around it, is changed by who sees the facility " +
-			"whose records " +
-			"know them, while the patient allows that one to see them.", roles: patientRoles,
+		about: withFacility + " Blanks around the external id are ignored. Changing it requires that you see the " +
+			"facility whose records it belongs to, and that the patient allows that facility to see them.", roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{
 		id: "get-pickup-patient", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/patient", tag: "patients",
 		summary: "Get the patient of a pickup",
-		about: "For who sees the patient; whose driver it is reads the name alone, until it is delivered. " +
-			"Where the pickup has none, or you may not know, it is not there. The read is recorded.",
+		about: "Requires that you see the patient; the assigned driver sees only the name, until the pickup is " +
+			"delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The " +
+			"read is audited.",
 		roles: append([]db.UserRole{db.UserRoleDriver}, patientRoles...), codes: []db.Code{db.NotFound},
 	}, a.getPickupPatient)
 }
 
 // NewPatient is the body of create-patient.
 type NewPatient struct {
-	ID         *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	FacilityID uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility whose records know them"`
-	ExternalID string     `json:"external_id,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" doc:"Their id in the records of the facility, and unique there" example:"4711"`
+	ID         *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	FacilityID uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility whose records contain the patient"`
+	ExternalID string     `json:"external_id,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" doc:"Id in the facility's records, unique per facility" example:"4711"`
 	GivenName  string     `json:"given_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada"`
 	FamilyName string     `json:"family_name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Lovelace"`
 	BirthDate  db.Date    `json:"birth_date" doc:"From 1800 on, and not in the future"`
-	Phone      string     `json:"phone,omitempty" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
+	Phone      E164       `json:"phone,omitempty" example:"+14155550123"`
 }
 
 // Resolve implements huma.ResolverWithPath.
@@ -72,7 +70,7 @@ func (n NewPatient) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return checkBirthDate(inBody(at, "birth_date"), &n.BirthDate)
 }
 
-const birthDateExpected = "expected a day from 1800 on, and not in the future"
+const birthDateExpected = "expected a date from 1800 on, and not in the future"
 
 // checkBirthDate rejects an implausible birth date before it reaches the database. A missing one is not
 // its concern.
@@ -105,7 +103,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
 		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
 		GivenName: b.GivenName, FamilyName: b.FamilyName,
-		BirthDate: b.BirthDate, Phone: given(b.Phone), RequestDigest: d,
+		BirthDate: b.BirthDate, Phone: given(string(b.Phone)), RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -115,7 +113,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 
 type listPatientsInput struct {
 	ByID
-	FacilityID uuid.UUID `query:"facility_id" format:"uuid" doc:"Only those that this facility sees"`
+	FacilityID uuid.UUID `query:"facility_id" format:"uuid" doc:"Only patients that this facility sees"`
 }
 
 // listPatients reads no extra row beyond the page: it would be audited as read.
@@ -164,7 +162,7 @@ type PatientEdit struct {
 	GivenName  *string           `json:"given_name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	FamilyName *string           `json:"family_name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
 	BirthDate  *db.Date          `json:"birth_date,omitempty"`
-	Phone      Clearable[string] `json:"phone,omitzero" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number"`
+	Phone      Clearable[E164]   `json:"phone,omitzero"`
 }
 
 // Resolve implements huma.ResolverWithPath.
@@ -195,7 +193,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,
-		SetPhone: b.Phone.Sent, Phone: b.Phone.Value,
+		SetPhone: b.Phone.Sent, Phone: (*string)(b.Phone.Value),
 	})
 	if err != nil {
 		return nil, err
@@ -222,8 +220,8 @@ type PickupPatient struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	GivenName  string    `json:"given_name"`
 	FamilyName string    `json:"family_name"`
-	BirthDate  *db.Date  `json:"birth_date,omitempty" doc:"Not for drivers"`
-	Phone      *string   `json:"phone,omitempty" doc:"E.164. Not for drivers" example:"+14155550123"`
+	BirthDate  *db.Date  `json:"birth_date,omitempty" doc:"Not visible to drivers"`
+	Phone      *string   `json:"phone,omitempty" doc:"E.164. Not visible to drivers" example:"+14155550123"`
 }
 
 type pickupPatientOutput struct{ Body *PickupPatient }

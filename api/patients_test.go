@@ -196,7 +196,7 @@ func TestPatientsAreValidated(t *testing.T) {
 	}
 	for _, value := range []string{"1799-12-31", "0002-01-01",
 		day(2)} { // the answer says what is expected, as a list's does
-		const expected = "birth_date: expected a day from 1800 on, and not in the future."
+		const expected = "birth_date: expected a date from 1800 on, and not in the future."
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
 		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
 			object{"birth_date": value}, "If-Match", created.etag())

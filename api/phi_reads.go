@@ -10,9 +10,9 @@ import (
 func (a *server) registerPHIReads() {
 	register(a, operation{
 		id: "list-patient-reads", method: http.MethodGet, path: "/v1/patients/{patient_id}/reads", tag: "patients",
-		summary: "List who read a patient",
-		about: "Newest first: who, when and by which operation, sync-appointments among them where it wrote of the " +
-			"patient; nothing of the patient, who may be any of the tenant.",
+		summary: "List the audit log of a patient",
+		about: "Newest first: the user, the time and the operation, including sync-appointments when it wrote " +
+			"the patient; no patient data. Works for every patient of the tenant.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.listPatientReads)
 }

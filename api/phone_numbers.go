@@ -14,13 +14,14 @@ func (a *server) registerPhoneNumbers() {
 	register(a, operation{
 		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers",
 		tag: "users", status: http.StatusCreated,
-		summary: "Add a phone number", about: "Staff add their own, admins anybody's.", roles: adminOrStaff,
+		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.", roles: adminOrStaff,
 		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound},
 		also: []int{http.StatusOK},
 	}, a.addPhoneNumber)
 	register(a, operation{
 		id: "list-phone-numbers", method: http.MethodGet, path: "/v1/users/{user_id}/phone-numbers", tag: "users",
-		summary: "List a user's phone numbers", about: "Admins and dispatchers see everybody's, the others their own.",
+		summary: "List a user's phone numbers", about: "Admins and dispatchers see those of all users, the " +
+			"others their own.",
 		roles:   everyRole,
 		missing: []db.Code{db.UserNotFound},
 	}, a.listPhoneNumbers)
@@ -34,8 +35,8 @@ func (a *server) registerPhoneNumbers() {
 
 // NewPhoneNumber is the body of add-phone-number.
 type NewPhoneNumber struct {
-	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Number string     `json:"number" pattern:"^\\+[1-9][0-9]{6,14}$" patternDescription:"an E.164 number" example:"+14155550123"`
+	ID     *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	Number E164       `json:"number" example:"+14155550123"`
 }
 
 type addPhoneNumberInput struct {
@@ -56,7 +57,7 @@ func (a *server) addPhoneNumber(
 	}
 	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
 	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: in.Body.Number, RequestDigest: d,
+		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
 	})
 	row, replayed, err := db.Created(row, err, d, func() (db.PhoneNumber, []byte, error) {
 		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})

@@ -16,39 +16,37 @@ import (
 type Pickup struct {
 	ID          uuid.UUID           `json:"id" format:"uuid"`
 	Status      db.PickupStatus     `json:"status"`
-	Version     int64               `json:"version" doc:"Counts the accepted edits; what If-Match compares" example:"1"`
+	Version     int64               `json:"version" doc:"Incremented by each edit; compared by If-Match" example:"1"`
 	FacilityID  uuid.UUID           `json:"facility_id" format:"uuid"`
 	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid" doc:"The user who created it"`
-	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set in ASSIGNED to DELIVERED, and in no other status"`
+	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set exactly in the statuses ASSIGNED to DELIVERED"`
 	CreatedAt   time.Time           `json:"created_at" doc:"When it was created"`
 	UpdatedAt   time.Time           `json:"updated_at" doc:"When it last changed"`
 
-	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"For admins, dispatchers and staff"`
-	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"What submit charges. For admins, dispatchers and staff"`
-	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"What is charged now. For admins, dispatchers and staff"`
-	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"What cancel gave back. For admins, dispatchers and staff"`
+	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"Visible to admins, dispatchers and staff"`
+	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"The amount that submit-pickup charges. Visible to admins, dispatchers and staff"`
+	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"The amount currently charged. Visible to admins, dispatchers and staff"`
+	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff"`
 
-	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"For who sees the pickup"`
-	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"Without a point, the facility's is used. For who sees the pickup"`
-	PickupLongitude Optional[float64]   `json:"pickup_longitude,omitzero" doc:"For who sees the pickup"`
-	DropoffAddress  *string             `json:"dropoff_address,omitempty" doc:"For who sees the pickup"`
-	WindowStart     Optional[time.Time] `json:"window_start,omitzero" doc:"For who sees the pickup"`
-	WindowEnd       Optional[time.Time] `json:"window_end,omitzero" doc:"For who sees the pickup"`
+	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"Visible to everyone who sees the pickup"`
+	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"If it is null, the facility's location is used. Visible to everyone who sees the pickup"`
+	PickupLongitude Optional[float64]   `json:"pickup_longitude,omitzero" doc:"Visible to everyone who sees the pickup"`
+	DropoffAddress  *string             `json:"dropoff_address,omitempty" doc:"Visible to everyone who sees the pickup"`
+	WindowStart     Optional[time.Time] `json:"window_start,omitzero" doc:"Visible to everyone who sees the pickup"`
+	WindowEnd       Optional[time.Time] `json:"window_end,omitzero" doc:"Visible to everyone who sees the pickup"`
 
-	PatientID    Optional[uuid.UUID] `json:"patient_id,omitzero" format:"uuid" doc:"Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs"`
-	Note         Optional[string]    `json:"note,omitzero" doc:"For admins, dispatchers, staff, and the driver while it is theirs"`
-	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"For admins, dispatchers and staff"`
+	PatientID    Optional[uuid.UUID] `json:"patient_id,omitzero" format:"uuid" doc:"The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver"`
+	Note         Optional[string]    `json:"note,omitzero" doc:"Visible to admins, dispatchers, staff, and the assigned driver"`
+	CancelReason Optional[string]    `json:"cancel_reason,omitzero" doc:"Visible to admins, dispatchers and staff"`
 }
 
 // TransformSchema documents which roles see each member.
 func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Description = "Members that the caller's role is not shown are left out. Admins, dispatchers and staff are " +
-		"shown all. " +
-		"The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown " +
-		"neither " +
-		"account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that " +
-		"took the " +
-		"pickup from its caller's sight, as deliver does with the driver's, has the required members alone."
+	s.Description = "Members that the caller's role may not see are omitted. Admins, dispatchers and staff see " +
+		"all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub " +
+		"(COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient " +
+		"and note. The answer to a transition after which the caller may not see the pickup any more, like a " +
+		"driver's deliver, has only the required members."
 	return s
 }
 
@@ -103,7 +101,8 @@ func (s *Pickup) addWay(p db.Pickup) {
 }
 
 func (s *Pickup) addMoney(p db.Pickup) {
-	s.AccountID, s.PriceCents, s.ChargedCents, s.RefundedCents = &p.AccountID, &p.PriceCents, &p.ChargedCents, &p.RefundedCents
+	s.AccountID, s.PriceCents = &p.AccountID, &p.PriceCents
+	s.ChargedCents, s.RefundedCents = &p.ChargedCents, &p.RefundedCents
 }
 
 // pickupTag returns the ETag of a pickup for a role: a 304 must not confirm content of another role.

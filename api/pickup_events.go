@@ -14,8 +14,8 @@ func (a *server) registerPickupEvents() {
 	register(a, operation{
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
 		summary: "List the events of a pickup",
-		about: "Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since " +
-			"their login is the driver's.", roles: everyRole, codes: []db.Code{db.NotFound},
+		about: "Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup " +
+			"was assigned to them, since their login was linked with the driver.", roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listPickupEvents)
 	register(a, operation{
 		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups",

@@ -486,7 +486,7 @@ func TestStreamsOfOneUserLeaveThoseOfOthersTheirPlaces(t *testing.T) {
 		open = append(open, follow(t, url, s.tenant.driver, ""))
 	}
 	open = append(open, follow(t, url, s.hub, ""))
-	refused(s.hub, 429, "concurrency_limit", "A tenant may have 5 event streams at once.")
+	refused(s.hub, 429, "concurrency_limit", "5 concurrent event streams per tenant.")
 	// And another tenant's open, as long as the server takes any.
 	for range 2 {
 		follow(t, url, s.foreign.dispatcher, "")
@@ -512,7 +512,7 @@ func TestOneDriverHasEightStreams(t *testing.T) {
 		follow(t, url, s.tenant.driver, "")
 	}
 	a := s.do(s.tenant.driver, "GET", "/v1/pickups/stream", nil).refused(429, "concurrency_limit")
-	if !strings.Contains(a.str("detail"), "A user may have 8 event streams at once.") {
+	if !strings.Contains(a.str("detail"), "8 concurrent event streams per user.") {
 		t.Error(a)
 	}
 	for _, as := range []*user{s.rival, s.hub, s.foreign.dispatcher} {

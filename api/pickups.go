@@ -17,14 +17,15 @@ func (a *server) registerPickups() {
 	makeCodes := []db.Code{db.IDReused, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound, db.NotFound}
 	register(a, operation{
 		id: "create-pickup", method: http.MethodPost, path: "/v1/pickups", tag: "pickups", status: http.StatusCreated,
-		summary: "Create a pickup", about: "As a DRAFT. Staff create for the facilities that they see.", roles: makers,
+		summary: "Create a pickup", about: "The status is DRAFT. Staff create pickups for the facilities that " +
+			"they see.", roles: makers,
 		codes: makeCodes, also: []int{http.StatusOK},
 	}, a.createPickup)
 	register(a, operation{
 		id: "create-pickups", method: http.MethodPost, path: "/v1/pickups/batch",
 		tag: "pickups", status: http.StatusCreated,
 		summary: "Create up to 1,000 pickups",
-		about:   "All of them or none, in one statement; answered in the order asked.", roles: makers,
+		about:   "Creates all or none, and returns them in the order of the request.", roles: makers,
 		codes: makeCodes, also: []int{http.StatusOK}, maxBody: maxBatchBody,
 	}, a.createPickups)
 	register(a, operation{
@@ -34,14 +35,14 @@ func (a *server) registerPickups() {
 	register(a, operation{
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
-		about: "Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, " +
-			"ASSIGNED to SHIPPED, " +
-			"the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.",
+		about: "Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned " +
+			"to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members " +
+			"depend on the role: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
 	register(a, operation{
 		id: "edit-pickup", method: http.MethodPatch, path: "/v1/pickups/{pickup_id}", tag: "pickups",
-		summary: "Edit a pickup", about: "In DRAFT alone.", roles: []db.UserRole{db.UserRoleStaff},
+		summary: "Edit a pickup", about: "Allowed only in DRAFT.", roles: []db.UserRole{db.UserRoleStaff},
 		codes: []db.Code{db.NotFound, db.FacilityNotFound, db.AccountNotFound, db.PatientNotFound,
 			db.NotEditable, db.StaleVersion, preconditionRequired},
 	}, a.editPickup)
@@ -49,17 +50,17 @@ func (a *server) registerPickups() {
 
 // NewPickup is the body of create-pickup.
 type NewPickup struct {
-	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that it is picked up for"`
-	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit charges"`
-	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"Whom it is for: a patient that you see"`
+	ID              *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	FacilityID      uuid.UUID  `json:"facility_id" format:"uuid" doc:"The facility that requests the pickup"`
+	AccountID       uuid.UUID  `json:"account_id" format:"uuid" doc:"The account that submit-pickup charges"`
+	PatientID       *uuid.UUID `json:"patient_id,omitempty" format:"uuid" doc:"A patient that you can see"`
 	PriceCents      int64      `json:"price_cents" minimum:"0" maximum:"9007199254740991" example:"3000"`
 	PickupAddress   string     `json:"pickup_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"2401 Mission St, San Francisco"`
 	DropoffAddress  string     `json:"dropoff_address" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"500" example:"1 Lab Way, South San Francisco"`
-	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"Without a point, the facility's is used"`
+	PickupLatitude  *float64   `json:"pickup_latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"pickup_longitude" doc:"If it is omitted, the facility's location is used"`
 	PickupLongitude *float64   `json:"pickup_longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"pickup_latitude"`
-	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time to come"`
-	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time to come"`
+	WindowStart     *Time      `json:"window_start,omitempty" doc:"The earliest time of the pickup"`
+	WindowEnd       *Time      `json:"window_end,omitempty" doc:"The latest time of the pickup"`
 	Note            string     `json:"note,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"2000"`
 }
 
@@ -116,7 +117,7 @@ type Pickups struct {
 
 type pickupsOutput struct {
 	Status   int
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier try of the same batch made all of them"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with the same batch created all of them"`
 	Body     *Pickups
 }
 
@@ -156,7 +157,7 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 		}
 		if seen[id] {
 			return nil, problem(db.ValidationFailed, fmt.Sprintf("items[%d].id", i),
-				"The id stands twice in this batch.")
+				"The id occurs twice in this batch.")
 		}
 		seen[id] = true
 		out[i] = item.draft(v, id)
@@ -170,7 +171,7 @@ func (in *createPickupsInput) drafts(v db.Viewer) ([]db.Draft, error) {
 
 type listPickupsInput struct {
 	Keyset
-	Status     db.PickupStatus `query:"status" doc:"Only those in this status"`
+	Status     db.PickupStatus `query:"status" doc:"Only those with this status"`
 	FacilityID uuid.UUID       `query:"facility_id" format:"uuid" doc:"Only those of this facility"`
 	DriverID   uuid.UUID       `query:"driver_id" format:"uuid" doc:"Only those of this driver"`
 	CreatedRange
@@ -178,8 +179,8 @@ type listPickupsInput struct {
 
 // CreatedRange filters by the time of creation. Zero means not sent.
 type CreatedRange struct {
-	CreatedFrom Time `query:"created_from" doc:"Only those created then or later"`
-	CreatedTo   Time `query:"created_to" doc:"Only those created before"`
+	CreatedFrom Time `query:"created_from" doc:"Only those created at or after this time"`
+	CreatedTo   Time `query:"created_to" doc:"Only those created before this time"`
 }
 
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {

@@ -21,15 +21,15 @@ import (
 // It never repeats submitted values or text of the database: Field may repeat the name of a member or
 // parameter, escaped by tellable.
 type Problem struct {
-	Type          string              `json:"type" format:"uri-reference" doc:"Where the code is explained" example:"/errors/driver_busy"`
-	Title         string              `json:"title" doc:"The code in words"`
+	Type          string              `json:"type" format:"uri-reference" doc:"The documentation of the code" example:"/errors/driver_busy"`
+	Title         string              `json:"title" doc:"A short description of the code"`
 	Status        int                 `json:"status" doc:"The HTTP status" example:"409"`
-	Code          db.Code             `json:"code" doc:"Stable; what a client switches on" example:"driver_busy"`
-	Detail        string              `json:"detail" doc:"One sentence on this very request"`
-	Field         string              `json:"field,omitempty" doc:"The parameter, header or member of the body that was refused" example:"items[7].account_id"`
-	CurrentStatus db.PickupStatus     `json:"current_status,omitempty" doc:"The status as read after the refusal; it may have moved again"`
-	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that the caller may make from current_status"`
-	RequestID     string              `json:"request_id" doc:"What to quote when asking about this request"`
+	Code          db.Code             `json:"code" doc:"Stable and meant for programs" example:"driver_busy"`
+	Detail        string              `json:"detail" doc:"One sentence about this request"`
+	Field         string              `json:"field,omitempty" doc:"The parameter, header or member of the body that was rejected" example:"items[7].account_id"`
+	CurrentStatus db.PickupStatus     `json:"current_status,omitempty" doc:"The status after the request was rejected; it may have changed again"`
+	Allowed       []db.TransitionName `json:"allowed,omitempty" doc:"The transitions that you may make from current_status"`
+	RequestID     string              `json:"request_id" doc:"Identifies the request in support requests"`
 
 	retryAfter time.Duration
 	cause      error
@@ -112,14 +112,14 @@ func problemOf(err error) *Problem {
 		p.Detail = sentenceOn(e.Field)
 	}
 	if e.Changed {
-		p.Detail = "Your role, or the driver that you are, was changed while the request was under way. Nothing " +
-			"was done."
+		p.Detail = "Your role, or your driver, was changed during the request. Nothing was changed: send it " +
+			"again."
 	}
 	p.cause = e // the server's error may contain stored values
 	p.CurrentStatus = e.Status
 	if e.Code == db.IllegalTransition && e.Status != "" {
-		p.Detail = fmt.Sprintf("The pickup is %s now, where this transition does not start; it may have moved again.",
-			e.Status)
+		p.Detail = fmt.Sprintf("The pickup is %s, from which this transition is not allowed. It may "+
+			"have changed again since.", e.Status)
 		for _, name := range e.Allowed {
 			p.Allowed = append(p.Allowed, db.TransitionName(name))
 		}
@@ -130,8 +130,8 @@ func problemOf(err error) *Problem {
 // together maps a field to the field that the database compares it with.
 var together = map[string]string{
 	"window_end":       "window_end must be after window_start.",
-	"pickup_longitude": "pickup_latitude and pickup_longitude go together.",
-	"longitude":        "latitude and longitude go together.",
+	"pickup_longitude": "pickup_latitude and pickup_longitude must be given together.",
+	"longitude":        "latitude and longitude must be given together.",
 	"as_of":            "as_of is more than a minute ahead of the database's clock.",
 }
 
@@ -141,7 +141,7 @@ func sentenceOn(field string) string {
 		return meanings[db.ValidationFailed].detail
 	}
 	name := field[strings.LastIndexByte(field, '.')+1:]
-	return cmp.Or(together[name], field+" has a value that it may not have.")
+	return cmp.Or(together[name], field+" has an invalid value.")
 }
 
 // problemOfRequest turns huma's validation errors into one problem: one from a resolver if there is
@@ -179,7 +179,7 @@ func problemOfRequest(status int, message string, errs []error) *Problem {
 		return problem(db.ValidationFailed, "", "")
 	}
 	if message == "cannot read request body" {
-		return problem(unreadableBody, "", "The body ended before it was whole.")
+		return problem(unreadableBody, "", "The body is incomplete.")
 	}
 	p := problem(db.Internal, "", "")
 	p.cause = errors.Join(errs...)
@@ -196,7 +196,7 @@ func problemOfDetail(status int, d *huma.ErrorDetail) *Problem {
 		name, other, _ := strings.Cut(name, " to be present when ")
 		other, _, _ = strings.Cut(other, " ")
 		return problem(db.ValidationFailed, member(field, name),
-			fmt.Sprintf("%s is required beside %s.", member(field, name), other))
+			fmt.Sprintf("%s is required together with %s.", member(field, name), other))
 	}
 	switch {
 	case status == http.StatusUnsupportedMediaType:

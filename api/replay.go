@@ -40,7 +40,7 @@ const idempotencyKey = "Idempotency-Key"
 // CreateKey is the Idempotency-Key of a create, as an alternative to an id. It is not stored: the row's
 // id is derived from it, so that the row itself identifies a replay.
 type CreateKey struct {
-	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused"`
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected"`
 }
 
 // newID returns the id of a new row: the caller's, one derived from the key, or a new one. item is its
@@ -78,9 +78,9 @@ func (k CreateKey) ofKey(err error) error {
 // same request.
 type Created[T any] struct {
 	Status   int
-	Location string `header:"Location" doc:"Where the row is"`
-	ETag     string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier try of the same request made it"`
+	Location string `header:"Location" doc:"The path of the row"`
+	ETag     string `header:"ETag" doc:"Identifies the version of the answer, for If-Match and If-None-Match"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier try of the same request created it"`
 	Body     *T
 }
 

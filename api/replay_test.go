@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -124,6 +125,29 @@ func TestKeyOfOneCreateIsNotAnothers(t *testing.T) {
 	number(s.staff).fresh(201)
 	number(s.staff).replayed()
 	number(s.hub).refused(422, "idempotency_key_reused", "Idempotency-Key")
+}
+
+// A client that sends a key with everything reads what there is now, and no answer of before,
+// and the document says so.
+func TestAKeyChangesNothingInARead(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	served := s.do(nil, "GET", "/openapi.json", nil).want(200).object()
+	about := fmt.Sprint(served["info"].(object)["description"])
+	if !strings.Contains(about, "in a read, which is safe to repeat, an Idempotency-Key has no effect") {
+		t.Error("the document does not say what a key means in a read")
+	}
+	path := s.pickup()
+	row := s.do(s.staff, "GET", path, nil, "Idempotency-Key", "key").want(200)
+	s.do(s.staff, "PATCH", path, object{"note": "new"}, "If-Match", row.etag()).want(200)
+	for _, method := range []string{"GET", "HEAD"} {
+		again := s.do(s.staff, method, path, nil, "Idempotency-Key", "key").want(200)
+		if again.etag() == row.etag() || again.header.Get("Idempotency-Replayed") != "" {
+			t.Errorf("%s: the answer of before: %v", method, again.header)
+		}
+	}
+	s.do(s.staff, "GET", "/v1/pickups?limit=1", nil, "Idempotency-Key", "key").want(200)
+	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "key").fresh(200)
 }
 
 func TestHeaderThatIsNotHonouredIsRefused(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +16,8 @@ import (
 
 // request is the state of a request while it is served: for its handler, log line, metrics and problem.
 // It is the request's context itself, so that its time limit and its session need no derived contexts,
-// which took eight more allocations. One goroutine serves a request, so it needs no lock.
+// which took eight more allocations. One goroutine serves a request, so it needs no lock, except for
+// what follow shares with another.
 type request struct {
 	context.Context
 	http      *http.Request // nil in tests that need none
@@ -25,6 +28,11 @@ type request struct {
 	cause     error
 	declared  func(context.Context, db.Code) // checks a code against the document
 	readOnly  readOnly                       // of the operation
+
+	// Of the goroutine too that looks whether the client is still there: see follow.
+	answering    sync.Mutex
+	begun, ended bool // the answer, and the request
+	gone         atomic.Bool
 }
 
 // Value implements context.Context.
@@ -36,13 +44,6 @@ func (r *request) Value(key any) any {
 		return &r.session.viewer
 	}
 	return r.Context.Value(key)
-}
-
-// limit starts the request's time limit. It must be called before anything waits for Done.
-func (r *request) limit(d time.Duration) context.CancelFunc {
-	limited, cancel := context.WithTimeout(r.Context, d)
-	r.Context = limited
-	return cancel
 }
 
 func (r *request) refuse(p *Problem) {
@@ -65,21 +66,25 @@ func requestOf(ctx context.Context) *request {
 // recorder records the written status.
 type recorder struct {
 	http.ResponseWriter
+	known  *request
 	status int
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(b)
+}
+
+func (r *recorder) begin(status int) {
+	if r.status == 0 {
+		r.known.begin()
+		r.status = status
+	}
 }
 
 // Unwrap lets http.ResponseController flush and set deadlines.
@@ -96,7 +101,7 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 		w.Header().Set("X-Request-Id", known.id)
 		w.Header()["X-Content-Type-Options"] = nosniff
 		w.Header()["Cache-Control"] = noStore
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, known: known}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler {
@@ -109,8 +114,9 @@ func observed(log *slog.Logger, observe Observer, next http.Handler) http.Handle
 				}
 			}
 			end := time.Now()
-			observe(known.operation, rec.status, known.code, end.Sub(start))
-			logRequest(log, r.Method, known, rec.status, start, end)
+			status, code := known.outcome(rec.status)
+			observe(known.operation, status, code, end.Sub(start))
+			logRequest(log, r.Method, known, status, start, end)
 		}()
 		next.ServeHTTP(rec, r.WithContext(known))
 	})
@@ -128,6 +134,8 @@ var (
 func logRequest(log *slog.Logger, method string, known *request, status int, start, end time.Time) {
 	level := slog.LevelInfo
 	switch {
+	case status == statusClientGone: // not the server's error
+		level = slog.LevelDebug
 	case status == http.StatusServiceUnavailable: // busy or draining: intended
 		level = slog.LevelWarn
 	case status >= 500:
@@ -144,7 +152,7 @@ func logRequest(log *slog.Logger, method string, known *request, status int, sta
 	if v := known.session.viewer; v.UserID != uuid.Nil { // as text: slog.Any would triple the size
 		line.AddAttrs(slog.String("tenant", v.TenantID.String()), slog.String("user", v.UserID.String()))
 	}
-	if known.code != "" {
+	if known.code != "" && status != statusClientGone {
 		line.AddAttrs(slog.String("code", known.code))
 	}
 	if known.cause != nil && status >= 500 {

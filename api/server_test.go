@@ -3,16 +3,14 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"waybill/api"
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // TestMain runs the tests in a time zone that is not UTC: no answer may show it. See validate.
@@ -54,6 +53,7 @@ type server struct {
 // tenant has a user of each role. Staff and hub see the facility, nobody but admin
 // and dispatcher the hidden one; the driver user is the login of the driver.
 type tenant struct {
+	*seed.Standard
 	id                                    uuid.UUID
 	slug                                  string
 	admin, dispatcher, staff, driver, hub *user
@@ -116,14 +116,13 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 }
 
 // seeded are the tenants that each test's database has from its start.
-var seeded = [2]*tenant{newTenant(), newTenant()}
+var seeded [2]*tenant
 
-func plantTenants(ctx context.Context, owner *pgxpool.Pool) error {
-	var b pgx.Batch
-	for _, t := range seeded {
-		t.plant(&b)
+func plantTenants(ctx context.Context, owner *pgxpool.Pool) (err error) {
+	for i := range seeded {
+		err = errors.Join(err, seed.Make(ctx, owner, uuid.New(), func(r *seed.Rows) { seeded[i] = newTenant(r) }))
 	}
-	return owner.SendBatch(ctx, &b).Close()
+	return err
 }
 
 // checkBooks looks, after every test, for what must never be.
@@ -144,20 +143,25 @@ func checkBooks(ctx context.Context, owner *pgxpool.Pool) error {
 	return err
 }
 
-func newTenant() *tenant {
-	t := &tenant{id: newID(), facility: newID(), hidden: newID(), group: newID(), account: newID(),
-		driverID: newID(), rivalID: newID(), phone: newID(), entry: newID()}
-	t.slug = "t" + strings.ReplaceAll(t.id.String(), "-", "")
-	t.admin, t.dispatcher, t.hub = t.newUser(db.UserRoleAdmin), t.newUser(
-		db.UserRoleDispatcher), t.newUser(db.UserRoleHub)
-	t.staff, t.stranger = t.newUser(db.UserRoleStaff), t.newUser(db.UserRoleStaff)
-	t.driver, t.rival = t.newUser(db.UserRoleDriver), t.newUser(db.UserRoleDriver)
+func newTenant(r *seed.Rows) *tenant {
+	s := r.Standard(withPassword)
+	t := &tenant{Standard: s, id: s.TenantID, slug: s.Slug, facility: s.Facility, hidden: s.Hidden, group: s.Group,
+		account: s.Account, phone: s.Phone, entry: s.Deposit}
+	t.admin, t.dispatcher, t.hub = loggedIn(r, s.Admin), loggedIn(r, s.Dispatcher), loggedIn(r, s.Hub)
+	t.staff, t.stranger = loggedIn(r, s.Staff), loggedIn(r, s.Stranger)
+	for u, d := range map[**user]*uuid.UUID{&t.driver: &t.driverID, &t.rival: &t.rivalID} {
+		*u = newUser(r, db.UserRoleDriver)
+		*d = r.Driver(seed.Login((*u).id), seed.OnDuty(37.76, -122.41))
+	}
 	return t
 }
 
-func (t *tenant) newUser(role db.UserRole) *user {
-	id := newID()
-	return &user{id, role, id.String() + "@example.com", string(db.NewToken(t.id))}
+func withPassword(u *db.CreateUserParams) { u.PasswordHash = passwordHash() }
+
+func newUser(r *seed.Rows, role db.UserRole) *user { return loggedIn(r, r.User(role, withPassword)) }
+
+func loggedIn(r *seed.Rows, u seed.User) *user {
+	return &user{u.UserID, u.Role, u.Email, string(r.Session(u))}
 }
 
 func (t *tenant) users() []**user {
@@ -172,46 +176,6 @@ func (t *tenant) copy() *tenant {
 		*u = &own
 	}
 	return &c
-}
-
-// plant makes the tenant, with a session for each user.
-func (t *tenant) plant(b *pgx.Batch) {
-	b.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1, $2, 'Tenant')", t.id, t.slug)
-	b.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, "+
-		"'auto_dispatch', false)", t.id)
-	for _, u := range t.users() {
-		t.plantUser(b, *u)
-	}
-	for _, id := range []uuid.UUID{t.facility, t.hidden} {
-		b.Queue(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, t.id, id)
-	}
-	b.Queue(`INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\x00')`, t.id, t.group)
-	b.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)",
-		t.id, t.group, t.staff.id, t.hub.id)
-	b.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
-		t.id, t.group, t.facility)
-	b.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest) VALUES ($1, $2, 'Account', 'USD', 1000000, '\x00')`, t.id, t.account)
-	b.Queue(`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
-		VALUES ($1, $2, $3, 'deposit', 1000000, $4, '\x00')`, t.id, t.entry, t.account, t.admin.id)
-	for _, d := range []struct{ id, user uuid.UUID }{{t.driverID, t.driver.id}, {t.rivalID, t.rival.id}} {
-		b.Queue(`INSERT INTO drivers (tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at, request_digest)
-			VALUES ($1, $2, $3, 'Driver', true, 37.76, -122.41, now() - interval '1 hour', '\x00')`, t.id, d.id, d.user)
-	}
-	b.Queue(`INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest)
-		VALUES ($1, $2, $3, '+14155550100', '\x00')`, t.id, t.phone, t.staff.id)
-}
-
-func (t *tenant) plantUser(b *pgx.Batch, u *user) {
-	b.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-		VALUES ($1, $2, $3, 'User', $4, $5, '\x00')`, t.id, u.id, u.email, u.role, passwordHash())
-	raw, err := base64.RawURLEncoding.DecodeString(u.token)
-	if err != nil {
-		panic(err)
-	}
-	hash := sha256.Sum256(raw)
-	b.Queue(`INSERT INTO sessions (tenant_id, token_hash, user_id, password_epoch, expires_at)
-		VALUES ($1, $2, $3, 1, now() + interval '1 day')`, t.id, hash[:], u.id)
 }
 
 func (s *server) must(err error) {
@@ -408,65 +372,30 @@ func (s *server) pickup() string {
 	return s.do(s.staff, "POST", "/v1/pickups", s.newPickup()).want(201).header.Get("Location")
 }
 
-// road is how a pickup gets to each status.
-var road = []struct {
-	reached    db.PickupStatus
-	transition db.TransitionName
-}{
-	{db.PickupStatusDRAFT, db.TransitionNameSubmit},
-	{db.PickupStatusSUBMITTED, db.TransitionNameAssign},
-	{db.PickupStatusASSIGNED, db.TransitionNameCollect},
-	{db.PickupStatusCOLLECTED, db.TransitionNameReceive},
-	{db.PickupStatusRECEIVED, db.TransitionNamePack},
-	{db.PickupStatusPACKED, db.TransitionNameShip},
-	{db.PickupStatusSHIPPED, db.TransitionNameDeliver},
-	{db.PickupStatusDELIVERED, ""},
+// make makes rows of a tenant. It does not go through HTTP.
+func (s *server) make(t *tenant, fill func(*seed.Rows)) {
+	s.t.Helper()
+	s.must(seed.Make(s.t.Context(), s.base.Owner(), t.id, fill))
 }
 
 // pickupIn makes a pickup of the facility in a status, with a new driver of its own
-// unless one is named. It does not go through HTTP.
-func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uuid.UUID) uuid.UUID {
+// unless one is named.
+func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uuid.UUID) (id uuid.UUID) {
 	s.t.Helper()
-	ctx := s.t.Context()
-	as := func(u *user) db.Viewer { return db.SystemViewer(t.id, u.id, u.role) }
-	id := newID()
-	_, _, err := s.store.CreateDrafts(ctx, as(t.dispatcher), []db.Draft{{
-		ID: id, FacilityID: facility, AccountID: t.account, PriceCents: 100, PickupAddress: "1 Main St",
-		DropoffAddress: "2 Lab Way", Digest: []byte("x"),
-	}})
-	s.must(err)
-	move := func(u *user, name db.TransitionName) {
-		_, _, err := s.store.MoveOne(ctx, as(u),
-			db.Transition{Name: name, PickupID: id, DriverID: driver, Digest: []byte("x")})
+	p := t.Pickup(seed.In(status))
+	p.By, p.FacilityID, p.Driver = p.Dispatcher, facility, driver // whoever sees the facility or not
+	s.free(t, driver)
+	s.make(t, func(r *seed.Rows) { id = r.Pickup(p) })
+	return id
+}
+
+// free takes from the driver what an earlier pickupIn left with them.
+func (s *server) free(t *tenant, driver uuid.UUID) {
+	for _, id := range s.assignedTo(t, driver) {
+		_, _, err := s.store.MoveOne(s.t.Context(), t.Dispatcher.Viewer,
+			db.Transition{Name: db.TransitionNameRelease, PickupID: id, Digest: []byte("x")})
 		s.must(err)
 	}
-	if status == db.PickupStatusCANCELED {
-		move(t.dispatcher, db.TransitionNameCancel)
-		return id
-	}
-	for _, step := range road {
-		if step.reached == status {
-			break
-		}
-		switch step.transition {
-		case db.TransitionNameAssign:
-			if driver == uuid.Nil {
-				driver = s.newDriver(t)
-			} else { // free the driver of what an earlier call left with them
-				for _, busy := range s.assignedTo(t, driver) {
-					_, _, err := s.store.MoveOne(ctx, as(t.dispatcher),
-						db.Transition{Name: db.TransitionNameRelease, PickupID: busy, Digest: []byte("x")})
-					s.must(err)
-				}
-			}
-			move(t.dispatcher, step.transition)
-		case db.TransitionNameSubmit, db.TransitionNameCollect:
-			move(t.dispatcher, step.transition)
-		default:
-			move(t.hub, step.transition)
-		}
-	}
-	return id
 }
 
 func (s *server) assignedTo(t *tenant, driver uuid.UUID) []uuid.UUID {
@@ -478,22 +407,16 @@ func (s *server) assignedTo(t *tenant, driver uuid.UUID) []uuid.UUID {
 	return ids
 }
 
-func (s *server) newDriver(t *tenant) uuid.UUID {
+func (s *server) newDriver(t *tenant) (id uuid.UUID) {
 	s.t.Helper()
-	id := newID()
-	_, err := s.store.CreateDriver(s.t.Context(),
-		db.CreateDriverParams{TenantID: t.id, ID: id, Name: "Driver", RequestDigest: []byte("x")})
-	s.must(err)
+	s.make(t, func(r *seed.Rows) { id = r.Driver() })
 	return id
 }
 
 // newUser makes a user with a session.
-func (s *server) newUser(t *tenant, role db.UserRole) *user {
+func (s *server) newUser(t *tenant, role db.UserRole) (u *user) {
 	s.t.Helper()
-	var b pgx.Batch
-	u := t.newUser(role)
-	t.plantUser(&b, u)
-	s.must(s.base.Owner().SendBatch(s.t.Context(), &b).Close())
+	s.make(t, func(r *seed.Rows) { u = newUser(r, role) })
 	return u
 }
 

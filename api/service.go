@@ -16,18 +16,18 @@ import (
 func (a *server) registerService() {
 	registerOpen(a, operation{
 		id: "livez", method: http.MethodGet, path: "/livez", tag: "service", anyone: true,
-		summary: "Is the process alive", about: "Never asks the database.",
+		summary: "Check that the process is alive", about: "Does not use the database.",
 	}, a.livez)
 	registerOpen(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", anyone: true,
-		summary: "Can the server take requests",
-		about: "Asks the database whether it could write; says no while the database is read-only or the server " +
-			"drains.",
+		summary: "Check that the server is ready for requests",
+		about: "Checks that the database accepts writes; fails while the database is read-only or the server is " +
+			"shutting down.",
 	}, a.readyz)
 	registerOpen(a, operation{
 		id: "get-error", method: http.MethodGet, path: "/errors/{code}", tag: "service",
 		anyone: true, mediaType: "text/html",
-		summary: "What an error code means", about: "A page for people.", codes: []db.Code{db.NotFound},
+		summary: "Get the documentation of an error code", about: "An HTML page.", codes: []db.Code{db.NotFound},
 	}, a.getError)
 }
 
@@ -45,7 +45,7 @@ func (a *server) livez(context.Context, *struct{}) (*healthOutput, error) {
 func (a *server) readyz(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	select {
 	case <-a.stopping:
-		return nil, problem(db.Unavailable, "", "The server is stopping.")
+		return nil, problem(db.Unavailable, "", "The server is shutting down.")
 	default:
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -79,7 +79,7 @@ type pageOutput struct {
 func (a *server) getError(_ context.Context, in *errorPath) (*pageOutput, error) {
 	m, ok := meanings[db.Code(in.Code)]
 	if !ok {
-		return nil, problem(db.NotFound, "", "There is no such code.")
+		return nil, problem(db.NotFound, "", "No error has this code.")
 	}
 	var page bytes.Buffer
 	err := errorPage.Execute(&page, map[string]any{

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 func (a *server) registerSessions() {
 	registerOpen(a, operation{
 		id: "login", method: http.MethodPost, path: "/v1/sessions", tag: "sessions", status: http.StatusCreated,
-		summary: "Log in", about: "Opens a session. Failed tries make the next one wait, each longer than the last.",
+		summary: "Log in", about: "Creates a session. After several failed logins the next one must wait, each " +
+			"longer than the last.",
 		anyone: true, codes: []db.Code{db.Unauthenticated, db.RateLimited, concurrencyLimit},
 		maxBody: smallBody, // callers are not authenticated yet
 	}, a.login)
@@ -23,21 +25,21 @@ func (a *server) registerSessions() {
 	}, a.getSession)
 	register(a, operation{
 		id: "logout", method: http.MethodDelete, path: "/v1/session", tag: "sessions", status: http.StatusNoContent,
-		summary: "Log out", about: "Revokes the session, at once and everywhere.", roles: everyRole,
+		summary: "Log out", about: "Revokes the session immediately.", roles: everyRole,
 	}, a.logout)
 }
 
 // Credentials is the body of login.
 type Credentials struct {
 	Tenant   string `json:"tenant" minLength:"1" maxLength:"63" doc:"The tenant's slug" example:"demo"`
-	Email    string `json:"email" minLength:"1" maxLength:"254" doc:"In whatever case" example:"dispatcher@demo.example"`
+	Email    string `json:"email" minLength:"1" maxLength:"254" doc:"Case-insensitive" example:"dispatcher@demo.example"`
 	Password string `json:"password" minLength:"1" maxLength:"200"`
 }
 
 // Login is a new session. The token is shown only once.
 type Login struct {
 	Token     string    `json:"token" doc:"Send it as: Authorization: Bearer <token>"`
-	ExpiresAt time.Time `json:"expires_at" doc:"When it ends at the latest; unused, it ends earlier"`
+	ExpiresAt time.Time `json:"expires_at" doc:"The absolute expiry; an unused session ends earlier"`
 	User      db.User   `json:"user"`
 }
 
@@ -75,7 +77,7 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	defer unlock()
-	if err := a.countLogin(ctx, try); err != nil {
+	if err := a.admitTry(ctx, try); err != nil {
 		return nil, err
 	}
 	tenant, err := a.store.GetTenantBySlug(ctx, in.Body.Tenant)
@@ -83,7 +85,11 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	out, err := a.openSession(ctx, tenant.ID, try, in.Body)
-	if err != nil {
+	ctx = context.WithoutCancel(ctx) // the verdict stands, and so does that there was none
+	switch {
+	case err != nil && !try.counted && problemOf(err).Code != db.RateLimited: // its turn did not come
+		return nil, errors.Join(err, a.returnTokens(ctx, try))
+	case err != nil:
 		return nil, err
 	}
 	return out, a.loginSucceeded(ctx, try)
@@ -104,13 +110,15 @@ func (a *server) openSession(
 			return nil, wrong // deactivated
 		}
 		verified = user.PasswordHash
-		v, err := a.passwords.compare(ctx, try.caller, user.PasswordHash, given.Password)
+		v, err := a.passwords.compare(ctx, try.caller, func() error { return a.countTry(ctx, try) },
+			user.PasswordHash, given.Password)
 		if err != nil {
 			return nil, err
 		}
 		if !v.same {
 			return nil, wrong
 		}
+		ctx = context.WithoutCancel(ctx) // however long the turn took to come, it was the right password
 		token, opened, err := a.store.OpenSession(ctx, tenantID, user.ID, user.PasswordHash, a.lifetimes.Absolute)
 		if db.CodeOf(err) == db.Unauthenticated {
 			continue
@@ -139,7 +147,7 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 		})
 	}
 	if err != nil {
-		a.log.WarnContext(ctx, "a password's hash is not renewed", "code", db.CodeOf(db.Explain(err)))
+		a.log.WarnContext(ctx, "could not renew a password hash", "code", db.CodeOf(db.Explain(err)))
 	}
 }
 
@@ -147,7 +155,7 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 type Session struct {
 	User      db.User   `json:"user"`
 	TenantID  uuid.UUID `json:"tenant_id" format:"uuid"`
-	DriverID  uuid.UUID `json:"driver_id,omitzero" format:"uuid" doc:"The driver whose login this is"`
+	DriverID  uuid.UUID `json:"driver_id,omitzero" format:"uuid" doc:"The driver that the user is linked to"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

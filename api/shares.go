@@ -48,12 +48,12 @@ func (s *shares[K]) take(tenant, user K) (release func(), err error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.users[who] >= s.most.PerUser:
-		return nil, problem(concurrencyLimit, "", fmt.Sprintf("A user may have %d %s at once.", s.most.PerUser, s.what))
+		return nil, problem(concurrencyLimit, "", fmt.Sprintf("The limit is %d concurrent %s per user.", s.most.PerUser, s.what))
 	case s.tenants[tenant] >= s.most.PerTenant:
 		return nil, problem(concurrencyLimit, "",
-			fmt.Sprintf("A tenant may have %d %s at once.", s.most.PerTenant, s.what))
+			fmt.Sprintf("The limit is %d concurrent %s per tenant.", s.most.PerTenant, s.what))
 	case s.taken >= s.most.Whole:
-		return nil, problem(db.Overloaded, "", fmt.Sprintf("The server has as many %s as it takes.", s.what))
+		return nil, problem(db.Overloaded, "", fmt.Sprintf("The server has reached its limit of concurrent %s.", s.what))
 	}
 	s.taken++
 	s.tenants[tenant]++

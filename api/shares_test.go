@@ -40,15 +40,15 @@ func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 	}
 	take("acme", "ann", "", "")
 	take("acme", "ann", "", "")
-	take("acme", "ann", concurrencyLimit, "A user may have 2 streams")
+	take("acme", "ann", concurrencyLimit, "2 concurrent streams per user")
 	take("acme", "bob", "", "")
 	take("acme", "bob", "", "")
-	take("acme", "cid", concurrencyLimit, "A tenant may have 4 streams")
-	take("acme", "ann", concurrencyLimit, "A user may have 2 streams")
+	take("acme", "cid", concurrencyLimit, "4 concurrent streams per tenant")
+	take("acme", "ann", concurrencyLimit, "2 concurrent streams per user")
 	take("bolt", "ann", "", "") // another's user of the same name
 	take("bolt", "ann", "", "")
 	take("cure", "dan", db.Overloaded, "")
-	take("acme", "ann", concurrencyLimit, "A user may have 2 streams") // their own fault, before the server's
+	take("acme", "ann", concurrencyLimit, "2 concurrent streams per user") // their own fault, before the server's
 	if s.inUse() != 6 {
 		t.Errorf("%d are in use", s.inUse())
 	}

@@ -37,7 +37,7 @@ var nilID = uuid.Nil.String()
 
 const (
 	noID = "expected a UUID of 36 characters"
-	anID = "expected a UUID other than the nil one"
+	anID = "expected a UUID other than the nil UUID"
 )
 
 // isText reports whether the database can store it.
@@ -103,21 +103,22 @@ func strictHeaders(ctx huma.Context, next func(huma.Context)) {
 }
 
 // meaningful are headers that change the meaning of a request, each with the message for operations
-// that do not support it. Headers for writes are ignored in reads, where they have no effect.
+// that do not support it. Headers for writes are ignored in reads, where they have no effect: some
+// clients send an Idempotency-Key with every request.
 var meaningful = []struct {
 	name, sentence string
 	ofReads        bool
 }{
-	{idempotencyKey, "This operation takes no Idempotency-Key: creates and transitions do. Edits are safe by their " +
-		"If-Match, charges and deposits by their id.", false},
-	{"If-Match", "This operation takes no If-Match: it compares no version.", true},
-	{"If-None-Match", "This operation takes no If-None-Match: it is no read.", false},
-	{"If-Unmodified-Since", "This operation takes no If-Unmodified-Since: rows are compared by their version, with " +
-		"If-Match.", false},
-	{"Content-Range", "This operation takes no Content-Range: send the whole body.", false},
-	{"X-Http-Method-Override", "The method is the request's own: X-HTTP-Method-Override is not looked at.", true},
-	{"X-Http-Method", "The method is the request's own: X-HTTP-Method is not looked at.", true},
-	{"X-Method-Override", "The method is the request's own: X-Method-Override is not looked at.", true},
+	{idempotencyKey, "This operation does not support Idempotency-Key: creates and transitions do. Edits are " +
+		"safe to retry with If-Match, charges and deposits with their id.", false},
+	{"If-Match", "This operation does not support If-Match: it does not compare versions.", true},
+	{"If-None-Match", "This operation does not support If-None-Match: it is not a read.", false},
+	{"If-Unmodified-Since", "This operation does not support If-Unmodified-Since: use If-Match, which compares " +
+		"versions.", false},
+	{"Content-Range", "This operation does not support Content-Range: send the whole body.", false},
+	{"X-Http-Method-Override", "X-HTTP-Method-Override is not supported: use the method itself.", true},
+	{"X-Http-Method", "X-HTTP-Method is not supported: use the method itself.", true},
+	{"X-Method-Override", "X-Method-Override is not supported: use the method itself.", true},
 }
 
 // ignoredHeader rejects a header that the caller relies on and the operation does not support.
@@ -173,7 +174,7 @@ func strictMediaType(ctx huma.Context, next func(huma.Context)) {
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		writeProblem(ctx, problem(unsupportedMediaType, "Content-Encoding",
-			"The body must come as it is, neither compressed nor encoded."))
+			"The body must not be compressed or encoded."))
 		return
 	}
 	name, ok := "application/json", len(given) <= 1
@@ -254,13 +255,13 @@ func refuseBody(ctx huma.Context, next func(huma.Context)) {
 	const enough = 64
 	body, err := io.ReadAll(io.LimitReader(bodyReader(ctx), enough))
 	if err != nil {
-		writeProblem(ctx, problem(unreadableBody, "", "The body ended before it was whole."))
+		writeProblem(ctx, problem(unreadableBody, "", "The body is incomplete."))
 		return
 	}
 	var members map[string]json.RawMessage
 	if len(body) == enough || len(bytes.TrimSpace(body)) > 0 &&
 		(json.Unmarshal(body, &members) != nil || len(members) > 0) {
-		writeProblem(ctx, problem(unknownField, "", "This operation takes no body."))
+		writeProblem(ctx, problem(unknownField, "", "This operation does not accept a body."))
 		return
 	}
 	next(ctx)

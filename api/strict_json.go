@@ -75,7 +75,7 @@ type object = map[string]any
 // badJSON translates an error of json.Unmarshal, unless it comes from a member's own type.
 func badJSON(err error) (_ badBody, ok bool) {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		what := fmt.Sprintf("The body is not one whole JSON text: see byte %d.", syntax.Offset)
+		what := fmt.Sprintf("The body is not one complete JSON text: see byte %d.", syntax.Offset)
 		return badBody{unreadableBody, "", what}, true
 	}
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
@@ -83,7 +83,7 @@ func badJSON(err error) (_ badBody, ok bool) {
 	case !ok:
 		return badBody{}, false
 	case kind.Field == "":
-		return badBody{db.ValidationFailed, "", "The body holds a number that is too large."}, true
+		return badBody{db.ValidationFailed, "", "The body contains a number that is too large."}, true
 	}
 	return badBody{db.ValidationFailed, kind.Field, fmt.Sprintf("%s: expected %s.", kind.Field, kindName(kind))}, true
 }

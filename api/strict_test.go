@@ -451,7 +451,7 @@ func TestRefusedFieldHasItsSentence(t *testing.T) {
 		answer          *answer
 		field, sentence string
 	}{
-		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude go together."},
+		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude must be given together."},
 		{edit(window(late, early)), "window_end", "window_end must be after window_start."},
 		{s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), window(early, early))),
 			"window_end", "window_end must be after window_start."},

@@ -17,9 +17,6 @@ const notBlank = "expected text that is not blank"
 // textRules maps the patterns of members to their rules.
 var textRules = map[string]*textRule{
 	`\S`: {func(text string) bool { return !isBlank(text) }, notBlank},
-	`^[^@\s]+@[^@\s]+$`: {func(text string) bool {
-		return !strings.ContainsFunc(text, func(r rune) bool { return !isVisible(r) })
-	}, "expected an email address"},
 }
 
 // isBlank reports whether a text has no visible character, in any script.

@@ -53,9 +53,8 @@ func (t *Time) standard() *time.Time {
 
 const (
 	noTime     = "expected an RFC 3339 time between the years 1900 and 9998"
-	leapSecond = "expected a time that is no leap second: the second 60 cannot be stored"
-	plainPlus  = "expected an RFC 3339 time: the + of its offset has to be written as %2B in a query, where a + is " +
-		"a space"
+	leapSecond = "expected a time other than a leap second: the second 60 cannot be stored"
+	plainPlus  = "expected an RFC 3339 time: encode the + of its offset as %2B in a query, where a + is "
 )
 
 // parseTime parses an RFC 3339 time according to its grammar, with T and Z in either case, and returns

@@ -30,25 +30,26 @@ func (a *server) readDictionary(ctx context.Context) error {
 func (a *server) registerTransitions() {
 	register(a, operation{
 		id: "list-pickup-transitions", method: http.MethodGet, path: "/v1/pickup-transitions", tag: "pickups",
-		summary: "List the transitions",
-		about:   "The dictionary: from which statuses each starts, where it ends, and who may make it.",
-		roles:   everyRole,
+		summary: "List the transition rules",
+		about: "The dictionary of transitions: from which statuses each is allowed, its resulting status, and " +
+			"the roles that may make it.",
+		roles: everyRole,
 	}, a.listTransitions)
 	plain := func(name db.TransitionName, summary, about string, codes ...db.Code) {
 		register(a, transition(name, summary, about, codes...), a.plainTransition(name))
 	}
 	plain(db.TransitionNameSubmit, "Submit a pickup", "Charges the account. DRAFT to SUBMITTED.", db.InsufficientFunds)
 	register(a, transition(db.TransitionNameAssign, "Assign a driver",
-		"The driver named, on duty or not. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
+		"Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
 	plain(db.TransitionNameDispatch, "Dispatch the nearest free driver",
-		"One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.", db.NoDriverFree)
+		"Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.", db.NoDriverFree)
 	plain(db.TransitionNameRelease, "Release the driver",
-		"ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.")
+		"ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.")
 	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",
-		"Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge),
+		"Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.", db.BalanceTooLarge),
 		a.cancelPickup)
 	plain(db.TransitionNameCollect, "Collect a pickup",
-		"By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.")
+		"By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.")
 	plain(db.TransitionNameReceive, "Receive a pickup", "At the hub. COLLECTED to RECEIVED.")
 	plain(db.TransitionNamePack, "Pack a pickup", "At the hub. RECEIVED to PACKED.")
 	plain(db.TransitionNameShip, "Ship a pickup", "From the hub. PACKED to SHIPPED.")
@@ -68,12 +69,12 @@ func transition(name db.TransitionName, summary, about string, codes ...db.Code)
 type TransitionInput struct {
 	PickupPath
 	OptionalIfMatch
-	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing"`
+	Key string `header:"Idempotency-Key" maxLength:"200" pattern:"^[!-~]+$" patternDescription:"visible ASCII" doc:"Unique for each request, and the same for its retries: a repetition returns 200 and has no effect"`
 }
 
 type transitionOutput struct {
-	ETag     string `header:"ETag" doc:"Names what this answer shows; for If-Match and If-None-Match"`
-	Replayed string `header:"Idempotency-Replayed" doc:"\"true\", if an earlier request with this Idempotency-Key made the transition"`
+	ETag     string `header:"ETag" doc:"Identifies the version of the answer, for If-Match and If-None-Match"`
+	Replayed string `header:"Idempotency-Replayed" doc:"\"true\" if an earlier request with this Idempotency-Key made the transition"`
 	Body     *Pickup
 }
 
@@ -140,9 +141,9 @@ func (a *server) cancelPickup(ctx context.Context, v db.Viewer, in *cancelInput)
 // TransitionRule is one row of the dictionary.
 type TransitionRule struct {
 	Transition   db.TransitionName `json:"transition"`
-	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"Where it starts"`
-	ToStatus     db.PickupStatus   `json:"to_status" doc:"Where it ends"`
-	Roles        []db.UserRole     `json:"roles" doc:"Who may make it"`
+	FromStatuses []db.PickupStatus `json:"from_statuses" doc:"The statuses from which it is allowed"`
+	ToStatus     db.PickupStatus   `json:"to_status" doc:"The resulting status"`
+	Roles        []db.UserRole     `json:"roles" doc:"The roles that may make it"`
 	HasDriver    bool              `json:"has_driver" doc:"Whether the pickup has a driver afterwards"`
 }
 

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"sync"
-
-	"waybill/db"
 )
 
 // caller identifies on whose behalf a password is hashed: a source address, or a user with a session,
@@ -73,7 +71,8 @@ const maxServed = 1024
 
 func newTurns(slots int) *turns { return &turns{free: slots, served: map[caller]uint64{}} }
 
-// take waits for a slot until ctx ends.
+// take waits for a slot until ctx ends. It returns Overloaded if the time limit of the request passes,
+// and Timeout if its client goes away.
 func (t *turns) take(ctx context.Context, c caller) (release func(), err error) {
 	w := t.join(c)
 	select {
@@ -81,7 +80,7 @@ func (t *turns) take(ctx context.Context, c caller) (release func(), err error) 
 		return t.release, nil
 	case <-ctx.Done():
 		t.abandon(w)
-		return nil, &db.Error{Code: db.Timeout}
+		return nil, noTurn(ctx)
 	}
 }
 

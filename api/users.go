@@ -21,46 +21,45 @@ func (a *server) registerUsers() {
 	}, a.listUsers)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Get a user", about: "Admins and dispatchers see every user, the others themselves.", roles: everyRole,
+		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.", roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getUser)
 	register(a, operation{
 		id: "edit-user", method: http.MethodPatch, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Edit a user", about: "Admins edit every user, the others their own name and email address.",
+		summary: "Edit a user", about: "Admins may edit every user, others only their own name and email address.",
 		roles: []db.UserRole{db.UserRoleAdmin, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub},
 		codes: []db.Code{db.NotFound, db.StaleVersion, preconditionRequired, db.EmailTaken, db.Forbidden, db.LastAdmin},
 	}, a.editUser)
 	register(a, operation{
 		id: "change-password", method: http.MethodPut, path: "/v1/users/{user_id}/password", tag: "users",
 		summary: "Change a password",
-		about: "Ends every session of the user, the caller's own included. Everybody changes their own; admins " +
-			"anybody's. " +
-			"current_password is always the caller's.",
+		about: "Revokes every session of the user, including the current one. Users change their own password, " +
+			"admins that of any user. current_password is always the caller's.",
 		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
 		summary: "Deactivate a user",
-		about: "Ends their sessions in the same statement. Once more, it changes nothing. The only active " +
-			"admin stays.",
+		about: "Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be " +
+			"deactivated.",
 		roles: admin, codes: []db.Code{db.NotFound, db.LastAdmin},
 	}, a.deactivateUser)
 	register(a, operation{
 		id: "reactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/reactivate", tag: "users",
 		summary: "Reactivate a user",
-		about: "Lets them log in again, with the password they had. Their sessions of before stay over. Once more, " +
-			"it changes nothing.",
+		about: "The user can log in again with the same password. Earlier sessions stay revoked. Repeating it " +
+			"has no effect.",
 		roles: admin, codes: []db.Code{db.NotFound},
 	}, a.reactivateUser)
 }
 
 // NewUser is the body of create-user.
 type NewUser struct {
-	ID       *uuid.UUID  `json:"id,omitempty" format:"uuid" doc:"The caller's choice, to make a retry safe"`
-	Email    string      `json:"email" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address" example:"ada@clinic.example"`
-	Password string      `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
-	Name     string      `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
-	Role     db.UserRole `json:"role"`
+	ID       *uuid.UUID   `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
+	Email    EmailAddress `json:"email" example:"ada@clinic.example"`
+	Password string       `json:"password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
+	Name     string       `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Ada Lovelace"`
+	Role     db.UserRole  `json:"role"`
 }
 
 type createUserInput struct {
@@ -84,7 +83,8 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
 	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
-		TenantID: v.TenantID, ID: id, Email: b.Email, Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+		TenantID: v.TenantID, ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role,
+		PasswordHash: hash, RequestDigest: d,
 	})
 	row, replayed, err := db.Created(row, err, d, func() (db.User, []byte, error) {
 		known, err := a.store.GetUser(ctx, a.userParams(v, id))
@@ -139,9 +139,9 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 
 // UserEdit holds the members to change; omitted members keep their value.
 type UserEdit struct {
-	Email *string      `json:"email,omitempty" minLength:"3" maxLength:"254" pattern:"^[^@\\s]+@[^@\\s]+$" patternDescription:"an email address"`
-	Name  *string      `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
-	Role  *db.UserRole `json:"role,omitempty" doc:"Set by admins alone"`
+	Email *EmailAddress `json:"email,omitempty"`
+	Name  *string       `json:"name,omitempty" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200"`
+	Role  *db.UserRole  `json:"role,omitempty" doc:"Only admins may set it"`
 }
 
 func (UserEdit) isEdit() {}
@@ -154,14 +154,14 @@ type editUserInput struct {
 
 func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (*Row[db.User], error) {
 	if in.Body.Role != nil && v.Role != db.UserRoleAdmin {
-		return nil, problem(db.Forbidden, "role", "Only an admin sets a role.")
+		return nil, problem(db.Forbidden, "role", "Only an admin may set a role.")
 	}
 	if in.Body == (UserEdit{}) {
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
 	row, err := a.store.EditOneUser(ctx, v, db.EditUserParams{
-		ID: in.UserID, Version: in.version, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
+		ID: in.UserID, Version: in.version, Email: (*string)(in.Body.Email), Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 
 // PasswordChange is the body of change-password.
 type PasswordChange struct {
-	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's own"`
+	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"200" doc:"The caller's current password"`
 	NewPassword     string `json:"new_password" minLength:"8" maxLength:"72" doc:"At least 8 characters, at most 72 bytes"`
 }
 
@@ -225,15 +225,13 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	defer unlock()
-	if err := a.countAttempt(ctx, key); err != nil {
-		return err
-	}
-	match, err := a.passwords.compare(ctx, asCaller(v), self.PasswordHash, password)
+	count := func() error { return a.countAttempt(ctx, key) }
+	match, err := a.passwords.compare(ctx, asCaller(v), count, self.PasswordHash, password)
 	if err != nil {
 		return err
 	}
 	if !match.same {
-		return problem(db.ValidationFailed, "current_password", "This is not your password.")
+		return problem(db.ValidationFailed, "current_password", "The current password is wrong.")
 	}
 	_, err = a.store.ForgetLoginAttempts(ctx, key)
 	return err
@@ -246,7 +244,7 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 		return false, err
 	}
 	defer leave()
-	match, err := a.passwords.compare(ctx, asCaller(v), hash, password)
+	match, err := a.passwords.compare(ctx, asCaller(v), uncounted, hash, password)
 	return match.same, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"waybill/api"
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 var times = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
@@ -22,16 +23,7 @@ func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	wide, narrow := s.newUser(s.tenant, db.UserRoleStaff), s.newUser(s.tenant, db.UserRoleStaff)
-	s.exec(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`,
-		s.tenant.id)
-	s.exec("INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, 'Group', '' "+
-		"FROM generate_series(1, 1000) AS n", s.tenant.id)
-	s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, $2 FROM "+
-		"generate_series(1, 1000) AS n", s.tenant.id, wide.id)
-	s.exec(`INSERT INTO group_facilities (tenant_id, group_id, facility_id)
-		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`,
-		s.tenant.id)
+	s.make(s.tenant, func(r *seed.Rows) { r.FacilitiesSeenBy(wide.id, 10_000, 1000) })
 
 	sizes := map[*user]string{}
 	for _, u := range []*user{wide, narrow} {

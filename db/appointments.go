@@ -2,6 +2,5 @@ package db
 
 import "time"
 
-// LongestAppointment is what longest_appointment() says in SQL: a whole day, where the
-// clocks are set back.
+// LongestAppointment equals longest_appointment() in SQL: a whole day on which the clocks are set back.
 const LongestAppointment = 25 * time.Hour

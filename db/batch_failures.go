@@ -8,7 +8,7 @@ import (
 	"waybill/db/batch"
 )
 
-// classify tells a batcher what the error of a statement means.
+// classify classifies the error of a statement for a batcher.
 func classify(err error) batch.Failure {
 	switch {
 	case !notApplied(err):
@@ -25,30 +25,28 @@ func classify(err error) batch.Failure {
 	return batch.Rejected
 }
 
-// isServerError tells whether err is the server's own refusal of a statement, which is
-// rolled back.
+// isServerError reports whether the server itself rejected the statement, which is then rolled back.
 func isServerError(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.SeverityUnlocalized == "ERROR"
 }
 
-// isDeadlock tells whether the server chose the statement as the victim of a deadlock or
-// a serialization failure.
+// isDeadlock reports whether the statement was the victim of a deadlock or serialization failure.
 func isDeadlock(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
 }
 
-// isLockTimeout tells whether the statement waited too long for a lock.
+// isLockTimeout reports whether the statement timed out waiting for a lock.
 func isLockTimeout(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code == "55P03"
 }
 
-// notApplied tells whether a statement that failed with err certainly did nothing. Where
-// the connection broke, the server may have committed it, or be running it still.
+// notApplied reports whether a statement that failed with err certainly had no effect. If the
+// connection broke, the server may have committed it, or may still be running it.
 func notApplied(err error) bool {
-	var refused *Error // for want of a connection
+	var refused *Error // no connection was available
 	var connect *pgconn.ConnectError
 	return isServerError(err) || errors.As(err, &refused) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
 }

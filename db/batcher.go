@@ -19,20 +19,19 @@ type batcher[Q, A any] struct {
 	viewer func(Q) Viewer // nil for reads
 }
 
-// config says how the requests of one kind are batched.
+// config configures how the requests of one kind are batched.
 type config[Q, A any] = batch.Config[Q, A, key]
 
-// The limits of each batcher, found by measuring (see cmd/waybill/bench).
+// The limits of each batcher, tuned with cmd/waybill/bench.
 var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
 
-// batchedReads returns a batcher of requests that only read: one whose answer was lost is
-// read again.
+// batchedReads returns a batcher for reads: if an answer is lost, the read is repeated.
 func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
 	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: again(flush)})
 }
 
-// batchedWrites returns a batcher of requests that write. A caller whose requests the
-// server rejects is put in quarantine.
+// batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
+// quarantined.
 func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
 	b := newBatcher(oneByOne, c)
@@ -42,23 +41,23 @@ func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q
 
 func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	resolve := c.Resolve
-	// A committed write is reported whatever became of the session meanwhile. A statement
-	// that Resolve repeats is confirmed like the first time.
+	// A committed write is reported even if the session has ended meanwhile. If Resolve repeats a
+	// statement, the session is checked as in the first attempt.
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) { return resolve(unconfirmed(ctx), ask) }
 	c.Classify = classify
-	c.BatchContext = uncounted // a batch that others wait for is not limited by its caller's quota
+	c.BatchContext = uncounted // a batch that others wait for does not count toward its caller's quota
 	c.Limits = batchLimits
 	c.Unbatched = oneByOne
 	return &batcher[Q, A]{Batcher: batch.New(c)}
 }
 
-// do answers one request, which may share its statement with others. It returns
-// Unauthenticated for a write whose viewer may not write.
+// do serves one request, which may share its statement with others. It returns Unauthenticated for a
+// write whose viewer may not write.
 func (b *batcher[Q, A]) do(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.Do)
 }
 
-// unbatched answers one request by a statement of its own, which waits for locked rows.
+// unbatched serves one request in a statement of its own, which waits for locked rows.
 func (b *batcher[Q, A]) unbatched(ctx context.Context, ask Q) (A, error) {
 	return b.answer(ctx, ask, b.DoUnbatched)
 }
@@ -75,7 +74,7 @@ func (b *batcher[Q, A]) answer(
 	return answer, explainBatch(err)
 }
 
-// explainBatch returns a batcher's own errors with their codes, and other errors unchanged.
+// explainBatch translates a batcher's own errors; it returns other errors unchanged.
 func explainBatch(err error) error {
 	var panicked *batch.PanicError
 	switch {

@@ -8,9 +8,9 @@ import (
 
 // combined holds the batchers, one for each kind of request.
 //
-// Statements that read patients are not batched: each serves one viewer. Those that record
-// that a pickup named one are, each record being its own viewer's. Dispatch (see there) has
-// a batcher that never shares a statement.
+// Statements that read patients are not batched: each serves one viewer. Statements that only audit
+// that a pickup named a patient are batched, since each audit row has a viewer of its own. Dispatch
+// (see there) has a batcher that never shares a statement.
 type combined struct {
 	transitions, dispatches *batcher[move, found[Moved]]
 
@@ -21,7 +21,7 @@ type combined struct {
 	sessions  *batcher[session, found[GetSessionsRow]]
 }
 
-// combine returns the batchers of a store; oneByOne, none of them shares a statement.
+// combine returns the batchers of a store. With oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
 	return combined{
 		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
@@ -43,10 +43,10 @@ func combine(s *Store, oneByOne bool) combined {
 	}
 }
 
-// The rows that a request needs for itself, or shares with others of its batch.
+// The rows that a request must have for itself, or shares within its batch.
 
-// rows are its pickup's and that of the driver named, if one is. A slot that it frees is the
-// pickup's, and taken by nobody before that is committed.
+// rows returns the pickup and, for an assign, the driver. A slot that it frees belongs to the pickup,
+// and nobody takes it before the commit.
 func (m move) rows() []key {
 	rows := []key{{m.viewer.TenantID, m.PickupID}}
 	if m.DriverID != uuid.Nil {

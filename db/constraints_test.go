@@ -271,7 +271,7 @@ func (w *world) named(ctx context.Context) *strings.Replacer {
 		"$patient": w.patient(ctx), "$appointment": newID(),
 	}
 	must(w.owner.Exec(ctx, "UPDATE patients SET external_id = 'p' WHERE id = $1", ids["$patient"]))
-	w.appointment(ctx, ids["$appointment"], ids["$patient"], w.facility)
+	w.appointment(ctx, ids["$appointment"], ids["$patient"])
 	var pairs []string
 	// $draft before $driver, and so on: none is another's beginning.
 	for _, name := range slices.Sorted(maps.Keys(ids)) {

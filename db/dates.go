@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Date is a day of the calendar, in no time zone: "1990-05-17" in JSON.
+// Date is a calendar date without a time zone: "1990-05-17" in JSON.
 type Date struct{ day time.Time }
 
-// ParseDate reads a date of the form 1990-05-17, from 0001-01-01 to 9999-12-31.
+// ParseDate parses a date of the form 1990-05-17, from 0001-01-01 to 9999-12-31.
 func ParseDate(text string) (Date, error) {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil || day.Year() < 1 {
@@ -20,19 +20,19 @@ func ParseDate(text string) (Date, error) {
 	return Date{day}, nil
 }
 
-// String gives the form that ParseDate reads.
+// String returns the form that ParseDate parses.
 func (d Date) String() string { return d.day.Format(time.DateOnly) }
 
-// Year gives the day's year.
+// Year returns the year.
 func (d Date) Year() int { return d.day.Year() }
 
-// After tells whether the day begins, in UTC, after t.
+// After reports whether the date begins, in UTC, after t.
 func (d Date) After(t time.Time) bool { return d.day.After(t) }
 
-// MarshalJSON gives the form that ParseDate reads.
+// MarshalJSON returns the form that ParseDate parses.
 func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON takes that form alone.
+// UnmarshalJSON accepts only that form.
 func (d *Date) UnmarshalJSON(data []byte) error {
 	var text string
 	err := json.Unmarshal(data, &text)

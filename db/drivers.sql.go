@@ -245,16 +245,14 @@ func (q *Queries) ListDrivers(ctx context.Context, arg ListDriversParams) ([]Dri
 
 const locateDrivers = `-- name: LocateDrivers :many
 WITH asked AS (
-    SELECT tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        ($3::text[])::user_role[],
-        $4::uuid[],
-        $5::float8[],
-        $6::float8[],
-        $7::timestamptz[]
-    ) AS a (tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at)
+    SELECT
+        unnest($1::uuid[]) AS tenant_id,
+        unnest($2::uuid[]) AS id,
+        unnest($3::text[])::user_role AS viewer_role,
+        unnest($4::uuid[]) AS viewer_driver_id,
+        unnest($5::float8[]) AS latitude,
+        unnest($6::float8[]) AS longitude,
+        unnest($7::timestamptz[]) AS located_at
 ), locked AS MATERIALIZED (
     SELECT d.tenant_id, d.id, a.latitude, a.longitude, a.located_at
     FROM asked AS a

@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// CheckEncoding refuses a database whose encoding is not UTF8: it would take the letters
-// that the encoding has, and refuse the others for years to come.
+// CheckEncoding rejects a database whose encoding is not UTF8: it would refuse all characters outside
+// of its encoding.
 func CheckEncoding(conn *pgconn.PgConn) error {
 	if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
 		return fmt.Errorf("the database's encoding is %s and must be UTF8: create another one with "+

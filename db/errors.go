@@ -11,11 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Code is the stable name of what went wrong, the same in every language that a
-// client is written in. Package api gives each a status and a page.
+// Code is the stable name of an error, the same in all client languages. Package api gives each a
+// status and a page.
 type Code string
 
-// The codes that come from the database. Package api has those that do not get so far.
+// The codes of errors from the database. Package api has those of earlier stages.
 const (
 	AccountNotFound      Code = "account_not_found"
 	BalanceTooLarge      Code = "balance_too_large"
@@ -53,26 +53,26 @@ const (
 	ValidationFailed     Code = "validation_failed"
 )
 
-// Error is one refusal: what a caller may know of it, and behind Unwrap what only
-// a log may.
+// Error is an error with its code. Its fields may be shown to callers; what Unwrap returns is only for
+// logs.
 type Error struct {
 	Code  Code
-	Field string // the field of the request that names what was refused, or ""
-	Item  int    // for one of several drafts: which, in the order asked, from 0
+	Field string // the request's field that was rejected, or ""
+	Item  int    // the index of the rejected draft in a batch, from 0
 
-	// For a lost transition or edit: the status seen by a fresh read, which may have moved
-	// again; for a transition, those that the caller could make from it.
+	// For a lost transition or edit: the status in a fresh read, which may have changed again; for a
+	// transition, also the transitions that the caller could make from it.
 	Status  PickupStatus
 	Allowed []string
 
-	// For Forbidden: the user's role or driver was changed while the write was under way.
+	// For Forbidden: the user's role or driver was changed during the write.
 	Changed bool
 
 	cause error
 }
 
-// Error names the code and the cause. The cause may hold what was stored: it is
-// for logs that hold no patient's data, never for a client.
+// Error returns the code and the cause. The cause may contain stored values: it is for logs without
+// patient data, never for clients.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return string(e.Code)
@@ -80,10 +80,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %v", e.Code, e.cause)
 }
 
-// Unwrap gives the database's own error.
+// Unwrap returns the database's error.
 func (e *Error) Unwrap() error { return e.cause }
 
-// CodeOf gives the code of an error that came from this package, Internal for any other.
+// CodeOf returns the code of an error from this package, Internal for any other.
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
@@ -94,8 +94,8 @@ func CodeOf(err error) Code {
 
 func refuse(code Code, field string) *Error { return &Error{Code: code, Field: field} }
 
-// Explain turns whatever a query returned into an *Error: the one way from the
-// database's error to a code. No row is NotFound.
+// Explain turns any error of a query into an *Error. It is the only mapping from database errors to
+// codes. No row means NotFound.
 func Explain(err error) *Error {
 	var known *Error
 	var server *pgconn.PgError
@@ -116,19 +116,19 @@ func Explain(err error) *Error {
 	return &Error{Code: Internal, cause: err}
 }
 
-// explainServer maps a server's error. connecting says that the server refused the
-// connection itself: then the request has not been looked at.
+// explainServer maps a server's error. connecting means that the server refused the connection itself,
+// before the request was looked at.
 func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	switch err.Code {
 	case "23505", "23503", "23514", "23P01": // unique, foreign key, check, exclusion
 		if v, ok := violations[err.ConstraintName]; ok {
 			return &Error{Code: v.code, Field: v.field, cause: concealed(err)}
 		}
-	case "23502": // not null: names a column, no constraint
+	case "23502": // not null: has a column, but no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
 	case sessionOver:
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
-	case authorityChanged: // not Unauthenticated: the session is good, and need not be opened anew
+	case authorityChanged: // not Unauthenticated: the session is valid
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
 	case notSeenAnyMore:
 		return &Error{Code: NotFound, cause: concealed(err)}
@@ -147,15 +147,14 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 	return &Error{Code: code, cause: concealed(err)}
 }
 
-// stalePlanRoutine is where the server refuses a prepared statement of before a migration.
-// The refusal is the only 0A000 that passes: pgx prepares the statement anew.
+// stalePlanRoutine is the server function that rejects a prepared statement from before a migration. It
+// is the only temporary cause of 0A000: pgx prepares the statement again.
 const stalePlanRoutine = "RevalidateCachedQuery"
 
-// serverStates are the SQLSTATEs that say nothing, or not only, of what a request asks.
-// What is neither here nor in unavailableClasses is a fault of the program or of its
-// schema: Internal.
+// serverStates maps SQLSTATEs that do not, or not only, depend on the request. Those neither here nor
+// in unavailableClasses are bugs in the program or its schema: Internal.
 var serverStates = map[string]Code{
-	"22021": ValidationFailed, // a character that the server's encoding does not have
+	"22021": ValidationFailed, // a character outside of the server's encoding
 	"22P05": ValidationFailed, // the same, untranslatable
 
 	"40001": Overloaded, // serialization failure
@@ -163,52 +162,52 @@ var serverStates = map[string]Code{
 	"55P03": Overloaded, // lock timeout
 	"53200": Overloaded, // out of memory
 	"53300": Overloaded, // too many connections
-	"53400": Overloaded, // a limit of the configuration, as of temporary files
-	"0A000": Overloaded, // a cached plan of before a migration: gone after this error
-	"26000": Overloaded, // a prepared statement that a pooler in between has lost: likewise
+	"53400": Overloaded, // a configured limit, such as temporary files
+	"0A000": Overloaded, // a cached plan from before a migration: succeeds when repeated
+	"26000": Overloaded, // a prepared statement lost by a connection pooler: likewise
 
-	"57014": Timeout, // canceled: by statement_timeout, or because the caller went away
+	"57014": Timeout, // canceled by statement_timeout, or because the caller disconnected
 	"25P04": Timeout, // transaction_timeout
 
-	"25006": Unavailable, // the session is read-only: a standby, or an operator's setting
-	"25P03": Unavailable, // idle in a transaction for too long: the server has ended the session
+	"25006": Unavailable, // a read-only session: a standby, or an operator's setting
+	"25P03": Unavailable, // idle in a transaction for too long: the server has closed the session
 	"57P01": Unavailable, // shutting down
 	"57P02": Unavailable, // another session crashed
 	"57P03": Unavailable, // starting up
 	"57P04": Unavailable, // the database was dropped
-	"57P05": Unavailable, // idle for too long: the server has ended the session
+	"57P05": Unavailable, // idle for too long: the server has closed the session
 }
 
-// unavailableClasses are the classes of SQLSTATE by which the server says that it cannot
-// do its work now, whatever the request.
+// unavailableClasses are the classes of SQLSTATE that mean that the server cannot work now, whatever
+// the request.
 var unavailableClasses = map[string]bool{
-	"08": true, // the connection: also what a pooler in between says of its server
-	"53": true, // resources: a full disk
-	"58": true, // the system below: I/O errors
+	"08": true, // connection failures, including those that a connection pooler reports
+	"53": true, // insufficient resources, such as a full disk
+	"58": true, // system errors, such as I/O errors
 }
 
-// isConnectError tells whether no connection came about.
+// isConnectError reports whether no connection could be established.
 func isConnectError(err error) bool {
 	var connect *pgconn.ConnectError
 	return errors.As(err, &connect)
 }
 
-// isUnavailable tells whether err says that the server cannot serve anybody now: no
-// reason to send the requests of a batch one by one, nor to blame one of them.
+// isUnavailable reports whether the server cannot serve anybody now: retrying the requests of a batch
+// one by one, or blaming one of them, makes no sense.
 func isUnavailable(err error) bool { return Explain(err).Code == Unavailable }
 
-// isReadOnlySession tells whether err is the refusal of a write by a session that is
-// read-only. The session may stay so when the server takes writes again.
+// isReadOnlySession reports whether a write was rejected because its session is read-only. The session
+// may stay so after the server accepts writes again.
 func isReadOnlySession(err *pgconn.PgError) bool { return err.Code == "25006" }
 
-// concealed keeps of a server's error what can be logged: Detail, Hint and Where
-// may hold the values of a row.
+// concealed returns the loggable parts of a server's error: Detail, Hint and Where may contain values
+// of a row.
 func concealed(err *pgconn.PgError) error {
 	return fmt.Errorf("SQLSTATE %s constraint %q column %q: %s",
 		err.Code, err.ConstraintName, err.ColumnName, err.Routine)
 }
 
-// violates tells whether err is the refusal of one constraint.
+// violates reports whether err is the violation of the given constraint.
 func violates(err error, constraint string) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.ConstraintName == constraint

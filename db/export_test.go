@@ -63,12 +63,6 @@ func ConstraintCodes() map[string]Code {
 	return codes
 }
 
-// HashOf is what is stored of a token.
-func HashOf(t Token) []byte {
-	_, hash, _ := t.parse()
-	return hash
-}
-
 // Attempts is how often a write that would win by now is tried.
 const Attempts = attempts
 

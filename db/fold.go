@@ -7,11 +7,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// FoldCase returns the one form of texts that differ in case or composition alone, as SQL's
-// fold_case does: what that holds for one, this does too.
+// FoldCase returns the same text for texts that differ only in case or Unicode composition, like
+// fold_case in SQL.
 func FoldCase(text string) string { return strings.Map(foldRune, norm.NFC.String(text)) }
 
-// foldRune returns the lower case of the least of the characters that fold to each other.
+// foldRune returns the lower case of the smallest character that folds to r.
 func foldRune(r rune) rune {
 	if r < unicode.MaxASCII {
 		if 'A' <= r && r <= 'Z' {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 var groupRaces = []check{
@@ -77,10 +78,9 @@ var groupRaces = []check{
 	}},
 }
 
-func (w *world) group(ctx context.Context) uuid.UUID {
-	return must(w.as.CreateGroup(ctx, db.CreateGroupParams{
-		TenantID: w.tenant, ID: newID(), Name: "Group", RequestDigest: digest("group"),
-	})).ID
+func (w *world) group(ctx context.Context) (id uuid.UUID) {
+	w.make(ctx, func(r *seed.Rows) { id = r.Group() })
+	return id
 }
 
 // countedOnce has callers do the same at once: none fails, and the rows that they

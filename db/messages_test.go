@@ -12,6 +12,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // texting are the transitions that owe a text, each with its statement, and how a
@@ -39,8 +40,8 @@ var messageRaces = func() (all []check) {
 					w.loses(ctx, db.IllegalTransition, w.texting(ctx, t.name, one), w.texting(ctx, t.name, one)),
 					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }),
 						db.IllegalTransition),
-					w.expectText(ctx, one, t.name, t.text, staffNumber),
-					w.expectText(ctx, other, t.name, t.text, staffNumber))
+					w.expectText(ctx, one, t.name, t.text, seed.StandardPhone),
+					w.expectText(ctx, other, t.name, t.text, seed.StandardPhone))
 			}})
 	}
 	return append(all,
@@ -374,10 +375,8 @@ func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	colleague := db.SystemViewer(w.tenant, newID(), db.UserRoleStaff)
-	w.set(ctx, "INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest) VALUES ($1, $2, "+
-		"'c@example.com', 'C', 'staff', '', '')", colleague.UserID)
-	w.set(ctx, "INSERT INTO group_members SELECT $1, id, $2 FROM groups WHERE tenant_id = $1", colleague.UserID)
+	colleague := w.user(ctx, db.UserRoleStaff)
+	w.make(ctx, func(r *seed.Rows) { r.Members(w.seeded.Group, colleague.UserID) })
 	driver, stranger := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	id := w.assigned(ctx, driver)
 	w.must(move(ctx, w.as, driver, "collect", id))

@@ -17,20 +17,20 @@ import (
 	files "waybill/sql"
 )
 
-// Migrator moves the schema up and down. It connects as the schema's owner; the
-// application's role may not change it.
+// Migrator migrates the schema up and down. It connects as the schema's owner; the application's role
+// may not change the schema.
 type Migrator struct {
 	*goose.Provider
 	conn   *sql.DB
 	config *pgconn.Config
 }
 
-// NewMigrator opens the database at ownerURL for migrations. Two migrators at
-// once do not collide: each takes the same advisory lock, one after the other.
+// NewMigrator opens the database at ownerURL for migrations. Concurrent migrators are serialized by an
+// advisory lock.
 func NewMigrator(ownerURL string) (*Migrator, error) {
 	config, err := pgx.ParseConfig(ownerURL)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
 		return CheckEncoding(conn.PgConn())
@@ -48,7 +48,7 @@ func newProvider(conn *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Asks for the lock once a second, for five minutes.
+	// Tries to take the lock once a second for five minutes.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func newProvider(conn *sql.DB) (*goose.Provider, error) {
 	return goose.NewProvider(goose.DialectPostgres, conn, folder, goose.WithSessionLocker(locker))
 }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (m *Migrator) Close() error { return m.conn.Close() }
 
 // Migrate brings the database at ownerURL to the newest schema.
@@ -70,11 +70,11 @@ func Migrate(ctx context.Context, ownerURL string) error {
 	return err
 }
 
-// NewestMigration is the version of the schema that this program needs.
+// NewestMigration returns the schema version that this program needs.
 func NewestMigration() int64 {
 	names, err := fs.Glob(files.Migrations, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
-		panic("the program has no migrations") // they are embedded
+		panic("the program has no migrations") // embedded, so never missing
 	}
 	version, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
 	if err != nil {
@@ -83,8 +83,8 @@ func NewestMigration() int64 {
 	return version
 }
 
-// schemaVersion only reads. [goose.Provider.GetVersions] makes its table where there is none:
-// not for the application's role, as which it tried for three seconds.
+// schemaVersion only reads. [goose.Provider.GetVersions] creates its table if it is missing, which as
+// the application's role fails after three seconds.
 func schemaVersion(ctx context.Context, conn *sql.DB) (int64, error) {
 	table, err := database.NewStore(goose.DialectPostgres, goose.DefaultTablename)
 	if err != nil {
@@ -93,7 +93,7 @@ func schemaVersion(ctx context.Context, conn *sql.DB) (int64, error) {
 	version, err := table.GetLatestVersion(ctx, conn)
 	var refused *pgconn.PgError
 	if errors.Is(err, database.ErrVersionNotFound) ||
-		errors.As(err, &refused) && refused.Code == "42P01" { // there is no such table
+		errors.As(err, &refused) && refused.Code == "42P01" { // undefined table
 		return 0, nil
 	}
 	return version, err

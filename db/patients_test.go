@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 var patientRaces = []check{
@@ -286,18 +288,16 @@ func (w *world) createPatient(ctx context.Context, s *db.Store, v db.Viewer, p d
 }
 
 // patient makes one of the facility, without an external id.
-func (w *world) patient(ctx context.Context) uuid.UUID {
-	id := newID()
-	w.must(w.createPatient(ctx, w.as, w.staff, w.newPatient(id)))
+func (w *world) patient(ctx context.Context) (id uuid.UUID) {
+	w.make(ctx, func(r *seed.Rows) { id = r.Patient(w.facility, w.staff) })
 	return id
 }
 
 // appointment makes one of an hour, from now on.
-func (w *world) appointment(ctx context.Context, id, patient, facility uuid.UUID) {
-	must(w.owner.Exec(
-		ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		VALUES ($1, $2::uuid, $3, $4, $2::text, now(), now() + interval '1 hour', 'BOOKED')`,
-		w.tenant, id, facility, patient))
+func (w *world) appointment(ctx context.Context, id, patient uuid.UUID) {
+	w.make(ctx, func(r *seed.Rows) {
+		r.Appointment(seed.Appointment{ID: id, Patient: patient, ExternalID: id.String(), StartsAt: time.Now()})
+	})
 }
 
 func (w *world) editPatient(
@@ -333,10 +333,11 @@ func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error 
 
 // shows has a group of their own show the facility to the viewer.
 func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
-	group := w.group(ctx)
-	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: v.UserID}))
-	must(w.as.AddGroupFacility(ctx,
-		db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: facility}))
+	w.make(ctx, func(r *seed.Rows) {
+		group := r.Group()
+		r.Members(group, v.UserID)
+		r.Shows(group, facility)
+	})
 }
 
 func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {

@@ -2,7 +2,7 @@ package db
 
 import "context"
 
-// explainEdit says why an edit matched no row, from a fresh read.
+// explainEdit returns why an edit matched no row, by a fresh read.
 func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) error {
 	now, err := s.ExplainEditPickup(ctx, ExplainEditPickupParams{
 		TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, FacilityID: p.FacilityID, PatientID: p.PatientID,
@@ -27,5 +27,5 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 	case !now.PointFits:
 		return refuse(ValidationFailed, "pickup_longitude")
 	}
-	return refuse(Overloaded, "") // what was not there came to be in between
+	return refuse(Overloaded, "") // created in between
 }

@@ -252,7 +252,8 @@ var pickupReadRules = []check{
 			if seen, err := found(w.hub, db.TransitionNameShip, id); !seen || err != nil {
 				return fmt.Errorf("the hub: seen %v, %w", seen, err)
 			}
-			other := w.submitted(ctx) // names no patient
+			other := w.pickup(ctx) // names no patient
+			w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, other))
 			if seen, err := found(w.dispatcher, db.TransitionNameSubmit, other); !seen || err != nil {
 				return fmt.Errorf("the dispatcher: seen %v, %w", seen, err)
 			}

@@ -209,11 +209,8 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	if got := must(streamed(ctx, w, before)); len(got) != 7 {
 		t.Fatalf("the login before is told %v", got)
 	}
-	now := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
+	now := w.user(ctx, db.UserRoleDriver)
 	now.DriverID = before.DriverID
-	var batch pgx.Batch
-	queueUser(&batch, now)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
 	link := func(version int64, user *uuid.UUID) {
 		must(w.EditDriver(ctx, db.EditDriverParams{
 			TenantID: w.tenant, ID: before.DriverID, Version: version,

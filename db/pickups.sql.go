@@ -54,29 +54,27 @@ func (q *Queries) ConfirmPickups(ctx context.Context, arg ConfirmPickupsParams) 
 
 const createPickups = `-- name: CreatePickups :many
 WITH asked AS (
-    SELECT batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents, pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end, note, request_digest, ord
-    FROM unnest(
-        $1::int[],
-        $2::uuid[],
-        $3::uuid[],
-        $4::uuid[],
-        ($5::text[])::user_role[],
-        $6::uuid[],
-        $7::uuid[],
-        $8::uuid[],
-        $9::bigint[],
-        $10::text[],
-        $11::float8[],
-        $12::float8[],
-        $13::text[],
-        $14::timestamptz[],
-        $15::timestamptz[],
-        $16::text[],
-        $17::bytea[]
-    ) WITH ORDINALITY AS a (
-        batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
-        pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
-        note, request_digest, ord)
+    SELECT u.batch, u.tenant_id, u.id, u.viewer_id, u.viewer_role, u.facility_id, u.account_id, u.patient_id, u.price_cents, u.pickup_address, u.pickup_latitude, u.pickup_longitude, u.dropoff_address, u.window_start, u.window_end, u.note, u.request_digest, row_number() OVER () AS ord
+    FROM (
+        SELECT
+            unnest($1::int[]) AS batch,
+            unnest($2::uuid[]) AS tenant_id,
+            unnest($3::uuid[]) AS id,
+            unnest($4::uuid[]) AS viewer_id,
+            unnest($5::text[])::user_role AS viewer_role,
+            unnest($6::uuid[]) AS facility_id,
+            unnest($7::uuid[]) AS account_id,
+            unnest($8::uuid[]) AS patient_id,
+            unnest($9::bigint[]) AS price_cents,
+            unnest($10::text[]) AS pickup_address,
+            unnest($11::float8[]) AS pickup_latitude,
+            unnest($12::float8[]) AS pickup_longitude,
+            unnest($13::text[]) AS dropoff_address,
+            unnest($14::timestamptz[]) AS window_start,
+            unnest($15::timestamptz[]) AS window_end,
+            unnest($16::text[]) AS note,
+            unnest($17::bytea[]) AS request_digest
+    ) AS u
 ), known AS (
     SELECT p.tenant_id, p.id, p.request_digest
     FROM asked AS a

@@ -14,6 +14,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // node is a part of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells of it.
@@ -103,15 +104,11 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
 	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))
-	must(w.owner.Exec(
-		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
-		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given' || n, 'Family' || n, '1990-05-17' FROM generate_series(0, 499) AS n`, w.tenant, w.facility))
-	must(w.owner.Exec(ctx, `INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, id, facility_id FROM patients`))
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	must(w.owner.Exec(
-		ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		SELECT p.tenant_id, p.facility_id, p.id, n, $1::timestamptz + n * interval '10 minutes', $1::timestamptz + (n + 3) * interval '10 minutes', 'BOOKED'
-		FROM generate_series(0, 74999) AS n JOIN patients AS p ON p.external_id = 'p' || n % 500`, begin))
+	w.make(ctx, func(r *seed.Rows) {
+		r.Patients(w.facility, 500)
+		r.Appointments(w.facility, seed.Appointments{Patients: 500, From: begin, Every: 10 * time.Minute, N: 75_000})
+	})
 	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
 
 	explain := func(run func(*db.Store)) (plan node) {
@@ -183,9 +180,7 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	ctx := t.Context()
 	d := openUnchecked(t)
 	known, w := d.world(ctx), d.world(ctx)
-	must(d.owner.Exec(
-		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
-		SELECT $1::uuid, new_id(), $2::uuid, 'p' || n, 'Given', 'Family', '1990-05-17' FROM generate_series(1, 5000) AS n`, known.tenant, known.facility))
+	known.make(ctx, func(r *seed.Rows) { r.Patients(known.facility, 5000) })
 	must(d.owner.Exec(ctx, "ANALYZE patients"))
 	const records = 1000
 	l := w.list(0)

@@ -10,6 +10,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // buffers runs a query of a name for the viewer, with its arguments in the order of its
@@ -106,19 +107,12 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	w := d.world(ctx)
 	patient, pickup := w.patient(ctx), w.pickup(ctx)
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
-	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(1, 10000) AS n`, w.tenant))
-	must(w.owner.Exec(ctx, "INSERT INTO groups (tenant_id, id, name, request_digest) SELECT $1, md5('g' || n)::uuid, "+
-		"'Group', '' FROM generate_series(1, 1000) AS n", w.tenant))
-	must(w.owner.Exec(ctx, "INSERT INTO group_members (tenant_id, group_id, user_id) SELECT $1, md5('g' || n)::uuid, "+
-		"$2 FROM generate_series(1, 1000) AS n", w.tenant, w.staff.UserID))
-	must(w.owner.Exec(ctx, `INSERT INTO group_facilities (tenant_id, group_id, facility_id)
-		SELECT $1, md5('g' || 1 + n % 1000)::uuid, md5('f' || n)::uuid FROM generate_series(1, 10000) AS n`, w.tenant))
+	w.make(ctx, func(r *seed.Rows) { r.FacilitiesSeenBy(w.staff.UserID, 10_000, 1000) })
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 
 	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSessions", []uuid.UUID{w.tenant},
-		[][]byte{db.HashOf(token)}, time.Hour)
+		[][]byte{token.Hash()}, time.Hour)
 	few(t, 50, "the session", custom, generic)
 	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant,
 		patient, nil, w.staff.UserID, "get-patient")

@@ -12,17 +12,17 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// What a first deployment meets: a role, a membership or a privilege that is missing. Each
-// is told in one sentence that names it and the command that mends it.
+// What a first deployment may lack: a role, a membership or a privilege. Each error is one sentence
+// with the command that fixes it.
 
-// setupCommand makes all that is missing, for a database and its owner.
+// setupCommand returns the command that creates everything for a database and its owner.
 func setupCommand(database, owner string) string {
 	return fmt.Sprintf("waybill setup --database %s --owner %s | sudo -u postgres psql", database, owner)
 }
 
-// Up makes what the schema lacks. Before the first migration it looks at what the role may
-// do, so that nothing is begun that cannot be ended. It returns what was done, and an error
-// that says what is missing and how to mend it.
+// Up applies the pending migrations. Before the first one it checks the role's privileges, so that
+// nothing is started that cannot be completed. It returns what was done, and an error that says what is
+// missing and how to fix it.
 func (m *Migrator) Up(ctx context.Context) ([]*goose.MigrationResult, error) {
 	if err := m.checkRights(ctx); err != nil {
 		return nil, err
@@ -31,13 +31,25 @@ func (m *Migrator) Up(ctx context.Context) ([]*goose.MigrationResult, error) {
 	return results, m.explain(ctx, err)
 }
 
-// Down takes back the newest migration. It returns [goose.ErrNoNextVersion] if there is none.
+// Down reverts the newest migration. It returns [goose.ErrNoNextVersion] if there is none.
 func (m *Migrator) Down(ctx context.Context) (*goose.MigrationResult, error) {
 	result, err := m.Provider.Down(ctx)
 	return result, m.explain(ctx, err)
 }
 
-// checkRights looks before the first migration alone: the others change what it made.
+// Status lists the migrations, each with whether it was made.
+func (m *Migrator) Status(ctx context.Context) ([]*goose.MigrationStatus, error) {
+	rows, err := m.Provider.Status(ctx)
+	return rows, m.explain(ctx, err)
+}
+
+// GetDBVersion returns the newest migration that was made.
+func (m *Migrator) GetDBVersion(ctx context.Context) (int64, error) {
+	version, err := m.Provider.GetDBVersion(ctx)
+	return version, m.explain(ctx, err)
+}
+
+// checkRights applies only before the first migration: later ones change what it created.
 func (m *Migrator) checkRights(ctx context.Context) error {
 	version, err := schemaVersion(ctx, m.conn)
 	if err != nil || version > 0 {
@@ -63,7 +75,7 @@ func (m *Migrator) rights(ctx context.Context) (rights GetOwnerRightsRow, err er
 	return rights, err
 }
 
-// missing says what the migrations need and the role does not have, nil for nothing.
+// missing returns an error for the first privilege that the migrations need and the role lacks.
 func (r GetOwnerRightsRow) missing() error {
 	owner, database := quote(r.RoleName), quote(r.DatabaseName)
 	setup := setupCommand(database, owner)
@@ -93,7 +105,7 @@ func quote(name string) string {
 	return name
 }
 
-// explain says what a migrator's error is about, where it is about the role.
+// explain returns a better error if a migrator's error is about the role.
 func (m *Migrator) explain(ctx context.Context, err error) error {
 	var refused *pgconn.PgError
 	switch {
@@ -112,8 +124,8 @@ func (m *Migrator) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// ConnectAdvice says why no connection came about, and what mends it. It repeats neither
-// the password nor the URL. An error that is about something else is returned as it is.
+// ConnectAdvice explains why no connection could be established, and how to fix it. It contains neither
+// the password nor the URL. Unrelated errors are returned unchanged.
 func ConnectAdvice(err error, c *pgconn.Config) error {
 	var refused *pgconn.PgError
 	if c == nil || !errors.As(err, &refused) {
@@ -130,7 +142,7 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 	case "3D000":
 		return fmt.Errorf("there is no database %s: it is made by: %s", database,
 			setupCommand(database, "waybill_owner"))
-	case "22023": // of the parameter role
+	case "22023": // invalid parameter role
 		if c.RuntimeParams["role"] == AppRole {
 			return ErrNoSchema
 		}
@@ -143,12 +155,12 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 	return err
 }
 
-// ErrNoSchema: nobody has migrated the database, or the first migration failed.
+// ErrNoSchema means that the database was never migrated, or that the first migration failed.
 var ErrNoSchema = errors.New(
 	"the database has no schema, or its first migration failed: run as its owner: waybill migrate up")
 
-// CheckSchema tells whether the database has the schema that this program needs, and
-// if it does not, what to run.
+// CheckSchema checks that the database has the schema that this program needs; its error says what to
+// run.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	conn := stdlib.OpenDBFromPool(s.Pool())
 	defer conn.Close() // the pool stays open
@@ -159,7 +171,7 @@ func checkSchema(ctx context.Context, conn *sql.DB) error {
 	have, err := schemaVersion(ctx, conn)
 	var refused *pgconn.PgError
 	switch want := NewestMigration(); {
-	case errors.As(err, &refused) && refused.Code == "42501": // goose has made its table, and no migration its grants
+	case errors.As(err, &refused) && refused.Code == "42501": // goose has created its table, but no migration has granted access
 		return ErrNoSchema
 	case err != nil:
 		return fmt.Errorf("cannot read the schema's version: %w", Explain(err))

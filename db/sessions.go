@@ -50,6 +50,12 @@ func (t Token) parse() (tenantID uuid.UUID, hash []byte, ok bool) {
 	return tenantID, sum[:], true
 }
 
+// Hash is what is stored of the token, nil if it is none.
+func (t Token) Hash() []byte {
+	_, hash, _ := t.parse()
+	return hash
+}
+
 // Lifetimes of a session: in all, and without a request.
 type Lifetimes struct {
 	Absolute time.Duration // 0: 30 days
@@ -74,9 +80,8 @@ func (s *Store) OpenSession(
 	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
 ) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
-	_, hash, _ := token.parse()
 	row, err := s.CreateSession(ctx, CreateSessionParams{
-		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: hash, Lifetime: lifetime,
+		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: token.Hash(), Lifetime: lifetime,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", row, refuse(Unauthenticated, "")

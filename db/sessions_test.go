@@ -35,13 +35,13 @@ var sessionRaces = []check{
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
 			w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
 			return w.countedOnce(func(s *db.Store) (int64, error) {
-				return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
+				return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
 			})
 		}},
 	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		return w.countedOnce(func(s *db.Store) (int64, error) {
-			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: db.HashOf(token)})
+			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
 		})
 	}},
 }
@@ -92,7 +92,7 @@ func openSession(ctx context.Context, s *db.Store, v db.Viewer, hash string) (db
 
 func (w *world) alter(ctx context.Context, token db.Token, set string) {
 	must(w.owner.Exec(ctx, "UPDATE sessions SET "+set+" WHERE tenant_id = $1 AND token_hash = $2",
-		w.tenant, db.HashOf(token)))
+		w.tenant, token.Hash()))
 }
 
 // isOver says whether the token is refused.
@@ -138,7 +138,7 @@ func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
 	w := open(t).world(ctx)
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 	xmin := func() string {
-		return scan[string](ctx, w.owner, "SELECT xmin::text FROM sessions WHERE token_hash = $1", db.HashOf(token))
+		return scan[string](ctx, w.owner, "SELECT xmin::text FROM sessions WHERE token_hash = $1", token.Hash())
 	}
 	before := xmin()
 	must(w.Authenticate(ctx, token, time.Hour))

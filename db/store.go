@@ -57,7 +57,7 @@ type Store struct {
 func Open(ctx context.Context, c Config) (*Store, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", withoutPassword(err))
+		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)

@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// registerTimes makes a connection's times UTC, whatever the time zone of the process
-// (TZ): what one process answers, and names by an ETag, another one answers byte for byte.
+// registerTimes makes a connection return times in UTC, whatever the process's time zone (TZ), so that
+// all processes return the same bytes for an ETag.
 func registerTimes(types *pgtype.Map) {
 	utc := &pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID,
 		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
 )
@@ -268,11 +267,7 @@ func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64)
 
 // secondAdmin makes another admin of the tenant.
 func (w *world) secondAdmin(ctx context.Context) db.Viewer {
-	v := db.SystemViewer(w.tenant, newID(), db.UserRoleAdmin)
-	var batch pgx.Batch
-	queueUser(&batch, v)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
-	return v
+	return w.user(ctx, db.UserRoleAdmin)
 }
 
 const adminsInOrder = "admins are locked in another order than that of their keys"

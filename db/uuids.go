@@ -7,22 +7,20 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// pgx takes a uuid.UUID for something that can be printed, and sends each by way of its
-// text, found out anew for each element of an array; and, as it is a sql.Scanner, reads
-// each by way of its text too. Most of what the statements take are such arrays, and a
-// row has several: these plans send and read the sixteen bytes.
+// By default pgx encodes a uuid.UUID through its text, since it is a Stringer, looked up anew for each
+// element of an array, and decodes it through its text, since it is a sql.Scanner. Most arguments of
+// the statements are such arrays, and a row has several: these plans send and read the sixteen bytes.
 
-// Ids are no secrets, as tokens are: one read of the system's randomness does for sixteen.
+// Ids are no secrets, unlike tokens: one read of system randomness serves sixteen of them.
 func init() { uuid.EnableRandPool() }
 
-// registerUUIDs makes a connection's types know uuid.UUID, pointers to it and slices
-// of it.
+// registerUUIDs registers codecs for uuid.UUID, pointers to it and slices of it.
 func registerUUIDs(types *pgtype.Map) {
 	types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUIDs}, types.TryWrapEncodePlanFuncs...)
 	types.RegisterType(&pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}})
 }
 
-// uuidCodec is asked how to read before pgx looks whether the target is a sql.Scanner.
+// uuidCodec is consulted before pgx checks whether the target is a sql.Scanner.
 type uuidCodec struct{ pgtype.UUIDCodec }
 
 func (c uuidCodec) PlanScan(types *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
@@ -34,7 +32,7 @@ func (c uuidCodec) PlanScan(types *pgtype.Map, oid uint32, format int16, target 
 
 type uuidScanPlan struct{}
 
-// Scan leaves the target as it is where the value is NULL, as uuid.UUID's own does.
+// Scan leaves the target unchanged for NULL, like uuid.UUID's own Scan.
 func (uuidScanPlan) Scan(src []byte, target any) error {
 	u := target.(*uuid.UUID)
 	if src != nil && len(src) != len(u) {
@@ -44,12 +42,12 @@ func (uuidScanPlan) Scan(src []byte, target any) error {
 	return nil
 }
 
-// uuidBytes is a uuid.UUID as pgx knows it best.
+// uuidBytes is a uuid.UUID in the form that pgx supports best.
 type uuidBytes uuid.UUID
 
 func (u *uuidBytes) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: *u, Valid: true}, nil }
 
-// uuidSlice is a []uuid.UUID as an array of PostgreSQL.
+// uuidSlice is a []uuid.UUID as a PostgreSQL array.
 type uuidSlice []uuid.UUID
 
 func (s uuidSlice) Dimensions() []pgtype.ArrayDimension {

@@ -28,8 +28,8 @@ func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) 
 	must(w.owner.Exec(ctx, `WITH p AS (
 			INSERT INTO patients SELECT tenant_id, $3, $4, external_id, given_name, family_name, birth_date FROM patients WHERE tenant_id = $1 AND id = $2)
 		INSERT INTO patient_facilities VALUES ($1, $3, $4)`, w.tenant, seen, hidden, w.hidden))
-	w.appointment(ctx, newID(), seen, w.facility)
-	w.appointment(ctx, newID(), hidden, w.hidden)
+	w.appointment(ctx, newID(), seen)
+	w.appointment(ctx, newID(), hidden)
 	return w, seen, hidden
 }
 

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // world is a tenant of its own with users, a facility, an account and whatever a
@@ -22,6 +22,7 @@ type world struct {
 	pool      *pgxpool.Pool
 	owner     *pgxpool.Pool
 	mutant    *mutant // nil for none
+	seeded    *seed.Standard
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
@@ -106,58 +107,19 @@ func openStore(t testing.TB, c db.Config) *db.Store {
 
 // world makes a new tenant.
 func (d *database) world(ctx context.Context) *world {
-	w := &world{
-		Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner,
-		tenant: uuid.New(), facility: newID(), hidden: newID(), account: newID(),
-	}
-	var batch pgx.Batch
-	batch.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1::uuid, 't' || replace($1::text, '-', ''), 'Tenant')",
-		w.tenant)
-	batch.Queue("INSERT INTO flags (tenant_id, name, enabled) VALUES ($1, 'pickup_texts', true), ($1, "+
-		"'auto_dispatch', false)", w.tenant)
-	for viewer, role := range map[*db.Viewer]db.UserRole{
-		&w.admin: db.UserRoleAdmin, &w.dispatcher: db.UserRoleDispatcher, &w.staff: db.UserRoleStaff,
-		&w.stranger: db.UserRoleStaff, &w.hub: db.UserRoleHub,
-	} {
-		*viewer = db.SystemViewer(w.tenant, newID(), role)
-		queueUser(&batch, *viewer)
-	}
-	for _, id := range []uuid.UUID{w.facility, w.hidden} {
-		batch.Queue(`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-			VALUES ($1, $2, 'Clinic', '1 Main St', 37.77, -122.42, '\x00')`, w.tenant, id)
-	}
-	batch.Queue(
-		"INSERT INTO phone_numbers (tenant_id, id, user_id, number, request_digest) VALUES ($1, $2, $3, $4, '\\x00')",
-		w.tenant, newID(), w.staff.UserID, staffNumber)
-	group := newID()
-	batch.Queue("INSERT INTO groups (tenant_id, id, name, request_digest) VALUES ($1, $2, 'Group', '\\x00')",
-		w.tenant, group)
-	batch.Queue("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3), ($1, $2, $4)",
-		w.tenant, group, w.staff.UserID, w.hub.UserID)
-	batch.Queue("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3)",
-		w.tenant, group, w.facility)
-	queueAccount(&batch, w.tenant, w.account, 1_000_000)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
+	w := &world{Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner, tenant: uuid.New()}
+	w.make(ctx, func(r *seed.Rows) { w.seeded = r.Standard(withOldHash) })
+	w.admin, w.dispatcher, w.hub = w.seeded.Admin.Viewer, w.seeded.Dispatcher.Viewer, w.seeded.Hub.Viewer
+	w.staff, w.stranger = w.seeded.Staff.Viewer, w.seeded.Stranger.Viewer
+	w.facility, w.hidden, w.account = w.seeded.Facility, w.seeded.Hidden, w.seeded.Account
 	return w
 }
 
-// staffNumber is where the texts go: staff ask for the pickups.
-const staffNumber = "+14155550100"
+func withOldHash(u *db.CreateUserParams) { u.PasswordHash = "old hash" }
 
-func queueUser(batch *pgx.Batch, v db.Viewer) {
-	batch.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-		VALUES ($1, $2::uuid, $2::text || '@example.com', 'User', $3, 'old hash', '\x00')`,
-		v.TenantID, v.UserID, v.Role)
-}
-
-func queueAccount(batch *pgx.Batch, tenant, id uuid.UUID, cents int64) {
-	batch.Queue(`INSERT INTO accounts (tenant_id, id, name, currency, balance_cents, request_digest)
-		VALUES ($1, $2, 'Account', 'USD', $3, '\x00')`, tenant, id, cents)
-	if cents > 0 {
-		batch.Queue(
-			`INSERT INTO ledger_entries (tenant_id, id, account_id, kind, amount_cents, actor_id, request_digest)
-			VALUES ($1, gen_random_uuid(), $2, 'deposit', $3, $1, '\x00')`, tenant, id, cents)
-	}
+// make makes rows of the tenant, by the statements as they are.
+func (w *world) make(ctx context.Context, fill func(*seed.Rows)) {
+	w.must(seed.Make(ctx, w.owner, w.tenant, fill))
 }
 
 // on gives the world whose statements are a mutant's.
@@ -177,11 +139,12 @@ func (w *world) over(q db.DBTX) *db.Store {
 }
 
 // purse makes an account with money.
-func (w *world) purse(ctx context.Context, cents int64) uuid.UUID {
-	id := uuid.New() // the key's order is not the order they come in
-	var batch pgx.Batch
-	queueAccount(&batch, w.tenant, id, cents)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
+func (w *world) purse(ctx context.Context, cents int64) (id uuid.UUID) {
+	w.make(ctx, func(r *seed.Rows) {
+		if id = r.Account(); cents > 0 {
+			r.Deposit(seed.Deposit{Account: id, Cents: cents, ActorID: w.admin.UserID})
+		}
+	})
 	return id
 }
 
@@ -190,34 +153,38 @@ func (w *world) balance(ctx context.Context, account uuid.UUID) int64 {
 		w.tenant, account)
 }
 
+// user makes one more of a role.
+func (w *world) user(ctx context.Context, role db.UserRole) (v db.Viewer) {
+	w.make(ctx, func(r *seed.Rows) { v = r.User(role, withOldHash).Viewer })
+	return v
+}
+
 // driver makes one on duty, at a place, with a login of their own.
-func (w *world) driver(ctx context.Context, latitude, longitude float64) db.Viewer {
-	v := db.SystemViewer(w.tenant, newID(), db.UserRoleDriver)
-	v.DriverID = uuid.New()
-	var batch pgx.Batch
-	queueUser(&batch, v)
-	w.must(w.owner.SendBatch(ctx, &batch).Close())
-	must(w.as.CreateDriver(ctx, db.CreateDriverParams{
-		TenantID: w.tenant, ID: v.DriverID, UserID: &v.UserID, Name: "Driver", OnDuty: true,
-		Latitude: &latitude, Longitude: &longitude, RequestDigest: digest("driver"),
-	}))
+func (w *world) driver(ctx context.Context, latitude, longitude float64) (v db.Viewer) {
+	w.make(ctx, func(r *seed.Rows) { v = driverAt(r, latitude, longitude) })
 	return v
 }
 
 func (w *world) drivers(ctx context.Context, n int) []db.Viewer {
 	out := make([]db.Viewer, n)
-	for i := range out {
-		out[i] = w.driver(ctx, 37.77, -122.42+float64(i)/1000)
-	}
+	w.make(ctx, func(r *seed.Rows) {
+		for i := range out {
+			out[i] = driverAt(r, 37.77, -122.42+float64(i)/1000)
+		}
+	})
 	return out
 }
 
-// draft asks for a pickup of 500 cents from w.account, unless edits say otherwise.
+func driverAt(r *seed.Rows, latitude, longitude float64) db.Viewer {
+	v := r.User(db.UserRoleDriver, withOldHash).Viewer
+	v.DriverID = r.Driver(seed.Login(v.UserID), seed.OnDuty(latitude, longitude))
+	return v
+}
+
+// draft asks for a pickup of 500 cents from the account, unless edits say otherwise.
 func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
-	d := db.Draft{
-		ID: uuid.New(), FacilityID: w.facility, AccountID: w.account, PriceCents: 500,
-		PickupAddress: "1 Main St", DropoffAddress: "2 Main St", Digest: digest("draft"),
-	}
+	d := w.seeded.Pickup().Draft
+	d.ID = uuid.New()
 	for _, edit := range edits {
 		edit(&d)
 	}
@@ -226,62 +193,36 @@ func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
 
 // pickup makes one, as a draft.
 func (w *world) pickup(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
-	pickups, _, err := w.as.CreateDrafts(ctx, w.staff, []db.Draft{w.draft(edits...)})
-	w.must(err)
-	return pickups[0].ID
+	return w.pickupIn(ctx, db.PickupStatusDRAFT, uuid.Nil, edits...)
 }
 
-func costing(cents int64) func(*db.Draft) { return func(d *db.Draft) { d.PriceCents = cents } }
+// pickupIn makes one that stands at a status, with a driver of its own unless one is named. It
+// goes over the connections of the store, which have the statements prepared.
+func (w *world) pickupIn(
+	ctx context.Context, status db.PickupStatus, driver uuid.UUID, edits ...func(*db.Draft),
+) uuid.UUID {
+	p := w.seeded.Pickup(seed.In(status))
+	p.Draft, p.Driver = w.draft(edits...), driver
+	w.must(seed.Make(ctx, w.pool, w.tenant, func(r *seed.Rows) { r.Pickup(p) }))
+	return p.ID
+}
 
+func costing(cents int64) func(*db.Draft)      { return func(d *db.Draft) { d.PriceCents = cents } }
 func paidBy(account uuid.UUID) func(*db.Draft) { return func(d *db.Draft) { d.AccountID = account } }
 
 // submitted makes a pickup that waits for a driver.
 func (w *world) submitted(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
-	id := w.pickup(ctx, edits...)
-	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
-	return id
+	return w.pickupIn(ctx, db.PickupStatusSUBMITTED, uuid.Nil, edits...)
 }
 
 // assigned makes a pickup that a driver is to collect.
 func (w *world) assigned(ctx context.Context, driver db.Viewer, edits ...func(*db.Draft)) uuid.UUID {
-	id := w.submitted(ctx, edits...)
-	w.must(assign(ctx, w.as, w.dispatcher, id, driver))
-	return id
+	return w.pickupIn(ctx, db.PickupStatusASSIGNED, driver.DriverID, edits...)
 }
 
 // at makes a pickup that stands at a status.
 func (w *world) at(ctx context.Context, status db.PickupStatus) uuid.UUID {
-	id := w.pickup(ctx)
-	switch status {
-	case db.PickupStatusDRAFT:
-		return id
-	case db.PickupStatusCANCELED:
-		w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameCancel, id))
-		return id
-	}
-	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
-	if status == db.PickupStatusSUBMITTED {
-		return id
-	}
-	driver := w.driver(ctx, 37.77, -122.42)
-	w.must(assign(ctx, w.as, w.dispatcher, id, driver))
-	for _, step := range []struct {
-		reached    db.PickupStatus
-		transition db.TransitionName
-		by         db.Viewer
-	}{
-		{db.PickupStatusASSIGNED, db.TransitionNameCollect, driver},
-		{db.PickupStatusCOLLECTED, db.TransitionNameReceive, w.hub},
-		{db.PickupStatusRECEIVED, db.TransitionNamePack, w.hub},
-		{db.PickupStatusPACKED, db.TransitionNameShip, w.hub},
-		{db.PickupStatusSHIPPED, db.TransitionNameDeliver, w.hub},
-	} {
-		if step.reached == status {
-			return id
-		}
-		w.must(move(ctx, w.as, step.by, step.transition, id))
-	}
-	return id
+	return w.pickupIn(ctx, status, uuid.Nil)
 }
 
 // row is the pickup as it stands.

@@ -9,17 +9,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errReadOnly: the server answers, and would refuse a write.
+// errReadOnly means that the server answers, but would reject a write.
 var errReadOnly = errors.New("the database takes no writes: it is a standby, or default_transaction_read_only is on")
 
-// CheckWritable tells whether a write could be made now, without making one. It returns an
-// *Error with Unavailable if the server does not answer or new sessions are read-only.
+// CheckWritable checks whether a write would be possible, without making one. It returns an *Error with
+// Unavailable if the server does not answer or new sessions are read-only.
 //
-// A session keeps default_transaction_read_only as it was when it began. Where only the
-// pool's sessions are read-only, and a new one is not, all of them are replaced.
+// A session keeps default_transaction_read_only from its start. If only the pool's sessions are
+// read-only, and a new one is not, all of them are replaced.
 //
-// It waits for a connection as long as ctx lasts: a server with much to do is none that is
-// not ready.
+// It waits for a connection as long as ctx lasts: a busy server is still ready.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	var readOnly bool
 	err := s.conns.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
@@ -44,7 +43,7 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 	return nil
 }
 
-// explained is Explain as an error, nil for none.
+// explained returns Explain's result as an error, or nil.
 func explained(err error) error {
 	if err == nil {
 		return nil
@@ -52,8 +51,8 @@ func explained(err error) error {
 	return Explain(err)
 }
 
-// dropReadOnlySessions closes a connection on which a write was refused because its
-// session is read-only. The pool then makes another, which is as the server is by then.
+// dropReadOnlySessions closes a connection whose session rejected a write as read-only. The pool then
+// opens another, with the server's current setting.
 func dropReadOnlySessions(config *pgconn.Config) {
 	keep := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {

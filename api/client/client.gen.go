@@ -383,26 +383,26 @@ type AccountEdit struct {
 
 // Appointment defines model for Appointment.
 type Appointment struct {
-	// CreatedAt When it was first fed
+	// CreatedAt When a feed created it
 	CreatedAt time.Time `json:"created_at"`
 	EndsAt    time.Time `json:"ends_at"`
 
-	// ExternalID Its id in the facility's records
+	// ExternalID Id in the facility's records
 	//
 	// Examples: 4711
 	ExternalID string             `json:"external_id"`
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
-	// FamilyName The patient's
+	// FamilyName Of the patient
 	FamilyName string `json:"family_name"`
 
-	// GivenName The patient's
+	// GivenName Of the patient
 	GivenName string             `json:"given_name"`
 	ID        openapi_types.UUID `json:"id"`
 	PatientID openapi_types.UUID `json:"patient_id"`
 	StartsAt  time.Time          `json:"starts_at"`
 
-	// Status Where an appointment stands
+	// Status The status of an appointment
 	Status AppointmentStatus `json:"status"`
 
 	// UpdatedAt When a feed last changed it
@@ -411,19 +411,19 @@ type Appointment struct {
 
 // AppointmentRecord defines model for AppointmentRecord.
 type AppointmentRecord struct {
-	// EndsAt After starts_at, by 25 hours at most: a whole day where the clocks are set back
+	// EndsAt At most 25 hours after starts_at: a day on which the clocks are set back
 	//
 	// Examples: 2030-01-01T09:30:00Z
 	EndsAt time.Time `json:"ends_at"`
 
-	// ExternalID The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
+	// ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
 	Patient    PatientRecord                `json:"patient"`
 
 	// StartsAt Examples: 2030-01-01T09:00:00Z
 	StartsAt time.Time `json:"starts_at"`
 
-	// Status Where an appointment stands
+	// Status The status of an appointment
 	Status *AppointmentStatus `json:"status,omitempty"`
 }
 
@@ -433,12 +433,12 @@ type AppointmentRecordExternalID0 = string
 // AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
 type AppointmentRecordExternalID1 = int
 
-// AppointmentRecord_ExternalID The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
+// AppointmentRecord_ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type AppointmentRecord_ExternalID struct {
 	union json.RawMessage
 }
 
-// AppointmentStatus Where an appointment stands
+// AppointmentStatus The status of an appointment
 type AppointmentStatus string
 
 // Assignment defines model for Assignment.
@@ -453,7 +453,7 @@ type Cancellation struct {
 
 // Credentials defines model for Credentials.
 type Credentials struct {
-	// Email In whatever case
+	// Email Case-insensitive
 	//
 	// Examples: dispatcher@demo.example
 	Email    string `json:"email"`
@@ -496,14 +496,14 @@ type DriverEdit struct {
 	Name      *string  `json:"name,omitempty"`
 	OnDuty    *bool    `json:"on_duty,omitempty"`
 
-	// UserID The login of this driver; null takes it away
+	// UserID The user who logs in as this driver; null removes it
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
 }
 
-// EntryKind Which way an entry moved the balance
+// EntryKind The kind of a ledger entry
 type EntryKind string
 
-// ErrorCode What went wrong; /errors/{code} explains each
+// ErrorCode The error code; /errors/{code} documents it
 type ErrorCode string
 
 // Facility defines model for Facility.
@@ -534,7 +534,7 @@ type FacilityEdit struct {
 	Latitude  *float64 `json:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty"`
 
-	// MaxCancelShare The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
+	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
 	Name           *string  `json:"name,omitempty"`
 }
@@ -636,7 +636,7 @@ type LedgerEntry struct {
 	DeltaCents int64              `json:"delta_cents"`
 	ID         openapi_types.UUID `json:"id"`
 
-	// Kind Which way an entry moved the balance
+	// Kind The kind of a ledger entry
 	Kind EntryKind                 `json:"kind"`
 	Note nullable.Nullable[string] `json:"note"`
 
@@ -646,7 +646,7 @@ type LedgerEntry struct {
 
 // Located defines model for Located.
 type Located struct {
-	// Applied False, if a newer observation is known
+	// Applied False if a newer observation is known
 	Applied bool   `json:"applied"`
 	Driver  Driver `json:"driver"`
 }
@@ -656,7 +656,7 @@ type Location struct {
 	// Latitude Examples: 37.7599
 	Latitude float64 `json:"latitude"`
 
-	// LocatedAt When they were seen there; at most a minute ahead of the server's clock
+	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
 	LocatedAt time.Time `json:"located_at"`
 
 	// Longitude Examples: -122.4148
@@ -665,7 +665,7 @@ type Location struct {
 
 // Login defines model for Login.
 type Login struct {
-	// ExpiresAt When it ends at the latest; unused, it ends earlier
+	// ExpiresAt The absolute expiry; an unused session ends earlier
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token Send it as: Authorization: Bearer <token>
@@ -693,12 +693,12 @@ type Message struct {
 	// SentAt When the gateway accepted it
 	SentAt nullable.Nullable[time.Time] `json:"sent_at"`
 
-	// Status What became of a text
+	// Status The delivery status of a text
 	Status MessageStatus             `json:"status"`
 	To     nullable.Nullable[string] `json:"to"`
 }
 
-// MessageStatus What became of a text
+// MessageStatus The delivery status of a text
 type MessageStatus string
 
 // NewAccount defines model for NewAccount.
@@ -706,7 +706,7 @@ type NewAccount struct {
 	// Currency Examples: USD
 	Currency string `json:"currency"`
 
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Name Examples: Mission Clinic
@@ -715,7 +715,7 @@ type NewAccount struct {
 
 // NewDriver defines model for NewDriver.
 type NewDriver struct {
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID        *openapi_types.UUID `json:"id,omitempty"`
 	Latitude  *float64            `json:"latitude,omitempty"`
 	Longitude *float64            `json:"longitude,omitempty"`
@@ -723,10 +723,10 @@ type NewDriver struct {
 	// Name Examples: Grace
 	Name string `json:"name"`
 
-	// OnDuty Whether dispatch may choose them
+	// OnDuty Whether dispatch-pickup may choose the driver
 	OnDuty *bool `json:"on_duty,omitempty"`
 
-	// UserID The login of this driver
+	// UserID The user who logs in as this driver
 	UserID *openapi_types.UUID `json:"user_id,omitempty"`
 }
 
@@ -735,7 +735,7 @@ type NewEntry struct {
 	// AmountCents Examples: 3000
 	AmountCents int64 `json:"amount_cents"`
 
-	// ID The caller's choice: sent again, nothing is booked twice
+	// ID Chosen by the client: a retry with the same id is booked only once
 	ID   openapi_types.UUID `json:"id"`
 	Note *string            `json:"note,omitempty"`
 }
@@ -745,7 +745,7 @@ type NewFacility struct {
 	// Address Examples: 2401 Mission St, San Francisco
 	Address string `json:"address"`
 
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Latitude Examples: 37.7583
@@ -760,7 +760,7 @@ type NewFacility struct {
 
 // NewGroup defines model for NewGroup.
 type NewGroup struct {
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Name Examples: Mission staff
@@ -774,12 +774,12 @@ type NewPatient struct {
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Their id in the records of the facility, and unique there
+	// ExternalID Id in the facility's records, unique per facility
 	//
 	// Examples: 4711
 	ExternalID *string `json:"external_id,omitempty"`
 
-	// FacilityID The facility whose records know them
+	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// FamilyName Examples: Lovelace
@@ -788,7 +788,7 @@ type NewPatient struct {
 	// GivenName Examples: Ada
 	GivenName string `json:"given_name"`
 
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Phone Examples: +14155550123
@@ -797,7 +797,7 @@ type NewPatient struct {
 
 // NewPhoneNumber defines model for NewPhoneNumber.
 type NewPhoneNumber struct {
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Number Examples: +14155550123
@@ -806,36 +806,36 @@ type NewPhoneNumber struct {
 
 // NewPickup defines model for NewPickup.
 type NewPickup struct {
-	// AccountID The account that submit charges
+	// AccountID The account that submit-pickup charges
 	AccountID openapi_types.UUID `json:"account_id"`
 
 	// DropoffAddress Examples: 1 Lab Way, South San Francisco
 	DropoffAddress string `json:"dropoff_address"`
 
-	// FacilityID The facility that it is picked up for
+	// FacilityID The facility that requests the pickup
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID   *openapi_types.UUID `json:"id,omitempty"`
 	Note *string             `json:"note,omitempty"`
 
-	// PatientID Whom it is for: a patient that you see
+	// PatientID A patient that you can see
 	PatientID *openapi_types.UUID `json:"patient_id,omitempty"`
 
 	// PickupAddress Examples: 2401 Mission St, San Francisco
 	PickupAddress string `json:"pickup_address"`
 
-	// PickupLatitude Without a point, the facility's is used
+	// PickupLatitude If it is omitted, the facility's location is used
 	PickupLatitude  *float64 `json:"pickup_latitude,omitempty"`
 	PickupLongitude *float64 `json:"pickup_longitude,omitempty"`
 
 	// PriceCents Examples: 3000
 	PriceCents int64 `json:"price_cents"`
 
-	// WindowEnd The latest time to come
+	// WindowEnd The latest time of the pickup
 	WindowEnd *time.Time `json:"window_end,omitempty"`
 
-	// WindowStart The earliest time to come
+	// WindowStart The earliest time of the pickup
 	WindowStart *time.Time `json:"window_start,omitempty"`
 }
 
@@ -849,7 +849,7 @@ type NewUser struct {
 	// Email Examples: ada@clinic.example
 	Email string `json:"email"`
 
-	// ID The caller's choice, to make a retry safe
+	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
 	// Name Examples: Ada Lovelace
@@ -858,7 +858,7 @@ type NewUser struct {
 	// Password At least 8 characters, at most 72 bytes
 	Password string `json:"password"`
 
-	// Role What a user may do
+	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
 }
 
@@ -872,7 +872,7 @@ type NotApplied struct {
 type PageAccount struct {
 	Items []Account `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -880,7 +880,7 @@ type PageAccount struct {
 type PageAppointment struct {
 	Items []Appointment `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -888,7 +888,7 @@ type PageAppointment struct {
 type PageDriver struct {
 	Items []Driver `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -896,7 +896,7 @@ type PageDriver struct {
 type PageFacility struct {
 	Items []Facility `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -904,7 +904,7 @@ type PageFacility struct {
 type PageFlag struct {
 	Items []Flag `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -912,7 +912,7 @@ type PageFlag struct {
 type PageGroup struct {
 	Items []Group `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -920,7 +920,7 @@ type PageGroup struct {
 type PageGroupFacility struct {
 	Items []GroupFacility `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -928,7 +928,7 @@ type PageGroupFacility struct {
 type PageGroupMember struct {
 	Items []GroupMember `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -936,7 +936,7 @@ type PageGroupMember struct {
 type PageLedgerEntry struct {
 	Items []LedgerEntry `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -944,7 +944,7 @@ type PageLedgerEntry struct {
 type PageMessage struct {
 	Items []Message `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -952,7 +952,7 @@ type PageMessage struct {
 type PagePatient struct {
 	Items []Patient `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -960,7 +960,7 @@ type PagePatient struct {
 type PagePatientConsent struct {
 	Items []PatientConsent `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -968,7 +968,7 @@ type PagePatientConsent struct {
 type PagePhiRead struct {
 	Items []PhiRead `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -976,7 +976,7 @@ type PagePhiRead struct {
 type PagePhoneNumber struct {
 	Items []PhoneNumber `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -984,7 +984,7 @@ type PagePhoneNumber struct {
 type PagePickup struct {
 	Items []Pickup `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -992,7 +992,7 @@ type PagePickup struct {
 type PagePickupEvent struct {
 	Items []PickupEvent `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -1000,7 +1000,7 @@ type PagePickupEvent struct {
 type PageTransitionRule struct {
 	Items []TransitionRule `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -1008,13 +1008,13 @@ type PageTransitionRule struct {
 type PageUser struct {
 	Items []User `json:"items"`
 
-	// NextCursor Pass it as cursor for the next part; absent at the end
+	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
-	// CurrentPassword The caller's own
+	// CurrentPassword The caller's current password
 	CurrentPassword string `json:"current_password"`
 
 	// NewPassword At least 8 characters, at most 72 bytes
@@ -1084,7 +1084,7 @@ type PatientRecord struct {
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
+	// ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
 	// FamilyName Examples: Lovelace
@@ -1103,7 +1103,7 @@ type PatientRecordExternalID0 = string
 // PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
 type PatientRecordExternalID1 = int
 
-// PatientRecord_ExternalID Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent
+// PatientRecord_ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
@@ -1137,67 +1137,67 @@ type PhoneNumber struct {
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Pickup Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone.
+// Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
 type Pickup struct {
-	// AccountID For admins, dispatchers and staff
+	// AccountID Visible to admins, dispatchers and staff
 	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// CancelReason For admins, dispatchers and staff
+	// CancelReason Visible to admins, dispatchers and staff
 	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
 
-	// ChargedCents What is charged now. For admins, dispatchers and staff
+	// ChargedCents The amount currently charged. Visible to admins, dispatchers and staff
 	ChargedCents *int64 `json:"charged_cents,omitempty"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// DriverID Set in ASSIGNED to DELIVERED, and in no other status
+	// DriverID Set exactly in the statuses ASSIGNED to DELIVERED
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// DropoffAddress For who sees the pickup
+	// DropoffAddress Visible to everyone who sees the pickup
 	DropoffAddress *string            `json:"dropoff_address,omitempty"`
 	FacilityID     openapi_types.UUID `json:"facility_id"`
 	ID             openapi_types.UUID `json:"id"`
 
-	// Note For admins, dispatchers, staff, and the driver while it is theirs
+	// Note Visible to admins, dispatchers, staff, and the assigned driver
 	Note nullable.Nullable[string] `json:"note,omitempty"`
 
-	// PatientID Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
+	// PatientID The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
 	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// PickupAddress For who sees the pickup
+	// PickupAddress Visible to everyone who sees the pickup
 	PickupAddress *string `json:"pickup_address,omitempty"`
 
-	// PickupLatitude Without a point, the facility's is used. For who sees the pickup
+	// PickupLatitude If it is null, the facility's location is used. Visible to everyone who sees the pickup
 	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
 
-	// PickupLongitude For who sees the pickup
+	// PickupLongitude Visible to everyone who sees the pickup
 	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
 
-	// PriceCents What submit charges. For admins, dispatchers and staff
+	// PriceCents The amount that submit-pickup charges. Visible to admins, dispatchers and staff
 	PriceCents *int64 `json:"price_cents,omitempty"`
 
-	// RefundedCents What cancel gave back. For admins, dispatchers and staff
+	// RefundedCents The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff
 	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 
 	// RequestedBy The user who created it
 	RequestedBy openapi_types.UUID `json:"requested_by"`
 
-	// Status Where a pickup stands
+	// Status The status of a pickup
 	Status PickupStatus `json:"status"`
 
 	// UpdatedAt When it last changed
 	UpdatedAt time.Time `json:"updated_at"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
 
-	// WindowEnd For who sees the pickup
+	// WindowEnd Visible to everyone who sees the pickup
 	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
 
-	// WindowStart For who sees the pickup
+	// WindowStart Visible to everyone who sees the pickup
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
@@ -1227,15 +1227,15 @@ type PickupEvent struct {
 	// DriverID The driver that the transition set, kept or took away
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
 
-	// FromStatus Where a pickup stands
+	// FromStatus The status of a pickup
 	FromStatus PickupStatus       `json:"from_status"`
 	ID         openapi_types.UUID `json:"id"`
 	PickupID   openapi_types.UUID `json:"pickup_id"`
 
-	// ToStatus Where a pickup stands
+	// ToStatus The status of a pickup
 	ToStatus PickupStatus `json:"to_status"`
 
-	// Transition A move of a pickup from one status to the next
+	// Transition A transition of a pickup from one status to another
 	Transition TransitionName `json:"transition"`
 
 	// Version The pickup's version after the transition
@@ -1246,7 +1246,7 @@ type PickupEvent struct {
 
 // PickupPatient defines model for PickupPatient.
 type PickupPatient struct {
-	// BirthDate Not for drivers
+	// BirthDate Not visible to drivers
 	//
 	// Examples: 1990-05-17
 	BirthDate  *openapi_types.Date `json:"birth_date,omitempty"`
@@ -1254,13 +1254,13 @@ type PickupPatient struct {
 	GivenName  string              `json:"given_name"`
 	ID         openapi_types.UUID  `json:"id"`
 
-	// Phone E.164. Not for drivers
+	// Phone E.164. Not visible to drivers
 	//
 	// Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
-// PickupStatus Where a pickup stands
+// PickupStatus The status of a pickup
 type PickupStatus string
 
 // Pickups defines model for Pickups.
@@ -1270,24 +1270,24 @@ type Pickups struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Allowed The transitions that the caller may make from current_status
+	// Allowed The transitions that you may make from current_status
 	Allowed *[]TransitionName `json:"allowed,omitempty"`
 
-	// Code What went wrong; /errors/{code} explains each
+	// Code The error code; /errors/{code} documents it
 	Code ErrorCode `json:"code"`
 
-	// CurrentStatus Where a pickup stands
+	// CurrentStatus The status of a pickup
 	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
 
-	// Detail One sentence on this very request
+	// Detail One sentence about this request
 	Detail string `json:"detail"`
 
-	// Field The parameter, header or member of the body that was refused
+	// Field The parameter, header or member of the body that was rejected
 	//
 	// Examples: items[7].account_id
 	Field *string `json:"field,omitempty"`
 
-	// RequestID What to quote when asking about this request
+	// RequestID Identifies the request in support requests
 	RequestID string `json:"request_id"`
 
 	// Status The HTTP status
@@ -1295,10 +1295,10 @@ type Problem struct {
 	// Examples: 409
 	Status int64 `json:"status"`
 
-	// Title The code in words
+	// Title A short description of the code
 	Title string `json:"title"`
 
-	// Type Where the code is explained
+	// Type The documentation of the code
 	//
 	// Examples: /errors/driver_busy
 	Type string `json:"type"`
@@ -1306,31 +1306,31 @@ type Problem struct {
 
 // Session defines model for Session.
 type Session struct {
-	// DriverID The driver whose login this is
+	// DriverID The driver that the user is linked to
 	DriverID  *openapi_types.UUID `json:"driver_id,omitempty"`
 	ExpiresAt time.Time           `json:"expires_at"`
 	TenantID  openapi_types.UUID  `json:"tenant_id"`
 	User      User                `json:"user"`
 }
 
-// TransitionName A move of a pickup from one status to the next
+// TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
 // TransitionRule defines model for TransitionRule.
 type TransitionRule struct {
-	// FromStatuses Where it starts
+	// FromStatuses The statuses from which it is allowed
 	FromStatuses []PickupStatus `json:"from_statuses"`
 
 	// HasDriver Whether the pickup has a driver afterwards
 	HasDriver bool `json:"has_driver"`
 
-	// Roles Who may make it
+	// Roles The roles that may make it
 	Roles []UserRole `json:"roles"`
 
-	// ToStatus Where a pickup stands
+	// ToStatus The status of a pickup
 	ToStatus PickupStatus `json:"to_status"`
 
-	// Transition A move of a pickup from one status to the next
+	// Transition A transition of a pickup from one status to another
 	Transition TransitionName `json:"transition"`
 }
 
@@ -1349,7 +1349,7 @@ type User struct {
 	ID    openapi_types.UUID `json:"id"`
 	Name  string             `json:"name"`
 
-	// Role What a user may do
+	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
 
 	// Version Counts the accepted edits; what If-Match compares
@@ -1363,121 +1363,121 @@ type UserEdit struct {
 	Email *string `json:"email,omitempty"`
 	Name  *string `json:"name,omitempty"`
 
-	// Role What a user may do
+	// Role The role of a user, which determines their permissions
 	Role *UserRole `json:"role,omitempty"`
 }
 
-// UserRole What a user may do
+// UserRole The role of a user, which determines their permissions
 type UserRole string
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAccountParams defines parameters for CreateAccount.
 type CreateAccountParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditAccountParams defines parameters for EditAccount.
 type EditAccountParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListEntriesParams defines parameters for ListEntries.
 type ListEntriesParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// FacilityID The facility
 	FacilityID openapi_types.UUID `form:"facility_id" json:"facility_id"`
 
-	// From Those that end later
+	// From Only appointments that end after this time
 	From time.Time `form:"from" json:"from"`
 
-	// To Those that start before; at most 31 days and an hour after from
+	// To Only appointments that start before this time; at most 31 days and one hour after from
 	To time.Time `form:"to" json:"to"`
 
-	// Status Only those in this status
+	// Status Only those with this status
 	Status *AppointmentStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // ListDriversParams defines parameters for ListDrivers.
 type ListDriversParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateDriverParams defines parameters for CreateDriver.
 type CreateDriverParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetDriverParams defines parameters for GetDriver.
 type GetDriverParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditDriverParams defines parameters for EditDriver.
 type EditDriverParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListFacilitiesParams defines parameters for ListFacilities.
 type ListFacilitiesParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateFacilityParams defines parameters for CreateFacility.
 type CreateFacilityParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetFacilityParams defines parameters for GetFacility.
 type GetFacilityParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditFacilityParams defines parameters for EditFacility.
 type EditFacilityParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
@@ -1486,142 +1486,142 @@ type SyncAppointmentsJSONBody = []AppointmentRecord
 
 // SyncAppointmentsParams defines parameters for SyncAppointments.
 type SyncAppointmentsParams struct {
-	// AsOf When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most
+	// AsOf The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
 	AsOf time.Time `form:"as_of" json:"as_of"`
 
-	// Records How many records the list has: one with fewer, or more, is refused
+	// Records The number of records: a list with another number is rejected
 	Records *int64 `form:"records,omitempty" json:"records,omitempty"`
 
-	// AllowEmpty Whether a list of nothing is meant: it cancels all that is to come, be it how many
+	// AllowEmpty Accept an empty list, which cancels all upcoming appointments
 	AllowEmpty *bool `form:"allow_empty,omitempty" json:"allow_empty,omitempty"`
 
-	// AllowMassCancel Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share
+	// AllowMassCancel Accept a list that cancels more of the facility's appointments than its max_cancel_share
 	AllowMassCancel *bool `form:"allow_mass_cancel,omitempty" json:"allow_mass_cancel,omitempty"`
 }
 
 // ListFlagsParams defines parameters for ListFlags.
 type ListFlagsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetFlagParams defines parameters for GetFlag.
 type GetFlagParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // SetFlagParams defines parameters for SetFlag.
 type SetFlagParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListGroupsParams defines parameters for ListGroups.
 type ListGroupsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateGroupParams defines parameters for CreateGroup.
 type CreateGroupParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditGroupParams defines parameters for EditGroup.
 type EditGroupParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListGroupFacilitiesParams defines parameters for ListGroupFacilities.
 type ListGroupFacilitiesParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListGroupMembersParams defines parameters for ListGroupMembers.
 type ListGroupMembersParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// FacilityID Only those that this facility sees
+	// FacilityID Only patients that this facility sees
 	FacilityID *openapi_types.UUID `form:"facility_id,omitempty" json:"facility_id,omitempty"`
 }
 
 // CreatePatientParams defines parameters for CreatePatient.
 type CreatePatientParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetPatientParams defines parameters for GetPatient.
 type GetPatientParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPatientParams defines parameters for EditPatient.
 type EditPatientParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListPatientConsentsParams defines parameters for ListPatientConsents.
 type ListPatientConsentsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListPatientReadsParams defines parameters for ListPatientReads.
 type ListPatientReadsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListPickupsParams defines parameters for ListPickups.
 type ListPickupsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Status Only those in this status
+	// Status Only those with this status
 	Status *PickupStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// FacilityID Only those of this facility
@@ -1630,190 +1630,190 @@ type ListPickupsParams struct {
 	// DriverID Only those of this driver
 	DriverID *openapi_types.UUID `form:"driver_id,omitempty" json:"driver_id,omitempty"`
 
-	// CreatedFrom Only those created then or later
+	// CreatedFrom Only those created at or after this time
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
-	// CreatedTo Only those created before
+	// CreatedTo Only those created before this time
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 }
 
 // CreatePickupParams defines parameters for CreatePickup.
 type CreatePickupParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePickupsParams defines parameters for CreatePickups.
 type CreatePickupsParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // StreamPickupsParams defines parameters for StreamPickups.
 type StreamPickupsParams struct {
-	// LastEventID The id of the last event that was seen
+	// LastEventID The id of the last received event
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditPickupParams defines parameters for EditPickup.
 type EditPickupParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // AssignPickupParams defines parameters for AssignPickup.
 type AssignPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelPickupParams defines parameters for CancelPickup.
 type CancelPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CollectPickupParams defines parameters for CollectPickup.
 type CollectPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeliverPickupParams defines parameters for DeliverPickup.
 type DeliverPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DispatchPickupParams defines parameters for DispatchPickup.
 type DispatchPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListPickupEventsParams defines parameters for ListPickupEvents.
 type ListPickupEventsParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // PackPickupParams defines parameters for PackPickup.
 type PackPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ReceivePickupParams defines parameters for ReceivePickup.
 type ReceivePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ReleasePickupParams defines parameters for ReleasePickup.
 type ReleasePickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ShipPickupParams defines parameters for ShipPickup.
 type ShipPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // SubmitPickupParams defines parameters for SubmitPickup.
 type SubmitPickupParams struct {
-	// IfMatch The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does
+	// IfMatch The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// IdempotencyKey One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing
+	// IdempotencyKey Unique for each request, and the same for its retries: a repetition returns 200 and has no effect
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateUserParams defines parameters for CreateUser.
 type CreateUserParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetUserParams defines parameters for GetUser.
 type GetUserParams struct {
-	// IfNoneMatch ETags that the client has, or *: 304 if one of them is still good
+	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // EditUserParams defines parameters for EditUser.
 type EditUserParams struct {
-	// IfMatch The ETag of the row as it was read; required. A weak one (W/) does
+	// IfMatch The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted
 	IfMatch string `json:"If-Match"`
 }
 
 // ListPhoneNumbersParams defines parameters for ListPhoneNumbers.
 type ListPhoneNumbersParams struct {
-	// Limit How many at most
+	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The next_cursor of the part before
+	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // AddPhoneNumberParams defines parameters for AddPhoneNumber.
 type AddPhoneNumberParams struct {
-	// IdempotencyKey In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused
+	// IdempotencyKey An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2090,23 +2090,23 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetError What an error code means
+	// GetError Get the documentation of an error code
 	//
-	// A page for people.
+	// An HTML page.
 	//
 	// Corresponds with GET /errors/{code} (the `GetError` operationId).
 	GetError(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Livez Is the process alive
+	// Livez Check that the process is alive
 	//
-	// Never asks the database.
+	// Does not use the database.
 	//
 	// Corresponds with GET /livez (the `Livez` operationId).
 	Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Readyz Can the server take requests
+	// Readyz Check that the server is ready for requests
 	//
-	// Asks the database whether it could write; says no while the database is read-only or the server drains.
+	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2120,7 +2120,7 @@ type ClientInterface interface {
 
 	// CreateAccountWithBody Create an account
 	//
-	// With a balance of nothing: deposit to it.
+	// The balance is 0: add money with deposit-to-account.
 	//
 	// Roles: admin.
 	//
@@ -2131,7 +2131,7 @@ type ClientInterface interface {
 
 	// CreateAccount Create an account
 	//
-	// With a balance of nothing: deposit to it.
+	// The balance is 0: add money with deposit-to-account.
 	//
 	// Roles: admin.
 	//
@@ -2167,7 +2167,7 @@ type ClientInterface interface {
 
 	// ChargeAccountWithBody Charge an account
 	//
-	// Takes the amount, if the balance covers it. The same id is charged once.
+	// Subtracts the amount if the balance covers it. Each id is charged once.
 	//
 	// Roles: admin.
 	//
@@ -2178,7 +2178,7 @@ type ClientInterface interface {
 
 	// ChargeAccount Charge an account
 	//
-	// Takes the amount, if the balance covers it. The same id is charged once.
+	// Subtracts the amount if the balance covers it. Each id is charged once.
 	//
 	// Roles: admin.
 	//
@@ -2189,7 +2189,7 @@ type ClientInterface interface {
 
 	// DepositToAccountWithBody Deposit to an account
 	//
-	// Adds the amount. The same id is deposited once.
+	// Adds the amount. Each id is deposited once.
 	//
 	// Roles: admin.
 	//
@@ -2200,7 +2200,7 @@ type ClientInterface interface {
 
 	// DepositToAccount Deposit to an account
 	//
-	// Adds the amount. The same id is deposited once.
+	// Adds the amount. Each id is deposited once.
 	//
 	// Roles: admin.
 	//
@@ -2211,7 +2211,7 @@ type ClientInterface interface {
 
 	// ListEntries List the entries of an account
 	//
-	// Their sum is the balance.
+	// The sum of the entries is the balance.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2225,9 +2225,9 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
 	GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListAppointments List a facility's appointments in a range of time
+	// ListAppointments List a facility's appointments in a time range
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2236,7 +2236,7 @@ type ClientInterface interface {
 
 	// ListDrivers List the drivers
 	//
-	// A driver sees themselves.
+	// Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2245,7 +2245,7 @@ type ClientInterface interface {
 
 	// CreateDriverWithBody Create a driver
 	//
-	// Off duty, unless on_duty says otherwise.
+	// The driver is off duty unless on_duty is true.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -2256,7 +2256,7 @@ type ClientInterface interface {
 
 	// CreateDriver Create a driver
 	//
-	// Off duty, unless on_duty says otherwise.
+	// The driver is off duty unless on_duty is true.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -2267,7 +2267,7 @@ type ClientInterface interface {
 
 	// GetDriver Get a driver
 	//
-	// A driver sees themselves.
+	// Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2276,7 +2276,7 @@ type ClientInterface interface {
 
 	// EditDriverWithBody Edit a driver
 	//
-	// Drivers change their own duty alone.
+	// Drivers may only change their own on_duty.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -2287,7 +2287,7 @@ type ClientInterface interface {
 
 	// EditDriver Edit a driver
 	//
-	// Drivers change their own duty alone.
+	// Drivers may only change their own on_duty.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -2296,9 +2296,9 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/drivers/{driver_id} (the `EditDriver` operationId).
 	EditDriver(ctx context.Context, driverID openapi_types.UUID, params *EditDriverParams, body EditDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// LocateDriverWithBody Tell where a driver is
+	// LocateDriverWithBody Report a driver's location
 	//
-	// The newest observation wins, in whatever order they come: an older one answers applied: false.
+	// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -2307,9 +2307,9 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
 	LocateDriverWithBody(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// LocateDriver Tell where a driver is
+	// LocateDriver Report a driver's location
 	//
-	// The newest observation wins, in whatever order they come: an older one answers applied: false.
+	// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -2320,7 +2320,7 @@ type ClientInterface interface {
 
 	// ListFacilities List the facilities that you see
 	//
-	// Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.
+	// Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those of their pickups.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2370,17 +2370,17 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/facilities/{facility_id} (the `EditFacility` operationId).
 	EditFacility(ctx context.Context, facilityID openapi_types.UUID, params *EditFacilityParams, body EditFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SyncAppointmentsWithBody Make a facility's appointments what its records say
+	// SyncAppointmentsWithBody Synchronize a facility's appointments with its records
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 	//
-	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 	//
-	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 	//
-	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+	// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 	//
-	// For a facility of your groups, whatever the role.
+	// Requires, whatever the role, that the facility is in one of your groups.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2389,17 +2389,17 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
 	SyncAppointmentsWithBody(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SyncAppointments Make a facility's appointments what its records say
+	// SyncAppointments Synchronize a facility's appointments with its records
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 	//
-	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 	//
-	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 	//
-	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+	// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 	//
-	// For a facility of your groups, whatever the role.
+	// Requires, whatever the role, that the facility is in one of your groups.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2410,7 +2410,7 @@ type ClientInterface interface {
 
 	// ListFlags List the flags
 	//
-	// In the order of their names.
+	// Ordered by name.
 	//
 	// Roles: admin.
 	//
@@ -2451,7 +2451,7 @@ type ClientInterface interface {
 
 	// CreateGroupWithBody Create a group
 	//
-	// Members of a group see its facilities.
+	// Members of a group can see its facilities.
 	//
 	// Roles: admin.
 	//
@@ -2462,7 +2462,7 @@ type ClientInterface interface {
 
 	// CreateGroup Create a group
 	//
-	// Members of a group see its facilities.
+	// Members of a group can see its facilities.
 	//
 	// Roles: admin.
 	//
@@ -2498,7 +2498,7 @@ type ClientInterface interface {
 
 	// ListGroupFacilities List the facilities of a group
 	//
-	// In the order of their ids.
+	// Ordered by id.
 	//
 	// Roles: admin.
 	//
@@ -2507,7 +2507,7 @@ type ClientInterface interface {
 
 	// RemoveGroupFacility Remove a facility from a group
 	//
-	// Effective on the members' next request.
+	// Takes effect on the members' next request.
 	//
 	// Roles: admin.
 	//
@@ -2516,7 +2516,7 @@ type ClientInterface interface {
 
 	// AddGroupFacility Add a facility to a group
 	//
-	// Its members see it from their next request on. Once more, it changes nothing.
+	// Takes effect on the members' next request. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -2525,7 +2525,7 @@ type ClientInterface interface {
 
 	// ListGroupMembers List the members of a group
 	//
-	// In the order of their ids.
+	// Ordered by id.
 	//
 	// Roles: admin.
 	//
@@ -2534,7 +2534,7 @@ type ClientInterface interface {
 
 	// RemoveGroupMember Remove a member
 	//
-	// Effective on their next request.
+	// Takes effect on the user's next request.
 	//
 	// Roles: admin.
 	//
@@ -2543,7 +2543,7 @@ type ClientInterface interface {
 
 	// AddGroupMember Add a member
 	//
-	// Effective on their next request. Once more, it changes nothing.
+	// Takes effect on the user's next request. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -2552,7 +2552,7 @@ type ClientInterface interface {
 
 	// ListPatients List the patients that you see
 	//
-	// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2561,7 +2561,7 @@ type ClientInterface interface {
 
 	// CreatePatientWithBody Create a patient
 	//
-	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+	// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2572,7 +2572,7 @@ type ClientInterface interface {
 
 	// CreatePatient Create a patient
 	//
-	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+	// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2583,7 +2583,7 @@ type ClientInterface interface {
 
 	// GetPatient Get a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2592,7 +2592,7 @@ type ClientInterface interface {
 
 	// EditPatientWithBody Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2603,7 +2603,7 @@ type ClientInterface interface {
 
 	// EditPatient Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -2612,45 +2612,45 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatient(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListPatientConsents List what a patient allowed
+	// ListPatientConsents List the consents of a patient
 	//
-	// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
+	// Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
 	//
 	// Roles: admin.
 	//
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DisallowFacility Record that a patient does not allow a facility to see them any more
+	// DisallowFacility Record that a patient withdraws a facility's consent
 	//
-	// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
+	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
 	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
 	DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AllowFacility Record that a patient allows a facility to see them
+	// AllowFacility Record a patient's consent that a facility sees them
 	//
-	// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
 	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
 	AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListPatientReads List who read a patient
+	// ListPatientReads List the audit log of a patient
 	//
-	// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
+	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
 	//
 	// Roles: admin.
 	//
 	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
 	ListPatientReads(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListPickupTransitions List the transitions
+	// ListPickupTransitions List the transition rules
 	//
-	// The dictionary: from which statuses each starts, where it ends, and who may make it.
+	// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2668,7 +2668,7 @@ type ClientInterface interface {
 
 	// CreatePickupWithBody Create a pickup
 	//
-	// As a DRAFT. Staff create for the facilities that they see.
+	// The status is DRAFT. Staff create pickups for the facilities that they see.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -2679,7 +2679,7 @@ type ClientInterface interface {
 
 	// CreatePickup Create a pickup
 	//
-	// As a DRAFT. Staff create for the facilities that they see.
+	// The status is DRAFT. Staff create pickups for the facilities that they see.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -2690,7 +2690,7 @@ type ClientInterface interface {
 
 	// CreatePickupsWithBody Create up to 1,000 pickups
 	//
-	// All of them or none, in one statement; answered in the order asked.
+	// Creates all or none, and returns them in the order of the request.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -2701,7 +2701,7 @@ type ClientInterface interface {
 
 	// CreatePickups Create up to 1,000 pickups
 	//
-	// All of them or none, in one statement; answered in the order asked.
+	// Creates all or none, and returns them in the order of the request.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -2712,11 +2712,11 @@ type ClientInterface interface {
 
 	// StreamPickups Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
 	//
-	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
+	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2725,7 +2725,7 @@ type ClientInterface interface {
 
 	// GetPickup Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
+	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2734,7 +2734,7 @@ type ClientInterface interface {
 
 	// EditPickupWithBody Edit a pickup
 	//
-	// In DRAFT alone.
+	// Allowed only in DRAFT.
 	//
 	// Roles: staff.
 	//
@@ -2745,7 +2745,7 @@ type ClientInterface interface {
 
 	// EditPickup Edit a pickup
 	//
-	// In DRAFT alone.
+	// Allowed only in DRAFT.
 	//
 	// Roles: staff.
 	//
@@ -2756,7 +2756,7 @@ type ClientInterface interface {
 
 	// AssignPickupWithBody Assign a driver
 	//
-	// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+	// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2767,7 +2767,7 @@ type ClientInterface interface {
 
 	// AssignPickup Assign a driver
 	//
-	// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+	// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2778,7 +2778,7 @@ type ClientInterface interface {
 
 	// CancelPickupWithBody Cancel a pickup
 	//
-	// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+	// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2789,7 +2789,7 @@ type ClientInterface interface {
 
 	// CancelPickup Cancel a pickup
 	//
-	// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+	// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2800,7 +2800,7 @@ type ClientInterface interface {
 
 	// CollectPickup Collect a pickup
 	//
-	// By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.
+	// By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2818,7 +2818,7 @@ type ClientInterface interface {
 
 	// DispatchPickup Dispatch the nearest free driver
 	//
-	// One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.
+	// Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2827,7 +2827,7 @@ type ClientInterface interface {
 
 	// ListPickupEvents List the events of a pickup
 	//
-	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
+	// Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2836,7 +2836,7 @@ type ClientInterface interface {
 
 	// ListMessages List the texts of a pickup
 	//
-	// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2854,7 +2854,7 @@ type ClientInterface interface {
 
 	// GetPickupPatient Get the patient of a pickup
 	//
-	// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+	// Requires that you see the patient; the assigned driver sees only the name, until the pickup is delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The read is audited.
 	//
 	// Roles: driver, admin, dispatcher, staff.
 	//
@@ -2872,7 +2872,7 @@ type ClientInterface interface {
 
 	// ReleasePickup Release the driver
 	//
-	// ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.
+	// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -2899,7 +2899,7 @@ type ClientInterface interface {
 
 	// Logout Log out
 	//
-	// Revokes the session, at once and everywhere.
+	// Revokes the session immediately.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2915,7 +2915,7 @@ type ClientInterface interface {
 
 	// LoginWithBody Log in
 	//
-	// Opens a session. Failed tries make the next one wait, each longer than the last.
+	// Creates a session. After several failed logins the next one must wait, each longer than the last.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2924,7 +2924,7 @@ type ClientInterface interface {
 
 	// Login Log in
 	//
-	// Opens a session. Failed tries make the next one wait, each longer than the last.
+	// Creates a session. After several failed logins the next one must wait, each longer than the last.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2958,7 +2958,7 @@ type ClientInterface interface {
 
 	// GetUser Get a user
 	//
-	// Admins and dispatchers see every user, the others themselves.
+	// Admins and dispatchers see every user, others only themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -2967,7 +2967,7 @@ type ClientInterface interface {
 
 	// EditUserWithBody Edit a user
 	//
-	// Admins edit every user, the others their own name and email address.
+	// Admins may edit every user, others only their own name and email address.
 	//
 	// Roles: admin, staff, driver, hub.
 	//
@@ -2978,7 +2978,7 @@ type ClientInterface interface {
 
 	// EditUser Edit a user
 	//
-	// Admins edit every user, the others their own name and email address.
+	// Admins may edit every user, others only their own name and email address.
 	//
 	// Roles: admin, staff, driver, hub.
 	//
@@ -2989,7 +2989,7 @@ type ClientInterface interface {
 
 	// DeactivateUser Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
+	// Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
 	//
 	// Roles: admin.
 	//
@@ -2998,7 +2998,7 @@ type ClientInterface interface {
 
 	// ChangePasswordWithBody Change a password
 	//
-	// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+	// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3009,7 +3009,7 @@ type ClientInterface interface {
 
 	// ChangePassword Change a password
 	//
-	// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+	// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3020,7 +3020,7 @@ type ClientInterface interface {
 
 	// ListPhoneNumbers List a user's phone numbers
 	//
-	// Admins and dispatchers see everybody's, the others their own.
+	// Admins and dispatchers see those of all users, the others their own.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -3029,7 +3029,7 @@ type ClientInterface interface {
 
 	// AddPhoneNumberWithBody Add a phone number
 	//
-	// Staff add their own, admins anybody's.
+	// Staff add their own phone number, admins that of any user.
 	//
 	// Roles: admin, staff.
 	//
@@ -3040,7 +3040,7 @@ type ClientInterface interface {
 
 	// AddPhoneNumber Add a phone number
 	//
-	// Staff add their own, admins anybody's.
+	// Staff add their own phone number, admins that of any user.
 	//
 	// Roles: admin, staff.
 	//
@@ -3058,7 +3058,7 @@ type ClientInterface interface {
 
 	// ReactivateUser Reactivate a user
 	//
-	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	// The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -3066,9 +3066,9 @@ type ClientInterface interface {
 	ReactivateUser(ctx context.Context, userID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetError What an error code means
+// GetError Get the documentation of an error code
 //
-// A page for people.
+// An HTML page.
 //
 // Corresponds with GET /errors/{code} (the `GetError` operationId).
 func (c *Client) GetError(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3083,9 +3083,9 @@ func (c *Client) GetError(ctx context.Context, code string, reqEditors ...Reques
 	return c.Client.Do(req)
 }
 
-// Livez Is the process alive
+// Livez Check that the process is alive
 //
-// Never asks the database.
+// Does not use the database.
 //
 // Corresponds with GET /livez (the `Livez` operationId).
 func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3100,9 +3100,9 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 	return c.Client.Do(req)
 }
 
-// Readyz Can the server take requests
+// Readyz Check that the server is ready for requests
 //
-// Asks the database whether it could write; says no while the database is read-only or the server drains.
+// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3136,7 +3136,7 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 
 // CreateAccountWithBody Create an account
 //
-// With a balance of nothing: deposit to it.
+// The balance is 0: add money with deposit-to-account.
 //
 // Roles: admin.
 //
@@ -3157,7 +3157,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Create an account
 //
-// With a balance of nothing: deposit to it.
+// The balance is 0: add money with deposit-to-account.
 //
 // Roles: admin.
 //
@@ -3233,7 +3233,7 @@ func (c *Client) EditAccount(ctx context.Context, accountID openapi_types.UUID, 
 
 // ChargeAccountWithBody Charge an account
 //
-// Takes the amount, if the balance covers it. The same id is charged once.
+// Subtracts the amount if the balance covers it. Each id is charged once.
 //
 // Roles: admin.
 //
@@ -3254,7 +3254,7 @@ func (c *Client) ChargeAccountWithBody(ctx context.Context, accountID openapi_ty
 
 // ChargeAccount Charge an account
 //
-// Takes the amount, if the balance covers it. The same id is charged once.
+// Subtracts the amount if the balance covers it. Each id is charged once.
 //
 // Roles: admin.
 //
@@ -3275,7 +3275,7 @@ func (c *Client) ChargeAccount(ctx context.Context, accountID openapi_types.UUID
 
 // DepositToAccountWithBody Deposit to an account
 //
-// Adds the amount. The same id is deposited once.
+// Adds the amount. Each id is deposited once.
 //
 // Roles: admin.
 //
@@ -3296,7 +3296,7 @@ func (c *Client) DepositToAccountWithBody(ctx context.Context, accountID openapi
 
 // DepositToAccount Deposit to an account
 //
-// Adds the amount. The same id is deposited once.
+// Adds the amount. Each id is deposited once.
 //
 // Roles: admin.
 //
@@ -3317,7 +3317,7 @@ func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.U
 
 // ListEntries List the entries of an account
 //
-// Their sum is the balance.
+// The sum of the entries is the balance.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3351,9 +3351,9 @@ func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, ent
 	return c.Client.Do(req)
 }
 
-// ListAppointments List a facility's appointments in a range of time
+// ListAppointments List a facility's appointments in a time range
 //
-// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3372,7 +3372,7 @@ func (c *Client) ListAppointments(ctx context.Context, params *ListAppointmentsP
 
 // ListDrivers List the drivers
 //
-// A driver sees themselves.
+// Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -3391,7 +3391,7 @@ func (c *Client) ListDrivers(ctx context.Context, params *ListDriversParams, req
 
 // CreateDriverWithBody Create a driver
 //
-// Off duty, unless on_duty says otherwise.
+// The driver is off duty unless on_duty is true.
 //
 // Roles: admin, dispatcher.
 //
@@ -3412,7 +3412,7 @@ func (c *Client) CreateDriverWithBody(ctx context.Context, params *CreateDriverP
 
 // CreateDriver Create a driver
 //
-// Off duty, unless on_duty says otherwise.
+// The driver is off duty unless on_duty is true.
 //
 // Roles: admin, dispatcher.
 //
@@ -3433,7 +3433,7 @@ func (c *Client) CreateDriver(ctx context.Context, params *CreateDriverParams, b
 
 // GetDriver Get a driver
 //
-// A driver sees themselves.
+// Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -3452,7 +3452,7 @@ func (c *Client) GetDriver(ctx context.Context, driverID openapi_types.UUID, par
 
 // EditDriverWithBody Edit a driver
 //
-// Drivers change their own duty alone.
+// Drivers may only change their own on_duty.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -3473,7 +3473,7 @@ func (c *Client) EditDriverWithBody(ctx context.Context, driverID openapi_types.
 
 // EditDriver Edit a driver
 //
-// Drivers change their own duty alone.
+// Drivers may only change their own on_duty.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -3492,9 +3492,9 @@ func (c *Client) EditDriver(ctx context.Context, driverID openapi_types.UUID, pa
 	return c.Client.Do(req)
 }
 
-// LocateDriverWithBody Tell where a driver is
+// LocateDriverWithBody Report a driver's location
 //
-// The newest observation wins, in whatever order they come: an older one answers applied: false.
+// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -3513,9 +3513,9 @@ func (c *Client) LocateDriverWithBody(ctx context.Context, driverID openapi_type
 	return c.Client.Do(req)
 }
 
-// LocateDriver Tell where a driver is
+// LocateDriver Report a driver's location
 //
-// The newest observation wins, in whatever order they come: an older one answers applied: false.
+// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -3536,7 +3536,7 @@ func (c *Client) LocateDriver(ctx context.Context, driverID openapi_types.UUID, 
 
 // ListFacilities List the facilities that you see
 //
-// Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.
+// Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those of their pickups.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -3646,17 +3646,17 @@ func (c *Client) EditFacility(ctx context.Context, facilityID openapi_types.UUID
 	return c.Client.Do(req)
 }
 
-// SyncAppointmentsWithBody Make a facility's appointments what its records say
+// SyncAppointmentsWithBody Synchronize a facility's appointments with its records
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 //
-// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 //
-// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 //
-// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 //
-// For a facility of your groups, whatever the role.
+// Requires, whatever the role, that the facility is in one of your groups.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3675,17 +3675,17 @@ func (c *Client) SyncAppointmentsWithBody(ctx context.Context, facilityID openap
 	return c.Client.Do(req)
 }
 
-// SyncAppointments Make a facility's appointments what its records say
+// SyncAppointments Synchronize a facility's appointments with its records
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 //
-// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 //
-// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 //
-// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 //
-// For a facility of your groups, whatever the role.
+// Requires, whatever the role, that the facility is in one of your groups.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -3706,7 +3706,7 @@ func (c *Client) SyncAppointments(ctx context.Context, facilityID openapi_types.
 
 // ListFlags List the flags
 //
-// In the order of their names.
+// Ordered by name.
 //
 // Roles: admin.
 //
@@ -3797,7 +3797,7 @@ func (c *Client) ListGroups(ctx context.Context, params *ListGroupsParams, reqEd
 
 // CreateGroupWithBody Create a group
 //
-// Members of a group see its facilities.
+// Members of a group can see its facilities.
 //
 // Roles: admin.
 //
@@ -3818,7 +3818,7 @@ func (c *Client) CreateGroupWithBody(ctx context.Context, params *CreateGroupPar
 
 // CreateGroup Create a group
 //
-// Members of a group see its facilities.
+// Members of a group can see its facilities.
 //
 // Roles: admin.
 //
@@ -3894,7 +3894,7 @@ func (c *Client) EditGroup(ctx context.Context, groupID openapi_types.UUID, para
 
 // ListGroupFacilities List the facilities of a group
 //
-// In the order of their ids.
+// Ordered by id.
 //
 // Roles: admin.
 //
@@ -3913,7 +3913,7 @@ func (c *Client) ListGroupFacilities(ctx context.Context, groupID openapi_types.
 
 // RemoveGroupFacility Remove a facility from a group
 //
-// Effective on the members' next request.
+// Takes effect on the members' next request.
 //
 // Roles: admin.
 //
@@ -3932,7 +3932,7 @@ func (c *Client) RemoveGroupFacility(ctx context.Context, groupID openapi_types.
 
 // AddGroupFacility Add a facility to a group
 //
-// Its members see it from their next request on. Once more, it changes nothing.
+// Takes effect on the members' next request. Repeating it has no effect.
 //
 // Roles: admin.
 //
@@ -3951,7 +3951,7 @@ func (c *Client) AddGroupFacility(ctx context.Context, groupID openapi_types.UUI
 
 // ListGroupMembers List the members of a group
 //
-// In the order of their ids.
+// Ordered by id.
 //
 // Roles: admin.
 //
@@ -3970,7 +3970,7 @@ func (c *Client) ListGroupMembers(ctx context.Context, groupID openapi_types.UUI
 
 // RemoveGroupMember Remove a member
 //
-// Effective on their next request.
+// Takes effect on the user's next request.
 //
 // Roles: admin.
 //
@@ -3989,7 +3989,7 @@ func (c *Client) RemoveGroupMember(ctx context.Context, groupID openapi_types.UU
 
 // AddGroupMember Add a member
 //
-// Effective on their next request. Once more, it changes nothing.
+// Takes effect on the user's next request. Repeating it has no effect.
 //
 // Roles: admin.
 //
@@ -4008,7 +4008,7 @@ func (c *Client) AddGroupMember(ctx context.Context, groupID openapi_types.UUID,
 
 // ListPatients List the patients that you see
 //
-// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4027,7 +4027,7 @@ func (c *Client) ListPatients(ctx context.Context, params *ListPatientsParams, r
 
 // CreatePatientWithBody Create a patient
 //
-// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4048,7 +4048,7 @@ func (c *Client) CreatePatientWithBody(ctx context.Context, params *CreatePatien
 
 // CreatePatient Create a patient
 //
-// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4069,7 +4069,7 @@ func (c *Client) CreatePatient(ctx context.Context, params *CreatePatientParams,
 
 // GetPatient Get a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4088,7 +4088,7 @@ func (c *Client) GetPatient(ctx context.Context, patientID openapi_types.UUID, p
 
 // EditPatientWithBody Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4109,7 +4109,7 @@ func (c *Client) EditPatientWithBody(ctx context.Context, patientID openapi_type
 
 // EditPatient Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4128,9 +4128,9 @@ func (c *Client) EditPatient(ctx context.Context, patientID openapi_types.UUID, 
 	return c.Client.Do(req)
 }
 
-// ListPatientConsents List what a patient allowed
+// ListPatientConsents List the consents of a patient
 //
-// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
+// Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
 //
 // Roles: admin.
 //
@@ -4147,9 +4147,9 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 	return c.Client.Do(req)
 }
 
-// DisallowFacility Record that a patient does not allow a facility to see them any more
+// DisallowFacility Record that a patient withdraws a facility's consent
 //
-// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
+// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4166,9 +4166,9 @@ func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// AllowFacility Record that a patient allows a facility to see them
+// AllowFacility Record a patient's consent that a facility sees them
 //
-// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -4185,9 +4185,9 @@ func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID
 	return c.Client.Do(req)
 }
 
-// ListPatientReads List who read a patient
+// ListPatientReads List the audit log of a patient
 //
-// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
+// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
 //
 // Roles: admin.
 //
@@ -4204,9 +4204,9 @@ func (c *Client) ListPatientReads(ctx context.Context, patientID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// ListPickupTransitions List the transitions
+// ListPickupTransitions List the transition rules
 //
-// The dictionary: from which statuses each starts, where it ends, and who may make it.
+// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4244,7 +4244,7 @@ func (c *Client) ListPickups(ctx context.Context, params *ListPickupsParams, req
 
 // CreatePickupWithBody Create a pickup
 //
-// As a DRAFT. Staff create for the facilities that they see.
+// The status is DRAFT. Staff create pickups for the facilities that they see.
 //
 // Roles: staff, dispatcher.
 //
@@ -4265,7 +4265,7 @@ func (c *Client) CreatePickupWithBody(ctx context.Context, params *CreatePickupP
 
 // CreatePickup Create a pickup
 //
-// As a DRAFT. Staff create for the facilities that they see.
+// The status is DRAFT. Staff create pickups for the facilities that they see.
 //
 // Roles: staff, dispatcher.
 //
@@ -4286,7 +4286,7 @@ func (c *Client) CreatePickup(ctx context.Context, params *CreatePickupParams, b
 
 // CreatePickupsWithBody Create up to 1,000 pickups
 //
-// All of them or none, in one statement; answered in the order asked.
+// Creates all or none, and returns them in the order of the request.
 //
 // Roles: staff, dispatcher.
 //
@@ -4307,7 +4307,7 @@ func (c *Client) CreatePickupsWithBody(ctx context.Context, params *CreatePickup
 
 // CreatePickups Create up to 1,000 pickups
 //
-// All of them or none, in one statement; answered in the order asked.
+// Creates all or none, and returns them in the order of the request.
 //
 // Roles: staff, dispatcher.
 //
@@ -4328,11 +4328,11 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 
 // StreamPickups Follow the pickups that you see
 //
-// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
 //
-// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
+// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4351,7 +4351,7 @@ func (c *Client) StreamPickups(ctx context.Context, params *StreamPickupsParams,
 
 // GetPickup Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
+// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4370,7 +4370,7 @@ func (c *Client) GetPickup(ctx context.Context, pickupID openapi_types.UUID, par
 
 // EditPickupWithBody Edit a pickup
 //
-// In DRAFT alone.
+// Allowed only in DRAFT.
 //
 // Roles: staff.
 //
@@ -4391,7 +4391,7 @@ func (c *Client) EditPickupWithBody(ctx context.Context, pickupID openapi_types.
 
 // EditPickup Edit a pickup
 //
-// In DRAFT alone.
+// Allowed only in DRAFT.
 //
 // Roles: staff.
 //
@@ -4412,7 +4412,7 @@ func (c *Client) EditPickup(ctx context.Context, pickupID openapi_types.UUID, pa
 
 // AssignPickupWithBody Assign a driver
 //
-// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4433,7 +4433,7 @@ func (c *Client) AssignPickupWithBody(ctx context.Context, pickupID openapi_type
 
 // AssignPickup Assign a driver
 //
-// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4454,7 +4454,7 @@ func (c *Client) AssignPickup(ctx context.Context, pickupID openapi_types.UUID, 
 
 // CancelPickupWithBody Cancel a pickup
 //
-// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4475,7 +4475,7 @@ func (c *Client) CancelPickupWithBody(ctx context.Context, pickupID openapi_type
 
 // CancelPickup Cancel a pickup
 //
-// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4496,7 +4496,7 @@ func (c *Client) CancelPickup(ctx context.Context, pickupID openapi_types.UUID, 
 
 // CollectPickup Collect a pickup
 //
-// By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.
+// By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4534,7 +4534,7 @@ func (c *Client) DeliverPickup(ctx context.Context, pickupID openapi_types.UUID,
 
 // DispatchPickup Dispatch the nearest free driver
 //
-// One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.
+// Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4553,7 +4553,7 @@ func (c *Client) DispatchPickup(ctx context.Context, pickupID openapi_types.UUID
 
 // ListPickupEvents List the events of a pickup
 //
-// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
+// Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4572,7 +4572,7 @@ func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UU
 
 // ListMessages List the texts of a pickup
 //
-// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4610,7 +4610,7 @@ func (c *Client) PackPickup(ctx context.Context, pickupID openapi_types.UUID, pa
 
 // GetPickupPatient Get the patient of a pickup
 //
-// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+// Requires that you see the patient; the assigned driver sees only the name, until the pickup is delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The read is audited.
 //
 // Roles: driver, admin, dispatcher, staff.
 //
@@ -4648,7 +4648,7 @@ func (c *Client) ReceivePickup(ctx context.Context, pickupID openapi_types.UUID,
 
 // ReleasePickup Release the driver
 //
-// ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.
+// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -4705,7 +4705,7 @@ func (c *Client) SubmitPickup(ctx context.Context, pickupID openapi_types.UUID, 
 
 // Logout Log out
 //
-// Revokes the session, at once and everywhere.
+// Revokes the session immediately.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4741,7 +4741,7 @@ func (c *Client) GetSession(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // LoginWithBody Log in
 //
-// Opens a session. Failed tries make the next one wait, each longer than the last.
+// Creates a session. After several failed logins the next one must wait, each longer than the last.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4760,7 +4760,7 @@ func (c *Client) LoginWithBody(ctx context.Context, contentType string, body io.
 
 // Login Log in
 //
-// Opens a session. Failed tries make the next one wait, each longer than the last.
+// Creates a session. After several failed logins the next one must wait, each longer than the last.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4834,7 +4834,7 @@ func (c *Client) CreateUser(ctx context.Context, params *CreateUserParams, body 
 
 // GetUser Get a user
 //
-// Admins and dispatchers see every user, the others themselves.
+// Admins and dispatchers see every user, others only themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4853,7 +4853,7 @@ func (c *Client) GetUser(ctx context.Context, userID openapi_types.UUID, params 
 
 // EditUserWithBody Edit a user
 //
-// Admins edit every user, the others their own name and email address.
+// Admins may edit every user, others only their own name and email address.
 //
 // Roles: admin, staff, driver, hub.
 //
@@ -4874,7 +4874,7 @@ func (c *Client) EditUserWithBody(ctx context.Context, userID openapi_types.UUID
 
 // EditUser Edit a user
 //
-// Admins edit every user, the others their own name and email address.
+// Admins may edit every user, others only their own name and email address.
 //
 // Roles: admin, staff, driver, hub.
 //
@@ -4895,7 +4895,7 @@ func (c *Client) EditUser(ctx context.Context, userID openapi_types.UUID, params
 
 // DeactivateUser Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
+// Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
 //
 // Roles: admin.
 //
@@ -4914,7 +4914,7 @@ func (c *Client) DeactivateUser(ctx context.Context, userID openapi_types.UUID, 
 
 // ChangePasswordWithBody Change a password
 //
-// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4935,7 +4935,7 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, userID openapi_type
 
 // ChangePassword Change a password
 //
-// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4956,7 +4956,7 @@ func (c *Client) ChangePassword(ctx context.Context, userID openapi_types.UUID, 
 
 // ListPhoneNumbers List a user's phone numbers
 //
-// Admins and dispatchers see everybody's, the others their own.
+// Admins and dispatchers see those of all users, the others their own.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -4975,7 +4975,7 @@ func (c *Client) ListPhoneNumbers(ctx context.Context, userID openapi_types.UUID
 
 // AddPhoneNumberWithBody Add a phone number
 //
-// Staff add their own, admins anybody's.
+// Staff add their own phone number, admins that of any user.
 //
 // Roles: admin, staff.
 //
@@ -4996,7 +4996,7 @@ func (c *Client) AddPhoneNumberWithBody(ctx context.Context, userID openapi_type
 
 // AddPhoneNumber Add a phone number
 //
-// Staff add their own, admins anybody's.
+// Staff add their own phone number, admins that of any user.
 //
 // Roles: admin, staff.
 //
@@ -5034,7 +5034,7 @@ func (c *Client) RemovePhoneNumber(ctx context.Context, userID openapi_types.UUI
 
 // ReactivateUser Reactivate a user
 //
-// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+// The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
 //
 // Roles: admin.
 //
@@ -9356,27 +9356,27 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GetErrorWithResponse What an error code means
+	// GetErrorWithResponse Get the documentation of an error code
 	//
-	// A page for people.
+	// An HTML page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /errors/{code} (the `GetError` operationId).
 	GetErrorWithResponse(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*GetErrorResponse, error)
 
-	// LivezWithResponse Is the process alive
+	// LivezWithResponse Check that the process is alive
 	//
-	// Never asks the database.
+	// Does not use the database.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /livez (the `Livez` operationId).
 	LivezWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LivezResponse, error)
 
-	// ReadyzWithResponse Can the server take requests
+	// ReadyzWithResponse Check that the server is ready for requests
 	//
-	// Asks the database whether it could write; says no while the database is read-only or the server drains.
+	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9394,7 +9394,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithBodyWithResponse Create an account
 	//
-	// With a balance of nothing: deposit to it.
+	// The balance is 0: add money with deposit-to-account.
 	//
 	// Roles: admin.
 	//
@@ -9405,7 +9405,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Create an account
 	//
-	// With a balance of nothing: deposit to it.
+	// The balance is 0: add money with deposit-to-account.
 	//
 	// Roles: admin.
 	//
@@ -9443,7 +9443,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChargeAccountWithBodyWithResponse Charge an account
 	//
-	// Takes the amount, if the balance covers it. The same id is charged once.
+	// Subtracts the amount if the balance covers it. Each id is charged once.
 	//
 	// Roles: admin.
 	//
@@ -9454,7 +9454,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChargeAccountWithResponse Charge an account
 	//
-	// Takes the amount, if the balance covers it. The same id is charged once.
+	// Subtracts the amount if the balance covers it. Each id is charged once.
 	//
 	// Roles: admin.
 	//
@@ -9465,7 +9465,7 @@ type ClientWithResponsesInterface interface {
 
 	// DepositToAccountWithBodyWithResponse Deposit to an account
 	//
-	// Adds the amount. The same id is deposited once.
+	// Adds the amount. Each id is deposited once.
 	//
 	// Roles: admin.
 	//
@@ -9476,7 +9476,7 @@ type ClientWithResponsesInterface interface {
 
 	// DepositToAccountWithResponse Deposit to an account
 	//
-	// Adds the amount. The same id is deposited once.
+	// Adds the amount. Each id is deposited once.
 	//
 	// Roles: admin.
 	//
@@ -9487,7 +9487,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEntriesWithResponse List the entries of an account
 	//
-	// Their sum is the balance.
+	// The sum of the entries is the balance.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9505,9 +9505,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
 	GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error)
 
-	// ListAppointmentsWithResponse List a facility's appointments in a range of time
+	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
-	// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+	// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9518,7 +9518,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDriversWithResponse List the drivers
 	//
-	// A driver sees themselves.
+	// Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9529,7 +9529,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateDriverWithBodyWithResponse Create a driver
 	//
-	// Off duty, unless on_duty says otherwise.
+	// The driver is off duty unless on_duty is true.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -9540,7 +9540,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateDriverWithResponse Create a driver
 	//
-	// Off duty, unless on_duty says otherwise.
+	// The driver is off duty unless on_duty is true.
 	//
 	// Roles: admin, dispatcher.
 	//
@@ -9551,7 +9551,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDriverWithResponse Get a driver
 	//
-	// A driver sees themselves.
+	// Drivers only see themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9562,7 +9562,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditDriverWithBodyWithResponse Edit a driver
 	//
-	// Drivers change their own duty alone.
+	// Drivers may only change their own on_duty.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -9573,7 +9573,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditDriverWithResponse Edit a driver
 	//
-	// Drivers change their own duty alone.
+	// Drivers may only change their own on_duty.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -9582,9 +9582,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/drivers/{driver_id} (the `EditDriver` operationId).
 	EditDriverWithResponse(ctx context.Context, driverID openapi_types.UUID, params *EditDriverParams, body EditDriverJSONRequestBody, reqEditors ...RequestEditorFn) (*EditDriverResponse, error)
 
-	// LocateDriverWithBodyWithResponse Tell where a driver is
+	// LocateDriverWithBodyWithResponse Report a driver's location
 	//
-	// The newest observation wins, in whatever order they come: an older one answers applied: false.
+	// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -9593,9 +9593,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/drivers/{driver_id}/location (the `LocateDriver` operationId).
 	LocateDriverWithBodyWithResponse(ctx context.Context, driverID openapi_types.UUID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LocateDriverResponse, error)
 
-	// LocateDriverWithResponse Tell where a driver is
+	// LocateDriverWithResponse Report a driver's location
 	//
-	// The newest observation wins, in whatever order they come: an older one answers applied: false.
+	// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 	//
 	// Roles: admin, dispatcher, driver.
 	//
@@ -9606,7 +9606,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFacilitiesWithResponse List the facilities that you see
 	//
-	// Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.
+	// Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those of their pickups.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9660,17 +9660,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/facilities/{facility_id} (the `EditFacility` operationId).
 	EditFacilityWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *EditFacilityParams, body EditFacilityJSONRequestBody, reqEditors ...RequestEditorFn) (*EditFacilityResponse, error)
 
-	// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
+	// SyncAppointmentsWithBodyWithResponse Synchronize a facility's appointments with its records
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 	//
-	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 	//
-	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 	//
-	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+	// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 	//
-	// For a facility of your groups, whatever the role.
+	// Requires, whatever the role, that the facility is in one of your groups.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9679,17 +9679,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/facilities/{facility_id}/appointments/sync (the `SyncAppointments` operationId).
 	SyncAppointmentsWithBodyWithResponse(ctx context.Context, facilityID openapi_types.UUID, params *SyncAppointmentsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncAppointmentsResponse, error)
 
-	// SyncAppointmentsWithResponse Make a facility's appointments what its records say
+	// SyncAppointmentsWithResponse Synchronize a facility's appointments with its records
 	//
-	// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+	// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 	//
-	// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+	// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 	//
-	// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+	// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 	//
-	// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+	// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 	//
-	// For a facility of your groups, whatever the role.
+	// Requires, whatever the role, that the facility is in one of your groups.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9700,7 +9700,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFlagsWithResponse List the flags
 	//
-	// In the order of their names.
+	// Ordered by name.
 	//
 	// Roles: admin.
 	//
@@ -9747,7 +9747,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateGroupWithBodyWithResponse Create a group
 	//
-	// Members of a group see its facilities.
+	// Members of a group can see its facilities.
 	//
 	// Roles: admin.
 	//
@@ -9758,7 +9758,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateGroupWithResponse Create a group
 	//
-	// Members of a group see its facilities.
+	// Members of a group can see its facilities.
 	//
 	// Roles: admin.
 	//
@@ -9796,7 +9796,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListGroupFacilitiesWithResponse List the facilities of a group
 	//
-	// In the order of their ids.
+	// Ordered by id.
 	//
 	// Roles: admin.
 	//
@@ -9807,7 +9807,7 @@ type ClientWithResponsesInterface interface {
 
 	// RemoveGroupFacilityWithResponse Remove a facility from a group
 	//
-	// Effective on the members' next request.
+	// Takes effect on the members' next request.
 	//
 	// Roles: admin.
 	//
@@ -9818,7 +9818,7 @@ type ClientWithResponsesInterface interface {
 
 	// AddGroupFacilityWithResponse Add a facility to a group
 	//
-	// Its members see it from their next request on. Once more, it changes nothing.
+	// Takes effect on the members' next request. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -9829,7 +9829,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListGroupMembersWithResponse List the members of a group
 	//
-	// In the order of their ids.
+	// Ordered by id.
 	//
 	// Roles: admin.
 	//
@@ -9840,7 +9840,7 @@ type ClientWithResponsesInterface interface {
 
 	// RemoveGroupMemberWithResponse Remove a member
 	//
-	// Effective on their next request.
+	// Takes effect on the user's next request.
 	//
 	// Roles: admin.
 	//
@@ -9851,7 +9851,7 @@ type ClientWithResponsesInterface interface {
 
 	// AddGroupMemberWithResponse Add a member
 	//
-	// Effective on their next request. Once more, it changes nothing.
+	// Takes effect on the user's next request. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -9862,7 +9862,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPatientsWithResponse List the patients that you see
 	//
-	// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9873,7 +9873,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePatientWithBodyWithResponse Create a patient
 	//
-	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+	// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9884,7 +9884,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePatientWithResponse Create a patient
 	//
-	// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+	// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9895,7 +9895,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPatientWithResponse Get a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9906,7 +9906,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithBodyWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9917,7 +9917,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPatientWithResponse Edit a patient
 	//
-	// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+	// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9926,9 +9926,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/patients/{patient_id} (the `EditPatient` operationId).
 	EditPatientWithResponse(ctx context.Context, patientID openapi_types.UUID, params *EditPatientParams, body EditPatientJSONRequestBody, reqEditors ...RequestEditorFn) (*EditPatientResponse, error)
 
-	// ListPatientConsentsWithResponse List what a patient allowed
+	// ListPatientConsentsWithResponse List the consents of a patient
 	//
-	// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
+	// Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
 	//
 	// Roles: admin.
 	//
@@ -9937,9 +9937,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error)
 
-	// DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
+	// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
 	//
-	// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
+	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9948,9 +9948,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
 	DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error)
 
-	// AllowFacilityWithResponse Record that a patient allows a facility to see them
+	// AllowFacilityWithResponse Record a patient's consent that a facility sees them
 	//
-	// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
@@ -9959,9 +9959,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
 	AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error)
 
-	// ListPatientReadsWithResponse List who read a patient
+	// ListPatientReadsWithResponse List the audit log of a patient
 	//
-	// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
+	// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
 	//
 	// Roles: admin.
 	//
@@ -9970,9 +9970,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/reads (the `ListPatientReads` operationId).
 	ListPatientReadsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientReadsParams, reqEditors ...RequestEditorFn) (*ListPatientReadsResponse, error)
 
-	// ListPickupTransitionsWithResponse List the transitions
+	// ListPickupTransitionsWithResponse List the transition rules
 	//
-	// The dictionary: from which statuses each starts, where it ends, and who may make it.
+	// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -9994,7 +9994,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePickupWithBodyWithResponse Create a pickup
 	//
-	// As a DRAFT. Staff create for the facilities that they see.
+	// The status is DRAFT. Staff create pickups for the facilities that they see.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -10005,7 +10005,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePickupWithResponse Create a pickup
 	//
-	// As a DRAFT. Staff create for the facilities that they see.
+	// The status is DRAFT. Staff create pickups for the facilities that they see.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -10016,7 +10016,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePickupsWithBodyWithResponse Create up to 1,000 pickups
 	//
-	// All of them or none, in one statement; answered in the order asked.
+	// Creates all or none, and returns them in the order of the request.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -10027,7 +10027,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreatePickupsWithResponse Create up to 1,000 pickups
 	//
-	// All of them or none, in one statement; answered in the order asked.
+	// Creates all or none, and returns them in the order of the request.
 	//
 	// Roles: staff, dispatcher.
 	//
@@ -10038,11 +10038,11 @@ type ClientWithResponsesInterface interface {
 
 	// StreamPickupsWithResponse Follow the pickups that you see
 	//
-	// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+	// Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
 	//
-	// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
+	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10053,7 +10053,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupWithResponse Get a pickup
 	//
-	// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
+	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10064,7 +10064,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPickupWithBodyWithResponse Edit a pickup
 	//
-	// In DRAFT alone.
+	// Allowed only in DRAFT.
 	//
 	// Roles: staff.
 	//
@@ -10075,7 +10075,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditPickupWithResponse Edit a pickup
 	//
-	// In DRAFT alone.
+	// Allowed only in DRAFT.
 	//
 	// Roles: staff.
 	//
@@ -10086,7 +10086,7 @@ type ClientWithResponsesInterface interface {
 
 	// AssignPickupWithBodyWithResponse Assign a driver
 	//
-	// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+	// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10097,7 +10097,7 @@ type ClientWithResponsesInterface interface {
 
 	// AssignPickupWithResponse Assign a driver
 	//
-	// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+	// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10108,7 +10108,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelPickupWithBodyWithResponse Cancel a pickup
 	//
-	// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+	// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10119,7 +10119,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelPickupWithResponse Cancel a pickup
 	//
-	// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+	// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10130,7 +10130,7 @@ type ClientWithResponsesInterface interface {
 
 	// CollectPickupWithResponse Collect a pickup
 	//
-	// By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.
+	// By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10152,7 +10152,7 @@ type ClientWithResponsesInterface interface {
 
 	// DispatchPickupWithResponse Dispatch the nearest free driver
 	//
-	// One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.
+	// Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10163,7 +10163,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPickupEventsWithResponse List the events of a pickup
 	//
-	// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
+	// Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10174,7 +10174,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListMessagesWithResponse List the texts of a pickup
 	//
-	// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10196,7 +10196,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupPatientWithResponse Get the patient of a pickup
 	//
-	// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+	// Requires that you see the patient; the assigned driver sees only the name, until the pickup is delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The read is audited.
 	//
 	// Roles: driver, admin, dispatcher, staff.
 	//
@@ -10218,7 +10218,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleasePickupWithResponse Release the driver
 	//
-	// ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.
+	// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
 	//
 	// Roles: see list-pickup-transitions.
 	//
@@ -10251,7 +10251,7 @@ type ClientWithResponsesInterface interface {
 
 	// LogoutWithResponse Log out
 	//
-	// Revokes the session, at once and everywhere.
+	// Revokes the session immediately.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10271,7 +10271,7 @@ type ClientWithResponsesInterface interface {
 
 	// LoginWithBodyWithResponse Log in
 	//
-	// Opens a session. Failed tries make the next one wait, each longer than the last.
+	// Creates a session. After several failed logins the next one must wait, each longer than the last.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10280,7 +10280,7 @@ type ClientWithResponsesInterface interface {
 
 	// LoginWithResponse Log in
 	//
-	// Opens a session. Failed tries make the next one wait, each longer than the last.
+	// Creates a session. After several failed logins the next one must wait, each longer than the last.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10316,7 +10316,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetUserWithResponse Get a user
 	//
-	// Admins and dispatchers see every user, the others themselves.
+	// Admins and dispatchers see every user, others only themselves.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10327,7 +10327,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditUserWithBodyWithResponse Edit a user
 	//
-	// Admins edit every user, the others their own name and email address.
+	// Admins may edit every user, others only their own name and email address.
 	//
 	// Roles: admin, staff, driver, hub.
 	//
@@ -10338,7 +10338,7 @@ type ClientWithResponsesInterface interface {
 
 	// EditUserWithResponse Edit a user
 	//
-	// Admins edit every user, the others their own name and email address.
+	// Admins may edit every user, others only their own name and email address.
 	//
 	// Roles: admin, staff, driver, hub.
 	//
@@ -10349,7 +10349,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeactivateUserWithResponse Deactivate a user
 	//
-	// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
+	// Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
 	//
 	// Roles: admin.
 	//
@@ -10360,7 +10360,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChangePasswordWithBodyWithResponse Change a password
 	//
-	// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+	// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10371,7 +10371,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChangePasswordWithResponse Change a password
 	//
-	// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+	// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10382,7 +10382,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPhoneNumbersWithResponse List a user's phone numbers
 	//
-	// Admins and dispatchers see everybody's, the others their own.
+	// Admins and dispatchers see those of all users, the others their own.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -10393,7 +10393,7 @@ type ClientWithResponsesInterface interface {
 
 	// AddPhoneNumberWithBodyWithResponse Add a phone number
 	//
-	// Staff add their own, admins anybody's.
+	// Staff add their own phone number, admins that of any user.
 	//
 	// Roles: admin, staff.
 	//
@@ -10404,7 +10404,7 @@ type ClientWithResponsesInterface interface {
 
 	// AddPhoneNumberWithResponse Add a phone number
 	//
-	// Staff add their own, admins anybody's.
+	// Staff add their own phone number, admins that of any user.
 	//
 	// Roles: admin, staff.
 	//
@@ -10424,7 +10424,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReactivateUserWithResponse Reactivate a user
 	//
-	// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+	// The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
 	//
 	// Roles: admin.
 	//
@@ -14583,9 +14583,9 @@ func (r ReactivateUserResponse) ContentType() string {
 	return ""
 }
 
-// GetErrorWithResponse What an error code means
+// GetErrorWithResponse Get the documentation of an error code
 //
-// A page for people.
+// An HTML page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14598,9 +14598,9 @@ func (c *ClientWithResponses) GetErrorWithResponse(ctx context.Context, code str
 	return ParseGetErrorResponse(rsp)
 }
 
-// LivezWithResponse Is the process alive
+// LivezWithResponse Check that the process is alive
 //
-// Never asks the database.
+// Does not use the database.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14613,9 +14613,9 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 	return ParseLivezResponse(rsp)
 }
 
-// ReadyzWithResponse Can the server take requests
+// ReadyzWithResponse Check that the server is ready for requests
 //
-// Asks the database whether it could write; says no while the database is read-only or the server drains.
+// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14645,7 +14645,7 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 
 // CreateAccountWithBodyWithResponse Create an account
 //
-// With a balance of nothing: deposit to it.
+// The balance is 0: add money with deposit-to-account.
 //
 // Roles: admin.
 //
@@ -14662,7 +14662,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Create an account
 //
-// With a balance of nothing: deposit to it.
+// The balance is 0: add money with deposit-to-account.
 //
 // Roles: admin.
 //
@@ -14724,7 +14724,7 @@ func (c *ClientWithResponses) EditAccountWithResponse(ctx context.Context, accou
 
 // ChargeAccountWithBodyWithResponse Charge an account
 //
-// Takes the amount, if the balance covers it. The same id is charged once.
+// Subtracts the amount if the balance covers it. Each id is charged once.
 //
 // Roles: admin.
 //
@@ -14741,7 +14741,7 @@ func (c *ClientWithResponses) ChargeAccountWithBodyWithResponse(ctx context.Cont
 
 // ChargeAccountWithResponse Charge an account
 //
-// Takes the amount, if the balance covers it. The same id is charged once.
+// Subtracts the amount if the balance covers it. Each id is charged once.
 //
 // Roles: admin.
 //
@@ -14758,7 +14758,7 @@ func (c *ClientWithResponses) ChargeAccountWithResponse(ctx context.Context, acc
 
 // DepositToAccountWithBodyWithResponse Deposit to an account
 //
-// Adds the amount. The same id is deposited once.
+// Adds the amount. Each id is deposited once.
 //
 // Roles: admin.
 //
@@ -14775,7 +14775,7 @@ func (c *ClientWithResponses) DepositToAccountWithBodyWithResponse(ctx context.C
 
 // DepositToAccountWithResponse Deposit to an account
 //
-// Adds the amount. The same id is deposited once.
+// Adds the amount. Each id is deposited once.
 //
 // Roles: admin.
 //
@@ -14792,7 +14792,7 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 
 // ListEntriesWithResponse List the entries of an account
 //
-// Their sum is the balance.
+// The sum of the entries is the balance.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -14822,9 +14822,9 @@ func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountI
 	return ParseGetEntryResponse(rsp)
 }
 
-// ListAppointmentsWithResponse List a facility's appointments in a range of time
+// ListAppointmentsWithResponse List a facility's appointments in a time range
 //
-// What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+// Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -14841,7 +14841,7 @@ func (c *ClientWithResponses) ListAppointmentsWithResponse(ctx context.Context, 
 
 // ListDriversWithResponse List the drivers
 //
-// A driver sees themselves.
+// Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -14858,7 +14858,7 @@ func (c *ClientWithResponses) ListDriversWithResponse(ctx context.Context, param
 
 // CreateDriverWithBodyWithResponse Create a driver
 //
-// Off duty, unless on_duty says otherwise.
+// The driver is off duty unless on_duty is true.
 //
 // Roles: admin, dispatcher.
 //
@@ -14875,7 +14875,7 @@ func (c *ClientWithResponses) CreateDriverWithBodyWithResponse(ctx context.Conte
 
 // CreateDriverWithResponse Create a driver
 //
-// Off duty, unless on_duty says otherwise.
+// The driver is off duty unless on_duty is true.
 //
 // Roles: admin, dispatcher.
 //
@@ -14892,7 +14892,7 @@ func (c *ClientWithResponses) CreateDriverWithResponse(ctx context.Context, para
 
 // GetDriverWithResponse Get a driver
 //
-// A driver sees themselves.
+// Drivers only see themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -14909,7 +14909,7 @@ func (c *ClientWithResponses) GetDriverWithResponse(ctx context.Context, driverI
 
 // EditDriverWithBodyWithResponse Edit a driver
 //
-// Drivers change their own duty alone.
+// Drivers may only change their own on_duty.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -14926,7 +14926,7 @@ func (c *ClientWithResponses) EditDriverWithBodyWithResponse(ctx context.Context
 
 // EditDriverWithResponse Edit a driver
 //
-// Drivers change their own duty alone.
+// Drivers may only change their own on_duty.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -14941,9 +14941,9 @@ func (c *ClientWithResponses) EditDriverWithResponse(ctx context.Context, driver
 	return ParseEditDriverResponse(rsp)
 }
 
-// LocateDriverWithBodyWithResponse Tell where a driver is
+// LocateDriverWithBodyWithResponse Report a driver's location
 //
-// The newest observation wins, in whatever order they come: an older one answers applied: false.
+// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -14958,9 +14958,9 @@ func (c *ClientWithResponses) LocateDriverWithBodyWithResponse(ctx context.Conte
 	return ParseLocateDriverResponse(rsp)
 }
 
-// LocateDriverWithResponse Tell where a driver is
+// LocateDriverWithResponse Report a driver's location
 //
-// The newest observation wins, in whatever order they come: an older one answers applied: false.
+// The newest observation wins, whatever the order of arrival: an older one returns applied: false.
 //
 // Roles: admin, dispatcher, driver.
 //
@@ -14977,7 +14977,7 @@ func (c *ClientWithResponses) LocateDriverWithResponse(ctx context.Context, driv
 
 // ListFacilitiesWithResponse List the facilities that you see
 //
-// Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.
+// Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those of their pickups.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15067,17 +15067,17 @@ func (c *ClientWithResponses) EditFacilityWithResponse(ctx context.Context, faci
 	return ParseEditFacilityResponse(rsp)
 }
 
-// SyncAppointmentsWithBodyWithResponse Make a facility's appointments what its records say
+// SyncAppointmentsWithBodyWithResponse Synchronize a facility's appointments with its records
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 //
-// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 //
-// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 //
-// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 //
-// For a facility of your groups, whatever the role.
+// Requires, whatever the role, that the facility is in one of your groups.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15092,17 +15092,17 @@ func (c *ClientWithResponses) SyncAppointmentsWithBodyWithResponse(ctx context.C
 	return ParseSyncAppointmentsResponse(rsp)
 }
 
-// SyncAppointmentsWithResponse Make a facility's appointments what its records say
+// SyncAppointmentsWithResponse Synchronize a facility's appointments with its records
 //
-// The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+// The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
 //
-// A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+// A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
 //
-// A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+// A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
 //
-// The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+// All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
 //
-// For a facility of your groups, whatever the role.
+// Requires, whatever the role, that the facility is in one of your groups.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15119,7 +15119,7 @@ func (c *ClientWithResponses) SyncAppointmentsWithResponse(ctx context.Context, 
 
 // ListFlagsWithResponse List the flags
 //
-// In the order of their names.
+// Ordered by name.
 //
 // Roles: admin.
 //
@@ -15196,7 +15196,7 @@ func (c *ClientWithResponses) ListGroupsWithResponse(ctx context.Context, params
 
 // CreateGroupWithBodyWithResponse Create a group
 //
-// Members of a group see its facilities.
+// Members of a group can see its facilities.
 //
 // Roles: admin.
 //
@@ -15213,7 +15213,7 @@ func (c *ClientWithResponses) CreateGroupWithBodyWithResponse(ctx context.Contex
 
 // CreateGroupWithResponse Create a group
 //
-// Members of a group see its facilities.
+// Members of a group can see its facilities.
 //
 // Roles: admin.
 //
@@ -15275,7 +15275,7 @@ func (c *ClientWithResponses) EditGroupWithResponse(ctx context.Context, groupID
 
 // ListGroupFacilitiesWithResponse List the facilities of a group
 //
-// In the order of their ids.
+// Ordered by id.
 //
 // Roles: admin.
 //
@@ -15292,7 +15292,7 @@ func (c *ClientWithResponses) ListGroupFacilitiesWithResponse(ctx context.Contex
 
 // RemoveGroupFacilityWithResponse Remove a facility from a group
 //
-// Effective on the members' next request.
+// Takes effect on the members' next request.
 //
 // Roles: admin.
 //
@@ -15309,7 +15309,7 @@ func (c *ClientWithResponses) RemoveGroupFacilityWithResponse(ctx context.Contex
 
 // AddGroupFacilityWithResponse Add a facility to a group
 //
-// Its members see it from their next request on. Once more, it changes nothing.
+// Takes effect on the members' next request. Repeating it has no effect.
 //
 // Roles: admin.
 //
@@ -15326,7 +15326,7 @@ func (c *ClientWithResponses) AddGroupFacilityWithResponse(ctx context.Context, 
 
 // ListGroupMembersWithResponse List the members of a group
 //
-// In the order of their ids.
+// Ordered by id.
 //
 // Roles: admin.
 //
@@ -15343,7 +15343,7 @@ func (c *ClientWithResponses) ListGroupMembersWithResponse(ctx context.Context, 
 
 // RemoveGroupMemberWithResponse Remove a member
 //
-// Effective on their next request.
+// Takes effect on the user's next request.
 //
 // Roles: admin.
 //
@@ -15360,7 +15360,7 @@ func (c *ClientWithResponses) RemoveGroupMemberWithResponse(ctx context.Context,
 
 // AddGroupMemberWithResponse Add a member
 //
-// Effective on their next request. Once more, it changes nothing.
+// Takes effect on the user's next request. Repeating it has no effect.
 //
 // Roles: admin.
 //
@@ -15377,7 +15377,7 @@ func (c *ClientWithResponses) AddGroupMemberWithResponse(ctx context.Context, gr
 
 // ListPatientsWithResponse List the patients that you see
 //
-// In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15394,7 +15394,7 @@ func (c *ClientWithResponses) ListPatientsWithResponse(ctx context.Context, para
 
 // CreatePatientWithBodyWithResponse Create a patient
 //
-// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15411,7 +15411,7 @@ func (c *ClientWithResponses) CreatePatientWithBodyWithResponse(ctx context.Cont
 
 // CreatePatientWithResponse Create a patient
 //
-// For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+// Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15428,7 +15428,7 @@ func (c *ClientWithResponses) CreatePatientWithResponse(ctx context.Context, par
 
 // GetPatientWithResponse Get a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15445,7 +15445,7 @@ func (c *ClientWithResponses) GetPatientWithResponse(ctx context.Context, patien
 
 // EditPatientWithBodyWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15462,7 +15462,7 @@ func (c *ClientWithResponses) EditPatientWithBodyWithResponse(ctx context.Contex
 
 // EditPatientWithResponse Edit a patient
 //
-// Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+// Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15477,9 +15477,9 @@ func (c *ClientWithResponses) EditPatientWithResponse(ctx context.Context, patie
 	return ParseEditPatientResponse(rsp)
 }
 
-// ListPatientConsentsWithResponse List what a patient allowed
+// ListPatientConsentsWithResponse List the consents of a patient
 //
-// Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
+// Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
 //
 // Roles: admin.
 //
@@ -15494,9 +15494,9 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 	return ParseListPatientConsentsResponse(rsp)
 }
 
-// DisallowFacilityWithResponse Record that a patient does not allow a facility to see them any more
+// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
 //
-// By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
+// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15511,9 +15511,9 @@ func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, 
 	return ParseDisallowFacilityResponse(rsp)
 }
 
-// AllowFacilityWithResponse Record that a patient allows a facility to see them
+// AllowFacilityWithResponse Record a patient's consent that a facility sees them
 //
-// By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
@@ -15528,9 +15528,9 @@ func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, pat
 	return ParseAllowFacilityResponse(rsp)
 }
 
-// ListPatientReadsWithResponse List who read a patient
+// ListPatientReadsWithResponse List the audit log of a patient
 //
-// Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
+// Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
 //
 // Roles: admin.
 //
@@ -15545,9 +15545,9 @@ func (c *ClientWithResponses) ListPatientReadsWithResponse(ctx context.Context, 
 	return ParseListPatientReadsResponse(rsp)
 }
 
-// ListPickupTransitionsWithResponse List the transitions
+// ListPickupTransitionsWithResponse List the transition rules
 //
-// The dictionary: from which statuses each starts, where it ends, and who may make it.
+// The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15581,7 +15581,7 @@ func (c *ClientWithResponses) ListPickupsWithResponse(ctx context.Context, param
 
 // CreatePickupWithBodyWithResponse Create a pickup
 //
-// As a DRAFT. Staff create for the facilities that they see.
+// The status is DRAFT. Staff create pickups for the facilities that they see.
 //
 // Roles: staff, dispatcher.
 //
@@ -15598,7 +15598,7 @@ func (c *ClientWithResponses) CreatePickupWithBodyWithResponse(ctx context.Conte
 
 // CreatePickupWithResponse Create a pickup
 //
-// As a DRAFT. Staff create for the facilities that they see.
+// The status is DRAFT. Staff create pickups for the facilities that they see.
 //
 // Roles: staff, dispatcher.
 //
@@ -15615,7 +15615,7 @@ func (c *ClientWithResponses) CreatePickupWithResponse(ctx context.Context, para
 
 // CreatePickupsWithBodyWithResponse Create up to 1,000 pickups
 //
-// All of them or none, in one statement; answered in the order asked.
+// Creates all or none, and returns them in the order of the request.
 //
 // Roles: staff, dispatcher.
 //
@@ -15632,7 +15632,7 @@ func (c *ClientWithResponses) CreatePickupsWithBodyWithResponse(ctx context.Cont
 
 // CreatePickupsWithResponse Create up to 1,000 pickups
 //
-// All of them or none, in one statement; answered in the order asked.
+// Creates all or none, and returns them in the order of the request.
 //
 // Roles: staff, dispatcher.
 //
@@ -15649,11 +15649,11 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 
 // StreamPickupsWithResponse Follow the pickups that you see
 //
-// Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+// Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
 //
-// It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
+// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15670,7 +15670,7 @@ func (c *ClientWithResponses) StreamPickupsWithResponse(ctx context.Context, par
 
 // GetPickupWithResponse Get a pickup
 //
-// Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
+// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15687,7 +15687,7 @@ func (c *ClientWithResponses) GetPickupWithResponse(ctx context.Context, pickupI
 
 // EditPickupWithBodyWithResponse Edit a pickup
 //
-// In DRAFT alone.
+// Allowed only in DRAFT.
 //
 // Roles: staff.
 //
@@ -15704,7 +15704,7 @@ func (c *ClientWithResponses) EditPickupWithBodyWithResponse(ctx context.Context
 
 // EditPickupWithResponse Edit a pickup
 //
-// In DRAFT alone.
+// Allowed only in DRAFT.
 //
 // Roles: staff.
 //
@@ -15721,7 +15721,7 @@ func (c *ClientWithResponses) EditPickupWithResponse(ctx context.Context, pickup
 
 // AssignPickupWithBodyWithResponse Assign a driver
 //
-// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15738,7 +15738,7 @@ func (c *ClientWithResponses) AssignPickupWithBodyWithResponse(ctx context.Conte
 
 // AssignPickupWithResponse Assign a driver
 //
-// The driver named, on duty or not. SUBMITTED to ASSIGNED.
+// Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15755,7 +15755,7 @@ func (c *ClientWithResponses) AssignPickupWithResponse(ctx context.Context, pick
 
 // CancelPickupWithBodyWithResponse Cancel a pickup
 //
-// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15772,7 +15772,7 @@ func (c *ClientWithResponses) CancelPickupWithBodyWithResponse(ctx context.Conte
 
 // CancelPickupWithResponse Cancel a pickup
 //
-// Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+// Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15789,7 +15789,7 @@ func (c *ClientWithResponses) CancelPickupWithResponse(ctx context.Context, pick
 
 // CollectPickupWithResponse Collect a pickup
 //
-// By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.
+// By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15823,7 +15823,7 @@ func (c *ClientWithResponses) DeliverPickupWithResponse(ctx context.Context, pic
 
 // DispatchPickupWithResponse Dispatch the nearest free driver
 //
-// One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.
+// Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15840,7 +15840,7 @@ func (c *ClientWithResponses) DispatchPickupWithResponse(ctx context.Context, pi
 
 // ListPickupEventsWithResponse List the events of a pickup
 //
-// Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
+// Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15857,7 +15857,7 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 
 // ListMessagesWithResponse List the texts of a pickup
 //
-// Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -15891,7 +15891,7 @@ func (c *ClientWithResponses) PackPickupWithResponse(ctx context.Context, pickup
 
 // GetPickupPatientWithResponse Get the patient of a pickup
 //
-// For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+// Requires that you see the patient; the assigned driver sees only the name, until the pickup is delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The read is audited.
 //
 // Roles: driver, admin, dispatcher, staff.
 //
@@ -15925,7 +15925,7 @@ func (c *ClientWithResponses) ReceivePickupWithResponse(ctx context.Context, pic
 
 // ReleasePickupWithResponse Release the driver
 //
-// ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.
+// ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
 //
 // Roles: see list-pickup-transitions.
 //
@@ -15976,7 +15976,7 @@ func (c *ClientWithResponses) SubmitPickupWithResponse(ctx context.Context, pick
 
 // LogoutWithResponse Log out
 //
-// Revokes the session, at once and everywhere.
+// Revokes the session immediately.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16008,7 +16008,7 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, reqEdi
 
 // LoginWithBodyWithResponse Log in
 //
-// Opens a session. Failed tries make the next one wait, each longer than the last.
+// Creates a session. After several failed logins the next one must wait, each longer than the last.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16023,7 +16023,7 @@ func (c *ClientWithResponses) LoginWithBodyWithResponse(ctx context.Context, con
 
 // LoginWithResponse Log in
 //
-// Opens a session. Failed tries make the next one wait, each longer than the last.
+// Creates a session. After several failed logins the next one must wait, each longer than the last.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16083,7 +16083,7 @@ func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, params
 
 // GetUserWithResponse Get a user
 //
-// Admins and dispatchers see every user, the others themselves.
+// Admins and dispatchers see every user, others only themselves.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16100,7 +16100,7 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userID op
 
 // EditUserWithBodyWithResponse Edit a user
 //
-// Admins edit every user, the others their own name and email address.
+// Admins may edit every user, others only their own name and email address.
 //
 // Roles: admin, staff, driver, hub.
 //
@@ -16117,7 +16117,7 @@ func (c *ClientWithResponses) EditUserWithBodyWithResponse(ctx context.Context, 
 
 // EditUserWithResponse Edit a user
 //
-// Admins edit every user, the others their own name and email address.
+// Admins may edit every user, others only their own name and email address.
 //
 // Roles: admin, staff, driver, hub.
 //
@@ -16134,7 +16134,7 @@ func (c *ClientWithResponses) EditUserWithResponse(ctx context.Context, userID o
 
 // DeactivateUserWithResponse Deactivate a user
 //
-// Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
+// Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
 //
 // Roles: admin.
 //
@@ -16151,7 +16151,7 @@ func (c *ClientWithResponses) DeactivateUserWithResponse(ctx context.Context, us
 
 // ChangePasswordWithBodyWithResponse Change a password
 //
-// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16168,7 +16168,7 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 
 // ChangePasswordWithResponse Change a password
 //
-// Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+// Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16185,7 +16185,7 @@ func (c *ClientWithResponses) ChangePasswordWithResponse(ctx context.Context, us
 
 // ListPhoneNumbersWithResponse List a user's phone numbers
 //
-// Admins and dispatchers see everybody's, the others their own.
+// Admins and dispatchers see those of all users, the others their own.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -16202,7 +16202,7 @@ func (c *ClientWithResponses) ListPhoneNumbersWithResponse(ctx context.Context, 
 
 // AddPhoneNumberWithBodyWithResponse Add a phone number
 //
-// Staff add their own, admins anybody's.
+// Staff add their own phone number, admins that of any user.
 //
 // Roles: admin, staff.
 //
@@ -16219,7 +16219,7 @@ func (c *ClientWithResponses) AddPhoneNumberWithBodyWithResponse(ctx context.Con
 
 // AddPhoneNumberWithResponse Add a phone number
 //
-// Staff add their own, admins anybody's.
+// Staff add their own phone number, admins that of any user.
 //
 // Roles: admin, staff.
 //
@@ -16251,7 +16251,7 @@ func (c *ClientWithResponses) RemovePhoneNumberWithResponse(ctx context.Context,
 
 // ReactivateUserWithResponse Reactivate a user
 //
-// Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+// The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
 //
 // Roles: admin.
 //

@@ -19,6 +19,7 @@ import (
 	"waybill/api/client"
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
@@ -32,15 +33,12 @@ func serve(t *testing.T) string {
 	d := dbtest.New(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	check(t, err)
-	owner := db.New(d.Owner())
-	tenant, err := owner.CreateTenant(t.Context(),
-		db.CreateTenantParams{ID: uuid.New(), Slug: "clinic", Name: "Clinic"})
-	check(t, err)
-	_, err = owner.CreateUser(t.Context(), db.CreateUserParams{
-		TenantID: tenant.Tenant.ID, ID: uuid.New(), Email: "admin@clinic.example", Name: "Ada", Role: db.UserRoleAdmin,
-		PasswordHash: string(hash), RequestDigest: []byte("test"),
-	})
-	check(t, err)
+	check(t, seed.Make(t.Context(), d.Owner(), uuid.New(), func(r *seed.Rows) {
+		r.Tenant(func(p *db.CreateTenantParams) { p.Slug = "clinic" })
+		r.User(db.UserRoleAdmin, func(p *db.CreateUserParams) {
+			p.Email, p.PasswordHash = emailOf(client.UserRoleAdmin), string(hash)
+		})
+	}))
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
 	check(t, err)
 	t.Cleanup(store.Close)
@@ -64,7 +62,7 @@ func login(t *testing.T, url, email string) *client.ClientWithResponses {
 	return c
 }
 
-// world is what an admin has made.
+// world is what an admin has made: by the client, which is what is tested.
 type world struct {
 	admin, dispatcher, hub    *client.ClientWithResponses
 	facility, account, driver uuid.UUID
@@ -73,7 +71,7 @@ type world struct {
 func newWorld(t *testing.T) world {
 	t.Helper()
 	ctx, url := t.Context(), serve(t)
-	w := world{admin: login(t, url, "admin@clinic.example")}
+	w := world{admin: login(t, url, emailOf(client.UserRoleAdmin))}
 	for _, role := range []client.UserRole{client.UserRoleDispatcher, client.UserRoleHub} {
 		res, err := w.admin.CreateUserWithResponse(ctx, nil, client.NewUser{
 			Email: emailOf(role), Password: password, Name: string(role), Role: role,

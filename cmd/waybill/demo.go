@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 const (
@@ -29,8 +28,9 @@ func demoID(name string) uuid.UUID {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("waybill:demo:"+name))
 }
 
-// demoDigest is the request digest of rows that no request created.
-var demoDigest = []byte("demo")
+// demoTaken are the refusals of rows whose place others have taken since: a user's email address or
+// number, a patient from a feed, a driver who was linked with the login later.
+var demoTaken = []db.Code{db.EmailTaken, db.PhoneNumberTaken, db.ExternalIDTaken, db.DriverUserTaken}
 
 // loadDemo creates the demo tenant, or finds it: a user of each role, a clinic that staff, dispatcher
 // and hub see through a group and one that only the dispatcher sees, patients of both, funded accounts,
@@ -41,102 +41,69 @@ func loadDemo(ctx context.Context, ownerURL string, cost int) (demo, error) {
 		return demo{}, err
 	}
 	defer conn.Close(ctx)
-	l := &demoLoader{ctx: ctx, q: db.New(conn)}
-	l.tenant()
-	l.usersOfEachRole(cost)
-	l.clinics()
-	l.patients()
-	l.accounts()
-	l.drivers()
-	return l.made, l.err
-}
-
-// demoLoader keeps the first error, after which it does nothing.
-type demoLoader struct {
-	ctx  context.Context
-	q    *db.Queries
-	made demo
-	err  error
-}
-
-// do runs one create. An existing row is a success.
-func (l *demoLoader) do(create func() error) {
-	if l.err != nil {
-		return
+	hash, err := bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
+	if err != nil {
+		return demo{}, err
 	}
-	if err := create(); err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		l.err = err
+	tenant, err := db.New(conn).GetTenantBySlug(ctx, demoSlug)
+	isNew := db.NoRow(err)
+	if isNew {
+		tenant.ID, err = demoID("tenant"), nil
 	}
-}
-
-func (l *demoLoader) tenant() {
-	l.do(func() error {
-		tenant, err := l.q.GetTenantBySlug(l.ctx, demoSlug)
-		if errors.Is(err, pgx.ErrNoRows) {
-			row, err := l.q.CreateTenant(l.ctx,
-				db.CreateTenantParams{ID: demoID("tenant"), Slug: demoSlug, Name: "Demo Couriers"})
-			l.made.tenantID = row.Tenant.ID
-			return err
+	if err != nil {
+		return demo{}, err
+	}
+	l := &demoLoader{made: demo{tenantID: tenant.ID}}
+	err = seed.Complete(ctx, conn, tenant.ID, demoTaken, func(r *seed.Rows) {
+		if l.Rows = r; isNew {
+			r.Tenant(func(p *db.CreateTenantParams) { p.Slug, p.Name = demoSlug, "Demo Couriers" })
 		}
-		l.made.tenantID = tenant.ID
-		return err
+		l.usersOfEachRole(string(hash))
+		l.clinics()
+		l.accounts()
+		l.drivers()
 	})
+	return l.made, err
+}
+
+type demoLoader struct {
+	*seed.Rows
+	made demo
 }
 
 // usersOfEachRole creates a user of each role, or finds them. A user whose role or password was
 // changed, or who was deactivated, stays as it is and is replaced by a further user with a number.
-func (l *demoLoader) usersOfEachRole(cost int) {
-	hash, err := bcrypt.GenerateFromPassword([]byte(demoPassword), cost)
-	l.do(func() error { return err })
+func (l *demoLoader) usersOfEachRole(hash string) {
 	for i, role := range db.AllUserRoleValues() {
 		name := string(role)
-		for n := 1; l.err == nil && !l.user(role, name, string(hash)); n++ {
+		for n := 1; l.Err() == nil && !l.user(role, name, hash); n++ {
 			name = fmt.Sprintf("%s%d", role, n+1)
 			i += len(db.AllUserRoleValues()) // another phone number
 		}
-		l.do(func() error {
-			_, err := l.q.CreatePhoneNumber(l.ctx, db.CreatePhoneNumberParams{
-				TenantID: l.made.tenantID, ID: demoID("phone " + name), UserID: l.userID(role),
-				Number: fmt.Sprintf("+14155550%d", 100+i%100), RequestDigest: demoDigest, // fictional numbers
-			})
-			return ignoreCode(db.PhoneNumberTaken, err)
-		})
+		l.PhoneNumber(l.userID(role), fmt.Sprintf("+14155550%d", 100+i%100), // fictional numbers
+			func(p *db.CreatePhoneNumberParams) { p.ID = demoID("phone " + name) })
 	}
 }
 
 // user creates or finds the user of this name, and reports whether it can be used for the role.
 func (l *demoLoader) user(role db.UserRole, name, hash string) (usable bool) {
 	id := demoID("user " + name)
-	l.do(func() error {
-		_, err := l.q.CreateUser(l.ctx, db.CreateUserParams{
-			TenantID: l.made.tenantID, ID: id, Email: name + "@demo.example", Name: "Demo " + name, Role: role,
-			PasswordHash: hash, RequestDigest: demoDigest,
-		})
-		return ignoreCode(db.EmailTaken, err) // by a user who is not part of the demo
+	l.User(role, func(p *db.CreateUserParams) {
+		p.ID, p.Email, p.Name, p.PasswordHash = id, name+"@demo.example", "Demo "+name, hash
 	})
-	l.do(func() error {
-		user, err := l.q.GetUser(l.ctx,
-			db.GetUserParams{TenantID: l.made.tenantID, ID: id, ViewerID: id, ViewerRole: role})
-		if err != nil {
-			return err
+	l.Do(func(ctx context.Context, q *db.Queries) error {
+		user, err := q.GetUser(ctx, db.GetUserParams{TenantID: l.TenantID, ID: id, ViewerID: id, ViewerRole: role})
+		if db.NoRow(err) { // the email address is that of a user who is not part of the demo
+			return nil
 		}
 		known := user.PasswordHash == hash ||
 			bcrypt.CompareHashAndPassword([]byte(user.PasswordHash), []byte(demoPassword)) == nil
-		usable = user.Active && user.Role == role && known
-		if usable {
+		if usable = err == nil && user.Active && user.Role == role && known; usable {
 			l.made.users = append(l.made.users, user)
 		}
-		return nil
+		return err
 	})
 	return usable
-}
-
-// ignoreCode returns err, or nil if it has this code.
-func ignoreCode(code db.Code, err error) error {
-	if err != nil && db.Explain(err).Code == code {
-		return nil
-	}
-	return err
 }
 
 // userID returns the id of the demo user of a role.
@@ -177,106 +144,54 @@ var (
 // clinics creates the clinics. The one that most users see is created last, so that lists begin with
 // it.
 func (l *demoLoader) clinics() {
-	l.clinic(castro, "Castro", db.CreateFacilityParams{
-		Name: "Castro Clinic", Address: "501 Castro St, San Francisco", Latitude: 37.7599, Longitude: -122.4350,
-	})
-	l.clinic(mission, "Mission", db.CreateFacilityParams{
-		Name: "Mission Clinic", Address: "2401 Mission St, San Francisco", Latitude: 37.7583, Longitude: -122.4186,
-	})
+	l.clinic(castro, "Castro", "Castro Clinic", "501 Castro St, San Francisco", 37.7599, -122.4350)
+	l.clinic(mission, "Mission", "Mission Clinic", "2401 Mission St, San Francisco", 37.7583, -122.4186)
 }
 
-func (l *demoLoader) clinic(c clinic, group string, facility db.CreateFacilityParams) {
-	tenant := l.made.tenantID
-	facility.TenantID, facility.ID, facility.RequestDigest = tenant, c.facility, demoDigest
-	l.do(func() error {
-		_, err := l.q.CreateFacility(l.ctx, facility)
-		return err
+func (l *demoLoader) clinic(c clinic, group, name, address string, latitude, longitude float64) {
+	l.Facility(func(p *db.CreateFacilityParams) {
+		p.ID, p.Name, p.Address, p.Latitude, p.Longitude = c.facility, name, address, latitude, longitude
 	})
-	l.do(func() error {
-		_, err := l.q.CreateGroup(l.ctx,
-			db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: group, RequestDigest: demoDigest})
-		return err
-	})
-	l.do(func() error {
-		_, err := l.q.AddGroupFacility(l.ctx,
-			db.AddGroupFacilityParams{TenantID: tenant, GroupID: c.group, FacilityID: c.facility})
-		return err
-	})
+	l.Group(func(p *db.CreateGroupParams) { p.ID, p.Name = c.group, group })
+	l.Shows(c.group, c.facility)
 	for _, role := range c.seenBy {
-		l.do(func() error {
-			_, err := l.q.AddGroupMember(l.ctx,
-				db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: l.userID(role)})
-			return err
-		})
+		l.Members(c.group, l.userID(role))
+	}
+	for _, p := range c.patients {
+		l.patient(c, p)
 	}
 }
 
-// patients creates the patients of both clinics, as the dispatcher, who sees both.
-func (l *demoLoader) patients() {
-	for _, c := range []clinic{castro, mission} {
-		for _, p := range c.patients {
-			l.do(func() error { return l.patient(c, p) })
+// patient creates a patient, as the dispatcher, who sees both clinics.
+func (l *demoLoader) patient(c clinic, d demoPatient) {
+	birth, err := db.ParseDate(d.birthDate)
+	l.Do(func(context.Context, *db.Queries) error { return err })
+	by := db.Viewer{UserID: l.userID(db.UserRoleDispatcher)}
+	l.Patient(c.facility, by, func(p *db.CreatePatientParams) {
+		p.ID, p.ExternalID = demoID("patient "+d.externalID), &d.externalID
+		p.GivenName, p.FamilyName, p.BirthDate = d.givenName, d.familyName, birth
+		if d.phone != "" {
+			p.Phone = &d.phone
 		}
-	}
-}
-
-func (l *demoLoader) patient(c clinic, p demoPatient) error {
-	birth, err := db.ParseDate(p.birthDate)
-	if err != nil {
-		return err
-	}
-	var phone *string
-	if p.phone != "" {
-		phone = &p.phone
-	}
-	_, err = l.q.CreatePatient(l.ctx, db.CreatePatientParams{
-		TenantID: l.made.tenantID, ID: demoID("patient " + p.externalID), FacilityID: c.facility,
-		ViewerID:   l.userID(db.UserRoleDispatcher),
-		ExternalID: &p.externalID, GivenName: p.givenName, FamilyName: p.familyName,
-		BirthDate: birth, Phone: phone, RequestDigest: demoDigest,
 	})
-	return ignoreCode(db.ExternalIDTaken, err) // by a patient from a feed
 }
 
 func (l *demoLoader) accounts() {
 	for _, name := range []string{"Mission Clinic", "Research Lab"} {
-		id := demoID("account " + name)
-		l.do(func() error {
-			_, err := l.q.CreateAccount(l.ctx, db.CreateAccountParams{
-				TenantID: l.made.tenantID, ID: id, Name: name, Currency: "USD", RequestDigest: demoDigest,
-			})
-			return err
-		})
-		l.do(func() error {
-			_, err := l.q.CreateLedgerEntries(l.ctx, db.CreateLedgerEntriesParams{
-				TenantIds: []uuid.UUID{l.made.tenantID}, Ids: []uuid.UUID{demoID("deposit " + name)},
-				AccountIds: []uuid.UUID{id},
-				Kinds:      []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{1_000_000_00},
-				Notes:    []string{"Opening deposit"},
-				ActorIds: []uuid.UUID{l.userID(db.UserRoleAdmin)}, RequestDigests: [][]byte{demoDigest},
-			})
-			return err
+		id := l.Account(func(p *db.CreateAccountParams) { p.ID, p.Name = demoID("account "+name), name })
+		l.Deposit(seed.Deposit{
+			ID: demoID("deposit " + name), Account: id, Cents: 1_000_000_00, Note: "Opening deposit",
+			ActorID: l.userID(db.UserRoleAdmin),
 		})
 	}
 }
 
 func (l *demoLoader) drivers() {
 	login := l.userID(db.UserRoleDriver)
-	for _, d := range []struct {
-		key, name           string
-		user                *uuid.UUID
-		latitude, longitude float64
-	}{
-		{"of " + login.String(), "Demo driver", &login, 37.7599, -122.4148},
-		{"Grace", "Grace", nil, 37.7793, -122.4193},
-		{"Joan", "Joan", nil, 37.8044, -122.2712},
-	} {
-		l.do(func() error {
-			_, err := l.q.CreateDriver(l.ctx, db.CreateDriverParams{
-				TenantID: l.made.tenantID, ID: demoID("driver " + d.key), UserID: d.user, Name: d.name, OnDuty: true,
-				Latitude: &d.latitude, Longitude: &d.longitude, RequestDigest: demoDigest,
-			})
-			return ignoreCode(db.DriverUserTaken, err) // by a driver who was linked with the login later
-		})
+	named := func(key, name string) func(*db.CreateDriverParams) {
+		return func(p *db.CreateDriverParams) { p.ID, p.Name = demoID("driver "+key), name }
 	}
+	l.Driver(named("of "+login.String(), "Demo driver"), seed.OnDuty(37.7599, -122.4148), seed.Login(login))
+	l.Driver(named("Grace", "Grace"), seed.OnDuty(37.7793, -122.4193))
+	l.Driver(named("Joan", "Joan"), seed.OnDuty(37.8044, -122.2712))
 }

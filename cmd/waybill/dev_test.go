@@ -201,10 +201,14 @@ func TestDevPrintsTheNumberToKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
-	_, after, found := strings.Cut(dev.out.String(), "or from another terminal: kill ")
-	number, _, _ := strings.Cut(after, ";")
+	var number string
+	eventually(t, "the number is printed", func() (printed bool) { // a pipe may lag behind the ready file
+		_, after, _ := strings.Cut(dev.out.String(), "or from another terminal: kill ")
+		number, _, printed = strings.Cut(after, ";")
+		return printed
+	})
 	pid, err := strconv.Atoi(number)
-	if !found || err != nil {
+	if err != nil {
 		t.Fatalf("no number in: %s", dev.out.String())
 	}
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {

@@ -19,6 +19,7 @@ import (
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // sender is one of many callers of a server that is killed again and again. It sends
@@ -267,18 +268,13 @@ func (k *killing) awaitAnswer() {
 
 func (k *killing) senders(n int) []*sender {
 	var all []*sender
-	for i := range n {
-		driver := newID()
-		_, err := k.store.CreateDriver(k.t.Context(), db.CreateDriverParams{
-			TenantID: k.tenantID, ID: driver, Name: fmt.Sprintf("driver %d", i), RequestDigest: demoDigest,
-		})
-		if err != nil {
-			k.t.Fatal(err)
+	k.make(k.t, func(r *seed.Rows) {
+		for range n {
+			client := &http.Client{Transport: &http.Transport{}}
+			k.t.Cleanup(client.CloseIdleConnections)
+			all = append(all, &sender{killing: k, client: client, driver: r.Driver()})
 		}
-		client := &http.Client{Transport: &http.Transport{}}
-		k.t.Cleanup(client.CloseIdleConnections)
-		all = append(all, &sender{killing: k, client: client, driver: driver})
-	}
+	})
 	return all
 }
 

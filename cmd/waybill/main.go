@@ -68,16 +68,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return c.run(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("unknown command %s; see: waybill help", quoted(args[0]))
+	return fmt.Errorf("unknown command%s; see: waybill help", quoted(args[0]))
 }
 
-// quoted returns an unexpected command-line argument for an error message. It hides arguments that may
-// contain a password: URLs, settings, secrets.
+// quoted returns an unexpected command-line argument for an error message, after a colon. It leaves
+// out arguments that may contain a password: URLs, settings, secrets.
 func quoted(word string) string {
 	if strings.ContainsAny(word, ":/=@") || strings.HasPrefix(word, "whsec_") {
-		return "argument"
+		return ""
 	}
-	return strconv.Quote(word)
+	return ": " + strconv.Quote(word)
+}
+
+// flagError returns the message of a package flag error, in clearer words where needed.
+func flagError(err error) string {
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: "); ok {
+		return "unknown flag " + name
+	}
+	return err.Error()
 }
 
 // errUsage means that no command was given, and the help was printed instead.
@@ -123,10 +131,10 @@ func parse(flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("%w; see: %s -h", err, flags.Name())
+		return fmt.Errorf("%s; see: %s -h", flagError(err), flags.Name())
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: unexpected %s; see: %[1]s -h", flags.Name(), quoted(flags.Arg(0)))
+		return fmt.Errorf("unexpected argument%s; see: %s -h", quoted(flags.Arg(0)), flags.Name())
 	}
 	return checkVariables(os.Environ())
 }

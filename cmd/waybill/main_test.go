@@ -23,6 +23,7 @@ import (
 	"waybill/api"
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // asProgram makes the test binary be the program: what is tested is another process,
@@ -206,14 +207,21 @@ func newTown(t testing.TB) *town {
 	}
 	t.Cleanup(store.Close)
 	w := &town{made, d, store, map[db.UserRole]string{}}
-	for _, u := range made.users {
-		token, _, err := store.OpenSession(t.Context(), made.tenantID, u.ID, u.PasswordHash, time.Hour)
-		if err != nil {
-			t.Fatal(err)
+	w.make(t, func(r *seed.Rows) {
+		for _, u := range made.users {
+			user := seed.User{Viewer: db.Viewer{UserID: u.ID}, PasswordHash: u.PasswordHash}
+			w.tokens[u.Role] = string(r.Session(user))
 		}
-		w.tokens[u.Role] = string(token)
-	}
+	})
 	return w
+}
+
+// make makes rows of the tenant.
+func (w *town) make(t testing.TB, fill func(*seed.Rows)) {
+	t.Helper()
+	if err := seed.Make(t.Context(), w.db.Owner(), w.tenantID, fill); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // inProcess serves the town from this process.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 
 	"waybill/db"
@@ -39,9 +42,23 @@ func runMigrate(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer m.Close()
 	if err := do(ctx, m, out); err != nil {
-		return errors.New(oneLine(err))
+		return inOneLine(err)
 	}
 	return nil
+}
+
+// inOneLine says what failed, and of a migration which.
+func inOneLine(err error) error {
+	var partial *goose.PartialError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &partial):
+		why := strings.Replace(oneLine(err), oneLine(partial), oneLine(partial.Err), 1) // with a hint after it
+		return fmt.Errorf("the migration %s failed: %s", path.Base(partial.Failed.Source.Path), why)
+	case errors.As(err, &connect):
+		return fmt.Errorf("cannot use the database: %s", oneLine(connect))
+	}
+	return errors.New(oneLine(err))
 }
 
 func migrateUp(ctx context.Context, m *db.Migrator, out io.Writer) error {

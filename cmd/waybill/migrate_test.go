@@ -1,10 +1,16 @@
 package main
 
 import (
+	"io/fs"
+	"path"
 	"strings"
 	"testing"
 
+	"github.com/pressly/goose/v3"
+
+	"waybill/db"
 	"waybill/db/dbtest"
+	files "waybill/sql"
 )
 
 func TestMigrate(t *testing.T) {
@@ -80,7 +86,7 @@ func TestMigrateRefuses(t *testing.T) {
 		{[]string{"migrate"}, d.OwnerURL, "up, down, status, version"},
 		{[]string{"migrate", "sideways"}, d.OwnerURL, "up, down, status, version"},
 		{[]string{"migrate", "up"}, "", "needs a database"},
-		{[]string{"migrate", "up", "twice"}, d.OwnerURL, `unexpected "twice"`},
+		{[]string{"migrate", "up", "twice"}, d.OwnerURL, `unexpected argument: "twice"; see: waybill migrate -h`},
 		{[]string{"migrate", "up"}, "postgres://u:pa%zz:hunter2@h:bad/db", "is not a PostgreSQL connection string"},
 		{[]string{"migrate", "down"}, d.AppURL, "migrations run as the owner of the schema"},
 	} {
@@ -91,4 +97,48 @@ func TestMigrateRefuses(t *testing.T) {
 		has(t, errors, c.says)
 		hasNot(t, errors, "hunter2", "pa%zz")
 	}
+}
+
+// What pgx tells of each try, with TLS and without, is told once; what goose calls an error of
+// its own is told as what was done.
+func TestMigrateSaysWhatFailedInOneSentence(t *testing.T) {
+	t.Parallel()
+	dbtest.WithoutRace(t, "a command that does one thing after the other")
+	d := dbtest.New(t)
+	nobody := "postgres://u:hunter2@" + freeAddress(t) + "/db"
+	for _, verb := range []string{"up", "down", "status", "version"} {
+		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + nobody}, "migrate", verb)
+		if code != 1 || strings.Count(errors, "connection refused") != 1 ||
+			!strings.HasPrefix(errors, "waybill: cannot use the database: failed to connect to ") {
+			t.Errorf("%s: exit code %d, %s", verb, code, errors)
+		}
+		hasNot(t, errors, "hunter2", "goose", "failed to get", "failed to initialize")
+	}
+	// A row of before a rule stops the migration that makes it.
+	names, err := fs.Glob(files.Migrations, "migrations/*_strict_addresses.sql")
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	version, err := goose.NumericComponent(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := db.NewMigrator(d.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.DownTo(t.Context(), version-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Owner().Exec(t.Context(),
+		"INSERT INTO tenants (id, slug, name) VALUES (gen_random_uuid(), 'a--b', 'A')"); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL}, "migrate", "up")
+	said := "waybill: the migration " + path.Base(names[0]) + " failed: ERROR: 0 users "
+	if code != 1 || !strings.HasPrefix(errors, said) {
+		t.Errorf("exit code %d, %s", code, errors)
+	}
+	hasNot(t, errors, "partial", "a--b")
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -117,8 +118,28 @@ func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
 	return store, nil
 }
 
-// oneLine joins the lines of an error: pgx prints each address that it tried on a line of its own.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine joins the lines of an error and drops repeated ones: pgx prints each attempt to connect, with
+// and without TLS, on a line of its own.
+func oneLine(err error) string {
+	var text strings.Builder
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line == "" || slices.Contains(lines, line) {
+			continue
+		}
+		switch so := text.String(); {
+		case so == "":
+		case strings.HasSuffix(so, ":"):
+			text.WriteString(" ")
+		default:
+			text.WriteString("; ")
+		}
+		text.WriteString(line)
+		lines = append(lines, line)
+	}
+	return text.String()
+}
 
 func (r *server) url() string { return "http://" + r.listener.Addr().String() }
 
@@ -138,6 +159,7 @@ func (r *server) serve(ctx context.Context) error {
 	var draining atomic.Bool
 	httpServer := &http.Server{
 		Handler:           closeWhenDraining(&draining, r.api),
+		ConnContext:       api.ConnContext,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       r.readTimeout,
 		WriteTimeout:      r.settings.api.HandlerTimeout + 20*time.Second, // streams extend their own deadline

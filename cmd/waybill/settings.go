@@ -102,7 +102,8 @@ func (s *settings) check() error {
 	case s.passwordCost < int32(bcrypt.MinCost) || s.passwordCost > 16:
 		return fmt.Errorf("--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between %d and 16", bcrypt.MinCost)
 	case s.api.Lifetimes.Idle <= 0 || s.api.Lifetimes.Absolute < s.api.Lifetimes.Idle:
-		return errors.New("--session-idle must be positive, and at most --session-lifetime")
+		return errors.New("--session-idle (WAYBILL_SESSION_IDLE) must be positive, and at most " +
+			"--session-lifetime (WAYBILL_SESSION_LIFETIME)")
 	case !areProxies(s.trustedProxies):
 		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list of addresses or networks, " +
 			"such as " +
@@ -123,7 +124,7 @@ func (s *settings) check() error {
 			"can hold "+
 			"the largest body", api.MinBodyMemory>>20)
 	case s.drain < 0:
-		return errors.New("--drain must not be negative")
+		return errors.New("--drain (WAYBILL_DRAIN) must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:
 		return errTimeLimits
 	}
@@ -170,7 +171,7 @@ func (s *settings) checkProcess() error {
 		s.store.ConnsPerUser > cmp.Or(s.store.ConnsPerTenant, s.store.MaxConns):
 		return errors.New("limits must not decrease: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
-		return errors.New("--shutdown-timeout must be positive")
+		return errors.New("--shutdown-timeout (WAYBILL_SHUTDOWN_TIMEOUT) must be positive")
 	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
 		s.store.LockTimeout < s.store.StatementTimeout):
 		return errTimeLimits

@@ -77,7 +77,7 @@ func createTenant(ctx context.Context, url, slug, name, email, hash string, out 
 func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("the database URL is not a PostgreSQL connection string")
+		return nil, errors.New("the database URL (DATABASE_URL) is not a PostgreSQL connection string")
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

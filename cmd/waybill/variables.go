@@ -33,25 +33,25 @@ func checkVariables(environ []string) error {
 		case !strings.HasPrefix(strings.ToUpper(name), "WAYBILL_"), slices.Contains(known, name):
 		case strings.HasPrefix(name, "WAYBILL_TEST"), injected.MatchString(name):
 		default:
-			return fmt.Errorf("the environment variable %s is not a setting%s; see: waybill serve -h",
-				name, didYouMean(name, known))
+			return fmt.Errorf("the environment variable %s is not a setting%s", name, didYouMean(name, known))
 		}
 	}
 	return nil
 }
 
-// didYouMean returns the most similar known name, if any is similar enough.
+// didYouMean returns the most similar known name, if fewer than a third of the characters after
+// "WAYBILL_" differ, and where the settings are listed.
 func didYouMean(name string, known []string) string {
-	best, least := "", len(name)/3+1
+	best, least := "", (len(name)-len("WAYBILL_"))/3+1
 	for _, k := range known {
 		if d := distance(strings.ToUpper(name), k); d < least {
 			best, least = k, d
 		}
 	}
 	if best == "" {
-		return ""
+		return "; for the settings, see: waybill serve -h"
 	}
-	return ": did you mean " + best + "?"
+	return ": did you mean " + best + "? For the settings, see: waybill serve -h"
 }
 
 // distance returns the Levenshtein distance.

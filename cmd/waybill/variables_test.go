@@ -23,7 +23,8 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		if code != 1 {
 			t.Errorf("%v: exit code %d", args, code)
 		}
-		has(t, errors, "WAYBILL_MAXCONNS is not a setting: did you mean WAYBILL_MAX_CONNS?")
+		has(t, errors, "the environment variable WAYBILL_MAXCONNS is not a setting: did you mean WAYBILL_MAX_CONNS? "+
+			"For the settings, see: waybill serve -h\n")
 		hasNot(t, errors, "hunter2")
 	}
 	code, out, errors := ended(t, "", []string{"WAYBILL_MAXCONNS=5"}, "serve", "-h")
@@ -34,12 +35,14 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 		"WAYBILL_ADR": "WAYBILL_ADDR", "waybill_addr": "WAYBILL_ADDR",
 		"WAYBILL_GATEWAY_SECRETS": "WAYBILL_GATEWAY_SECRET",
 		"WAYBILL_LOGLEVEL":        "WAYBILL_LOG_LEVEL", "WAYBILL_PASWORD": "WAYBILL_PASSWORD", "WAYBILL_": "",
-		"WAYBILL_DATABASE_URL": "", "WAYBILL_SOMETHING_ELSE_ENTIRELY": "", "WAYBILL_SERVICE": "",
+		"WAYBILL_DATABASE_URL": "", "WAYBILL_SOMETHING_ELSE_ENTIRELY": "", "WAYBILL_SERVICE": "", "WAYBILL_ZZZ": "",
 	} {
 		err := checkVariables([]string{"PATH=/bin", name + "=x"})
 		switch {
 		case err == nil:
 			t.Errorf("%s is taken", name)
+		case meant == "" && strings.Contains(err.Error(), "did you mean"):
+			t.Errorf("%s is near nothing: %v", name, err)
 		case meant != "" && !strings.Contains(err.Error(), "did you mean "+meant+"?"):
 			t.Errorf("%s: %v", name, err)
 		}

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// slowBatchAfter is how long a batch may be in flight before the next starts beside it.
+	// slowBatchAfter is how long a batch may be in flight before the next one starts next to it.
 	slowBatchAfter = 20 * time.Millisecond
-	// parallelBatchMin is how many waiting requests start a batch beside another at once.
+	// parallelBatchMin is the number of waiting requests that start a second batch at once.
 	parallelBatchMin = 64
 )
 
-// Batcher batches the requests of one kind. New makes one.
+// Batcher batches the requests of one kind. Use New to create one.
 type Batcher[Q, A any, K comparable] struct {
 	config Config[Q, A, K]
 
 	mu         sync.Mutex
 	queue      []*request[Q, A, K]
-	inFlight   []*inFlight[Q, A, K] // in the order of their start
-	ownRows    map[K]struct{}       // of the requests in flight
-	sharedRows map[K]struct{}       // of the batches in flight
-	watching   bool                 // a timer looks for a slow batch
+	inFlight   []*inFlight[Q, A, K] // in order of their start
+	ownRows    map[K]struct{}       // rows of the requests in flight
+	sharedRows map[K]struct{}       // rows of the batches in flight
+	watching   bool                 // a timer checks for a slow batch
 
-	quarantine     map[K]int // how many more requests of a caller go alone
-	quarantineBusy bool      // one of them is in flight
+	quarantine     map[K]int // how many more requests of a caller are sent alone
+	quarantineBusy bool      // a quarantined request is in flight
 
 	statements, requests, refused atomic.Int64 // for Stats
 }
 
-// request waits for its answer.
+// request is a request waiting for its answer.
 type request[Q, A any, K comparable] struct {
 	ctx          context.Context
 	value        Q
@@ -52,9 +52,9 @@ func New[Q, A any, K comparable](c Config[Q, A, K]) *Batcher[Q, A, K] {
 		sharedRows: map[K]struct{}{}, quarantine: map[K]int{}}
 }
 
-// Do returns the answer to one request, after its commit. A request is dropped if its
-// caller goes away before its batch starts; after that, it is served. The error is that
-// of the statement, or the context's, or ErrQueueFull, ErrUnknownOutcome or a PanicError.
+// Do returns the answer to one request after its commit. If the caller disconnects before its batch
+// starts, the request is dropped; afterwards it is served. Do returns the error of the statement or of
+// the context, ErrQueueFull, ErrUnknownOutcome or a PanicError.
 func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (answer A, err error) {
 	if b.config.Unbatched {
 		return b.DoUnbatched(ctx, value)
@@ -86,26 +86,26 @@ func (b *Batcher[Q, A, K]) Do(ctx context.Context, value Q) (answer A, err error
 	select {
 	case <-r.done:
 		return r.answer, r.err
-	case <-ctx.Done(): // r's own answer may be written at this moment
+	case <-ctx.Done(): // r's answer may be written concurrently
 		return answer, ctx.Err()
 	}
 }
 
-// DoUnbatched returns the answer to a request that shares its statement with no other.
-// Its statement waits for locked rows, beside the batches in flight.
+// DoUnbatched returns the answer to a request that is sent in a statement of its own. The statement
+// waits for locked rows, next to the batches in flight.
 func (b *Batcher[Q, A, K]) DoUnbatched(ctx context.Context, value Q) (A, error) {
 	r := &request[Q, A, K]{ctx: ctx, value: value, waitForLocks: true}
 	b.serve([]*request[Q, A, K]{r})
 	return r.answer, r.err
 }
 
-// FlushWaiting sends one statement, outside of any batch, in the form that waits for
-// locked rows. It is for Resolve, which may have to repeat a statement.
+// FlushWaiting sends one statement outside of any batch, in the form that waits for locked rows. It is
+// for Resolve, which may have to repeat a statement.
 func (b *Batcher[Q, A, K]) FlushWaiting(ctx context.Context, values []Q) ([]A, error) {
 	return b.config.FlushWaiting(ctx, values)
 }
 
-// complete gives a request its answer.
+// complete sets the answer of a request.
 func (r *request[Q, A, K]) complete(answer A, err error) {
 	r.answer, r.err = answer, err
 	if r.done != nil {
@@ -113,21 +113,21 @@ func (r *request[Q, A, K]) complete(answer A, err error) {
 	}
 }
 
-// fail gives each request the same error.
+// fail sets the same error for each request.
 func fail[Q, A any, K comparable](requests []*request[Q, A, K], err error) {
 	for _, r := range requests {
 		r.complete(r.answer, err)
 	}
 }
 
-// Stats tell how requests shared statements.
+// Stats counts how requests shared statements.
 type Stats struct {
-	Flushes, Requests int64 // statements sent, and the requests in them; a repeated one counts again
-	Refused           int64 // requests that found the queue full
+	Flushes, Requests int64 // statements sent, and the requests in them; repeated statements count again
+	Refused           int64 // requests rejected because the queue was full
 	Waiting           int   // requests in the queue
 }
 
-// Stats returns the counts since the batcher was made.
+// Stats returns the counts since the batcher was created.
 func (b *Batcher[Q, A, K]) Stats() Stats {
 	b.mu.Lock()
 	waiting := len(b.queue)

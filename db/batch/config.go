@@ -6,48 +6,47 @@ import (
 	"fmt"
 )
 
-// Config says how the requests of one kind are batched. Q is a request, A its answer, K
-// the key of a row or of a caller.
+// Config configures how the requests of one kind are batched. Q is a request, A its answer, K the key
+// of a row or of a caller.
 type Config[Q, A any, K comparable] struct {
-	// Flush sends one statement. It returns an answer for each request, in their order.
+	// Flush sends one statement. It returns an answer for each request, in order.
 	Flush func(context.Context, []Q) ([]A, error)
-	// FlushWaiting sends the same statement in a form that waits for locked rows, where
-	// Flush skips them; nil if Flush waits.
+	// FlushWaiting sends the same statement in a form that waits for locked rows, which Flush skips;
+	// nil if Flush waits.
 	FlushWaiting func(context.Context, []Q) ([]A, error)
-	// Resolve finds out what became of a request whose statement may or may not have been
-	// committed, and may still be running. It may be called several times.
+	// Resolve finds the outcome of a request whose statement may have been committed, or may still be
+	// running. It may be called several times.
 	Resolve func(context.Context, Q) (A, error)
-	// Classify tells what an error of a statement means.
+	// Classify interprets an error of a statement.
 	Classify func(error) Failure
 
-	// OwnRows returns the rows that a request shares with no other in flight; nil if there
-	// are none.
+	// OwnRows returns the rows that no other request in flight may use; nil if there are none.
 	OwnRows func(Q) []K
-	// SharedRows returns the rows that the requests of one batch share, and no two batches:
-	// the second would only wait for the first. The first of them is the one that a batch
-	// may have to wait for. nil if there are none.
+	// SharedRows returns the rows that the requests of one batch share, but two batches do not: the
+	// second would only wait for the first. A batch may have to wait for the first of them. nil if
+	// there are none.
 	SharedRows func(Q) []K
-	// Caller returns whose request it is, for the quarantine; nil if there is none.
+	// Caller returns the caller of a request, for the quarantine; nil if there is none.
 	Caller func(Q) K
-	// BatchContext returns the context of a batch of one, from its caller's; nil if it is
-	// the caller's own. A larger batch has a context of its own.
+	// BatchContext derives the context of a batch of one from its caller's; nil to use the caller's
+	// own. A larger batch has a context of its own.
 	BatchContext func(context.Context) context.Context
 
 	Limits
-	Unbatched bool // each request has a statement of its own
+	Unbatched bool // send each request in a statement of its own
 }
 
 // Limits bound a batcher.
 type Limits struct {
-	MaxInFlight int // batches in flight at once; mostly it is one
-	MaxBatch    int // requests in one batch
-	MaxQueue    int // requests that wait
+	MaxInFlight int // maximum number of concurrent batches; usually there is one
+	MaxBatch    int // maximum number of requests in one batch
+	MaxQueue    int // maximum number of waiting requests
 }
 
-// Failure is what an error of a statement means.
+// Failure classifies an error of a statement.
 type Failure int
 
-// The meanings of an error.
+// The classes of errors.
 const (
 	Unknown     Failure = iota // the connection broke: it may have been committed, or still be running
 	Unavailable                // nothing was applied, for want of a server or of a connection to it

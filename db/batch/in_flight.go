@@ -14,13 +14,13 @@ type inFlight[Q, A any, K comparable] struct {
 	started  time.Time
 }
 
-// mayStartAlone tells whether a request that just came may start at once.
+// mayStartAlone reports whether a request that has just arrived may start at once.
 func (b *Batcher[Q, A, K]) mayStartAlone(r *request[Q, A, K]) bool {
 	return len(b.queue) == 0 && b.mayStart() && !b.rowsTaken(r) && !anyIn(b.sharedRows, r.sharedRows) &&
 		!b.quarantined(r)
 }
 
-// mayStart tells whether a batch may start now, beside those in flight.
+// mayStart reports whether a batch may start now, next to those in flight.
 func (b *Batcher[Q, A, K]) mayStart() bool {
 	n := len(b.inFlight)
 	if n == 0 || n >= b.config.MaxInFlight {
@@ -29,24 +29,24 @@ func (b *Batcher[Q, A, K]) mayStart() bool {
 	return len(b.queue) >= parallelBatchMin || time.Since(b.inFlight[n-1].started) >= slowBatchAfter
 }
 
-// enqueue lets a request wait for a batch.
+// enqueue adds a request to the queue.
 func (b *Batcher[Q, A, K]) enqueue(r *request[Q, A, K]) {
 	b.queue = append(b.queue, r)
-	// Else the queue is looked through when a batch finishes, or is slow.
+	// Otherwise the queue is processed when a batch finishes or is slow.
 	if n := len(b.queue); n == 1 || n%parallelBatchMin == 0 || len(b.inFlight) == 0 {
 		b.startNext()
 	}
 	b.watch()
 }
 
-// start puts a batch in flight, whose rows are taken.
+// start adds a batch whose rows are taken to those in flight.
 func (b *Batcher[Q, A, K]) start(requests []*request[Q, A, K]) *inFlight[Q, A, K] {
 	batch := &inFlight[Q, A, K]{requests, time.Now()}
 	b.inFlight = append(b.inFlight, batch)
 	return batch
 }
 
-// startNext starts the batches that may run now, of the requests that wait.
+// startNext starts as many batches of waiting requests as possible.
 func (b *Batcher[Q, A, K]) startNext() {
 	for len(b.queue) > 0 && b.mayStart() {
 		requests := b.collect()
@@ -61,9 +61,9 @@ func (b *Batcher[Q, A, K]) startNext() {
 	}
 }
 
-// finish releases the rows of a batch, and starts the next. The caller does not hold b.mu.
+// finish releases the rows of a batch, and starts the next. The caller must not hold b.mu.
 func (b *Batcher[Q, A, K]) finish(batch *inFlight[Q, A, K]) {
-	// The callers who were just answered may ask again: let them join the next batch.
+	// Callers with a new answer may send another request: let them join the next batch.
 	runtime.Gosched()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +72,7 @@ func (b *Batcher[Q, A, K]) finish(batch *inFlight[Q, A, K]) {
 	b.startNext()
 }
 
-// watch looks for a slow batch, as long as a request waits.
+// watch checks for a slow batch as long as a request waits.
 func (b *Batcher[Q, A, K]) watch() {
 	if b.watching || len(b.queue) == 0 {
 		return
@@ -87,9 +87,9 @@ func (b *Batcher[Q, A, K]) watch() {
 	})
 }
 
-// collect takes a batch from the queue, in its order, and the rows of its requests. A
-// request stays if its rows are taken, or if one that stays before it needs the same row.
-// It is dropped if its caller went away. Those in quarantine start by themselves.
+// collect takes a batch and its rows from the queue, in order. A request stays in the queue if its rows
+// are taken, or if a request that stays before it needs the same row. It is dropped if its caller has
+// disconnected. Quarantined requests are started separately.
 func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
 	var waiting []*request[Q, A, K]
 	passed, elsewhere := map[K]struct{}{}, maps.Clone(b.sharedRows)

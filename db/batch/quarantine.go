@@ -1,18 +1,18 @@
 package batch
 
-// quarantineSize is how many requests of an offender go alone. Each that is rejected
-// again starts it anew.
+// quarantineSize is the number of an offender's requests that are sent alone. Another rejection
+// restarts the count.
 const quarantineSize = 16
 
-// isCallersFault tells whether an error is the server's, for what the request asks. It is
-// not if the caller went away, if the request waited for a lock, if the server cannot
-// serve anybody, or if the caller's session ended meanwhile, of which they may have others.
+// isCallersFault reports whether an error is the server's rejection of what the request asks for. Not
+// the caller's fault are a disconnect, a lock timeout, a server that cannot serve anybody, and a
+// session that ended meanwhile, since the caller may have others.
 func (b *Batcher[Q, A, K]) isCallersFault(r *request[Q, A, K], err error) bool {
 	failure := b.classify(err)
 	return (failure == Rejected || failure == Deadlock) && r.ctx.Err() == nil
 }
 
-// startQuarantine notes the caller whose request made the server reject a whole batch.
+// startQuarantine quarantines a caller whose request made the server reject a whole batch.
 func (b *Batcher[Q, A, K]) startQuarantine(offender *request[Q, A, K]) {
 	if b.config.Caller == nil {
 		return
@@ -22,15 +22,15 @@ func (b *Batcher[Q, A, K]) startQuarantine(offender *request[Q, A, K]) {
 	b.quarantine[b.config.Caller(offender.value)] = quarantineSize
 }
 
-// quarantined tells whether a request's caller is in quarantine.
+// quarantined reports whether a request's caller is in quarantine.
 func (b *Batcher[Q, A, K]) quarantined(r *request[Q, A, K]) bool {
 	return len(b.quarantine) > 0 && b.quarantine[b.config.Caller(r.value)] > 0
 }
 
-// startInQuarantine serves a request alone, beside the batches in flight: if it is
-// rejected once more, nobody else waits for that. One at a time is in flight.
+// startInQuarantine sends a request alone, next to the batches in flight, so that nobody else waits if
+// it is rejected again. Only one such request is in flight at a time.
 func (b *Batcher[Q, A, K]) startInQuarantine(r *request[Q, A, K]) {
-	r.sharedRows = nil // it does not keep a batch from those
+	r.sharedRows = nil // do not block batches on these rows
 	b.take(r)
 	b.quarantineBusy = true
 	go func() {
@@ -44,7 +44,7 @@ func (b *Batcher[Q, A, K]) startInQuarantine(r *request[Q, A, K]) {
 	}()
 }
 
-// countQuarantine shortens the quarantine of the request's caller, or starts it anew.
+// countQuarantine shortens or restarts the quarantine of the request's caller.
 func (b *Batcher[Q, A, K]) countQuarantine(r *request[Q, A, K]) {
 	caller := b.config.Caller(r.value)
 	switch {

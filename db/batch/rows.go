@@ -1,15 +1,15 @@
 package batch
 
-// rowsTaken tells whether a request in flight has a row that r needs for itself.
+// rowsTaken reports whether a request in flight uses one of r's own rows.
 func (b *Batcher[Q, A, K]) rowsTaken(r *request[Q, A, K]) bool { return anyIn(b.ownRows, r.ownRows) }
 
-// take notes the rows of a request that goes in flight.
+// take marks the rows of a request as in use.
 func (b *Batcher[Q, A, K]) take(r *request[Q, A, K]) {
 	addAll(b.ownRows, r.ownRows)
 	addAll(b.sharedRows, r.sharedRows)
 }
 
-// release forgets the rows of requests. It does so once: a row may be another's afterwards.
+// release frees the rows of requests, once: afterwards another request may hold them.
 func (b *Batcher[Q, A, K]) release(requests []*request[Q, A, K]) {
 	for _, r := range requests {
 		for _, k := range r.ownRows {

@@ -16,9 +16,8 @@ const (
 	fromSplitByRow
 )
 
-// splitOnError serves the halves of a batch that the server rejected, until the offender
-// is alone. Its caller is in quarantine before they hear of the error, so that their next
-// request is as well.
+// splitOnError serves the halves of a rejected batch separately, until the offender is alone. Its
+// caller is in quarantine before they receive the error, so that their next request is too.
 func (b *Batcher[Q, A, K]) splitOnError(ctx context.Context, requests []*request[Q, A, K], from origin, err error) {
 	if len(requests) > 1 {
 		for half := range halves(requests) {
@@ -33,9 +32,8 @@ func (b *Batcher[Q, A, K]) splitOnError(ctx context.Context, requests []*request
 	offender.complete(offender.answer, err)
 }
 
-// splitByRow serves the parts of a batch that waited too long for a lock, in parallel. A
-// part that waits too long once more gets the error. The rows of a part are free once it
-// is served, and not only when the last is.
+// splitByRow serves the parts of a batch with a lock timeout in parallel. A part that times out again
+// fails. The rows of a part are released as soon as it is served.
 func (b *Batcher[Q, A, K]) splitByRow(ctx context.Context, requests []*request[Q, A, K], from origin, err error) {
 	parts := b.partsByRow(requests)
 	if from == fromSplitByRow || len(parts) == 1 {
@@ -55,8 +53,8 @@ func (b *Batcher[Q, A, K]) splitByRow(ctx context.Context, requests []*request[Q
 	served.Wait()
 }
 
-// partsByRow groups requests by their first shared row, so that those who wait for a
-// locked one are together. Where there is none, nobody knows who waits: it halves them.
+// partsByRow groups requests by their first shared row, so that only those of the locked row keep
+// waiting. Without shared rows it halves the batch.
 func (b *Batcher[Q, A, K]) partsByRow(requests []*request[Q, A, K]) (parts [][]*request[Q, A, K]) {
 	if b.config.SharedRows == nil {
 		return slices.Collect(halves(requests))

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Bare gives the test a new database without anything in it, made with those options of
-// CREATE DATABASE: an encoding or a locale other than the server's.
+// Bare returns a new empty database, created with the given options of CREATE DATABASE: an encoding or
+// locale other than the server's.
 func Bare(t testing.TB, options string) *DB {
 	t.Helper()
 	c, err := shared.open()

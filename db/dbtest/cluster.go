@@ -13,28 +13,28 @@ import (
 	"waybill/db/localpg"
 )
 
-// openTimeout includes downloading PostgreSQL where there is none.
+// openTimeout includes the download of PostgreSQL where none is installed.
 const openTimeout = 5 * time.Minute
 
-// cluster is the server that a test binary's databases are on.
+// cluster is the server that holds a test binary's databases.
 type cluster struct {
 	login
 	server   *localpg.Server // nil with DATABASE_URL
 	admin    *pgxpool.Pool   // creates and drops databases
 	template string          // the migrated database, or PostgreSQL's own
-	seeded   string          // what the tests' databases are clones of: the template, or a clone with the seed
+	seeded   string          // the database that tests clone: the template, or a clone with the seed
 	stock    *stock
 
 	mu     sync.Mutex
-	keeper bool // a failed test's database is to stay
+	keeper bool // a failed test's database must be kept
 }
 
-// suite opens the cluster at the first use, and closes it at the end of Run.
+// suite opens the cluster on first use, and closes it at the end of Run.
 type suite struct {
 	logChecks []LogCheck
-	empty     bool     // no migrations
-	seed      Seed     // nil: none
-	parallel  Parallel // 0: as go test has it
+	empty     bool     // without migrations
+	seed      Seed     // nil for none
+	parallel  Parallel // 0 for go test's default
 
 	running bool
 	once    sync.Once
@@ -117,7 +117,7 @@ func (c *cluster) close() error {
 	return c.server.Stop()
 }
 
-// lasts says whether the server, or its folder, outlives this process.
+// lasts reports whether the server, or its folder, outlives this process.
 func (c *cluster) lasts() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -31,41 +31,39 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Check looks for what must never be, whatever a test did. owner is a pool of
-// the test's database.
+// Check verifies invariants that must hold after every test. owner is a pool of the test's database.
 type Check func(ctx context.Context, owner *pgxpool.Pool) error
 
-// checkTimeout limits each check: it may wait for a lock that the test left behind.
+// checkTimeout bounds each check: it may wait for a lock that the test left behind.
 const checkTimeout = 30 * time.Second
 
-// Option is what a package asks of [Run] for all its tests.
+// Option configures [Run] for all tests of a package.
 type Option interface{ applyTo(*suite) }
 
-// LogCheck looks, after all tests, at what PostgreSQL logged during them. With
-// DATABASE_URL, the log is out of reach, and nothing is checked.
+// LogCheck checks PostgreSQL's log after all tests. With DATABASE_URL the log is not available, and
+// nothing is checked.
 type LogCheck func(log []byte) error
 
 func (c LogCheck) applyTo(s *suite) { s.logChecks = append(s.logChecks, c) }
 
-// Seed puts into the database what all tests of the package start from. It runs once, when
-// the first of them asks for a database: theirs are clones of what it leaves.
+// Seed inserts the rows that all tests of the package start from. It runs once, for the first test that
+// asks for a database: the tests' databases are clones of the result.
 type Seed func(ctx context.Context, owner *pgxpool.Pool) error
 
 func (fill Seed) applyTo(s *suite) { s.seed = fill }
 
-// Empty leaves out the migrations: the databases are as PostgreSQL makes them.
+// Empty skips the migrations: databases are as PostgreSQL creates them.
 type Empty struct{}
 
 func (Empty) applyTo(s *suite) { s.empty = true }
 
-// Parallel is how many tests run at once for each processor, where -parallel does not say:
-// more than one, for tests that wait more than they compute.
+// Parallel is the number of concurrent tests per processor, unless -parallel is set: more than one is
+// useful for tests that mostly wait.
 type Parallel int
 
 func (n Parallel) applyTo(s *suite) { s.parallel = n }
 
-// Run runs the tests and then stops the server, if any test started one. It
-// returns the exit code.
+// Run runs the tests, and then stops the server if a test started one. It returns the exit code.
 func Run(m *testing.M, options ...Option) int {
 	collectLess()
 	for _, option := range options {
@@ -85,7 +83,7 @@ func Run(m *testing.M, options ...Option) int {
 	return code
 }
 
-// set leaves alone what the command line says.
+// set does not override the command line.
 func (n Parallel) set() {
 	const name = "test.parallel"
 	flag.Parse()
@@ -95,22 +93,22 @@ func (n Parallel) set() {
 		return
 	}
 	if err := flag.Set(name, strconv.Itoa(int(n)*runtime.GOMAXPROCS(0))); err != nil {
-		panic(err) // it is a number
+		panic(err) // always a number
 	}
 }
 
-// collectLess, unless GOGC says otherwise: of a heap of some MB the garbage collector took a
-// tenth of the tests' processor time.
+// collectLess sets the garbage collector's target unless GOGC is set: with a heap of a few MB it took a
+// tenth of the tests' CPU time.
 func collectLess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
 }
 
-// New gives the test a new database. When the test ends, the checks run, unless
-// it has failed already; then the database is dropped, or kept if it failed.
+// New returns a new database for the test. When the test ends, the checks run, unless it has already
+// failed; then the database is dropped, or kept if the test failed.
 //
-// It ends the test if no database can be had.
+// It fails the test if no database is available.
 func New(t testing.TB, checks ...Check) *DB {
 	t.Helper()
 	c, err := shared.open()

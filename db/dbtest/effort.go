@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// effortVariable says how much to try: "thorough", as CI does it once, or nothing.
+// effortVariable selects the amount of testing: "thorough", which CI uses once, or empty.
 const effortVariable = "WAYBILL_TEST"
 
 func thorough() bool {
@@ -18,9 +18,8 @@ func thorough() bool {
 	}
 }
 
-// Rounds is how many of n rounds a test makes of what goes by chance, where one more round
-// is one more chance to find something: all of them with WAYBILL_TEST=thorough; otherwise a
-// quarter, and an eighth under the race detector, which makes them slow. It is 1 at least.
+// Rounds returns how many of n rounds a randomized test runs: all with WAYBILL_TEST=thorough, otherwise
+// a quarter, and an eighth under the race detector, which slows them down. It returns at least 1.
 func Rounds(n int) int {
 	switch {
 	case thorough():
@@ -32,8 +31,8 @@ func Rounds(n int) int {
 	}
 }
 
-// Thorough skips the test but with WAYBILL_TEST=thorough: it takes long for how seldom
-// something that it is about changes.
+// Thorough skips the test unless WAYBILL_TEST=thorough is set: it takes long, and what it tests rarely
+// changes.
 func Thorough(t testing.TB, about string) {
 	t.Helper()
 	if !thorough() {
@@ -41,9 +40,8 @@ func Thorough(t testing.TB, about string) {
 	}
 }
 
-// WithoutRace skips the test under the race detector, which learns nothing from it: what
-// the test is about is not Go that shares memory, but, say, a plan of PostgreSQL's. The run
-// without the detector has it.
+// WithoutRace skips the test under the race detector, if it is not about memory shared by goroutines
+// but, say, a query plan. The run without the detector includes it.
 func WithoutRace(t testing.TB, about string) {
 	t.Helper()
 	if UnderRace {

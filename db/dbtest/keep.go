@@ -5,8 +5,7 @@ import (
 	"net/url"
 )
 
-// keep makes a failed test's database outlive the process and says how to open
-// it, in lines for the shell.
+// keep keeps a failed test's database after the process ends, and returns shell commands to open it.
 func (c *cluster) keep(name string) string {
 	if c.server == nil {
 		return fmt.Sprintf("dbtest: the database is kept. Open it:\n%s", psql(c.ownerURL(name)))
@@ -25,11 +24,11 @@ func (c *cluster) keep(name string) string {
 		c.server.Control("stop"), c.server.Dir())
 }
 
-// psql leaves out the password: this goes into logs.
+// psql omits the password, since its result goes into logs.
 func psql(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		panic(err) // it was parsed, or made, before
+		panic(err) // built or parsed before
 	}
 	u.User = url.User(u.User.Username())
 	return fmt.Sprintf("psql '%s'", u)

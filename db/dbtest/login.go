@@ -8,7 +8,7 @@ import (
 	"waybill/db/localpg"
 )
 
-// timeZone is 5:45 ahead of UTC: nothing that mixes up time zones comes out right by chance.
+// timeZone is 5:45 ahead of UTC: code that confuses time zones cannot pass by accident.
 const timeZone = "Asia/Kathmandu"
 
 // login knows the URLs of a server's databases.
@@ -16,10 +16,10 @@ type login interface {
 	adminURL() string
 	ownerURL(database string) string
 	appURL(database string) string
-	owner() string // as CREATE DATABASE takes it
+	owner() string // in the form for CREATE DATABASE
 }
 
-// local logs in to a server of this test binary's own.
+// local logs in to the test binary's own server.
 type local struct{ server *localpg.Server }
 
 func (l local) adminURL() string            { return l.server.URL(localpg.Superuser, localpg.Database) }
@@ -27,15 +27,15 @@ func (l local) ownerURL(name string) string { return l.server.URL(localpg.Owner,
 func (l local) appURL(name string) string   { return l.server.URL(localpg.App, name) }
 func (l local) owner() string               { return localpg.Owner }
 
-// remote logs in to the server of DATABASE_URL, always as its user: the
-// application's connections then take on the role.
+// remote logs in to the server of DATABASE_URL, always as its user: the application's connections then
+// switch to its role.
 type remote struct{ url *url.URL }
 
 func external(databaseURL string) (login, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return nil, errors.New(
-			"DATABASE_URL is not of the form postgres://user@host/database") // and may hold a password
+			"DATABASE_URL is not of the form postgres://user@host/database") // it may contain a password
 	}
 	return remote{u}, nil
 }
@@ -57,11 +57,11 @@ func (r remote) with(name, options string) string {
 	return withParam(u.String(), "options", strings.TrimSpace(u.Query().Get("options")+" "+options))
 }
 
-// withParam sets a parameter of a URL. A space becomes %20, because libpq does not read "+" as one.
+// withParam sets a parameter of a URL. A space becomes %20, because libpq does not decode "+".
 func withParam(address, key, value string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		panic(err) // it was parsed, or made, before
+		panic(err) // built or parsed before
 	}
 	query := u.Query()
 	query.Set(key, value)

@@ -4,7 +4,7 @@ package dbtest
 
 import "os"
 
-// UnderRace says whether the race detector is on.
+// UnderRace reports whether the race detector is on.
 const UnderRace = false
 
 // Exit ends the process with the code of [Run].

@@ -14,12 +14,11 @@ const (
 	closeTimeout = 3 * time.Second
 )
 
-// DB is the database of one test. Its connections bear the test's name
-// (application_name) and are in an unusual time zone, so that code that relies
-// on UTC fails.
+// DB is the database of one test. Its connections use the test's name as application_name, and an
+// unusual time zone, so that code that relies on UTC fails.
 type DB struct {
-	OwnerURL string // of the login that owns the schema
-	AppURL   string // of the application's login, which is waybill_app or turns into it
+	OwnerURL string // for the login that owns the schema
+	AppURL   string // for the application's login, which is or becomes waybill_app
 
 	t       testing.TB
 	cluster *cluster
@@ -40,26 +39,25 @@ func newDB(t testing.TB, c *cluster, name string) *DB {
 	return d
 }
 
-// Owner is a pool of at most 4 connections as the schema's owner, the same at each call.
+// Owner returns a pool of at most 4 connections as the schema's owner, the same at each call.
 func (d *DB) Owner() *pgxpool.Pool { return d.owner() }
 
-// App is a pool of at most 4 connections as the application, the same at each call.
+// App returns a pool of at most 4 connections as the application, the same at each call.
 func (d *DB) App() *pgxpool.Pool { return d.app() }
 
-// AppPool is a new pool of at most max connections as the application. The
-// test's end closes it.
+// AppPool returns a new pool of at most max connections as the application, which is closed at the end
+// of the test.
 func (d *DB) AppPool(max int) *pgxpool.Pool { return d.pool(d.AppURL, max) }
 
-// SettledURL is AppURL with the plans that a connection comes to after a while, those for
-// all arguments: a test that runs each statement a few times on each of its connections
-// would do little else than plan.
+// SettledURL returns AppURL with the generic plans that long-lived connections end up with: a test that
+// runs each statement only a few times per connection would mostly plan.
 func (d *DB) SettledURL() string { return withParam(d.AppURL, "plan_cache_mode", "force_generic_plan") }
 
-// pool does not connect yet: the first query does.
+// pool connects lazily, at the first query.
 func (d *DB) pool(url string, max int) *pgxpool.Pool {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		panic(err) // this package made the URL
+		panic(err) // built by this package
 	}
 	config.MaxConns = int32(max)
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
@@ -72,8 +70,7 @@ func (d *DB) pool(url string, max int) *pgxpool.Pool {
 	return pool
 }
 
-// closePools fails the test if it holds on to a connection, for which Close would
-// wait for ever.
+// closePools fails the test if it still holds a connection, for which Close would wait forever.
 func (d *DB) closePools() {
 	d.t.Helper()
 	closed := make(chan struct{})

@@ -9,16 +9,15 @@ import (
 	"sync"
 )
 
-// ahead is how many clones wait in the channel; one more is in the maker's hand.
+// ahead is the number of clones that wait in the channel; one more is being made.
 const ahead = 2
 
-// stock makes databases before they are asked for, and drops used ones, both
-// beside the tests.
+// stock creates databases before they are requested, and drops used ones, both in the background.
 type stock struct {
 	cluster *cluster
 	fresh   chan clone
 	stop    chan struct{}
-	made    sync.WaitGroup // the maker
+	made    sync.WaitGroup // the creating goroutine
 
 	dropping sync.Mutex // one at a time: each ends with a checkpoint
 	dropped  sync.WaitGroup
@@ -35,7 +34,7 @@ func newStock(c *cluster) *stock {
 	return s
 }
 
-// make is the only one to clone in this process: two at once are no faster.
+// make is the only goroutine of the process that clones: two at once are no faster.
 func (s *stock) make() {
 	run := strings.ToLower(rand.Text()[:8])
 	for n := 1; ; n++ {
@@ -55,7 +54,8 @@ func (s *stock) take() (name string, err error) {
 	return c.name, c.err
 }
 
-// drop returns at once; close waits for it. At the end, what goes with its server stays.
+// drop returns at once; close waits for it. Databases that are deleted with their server are not
+// dropped.
 func (s *stock) drop(name string) {
 	s.dropped.Go(func() {
 		s.dropping.Lock()
@@ -74,7 +74,7 @@ func (s *stock) drop(name string) {
 	})
 }
 
-// close drops what nobody took.
+// close drops the unused databases.
 func (s *stock) close() {
 	close(s.stop)
 	s.made.Wait()

@@ -13,12 +13,12 @@ import (
 	"waybill/sql"
 )
 
-// templateLock is the advisory lock of those who make a template: the test
-// binaries of one go test share the server of DATABASE_URL.
+// templateLock is the advisory lock for creating a template: the test binaries of one go test share the
+// server of DATABASE_URL.
 const templateLock = 7_403_118_524
 
-// makeTemplate makes the database that all others are cloned from, unless the
-// server has it already. Its name changes with the migrations.
+// makeTemplate creates the database that all others are cloned from, unless the server already has it.
+// Its name contains a hash of the migrations.
 func (c *cluster) makeTemplate(ctx context.Context) error {
 	hash, err := hashOf(sql.Migrations)
 	if err != nil {
@@ -40,8 +40,8 @@ func (c *cluster) makeTemplate(ctx context.Context) error {
 	})
 }
 
-// migrateTemplate works under another name until it is done, so that a template
-// is whole or absent. Nobody may connect to it: a connection would stop clones.
+// migrateTemplate works under a temporary name, so that a template is complete or absent. Connections
+// to it are not allowed, since they prevent cloning.
 func (c *cluster) migrateTemplate(ctx context.Context, conn *pgxpool.Conn) error {
 	part := c.template + "_part"
 	if err := execEach(ctx, conn,
@@ -59,7 +59,7 @@ func (c *cluster) migrateTemplate(ctx context.Context, conn *pgxpool.Conn) error
 	)
 }
 
-// clone copies the template's files: a third less time than by the log, the default.
+// clone copies the template's files, which takes a third less time than the default by WAL.
 func (c *cluster) clone(ctx context.Context, name, template string) error {
 	_, err := c.admin.Exec(ctx, fmt.Sprintf(
 		"CREATE DATABASE %s TEMPLATE %s OWNER %s STRATEGY file_copy", name, template, c.owner()))
@@ -75,7 +75,7 @@ func execEach(ctx context.Context, conn *pgxpool.Conn, statements ...string) err
 	return nil
 }
 
-// hashOf is 12 hex digits of the names and contents of all files.
+// hashOf returns 12 hex digits of a hash over the names and contents of all files.
 func hashOf(files fs.FS) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {

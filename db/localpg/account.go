@@ -9,13 +9,13 @@ import (
 	"strconv"
 )
 
-// account is the user that the server runs as; nil means this process's own.
+// account is the user that runs the server; nil means this process's own.
 type account struct {
 	name     string
 	uid, gid int
 }
 
-// serverAccount picks another user if this process is root's.
+// serverAccount selects another user if this process runs as root.
 func serverAccount() (*account, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func serverAccount() (*account, error) {
 	return &account{name: u.Username, uid: uid, gid: gid}, err
 }
 
-// own gives a file or folder to the server's user.
+// own changes the owner of a file or folder to the server's user.
 func (a *account) own(path string, mode os.FileMode) error {
 	if err := os.Chmod(path, mode); err != nil || a == nil {
 		return err
@@ -46,7 +46,7 @@ func (a *account) own(path string, mode os.FileMode) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
-// chown gives what is in a folder to the server's user.
+// chown changes the owner of everything in a folder to the server's user.
 func (a *account) chown(folder *os.Root, name string) error {
 	if a == nil {
 		return nil
@@ -54,7 +54,7 @@ func (a *account) chown(folder *os.Root, name string) error {
 	return folder.Chown(name, a.uid, a.gid)
 }
 
-// owns says whether this process or its servers made the path.
+// owns reports whether this process or its servers created the path.
 func (a *account) owns(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.IsDir() {
@@ -64,8 +64,7 @@ func (a *account) owns(path string) bool {
 	return uid == os.Geteuid() || a != nil && uid == a.uid
 }
 
-// canEnter checks what root cannot see: whether the server's user gets through
-// all the folders above.
+// canEnter checks what root does not notice: whether the server's user can traverse all parent folders.
 func (a *account) canEnter(path string) error {
 	if a == nil {
 		return nil
@@ -80,9 +79,8 @@ func (a *account) canEnter(path string) error {
 	return nil
 }
 
-// DefaultDir is the folder for data that is kept: in the user's cache folder, or
-// in /var/cache for root, whose own folders the server's user cannot enter.
-// It fails if the user has no home.
+// DefaultDir returns the folder for persistent data: in the user's cache folder, or in /var/cache for
+// root, whose own folders the server's user cannot enter. It returns an error if the user has no home.
 func DefaultDir() (string, error) { return cacheDir("postgres") }
 
 func cacheDir(name string) (string, error) {

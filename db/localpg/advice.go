@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// nothingFound is the error for a machine without a PostgreSQL: all that can be done about it.
+// nothingFound returns the error for a machine without PostgreSQL, with all remedies.
 func nothingFound(seen []string, fetching error) error {
 	old := ""
 	if len(seen) > 0 {
@@ -30,7 +30,7 @@ func installing(system string) string {
 	}
 }
 
-// otherMajor is the error for data that the programs found cannot read.
+// otherMajor returns the error for data of a major version that no installed PostgreSQL can read.
 func otherMajor(major int, seen []string) error {
 	return fmt.Errorf(`the data was made by PostgreSQL %d, but found only %s
 Do one of these:

@@ -13,18 +13,17 @@ import (
 	"path/filepath"
 )
 
-// blank is what initdb made once, in one file of the user's cache folder: to unpack it
-// takes a seventh of the time. All that is made from it shares one system identifier,
-// which only replication looks at.
+// blank is an archive of a fresh data folder in the user's cache folder: unpacking it takes a seventh
+// of initdb's time. All copies share one system identifier, which matters only for replication.
 //
-// The file is whole or absent, whenever a process or the machine dies. Without a cache
-// folder there is none, and nobody is told: initdb does as well.
+// The file is complete or absent, whenever the process or the machine dies. Without a cache folder
+// initdb runs instead.
 type blank struct{ path string }
 
-// blankOf names the file by all that initdb goes by, but the machine's memory.
+// blankOf returns the archive for everything that initdb depends on, except the machine's memory.
 func blankOf(p programs, cache string) blank {
 	zone, _ := os.Readlink("/etc/localtime")
-	built := "" // versions in the making keep their name while their catalogs change
+	built := "" // development versions change their catalogs without changing their name
 	if info, err := os.Stat(p.path("postgres")); err == nil {
 		built = info.ModTime().String()
 	}
@@ -32,7 +31,7 @@ func blankOf(p programs, cache string) blank {
 	return blank{filepath.Join(cache, "initdb-"+hex.EncodeToString(sum[:6])+".tar")}
 }
 
-// unpack makes the folder as initdb does.
+// unpack creates the folder like initdb.
 func (b blank) unpack(dir string, as *account) (err error) {
 	file, err := os.Open(b.path)
 	if err != nil {
@@ -84,7 +83,7 @@ func unpackOne(root *os.Root, mode fs.FileMode, name string, content io.Reader, 
 	return errors.Join(err, f.Close(), as.chown(root, name))
 }
 
-// pack keeps what initdb has just made. Of several at once the last one's stays.
+// pack archives what initdb has just created. If several processes do so, the last one's stays.
 func (b blank) pack(dir string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o755); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// settingsFile is written anew at each start. It is included at the end of
-// postgresql.conf, so that changes made by hand there stay.
+// settingsFile is rewritten at each start. It is included at the end of postgresql.conf, so that manual
+// changes there are kept.
 const settingsFile = "waybill.conf"
 
 func include(conf string) error {
@@ -26,9 +26,9 @@ func include(conf string) error {
 	return f.Close()
 }
 
-// choosePort settles the port and the passwords.
+// choosePort sets the port and the passwords.
 func (s *Server) choosePort(o Options) (err error) {
-	s.port = 5432 // without TCP it is part of the socket's name, nothing more
+	s.port = 5432 // without TCP it is only part of the socket's name
 	if !o.TCP {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (s *Server) settings(o Options) map[string]string {
 		"port":                    strconv.Itoa(s.port),
 		"password_encryption":     "scram-sha-256",
 		"max_connections":         "200",
-		// DETAIL and CONTEXT have the values of rows and parameters.
+		// DETAIL and CONTEXT contain values of rows and parameters.
 		"log_error_verbosity": "terse",
 	}
 	if o.TCP {
@@ -81,12 +81,12 @@ func (s *Server) settings(o Options) map[string]string {
 	return all
 }
 
-// Whoever gets into the socket's private folder may be any role; over TCP a password is needed.
+// Access to the socket's private folder is enough to log in as any role; TCP requires a password.
 const hostBased = `local all all trust
 host all all 127.0.0.1/32 scram-sha-256
 `
 
-// configure writes the files that PostgreSQL reads at its start.
+// configure writes the files that PostgreSQL reads at start.
 func (f *folder) configure(settings map[string]string, as *account) error {
 	var conf strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(settings)) {

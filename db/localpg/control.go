@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Control is a line for the shell that works on the server after this process
-// has ended and left the folder: pg_ctl with "start", "stop" or "status". It
-// switches to the server's user where that is another one.
+// Control returns a shell command that controls the server after this process has ended and kept the
+// folder: pg_ctl with "start", "stop" or "status". It switches to the server's user if that is another
+// one.
 func (s *Server) Control(action string) string {
 	line := shell(s.programs.path("pg_ctl"), "-D", s.folder.data(), "-l", s.folder.log(), "-w", action)
 	if s.account == nil {
@@ -18,7 +18,7 @@ func (s *Server) Control(action string) string {
 
 var plain = regexp.MustCompile(`^[\w./:=@%+-]+$`)
 
-// shell quotes words for the shell, where they need it.
+// shell quotes words for the shell where necessary.
 func shell(words ...string) string {
 	for i, word := range words {
 		if !plain.MatchString(word) {

@@ -17,14 +17,14 @@ const (
 	mavenCentral   = "https://repo1.maven.org/maven2"
 	fetchedVersion = embeddedpostgres.PostgresVersion("17.5.0")
 
-	reachTimeout = 5 * time.Second // to learn that there is no way to the repository
-	fetchTimeout = 3 * time.Minute // for some 30 MB
+	reachTimeout = 5 * time.Second // to notice an unreachable repository
+	fetchTimeout = 3 * time.Minute // for about 30 MB
 )
 
-// download fetches a pinned PostgreSQL once, and keeps it in the user's cache folder.
+// download downloads a pinned PostgreSQL once, and keeps it in the user's cache folder.
 type download struct {
 	repository string
-	cache      string // the folder to keep it in; empty means the user's
+	cache      string // the target folder; empty means the user's cache folder
 }
 
 // fetch returns the folder of the downloaded programs.
@@ -52,7 +52,7 @@ func (d download) fetch(ctx context.Context) (string, error) {
 	return bin, d.fetchTo(ctx, home)
 }
 
-// awaitLock lets one process at a time download; the others then find it done.
+// awaitLock lets only one process download at a time; the others then find the result.
 func awaitLock(ctx context.Context, path string) (*os.File, error) {
 	for {
 		lock, err := lockFile(path)
@@ -67,7 +67,7 @@ func awaitLock(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// fetchTo unpacks into a folder of its own first: what is in home is whole.
+// fetchTo unpacks into a temporary folder first, so that home is complete.
 func (d download) fetchTo(ctx context.Context, home string) error {
 	if err := d.reachable(ctx); err != nil {
 		return err
@@ -97,9 +97,9 @@ func (d download) reachable(ctx context.Context) error {
 	return res.Body.Close()
 }
 
-// unpack downloads and unpacks. The library has no call that does only this:
-// its Start goes on to run initdb, which the unknown locale makes fail at once.
-// Its error counts only if the programs are not there.
+// unpack downloads and unpacks. The library has no separate call for this: its Start continues with
+// initdb, which fails at once because of the unknown locale. Its error counts only if the programs are
+// missing.
 func (d download) unpack(ctx context.Context, parts string) error {
 	port, err := freePort()
 	if err != nil {

@@ -13,24 +13,24 @@ import (
 	"strings"
 )
 
-// oldest is the first major version that has all that the migrations use.
+// oldest is the first major version with all features that the migrations use.
 const oldest = 15
 
 // programs are the programs of one PostgreSQL.
 type programs struct {
 	dir     string
-	version string // as they say it, in a line
+	version string // the output of --version
 	major   int
 }
 
 func (p programs) path(name string) string { return filepath.Join(p.dir, name) }
 
-// search looks for programs. Tests put their own functions in.
+// search looks for PostgreSQL's programs. Tests replace its functions.
 type search struct {
 	folders func() []string                           // the candidates, best first
 	fetch   func(ctx context.Context) (string, error) // downloads, and returns the folder
-	account *account                                  // who must be able to run them
-	cache   string                                    // the folder of what can be made again; empty means none
+	account *account                                  // the user who must be able to run them
+	cache   string                                    // the folder of cached files; empty for none
 }
 
 func newSearch(as *account) search {
@@ -41,8 +41,7 @@ func newSearch(as *account) search {
 	return search{folders: installedFolders, fetch: download{repository: mavenCentral}.fetch, account: as, cache: cache}
 }
 
-// programs finds a PostgreSQL of the given major version, or with 0 the first of
-// a version that will do.
+// programs finds a PostgreSQL of the given major version, or with 0 the first supported one.
 func (s search) programs(ctx context.Context, major int) (programs, error) {
 	var seen []string
 	for _, dir := range s.folders() {
@@ -78,7 +77,7 @@ func (s search) download(ctx context.Context, major int, seen []string) (program
 
 var versionNumber = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspect asks the programs in a folder for their version, as the user who is to run them.
+// inspect reads the version of the programs in a folder, as the user who will run them.
 func (s search) inspect(ctx context.Context, dir string) (programs, error) {
 	p := programs{dir: dir}
 	if _, err := os.Stat(p.path("initdb")); err != nil {
@@ -100,8 +99,7 @@ func (s search) inspect(ctx context.Context, dir string) (programs, error) {
 	return p, err
 }
 
-// installedFolders lists where PostgreSQL's programs may be. WAYBILL_PG_BIN, if
-// set, is the only one: who sets it wants no other.
+// installedFolders returns the folders to search. WAYBILL_PG_BIN, if set, is the only one.
 func installedFolders() []string {
 	if dir := os.Getenv("WAYBILL_PG_BIN"); dir != "" {
 		return []string{dir}
@@ -118,8 +116,8 @@ func installedFolders() []string {
 	return append(dirs, newestFirst("/usr/local/opt/postgresql@*/bin")...)
 }
 
-// FindProgram gives the path of one of PostgreSQL's programs that it can do without,
-// such as pgbench: next to those of a server, or in PATH.
+// FindProgram returns the path of an optional program of PostgreSQL, such as pgbench: next to a
+// server's programs, or in PATH.
 func FindProgram(name string) (string, error) {
 	for _, dir := range installedFolders() {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {

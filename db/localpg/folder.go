@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxSocketPath is the longest path of a unix socket, in bytes: 103 on macOS, 107 on Linux.
+// maxSocketPath is the maximum length of a Unix socket's path in bytes: 103 on macOS, 107 on Linux.
 const maxSocketPath = 103
 
 // folder is the place of one server. This process holds its lock.
@@ -22,7 +22,7 @@ const maxSocketPath = 103
 //	keep            marks a throwaway folder that nobody may remove
 type folder struct {
 	path   string
-	socket string // the folder of the unix socket
+	socket string // the folder of the Unix socket
 	temp   bool
 	lock   *os.File
 }
@@ -31,7 +31,7 @@ func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 func (f *folder) data() string            { return f.file("data") }
 func (f *folder) log() string             { return f.file("log") }
 
-// openFolder makes the folder that the options ask for, if need be, and locks it.
+// openFolder creates the folder that the options ask for, if necessary, and locks it.
 func openFolder(o Options, as *account) (f *folder, err error) {
 	if o.Dir == "" {
 		f, err = claimTemp(tempRoot(o.Durable), as)
@@ -63,7 +63,7 @@ func claim(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil { // prepare closes it; those above must let the server's user in
+	if err := os.MkdirAll(path, 0o755); err != nil { // prepare restricts it; its parents must be accessible to the server's user
 		return nil, err
 	}
 	f := &folder{path: path}
@@ -74,8 +74,8 @@ func claim(path string) (*folder, error) {
 	return f, err
 }
 
-// mustBeOurs refuses a folder with other things in it: its owner and mode are
-// about to change, which would harm, say, somebody's home.
+// mustBeOurs rejects a folder with other content: its owner and mode will change, which would harm, for
+// example, a home folder.
 func (f *folder) mustBeOurs() error {
 	entries, err := os.ReadDir(f.path)
 	if err != nil || len(entries) == 0 {
@@ -87,7 +87,7 @@ func (f *folder) mustBeOurs() error {
 	return nil
 }
 
-// prepare hands the folder to the server's user and makes the socket's folder.
+// prepare changes the folder's owner to the server's user and creates the socket's folder.
 func (f *folder) prepare(as *account) (err error) {
 	if err = as.own(f.path, 0o700); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (f *folder) prepare(as *account) (err error) {
 	return as.own(f.socket, 0o700)
 }
 
-// major is the major version of the PostgreSQL that made the data, 0 without data.
+// major returns the major version of the PostgreSQL that created the data, 0 without data.
 func (f *folder) major() int {
 	text, err := os.ReadFile(filepath.Join(f.data(), "PG_VERSION"))
 	if err != nil {
@@ -121,7 +121,7 @@ func (f *folder) kept() bool {
 	return !f.temp || err == nil
 }
 
-// close removes what must not stay and lets go of the lock.
+// close removes temporary data and releases the lock.
 func (f *folder) close() error {
 	var errs []error
 	if !f.kept() {

@@ -9,10 +9,9 @@ import (
 	"strconv"
 )
 
-// startGuarded starts a program and a shell that waits for the end of this
-// process: then a pipe's last writer is gone, even after SIGKILL, and the shell
-// sends SIGINT, for PostgreSQL a fast shutdown. (Linux has a better way; the
-// build tag pipeguard puts this one to the test there.)
+// startGuarded starts a program and a shell that waits for the end of this process: then a pipe's last
+// writer is closed, even after SIGKILL, and the shell sends SIGINT, for PostgreSQL a fast shutdown.
+// (Linux has a better way; the build tag pipeguard tests this one there.)
 func startGuarded(cmd *exec.Cmd) (release func(), err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -31,14 +30,14 @@ func watch(cmd *exec.Cmd) (release func(), err error) {
 	}
 	defer read.Close()
 	watcher := exec.Command("/bin/sh", "-c", `read _; kill -INT "$0"`, strconv.Itoa(cmd.Process.Pid))
-	attr := *cmd.SysProcAttr // the same user, and as deaf to Ctrl-C
+	attr := *cmd.SysProcAttr // the same user, also shielded from Ctrl-C
 	watcher.Dir, watcher.SysProcAttr, watcher.Stdin = "/", &attr, read
 	if err := watcher.Start(); err != nil {
 		write.Close()
 		return nil, err
 	}
 	return func() {
-		_ = watcher.Process.Kill() // before the pipe closes: the pid may soon be another's
+		_ = watcher.Process.Kill() // before the pipe closes: the pid may be reused
 		_ = watcher.Wait()
 		write.Close()
 	}, nil

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// initdb makes the data folder if there is none, from a blank one in the cache folder
-// where there is one. It works under another name until it is done: a data folder is
-// whole or absent, whenever the process dies.
+// initdb creates the data folder if there is none, from an archive in the cache folder if there is one.
+// It works under a temporary name, so that a data folder is complete or absent, whenever the process
+// dies.
 func (f *folder) initdb(ctx context.Context, p programs, as *account, cache string) error {
 	if f.major() != 0 {
 		return nil
@@ -45,8 +45,8 @@ func makeData(ctx context.Context, p programs, as *account, dir, cache string) e
 	return nil
 }
 
-// anyInitdb makes the folder in the first locale that there is. Not every system has
-// C.UTF-8. C differs in what upper and lower do beyond ASCII.
+// anyInitdb creates the folder with the first available locale. Not every system has C.UTF-8. C differs
+// in upper and lower beyond ASCII.
 func anyInitdb(ctx context.Context, p programs, as *account, dir string) (err error) {
 	for _, locale := range []string{"C.UTF-8", "C"} {
 		if err = os.RemoveAll(dir); err != nil {
@@ -73,7 +73,7 @@ func runInitdb(ctx context.Context, p programs, as *account, dir, locale string)
 	return nil
 }
 
-// environment is this process's, without what would change PostgreSQL's ways.
+// environment returns this process's environment without variables that change PostgreSQL's behaviour.
 func environment() []string {
 	env := []string{"LC_ALL=C"}
 	for _, e := range os.Environ() {

@@ -1,13 +1,12 @@
-// Package localpg runs a PostgreSQL of its own, for development and for tests:
-// a throwaway one that vanishes at Stop, or a kept one that finds its data again.
+// Package localpg runs a PostgreSQL server for development and tests: a throwaway one that is deleted
+// by Stop, or a persistent one.
 //
-// It uses an installed PostgreSQL 15 or later, or downloads one. The server
-// never outlives the process that started it, not even when that is killed.
-// Root may start it too: the server then runs as another user, because
-// PostgreSQL refuses to run as root.
+// It uses an installed PostgreSQL 15 or later, or downloads one. The server never outlives the process
+// that started it, even if that is killed. Root may start it too: the server then runs as another user,
+// because PostgreSQL refuses to run as root.
 //
-// A new server has three roles, the superuser "postgres", [Owner] and [App],
-// and a database [Database], which Owner owns.
+// A new server has three roles, the superuser "postgres", [Owner] and [App], and a database [Database]
+// owned by Owner.
 package localpg
 
 import (
@@ -21,39 +20,37 @@ import (
 )
 
 const (
-	// Superuser is the role that PostgreSQL is set up with.
+	// Superuser is the initial superuser.
 	Superuser = "postgres"
-	// Owner owns the databases and runs migrations: CREATEDB, CREATEROLE, no superuser.
+	// Owner owns the databases and runs migrations: CREATEDB and CREATEROLE, but no superuser.
 	Owner = "waybill_owner"
-	// App is the role that the application connects as. It has no rights but those granted.
+	// App is the role of the application. It has only granted privileges.
 	App = "waybill_app"
 	// Database is the database that every new server has.
 	Database = "waybill"
 )
 
-// ErrInUse means that another process, or a server that runs already, uses the folder.
+// ErrInUse means that another process, or a running server, uses the folder.
 var ErrInUse = errors.New("in use")
 
-// Options says what kind of server to start. The zero value is a throwaway
-// one, reached through a unix socket only.
+// Options configure the server. The zero value is a throwaway server with only a Unix socket.
 type Options struct {
-	// Dir is the folder that keeps the data, made if it does not exist.
-	// Empty means a temporary one, removed by Stop; where Linux offers
-	// /dev/shm, TMPDIR is not set and Durable neither, it is in memory.
+	// Dir is the data folder, created if necessary. Empty means a temporary one, removed by Stop; it is
+	// in memory where /dev/shm exists, unless TMPDIR or Durable is set.
 	Dir string
 	// Port is the TCP port on 127.0.0.1; 0 picks a free one. Used only with TCP.
 	Port int
 	// TCP makes the server listen on 127.0.0.1 as well, with passwords.
 	TCP bool
-	// Durable keeps PostgreSQL's default durability. Without it a crash of the
-	// machine (not of the process) loses the data, and commits are much faster.
+	// Durable keeps PostgreSQL's default durability. Without it a crash of the machine (not of the
+	// process) loses the data, and commits are much faster.
 	Durable bool
-	// Settings are further lines of postgresql.conf; they win over the package's own.
+	// Settings are additional lines of postgresql.conf, which override the package's own.
 	Settings map[string]string
-	// Log receives the server's log as well; the folder keeps it in any case.
+	// Log also receives the server's log, which is always written to the folder too.
 	Log io.Writer
 
-	pick func() (int, error) // a free port; nil: freePort
+	pick func() (int, error) // returns a free port; nil for freePort
 }
 
 // Server is a running PostgreSQL. Its methods may be called concurrently.
@@ -61,19 +58,19 @@ type Server struct {
 	folder    *folder
 	account   *account
 	programs  programs
-	process   *process // nil until it was started
+	process   *process // nil before the start
 	log       *os.File
 	port      int
 	passwords map[string]string // by role; nil without TCP
 	stop      func() error
 }
 
-// Start starts a server and returns when it answers. ctx limits the starting,
-// not the server's life. The caller must call Stop.
+// Start starts a server and returns when it accepts connections. ctx limits the start, not the lifetime
+// of the server. The caller must call Stop.
 //
-// It returns an error that says what to install or to set if there is no
-// PostgreSQL, one that matches [ErrInUse] if the folder is taken, and one with
-// the end of the server's log if the server does not start.
+// Without a PostgreSQL it returns an error that says what to install or set; it returns one that
+// matches [ErrInUse] if the folder is in use, and one with the end of the server's log if the server
+// does not start.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	return start(ctx, o, newSearch)
 }
@@ -95,8 +92,7 @@ func start(ctx context.Context, o Options, find func(*account) search) (*Server,
 	return s, nil
 }
 
-// launch brings the server of a folder, which this process has locked, to the
-// point where its roles and databases can be used.
+// launch starts the server of a locked folder, until its roles and databases can be used.
 func (s *Server) launch(ctx context.Context, o Options, find search) (err error) {
 	if err := s.folder.awaitFree(ctx); err != nil {
 		return err
@@ -113,8 +109,8 @@ func (s *Server) launch(ctx context.Context, o Options, find search) (err error)
 	return s.setUp(ctx)
 }
 
-// listen runs the server, and again at another port where somebody took the free one
-// before the server could: any connection out of this machine may.
+// listen runs the server, and retries with another port if the free one was taken before the server
+// could use it: any outgoing connection may take it.
 func (s *Server) listen(ctx context.Context, o Options) (err error) {
 	for range 5 {
 		if err = s.choosePort(o); err != nil {
@@ -130,11 +126,11 @@ func (s *Server) listen(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// Done is closed when the server has ended, whatever the reason.
+// Done is closed when the server has ended for any reason.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
-// LogFile is the server's log, of this start.
+// LogFile returns the path of the server's log since this start.
 func (s *Server) LogFile() string { return s.folder.log() }
 
-// Dir is the folder that holds the server's data, log and socket.
+// Dir returns the folder with the server's data, log and socket.
 func (s *Server) Dir() string { return s.folder.path }

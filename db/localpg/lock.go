@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// lockFile takes the lock on a file, made if it does not exist, and writes this
-// process's pid into it. The kernel gives the lock back when the process ends,
-// however it ends, so that a pid used again cannot be mistaken for its owner.
+// lockFile locks a file, created if necessary, and writes this process's pid into it. The kernel
+// releases the lock when the process ends in any way, so that a reused pid cannot be mistaken for its
+// owner.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -29,8 +29,8 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// lockNew makes a lock file that is locked from the first moment it can be
-// seen: no sweep finds it unlocked.
+// lockNew creates a lock file that is locked from the moment it becomes visible: no sweep finds it
+// unlocked.
 func lockNew(path string) (*os.File, error) {
 	f, err := lockFile(path + ".new")
 	if err != nil {
@@ -39,8 +39,8 @@ func lockNew(path string) (*os.File, error) {
 	return f, os.Rename(path+".new", path)
 }
 
-// unlock gives the lock back and closes the file. To close it would not do: a program
-// that another goroutine starts at this moment has the file too, until it is executed.
+// unlock releases the lock and closes the file. Closing alone is not enough: a program that another
+// goroutine is starting holds the file too, until it is executed.
 func unlock(f *os.File) error { return errors.Join(giveBack(f), f.Close()) }
 
 func ownerOf(f *os.File) string {

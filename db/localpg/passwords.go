@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// passwords returns the roles' passwords for TCP, made at the first call and kept with the data.
+// passwords returns the roles' passwords for TCP, generated at the first call and stored with the data.
 func (f *folder) passwords() (map[string]string, error) {
 	text, err := os.ReadFile(f.file("passwords.json"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// postmaster is what PostgreSQL says about itself in postmaster.pid.
+// postmaster is the content of postmaster.pid.
 type postmaster struct {
 	pid       int
 	socketDir string
@@ -21,7 +21,7 @@ type postmaster struct {
 	ready     bool
 }
 
-// postmaster reads postmaster.pid; ok is false if there is none, or one not written to its end.
+// postmaster reads postmaster.pid; ok is false if it is missing or incomplete.
 func (f *folder) postmaster() (p postmaster, ok bool) {
 	text, err := os.ReadFile(f.pidFile())
 	lines := strings.Split(string(text), "\n")
@@ -36,24 +36,24 @@ func (f *folder) postmaster() (p postmaster, ok bool) {
 
 func (f *folder) pidFile() string { return filepath.Join(f.data(), "postmaster.pid") }
 
-// condition is what a postmaster.pid of a living process stands for.
+// condition is the state behind a postmaster.pid whose process is alive.
 type condition int
 
 const (
-	silent  condition = iota // no server answers: it crashed, and its pid is another program's now
-	passing                  // it starts or shuts down
+	silent  condition = iota // no server answers: it crashed, and another program has its pid
+	passing                  // it is starting or shutting down
 	serving
 )
 
-// patience is how long each condition may last before it is believed. A server
-// whose process was just killed still serves for a moment, then shuts down.
+// patience is how long each condition must last before it is acted on. A server whose process was just
+// killed still serves for a moment, then shuts down.
 var patience = map[condition]time.Duration{
 	silent:  time.Second,
 	passing: 30 * time.Second,
 	serving: 2 * time.Second,
 }
 
-// condition asks the server, if there is one; any answer but "not now" means that it serves.
+// condition probes the server; any answer but "not now" means that it serves.
 func (p postmaster) condition(ctx context.Context) condition {
 	config, err := pgconn.ParseConfig(fmt.Sprintf("host='%s' port=%s user=%s", p.socketDir, p.port, Superuser))
 	if err != nil {
@@ -77,14 +77,14 @@ func (p postmaster) condition(ctx context.Context) condition {
 	}
 }
 
-// running says whether a server works on the folder's data.
+// running reports whether a server uses the folder's data.
 func (f *folder) running() bool {
 	p, ok := f.postmaster()
 	return ok && alive(p.pid) && p.condition(context.Background()) != silent
 }
 
-// awaitFree waits until the server of a process that was killed has ended. It
-// fails with [ErrInUse] if a server goes on running, such as one started by hand.
+// awaitFree waits until the server of a killed process has ended. It returns [ErrInUse] if a server
+// keeps running, such as one started by hand.
 func (f *folder) awaitFree(ctx context.Context) error {
 	since, last := time.Now(), silent
 	for {
@@ -107,9 +107,8 @@ func (f *folder) awaitFree(ctx context.Context) error {
 	}
 }
 
-// conclude removes the postmaster.pid of a crashed server whose pid is another
-// program's, as easily happens in a container: PostgreSQL would refuse to start.
-// PostgreSQL's own check of its shared memory still stands behind this.
+// conclude removes the postmaster.pid of a crashed server whose pid was reused, which is common in
+// containers: PostgreSQL would refuse to start. PostgreSQL still checks its shared memory afterwards.
 func (f *folder) conclude(p postmaster, c condition) error {
 	if c == silent {
 		return os.Remove(f.pidFile())

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// startTimeout includes the recovery after a crash.
+// startTimeout includes crash recovery.
 const startTimeout = time.Minute
 
 // process is a running program, watched by a goroutine.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended; err is set then
+	done chan struct{} // closed when it has ended; err is set by then
 	err  error
 }
 
-// spawn starts a program that ends when this process does.
+// spawn starts a program that ends with this process.
 func spawn(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -43,7 +43,7 @@ func (s *Server) run(ctx context.Context, log io.Writer) error {
 	}
 	cmd := exec.Command(s.programs.path("postgres"), "-D", s.folder.data())
 	cmd.Dir, cmd.Env = s.folder.path, environment()
-	cmd.Stderr = s.log // no pipe where none is needed: the server can write after this process's end
+	cmd.Stderr = s.log // a file, not a pipe: the server can write after this process has ended
 	if log != nil {
 		cmd.Stderr = io.MultiWriter(s.log, log)
 		cmd.WaitDelay = time.Second
@@ -58,7 +58,7 @@ func (s *Server) run(ctx context.Context, log io.Writer) error {
 }
 
 func (s *Server) openLog() (err error) {
-	if s.log != nil { // of a start that failed
+	if s.log != nil { // of a failed start
 		s.log.Close()
 	}
 	if s.log, err = os.Create(s.folder.log()); err != nil {
@@ -71,7 +71,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		// A postmaster.pid left by a crash says ready too, but has another pid.
+		// A postmaster.pid left by a crash may say ready too, but has another pid.
 		if p, ok := s.folder.postmaster(); ok && p.ready && p.pid == s.process.cmd.Process.Pid {
 			return nil
 		}
@@ -85,7 +85,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// logTail is the end of the server's log.
+// logTail returns the end of the server's log.
 func (s *Server) logTail() string {
 	text, err := os.ReadFile(s.folder.log())
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// App is granted with the admin option: since PostgreSQL 16 CREATEROLE alone
-// does not let the owner change roles that others made.
+// App is granted with the admin option: since PostgreSQL 16 CREATEROLE alone does not let the owner
+// change roles that others created.
 const createRoles = `
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '` + Owner + `') THEN
@@ -21,8 +21,8 @@ DO $$ BEGIN
     END IF;
 END $$`
 
-// setUp makes what every server has. It runs at each start: a process killed
-// halfway leaves nothing that the next start does not complete.
+// setUp creates the roles and the database. It runs at each start, so that the next start completes
+// what a killed process left.
 func (s *Server) setUp(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.socketURL(Superuser, "postgres"))
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Server) setUp(ctx context.Context) error {
 	return createDatabase(ctx, conn)
 }
 
-// setPasswords makes the database agree with the file, whichever of them is new.
+// setPasswords makes the database match the password file, whichever of them is new.
 func (s *Server) setPasswords(ctx context.Context, conn *pgx.Conn) error {
 	for role, password := range s.passwords {
 		if _, err := conn.Exec(ctx, fmt.Sprintf("ALTER ROLE %s PASSWORD '%s'", role, password)); err != nil {
@@ -58,9 +58,8 @@ func createDatabase(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// URL is what a client connects with: over TCP and with the role's password if
-// Options.TCP is set, else through the unix socket, where none is needed.
-// [Owner], [App] and [Superuser] may log in.
+// URL returns a connection URL: over TCP with the role's password if Options.TCP is set, otherwise
+// through the Unix socket without a password. [Owner], [App] and [Superuser] may log in.
 func (s *Server) URL(role, database string) string {
 	if s.passwords == nil {
 		return s.socketURL(role, database)
@@ -80,6 +79,6 @@ func (s *Server) socketURL(role, database string) string {
 		Scheme:   "postgres",
 		User:     url.User(role),
 		Path:     "/" + database,
-		RawQuery: strings.ReplaceAll(query, "%2F", "/"), // readable, and as right
+		RawQuery: strings.ReplaceAll(query, "%2F", "/"), // more readable, and equivalent
 	}).String()
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Stop ends the server and removes a temporary folder. Connections are cut.
-// Further calls return what the first did.
+// Stop stops the server and removes a temporary folder. Connections are closed. Further calls return
+// the result of the first.
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) shutdown() error {
@@ -20,8 +20,8 @@ func (s *Server) shutdown() error {
 	return errors.Join(ended, s.folder.close())
 }
 
-// end asks the server to end, more and more firmly. Data that nobody keeps needs
-// no checkpoint, so it begins with SIGQUIT.
+// end stops the server, with increasingly strong signals. Temporary data needs no checkpoint, so it
+// starts with SIGQUIT.
 func (s *Server) end() error {
 	if s.process == nil {
 		return nil
@@ -41,8 +41,7 @@ func (s *Server) end() error {
 	return fmt.Errorf("localpg: PostgreSQL (process %d) does not end", s.process.cmd.Process.Pid)
 }
 
-// Keep makes Stop, and later starts, leave a temporary folder where it is.
-// [Server.Control] then brings the server back.
+// Keep makes Stop, and later starts, keep a temporary folder. [Server.Control] can restart the server.
 func (s *Server) Keep() error {
 	return os.WriteFile(s.folder.file("keep"), nil, 0o600)
 }

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 )
 
-// supported refuses systems whose processes and locks differ too much. Nothing below is reached.
+// supported rejects systems whose processes and locks differ too much. Nothing below is reached.
 func supported() error {
 	return errors.New("this system cannot run a PostgreSQL of its own: set DATABASE_URL to a server that runs already")
 }

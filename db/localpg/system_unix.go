@@ -10,8 +10,8 @@ import (
 
 func supported() error { return nil }
 
-// runs makes a command run as the account, and out of reach of the terminal's Ctrl-C,
-// which would stop the server before the program that uses it.
+// runs makes a command run as the account, and shields it from the terminal's Ctrl-C, which would stop
+// the server before the program that uses it.
 func (a *account) runs(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if a != nil {
@@ -21,7 +21,7 @@ func (a *account) runs(cmd *exec.Cmd) {
 
 func uidOf(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// tryLock fails with ErrInUse if another process, or this one, holds the file's lock.
+// tryLock returns ErrInUse if another process, or this one, holds the file's lock.
 func tryLock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == syscall.EWOULDBLOCK {

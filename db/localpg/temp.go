@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// tempPattern names the folders of throwaway servers, so that sweep finds those left behind.
+// tempPattern is the name of throwaway servers' folders, by which sweep finds abandoned ones.
 const tempPattern = "waybill-pg-*"
 
-// tempRoot is where the folder of a throwaway server goes: into memory if
-// possible, unless TMPDIR says otherwise, or the server is to be as slow as a
-// durable one really is.
+// tempRoot returns the parent folder of a throwaway server: in memory if possible, unless TMPDIR is set
+// or the server must be durable.
 func tempRoot(durable bool) string {
 	if memory := memoryFolder(); memory != "" && !durable && os.Getenv("TMPDIR") == "" {
 		return memory
@@ -19,8 +18,8 @@ func tempRoot(durable bool) string {
 	return os.TempDir()
 }
 
-// sweep removes the folders of throwaway servers whose process was killed
-// before it could. It is best effort: what it cannot remove stays for the next one.
+// sweep removes the folders of throwaway servers whose process was killed. It is best effort: what it
+// cannot remove is left for the next call.
 func sweep(root string, as *account) {
 	folders, _ := filepath.Glob(filepath.Join(root, tempPattern))
 	for _, path := range folders {
@@ -41,13 +40,13 @@ func sweepOne(f *folder) {
 	}
 	defer unlock(lock)
 	if tryLock(lock) != nil || f.running() {
-		return // its process lives, or its server is still about to end
+		return // its process is alive, or its server is still shutting down
 	}
 	_ = os.RemoveAll(f.path)
 }
 
-// sweepUnlocked removes a folder whose process was killed before it made the
-// lock. A young one may be just about to get it.
+// sweepUnlocked removes a folder whose process was killed before it created the lock. A new folder may
+// be about to get it.
 func (f *folder) sweepUnlocked() {
 	if info, err := os.Stat(f.path); err == nil && time.Since(info.ModTime()) > time.Hour {
 		_ = os.RemoveAll(f.path)

@@ -7,8 +7,8 @@ const (
 	roomy        = 2 << 30 // bytes; a throwaway server takes 100 MB, and 10 for each database
 )
 
-// memoryFolder is a folder in memory with room for databases, "" if there is
-// none. There initdb takes half the time, and cloning a database a fraction.
+// memoryFolder returns a folder in memory with enough room, or "". There initdb takes half the time,
+// and cloning a database a fraction.
 func memoryFolder() string {
 	var fs syscall.Statfs_t
 	if syscall.Statfs(sharedMemory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < roomy {

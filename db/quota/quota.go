@@ -1,5 +1,5 @@
-// Package quota shares what a process has of something among tenants and their users, so
-// that none of them can take all of it.
+// Package quota shares a limited resource among tenants and their users, so that none of them can take
+// all of it.
 package quota
 
 import (
@@ -10,26 +10,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// Limits say how much of it may be held at once: in all, by a tenant, and by a user of a
-// tenant.
+// Limits bound the amount held at once: in total, per tenant, and per user of a tenant.
 type Limits struct{ Whole, PerTenant, PerUser int64 }
 
-// The reasons for which [Quota.Take] gives up.
+// The reasons for which [Quota.Take] fails.
 var (
 	ErrShare = errors.New("the caller holds as much as one user or one tenant may")
 	ErrWhole = errors.New("all of it is held")
 )
 
-// How many may wait, of one user and in all: each that comes or goes looks at all of them.
-// One more is refused at once, so that no caller makes the others' turns slow.
+// The maximum number of waiters, per user and in total: each arrival and release scans all of them.
+// Further ones are refused at once, so that no caller slows down the others.
 const (
 	maxWaitingPerUser = 256
 	maxWaiting        = 1024
 )
 
-// Quota is what there is of it. Whoever cannot have theirs at once waits; what is given
-// back goes to the tenant that holds least, there to the user who does, and among equals to whoever
-// came first. It remembers only those who hold something, or wait.
+// Quota is a limited amount of a resource. Callers who cannot have theirs at once wait; what is
+// released goes to the tenant that holds least, within it to the user who holds least, and among equals
+// in order of arrival. It only remembers current holders and waiters.
 type Quota struct {
 	limits Limits
 
@@ -37,8 +36,8 @@ type Quota struct {
 	held    int64
 	tenants map[uuid.UUID]int64
 	users   map[user]int64
-	waiting []*waiter    // in the order in which they came
-	waits   map[user]int // how many of them are a user's
+	waiting []*waiter    // in order of arrival
+	waits   map[user]int // the number of waiters per user
 }
 
 type user struct{ tenant, id uuid.UUID }
@@ -49,7 +48,7 @@ type waiter struct {
 	granted chan struct{}
 }
 
-// New makes a quota. Each limit is at least 1, and holds what is above it within.
+// New returns a quota. Each limit is at least 1, and inner limits are capped by outer ones.
 func New(limits Limits) *Quota {
 	limits.Whole = max(1, limits.Whole)
 	limits.PerTenant = min(max(1, limits.PerTenant), limits.Whole)
@@ -57,9 +56,9 @@ func New(limits Limits) *Quota {
 	return &Quota{limits: limits, tenants: map[uuid.UUID]int64{}, users: map[user]int64{}, waits: map[user]int{}}
 }
 
-// Take waits until the user may have n of it, or ctx ends: then it gives the reason, as it
-// does at once where too many wait. Of more than a user may ever have, it takes what they
-// may. release gives it back, once.
+// Take waits until the user may have n, or ctx ends: then it returns the reason, as it does at once if
+// too many wait. A request for more than a user may ever have is reduced to that. release must be
+// called once.
 func (q *Quota) Take(ctx context.Context, tenantID, userID uuid.UUID, n int64) (release func(), err error) {
 	w := &waiter{user{tenantID, userID}, min(n, q.limits.PerUser), nil}
 	switch taken, err := q.takeNow(w); {
@@ -76,15 +75,15 @@ func (q *Quota) Take(ctx context.Context, tenantID, userID uuid.UUID, n int64) (
 	}
 }
 
-// InUse returns how much is held.
+// InUse returns the amount in use.
 func (q *Quota) InUse() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.held
 }
 
-// takeNow takes it if nobody has to wait for it, and otherwise joins those who wait, if it
-// may.
+// takeNow takes the amount if nobody has to wait for it, and otherwise adds w to the waiters, if
+// allowed.
 func (q *Quota) takeNow(w *waiter) (taken bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,7 +102,7 @@ func (q *Quota) takeNow(w *waiter) (taken bool, err error) {
 	return false, nil
 }
 
-// leave removes one of those who wait.
+// leave removes a waiter.
 func (q *Quota) leave(i int) {
 	who := q.waiting[i].user
 	q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
@@ -112,7 +111,7 @@ func (q *Quota) leave(i int) {
 	}
 }
 
-// passesOver tells whether another waits who would be served before w.
+// passesOver reports whether another waiter would be served before w.
 func (q *Quota) passesOver(w *waiter) bool {
 	for _, other := range q.waiting {
 		if q.fits(other) == nil && !q.before(w, other) {
@@ -122,7 +121,7 @@ func (q *Quota) passesOver(w *waiter) bool {
 	return false
 }
 
-// giveUp stops waiting, unless it was granted in this very moment.
+// giveUp stops waiting, unless the amount was granted concurrently.
 func (q *Quota) giveUp(w *waiter) (release func(), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,7 +131,7 @@ func (q *Quota) giveUp(w *waiter) (release func(), err error) {
 			if err = q.fits(w); err == nil {
 				err = ErrWhole
 			}
-			q.grant() // another may fit that stood behind
+			q.grant() // a waiter behind it may fit now
 			return nil, err
 		}
 	}
@@ -148,7 +147,7 @@ func (q *Quota) releasing(w *waiter) func() {
 	})
 }
 
-// grant serves those who wait, as far as it goes.
+// grant serves as many waiters as possible.
 func (q *Quota) grant() {
 	for {
 		next := -1
@@ -167,7 +166,7 @@ func (q *Quota) grant() {
 	}
 }
 
-// fits tells why w cannot have it now, nil if they can.
+// fits returns why w cannot have it now, or nil.
 func (q *Quota) fits(w *waiter) error {
 	switch {
 	case q.users[w.user]+w.n > q.limits.PerUser, q.tenants[w.tenant]+w.n > q.limits.PerTenant:
@@ -178,7 +177,7 @@ func (q *Quota) fits(w *waiter) error {
 	return nil
 }
 
-// before tells whether a holds less than b: the tenant, or else the user.
+// before reports whether a's tenant holds less than b's, or for the same tenant, a's user.
 func (q *Quota) before(a, b *waiter) bool {
 	if q.tenants[a.tenant] != q.tenants[b.tenant] {
 		return q.tenants[a.tenant] < q.tenants[b.tenant]

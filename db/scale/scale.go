@@ -76,7 +76,7 @@ type World struct {
 	GroupOfAll, GroupOfOne                   uuid.UUID   // with all facilities; with the small clinic
 	DriverID                                 uuid.UUID   // that of the user Driver
 	PatientID                                uuid.UUID   // of the small clinic, read 500 times, with 100 consents
-	Pickups                                  []uuid.UUID // the small clinic's, the oldest first; the last eight are open
+	Pickups                                  []uuid.UUID // the small clinic's, the oldest first, the last eight open
 }
 
 // Load fills the database of conn, which must be that of the tables' owner, and has the planner

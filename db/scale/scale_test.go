@@ -106,12 +106,16 @@ func TestWorldIsAsItSays(t *testing.T) {
 		about uuid.UUID
 		want  string
 	}{
-		"roles of the users": {"SELECT role FROM users WHERE tenant_id = $1 AND id = $2", w.Users[scale.Driver], "driver"},
+		"roles of the users": {"SELECT role FROM users WHERE tenant_id = $1 AND id = $2", w.Users[scale.Driver],
+			"driver"},
 		"statuses of the driver's": {`SELECT count(DISTINCT status) FROM pickups WHERE tenant_id = $1 AND driver_id = $2
 			AND status IN ('ASSIGNED', 'COLLECTED', 'RECEIVED', 'PACKED', 'SHIPPED')`, w.DriverID, "5"},
-		"reads":             {"SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2", w.PatientID, "500"},
-		"consents":          {"SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2", w.PatientID, "100"},
-		"events of a first": {"SELECT count(*) > 0 FROM pickup_events WHERE tenant_id = $1 AND pickup_id = $2", w.Pickups[0], "true"},
+		"reads": {"SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2", w.PatientID,
+			"500"},
+		"consents": {"SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2",
+			w.PatientID, "100"},
+		"events of a first": {"SELECT count(*) > 0 FROM pickup_events WHERE tenant_id = $1 AND pickup_id = $2",
+			w.Pickups[0], "true"},
 		"the last is open": {`SELECT status IN ('DELIVERED', 'CANCELED') FROM pickups WHERE tenant_id = $1 AND id = $2`,
 			w.Pickups[len(w.Pickups)-1], "false"},
 		"the busiest": {`SELECT facility_id = $2 FROM pickups WHERE tenant_id = $1 GROUP BY facility_id
@@ -129,7 +133,8 @@ func TestLoadRefusesADatabaseWithTenants(t *testing.T) {
 	t.Parallel()
 	conn := open(t)
 	load(t, conn, scale.Smallest)
-	if _, err := scale.Load(t.Context(), conn, scale.Size{Pickups: scale.Smallest}, nil); !errors.Is(err, scale.ErrNotEmpty) {
+	_, err := scale.Load(t.Context(), conn, scale.Size{Pickups: scale.Smallest}, nil)
+	if !errors.Is(err, scale.ErrNotEmpty) {
 		t.Errorf("got %v", err)
 	}
 	if n := ask(t, conn, "SELECT count(*) FROM pickups"); n != fmt.Sprint(scale.Smallest) {

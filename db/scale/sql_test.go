@@ -12,14 +12,16 @@ const (
 			UNION ALL
 			SELECT pg_get_triggerdef(oid) || ' ' || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
 			UNION ALL
-			SELECT relname || ' ' || relpersistence::text || ' ' || relrowsecurity || ' ' || coalesce(reloptions::text, '')
+			SELECT relname || ' ' || relpersistence::text || ' ' || relrowsecurity || ' ' || coalesce(reloptions::text,
+				'')
 			FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 		) AS l (line)`
 
 	// indexOrder has each table's indexes in the order in which the planner has them.
 	indexOrder = `
 		SELECT string_agg(t || ' ' || names, E'\n' ORDER BY t) FROM (
-			SELECT indrelid::regclass::text AS t, string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid) AS names
+			SELECT indrelid::regclass::text AS t, string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid)
+				AS names
 			FROM pg_index WHERE indrelid::regclass::text !~ '^pg_' GROUP BY indrelid) AS o`
 
 	unplanned = `
@@ -50,7 +52,8 @@ var shape = []struct{ name, query, want string }{
 	{"pickups with a patient, of ten", "SELECT round(10.0 * count(patient_id) / $2) FROM pickups", "6"},
 	{"balances that their entries do not add up to", `
 		SELECT count(*) FROM accounts AS c WHERE balance_cents <> (
-			SELECT sum(delta_cents) FROM ledger_entries AS e WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)`, "0"},
+			SELECT sum(delta_cents) FROM ledger_entries AS e WHERE e.tenant_id = c.tenant_id AND e.account_id = c.id)`,
+		"0"},
 	{"slots that do not hold what is assigned to their driver", `
 		SELECT count(*) FROM driver_slots AS s
 		FULL JOIN (SELECT * FROM pickups WHERE status = 'ASSIGNED') AS p
@@ -64,12 +67,14 @@ var shape = []struct{ name, query, want string }{
 		WHERE before <> left_at OR next IS NULL AND after <> status`, "0"},
 	{"events that are beyond the stream's horizon", `
 		SELECT count(*) FROM pickup_events WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())`, "0"},
-	{"transactions that the stream's events are of, at least 100", "SELECT count(DISTINCT xid) >= 100 FROM pickup_events", "true"},
+	{"transactions that the stream's events are of, at least 100",
+		"SELECT count(DISTINCT xid) >= 100 FROM pickup_events", "true"},
 	{"patients who count other facilities than see them", `
 		SELECT count(*) FROM patients AS p WHERE allowed_facilities <> (
 			SELECT count(*) FROM patient_facilities AS f
 			WHERE f.tenant_id = p.tenant_id AND f.patient_id = p.id AND f.allowed)`, "0"},
-	{"facilities that took an allowance back, some", "SELECT count(*) > 0 FROM patient_facilities WHERE NOT allowed", "true"},
+	{"facilities that took an allowance back, some", "SELECT count(*) > 0 FROM patient_facilities WHERE NOT allowed",
+		"true"},
 	{"consents that end otherwise than what holds", `
 		SELECT count(*) FROM (
 			SELECT DISTINCT ON (c.tenant_id, c.patient_id, c.facility_id) c.allowed, f.allowed AS holds

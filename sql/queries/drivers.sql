@@ -60,16 +60,14 @@ RETURNING d.*;
 -- Closes: two flushes lock their drivers crosswise
 -- name: LocateDrivers :many
 WITH asked AS (
-    SELECT *
-    FROM unnest(
-        @tenant_ids::uuid[],
-        @ids::uuid[],
-        (@viewer_roles::text[])::user_role[],
-        @viewer_driver_ids::uuid[],
-        @latitudes::float8[],
-        @longitudes::float8[],
-        @located_ats::timestamptz[]
-    ) AS a (tenant_id, id, viewer_role, viewer_driver_id, latitude, longitude, located_at)
+    SELECT
+        unnest(@tenant_ids::uuid[]) AS tenant_id,
+        unnest(@ids::uuid[]) AS id,
+        unnest(@viewer_roles::text[])::user_role AS viewer_role,
+        unnest(@viewer_driver_ids::uuid[]) AS viewer_driver_id,
+        unnest(@latitudes::float8[]) AS latitude,
+        unnest(@longitudes::float8[]) AS longitude,
+        unnest(@located_ats::timestamptz[]) AS located_at
 ), locked AS MATERIALIZED (
     SELECT d.tenant_id, d.id, a.latitude, a.longitude, a.located_at
     FROM asked AS a

@@ -9,29 +9,27 @@
 -- Closes: two batches insert the same ids crosswise
 -- name: CreatePickups :many
 WITH asked AS (
-    SELECT *
-    FROM unnest(
-        @batches::int[],
-        @tenant_ids::uuid[],
-        @ids::uuid[],
-        @viewer_ids::uuid[],
-        (@viewer_roles::text[])::user_role[],
-        @facility_ids::uuid[],
-        @account_ids::uuid[],
-        @patient_ids::uuid[],
-        @prices_cents::bigint[],
-        @pickup_addresses::text[],
-        @pickup_latitudes::float8[],
-        @pickup_longitudes::float8[],
-        @dropoff_addresses::text[],
-        @window_starts::timestamptz[],
-        @window_ends::timestamptz[],
-        @notes::text[],
-        @request_digests::bytea[]
-    ) WITH ORDINALITY AS a (
-        batch, tenant_id, id, viewer_id, viewer_role, facility_id, account_id, patient_id, price_cents,
-        pickup_address, pickup_latitude, pickup_longitude, dropoff_address, window_start, window_end,
-        note, request_digest, ord)
+    SELECT u.*, row_number() OVER () AS ord
+    FROM (
+        SELECT
+            unnest(@batches::int[]) AS batch,
+            unnest(@tenant_ids::uuid[]) AS tenant_id,
+            unnest(@ids::uuid[]) AS id,
+            unnest(@viewer_ids::uuid[]) AS viewer_id,
+            unnest(@viewer_roles::text[])::user_role AS viewer_role,
+            unnest(@facility_ids::uuid[]) AS facility_id,
+            unnest(@account_ids::uuid[]) AS account_id,
+            unnest(@patient_ids::uuid[]) AS patient_id,
+            unnest(@prices_cents::bigint[]) AS price_cents,
+            unnest(@pickup_addresses::text[]) AS pickup_address,
+            unnest(@pickup_latitudes::float8[]) AS pickup_latitude,
+            unnest(@pickup_longitudes::float8[]) AS pickup_longitude,
+            unnest(@dropoff_addresses::text[]) AS dropoff_address,
+            unnest(@window_starts::timestamptz[]) AS window_start,
+            unnest(@window_ends::timestamptz[]) AS window_end,
+            unnest(@notes::text[]) AS note,
+            unnest(@request_digests::bytea[]) AS request_digest
+    ) AS u
 ), known AS (
     SELECT p.tenant_id, p.id, p.request_digest
     FROM asked AS a

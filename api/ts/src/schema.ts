@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What an error code means
-         * @description A page for people.
+         * Get the documentation of an error code
+         * @description An HTML page.
          */
         get: operations["get-error"];
         put?: never;
@@ -32,8 +32,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the process alive
-         * @description Never asks the database.
+         * Check that the process is alive
+         * @description Does not use the database.
          */
         get: operations["livez"];
         put?: never;
@@ -52,8 +52,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Can the server take requests
-         * @description Asks the database whether it could write; says no while the database is read-only or the server drains.
+         * Check that the server is ready for requests
+         * @description Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
          */
         get: operations["readyz"];
         put?: never;
@@ -79,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Create an account
-         * @description With a balance of nothing: deposit to it.
+         * @description The balance is 0: add money with deposit-to-account.
          *
          *     Roles: admin.
          */
@@ -125,7 +125,7 @@ export interface paths {
         put?: never;
         /**
          * Charge an account
-         * @description Takes the amount, if the balance covers it. The same id is charged once.
+         * @description Subtracts the amount if the balance covers it. Each id is charged once.
          *
          *     Roles: admin.
          */
@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Deposit to an account
-         * @description Adds the amount. The same id is deposited once.
+         * @description Adds the amount. Each id is deposited once.
          *
          *     Roles: admin.
          */
@@ -167,7 +167,7 @@ export interface paths {
         };
         /**
          * List the entries of an account
-         * @description Their sum is the balance.
+         * @description The sum of the entries is the balance.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -208,8 +208,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List a facility's appointments in a range of time
-         * @description What overlaps from (included) to to (excluded), which are 31 days and an hour apart at most (a month in which the clocks are set back), in the order of their starts. Of a facility of your groups, whatever the role. The read is recorded, for each patient shown: see list-patient-reads.
+         * List a facility's appointments in a time range
+         * @description Lists appointments that overlap the range from (inclusive) to to (exclusive), ordered by start. The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, whatever the role, that the facility is in one of your groups. The read is audited for each patient shown: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -231,7 +231,7 @@ export interface paths {
         };
         /**
          * List the drivers
-         * @description A driver sees themselves.
+         * @description Drivers only see themselves.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -239,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Create a driver
-         * @description Off duty, unless on_duty says otherwise.
+         * @description The driver is off duty unless on_duty is true.
          *
          *     Roles: admin, dispatcher.
          */
@@ -259,7 +259,7 @@ export interface paths {
         };
         /**
          * Get a driver
-         * @description A driver sees themselves.
+         * @description Drivers only see themselves.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -271,7 +271,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a driver
-         * @description Drivers change their own duty alone.
+         * @description Drivers may only change their own on_duty.
          *
          *     Roles: admin, dispatcher, driver.
          */
@@ -287,8 +287,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Tell where a driver is
-         * @description The newest observation wins, in whatever order they come: an older one answers applied: false.
+         * Report a driver's location
+         * @description The newest observation wins, whatever the order of arrival: an older one returns applied: false.
          *
          *     Roles: admin, dispatcher, driver.
          */
@@ -309,7 +309,7 @@ export interface paths {
         };
         /**
          * List the facilities that you see
-         * @description Admins and dispatchers see all, staff and hub those of their groups, drivers those of their pickups.
+         * @description Admins and dispatchers see all facilities, staff and hub those of their groups, drivers those of their pickups.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -360,16 +360,16 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a facility's appointments what its records say
-         * @description The body is the facility's whole list as of a time, up to 1,000,000 records of 64 KiB at most, as one JSON array or as a JSON text a line (application/x-ndjson). It is applied whole or not at all: new appointments are created, changed ones updated, those that end after as_of and are not in the list are canceled. Patients are known by their external_id within the facility, which sees those whom the list brings. A list that is not newer than the last one changes nothing: superseded. A record that is wrong refuses the list; field and detail tell its position. Ids are what they are without the blanks around them: "7 " is "7".
+         * Synchronize a facility's appointments with its records
+         * @description The body is the facility's complete list as of a time, with at most 1,000,000 records of at most 64 KiB, as one JSON array or as newline-delimited JSON (application/x-ndjson). It is applied as a whole or not at all: new appointments are created, changed ones are updated, and those that end after as_of and are not in the list are canceled. Patients are identified by their external_id within the facility, which can see all patients in the list. A list that is not newer than the last one changes nothing and is reported as superseded. An invalid record rejects the whole list; field and detail give its position. Blanks around ids are ignored: "7 " is "7".
          *
-         *     A patient who does not allow the facility to see them stays out of its sight: a record that names them, or an appointment that was theirs, is not applied. It changes neither the patient nor an appointment, which is not canceled either, and is told in not_applied alone, be it right or wrong.
+         *     A patient who does not allow the facility to see them stays hidden from it: records of that patient, or of an appointment of that patient, are not applied. They change neither the patient nor the appointment, which is not canceled either; such records are only counted in not_applied, whether or not they match.
          *
-         *     A list that was cut on its way may look whole. With records, one of another length is refused; and one that would cancel more than ten appointments, and more than the facility's max_cancel_share of those that end after as_of and are not canceled, is refused with mass_cancellation, unless allow_mass_cancel says that it is meant.
+         *     A truncated list may look complete. With records set, a list of another length is rejected. A list that would cancel more than ten appointments, and more than the facility's max_cancel_share of the appointments that end after as_of and are not canceled, is rejected with mass_cancellation unless allow_mass_cancel is set.
          *
-         *     The patients of whom something is written are recorded: see list-patient-reads. A body that comes too slowly is ended with request_timeout.
+         *     All patients that are written are audited: see list-patient-reads. A body that arrives too slowly is rejected with request_timeout.
          *
-         *     For a facility of your groups, whatever the role.
+         *     Requires, whatever the role, that the facility is in one of your groups.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -389,7 +389,7 @@ export interface paths {
         };
         /**
          * List the flags
-         * @description In the order of their names.
+         * @description Ordered by name.
          *
          *     Roles: admin.
          */
@@ -441,7 +441,7 @@ export interface paths {
         put?: never;
         /**
          * Create a group
-         * @description Members of a group see its facilities.
+         * @description Members of a group can see its facilities.
          *
          *     Roles: admin.
          */
@@ -485,7 +485,7 @@ export interface paths {
         };
         /**
          * List the facilities of a group
-         * @description In the order of their ids.
+         * @description Ordered by id.
          *
          *     Roles: admin.
          */
@@ -508,7 +508,7 @@ export interface paths {
         get?: never;
         /**
          * Add a facility to a group
-         * @description Its members see it from their next request on. Once more, it changes nothing.
+         * @description Takes effect on the members' next request. Repeating it has no effect.
          *
          *     Roles: admin.
          */
@@ -516,7 +516,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a facility from a group
-         * @description Effective on the members' next request.
+         * @description Takes effect on the members' next request.
          *
          *     Roles: admin.
          */
@@ -535,7 +535,7 @@ export interface paths {
         };
         /**
          * List the members of a group
-         * @description In the order of their ids.
+         * @description Ordered by id.
          *
          *     Roles: admin.
          */
@@ -558,7 +558,7 @@ export interface paths {
         get?: never;
         /**
          * Add a member
-         * @description Effective on their next request. Once more, it changes nothing.
+         * @description Takes effect on the user's next request. Repeating it has no effect.
          *
          *     Roles: admin.
          */
@@ -566,7 +566,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a member
-         * @description Effective on their next request.
+         * @description Takes effect on the user's next request.
          *
          *     Roles: admin.
          */
@@ -585,7 +585,7 @@ export interface paths {
         };
         /**
          * List the patients that you see
-         * @description In the order of their ids. Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+         * @description Ordered by id. Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -593,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Create a patient
-         * @description For a facility of your groups, which sees them from then on. The external id is one without the blanks around it. It is taken, too, if it is that of a patient who does not allow the facility to see them. The answer is recorded: see list-patient-reads.
+         * @description Requires that the facility is in one of your groups; it sees the patient from then on. Blanks around the external id are ignored. The external id is also taken if it belongs to a patient who does not allow the facility to see them. The answer is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -613,7 +613,7 @@ export interface paths {
         };
         /**
          * Get a patient
-         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads.
+         * @description Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -625,7 +625,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a patient
-         * @description Whatever the role, of the patients that a facility of your groups had to do with, or that allowed it. The read is recorded: see list-patient-reads. The external id, without the blanks around it, is changed by who sees the facility whose records know them, while the patient allows that one to see them.
+         * @description Limited, whatever the role, to patients that a facility of your groups has treated or was allowed to see. The read is audited: see list-patient-reads. Blanks around the external id are ignored. Changing it requires that you see the facility whose records it belongs to, and that the patient allows that facility to see them.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -640,8 +640,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List what a patient allowed
-         * @description Newest first, in the order in which they took effect: which facility, when, and who wrote it down; nothing of the patient, who may be any of the tenant. The newest of a facility is what holds for it.
+         * List the consents of a patient
+         * @description Newest first, in the order in which they took effect: the facility, the time, and the user who recorded it; no patient data. Works for every patient of the tenant. The newest consent of each facility applies.
          *
          *     Roles: admin.
          */
@@ -663,16 +663,16 @@ export interface paths {
         };
         get?: never;
         /**
-         * Record that a patient allows a facility to see them
-         * @description By who sees the patient. Its members see them from their next request on. Once more, it changes nothing. See list-patient-consents.
+         * Record a patient's consent that a facility sees them
+         * @description Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
          *
          *     Roles: admin, dispatcher, staff.
          */
         put: operations["allow-facility"];
         post?: never;
         /**
-         * Record that a patient does not allow a facility to see them any more
-         * @description By who sees the patient. Effective on the next request of its members, be it your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too; once more, it changes nothing. The last one that sees the patient stays: last_facility. See list-patient-consents.
+         * Record that a patient withdraws a facility's consent
+         * @description Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
          *
          *     Roles: admin, dispatcher, staff.
          */
@@ -690,8 +690,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List who read a patient
-         * @description Newest first: who, when and by which operation, sync-appointments among them where it wrote of the patient; nothing of the patient, who may be any of the tenant.
+         * List the audit log of a patient
+         * @description Newest first: the user, the time and the operation, including sync-appointments when it wrote the patient; no patient data. Works for every patient of the tenant.
          *
          *     Roles: admin.
          */
@@ -712,8 +712,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the transitions
-         * @description The dictionary: from which statuses each starts, where it ends, and who may make it.
+         * List the transition rules
+         * @description The dictionary of transitions: from which statuses each is allowed, its resulting status, and the roles that may make it.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -743,7 +743,7 @@ export interface paths {
         put?: never;
         /**
          * Create a pickup
-         * @description As a DRAFT. Staff create for the facilities that they see.
+         * @description The status is DRAFT. Staff create pickups for the facilities that they see.
          *
          *     Roles: staff, dispatcher.
          */
@@ -765,7 +765,7 @@ export interface paths {
         put?: never;
         /**
          * Create up to 1,000 pickups
-         * @description All of them or none, in one statement; answered in the order asked.
+         * @description Creates all or none, and returns them in the order of the request.
          *
          *     Roles: staff, dispatcher.
          */
@@ -785,11 +785,11 @@ export interface paths {
         };
         /**
          * Follow the pickups that you see
-         * @description Server-sent events, one for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream begins now, or after Last-Event-ID: nothing in between is missed. Ids are opaque.
+         * @description Sends a server-sent event for each transition, named after it (`event: submit`), in the order of their ids; the data is that of list-pickup-events. The stream starts with new events, or after Last-Event-ID without a gap. Ids are opaque.
          *
-         *     It begins with an event `checkpoint`, whose data is an empty object, and which is sent again when other events than yours were passed over: keep its id to resume from, and ignore it otherwise. While nothing happens a comment comes every 15 seconds.
+         *     The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
          *
-         *     The answer ends with the session and when the server stops: come back with the last id. A user may have 8 streams open at once, a tenant 256, where the server's settings do not say otherwise.
+         *     The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -811,7 +811,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all, staff those of their facilities, drivers those that are theirs now, ASSIGNED to SHIPPED, the hub those COLLECTED to DELIVERED. Each is shown what the work needs: see the schema.
+         * @description Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -823,7 +823,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a pickup
-         * @description In DRAFT alone.
+         * @description Allowed only in DRAFT.
          *
          *     Roles: staff.
          */
@@ -841,7 +841,7 @@ export interface paths {
         put?: never;
         /**
          * Assign a driver
-         * @description The driver named, on duty or not. SUBMITTED to ASSIGNED.
+         * @description Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -863,7 +863,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a pickup
-         * @description Frees the driver and refunds what was charged. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
+         * @description Releases the driver and refunds the charge. DRAFT, SUBMITTED or ASSIGNED to CANCELED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -885,7 +885,7 @@ export interface paths {
         put?: never;
         /**
          * Collect a pickup
-         * @description By its driver, or a dispatcher for them. ASSIGNED to COLLECTED.
+         * @description By the assigned driver, or a dispatcher on their behalf. ASSIGNED to COLLECTED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -929,7 +929,7 @@ export interface paths {
         put?: never;
         /**
          * Dispatch the nearest free driver
-         * @description One who is on duty, free, and whose place is known. SUBMITTED to ASSIGNED.
+         * @description Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -949,7 +949,7 @@ export interface paths {
         };
         /**
          * List the events of a pickup
-         * @description Oldest first. The hub is told of those from collect on, drivers of those that are theirs, since their login is the driver's.
+         * @description Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup was assigned to them, since their login was linked with the driver.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -971,7 +971,7 @@ export interface paths {
         };
         /**
          * List the texts of a pickup
-         * @description Newest first. Where a text went is told to admins, dispatchers and the number's owner; one that nobody had a number for has failed with the reason no_number.
+         * @description Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1015,7 +1015,7 @@ export interface paths {
         };
         /**
          * Get the patient of a pickup
-         * @description For who sees the patient; whose driver it is reads the name alone, until it is delivered. Where the pickup has none, or you may not know, it is not there. The read is recorded.
+         * @description Requires that you see the patient; the assigned driver sees only the name, until the pickup is delivered. If the pickup has no patient, or you may not see them, the answer is not_found. The read is audited.
          *
          *     Roles: driver, admin, dispatcher, staff.
          */
@@ -1061,7 +1061,7 @@ export interface paths {
         put?: never;
         /**
          * Release the driver
-         * @description ASSIGNED back to SUBMITTED. With If-Match, a late duplicate of an earlier round loses.
+         * @description ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.
          *
          *     Roles: see list-pickup-transitions.
          */
@@ -1132,7 +1132,7 @@ export interface paths {
         post?: never;
         /**
          * Log out
-         * @description Revokes the session, at once and everywhere.
+         * @description Revokes the session immediately.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1153,7 +1153,7 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Opens a session. Failed tries make the next one wait, each longer than the last.
+         * @description Creates a session. After several failed logins the next one must wait, each longer than the last.
          */
         post: operations["login"];
         delete?: never;
@@ -1195,7 +1195,7 @@ export interface paths {
         };
         /**
          * Get a user
-         * @description Admins and dispatchers see every user, the others themselves.
+         * @description Admins and dispatchers see every user, others only themselves.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1207,7 +1207,7 @@ export interface paths {
         head?: never;
         /**
          * Edit a user
-         * @description Admins edit every user, the others their own name and email address.
+         * @description Admins may edit every user, others only their own name and email address.
          *
          *     Roles: admin, staff, driver, hub.
          */
@@ -1225,7 +1225,7 @@ export interface paths {
         put?: never;
         /**
          * Deactivate a user
-         * @description Ends their sessions in the same statement. Once more, it changes nothing. The only active admin stays.
+         * @description Revokes all sessions of the user. Repeating it has no effect. The only active admin cannot be deactivated.
          *
          *     Roles: admin.
          */
@@ -1246,7 +1246,7 @@ export interface paths {
         get?: never;
         /**
          * Change a password
-         * @description Ends every session of the user, the caller's own included. Everybody changes their own; admins anybody's. current_password is always the caller's.
+         * @description Revokes every session of the user, including the current one. Users change their own password, admins that of any user. current_password is always the caller's.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1267,7 +1267,7 @@ export interface paths {
         };
         /**
          * List a user's phone numbers
-         * @description Admins and dispatchers see everybody's, the others their own.
+         * @description Admins and dispatchers see those of all users, the others their own.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1275,7 +1275,7 @@ export interface paths {
         put?: never;
         /**
          * Add a phone number
-         * @description Staff add their own, admins anybody's.
+         * @description Staff add their own phone number, admins that of any user.
          *
          *     Roles: admin, staff.
          */
@@ -1317,7 +1317,7 @@ export interface paths {
         put?: never;
         /**
          * Reactivate a user
-         * @description Lets them log in again, with the password they had. Their sessions of before stay over. Once more, it changes nothing.
+         * @description The user can log in again with the same password. Earlier sessions stay revoked. Repeating it has no effect.
          *
          *     Roles: admin.
          */
@@ -1372,21 +1372,21 @@ export interface components {
         Appointment: {
             /**
              * Format: date-time
-             * @description When it was first fed
+             * @description When a feed created it
              */
             created_at: string;
             /** Format: date-time */
             ends_at: string;
             /**
-             * @description Its id in the facility's records
+             * @description Id in the facility's records
              * @example 4711
              */
             external_id: string;
             /** Format: uuid */
             facility_id: string;
-            /** @description The patient's */
+            /** @description Of the patient */
             family_name: string;
-            /** @description The patient's */
+            /** @description Of the patient */
             given_name: string;
             /** Format: uuid */
             id: string;
@@ -1404,24 +1404,24 @@ export interface components {
         AppointmentRecord: {
             /**
              * Format: date-time
-             * @description After starts_at, by 25 hours at most: a whole day where the clocks are set back
+             * @description At most 25 hours after starts_at: a day on which the clocks are set back
              * @example 2030-01-01T09:30:00Z
              */
             ends_at: string;
-            /** @description The appointment's id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
+            /** @description Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits */
             external_id: string | number;
-            /** @description With whom it is; the same in all records with their external_id */
+            /** @description The patient; all records with the same external_id must agree */
             patient: components["schemas"]["PatientRecord"];
             /**
              * Format: date-time
              * @example 2030-01-01T09:00:00Z
              */
             starts_at: string;
-            /** @description BOOKED if left out */
+            /** @description The default is BOOKED */
             status?: components["schemas"]["AppointmentStatus"];
         };
         /**
-         * @description Where an appointment stands
+         * @description The status of an appointment
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
@@ -1454,7 +1454,7 @@ export interface components {
         };
         Credentials: {
             /**
-             * @description In whatever case
+             * @description Case-insensitive
              * @example dispatcher@demo.example
              */
             email: string;
@@ -1510,7 +1510,7 @@ export interface components {
             on_duty?: boolean;
             /**
              * Format: uuid
-             * @description The login of this driver; null takes it away
+             * @description The user who logs in as this driver; null removes it
              */
             user_id?: string | null;
         };
@@ -1539,12 +1539,12 @@ export interface components {
             code?: "empty_feed" | "records_mismatch" | "unknown_field" | "unknown_parameter" | "validation_failed";
         };
         /**
-         * @description Which way an entry moved the balance
+         * @description The kind of a ledger entry
          * @enum {string}
          */
         EntryKind: "charge" | "refund" | "deposit";
         /**
-         * @description What went wrong; /errors/{code} explains each
+         * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
         ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
@@ -1591,7 +1591,7 @@ export interface components {
             longitude?: number;
             /**
              * Format: double
-             * @description The share of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
+             * @description The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
              */
             max_cancel_share?: number;
             name?: string;
@@ -1785,7 +1785,7 @@ export interface components {
             pickup_id: string | null;
         };
         Located: {
-            /** @description False, if a newer observation is known */
+            /** @description False if a newer observation is known */
             applied: boolean;
             driver: components["schemas"]["Driver"];
         };
@@ -1797,7 +1797,7 @@ export interface components {
             latitude: number;
             /**
              * Format: date-time
-             * @description When they were seen there; at most a minute ahead of the server's clock
+             * @description The time of the observation; at most a minute ahead of the server's clock
              */
             located_at: string;
             /**
@@ -1809,7 +1809,7 @@ export interface components {
         Login: {
             /**
              * Format: date-time
-             * @description When it ends at the latest; unused, it ends earlier
+             * @description The absolute expiry; an unused session ends earlier
              */
             expires_at: string;
             /** @description Send it as: Authorization: Bearer <token> */
@@ -1849,7 +1849,7 @@ export interface components {
             to: string | null;
         };
         /**
-         * @description What became of a text
+         * @description The delivery status of a text
          * @enum {string}
          */
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
@@ -1858,7 +1858,7 @@ export interface components {
             currency: string;
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** @example Mission Clinic */
@@ -1867,7 +1867,7 @@ export interface components {
         NewDriver: {
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** Format: double */
@@ -1876,11 +1876,11 @@ export interface components {
             longitude?: number;
             /** @example Grace */
             name: string;
-            /** @description Whether dispatch may choose them */
+            /** @description Whether dispatch-pickup may choose the driver */
             on_duty?: boolean;
             /**
              * Format: uuid
-             * @description The login of this driver
+             * @description The user who logs in as this driver
              */
             user_id?: string;
         };
@@ -1892,7 +1892,7 @@ export interface components {
             amount_cents: number;
             /**
              * Format: uuid
-             * @description The caller's choice: sent again, nothing is booked twice
+             * @description Chosen by the client: a retry with the same id is booked only once
              */
             id: string;
             note?: string;
@@ -1902,7 +1902,7 @@ export interface components {
             address: string;
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /**
@@ -1921,7 +1921,7 @@ export interface components {
         NewGroup: {
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** @example Mission staff */
@@ -1935,13 +1935,13 @@ export interface components {
              */
             birth_date: string;
             /**
-             * @description Their id in the records of the facility, and unique there
+             * @description Id in the facility's records, unique per facility
              * @example 4711
              */
             external_id?: string;
             /**
              * Format: uuid
-             * @description The facility whose records know them
+             * @description The facility whose records contain the patient
              */
             facility_id: string;
             /** @example Lovelace */
@@ -1950,7 +1950,7 @@ export interface components {
             given_name: string;
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** @example +14155550123 */
@@ -1959,7 +1959,7 @@ export interface components {
         NewPhoneNumber: {
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** @example +14155550123 */
@@ -1968,32 +1968,32 @@ export interface components {
         NewPickup: {
             /**
              * Format: uuid
-             * @description The account that submit charges
+             * @description The account that submit-pickup charges
              */
             account_id: string;
             /** @example 1 Lab Way, South San Francisco */
             dropoff_address: string;
             /**
              * Format: uuid
-             * @description The facility that it is picked up for
+             * @description The facility that requests the pickup
              */
             facility_id: string;
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             note?: string;
             /**
              * Format: uuid
-             * @description Whom it is for: a patient that you see
+             * @description A patient that you can see
              */
             patient_id?: string;
             /** @example 2401 Mission St, San Francisco */
             pickup_address: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used
+             * @description If it is omitted, the facility's location is used
              */
             pickup_latitude?: number;
             /** Format: double */
@@ -2005,12 +2005,12 @@ export interface components {
             price_cents: number;
             /**
              * Format: date-time
-             * @description The latest time to come
+             * @description The latest time of the pickup
              */
             window_end?: string;
             /**
              * Format: date-time
-             * @description The earliest time to come
+             * @description The earliest time of the pickup
              */
             window_start?: string;
         };
@@ -2022,7 +2022,7 @@ export interface components {
             email: string;
             /**
              * Format: uuid
-             * @description The caller's choice, to make a retry safe
+             * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
             /** @example Ada Lovelace */
@@ -2056,96 +2056,96 @@ export interface components {
         };
         PageAccount: {
             items: components["schemas"]["Account"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageAppointment: {
             items: components["schemas"]["Appointment"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageDriver: {
             items: components["schemas"]["Driver"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageFacility: {
             items: components["schemas"]["Facility"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageFlag: {
             items: components["schemas"]["Flag"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageGroup: {
             items: components["schemas"]["Group"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageGroupFacility: {
             items: components["schemas"]["GroupFacility"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageGroupMember: {
             items: components["schemas"]["GroupMember"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageLedgerEntry: {
             items: components["schemas"]["LedgerEntry"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageMessage: {
             items: components["schemas"]["Message"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePatient: {
             items: components["schemas"]["Patient"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePatientConsent: {
             items: components["schemas"]["PatientConsent"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePhiRead: {
             items: components["schemas"]["PhiRead"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePhoneNumber: {
             items: components["schemas"]["PhoneNumber"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePickup: {
             items: components["schemas"]["Pickup"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PagePickupEvent: {
             items: components["schemas"]["PickupEvent"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageTransitionRule: {
             items: components["schemas"]["TransitionRule"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PageUser: {
             items: components["schemas"]["User"][];
-            /** @description Pass it as cursor for the next part; absent at the end */
+            /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
         PasswordChange: {
-            /** @description The caller's own */
+            /** @description The caller's current password */
             current_password: string;
             /** @description At least 8 characters, at most 72 bytes */
             new_password: string;
@@ -2231,7 +2231,7 @@ export interface components {
              * @example 1990-05-17
              */
             birth_date: string;
-            /** @description Their id in the facility's records: text, without the blanks around it, or a whole number, which is its digits as they are sent */
+            /** @description Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits */
             external_id: string | number;
             /** @example Lovelace */
             family_name: string;
@@ -2277,18 +2277,18 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
-        /** @description Members that the caller's role is not shown are left out. Admins, dispatchers and staff are shown all. The driver, while it is theirs (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) are shown neither account, price, charge nor refund; the hub neither patient nor note. The answer to a transition that took the pickup from its caller's sight, as deliver does with the driver's, has the required members alone. */
+        /** @description Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members. */
         Pickup: {
             /**
              * Format: uuid
-             * @description For admins, dispatchers and staff
+             * @description Visible to admins, dispatchers and staff
              */
             account_id?: string;
-            /** @description For admins, dispatchers and staff */
+            /** @description Visible to admins, dispatchers and staff */
             cancel_reason?: string | null;
             /**
              * Format: int64
-             * @description What is charged now. For admins, dispatchers and staff
+             * @description The amount currently charged. Visible to admins, dispatchers and staff
              */
             charged_cents?: number;
             /**
@@ -2298,42 +2298,42 @@ export interface components {
             created_at: string;
             /**
              * Format: uuid
-             * @description Set in ASSIGNED to DELIVERED, and in no other status
+             * @description Set exactly in the statuses ASSIGNED to DELIVERED
              */
             driver_id?: string | null;
-            /** @description For who sees the pickup */
+            /** @description Visible to everyone who sees the pickup */
             dropoff_address?: string;
             /** Format: uuid */
             facility_id: string;
             /** Format: uuid */
             id: string;
-            /** @description For admins, dispatchers, staff, and the driver while it is theirs */
+            /** @description Visible to admins, dispatchers, staff, and the assigned driver */
             note?: string | null;
             /**
              * Format: uuid
-             * @description Whom it is for; get-pickup-patient tells more to who may know. For admins, dispatchers, staff, and the driver while it is theirs
+             * @description The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
              */
             patient_id?: string | null;
-            /** @description For who sees the pickup */
+            /** @description Visible to everyone who sees the pickup */
             pickup_address?: string;
             /**
              * Format: double
-             * @description Without a point, the facility's is used. For who sees the pickup
+             * @description If it is null, the facility's location is used. Visible to everyone who sees the pickup
              */
             pickup_latitude?: number | null;
             /**
              * Format: double
-             * @description For who sees the pickup
+             * @description Visible to everyone who sees the pickup
              */
             pickup_longitude?: number | null;
             /**
              * Format: int64
-             * @description What submit charges. For admins, dispatchers and staff
+             * @description The amount that submit-pickup charges. Visible to admins, dispatchers and staff
              */
             price_cents?: number;
             /**
              * Format: int64
-             * @description What cancel gave back. For admins, dispatchers and staff
+             * @description The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff
              */
             refunded_cents?: number;
             /**
@@ -2349,18 +2349,18 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
             /**
              * Format: date-time
-             * @description For who sees the pickup
+             * @description Visible to everyone who sees the pickup
              */
             window_end?: string | null;
             /**
              * Format: date-time
-             * @description For who sees the pickup
+             * @description Visible to everyone who sees the pickup
              */
             window_start?: string | null;
         };
@@ -2420,7 +2420,7 @@ export interface components {
         PickupPatient: {
             /**
              * Format: date
-             * @description Not for drivers
+             * @description Not visible to drivers
              * @example 1990-05-17
              */
             birth_date?: string;
@@ -2429,13 +2429,13 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description E.164. Not for drivers
+             * @description E.164. Not visible to drivers
              * @example +14155550123
              */
             phone?: string;
         };
         /**
-         * @description Where a pickup stands
+         * @description The status of a pickup
          * @enum {string}
          */
         PickupStatus: "DRAFT" | "SUBMITTED" | "ASSIGNED" | "COLLECTED" | "RECEIVED" | "PACKED" | "SHIPPED" | "DELIVERED" | "CANCELED";
@@ -2447,19 +2447,19 @@ export interface components {
             code?: "precondition_required";
         };
         Problem: {
-            /** @description The transitions that the caller may make from current_status */
+            /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
             code: components["schemas"]["ErrorCode"];
-            /** @description The status as read after the refusal; it may have moved again */
+            /** @description The status after the request was rejected; it may have changed again */
             current_status?: components["schemas"]["PickupStatus"];
-            /** @description One sentence on this very request */
+            /** @description One sentence about this request */
             detail: string;
             /**
-             * @description The parameter, header or member of the body that was refused
+             * @description The parameter, header or member of the body that was rejected
              * @example items[7].account_id
              */
             field?: string;
-            /** @description What to quote when asking about this request */
+            /** @description Identifies the request in support requests */
             request_id: string;
             /**
              * Format: int64
@@ -2467,11 +2467,11 @@ export interface components {
              * @example 409
              */
             status: number;
-            /** @description The code in words */
+            /** @description A short description of the code */
             title: string;
             /**
              * Format: uri-reference
-             * @description Where the code is explained
+             * @description The documentation of the code
              * @example /errors/driver_busy
              */
             type: string;
@@ -2495,7 +2495,7 @@ export interface components {
         Session: {
             /**
              * Format: uuid
-             * @description The driver whose login this is
+             * @description The driver that the user is linked to
              */
             driver_id?: string;
             /** Format: date-time */
@@ -2513,18 +2513,18 @@ export interface components {
             code?: "timeout";
         };
         /**
-         * @description A move of a pickup from one status to the next
+         * @description A transition of a pickup from one status to another
          * @enum {string}
          */
         TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver";
         TransitionRule: {
-            /** @description Where it starts */
+            /** @description The statuses from which it is allowed */
             from_statuses: components["schemas"]["PickupStatus"][];
             /** @description Whether the pickup has a driver afterwards */
             has_driver: boolean;
-            /** @description Who may make it */
+            /** @description The roles that may make it */
             roles: components["schemas"]["UserRole"][];
-            /** @description Where it ends */
+            /** @description The resulting status */
             to_status: components["schemas"]["PickupStatus"];
             transition: components["schemas"]["TransitionName"];
         };
@@ -2567,7 +2567,7 @@ export interface components {
         UserEdit: {
             email?: string;
             name?: string;
-            /** @description Set by admins alone */
+            /** @description Only admins may set it */
             role?: components["schemas"]["UserRole"];
         };
         UserNotFoundProblem: components["schemas"]["Problem"] & {
@@ -2575,7 +2575,7 @@ export interface components {
             code?: "user_not_found";
         };
         /**
-         * @description What a user may do
+         * @description The role of a user, which determines their permissions
          * @enum {string}
          */
         UserRole: "admin" | "dispatcher" | "staff" | "driver" | "hub";
@@ -2629,7 +2629,7 @@ export interface components {
         /** @description Too Many Requests: concurrency_limit */
         ConcurrencyLimit: {
             headers: {
-                /** @description Seconds to wait before the next try */
+                /** @description Seconds to wait before retrying */
                 "Retry-After": string;
                 [name: string]: unknown;
             };
@@ -2640,7 +2640,7 @@ export interface components {
         /** @description Too Many Requests: concurrency_limit, rate_limited */
         ConcurrencyLimitOrRateLimited: {
             headers: {
-                /** @description Seconds to wait before the next try */
+                /** @description Seconds to wait before retrying */
                 "Retry-After": string;
                 [name: string]: unknown;
             };
@@ -2921,7 +2921,7 @@ export interface components {
         /** @description Service Unavailable: overloaded, unavailable */
         OverloadedOrUnavailable: {
             headers: {
-                /** @description Seconds to wait before the next try */
+                /** @description Seconds to wait before retrying */
                 "Retry-After": string;
                 [name: string]: unknown;
             };
@@ -3061,11 +3061,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description What the page may load: its own */
+                    /** @description The sources that the page may load */
                     "Content-Security-Policy": string;
-                    /** @description A link from the page does not tell where it stands */
+                    /** @description Links from the page send no referrer */
                     "Referrer-Policy": string;
-                    /** @description For browsers that know no frame-ancestors */
+                    /** @description For browsers without support for frame-ancestors */
                     "X-Frame-Options": string;
                     [name: string]: unknown;
                 };
@@ -3134,9 +3134,9 @@ export interface operations {
     "list-accounts": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -3168,7 +3168,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3183,11 +3183,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3198,11 +3198,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3228,7 +3228,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3241,7 +3241,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3252,7 +3252,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3273,7 +3273,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -3290,7 +3290,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3332,11 +3332,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3347,11 +3347,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3392,11 +3392,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3407,11 +3407,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3437,9 +3437,9 @@ export interface operations {
     "list-entries": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -3485,7 +3485,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3507,17 +3507,17 @@ export interface operations {
     "list-appointments": {
         parameters: {
             query: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
                 /** @description The facility */
                 facility_id: string;
-                /** @description Those that end later */
+                /** @description Only appointments that end after this time */
                 from: string;
-                /** @description Those that start before; at most 31 days and an hour after from */
+                /** @description Only appointments that start before this time; at most 31 days and one hour after from */
                 to: string;
-                /** @description Only those in this status */
+                /** @description Only those with this status */
                 status?: components["schemas"]["AppointmentStatus"];
             };
             header?: never;
@@ -3549,9 +3549,9 @@ export interface operations {
     "list-drivers": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -3582,7 +3582,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3597,11 +3597,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3612,11 +3612,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3642,7 +3642,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3655,7 +3655,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3666,7 +3666,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3686,7 +3686,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -3703,7 +3703,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3770,9 +3770,9 @@ export interface operations {
     "list-facilities": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -3803,7 +3803,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3818,11 +3818,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3833,11 +3833,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -3863,7 +3863,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3876,7 +3876,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3887,7 +3887,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3907,7 +3907,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -3924,7 +3924,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -3951,13 +3951,13 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description When the list was what is: the newest list of a facility counts. A minute ahead of the server's clock at most */
+                /** @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock */
                 as_of: string;
-                /** @description How many records the list has: one with fewer, or more, is refused */
+                /** @description The number of records: a list with another number is rejected */
                 records?: number;
-                /** @description Whether a list of nothing is meant: it cancels all that is to come, be it how many */
+                /** @description Accept an empty list, which cancels all upcoming appointments */
                 allow_empty?: boolean;
-                /** @description Whether it is meant if the list cancels more of the facility's appointments than its max_cancel_share */
+                /** @description Accept a list that cancels more of the facility's appointments than its max_cancel_share */
                 allow_mass_cancel?: boolean;
             };
             header?: never;
@@ -4000,9 +4000,9 @@ export interface operations {
     "list-flags": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4034,7 +4034,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4047,7 +4047,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4058,7 +4058,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4079,7 +4079,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -4096,7 +4096,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4123,9 +4123,9 @@ export interface operations {
     "list-groups": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4157,7 +4157,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4172,11 +4172,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4187,11 +4187,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4217,7 +4217,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4230,7 +4230,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4241,7 +4241,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4262,7 +4262,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -4279,7 +4279,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4306,9 +4306,9 @@ export interface operations {
     "list-group-facilities": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4402,9 +4402,9 @@ export interface operations {
     "list-group-members": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4498,11 +4498,11 @@ export interface operations {
     "list-patients": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only those that this facility sees */
+                /** @description Only patients that this facility sees */
                 facility_id?: string;
             };
             header?: never;
@@ -4534,7 +4534,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4549,11 +4549,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4564,11 +4564,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4594,7 +4594,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4607,7 +4607,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4618,7 +4618,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4639,7 +4639,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -4656,7 +4656,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4684,9 +4684,9 @@ export interface operations {
     "list-patient-consents": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4781,9 +4781,9 @@ export interface operations {
     "list-patient-reads": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4844,19 +4844,19 @@ export interface operations {
     "list-pickups": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only those in this status */
+                /** @description Only those with this status */
                 status?: components["schemas"]["PickupStatus"];
                 /** @description Only those of this facility */
                 facility_id?: string;
                 /** @description Only those of this driver */
                 driver_id?: string;
-                /** @description Only those created then or later */
+                /** @description Only those created at or after this time */
                 created_from?: string;
-                /** @description Only those created before */
+                /** @description Only those created before this time */
                 created_to?: string;
             };
             header?: never;
@@ -4887,7 +4887,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4902,11 +4902,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4917,11 +4917,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -4948,7 +4948,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4963,7 +4963,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description "true", if an earlier try of the same batch made all of them */
+                    /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4974,7 +4974,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description "true", if an earlier try of the same batch made all of them */
+                    /** @description "true" if an earlier request with the same batch created all of them */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5001,7 +5001,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The id of the last event that was seen */
+                /** @description The id of the last received event */
                 "Last-Event-ID"?: string;
             };
             path?: never;
@@ -5013,7 +5013,7 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
-                    /** @description Tells a proxy to pass on each event as it comes */
+                    /** @description Disables buffering in proxies */
                     "X-Accel-Buffering": string;
                     [name: string]: unknown;
                 };
@@ -5021,15 +5021,15 @@ export interface operations {
                     "text/event-stream": ({
                         data: components["schemas"]["PickupEvent"];
                         event: components["schemas"]["TransitionName"];
-                        /** @description Where to resume: opaque */
+                        /** @description Opaque position for resuming */
                         id: string;
                     } | {
                         data: Record<string, never>;
                         /** @enum {string} */
                         event: "checkpoint";
-                        /** @description Where to resume: opaque */
+                        /** @description Opaque position for resuming */
                         id: string;
-                        /** @description Milliseconds to wait before coming back */
+                        /** @description Milliseconds to wait before reconnecting */
                         retry?: number;
                     })[];
                 };
@@ -5047,7 +5047,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5060,7 +5060,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5071,7 +5071,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5091,7 +5091,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -5108,7 +5108,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5137,9 +5137,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5156,9 +5156,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5186,9 +5186,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5205,9 +5205,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5235,9 +5235,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5250,9 +5250,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5277,9 +5277,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5292,9 +5292,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5319,9 +5319,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5334,9 +5334,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5360,9 +5360,9 @@ export interface operations {
     "list-pickup-events": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -5395,9 +5395,9 @@ export interface operations {
     "list-messages": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -5431,9 +5431,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5446,9 +5446,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5504,9 +5504,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5519,9 +5519,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5546,9 +5546,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5561,9 +5561,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5588,9 +5588,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5603,9 +5603,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5630,9 +5630,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the pickup as it was read: a late duplicate of an earlier round then loses. A weak one (W/) does */
+                /** @description The ETag of the pickup as it was read, so that a late duplicate of an earlier request is rejected. A weak ETag (W/) is accepted */
                 "If-Match"?: string;
-                /** @description One for each thing that you want done, kept for its retries: a repeat answers 200 and changes nothing */
+                /** @description Unique for each request, and the same for its retries: a repetition returns 200 and has no effect */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5645,9 +5645,9 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier request with this Idempotency-Key made the transition */
+                    /** @description "true" if an earlier request with this Idempotency-Key made the transition */
                     "Idempotency-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -5758,9 +5758,9 @@ export interface operations {
     "list-users": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -5792,7 +5792,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5807,11 +5807,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -5822,11 +5822,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -5852,7 +5852,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags that the client has, or *: 304 if one of them is still good */
+                /** @description ETags of cached answers, or *: the answer is 304 if one of them is current */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5865,7 +5865,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5876,7 +5876,7 @@ export interface operations {
             /** @description Not Modified */
             304: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5896,7 +5896,7 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description The ETag of the row as it was read; required. A weak one (W/) does */
+                /** @description The ETag of the row that the edit is based on; required. A weak ETag (W/) is accepted */
                 "If-Match": string;
             };
             path: {
@@ -5913,7 +5913,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5952,7 +5952,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -5990,7 +5990,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -6016,9 +6016,9 @@ export interface operations {
     "list-phone-numbers": {
         parameters: {
             query?: {
-                /** @description How many at most */
+                /** @description The maximum number of items */
                 limit?: number;
-                /** @description The next_cursor of the part before */
+                /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -6052,7 +6052,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description In place of an id: one for each request, kept for its retries. The same request again answers 200 with what it made; another one is refused */
+                /** @description An alternative to id: unique for each request, and the same for its retries. Repeating the request returns 200 with the created row; a different request is rejected */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6069,11 +6069,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -6084,11 +6084,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
-                    /** @description "true", if an earlier try of the same request made it */
+                    /** @description "true" if an earlier try of the same request created it */
                     "Idempotency-Replayed"?: string;
-                    /** @description Where the row is */
+                    /** @description The path of the row */
                     Location: string;
                     [name: string]: unknown;
                 };
@@ -6155,7 +6155,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Names what this answer shows; for If-Match and If-None-Match */
+                    /** @description Identifies the version of the answer, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };

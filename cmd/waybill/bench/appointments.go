@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 //go:embed sql/*.sql
@@ -39,7 +40,7 @@ func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clinic{group: uuid.New()}
+	c := &clinic{}
 	if c.owner, err = pgx.Connect(ctx, owner); err != nil {
 		return nil, err
 	}
@@ -57,43 +58,19 @@ func (e *Env) clinic(ctx context.Context) (*clinic, error) {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() error { return c.app.Close(context.WithoutCancel(ctx)) })
-	return c, c.newViewer(ctx)
-}
-
-func (c *clinic) newViewer(ctx context.Context) error {
-	q, digest := db.New(c.owner), []byte("bench")
-	c.viewer = db.SystemViewer(uuid.New(), uuid.New(), db.UserRoleStaff)
-	tenant := c.viewer.TenantID
-	if _, err := q.CreateTenant(ctx,
-		db.CreateTenantParams{ID: tenant, Slug: "bench-" + tenant.String()[:8], Name: "Bench"}); err != nil {
-		return err
-	}
-	if _, err := q.CreateUser(ctx, db.CreateUserParams{
-		TenantID: tenant, ID: c.viewer.UserID, Email: "bench@bench.example", Name: "Bench",
-		Role: c.viewer.Role, PasswordHash: "none", RequestDigest: digest,
-	}); err != nil {
-		return err
-	}
-	if _, err := q.CreateGroup(ctx,
-		db.CreateGroupParams{TenantID: tenant, ID: c.group, Name: "Bench", RequestDigest: digest}); err != nil {
-		return err
-	}
-	_, err := q.AddGroupMember(ctx,
-		db.AddGroupMemberParams{TenantID: tenant, GroupID: c.group, UserID: c.viewer.UserID})
-	return err
+	_, err = newTenant(ctx, owner, func(r *seed.Rows) {
+		c.viewer, c.group = r.User(db.UserRoleStaff).Viewer, r.Group()
+		r.Members(c.group, c.viewer.UserID)
+	})
+	return c, err
 }
 
 // facility creates a facility that the viewer can see.
-func (c *clinic) facility(ctx context.Context) (uuid.UUID, error) {
-	q, id := db.New(c.owner), uuid.New()
-	if _, err := q.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: c.viewer.TenantID, ID: id, Name: "Clinic", Address: "1 Main St", Latitude: 1,
-		Longitude: 1, RequestDigest: []byte("bench"),
-	}); err != nil {
-		return id, err
-	}
-	_, err := q.AddGroupFacility(ctx,
-		db.AddGroupFacilityParams{TenantID: c.viewer.TenantID, GroupID: c.group, FacilityID: id})
+func (c *clinic) facility(ctx context.Context) (id uuid.UUID, err error) {
+	err = seed.Make(ctx, c.owner, c.viewer.TenantID, func(r *seed.Rows) {
+		id = r.Facility()
+		r.Shows(c.group, id)
+	})
 	return id, err
 }
 
@@ -106,7 +83,10 @@ func (c *clinic) fill(
 		return err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, statement("patients_fill"), c.viewer.TenantID, facility); err != nil {
+	const patients = 10_000
+	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
+		r.Patients(facility, patients)
+	}); err != nil {
 		return err
 	}
 	bulk := rows > 100_000
@@ -115,8 +95,9 @@ func (c *clinic) fill(
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, statement("appointments_fill"), c.viewer.TenantID, facility,
-		from, rows, apart.Seconds(), prefix); err != nil {
+	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
+		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows, Prefix: prefix})
+	}); err != nil {
 		return err
 	}
 	if bulk {

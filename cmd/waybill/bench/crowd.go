@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 // crowdBench holds the settings and connections of the benchmark crowd.
@@ -148,10 +149,10 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 	b.client = NewClient(max(b.guessers, b.streams, b.feeds, b.lists, b.batches))
 	b.calm = NewClient(32)
 	b.client.Timeout, b.calm.Timeout = 0, 0 // a stream must not time out
-	if b.crowd, err = b.tenant(ctx, env); err != nil {
+	if b.crowd, err = b.tenant(ctx); err != nil {
 		return err
 	}
-	if b.neighbor, err = b.tenant(ctx, env); err != nil {
+	if b.neighbor, err = b.tenant(ctx); err != nil {
 		return err
 	}
 	if b.body, err = json.Marshal(object{"items": b.crowd.newPickups(b.items, 500, 2000)}); err != nil {
@@ -161,24 +162,21 @@ func (b *crowdBench) prepare(ctx context.Context, env *Env) (err error) {
 }
 
 // tenant creates a tenant with some pickups to read, and a user with a known password.
-func (b *crowdBench) tenant(ctx context.Context, env *Env) (*crowdTenant, error) {
-	tenant, err := env.Tenant(ctx, b.ownerURL)
-	if err != nil {
-		return nil, err
-	}
+func (b *crowdBench) tenant(ctx context.Context) (*crowdTenant, error) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(stormPassword), b.cost)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := tenant.User(ctx, db.UserRoleAdmin, string(hash))
+	var admin seed.User
+	var token db.Token
+	tenant, err := newTenant(ctx, b.ownerURL, func(r *seed.Rows) {
+		admin = r.User(db.UserRoleAdmin, withHash(hash))
+		token = r.Session(admin)
+	})
 	if err != nil {
 		return nil, err
 	}
-	token, err := tenant.Token(ctx, admin)
-	if err != nil {
-		return nil, err
-	}
-	w, err := newWorld(ctx, b.url, tenant.Slug, token, 1, 1000, 1)
+	w, err := newWorld(ctx, b.url, tenant.Slug, string(token), 1, 1000, 1)
 	return &crowdTenant{w, admin.Email}, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"waybill/cmd/waybill/jobs"
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 // depot is a tenant with everything a pickup needs: a requester with a phone number, a facility, and
@@ -24,56 +25,28 @@ type depot struct {
 // depotCents is the balance of each account: more than any benchmark spends.
 const depotCents = 1_000_000_000_000
 
-// depot creates the rows, using a connection pool of its own.
-func (e *Env) depot(ctx context.Context, t *Tenant, appURL string, conns int32) (*depot, error) {
+// depot creates the rows in a tenant of its own, and a connection pool of the application's role.
+func (e *Env) depot(ctx context.Context, ownerURL, appURL string, conns int32) (*depot, error) {
 	store, err := db.Open(ctx, db.Config{URL: appURL, MaxConns: conns, AcquireTimeout: statementTimeout,
 		LockTimeout: statementTimeout, StatementTimeout: statementTimeout})
 	if err != nil {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() error { store.Close(); return nil })
-	user, err := t.User(ctx, db.UserRoleDispatcher, "none")
-	if err != nil {
-		return nil, err
-	}
-	d := &depot{Store: store, by: db.SystemViewer(t.ID, user.ID, user.Role), facility: uuid.Must(uuid.NewV7())}
-	if _, err := t.Store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: t.ID, ID: uuid.Must(uuid.NewV7()), UserID: user.ID,
-		Number: "+14155550123", RequestDigest: benchDigest,
-	}); err != nil {
-		return nil, err
-	}
-	if _, err := t.Store.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: t.ID, ID: d.facility, Name: "Benchmark", Address: "Here", Latitude: 37.77,
-		Longitude: -122.42, RequestDigest: benchDigest,
-	}); err != nil {
-		return nil, err
-	}
-	for range 32 {
-		if err := d.account(ctx, t); err != nil {
-			return nil, err
+	d := &depot{Store: store}
+	_, err = newTenant(ctx, ownerURL, func(r *seed.Rows) {
+		d.by, d.facility = r.User(db.UserRoleDispatcher).Viewer, r.Facility()
+		r.PhoneNumber(d.by.UserID, seed.StandardPhone)
+		for range 32 {
+			account := r.Account()
+			r.Deposit(seed.Deposit{Account: account, Cents: depotCents, ActorID: d.by.UserID})
+			d.accounts = append(d.accounts, account)
 		}
-	}
-	return d, nil
+	})
+	return d, err
 }
 
 var benchDigest = []byte("bench")
-
-func (d *depot) account(ctx context.Context, t *Tenant) error {
-	id := uuid.Must(uuid.NewV7())
-	d.accounts = append(d.accounts, id)
-	if _, err := t.Store.CreateAccount(ctx, db.CreateAccountParams{
-		TenantID: t.ID, ID: id, Name: "Benchmark", Currency: "USD", RequestDigest: benchDigest,
-	}); err != nil {
-		return err
-	}
-	_, err := t.Store.CreateLedgerEntries(ctx, db.CreateLedgerEntriesParams{
-		TenantIds: []uuid.UUID{t.ID}, Ids: []uuid.UUID{uuid.Must(uuid.NewV7())}, AccountIds: []uuid.UUID{id},
-		Kinds: []string{string(db.EntryKindDeposit)}, AmountsCents: []int64{depotCents}, Notes: []string{""},
-		ActorIds: []uuid.UUID{d.by.UserID}, RequestDigests: [][]byte{benchDigest},
-	})
-	return err
-}
 
 // drafts creates pickups to be submitted, paid by the accounts in turn.
 func (d *depot) drafts(ctx context.Context, n int) ([]uuid.UUID, error) {

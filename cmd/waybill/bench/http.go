@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 // httpBench holds the settings and servers of the benchmark http.
@@ -198,15 +199,8 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	}
 	env.stops = append(env.stops, func() error { return b.owner.Close(context.WithoutCancel(ctx)) })
 	b.findDatabase()
-	tenant, err := env.Tenant(ctx, ownerURL)
-	if err != nil {
-		return err
-	}
-	admin, err := tenant.User(ctx, db.UserRoleAdmin, "no password")
-	if err != nil {
-		return err
-	}
-	token, err := tenant.Token(ctx, admin)
+	var token db.Token
+	tenant, err := newTenant(ctx, ownerURL, func(r *seed.Rows) { token = r.Session(r.User(db.UserRoleAdmin)) })
 	if err != nil {
 		return err
 	}
@@ -216,7 +210,7 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	}
 	env.Progress("preparing accounts, users and pickups")
 	crew := slices.Max(b.callers)
-	if b.ours, err = newWorld(ctx, url, tenant.Slug, token, b.accounts, b.pickups, crew); err != nil {
+	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, crew); err != nil {
 		return err
 	}
 	if o := b.compare; o.url != "" {

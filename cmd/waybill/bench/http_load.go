@@ -15,8 +15,9 @@ type httpLoad struct {
 	callers []*caller
 	operate func(c *caller, n int64) error
 	For     time.Duration
-	rate    float64 // operations per second; 0 for no limit
-	most    int64   // operations; 0 for no limit
+	rate    float64       // operations per second; 0 for no limit
+	most    int64         // operations; 0 for no limit
+	pause   time.Duration // of a caller after each operation, not measured
 }
 
 // httpLoaded is the result of a load.
@@ -92,6 +93,9 @@ func (l httpLoad) call(ctx context.Context, c *caller, next *atomic.Int64, start
 		}
 		err := l.operate(c, n)
 		mine.Latencies.Record(time.Since(begin))
+		if l.pause > 0 && sleepUntil(ctx, time.Now().Add(l.pause)) != nil {
+			break
+		}
 		if err == nil {
 			mine.done++
 			continue

@@ -116,11 +116,7 @@ func (b *jobsBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := env.Tenant(ctx, owner)
-	if err != nil {
-		return err
-	}
-	if b.depot, err = env.depot(ctx, tenant, app, int32(b.callers)+4); err != nil {
+	if b.depot, err = env.depot(ctx, owner, app, int32(b.callers)+4); err != nil {
 		return err
 	}
 	if err := b.requireEmptyQueue(ctx); err != nil {

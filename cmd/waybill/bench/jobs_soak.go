@@ -82,11 +82,7 @@ func benchJobsSoak(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := env.Tenant(ctx, owner)
-	if err != nil {
-		return err
-	}
-	if s.depot, err = env.depot(ctx, tenant, app, int32(s.senders)+16); err != nil {
+	if s.depot, err = env.depot(ctx, owner, app, int32(s.senders)+16); err != nil {
 		return err
 	}
 	if err := s.requireEmptyQueue(ctx); err != nil {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"waybill/db"
+	"waybill/db/seed"
 )
 
 // storm holds the settings and connections of the benchmark login-storm.
@@ -35,7 +36,7 @@ type storm struct {
 
 	client *http.Client
 	url    string
-	tenant *Tenant
+	tenant Tenant
 	emails []string
 	token  string
 }
@@ -173,25 +174,16 @@ func (s *storm) prepare(ctx context.Context, env *Env) error {
 
 // createUsers creates the users who log in, and the user whose requests are measured.
 func (s *storm) createUsers(ctx context.Context, env *Env, owner string) (err error) {
-	if s.tenant, err = env.Tenant(ctx, owner); err != nil {
-		return err
-	}
 	hash, err := bcrypt.GenerateFromPassword([]byte(stormPassword), s.cost)
 	if err != nil {
 		return err
 	}
-	for range s.callers {
-		user, err := s.tenant.User(ctx, db.UserRoleStaff, string(hash))
-		if err != nil {
-			return err
+	s.tenant, err = newTenant(ctx, owner, func(r *seed.Rows) {
+		for range s.callers {
+			s.emails = append(s.emails, r.User(db.UserRoleStaff, withHash(hash)).Email)
 		}
-		s.emails = append(s.emails, user.Email)
-	}
-	user, err := s.tenant.User(ctx, db.UserRoleDispatcher, string(hash))
-	if err != nil {
-		return err
-	}
-	s.token, err = s.tenant.Token(ctx, user)
+		s.token = string(r.Session(r.User(db.UserRoleDispatcher, withHash(hash))))
+	})
 	return err
 }
 

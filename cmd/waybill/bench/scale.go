@@ -37,8 +37,9 @@ func (b *scaleBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.facilities, "facilities", scale.Facilities, "of the large tenant")
 	flags.StringVar(&b.data, "data", "",
 		"a folder that keeps the databases for the next run (default: they are thrown away)")
-	flags.Float64Var(&b.seconds, "seconds", 0.5, "how long each operation is measured on each database in a round")
-	flags.IntVar(&b.rounds, "rounds", 2, "how often, in turn: what else the machine does then weighs on all alike")
+	flags.Float64Var(&b.seconds, "seconds", 0.2, "how long each operation is measured on each database in a round")
+	flags.IntVar(&b.rounds, "rounds", 5,
+		"how often, in turn: what else the machine does then weighs on all alike; ratios are the median round's")
 	flags.DurationVar(&b.limit, "limit", 3*time.Hour, "when to stop: what was measured by then is printed")
 	flags.Func("only", "measure what matches this pattern, such as list-pickups.*staff", func(text string) (err error) {
 		b.only, err = regexp.Compile(text)
@@ -98,12 +99,18 @@ func benchScale(ctx context.Context, env *Env, args []string) error {
 		if err := env.Report(line, line.String()); err != nil {
 			return err
 		}
-		if b.check && len(line.Missed) > 0 {
-			missed = errMissed
-		}
+		missed = cmp.Or(missed, b.verdict(line))
 	}
 	env.Progress("%s, %d CPUs, %s; client, servers and databases on it", b.machine.System, b.machine.CPUs, b.machine.Go)
 	return missed
+}
+
+// verdict is an error for a line that misses its aims, with --check.
+func (b *scaleBench) verdict(l *scaleLine) error {
+	if b.check && len(l.Missed) > 0 {
+		return errMissed
+	}
+	return nil
 }
 
 // timeIsUp says so if the limit ended it, and not an interrupt.

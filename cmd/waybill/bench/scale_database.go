@@ -23,7 +23,6 @@ type scaleDatabase struct {
 	appURL   string
 	world    *scale.World
 	url      string // of the server
-	tenant   *Tenant
 	tokens   map[scale.Role]string
 	readers  map[scale.Role]*caller
 	names    map[string]string // what the {names} in paths stand for
@@ -69,7 +68,7 @@ func (b *scaleBench) startServer(ctx context.Context, env *Env) (*localpg.Server
 func (b *scaleBench) open(ctx context.Context, env *Env) error {
 	if env.databaseURL != "" {
 		if len(b.sizes) > 1 || b.data != "" {
-			return errors.New("a database has one size: --sizes with one number, and no --data")
+			return errors.New("one database has one size: --sizes with one number, and no --data")
 		}
 		config, err := pgx.ParseConfig(env.databaseURL)
 		if err != nil {
@@ -172,19 +171,17 @@ func openCounters(ctx context.Context, env *Env, url string) (*counters, error) 
 		return nil, err
 	}
 	env.stops = append(env.stops, func() error { return conn.Close(context.WithoutCancel(ctx)) })
-	var has, may bool
-	if err := conn.QueryRow(ctx, statement("scale_counts")).Scan(&has, &may); err != nil {
-		return nil, err
+	c := &counters{conn}
+	// A database that is given may not let its owner, or may not have been started with it.
+	_, err = conn.Exec(ctx, statement("scale_count"))
+	if err == nil {
+		_, err = c.of(ctx, "")
 	}
-	if !has && may {
-		_, err := conn.Exec(ctx, statement("scale_count"))
-		has = err == nil // a database that is given may not let us
+	if err == nil {
+		return c, nil
 	}
-	if !has {
-		env.Progress("pages are not counted: the database has no pg_stat_statements")
-		return &counters{}, nil
-	}
-	return &counters{conn}, nil
+	env.Progress("pages are not counted: the database has no pg_stat_statements")
+	return &counters{}, ctx.Err()
 }
 
 // of gives how many pages the application's statements have looked at in a database so far.

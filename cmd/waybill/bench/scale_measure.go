@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -32,12 +31,15 @@ func readMeasure(r ScaleRead, viewer scale.Role) scaleMeasure {
 	}
 	m.start = func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startRead(ctx, r, viewer) }
 	if r.Stream {
-		m.start = func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startStream(ctx, viewer) }
+		m.start = func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) {
+			return d.startStream(ctx, viewer)
+		}
 	}
 	return m
 }
 
-func (d *scaleDatabase) startRead(ctx context.Context, r ScaleRead, viewer scale.Role) (l httpLoad, items int, err error) {
+func (d *scaleDatabase) startRead(ctx context.Context, r ScaleRead, viewer scale.Role) (l httpLoad, items int,
+	err error) {
 	path, err := d.pathOf(ctx, r, viewer)
 	if err != nil {
 		return l, 0, err
@@ -63,16 +65,21 @@ func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l h
 		return l, 0, err
 	}
 	l.callers = []*caller{d.readers[viewer]}
+	l.pause = streamPause
 	l.operate = func(*caller, int64) error { return d.stream(ctx, viewer, after) }
 	return l, streamed, l.operate(nil, 0)
 }
+
+// streamPause lets the server notice that a stream was closed: a user may have eight.
+const streamPause = 200 * time.Millisecond
 
 // slow is what is not asked more often than it must be.
 const slow = time.Second
 
 // measure asks each database in turn. Where one fails, the others are measured all the same.
 func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
-	line := &scaleLine{Operation: m.operation, Viewer: m.viewer, Which: m.which, MostPages: m.mostPages, Machine: b.machine}
+	line := &scaleLine{Operation: m.operation, Viewer: m.viewer, Which: m.which, MostPages: m.mostPages,
+		Machine: b.machine}
 	runs := make([]*scaleRun, len(b.databases))
 	for i, d := range b.databases {
 		runs[i] = &scaleRun{database: d}
@@ -90,8 +97,22 @@ func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
 	for _, r := range runs {
 		line.add(r, b.counters.conn != nil)
 	}
+	line.Ratio = ratioOf(runs[0], runs[len(runs)-1])
 	line.judge()
 	return line
+}
+
+// ratioOf compares round with round: what slows down a machine for a while slows down both. It is
+// nil for one database, and where one failed.
+func ratioOf(least, largest *scaleRun) *float64 {
+	if least == largest || least.err != nil || largest.err != nil {
+		return nil
+	}
+	var ratios []float64
+	for i := range min(len(least.p50s), len(largest.p50s)) {
+		ratios = append(ratios, largest.p50s[i]/least.p50s[i])
+	}
+	return new(roundSignificant(median(ratios)))
 }
 
 // scaleRun is one database's part of a line.
@@ -102,6 +123,7 @@ type scaleRun struct {
 	slow     bool
 	pages    int64
 	all      httpLoaded
+	p50s     []float64 // of each round, in milliseconds
 	err      error
 }
 
@@ -122,6 +144,7 @@ func (b *scaleBench) round(ctx context.Context, r *scaleRun) error {
 		return err
 	}
 	r.pages += after - before
+	r.p50s = append(r.p50s, loaded.Latencies.Summary().P50)
 	r.all.add(loaded)
 	return loaded.err
 }
@@ -132,7 +155,7 @@ func asked(err error) string {
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time"
-	case strings.Contains(err.Error(), http.StatusText(http.StatusGatewayTimeout)), strings.Contains(err.Error(), " 504"):
+	case strings.Contains(err.Error(), " 504"):
 		return "504"
 	default:
 		return err.Error()

@@ -11,7 +11,7 @@ type scaleLine struct {
 	Viewer     string        `json:"viewer"`
 	Which      string        `json:"which,omitempty"`
 	Sizes      []scaleFigure `json:"sizes"`
-	Ratio      *float64      `json:"ratio"`       // of the largest p50 to the smallest database's
+	Ratio      *float64      `json:"ratio"`       // of p50, of the largest to the smallest database: the median round's
 	PagesRatio *float64      `json:"pages_ratio"` // likewise
 	MostPages  int           `json:"most_pages,omitempty"`
 	Missed     []string      `json:"missed,omitempty"` // what it is held to: "ratio", "pages", "answer"
@@ -50,11 +50,8 @@ func (l *scaleLine) add(r *scaleRun, counted bool) {
 // judge compares the largest with the smallest, and all with what they may cost.
 func (l *scaleLine) judge() {
 	least, largest := l.Sizes[0], l.Sizes[len(l.Sizes)-1]
-	if len(l.Sizes) > 1 && least.Error == "" && largest.Error == "" {
-		l.Ratio = new(roundSignificant(largest.P50 / least.P50))
-		if least.Pages != nil && *least.Pages > 0 {
-			l.PagesRatio = new(roundSignificant(*largest.Pages / *least.Pages))
-		}
+	if l.Ratio != nil && least.Pages != nil && *least.Pages > 0 {
+		l.PagesRatio = new(roundSignificant(*largest.Pages / *least.Pages))
 	}
 	missed := map[string]bool{"ratio": l.Ratio != nil && *l.Ratio > mostRatio}
 	for _, f := range l.Sizes {

@@ -15,6 +15,7 @@ import (
 
 	"waybill/db"
 	"waybill/db/scale"
+	"waybill/db/seed"
 )
 
 // roleNames say who each user of the world is.
@@ -24,32 +25,39 @@ var roleNames = map[scale.Role]string{
 	scale.StaffOfSome: "staff of forty", scale.StaffOfAll: "staff of all",
 }
 
-// serve starts a server over the database, and opens a session for each user of the world.
+// ScaleViewer says who a user of the world is, as the lines do.
+func ScaleViewer(role scale.Role) string { return roleNames[role] }
+
+// serve starts a server over the database, and logs in to it.
 func (d *scaleDatabase) serve(ctx context.Context, env *Env) (err error) {
-	if d.url, err = env.Serve(ctx, d.appURL, "--bcrypt-cost", "4"); err != nil {
+	if d.url, err = env.serveQuietly(ctx, d.appURL, "--bcrypt-cost", "4"); err != nil {
 		return err
 	}
+	return d.logIn(ctx, env)
+}
+
+// logIn opens a session for each user of the world, and finds what paths name.
+func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 	at, err := url.Parse(d.url)
 	if err != nil {
 		return err
 	}
-	d.tenant = &Tenant{ID: d.world.TenantID, Slug: d.world.Slug}
-	if d.tenant.Store, err = db.Open(ctx, db.Config{URL: d.ownerURL, MaxConns: 2}); err != nil {
+	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
+	if err := addRows(ctx, d.ownerURL, d.world.TenantID, func(r *seed.Rows) {
+		for role := range roleNames {
+			user := db.Viewer{UserID: d.world.Users[role]}
+			d.tokens[role] = string(r.Session(seed.User{Viewer: user, PasswordHash: scale.PasswordHash}))
+		}
+	}); err != nil {
 		return err
 	}
-	env.stops = append(env.stops, func() error { d.tenant.Store.Close(); return nil })
-	d.tokens, d.readers = map[scale.Role]string{}, map[scale.Role]*caller{}
-	for role := range roleNames {
-		token, err := d.tenant.Token(ctx, db.User{ID: d.world.Users[role], PasswordHash: scale.PasswordHash})
-		if err != nil {
-			return err
-		}
-		d.tokens[role] = token
+	for role, token := range d.tokens {
 		d.readers[role] = &caller{wire: wire{address: at.Host}, heads: map[db.UserRole]string{
 			anyRole: " HTTP/1.1\r\nHost: " + at.Host + "\r\nAuthorization: Bearer " + token + "\r\n",
 		}}
 	}
-	d.asker = &world{client: NewClient(4), base: d.url}
+	// A connection that waited for long may be closed when it is needed.
+	d.asker = &world{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, base: d.url}
 	return d.nameRows(ctx)
 }
 
@@ -64,18 +72,23 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		"small": w.SmallClinic.String(), "busiest": w.BusiestClinic.String(), "driver": w.DriverID.String(),
 		"patient": w.PatientID.String(), "busy_account": w.BusyAccount.String(), "group": w.GroupOfAll.String(),
 		"staff": w.Users[scale.StaffOfOne].String(),
-		"begin": at(-800), "end": at(800), "day": at(-365), "next_day": at(-364), "today": at(0), "in_a_month": at(31),
+		"begin": at(-800), "end": at(800), "year_ago": at(-365), "month_after": at(-335), "today": at(0),
+		"in_a_month": at(31),
 	}
 	return errors.Join(
-		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}", scalePickup.ofPatient),
+		d.find(ctx, "delivered", scale.Admin, "/v1/pickups?status=DELIVERED&facility_id={small}",
+			scalePickup.ofPatient),
+		d.find(ctx, "driven_facility", scale.Driver, "/v1/facilities", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven", scale.Driver, "/v1/pickups?driver_id={driver}", func(scalePickup) bool { return true }),
 		d.find(ctx, "driven_for", scale.Driver, "/v1/pickups?driver_id={driver}", func(p scalePickup) bool {
-			return d.asker.as(ctx, d.tokens[scale.Driver], http.MethodGet, "/v1/pickups/"+p.ID.String()+"/patient", nil, nil) == nil
+			_, err := d.page(ctx, scale.Driver, "/v1/pickups/"+p.ID.String()+"/patient")
+			return err == nil
 		}))
 }
 
 // find names the first pickup of a list that will do. There may be none.
-func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string, will func(scalePickup) bool) error {
+func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string,
+	will func(scalePickup) bool) error {
 	page, err := d.page(ctx, role, path)
 	if i := slices.IndexFunc(page.Items, will); i >= 0 {
 		d.names[name] = page.Items[i].ID.String()
@@ -124,7 +137,7 @@ func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role
 	}
 	list, query, _ := strings.Cut(path, "?")
 	if r.Operation == "list-pickups" {
-		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={day}")
+		p, err := d.page(ctx, scale.Admin, list+"?limit=1&created_to={year_ago}")
 		return withQuery(list, query, "cursor="+p.NextCursor), err
 	}
 	cursor := ""

@@ -29,23 +29,27 @@ func writeMeasures() (all []scaleMeasure) {
 	} {
 		work := works()[slices.Index(workNames(), w.work)]
 		all = append(all, scaleMeasure{operation: w.operation, viewer: w.viewer, which: w.which, mostPages: mostPages,
-			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startWork(ctx, work) }})
+			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) {
+				return d.startWork(ctx, work)
+			}})
 	}
 	return append(all,
-		scaleMeasure{operation: "charge-account", viewer: roleNames[scale.Admin], which: "the most entries", mostPages: mostPages,
+		scaleMeasure{operation: "charge-account", viewer: roleNames[scale.Admin], which: "the most entries",
+			mostPages: mostPages,
 			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) {
 				return d.startWork(ctx, work{operate: func(c *caller, run ids, n int64) error {
 					return c.charge(d.world.BusyAccount.String(), run.at(n))
 				}})
 			}},
 		scaleMeasure{operation: "sync-appointments", viewer: "staff",
-			which: strconv.Itoa(feedSize) + " records, a twentieth changed", start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startFeed(ctx) }})
+			which: strconv.Itoa(feedSize) + " records, a twentieth changed",
+			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startFeed(ctx) }})
 }
 
 // writer gives a caller whose clinic is new.
 func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	if d.writers == nil {
-		d.writers, err = newWorld(ctx, d.url, d.tenant.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
+		d.writers, err = newWorld(ctx, d.url, d.world.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +115,8 @@ func feedBody(minutes int) (records []object) {
 		records = append(records, object{
 			"external_id": r.ExternalID, "starts_at": r.StartsAt, "ends_at": r.EndsAt,
 			"patient": object{
-				"external_id": r.PatientExternalID, "given_name": r.GivenName, "family_name": r.FamilyName, "birth_date": r.BirthDate,
+				"external_id": r.PatientExternalID, "given_name": r.GivenName, "family_name": r.FamilyName,
+				"birth_date": r.BirthDate,
 			},
 		})
 	}

@@ -74,3 +74,22 @@ func (s *server) stop() error {
 		return errors.Join(errors.New("the server does not stop"), s.cmd.Process.Kill())
 	}
 }
+
+// serveQuietly is Serve with a log that is shown only where the server does not start: what it
+// refuses, who measures says.
+func (e *Env) serveQuietly(ctx context.Context, databaseURL string, args ...string) (url string, err error) {
+	log, err := os.CreateTemp("", "waybill-bench-")
+	if err != nil {
+		return "", err
+	}
+	e.stops = append(e.stops, func() error { return errors.Join(log.Close(), os.Remove(log.Name())) })
+	s, err := e.serve(databaseURL, log, append([]string{"--log-level", "error"}, args...))
+	if err != nil {
+		return "", err
+	}
+	if url, err = s.ready(ctx); err != nil && ctx.Err() == nil {
+		log.Seek(0, io.SeekStart)
+		io.Copy(os.Stderr, log)
+	}
+	return url, err
+}

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"waybill/cmd/waybill/texts"
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 // They wait for workers, who look for jobs now and then.
@@ -24,11 +24,11 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // clinic is a tenant whose staff book pickups and have a number.
 type clinic struct {
+	*seed.Standard
 	t                 testing.TB
 	store             *db.Store
 	owner             *pgxpool.Pool
 	staff, dispatcher db.Viewer
-	facility, account uuid.UUID
 }
 
 func newClinic(t testing.TB) *clinic {
@@ -39,25 +39,9 @@ func newClinic(t testing.TB) *clinic {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	c := &clinic{t: t, store: store, owner: d.Owner(), facility: uuid.New(), account: uuid.New()}
-	tenant := uuid.New()
-	c.staff = db.SystemViewer(tenant, uuid.New(), db.UserRoleStaff)
-	c.dispatcher = db.SystemViewer(tenant, uuid.New(), db.UserRoleDispatcher)
-	var batch pgx.Batch
-	batch.Queue("INSERT INTO tenants (id, slug, name) VALUES ($1, 'clinic', 'Clinic')", tenant)
-	batch.Queue("INSERT INTO flags VALUES ($1, 'pickup_texts', true), ($1, 'auto_dispatch', false)", tenant)
-	for _, v := range []db.Viewer{c.staff, c.dispatcher} {
-		batch.Queue(`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-			VALUES ($1, $2::uuid, $2::text || '@example.com', 'User', $3, '', '')`, tenant, v.UserID, v.Role)
-	}
-	batch.Queue("INSERT INTO phone_numbers VALUES ($1, $1, $2, '+14155550123', '', now())", tenant, c.staff.UserID)
-	batch.Queue("INSERT INTO facilities VALUES ($1, $2, 'Clinic', 'Here', 37.77, -122.42, 1, '', now())",
-		tenant, c.facility)
-	batch.Queue("INSERT INTO groups VALUES ($1, $1, 'Group', 1, '', now())", tenant)
-	batch.Queue("INSERT INTO group_members VALUES ($1, $1, $2)", tenant, c.staff.UserID)
-	batch.Queue("INSERT INTO group_facilities VALUES ($1, $1, $2)", tenant, c.facility)
-	batch.Queue("INSERT INTO accounts VALUES ($1, $2, 'Account', 'USD', 0, 0, 1, '', now())", tenant, c.account)
-	c.must(c.owner.SendBatch(t.Context(), &batch).Close())
+	c := &clinic{t: t, store: store, owner: d.Owner()}
+	c.must(seed.Make(t.Context(), c.owner, uuid.New(), func(r *seed.Rows) { c.Standard = r.Standard() }))
+	c.staff, c.dispatcher = c.Staff.Viewer, c.Dispatcher.Viewer
 	return c
 }
 
@@ -68,29 +52,18 @@ func (c *clinic) must(err error) {
 	}
 }
 
-// pickups makes drafts that cost nothing.
-func (c *clinic) pickups(n int) []uuid.UUID {
+// make makes rows of the tenant.
+func (c *clinic) make(fill func(*seed.Rows)) {
 	c.t.Helper()
-	ids, drafts := make([]uuid.UUID, n), make([]db.Draft, n)
-	for i := range ids {
-		ids[i] = uuid.Must(uuid.NewV7())
-		drafts[i] = db.Draft{
-			ID: ids[i], FacilityID: c.facility, AccountID: c.account, PickupAddress: "Here",
-			DropoffAddress: "There", Digest: []byte("x"),
-		}
-	}
-	_, _, err := c.store.CreateDrafts(c.t.Context(), c.staff, drafts)
-	c.must(err)
-	return ids
+	c.must(seed.Make(c.t.Context(), c.owner, c.TenantID, fill))
 }
 
-// submit submits pickups, each of which owes a text.
-func (c *clinic) submit(n int) []uuid.UUID {
+// submit makes submitted pickups, which cost nothing and owe a text each.
+func (c *clinic) submit(n int) (ids []uuid.UUID) {
 	c.t.Helper()
-	ids := c.pickups(n)
-	for _, id := range ids {
-		c.must(c.move(c.staff, db.TransitionNameSubmit, id))
-	}
+	p := c.Pickup(seed.In(db.PickupStatusSUBMITTED))
+	p.PriceCents = 0
+	c.make(func(r *seed.Rows) { ids = r.Pickups(n, p) })
 	return ids
 }
 
@@ -99,14 +72,9 @@ func (c *clinic) move(v db.Viewer, name db.TransitionName, id uuid.UUID) error {
 	return err
 }
 
-func (c *clinic) driver() uuid.UUID {
+func (c *clinic) driver() (id uuid.UUID) {
 	c.t.Helper()
-	id, at := uuid.New(), 37.0
-	_, err := c.store.CreateDriver(c.t.Context(), db.CreateDriverParams{
-		TenantID: c.staff.TenantID, ID: id, Name: "Driver", OnDuty: true, Latitude: &at,
-		Longitude: &at, RequestDigest: []byte("x"),
-	})
-	c.must(err)
+	c.make(func(r *seed.Rows) { id = r.Driver(seed.OnDuty(37, 37)) })
 	return id
 }
 

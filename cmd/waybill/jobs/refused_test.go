@@ -86,7 +86,7 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 		list(yesterday, "refused_422") != 3 {
 		t.Error("the filters do not filter")
 	}
-	if n := list(yesterday, ""); n != 3 || all[0].Tenant != "clinic" {
+	if n := list(yesterday, ""); n != 3 || all[0].Tenant != c.Slug {
 		t.Fatalf("%d refused texts: %v", n, all)
 	}
 	stop := errors.New("enough")

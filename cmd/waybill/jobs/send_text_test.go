@@ -17,6 +17,7 @@ import (
 	"waybill/cmd/waybill/texts"
 	"waybill/cmd/waybill/texts/fakegateway"
 	"waybill/db/dbtest"
+	"waybill/db/seed"
 )
 
 func TestTextsAreSentOrRefusedOnce(t *testing.T) {
@@ -35,7 +36,7 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	// Jobs that somebody made twice, and one of nothing.
 	c.exec("INSERT INTO river_job (kind, queue, args) SELECT kind, queue, args FROM river_job")
 	c.exec("INSERT INTO river_job (kind, queue, args) VALUES ('send_text', 'texts', jsonb_build_object('tenant_id', "+
-		"$1::uuid, 'message_id', $1::uuid))", c.account)
+		"$1::uuid, 'message_id', $1::uuid))", c.Account)
 	var mu sync.Mutex
 	seen := map[Outcome]int{}
 	c.work(c.gateway(fake), func(o *Options) {
@@ -53,7 +54,7 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 		"'refused_422_invalid_number'", refused); n != 1 {
 		t.Error("the refused one has not failed with its reason")
 	}
-	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != "+14155550123" ||
+	if text := fake.Taken()[slices.Sorted(maps.Keys(fake.Taken()))[0]]; text.To != seed.StandardPhone ||
 		text.Body != "Your pickup is booked." {
 		t.Errorf("got %v", text)
 	}

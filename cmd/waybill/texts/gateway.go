@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -47,8 +48,10 @@ type GatewayOptions struct {
 // the secret is invalid.
 func NewGateway(o GatewayOptions) (*Gateway, error) {
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) must be an http or https URL")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" ||
+		strings.ContainsFunc(o.URL, unicode.IsSpace) {
+		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) must be an http or https URL, such as " +
+			"https://gateway.example/texts")
 	}
 	if u.Scheme == "http" && !o.AllowHTTP && !isLoopback(u.Hostname()) {
 		return nil, errors.New("the gateway's URL (WAYBILL_GATEWAY_URL) is plain http to another machine, so that " +

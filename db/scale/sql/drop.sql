@@ -13,7 +13,8 @@ BEGIN
     -- come back in their order, by which the planner decides between equals.
     FOR dropped IN
         SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname) AS statement,
-            format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) AS undo,
+            format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
+                AS undo,
             c.contype = 'f' AS is_reference, c.conindid AS position
         FROM pg_constraint AS c
         WHERE c.contype IN ('p', 'u', 'x') AND c.conrelid = ANY (grown)

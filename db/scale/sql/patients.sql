@@ -36,7 +36,8 @@ WHERE p.consents = 100;
 
 INSERT INTO patient_consents (tenant_id, id, patient_id, facility_id, allowed, actor_id, created_at, seq)
 SELECT
-    p.tenant_id, pg_temp.id_of(s.begin_ms + n * s.every_ms, 13, t, n * 128 + seq), p.id, f.facility_id, f.allowed = (seq % 2 = p.consents % 2),
+    p.tenant_id, pg_temp.id_of(s.begin_ms + n * s.every_ms, 13, t, n * 128 + seq), p.id, f.facility_id,
+    f.allowed = (seq % 2 = p.consents % 2),
     pg_temp.key_of(4, t, 8), p.created_at + seq * interval '1 hour', seq
 FROM scale AS s
 CROSS JOIN patients AS p
@@ -48,7 +49,8 @@ WHERE p.consents > 0;
 
 INSERT INTO phi_reads (tenant_id, id, patient_id, user_id, operation, created_at)
 SELECT
-    pg_temp.key_of(1, t, 0), pg_temp.id_of(p.ms + 60000, 12, t, n), pg_temp.id_of(p.ms, 7, t, n), pg_temp.key_of(4, t, 8),
+    pg_temp.key_of(1, t, 0), pg_temp.id_of(p.ms + 60000, 12, t, n), pg_temp.id_of(p.ms, 7, t, n),
+    pg_temp.key_of(4, t, 8),
     'get-patient', pg_temp.time_of(p.ms + 60000)
 FROM scale AS s
 CROSS JOIN generate_series(1::bigint, s.pickups - 1, 2) AS n
@@ -56,7 +58,8 @@ CROSS JOIN LATERAL (SELECT pg_temp.tenant_of(n) AS t) AS o
 CROSS JOIN LATERAL (SELECT s.begin_ms + n * s.every_ms AS ms) AS p
 UNION ALL
 SELECT
-    pg_temp.key_of(1, 0, 0), pg_temp.id_of(p.ms, 12, 0, s.pickups + r), pg_temp.id_of(s.begin_ms, 7, 0, 0), pg_temp.key_of(4, 0, 4),
+    pg_temp.key_of(1, 0, 0), pg_temp.id_of(p.ms, 12, 0, s.pickups + r), pg_temp.id_of(s.begin_ms, 7, 0, 0),
+    pg_temp.key_of(4, 0, 4),
     'get-patient', pg_temp.time_of(p.ms)
 FROM scale AS s
 CROSS JOIN generate_series(1::bigint, 500) AS r

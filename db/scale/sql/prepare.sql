@@ -15,11 +15,13 @@ SELECT
     greatest(10, s.pickups / 200 / 20 * 20) AS step,
     -- From here on, pickups are not yet delivered.
     s.pickups - least(s.pickups / 5, 2000) AS open_from,
-    greatest(20, s.pickups / 1000) AS users,
-    300 + s.pickups / 20000 AS drivers,
+    greatest(100, s.pickups / 1000) AS users,
+    -- Not a multiple of seven or five, by which statuses go.
+    301 + s.pickups / 20000 AS drivers,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS last_xid
 FROM (
-    SELECT current_setting('scale.pickups')::bigint AS pickups, current_setting('scale.facilities')::bigint AS facilities
+    SELECT current_setting('scale.pickups')::bigint AS pickups,
+        current_setting('scale.facilities')::bigint AS facilities
 ) AS s;
 ANALYZE scale;
 
@@ -40,7 +42,8 @@ $$;
 
 -- The facility of the nth pickup and the nth patient. In tenant 0, facility 0 is the small
 -- clinic, 1 the new one, which has none, 2 the busiest with 8 % of all, and so on down.
-CREATE FUNCTION pg_temp.facility_of(n bigint, facilities bigint, step bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION pg_temp.facility_of(n bigint, facilities bigint, step bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+    AS $$
     SELECT CASE
         WHEN n % step = 0 THEN 0
         WHEN n % 10 < 7 THEN 2 + floor((facilities - 2) * pg_temp.chance(n) ^ 3)::bigint
@@ -50,7 +53,8 @@ CREATE FUNCTION pg_temp.facility_of(n bigint, facilities bigint, step bigint) RE
 $$;
 
 -- The other facility that knows a patient: never the small clinic, nor the new one.
-CREATE FUNCTION pg_temp.neighbor_of(facility bigint, tenant bigint, facilities bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION pg_temp.neighbor_of(facility bigint, tenant bigint, facilities bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE tenant
         WHEN 0 THEN 2 + (facility - 1) % (facilities - 2)
         ELSE (facility + 1) % pg_temp.facilities_of(tenant, facilities)

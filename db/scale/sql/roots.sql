@@ -3,7 +3,8 @@ INSERT INTO tenants (id, slug, name)
 SELECT pg_temp.key_of(1, t, 0), 'scale-' || t, 'Scale ' || t FROM generate_series(0::bigint, 51) AS t;
 
 INSERT INTO flags (tenant_id, name, enabled)
-SELECT t.id, f.name, f.name = 'pickup_texts' FROM tenants AS t, (VALUES ('pickup_texts'), ('auto_dispatch')) AS f (name);
+SELECT t.id, f.name, f.name = 'pickup_texts' FROM tenants AS t,
+    (VALUES ('pickup_texts'), ('auto_dispatch')) AS f (name);
 
 INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest, created_at)
 SELECT
@@ -23,7 +24,8 @@ FROM scale AS s, generate_series(0::bigint, 51) AS t,
 INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest, created_at)
 SELECT
     pg_temp.key_of(1, t, 0), pg_temp.key_of(4, t, u), 'user' || u || '@scale.example', 'User ' || u,
-    CASE u WHEN 0 THEN 'admin' WHEN 1 THEN 'dispatcher' WHEN 2 THEN 'hub' WHEN 3 THEN 'driver' ELSE 'staff' END::user_role,
+    CASE u WHEN 0 THEN 'admin' WHEN 1 THEN 'dispatcher' WHEN 2 THEN 'hub' WHEN 3 THEN 'driver'
+        ELSE 'staff' END::user_role,
     'none', 'scale', pg_temp.time_of(s.begin_ms + u)
 FROM scale AS s, generate_series(0::bigint, 51) AS t,
     LATERAL generate_series(0::bigint, CASE t WHEN 0 THEN s.users ELSE 10 END - 1) AS u;

@@ -1,1 +1,1 @@
-CREATE EXTENSION pg_stat_statements
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements

@@ -1,0 +1,177 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"waybill/api"
+	"waybill/db"
+)
+
+// served is a server behind real connections, with what its metrics and its log are told.
+type served struct {
+	*server
+	address string
+
+	mu       sync.Mutex
+	observed []string
+	log      bytes.Buffer
+}
+
+func (s *served) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(line)
+}
+
+// told is what was observed of an operation, and what the log has at a level.
+func (s *served) told(operation, level string) (observed []string, lines int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.observed {
+		if strings.HasPrefix(o, operation+" ") {
+			observed = append(observed, o)
+		}
+	}
+	return observed, strings.Count(s.log.String(), "level="+level)
+}
+
+func serve(t *testing.T) *served {
+	s := &served{}
+	s.server = start(t, func(c *db.Config, o *api.Options) {
+		c.LockTimeout, c.StatementTimeout, o.HandlerTimeout = 50*time.Second, 55*time.Second, time.Minute
+		o.Log = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		o.Observe = func(operation string, status int, code string, _ time.Duration) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.observed = append(s.observed, fmt.Sprint(operation, " ", status, " ", code))
+		}
+	})
+	web := httptest.NewUnstartedServer(s.api)
+	web.Config.ConnContext = api.ConnContext
+	web.Start()
+	t.Cleanup(web.Close)
+	s.address = web.Listener.Addr().String()
+	return s
+}
+
+// dial sends a request as it stands, with the token of a user.
+func (s *served) dial(as *user, method, path, proto, body string, headers ...string) *net.TCPConn {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.address)
+	s.must(err)
+	s.t.Cleanup(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "%s %s %s\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		"%sContent-Length: %d\r\n\r\n%s", method, path, proto, as.token, strings.Join(headers, ""), len(body), body)
+	s.must(err)
+	return conn.(*net.TCPConn)
+}
+
+func (s *served) renaming(proto string) *net.TCPConn {
+	s.t.Helper()
+	return s.dial(s.admin, "PATCH", "/v1/users/"+s.staff.id.String(), proto, `{"name": "New"}`, "If-Match: \"1\"\r\n")
+}
+
+// A client that says that it sends no more waits for its answer, and gets it.
+func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
+	t.Parallel()
+	for _, proto := range []string{"HTTP/1.1", "HTTP/1.0"} {
+		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			for range 20 { // at once
+				conn := s.dial(s.admin, "GET", "/v1/users?limit=1", proto, "")
+				s.must(conn.CloseWrite())
+				if r, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || r.StatusCode != 200 {
+					t.Fatal(r, err)
+				}
+			}
+			release := s.locked()
+			conn := s.renaming(proto)
+			s.until("the query waits", func() bool { return s.waiting() == 1 })
+			s.must(conn.CloseWrite())
+			in := bufio.NewReader(conn)
+			if proto == "HTTP/1.1" { // it was looked for, and is there
+				line, err := in.ReadString('\n')
+				if blank, _ := in.ReadString('\n'); err != nil || line+blank != "HTTP/1.1 102 Processing\r\n\r\n" {
+					t.Errorf("%q, %v", line, err)
+				}
+			} else {
+				time.Sleep(300 * time.Millisecond) // for one that must not come
+			}
+			release()
+			r, err := http.ReadResponse(in, nil)
+			if err != nil || r.StatusCode != 200 {
+				t.Fatal(r, err)
+			}
+			if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), `"name":"New"`) {
+				t.Errorf("%s, %v", body, err)
+			}
+			observed, errors := s.told("edit-user", "ERROR")
+			if len(observed) != 1 || observed[0] != "edit-user 200 " || errors != 0 {
+				t.Errorf("%v, %d errors", observed, errors)
+			}
+		})
+	}
+}
+
+// A client that goes away cancels its query, is nobody's error, and is told as what it is.
+func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	release := s.locked()
+	for name, leave := range map[string]func(*net.TCPConn){
+		"closes":          func(conn *net.TCPConn) { conn.Close() },
+		"resets":          func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() },
+		"half-closes too": func(conn *net.TCPConn) { conn.CloseWrite(); conn.Close() },
+	} {
+		before, _ := s.told("edit-user", "ERROR")
+		conn := s.renaming("HTTP/1.1")
+		s.until("the query waits", func() bool { return s.waiting() == 1 })
+		leave(conn)
+		s.until(name+": the query is gone", func() bool { return s.waiting() == 0 })
+		s.until(name+": it is told", func() bool {
+			observed, _ := s.told("edit-user", "ERROR")
+			return len(observed) == len(before)+1
+		})
+	}
+	observed, errors := s.told("edit-user", "ERROR")
+	_, warnings := s.told("edit-user", "WARN")
+	_, debug := s.told("edit-user", "DEBUG")
+	if strings.Join(observed, "") != strings.Repeat("edit-user 499 ", 3) || errors+warnings != 0 || debug != 3 {
+		t.Errorf("%q, %d errors, %d warnings, %d debug", observed, errors, warnings, debug)
+	}
+	// A limit of the server's is still one.
+	release()
+	if a := s.rename(); a.status != 200 {
+		t.Error(a)
+	}
+}
+
+// The place of a stream is free as soon as its client has gone, though nothing is to be told.
+func TestDepartedClientLeavesItsStream(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for range 3 {
+		conn := s.dial(s.dispatcher, "GET", "/v1/pickups/stream", "HTTP/1.1", "")
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || line != "HTTP/1.1 200 OK\r\n" {
+			t.Fatal(line, err)
+		}
+		if n := s.api.OpenStreams(); n != 1 {
+			t.Errorf("%d streams are open", n)
+		}
+		conn.Close()
+		s.until("the stream has ended", func() bool { return s.api.OpenStreams() == 0 })
+	}
+}
