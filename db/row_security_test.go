@@ -66,7 +66,7 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	for what, args := range map[string][]any{
 		"GetFacility":      {w.tenant, w.facility, driver.Role, driver.DriverID, driver.UserID},
 		"GetPickupPatient": {driver.Role, w.tenant, pickup, driver.DriverID, driver.UserID},
-		"ListFacilities":   {w.tenant, driver.Role, driver.DriverID, driver.UserID, last, uuid.Max, 50},
+		"ListFacilities":   {50, w.tenant, driver.UserID, driver.Role, driver.DriverID, last, uuid.Max},
 	} {
 		custom, generic := buffers(ctx, t, d.Store, driver, what, args...)
 		few(t, 100, what+" of a driver", custom, generic)
