@@ -1034,13 +1034,17 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
+), wide AS MATERIALIZED (
+    SELECT CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 4 * a.most ELSE 0 END AS most
+    FROM asked AS a
 ), newest AS MATERIALIZED (
     SELECT n.created_at, n.id, n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
     FROM asked AS a
+    CROSS JOIN wide AS w
     CROSS JOIN statuses AS s
+    -- Called with a subselect, it would not be put in the place of the call.
     CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id,
-        CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 4 * a.most ELSE 0 END
+        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
     ) AS n (created_at, id, facility_id)
 ), tried AS MATERIALIZED (
     SELECT

@@ -10,6 +10,7 @@ DROP INDEX CONCURRENTLY IF EXISTS pickups_facility_status_idx;
 CREATE INDEX CONCURRENTLY pickups_facility_status_idx ON pickups (tenant_id, facility_id, status, created_at, id);
 DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_status_idx;
 CREATE INDEX CONCURRENTLY pickups_driver_status_idx ON pickups (tenant_id, driver_id, status, created_at, id)
+    INCLUDE (facility_id)
     WHERE driver_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_facility_driver_idx;
 CREATE INDEX CONCURRENTLY pickups_facility_driver_idx ON pickups (tenant_id, facility_id, driver_id, status, created_at, id)
