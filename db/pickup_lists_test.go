@@ -145,10 +145,11 @@ func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 // filters are all combinations, with values that are there.
 func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	another := all[slices.IndexFunc(all, func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
 	delivered, canceled := db.PickupStatusDELIVERED, db.PickupStatusCANCELED
 	for _, status := range []*db.PickupStatus{nil, &delivered, &canceled} {
 		for _, of := range []*uuid.UUID{nil, &facility} {
-			for _, by := range []*uuid.UUID{nil, &driver, all[len(all)/2].DriverID} {
+			for _, by := range []*uuid.UUID{nil, &driver, another} {
 				for _, between := range [][2]time.Time{{{}, last}, {all[len(all)-40].CreatedAt, all[30].CreatedAt}} {
 					out = append(out, db.ListPickupsParams{
 						Status: status, FacilityID: of, DriverID: by, CreatedFrom: between[0], CreatedTo: between[1], MaxRows: 7,
