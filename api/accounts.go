@@ -77,12 +77,8 @@ func (a *server) createAccount(ctx context.Context, v db.Viewer, in *createAccou
 		return nil, err
 	}
 	d := digest(v, "create-account", in.Body)
-	row, err := a.store.CreateAccount(ctx, db.CreateAccountParams{
-		TenantID: v.TenantID, ID: id, Name: in.Body.Name, Currency: in.Body.Currency, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.Account, []byte, error) {
-		known, err := a.account(ctx, v, id)
-		return known, known.RequestDigest, err
+	row, replayed, err := a.store.CreateAccount(ctx, v, db.CreateAccountParams{
+		ID: id, Name: in.Body.Name, Currency: in.Body.Currency, RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -124,7 +120,7 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 		return nil, err
 	}
 	tag := accountTag(row)
-	return &Row[db.Account]{tag, &row}, in.shown(tag)
+	return &Row[db.Account]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // AccountEdit holds the members to change; omitted members keep their value.
@@ -145,13 +141,10 @@ func (a *server) editAccount(ctx context.Context, v db.Viewer, in *editAccountIn
 		row, err := a.account(ctx, v, in.AccountID)
 		return asSeen(in.IfMatch, row.Version, accountTag(row), &row, err)
 	}
-	row, err := a.store.EditAccount(ctx, db.EditAccountParams{
-		TenantID: v.TenantID, ID: in.AccountID, Version: in.version, Name: in.Body.Name,
+	row, err := a.store.EditAccount(ctx, v, db.EditAccountParams{
+		ID: in.AccountID, Version: in.version, Name: in.Body.Name,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.account(ctx, v, in.AccountID)
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Account]{accountTag(row), &row}, nil

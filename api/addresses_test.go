@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// What is no address is refused wherever one is taken, by name, and by the database itself;
-// what is one is taken everywhere.
+// The API and the database accept the same email addresses, in every place that takes one.
 func TestOneRuleSaysWhatAnEmailAddressIs(t *testing.T) {
 	t.Parallel()
 	s := start(t)

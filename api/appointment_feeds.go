@@ -122,7 +122,23 @@ func (in *syncAppointmentsInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-type syncAppointmentsOutput struct{ Body *db.FeedResult }
+// FeedResult is what a list changed.
+type FeedResult struct {
+	Created    int64 `json:"created" doc:"Records of appointments that were not there before"`
+	Updated    int64 `json:"updated" doc:"Records that changed their appointment, or its patient; revived ones too"`
+	Unchanged  int64 `json:"unchanged" doc:"Records that were as they are"`
+	Canceled   int64 `json:"canceled" doc:"Appointments that the list no longer has, of those that end after as_of"`
+	Superseded bool  `json:"superseded" doc:"True: a newer list, or this one, came before, and nothing was changed"`
+
+	NotApplied NotApplied `json:"not_applied" doc:"Records that changed nothing and are in no other count, by the reason"`
+}
+
+// NotApplied counts the records that a list left alone.
+type NotApplied struct {
+	ConsentWithdrawn int64 `json:"consent_withdrawn" doc:"Their patient, or the one whose appointment it was, does not allow the facility to see them"`
+}
+
+type syncAppointmentsOutput struct{ Body *FeedResult }
 
 func (a *server) syncAppointments(
 	ctx context.Context, v db.Viewer, in *syncAppointmentsInput,
@@ -143,7 +159,10 @@ func (a *server) syncAppointments(
 	if err != nil {
 		return nil, feedRefusal(err)
 	}
-	return &syncAppointmentsOutput{&done}, nil
+	return &syncAppointmentsOutput{&FeedResult{
+		Created: done.Created, Updated: done.Updated, Unchanged: done.Unchanged, Canceled: done.Canceled,
+		Superseded: done.Superseded, NotApplied: NotApplied(done.NotApplied),
+	}}, nil
 }
 
 // feedRefusal returns which records of a feed conflict with each other, or that there are too many.

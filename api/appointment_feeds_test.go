@@ -34,7 +34,7 @@ func (s *server) feedAsOf(as *user, asOf string, body any, headers ...string) *a
 		body, headers...)
 }
 
-// counts are those of a feed's answer.
+// counts returns the counts of a feed's answer.
 func (a *answer) counts() string {
 	a.t.Helper()
 	o := a.want(200).object()
@@ -74,7 +74,8 @@ func TestFeedMakesTheAppointmentsWhatTheListSays(t *testing.T) {
 	}
 	s.feed(s.staff, "[]").refused(422, "empty_feed", "")
 	s.feed(s.staff, "", lines...).refused(422, "empty_feed", "")
-	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
+	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+
+		"/appointments/sync?allow_empty=true&as_of=2026-01-01T06:00:00Z", "[]").want(200)
 	s.feedAsOf(s.staff, time.Now().Add(time.Hour).Format(time.RFC3339), []object{newRecord(1)}).
 		refused(422, "validation_failed", "as_of")
 	s.feedAsOf(s.staff, time.Now().Add(30*time.Second).Format(time.RFC3339), []object{newRecord(1)}).want(200)
@@ -143,8 +144,8 @@ func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
 	}
 }
 
-// A list of another length than said, and one that cancels more than the facility lets it,
-// change nothing: the same list of the same time is taken once it says that it is meant.
+// A list of another length than stated, and one that cancels more than the facility allows, change
+// nothing: the same list is accepted with the parameter that confirms it.
 func TestListThatWasCutIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -172,7 +173,8 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	}
 	state := func() string {
 		return scan[string](s, `SELECT concat((SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
-			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks), (SELECT count(*) FROM phi_reads))`)
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f),
+			    (SELECT count(*) FROM appointment_feed_chunks), (SELECT count(*) FROM phi_reads))`)
 	}
 	before := state()
 	sync(2, "&records=40", 19).refused(422, "records_mismatch", "records")
@@ -224,13 +226,16 @@ func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
 	s.feed(s.staff, []object{newRecord(1)}).want(200)
 	state := func() string {
 		return scan[string](s, `SELECT concat(
-			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a), (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
-			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f), (SELECT count(*) FROM appointment_feed_chunks))`)
+			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
+			    (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
+			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f),
+			    (SELECT count(*) FROM appointment_feed_chunks))`)
 	}
 	before := state()
 	good := strings.TrimSpace(asLines(newRecord(17)))
 	patient := func(change string) string {
-		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z","patient":{"external_id":1,` + change + `}}`
+		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z",` +
+			`"patient":{"external_id":1,` + change + `}}`
 	}
 	whole := func(change string) string {
 		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret +
@@ -386,8 +391,8 @@ func TestListHasAMillionRecordsAtMost(t *testing.T) {
 	}
 }
 
-// A long list that goes wrong at its end has changed nothing, took no more memory than
-// a short one, and may be larger than any other body.
+// A long list with an error at its end changes nothing, takes no more memory than a short one, and may
+// be larger than any other body.
 func TestLongListIsStreamed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -420,8 +425,8 @@ func TestLongListIsStreamed(t *testing.T) {
 	t.Logf("the heap: %d MB before, %d MB at the end of %d MB", before.HeapAlloc>>20, during.HeapAlloc>>20, n*800>>20)
 }
 
-// slowFeed sends the headers of a feed, then its body by send, until that is told that
-// nobody listens any more. It gives the answer, if one came.
+// slowFeed sends the headers of a feed, then its body by send, until the server stops reading. It
+// returns the answer, if there is one.
 func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*answer, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -447,9 +452,9 @@ func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*a
 	return &answer{s.t, "a slow feed", r.StatusCode, r.Header, body}, err
 }
 
-// Whoever sends no more, too little at a time, or without end, is told so, and has held
-// no connection to the database meanwhile. Each limit is tried by itself, beside others
-// that nobody meets on however busy a machine: never sooner than it says, and at some time.
+// A client that stops sending, sends too slowly or without end is rejected, and holds no database
+// connection meanwhile. Each limit is tested separately with the others out of reach, however busy the
+// machine: it takes effect not before its time, and eventually.
 func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	t.Parallel()
 	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: " +
@@ -521,7 +526,7 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	}
 }
 
-// A caller who goes away in the middle leaves nothing.
+// A client that disconnects in the middle leaves nothing.
 func TestFeedThatStopsComingEnds(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -568,9 +573,8 @@ func TestFeedThatStopsComingEnds(t *testing.T) {
 	}
 }
 
-// A user of a role that sees the facility, and one that does not: the same answer as
-// for one that is not there. Neither reaches a patient whom another facility's records
-// know by the same id.
+// A user of a role that does not see the facility gets the same answer as for a missing one. Neither
+// reaches a patient of another facility with the same external id.
 func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)

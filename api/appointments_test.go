@@ -14,8 +14,8 @@ import (
 	"waybill/db/seed"
 )
 
-// appointmentFor makes an appointment at the facility that the role sees, or at one that
-// nobody does.
+// appointmentFor creates an appointment at the facility that the role sees, or at one that no role
+// sees.
 func (s *server) appointmentFor(role db.UserRole, which string, t *tenant) {
 	s.t.Helper()
 	patient := s.patientFor(role, which, t)

@@ -17,8 +17,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-// halves is a body that comes in two parts, with something that happens between them. It
-// is reached when the request was let in: nothing of a body is read before.
+// halves is a body that arrives in two parts, with a callback between them. It is called after the
+// request was admitted: nothing of a body is read before.
 type halves struct {
 	parts   [][]byte
 	between func()
@@ -93,7 +93,7 @@ func (s *server) otherRole(u *user) db.UserRole {
 
 var ends = []end{
 	{"deactivated", func(s *server, u *user) {
-		_, err := s.store.DeactivateUser(s.t.Context(), db.DeactivateUserParams{TenantID: s.tenant.id, ID: u.id})
+		_, err := s.store.DeactivateUser(s.t.Context(), db.SystemViewer(s.tenant.id, u.id, db.UserRoleAdmin), u.id)
 		s.must(err)
 	}, 401, "unauthenticated"},
 	{"deactivated by hand", func(s *server, u *user) {
@@ -106,8 +106,8 @@ var ends = []end{
 		s.exec("UPDATE sessions SET expires_at = now() WHERE user_id = $1", u.id)
 	}, 401, "unauthenticated"},
 	{"another password", func(s *server, u *user) {
-		_, err := s.store.ChangePassword(s.t.Context(), db.ChangePasswordParams{
-			TenantID: s.tenant.id, ID: u.id, PasswordEpoch: 1, NewPasswordHash: passwordHash()})
+		_, err := s.store.ChangePassword(s.t.Context(), db.SystemViewer(s.tenant.id, u.id, u.role),
+			db.ChangePasswordParams{ID: u.id, PasswordEpoch: 1, NewPasswordHash: passwordHash()})
 		s.must(err)
 	}, 401, "unauthenticated"},
 	{"another role", func(s *server, u *user) {
@@ -119,7 +119,7 @@ var ends = []end{
 	}, 403, "forbidden"},
 }
 
-// restore makes the user what it was, and its session good.
+// restore resets the user and makes its session valid again.
 func (s *server) restore(u *user) {
 	s.exec("UPDATE users SET active = true, role = $2, password_epoch = 1, password_hash = $3 WHERE id = $1",
 		u.id, u.role, passwordHash())
@@ -133,15 +133,17 @@ func (s *server) restore(u *user) {
 // writing are the operations that change anything.
 func writing() (ops []*described) {
 	for _, op := range theDocument().operations {
-		if op.method != http.MethodGet && op.id != "login" { // who logs in has no session yet
+		if op.method != http.MethodGet && op.id != "login" { // a login has no session yet
 			ops = append(ops, op)
 		}
 	}
 	return ops
 }
 
-// A request is let in before its body is read. What ends meanwhile ends it too, whatever
-// the operation; nothing is written for it.
+// A request is admitted before its body is read. If its authorization ends meanwhile, it is rejected,
+// whatever the operation, and whether its session was looked up or cached, and writes nothing. A user
+// whose role or driver has changed by then is rejected, or, if the session was cached, answered like
+// one whose request begins only now.
 func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "what happens in between is SQL")
@@ -149,40 +151,97 @@ func TestAuthorityThatEndsUnderWayWritesNothing(t *testing.T) {
 	if len(ops) < 30 {
 		t.Fatalf("only %d operations write?", len(ops))
 	}
-	for _, e := range slices.Concat([]end{{name: "nothing"}}, ends) {
-		t.Run(e.name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t)
-			s.newUser(s.tenant, db.UserRoleAdmin) // the other one may be deactivated
-			for _, op := range ops {
-				as := s.whoMay(op.id)
-				c := s.call(op, as.role, "own", s.tenant)
-				if op.id == "locate-driver" { // newer than what is known
-					c.body = with(c.body.(object), object{"located_at": time.Now()})
+	for _, cached := range []bool{false, true} {
+		for _, e := range slices.Concat([]end{{name: "nothing"}}, ends) {
+			t.Run(fmt.Sprintf("%s/cached %t", e.name, cached), func(t *testing.T) {
+				t.Parallel()
+				s, twin := start(t), (*server)(nil)
+				s.newUser(s.tenant, db.UserRoleAdmin) // the other one may be deactivated
+				if cached && e.status == 403 {
+					twin = start(t)
+					twin.newUser(twin.tenant, db.UserRoleAdmin)
 				}
-				var before map[string]string
-				a := s.doMeanwhile(as, op.method, c, func() {
-					if e.happen != nil {
-						e.happen(s, as)
-						before = s.everything()
-					}
-				})
-				switch {
-				case e.happen == nil && a.status >= 300:
-					t.Errorf("%s, and nothing happens: got %s", op.id, a)
-				case e.happen == nil: // the same request would have been done
-				case before == nil:
-					t.Errorf("%s: nothing happened in between: got %s", op.id, a)
-				default:
-					if a.status != e.status || a.str("code") != e.code {
-						t.Errorf("%s by %s: got %s, want %d %s", op.id, as.role, a, e.status, e.code)
-					}
-					s.unchanged(op.id, before)
+				for _, op := range ops {
+					s.endsUnderWay(op, e, cached, twin)
 				}
-				s.restore(as)
-			}
-		})
+			})
+		}
 	}
+}
+
+// endsUnderWay has the end happen between the two halves of a request. With a twin, where
+// it happens before the request, the two are answered alike.
+func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
+	s.t.Helper()
+	as := s.whoMay(op.id)
+	c := s.writeCall(op, as)
+	s.startSession(as)
+	if cached {
+		s.do(as, "GET", "/v1/session", nil).want(200)
+	}
+	var before map[string]string
+	a := s.doMeanwhile(as, op.method, c, func() {
+		if e.happen != nil {
+			e.happen(s, as)
+			before = s.everything()
+		}
+	})
+	switch {
+	case e.happen == nil && a.status >= 300:
+		s.t.Errorf("%s, and nothing happens: got %s", op.id, a)
+	case e.happen == nil: // the same request would have been done
+	case before == nil:
+		s.t.Errorf("%s: nothing happened in between: got %s", op.id, a)
+	case twin != nil && op.id != "sync-appointments": // which looks every session up
+		if want := twin.answerAfter(op, e); a.status != want.status || a.code() != want.code() {
+			s.t.Errorf("%s by %s: got %s, want as after it: %s", op.id, as.role, a, want)
+		}
+		if a.status >= 300 {
+			s.unchanged(op.id, before)
+		}
+	default:
+		if a.status != e.status || a.code() != e.code {
+			s.t.Errorf("%s by %s: got %s, want %d %s", op.id, as.role, a, e.status, e.code)
+		}
+		s.unchanged(op.id, before)
+	}
+	s.restore(as)
+}
+
+// code is that of a problem, "" of any other answer.
+func (a *answer) code() string {
+	if a.status < 400 {
+		return ""
+	}
+	return a.str("code")
+}
+
+// answerAfter is what a request is answered that begins after the end.
+func (s *server) answerAfter(op *described, e end) *answer {
+	s.t.Helper()
+	as := s.whoMay(op.id)
+	c := s.writeCall(op, as)
+	s.startSession(as)
+	e.happen(s, as)
+	defer s.restore(as)
+	return s.doMeanwhile(as, op.method, c, func() {})
+}
+
+// writeCall is one that the user may make.
+func (s *server) writeCall(op *described, as *user) call {
+	c := s.call(op, as.role, "own", s.tenant)
+	if op.id == "locate-driver" { // newer than what is known
+		c.body = with(c.body.(object), object{"located_at": time.Now()})
+	}
+	return c
+}
+
+// startSession gives the user a session that the server has not seen.
+func (s *server) startSession(u *user) {
+	s.t.Helper()
+	token, _, err := s.store.OpenSession(s.t.Context(), s.tenant.id, u.id, passwordHash(), time.Hour)
+	s.must(err)
+	u.token = string(token)
 }
 
 func (s *server) unchanged(what string, before map[string]string) {
@@ -194,8 +253,7 @@ func (s *server) unchanged(what string, before map[string]string) {
 	}
 }
 
-// Whoever is taken out of the group while their request is under way writes nothing of
-// its facility.
+// A user who is removed from the group during their request writes nothing of its facility.
 func TestWhoLeavesTheGroupUnderWayWritesNothingOfItsFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -250,7 +308,8 @@ func TestWhoEndsTheirOwnAuthorityIsAnswered(t *testing.T) {
 	s.do(s.dispatcher, "PATCH", path, object{"user_id": s.dispatcher.id}, "If-Match", `"2"`).want(200)
 }
 
-// The problem says what happened, and does not send away who may well do the same anew.
+// The problem explains what happened, and does not end the session: the user may be allowed to do the
+// same again. A cached session has done nothing by then: its request is retried by itself.
 func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -262,4 +321,9 @@ func TestChangedRoleIsNoEndOfTheSession(t *testing.T) {
 		t.Errorf("detail is %q", detail)
 	}
 	s.do(s.staff, "POST", c.path, c.body).want(201)
+
+	c.body = s.newPickup()
+	s.doMeanwhile(s.staff, "POST", c, func() {
+		s.exec("UPDATE users SET role = 'staff' WHERE id = $1", s.staff.id)
+	}).want(201)
 }

@@ -15,11 +15,11 @@ import (
 	"waybill/db"
 )
 
-// dripping is a body that says how long it is, and of which the rest comes when it is let.
+// dripping is a body with a Content-Length whose rest is sent on demand.
 type dripping struct {
 	io.Reader
 	begun *sync.Once
-	read  chan struct{} // closed when the first byte is asked for
+	read  chan struct{} // closed at the first read
 	rest  chan struct{}
 }
 
@@ -29,7 +29,7 @@ func (d dripping) Read(p []byte) (int, error) {
 	return d.Reader.Read(p)
 }
 
-// drippingBatch is a request for a batch of pickups, some MB long, that comes when rest is closed.
+// drippingBatch is a request for a batch of pickups, some MB long, that is sent when rest is closed.
 func (s *server) drippingBatch(as *user, rest chan struct{}, length int) (r *http.Request, read chan struct{}) {
 	body := []byte(`{"items":[` + strings.Repeat(" ", length-len(`{"items":[]}`)) + `]}`)
 	read = make(chan struct{})
@@ -41,8 +41,8 @@ func (s *server) drippingBatch(as *user, rest chan struct{}, length int) (r *htt
 	return r, read
 }
 
-// As many bodies are read at once as there is room for: a user has a quarter of it, a
-// tenant half, and what one user sends keeps out neither another tenant nor small bodies.
+// Bodies are read concurrently as far as memory permits: a user has a quarter of it, a tenant half, and
+// one user's bodies block neither another tenant nor small bodies.
 func TestBodiesAreAdmittedByTheirLength(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) { o.BodyMemory = api.MinBodyMemory })
@@ -87,7 +87,7 @@ func TestBodiesAreAdmittedByTheirLength(t *testing.T) {
 	all.Wait()
 }
 
-// Nobody who has not logged in takes that room: their bodies are small.
+// Unauthenticated clients cannot take that memory: their bodies are small.
 func TestALoginIsSmall(t *testing.T) {
 	t.Parallel()
 	s := start(t)

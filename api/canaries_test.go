@@ -16,9 +16,8 @@ import (
 	"waybill/db"
 )
 
-// A canary is a value that must not come out. Whatever a test says of a patient is one,
-// for every log; a row that somebody may not see has some of its own, for every answer
-// to them.
+// A canary is a value that must not leak. All patient data in tests are canaries for every log; rows
+// that some user may not see contain canaries for every answer to them.
 const (
 	canary      = "Quetzal"
 	canaryPhone = "+19998" // and nine digits
@@ -29,7 +28,7 @@ var canaries = regexp.MustCompile(`(?i)` + canary + `|` + regexp.QuoteMeta(canar
 
 // noCanary looks through a log.
 func noCanary(log []byte) error {
-	// What no expression need look at takes a hundredth of the time.
+	// A plain search first: it takes a hundredth of the time of the expression.
 	if !bytes.Contains(log, []byte(canaryPhone)) && !bytes.Contains(log, []byte(canaryBirth)) &&
 		!bytes.Contains(bytes.ToLower(log), []byte(strings.ToLower(canary))) {
 		return nil
@@ -44,7 +43,7 @@ func noCanary(log []byte) error {
 	return nil
 }
 
-// logged takes what the servers of all tests log, from debug on, and looks through it.
+// logged receives the debug log of the servers of all tests, and searches it.
 var logged = &canaryLog{}
 
 type canaryLog struct {
@@ -71,7 +70,7 @@ func (l *canaryLog) check() error {
 
 func newCanary() string { return canary + strings.ReplaceAll(uuid.NewString(), "-", "") }
 
-// newCanaryPhone is a number that nobody has.
+// newCanaryPhone returns an unused phone number.
 func newCanaryPhone() string {
 	id := uuid.New()
 	return fmt.Sprintf("%s%09d", canaryPhone, (uint64(id[0])<<24|uint64(id[1])<<16|uint64(id[2])<<8|uint64(id[3]))%1e9)
@@ -80,8 +79,8 @@ func newCanaryPhone() string {
 // planted are canaries, and the roles of the server's own tenant that may see each.
 type planted map[string][]db.UserRole
 
-// plant gives every row that exists of the foreign tenant, and those of the own that not
-// every role sees, values of their own.
+// plant puts canaries into every row of the foreign tenant, and into those of the own tenant that not
+// every role sees.
 func (s *server) plant() planted {
 	s.t.Helper()
 	p := planted{}
@@ -119,8 +118,8 @@ func (s *server) plant() planted {
 	return p
 }
 
-// plantPatient makes a patient whom the facility sees, all of whose values are canaries
-// that these roles may see.
+// plantPatient creates a patient of the facility whose values are canaries that only these roles may
+// see.
 func (s *server) plantPatient(p planted, t *tenant, facility uuid.UUID, may []db.UserRole) uuid.UUID {
 	s.t.Helper()
 	id := newID()
@@ -136,7 +135,7 @@ func (s *server) plantPatient(p planted, t *tenant, facility uuid.UUID, may []db
 	return id
 }
 
-// plantPickup gives a pickup, and its texts, canaries that these roles may see.
+// plantPickup puts canaries into a pickup and its texts that only these roles may see.
 func (s *server) plantPickup(p planted, id uuid.UUID, may []db.UserRole) {
 	s.t.Helper()
 	note, from, to, text := newCanary(), newCanary(), newCanary(), newCanary()
@@ -161,7 +160,7 @@ func (p planted) leaked(role db.UserRole, texts ...string) string {
 
 var canaryWords = regexp.MustCompile(canary + `[0-9a-f]{32}|` + regexp.QuoteMeta(canaryPhone) + `\d{9}`)
 
-// leaks fails the test if an answer holds what the role may not see.
+// leaks fails the test if an answer contains a value that the role may not see.
 func (p planted) leaks(role db.UserRole, a *answer) {
 	a.t.Helper()
 	if found := p.leaked(role, string(a.body), fmt.Sprint(a.header)); found != "" {
@@ -169,7 +168,7 @@ func (p planted) leaks(role db.UserRole, a *answer) {
 	}
 }
 
-// metered keeps what the observer of requests is told, as metrics would.
+// metered records the calls of the observer.
 type metered struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -11,7 +11,6 @@ const (
 	bodyTooLarge         db.Code = "body_too_large"
 	concurrencyLimit             = db.ConcurrencyLimit
 	methodNotAllowed     db.Code = "method_not_allowed"
-	passwordChanged      db.Code = "password_changed"
 	preconditionRequired db.Code = "precondition_required"
 	rangeTooWide         db.Code = "range_too_wide"
 	readOnlyField        db.Code = "read_only_field"
@@ -112,7 +111,7 @@ var meanings = map[db.Code]meaning{
 	db.Overloaded: {503, "Server overloaded",
 		"The server is too busy to process the request.",
 		"Retry after the number of seconds in Retry-After."},
-	passwordChanged: {409, "Password changed",
+	db.PasswordChanged: {409, "Password changed",
 		"The password was changed concurrently, or the user was deactivated.",
 		"Nothing was changed. Log in again, and check whether the change is still needed."},
 	db.PatientNotFound: {422, "Patient not found",

@@ -15,8 +15,8 @@ import (
 	"waybill/db"
 )
 
-// Whatever answers a request, its code is held against what the operation declares:
-// one without a body declares less.
+// The code of every answer is checked against what the operation declares: an operation without a body
+// declares fewer.
 func TestUndeclaredCodesAreTold(t *testing.T) {
 	t.Parallel()
 	var told []db.Code
@@ -47,7 +47,7 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 	}
 }
 
-// Who sets a limit for bodies sets it for those of each operation.
+// A body timeout applies to the bodies of all operations.
 func TestBodiesOfAllOperationsHaveTheLimitOfTime(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[time.Duration]time.Duration{0: 5 * time.Second,

@@ -18,7 +18,7 @@ import (
 	"waybill/db"
 )
 
-// served is a server behind real connections, with what its metrics and its log are told.
+// served is a server with real connections, and what its metrics and its log received.
 type served struct {
 	*server
 	address string
@@ -34,7 +34,7 @@ func (s *served) Write(line []byte) (int, error) {
 	return s.log.Write(line)
 }
 
-// told is what was observed of an operation, and what the log has at a level.
+// told returns what was observed of an operation, and the log lines of a level.
 func (s *served) told(operation, level string) (observed []string, lines int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,7 @@ func serve(t *testing.T) *served {
 	return s
 }
 
-// dial sends a request as it stands, with the token of a user.
+// dial sends a raw request with the token of a user.
 func (s *served) dial(as *user, method, path, proto, body string, headers ...string) *net.TCPConn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.address)
@@ -82,7 +82,7 @@ func (s *served) renaming(proto string) *net.TCPConn {
 	return s.dial(s.admin, "PATCH", "/v1/users/"+s.staff.id.String(), proto, `{"name": "New"}`, "If-Match: \"1\"\r\n")
 }
 
-// A client that says that it sends no more waits for its answer, and gets it.
+// A client that shuts down its sending side still gets its answer.
 func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 	t.Parallel()
 	for _, proto := range []string{"HTTP/1.1", "HTTP/1.0"} {
@@ -107,7 +107,7 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 					t.Errorf("%q, %v", line, err)
 				}
 			} else {
-				time.Sleep(300 * time.Millisecond) // for one that must not come
+				time.Sleep(300 * time.Millisecond) // time for one that must not come
 			}
 			release()
 			r, err := http.ReadResponse(in, nil)
@@ -125,7 +125,7 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 	}
 }
 
-// A client that goes away cancels its query, is nobody's error, and is told as what it is.
+// A disconnecting client cancels its query, and is reported as such and not as an error.
 func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -158,7 +158,7 @@ func TestDepartedClientIsNoErrorOfTheServers(t *testing.T) {
 	}
 }
 
-// The place of a stream is free as soon as its client has gone, though nothing is to be told.
+// A stream is released as soon as its client disconnects, even without events.
 func TestDepartedClientLeavesItsStream(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -123,7 +123,7 @@ func (d *document) resolve(schema object) object {
 	}
 }
 
-// matches tells whether a path has the operation's segments, those in braces with anything in them.
+// matches reports whether a path matches the operation's, in which braces match any segment.
 func (op *described) matches(segments []string) bool {
 	return slices.EqualFunc(op.segments, segments, func(is, got string) bool {
 		return is == got || strings.HasPrefix(is, "{") && got != ""
@@ -139,7 +139,8 @@ func (d *document) operation(id string) *described {
 	return nil
 }
 
-// operationOf finds whom the server asks: of the paths that match, the most literal.
+// operationOf returns the operation that the server would choose: of the matching paths, the most
+// literal.
 func (d *document) operationOf(method, urlPath string) *described {
 	var found *described
 	segments := strings.Split(urlPath, "/")
@@ -152,8 +153,8 @@ func (d *document) operationOf(method, urlPath string) *described {
 	return found
 }
 
-// check holds an answer against the document: its status, its media type, its body,
-// and the headers that go with the status.
+// check validates an answer against the document: its status, its media type, its body, and the headers
+// of that status.
 func (d *document) check(r *http.Request, a *answer) error {
 	if a.status >= 400 {
 		if err := d.checkProblem(a); err != nil {
@@ -265,7 +266,7 @@ func (d *document) checkProblem(a *answer) error {
 	return nil
 }
 
-// codesOf gives the codes that a refusal can bear.
+// codesOf returns the possible codes of an error response.
 func (d *document) codesOf(response object) map[string]bool {
 	codes := map[string]bool{}
 	content, _ := response["content"].(object)
@@ -283,7 +284,7 @@ func (d *document) codesOf(response object) map[string]bool {
 	return codes
 }
 
-// validate holds a value against a schema: as much of JSON Schema as the document uses.
+// validate validates a value against a schema, with as much of JSON Schema as the document uses.
 func (d *document) validate(s object, v any, at string) error {
 	s = d.resolve(s)
 	fail := func(format string, args ...any) error {
@@ -470,7 +471,7 @@ func TestDocumentIsServedInBothVersions(t *testing.T) {
 	}
 }
 
-// The mux is asked for each path and method: it has those of the document and no other.
+// The mux has the paths and methods of the document, and no others.
 func TestRoutesAreTheDocuments(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -552,7 +553,7 @@ func TestRootLeadsToTheDocs(t *testing.T) {
 	s.do(nil, "POST", "/", "{}").refused(405, "method_not_allowed", "")
 }
 
-// A browser runs and applies of a page what its policy names by a hash.
+// The policy contains the hashes of the page's inline scripts and styles.
 func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 	t.Parallel()
 	a, err := api.New(t.Context(), nil, api.Options{})
@@ -588,7 +589,7 @@ func TestPolicyNamesWhatStandsInThePage(t *testing.T) {
 	}
 }
 
-// declaredCodes gives the codes that the operations declare.
+// declaredCodes returns the codes that the operations declare.
 func (d *document) declaredCodes() map[string]bool {
 	codes := map[string]bool{}
 	for _, op := range d.operations {

@@ -62,13 +62,9 @@ func (a *server) createDriver(ctx context.Context, v db.Viewer, in *createDriver
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.store.CreateDriver(ctx, db.CreateDriverParams{
-		TenantID: v.TenantID, ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
+	row, replayed, err := a.store.CreateDriver(ctx, v, db.CreateDriverParams{
+		ID: id, UserID: b.UserID, Name: b.Name, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.Driver, []byte, error) {
-		known, err := a.driver(ctx, v, id)
-		return known, known.RequestDigest, err
 	})
 	if err != nil {
 		return nil, err
@@ -110,7 +106,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 		return nil, err
 	}
 	tag := driverTag(row)
-	return &Row[db.Driver]{tag, &row}, in.shown(tag)
+	return &Row[db.Driver]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // DriverEdit holds the members to change; omitted members keep their value.
@@ -140,15 +136,12 @@ func (a *server) editDriver(ctx context.Context, v db.Viewer, in *editDriverInpu
 		row, err := a.driver(ctx, v, in.DriverID)
 		return asSeen(in.IfMatch, row.Version, driverTag(row), &row, err)
 	}
-	row, err := a.store.EditDriver(ctx, db.EditDriverParams{
-		TenantID: v.TenantID, ID: in.DriverID, Version: in.version, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+	row, err := a.store.EditDriver(ctx, v, db.EditDriverParams{
+		ID: in.DriverID, Version: in.version,
 		Name: b.Name, SetUserID: b.UserID.Sent, UserID: b.UserID.Value, OnDuty: b.OnDuty,
 		Latitude: b.Latitude, Longitude: b.Longitude,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.driver(ctx, v, in.DriverID)
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Driver]{driverTag(row), &row}, nil
@@ -177,12 +170,12 @@ type locatedOutput struct {
 	Body *Located
 }
 
-// ahead is the accepted clock skew of a client: a time far in the future would win over all later
+// maxClockSkew is the accepted clock skew of a client: a time far in the future would win over all later
 // observations.
-const ahead = time.Minute
+const maxClockSkew = time.Minute
 
 func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriverInput) (*locatedOutput, error) {
-	if time.Until(in.Body.LocatedAt.Time) > ahead {
+	if time.Until(in.Body.LocatedAt.Time) > maxClockSkew {
 		return nil, problem(db.ValidationFailed, "located_at", "located_at is in the future.")
 	}
 	row, applied, err := a.store.Locate(ctx, v, db.Location{

@@ -14,8 +14,8 @@ import (
 	"waybill/db"
 )
 
-// looks stands where the watch asks the database: the test sees each question, and says
-// when and what is answered.
+// looks replaces the database of a watch: the test sees each query, and decides when and what it
+// returns.
 type looks struct {
 	asked    chan map[uuid.UUID]uint64 // since which horizon
 	answered chan eventLook            // without a horizon: an error
@@ -27,7 +27,7 @@ func watched(every time.Duration) (*eventWatch, looks) {
 	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
 		l.asked <- since
 		look := <-l.answered
-		if look.told == 0 {
+		if look.sendable == 0 {
 			return look, errors.New("no database")
 		}
 		return look, nil
@@ -40,7 +40,7 @@ func (l looks) answer(horizon uint64, tenants ...uuid.UUID) {
 	synctest.Wait()
 }
 
-// answerLate is an answer while somebody writes.
+// answerLate answers as while a transaction is running.
 func (l looks) answerLate(horizon, newest uint64) {
 	l.answered <- eventLook{eventHorizon{horizon, newest}, nil}
 	synctest.Wait()
@@ -103,8 +103,8 @@ func TestOneLookIsForAllStreamsAndWakesThoseOfItsTenants(t *testing.T) {
 	})
 }
 
-// What is committed while a stream comes is told: by the stream's own first look, or by
-// the watch's next.
+// An event committed while a stream starts is sent: found by the stream's own first poll, or by the
+// watch's next.
 func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 			t.Error("not woken after a failure")
 		}
 		f.leave()
-		// And whoever comes when all have left is looked for again.
+		// A new follower after all have left is polled for again.
 		f, _ = w.follow(tenant, 30)
 		defer f.leave()
 		l.want(t, map[uuid.UUID]uint64{tenant: 30})
@@ -164,7 +164,7 @@ func TestALookThatFailsIsRepeated(t *testing.T) {
 	})
 }
 
-// What wakes others before a stream comes does not wake it: it begins to read beyond.
+// A wake-up for followers before a stream starts does not wake it: it starts reading after it.
 func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 		defer first.leave()
 		l.want(t, map[uuid.UUID]uint64{tenant: 7})
 		l.answer(20, tenant)
-		second, from := w.follow(tenant, 8) // it read its horizon before, and comes only now
+		second, from := w.follow(tenant, 8) // it read its horizon earlier, and subscribes only now
 		defer second.leave()
 		if from != 20 || second.horizon() != 20 {
 			t.Errorf("reads up to %d, %d; what came below 20 wakes nobody any more", from, second.horizon())
@@ -189,7 +189,7 @@ func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 	})
 }
 
-// A horizon that goes back, for a writer that did not lock in time, unsays nothing.
+// A horizon that decreases, because of a writer that did not lock in time, is ignored.
 func TestTheWatchNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 		want := map[uuid.UUID]uint64{tenant: 7}
 		l.want(t, want)
 		l.answer(7)
-		for range 5 { // somebody writes from 7 on, for 5 seconds
+		for range 5 { // a transaction is running from 7 on, for 5 seconds
 			l.want(t, want)
 			l.answerLate(7, 9)
 		}
@@ -244,7 +244,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 	})
 }
 
-// foundEvents stands for the database.
+// foundEvents replaces the database.
 type foundEvents struct {
 	horizon db.GetStreamHorizonRow
 	events  []db.FindNewEventsRow
@@ -266,8 +266,8 @@ func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
 	return "", nil
 }
 
-// The events are read by a later snapshot than the horizon, or some would be passed over.
-// What stands beyond all that has ended is told only when something more has.
+// The events are read on a later snapshot than the horizon, or some would be skipped. An event beyond
+// the last finished transaction is sent only after another one has finished.
 func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	t.Parallel()
 	told, beyond := uuid.New(), uuid.New()
@@ -279,7 +279,7 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	}{
 		{"10", nil, []string{"horizon", "events"}, nil},
 		{"10", []db.FindNewEventsRow{{TenantID: told, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{told}},
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil}, // somebody writes
+		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil},
 		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}},
 			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
 		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}},
@@ -287,7 +287,8 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	} {
 		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
 		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
-		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants, c.news) || look.told != 10 {
+		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants,
+			c.news) || look.sendable != 10 {
 			t.Errorf("%v: asks for %v, finds %v, %v", c.events, in.asked, look, err)
 		}
 	}

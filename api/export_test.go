@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ReadFeed reads a body whose first record is not the feed's first, but the one at that
-// position. It gives how many were right before what is wrong.
+// ReadFeed reads a body whose first record has the given position in the feed. It returns the number of
+// valid records before an error.
 func ReadFeed(body string, lines bool, at int) (right int, err error) {
 	r := newFeedReader(strings.NewReader(body), lines)
 	r.at = at
@@ -22,8 +22,8 @@ func ReadFeed(body string, lines bool, at int) (right int, err error) {
 // ParseTime is parseTime.
 var ParseTime = parseTime
 
-// TakeHashSlots takes the slots for password hashes, as a machine would that hashes for ever, until the
-// function that it returns is called.
+// TakeHashSlots takes all slots for password hashes, like endless hashing would, until the returned
+// function is called.
 func (a *API) TakeHashSlots() (release func()) {
 	p := a.server.passwords
 	var held []func()

@@ -54,13 +54,9 @@ func (a *server) createFacility(
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.store.CreateFacility(ctx, db.CreateFacilityParams{
-		TenantID: v.TenantID, ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude,
+	row, replayed, err := a.store.CreateFacility(ctx, v, db.CreateFacilityParams{
+		ID: id, Name: b.Name, Address: b.Address, Latitude: b.Latitude,
 		Longitude: b.Longitude, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.Facility, []byte, error) {
-		known, err := a.store.GetFacility(ctx, facilityParams(v, id))
-		return known, known.RequestDigest, err
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +96,7 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Facility]{tag, &row}, in.shown(tag)
+	return &Row[db.Facility]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // FacilityEdit holds the members to change; omitted members keep their value.
@@ -126,15 +122,12 @@ func (a *server) editFacility(ctx context.Context, v db.Viewer, in *editFacility
 		row, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditFacility(ctx, db.EditFacilityParams{
-		TenantID: v.TenantID, ID: in.FacilityID, Version: in.version,
+	row, err := a.store.EditFacility(ctx, v, db.EditFacilityParams{
+		ID: in.FacilityID, Version: in.version,
 		Name: in.Body.Name, Address: in.Body.Address, Latitude: in.Body.Latitude,
 		Longitude: in.Body.Longitude, MaxCancelShare: in.Body.MaxCancelShare,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.store.GetFacility(ctx, facilityParams(v, in.FacilityID))
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Facility]{etag(row.Version), &row}, nil

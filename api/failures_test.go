@@ -25,7 +25,7 @@ func TestPanicIsOneAnswerAndTheServerGoesOn(t *testing.T) {
 	}
 }
 
-// locked holds the row of staff until the test, or the function that it gives, ends it.
+// locked locks the row of staff until the test ends, or the returned function is called.
 func (s *server) locked() (release func()) { return s.lockedRow(s.staff) }
 
 func (s *server) lockedRow(u *user) (release func()) {

@@ -23,7 +23,7 @@ var feedTexts = []string{
 	"[" + strings.Replace(recordText, `"a-1"`, "12345678901234567890", 1) + "]",
 }
 
-// What the feed's reader takes is what encoding/json takes, but for what the rules refuse.
+// The feed reader accepts what encoding/json accepts, except for what the rules reject.
 func FuzzFeedsAreTakenByTheRules(f *testing.F) {
 	nameless := strings.Replace(recordText, `"given_name":"Ada",`, "", 1)
 	for _, text := range append(feedTexts, nameless, strings.Replace(recordText, "Ada", `\u0000`, 1)) {
@@ -57,7 +57,7 @@ func checkFeed(t *testing.T, text []byte, lines bool) {
 	}
 }
 
-// feedRule counts the records of a feed, and tells whether it is right.
+// feedRule counts the records of a feed, and reports whether it is valid.
 func feedRule(text []byte, lines bool) (records int, ok bool) {
 	var elements []json.RawMessage
 	if lines {
@@ -74,7 +74,7 @@ func feedRule(text []byte, lines bool) (records int, ok bool) {
 	})
 }
 
-// isRecord tells whether a text is an appointment.
+// isRecord reports whether a text is an appointment.
 func isRecord(text []byte) bool {
 	d, members := json.NewDecoder(bytes.NewReader(text)), object{}
 	d.UseNumber()

@@ -19,7 +19,7 @@ func (s *server) feeding(records []object) (transaction string, done <-chan *ans
 	return transaction, ended
 }
 
-// feedUnderWay names the transaction that writes appointments and has an id, "" for none.
+// feedUnderWay returns the transaction that writes appointments and has an id, "" for none.
 func (s *server) feedUnderWay() string {
 	return scan[string](s, `
 		SELECT coalesce(min(w.virtualtransaction), '')
@@ -38,7 +38,7 @@ func records(n int) []object {
 	return all
 }
 
-// tellsBesideFeed moves pickups of two tenants, and has their streams tell it.
+// tellsBesideFeed makes transitions of pickups of two tenants, and expects the events in their streams.
 func (s *server) tellsBesideFeed(ofTenant, ofForeign *stream) {
 	s.t.Helper()
 	for t, st := range map[*tenant]*stream{s.tenant: ofTenant, s.foreign: ofForeign} {
@@ -49,8 +49,8 @@ func (s *server) tellsBesideFeed(ofTenant, ofForeign *stream) {
 	}
 }
 
-// A feed that has written much, and waits for somebody else's lock, holds no stream up:
-// neither its tenant's nor another's.
+// A feed that has written much, and waits for another lock, delays no stream: neither its tenant's nor
+// another's.
 func TestStreamsAreToldBesideAFeed(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
@@ -79,7 +79,7 @@ func TestStreamsAreToldBesideAFeed(t *testing.T) {
 	(<-ended).want(200)
 }
 
-// At full size: a few events are told while one transaction applies the records.
+// At full size: events are sent while one transaction applies the records.
 func TestStreamsAreToldBesideTwentyThousandRecords(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a long feed")

@@ -63,7 +63,7 @@ func (a *server) getFlag(ctx context.Context, v db.Viewer, in *getFlagInput) (*R
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Flag]{tag, &row}, in.shown(tag)
+	return &Row[db.Flag]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // FlagSetting is the body of set-flag.
@@ -78,13 +78,10 @@ type setFlagInput struct {
 }
 
 func (a *server) setFlag(ctx context.Context, v db.Viewer, in *setFlagInput) (*Row[db.Flag], error) {
-	row, err := a.store.SetFlag(ctx, db.SetFlagParams{
-		TenantID: v.TenantID, Name: in.Name, Version: in.version, Enabled: in.Body.Enabled,
+	row, err := a.store.SetFlag(ctx, v, db.SetFlagParams{
+		Name: in.Name, Version: in.version, Enabled: in.Body.Enabled,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.store.GetFlag(ctx, db.GetFlagParams{TenantID: v.TenantID, Name: in.Name})
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Flag]{etag(row.Version), &row}, nil

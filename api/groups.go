@@ -42,8 +42,9 @@ func (a *server) registerGroupMembers() {
 	register(a, operation{
 		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.", roles: admin,
-		missing: []db.Code{db.NotFound, db.UserNotFound},
+		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.",
+		roles:      admin,
+		asNotFound: []db.Code{db.NotFound, db.UserNotFound},
 	}, a.addGroupMember)
 	register(a, operation{
 		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}",
@@ -63,9 +64,10 @@ func (a *server) registerGroupFacilities() {
 	register(a, operation{
 		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Add a facility to a group",
-		about:   "Takes effect on the members' next request. Repeating it has no effect.", roles: admin,
-		missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		summary:    "Add a facility to a group",
+		about:      "Takes effect on the members' next request. Repeating it has no effect.",
+		roles:      admin,
+		asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.addGroupFacility)
 	register(a, operation{
 		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}",
@@ -92,12 +94,8 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 		return nil, err
 	}
 	d := digest(v, "create-group", in.Body)
-	row, err := a.store.CreateGroup(ctx,
-		db.CreateGroupParams{TenantID: v.TenantID, ID: id, Name: in.Body.Name, RequestDigest: d})
-	row, replayed, err := db.Created(row, err, d, func() (db.Group, []byte, error) {
-		known, err := a.store.GetGroup(ctx, db.GetGroupParams{TenantID: v.TenantID, ID: id})
-		return known, known.RequestDigest, err
-	})
+	row, replayed, err := a.store.CreateGroup(ctx, v,
+		db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +132,7 @@ func (a *server) getGroup(ctx context.Context, v db.Viewer, in *getGroupInput) (
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Group]{tag, &row}, in.shown(tag)
+	return &Row[db.Group]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // GroupEdit holds the members to change; omitted members keep their value.
@@ -155,13 +153,10 @@ func (a *server) editGroup(ctx context.Context, v db.Viewer, in *editGroupInput)
 		row, err := a.group(ctx, v, in.GroupID)
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditGroup(ctx, db.EditGroupParams{
-		TenantID: v.TenantID, ID: in.GroupID, Version: in.version, Name: in.Body.Name,
+	row, err := a.store.EditGroup(ctx, v, db.EditGroupParams{
+		ID: in.GroupID, Version: in.version, Name: in.Body.Name,
 	})
-	if err := db.Edited(err, func() error {
-		_, err := a.group(ctx, v, in.GroupID)
-		return err
-	}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Row[db.Group]{etag(row.Version), &row}, nil
@@ -225,15 +220,11 @@ type groupMemberPath struct {
 }
 
 func (a *server) addGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	_, err := a.store.AddGroupMember(ctx,
-		db.AddGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
-	return nil, err
+	return nil, a.store.AddGroupMember(ctx, v, db.AddGroupMemberParams{GroupID: in.GroupID, UserID: in.UserID})
 }
 
 func (a *server) removeGroupMember(ctx context.Context, v db.Viewer, in *groupMemberPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupMember(ctx,
-		db.RemoveGroupMemberParams{TenantID: v.TenantID, GroupID: in.GroupID, UserID: in.UserID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.RemoveGroupMember(ctx, v, db.RemoveGroupMemberParams{GroupID: in.GroupID, UserID: in.UserID})
 }
 
 type groupFacilityPath struct {
@@ -242,13 +233,11 @@ type groupFacilityPath struct {
 }
 
 func (a *server) addGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	_, err := a.store.AddGroupFacility(ctx,
-		db.AddGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
-	return nil, err
+	return nil, a.store.AddGroupFacility(ctx, v,
+		db.AddGroupFacilityParams{GroupID: in.GroupID, FacilityID: in.FacilityID})
 }
 
 func (a *server) removeGroupFacility(ctx context.Context, v db.Viewer, in *groupFacilityPath) (*struct{}, error) {
-	n, err := a.store.RemoveGroupFacility(ctx,
-		db.RemoveGroupFacilityParams{TenantID: v.TenantID, GroupID: in.GroupID, FacilityID: in.FacilityID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.RemoveGroupFacility(ctx, v,
+		db.RemoveGroupFacilityParams{GroupID: in.GroupID, FacilityID: in.FacilityID})
 }

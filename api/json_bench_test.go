@@ -36,7 +36,7 @@ func BenchmarkFeedReader(b *testing.B) {
 	}
 }
 
-// BenchmarkBody does with a body what huma has strictJSON do.
+// BenchmarkBody parses a body as huma calls strictJSON.
 func BenchmarkBody(b *testing.B) {
 	charge := `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","amount_cents":1,"note":"a charge"}`
 	pickups := `{"items":[` + strings.Repeat(pickupText+",", 29) + pickupText + `]}`

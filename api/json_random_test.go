@@ -15,7 +15,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// freeBody has a member of each kind that strictJSON looks at, and one that may be anything.
+// freeBody has a member of each kind that strictJSON checks, and one of any type.
 type freeBody struct {
 	ID    uuid.UUID   `json:"id"`
 	Text  string      `json:"text" pattern:"\\S"`
@@ -26,7 +26,7 @@ type freeBody struct {
 	Refs  []uuid.UUID `json:"refs"`
 }
 
-// bodyTypes are what bodies are read as.
+// bodyTypes are the types that bodies are decoded into.
 var bodyTypes = []reflect.Type{
 	reflect.TypeFor[freeBody](), reflect.TypeFor[*freeBody](),
 	reflect.TypeFor[NewEntry](), reflect.TypeFor[NewPickups](),
@@ -34,11 +34,13 @@ var bodyTypes = []reflect.Type{
 }
 
 const (
-	freeText = `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","text":"a\u00e4 \ud83d\ude00","at":"2030-01-01T09:00:00Z",` +
+	freeText = `{"id":"01890a5d-ac96-774b-bcce-b302099a8057","text":"a\u00e4 \ud83d\ude00",` +
+		`"at":"2030-01-01T09:00:00Z",` +
 		`"count":12,"free":{"a":[1,null,{"b":-1.5e+7}],"\\":"\\\""},"other":[{"text":"x","other":[]}],` +
 		`"refs":["01890A5D-AC96-774B-BCCE-B302099A8057"]}`
 	pickupText = `{"facility_id":"01890a5d-ac96-774b-bcce-b302099a8058","window_start":null,"price_cents":100,` +
-		`"account_id":"01890a5d-ac96-774b-bcce-b302099a8059","pickup_address":"1 Main St","dropoff_address":"2 Lab Way"}`
+		`"account_id":"01890a5d-ac96-774b-bcce-b302099a8059","pickup_address":"1 Main St",` +
+		`"dropoff_address":"2 Lab Way"}`
 	recordText = `{"external_id":"a-1","patient":{"external_id":7,"given_name":"Ada","family_name":"L\u00f6velace",` +
 		`"birth_date":"1931-07-13","phone":"+14155550123"},"starts_at":"2030-01-01T09:00:00Z",` +
 		`"ends_at":"2030-01-01T09:30:00Z","status":"BOOKED"}`
@@ -51,7 +53,7 @@ var bodyTexts = []string{
 	`{"price_cents":5,"note":null,"window_end":"2030-01-01T09:00:00+02:00"}`, `null`, `{}`,
 }
 
-// jsonParts are what a change puts into a text.
+// jsonParts are inserted by mutations of a text.
 var jsonParts = []string{
 	`"`, `{`, `}`, `[`, `]`, `,`, `:`, `\`, ` `, "\n", "\t", "\v", "\u00a0", "0", "-", ".", "e1", "1e999",
 	"-0", "007", "null", "true", `""`, `" "`, `{}`, `[]`, `"a":1,`, `,"a":{}`,
@@ -75,7 +77,7 @@ func changed(random *rand.Rand, text string) string {
 			text = text[:at] + jsonParts[random.IntN(len(jsonParts))] + text[end:]
 		case 4:
 			text = text[:end] + text[at:]
-		case 5: // a member's or an element's end: what follows is likely to be JSON
+		case 5: // the end of a member or element, where JSON may be inserted
 			if comma := strings.IndexAny(text[at:], ",{"); comma >= 0 {
 				at += comma + 1
 			}
@@ -85,7 +87,7 @@ func changed(random *rand.Rand, text string) string {
 	return text
 }
 
-// What strictJSON takes is what encoding/json takes, but for what the rules refuse.
+// strictJSON accepts what encoding/json accepts, except for what the rules reject.
 func FuzzBodiesAreTakenByTheRules(f *testing.F) {
 	for _, text := range append(bodyTexts, `{"free":"\u0000"}`, `{"free":"\ud800"}`, "{\"free\":\"\xff\"}") {
 		f.Add([]byte(text))
@@ -106,7 +108,7 @@ func TestRandomBodiesAreTakenByTheRules(t *testing.T) {
 	}
 }
 
-// checkBody holds what strictJSON takes against bodyRule, and counts the types that it is taken as.
+// checkBody compares strictJSON with bodyRule, and counts the types that the text is accepted as.
 func checkBody(t *testing.T, text []byte) (taken int) {
 	for _, kind := range bodyTypes {
 		got := strictJSON.Unmarshal(text, reflect.New(kind).Interface())
@@ -120,7 +122,7 @@ func checkBody(t *testing.T, text []byte) (taken int) {
 	return taken
 }
 
-// bodyRule is what a body breaks, "" for none.
+// bodyRule returns the rule that a body violates, "" for none.
 func bodyRule(text []byte, kind reflect.Type) string {
 	if json.Unmarshal(text, reflect.New(kind).Interface()) != nil {
 		return "encoding/json"
@@ -141,7 +143,7 @@ var (
 	notCharacter    = regexp.MustCompile(`\\u([dD][89a-fA-F]..|0000)`)
 )
 
-// textRuleOf is what a text that encoding/json has taken breaks.
+// textRuleOf returns the rule that a text accepted by encoding/json violates.
 func textRuleOf(text []byte) string {
 	escapes := surrogatePair.ReplaceAll(evenBackslashes.ReplaceAll(text, []byte("xx")), []byte("x"))
 	switch {
@@ -157,7 +159,7 @@ func textRuleOf(text []byte) string {
 	return ""
 }
 
-// repeats reads a value, and tells whether an object in it has a name twice.
+// repeats reads a value, and reports whether an object in it has a duplicate name.
 func repeats(d *json.Decoder) (found bool) {
 	token, err := d.Token()
 	if open, ok := token.(json.Delim); err != nil || !ok || open != '{' && open != '[' {
@@ -178,7 +180,7 @@ func repeats(d *json.Decoder) (found bool) {
 	return found
 }
 
-// valueRule is what a value of a type breaks.
+// valueRule returns the rule that a value of a type violates.
 func valueRule(value any, t reflect.Type, name string, nullable bool) string {
 	t, _ = bare(t)
 	switch v := value.(type) {
@@ -228,7 +230,7 @@ func objectRule(o object, t reflect.Type) string {
 		}
 		text, isText := inner.(string)
 		if rule := ruleOf(m); isText && rule != nil && !rule.holds(text) {
-			return rule.otherwise
+			return rule.message
 		}
 	}
 	return ""

@@ -50,7 +50,7 @@ import (
 func BenchmarkRequest(b *testing.B) {
 	for _, work := range []struct {
 		name string
-		// prepare gives the requests of which n will be made.
+		// prepare returns the requests, of which n will be sent.
 		prepare func(s *server, n int) func(i int) *http.Request
 	}{
 		{"livez", living},
@@ -87,7 +87,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// loggingToFile has each request write its line as serve does, where nobody keeps it.
+// loggingToFile makes each request write its log line as serve does, to a discarded file.
 func loggingToFile(_ *db.Config, o *api.Options) {
 	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -96,7 +96,7 @@ func loggingToFile(_ *db.Config, o *api.Options) {
 	o.Log = slog.New(slog.NewTextHandler(file, nil)) // the file is closed with the process
 }
 
-// cpu is what the process has used so far.
+// cpu returns the CPU time of the process.
 func cpu(b *testing.B) time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
@@ -105,7 +105,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// quiet takes an answer, and costs nearly nothing.
+// quiet is a cheap response writer.
 type quiet struct {
 	header http.Header
 	status int
@@ -116,7 +116,7 @@ func (q *quiet) Header() http.Header         { return q.header }
 func (q *quiet) WriteHeader(status int)      { q.status = status }
 func (q *quiet) Write(b []byte) (int, error) { return q.body.Write(b) }
 
-// asked is a request as package http would have read it.
+// asked returns a request as package http would have read it.
 func asked(as *user, method, path, body string) *http.Request {
 	r, err := http.NewRequest(method, path, strings.NewReader(body))
 	if err != nil {
@@ -129,7 +129,7 @@ func asked(as *user, method, path, body string) *http.Request {
 	return r
 }
 
-// living asks nothing of the database.
+// living is a request without a database query.
 func living(*server, int) func(int) *http.Request {
 	return func(int) *http.Request { return asked(&user{}, "GET", "/livez", "") }
 }
@@ -172,7 +172,7 @@ func (s *server) drafts(n int) (ids []uuid.UUID) {
 	return ids
 }
 
-// deposit gives the account more than a benchmark can spend.
+// deposit adds more money to the account than a benchmark can spend.
 func (s *server) deposit() {
 	_, _, err := s.store.Enter(s.t.Context(), s.viewer(s.admin), db.Entry{
 		ID: newID(), AccountID: s.account, Kind: db.EntryKindDeposit, AmountCents: 1 << 40, Digest: []byte("x")})

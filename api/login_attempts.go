@@ -44,8 +44,13 @@ type bucket struct {
 	burst  int
 }
 
-// drained returns how long an empty bucket takes to be full, less the one token that makes it usable.
-func (b bucket) drained() time.Duration { return b.refill * time.Duration(b.burst-1) }
+// fillTime returns how long an empty bucket takes to be full, less the one token that makes it usable.
+func (b bucket) fillTime() time.Duration { return b.refill * time.Duration(b.burst-1) }
+
+// token returns the request for a token.
+func (b bucket) token() db.TakeLoginTokenParams {
+	return db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.fillTime()}
+}
 
 // loginTry is one login attempt.
 type loginTry struct {
@@ -68,9 +73,9 @@ func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
 	}
 }
 
-// ofSource returns the context of a login: of the connections, all logins share a tenant's quota, and
+// withSource returns the context of a login: of the connections, all logins share a tenant's quota, and
 // those of one source a user's.
-func ofSource(ctx context.Context, source string) context.Context {
+func withSource(ctx context.Context, source string) context.Context {
 	return context.WithValue(ctx, db.CallerKey{}, &db.Viewer{UserID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(source))})
 }
 
@@ -88,19 +93,19 @@ func attemptKey(parts ...string) []byte {
 // admitTry takes the tokens of a login attempt. It returns RateLimited if the caller must wait: then the
 // password must not be checked, and at most a token of the source is used up.
 func (a *server) admitTry(ctx context.Context, try *loginTry) error {
-	known, err := a.mayTry(ctx, try.key)
-	if err != nil {
+	known, wait, err := a.store.GetLoginAttempt(ctx, try.key)
+	if err := limited(wait, err); err != nil {
 		return err
 	}
 	if !known {
 		for _, b := range try.buckets {
-			if err := a.takeToken(ctx, b); err != nil {
+			if err := limited(a.store.TakeLoginToken(ctx, b.token())); err != nil {
 				return errors.Join(err, a.returnTokens(ctx, try))
 			}
 			try.taken = append(try.taken, b)
 		}
 	}
-	return a.sweepLogins(ctx)
+	return a.store.SweepLogins(ctx)
 }
 
 // countTry counts a login attempt, once. It returns RateLimited if the caller must wait.
@@ -108,66 +113,16 @@ func (a *server) countTry(ctx context.Context, try *loginTry) error {
 	if try.counted {
 		return nil
 	}
-	if err := a.countAttempt(ctx, try.key); err != nil {
+	if err := limited(a.store.CountLoginAttempt(ctx, try.key)); err != nil {
 		return err
 	}
 	try.counted = true
 	return nil
 }
 
-// mayTry reports whether the user is known under the key. It returns RateLimited if the next try must
-// wait.
-func (a *server) mayTry(ctx context.Context, key []byte) (known bool, err error) {
-	row, err := a.store.GetLoginAttempt(ctx, key)
-	switch {
-	case db.NoRow(err):
-		return false, nil
-	case err != nil:
-		return false, err
-	case row.Wait > 0:
-		return false, rateLimited(row.Wait)
-	}
-	return row.Known, nil
-}
-
-// countAttempt counts a try under the key. It returns RateLimited if the caller must wait. If a fresh
-// read shows no wait any more, because a login succeeded meanwhile, the try is counted after all.
-func (a *server) countAttempt(ctx context.Context, key []byte) error {
-	for range 2 {
-		_, err := a.store.CountLoginAttempt(ctx, key)
-		if !db.NoRow(err) {
-			return err
-		}
-		if _, err := a.mayTry(ctx, key); err != nil {
-			return err
-		}
-	}
-	return rateLimited(time.Second)
-}
-
-// takeToken takes a token from a bucket. It returns RateLimited if the bucket is empty, which it reads
-// first: otherwise persistent callers would queue for the lock on its row.
-func (a *server) takeToken(ctx context.Context, b bucket) error {
-	for range 2 {
-		wait, err := a.store.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: b.key, Drained: b.drained()})
-		switch {
-		case err != nil && !db.NoRow(err):
-			return err
-		case err == nil && wait > 0:
-			return rateLimited(wait)
-		}
-		_, err = a.store.TakeLoginToken(ctx,
-			db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()})
-		if !db.NoRow(err) {
-			return err
-		}
-	}
-	return rateLimited(time.Second)
-}
-
 // loginSucceeded makes the user known at the source, and reverts what the try counted.
 func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
-	if _, err := a.store.RememberLogin(ctx, db.RememberLoginParams{Key: try.key, KnownFor: knownFor}); err != nil {
+	if err := a.store.RememberLogin(ctx, db.RememberLoginParams{Key: try.key, KnownFor: knownFor}); err != nil {
 		return err
 	}
 	return a.returnTokens(ctx, try)
@@ -176,20 +131,18 @@ func (a *server) loginSucceeded(ctx context.Context, try *loginTry) error {
 // returnTokens returns the tokens that a try took.
 func (a *server) returnTokens(ctx context.Context, try *loginTry) error {
 	for _, b := range try.taken {
-		if _, err := a.store.ReturnLoginToken(ctx,
-			db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
+		if err := a.store.ReturnLoginToken(ctx, db.ReturnLoginTokenParams{Key: b.key, Refill: b.refill}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sweepLogins deletes a few expired rows, more than a login adds.
-func (a *server) sweepLogins(ctx context.Context) error {
-	if _, err := a.store.SweepLoginAttempts(ctx); err != nil {
-		return err
+// limited returns RateLimited for an attempt that has to wait, or else err.
+func limited(wait time.Duration, err error) error {
+	if err == nil && wait > 0 {
+		return rateLimited(wait)
 	}
-	_, err := a.store.SweepLoginBuckets(ctx)
 	return err
 }
 

@@ -13,8 +13,8 @@ import (
 	"waybill/db"
 )
 
-// Somebody who hammers a tenant from one address keeps nobody out who comes from another,
-// neither its users nor those of other tenants.
+// Many failed logins from one address block no user of the tenant at another address, and no other
+// tenant.
 func TestOneSourceKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
@@ -54,8 +54,8 @@ func TestGuessesKeepTheUserOutWhereTheyAreMadeAlone(t *testing.T) {
 		refused(429, "rate_limited") // the success was elsewhere
 }
 
-// Whoever is refused without a look at the password waits for the answer: guessers who come
-// again at once would take the processor from the hashes of the others.
+// A login refused without checking its password is answered with a delay: guessers that retry at once
+// would take the processor from the hashes of others.
 func TestLoginsThatAreRefusedUnseenWait(t *testing.T) {
 	t.Parallel()
 	const pause = 200 * time.Millisecond
@@ -78,8 +78,8 @@ func TestLoginsThatAreLookedAtDoNotWait(t *testing.T) {
 	s.loginFrom("203.0.113.9", s.slug, s.staff.email, password).want(201)
 }
 
-// A few passwords for many users meet a limit of their source, whether or not there are
-// such users. Those who have logged in from there before still do.
+// Trying a few passwords for many users hits a limit of the source, whether or not the users exist.
+// Users who have logged in from there before are not affected.
 func TestPasswordsSprayedFromOneSourceAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
@@ -104,7 +104,7 @@ func TestPasswordsSprayedFromOneSourceAreLimited(t *testing.T) {
 	s.loginFrom("198.51.100.1", s.slug, s.hub.email, password).want(201)
 }
 
-// A good account of one's own does not pay for guesses at those of others.
+// A successful login to one's own account does not pay for guesses at others.
 func TestAGoodLoginDoesNotForgiveOthersGuesses(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -127,7 +127,7 @@ func TestGoodLoginsFromOneSourceAreNotLimited(t *testing.T) {
 	}
 }
 
-// Guesses from many addresses meet a limit too, but for the one that the user comes from.
+// Guesses from many addresses hit a limit too, except at the user's usual address.
 func TestGuessesFromManySourcesAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -143,10 +143,10 @@ func TestGuessesFromManySourcesAreLimited(t *testing.T) {
 	}
 	s.loginFrom("198.51.100.2", s.slug, s.staff.email, password).refused(429, "rate_limited")
 	s.loginFrom("198.51.100.1", s.slug, s.staff.email, password).want(201)
-	s.loginFrom("[2001:db8::1]", s.slug, s.hub.email, password).want(201) // nobody else waits
+	s.loginFrom("[2001:db8::1]", s.slug, s.hub.email, password).want(201) // no other user waits
 }
 
-// Neither the answer nor the wait tells whether there is such a user, or such a tenant.
+// Neither the answer nor the wait reveals whether the user or the tenant exists.
 func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -162,7 +162,7 @@ func TestWhoDoesNotExistIsCountedAlike(t *testing.T) {
 	}
 }
 
-// The case of an address, or how its letters are composed, gives no further guesses.
+// The case or Unicode composition of an address gives no additional guesses.
 func TestOneUserIsCountedOnceHoweverWritten(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -173,7 +173,7 @@ func TestOneUserIsCountedOnceHoweverWritten(t *testing.T) {
 	s.login("Müller@example.com", "wrong").refused(429, "rate_limited")
 }
 
-// X-Forwarded-For counts where the proxy is trusted, and nowhere else.
+// X-Forwarded-For counts only from a trusted proxy.
 func TestSourceBehindATrustedProxy(t *testing.T) {
 	t.Parallel()
 	from := func(s *server, client, password string) *answer {
@@ -197,7 +197,7 @@ func TestSourceBehindATrustedProxy(t *testing.T) {
 	}
 }
 
-// A user with a good session changes the password, whatever is guessed meanwhile.
+// A user with a valid session can change the password, whatever is guessed meanwhile.
 func TestPasswordIsChangedWhateverIsGuessed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -209,7 +209,7 @@ func TestPasswordIsChangedWhateverIsGuessed(t *testing.T) {
 		object{"current_password": password, "new_password": "another horse"}).want(200)
 }
 
-// Whoever has come by a session can't guess the password in it.
+// A stolen session cannot be used to guess the password.
 func TestOldPasswordIsNotGuessedInASession(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -283,13 +283,13 @@ func TestOutwornHashesAreRenewedAtLogin(t *testing.T) {
 	s.login(s.hub.email, "pässwörter").want(201)
 }
 
-// Logins that come at once all succeed, though the first of them renews the hash that
-// the others have verified.
+// Concurrent logins all succeed, although the first of them renews the hash that the others have
+// verified.
 func TestGoodLoginsSucceedWhileTheHashIsRenewed(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy, func(_ *db.Config, o *api.Options) {
 		o.PasswordCost = bcrypt.MinCost + 1
-		o.HandlerTimeout = time.Minute // hashes wait for all else that a busy machine does
+		o.HandlerTimeout = time.Minute // hashes have the lowest priority on a busy machine
 	})
 	for range 3 {
 		s.exec("UPDATE users SET password_hash = $1 WHERE id = $2", passwordHash(), s.staff.id)
@@ -328,8 +328,8 @@ func TestOnePasswordHoweverComposed(t *testing.T) {
 	s.login("new@example.com", decomposed).want(201)
 }
 
-// A login whose turn does not come within its request's limit has tried nothing: the user's next ones
-// are not made to wait, nor is anything taken from the source.
+// A login whose turn does not come within the timeout of its request counts as no try: the user's next
+// ones do not wait, and the source loses no token.
 func TestALoginWhoseTurnDoesNotComeIsNoTry(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) { o.HandlerTimeout = time.Second })

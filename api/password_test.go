@@ -12,8 +12,8 @@ import (
 	"waybill/db"
 )
 
-// However long a hash takes, the queue has its places: who comes next waits, and is not told to come
-// back. Who finds none is, before anything is counted or asked for.
+// The queue has all its places however long a hash takes: a newcomer waits. Without a free place they
+// get 503, before anything is counted or queried.
 func TestTheQueueIsAsLongOnASlowMachine(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []int{bcrypt.MinCost, bcrypt.DefaultCost, 16} {
@@ -40,7 +40,7 @@ func TestTheQueueIsAsLongOnASlowMachine(t *testing.T) {
 	}
 }
 
-// Logins, as many as there may be, leave the places of those who have a session alone.
+// Any number of logins leaves the places of users with a session free.
 func TestLoginsTakeNoPlaceOfThoseWithASession(t *testing.T) {
 	t.Parallel()
 	p := newPasswords(bcrypt.MinCost)
@@ -58,8 +58,8 @@ func TestLoginsTakeNoPlaceOfThoseWithASession(t *testing.T) {
 	}
 }
 
-// A user who is not there is compared as any other: bcrypt takes the dummy for a hash of
-// the cost, and goes all the way to find that the password is another.
+// Unknown users take the same time: bcrypt accepts the dummy as a hash of the right cost, and computes
+// it fully before it fails.
 func TestDummyIsAHashOfTheCost(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []int{bcrypt.MinCost, bcrypt.DefaultCost, bcrypt.MaxCost} {
@@ -73,8 +73,7 @@ func TestDummyIsAHashOfTheCost(t *testing.T) {
 	}
 }
 
-// Whatever the hash, a comparison makes the rounds of the costliest one: they are what
-// takes the time.
+// Every comparison takes the rounds of the highest cost, which determine the time, whatever the hash.
 func TestEveryComparisonMakesTheSameRounds(t *testing.T) {
 	t.Parallel()
 	p := newPasswords(6)

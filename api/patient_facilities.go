@@ -19,7 +19,7 @@ func (a *server) registerPatientFacilities() {
 		summary: "Record a patient's consent that a facility sees them",
 		about: "Requires that you see the patient. Takes effect on the next request of the facility's users. " +
 			"Repeating it has no effect. See list-patient-consents.",
-		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
@@ -28,7 +28,7 @@ func (a *server) registerPatientFacilities() {
 			"including your own, and on the next list of its appointments: see sync-appointments. A facility " +
 			"that was never allowed can be denied too. Repeating it has no effect. The last facility that sees " +
 			"the patient cannot be removed: last_facility. See list-patient-consents.",
-		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
+		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
 	}, a.disallowFacility)
 	register(a, operation{
 		id: "list-patient-consents", method: http.MethodGet,
@@ -47,23 +47,13 @@ type patientFacilityPath struct {
 }
 
 func (a *server) allowFacility(ctx context.Context, v db.Viewer, in *patientFacilityPath) (*struct{}, error) {
-	n, err := a.store.As(v).AllowFacility(ctx, db.AllowFacilityParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, FacilityID: in.FacilityID, ViewerID: v.UserID,
-	})
-	if err != nil || n > 0 {
-		return nil, err
-	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was already allowed
+	return nil, a.store.AllowFacility(ctx, v,
+		db.AllowFacilityParams{PatientID: in.PatientID, FacilityID: in.FacilityID})
 }
 
 func (a *server) disallowFacility(ctx context.Context, v db.Viewer, in *patientFacilityPath) (*struct{}, error) {
-	n, err := a.store.As(v).DisallowFacility(ctx, db.DisallowFacilityParams{
-		TenantID: v.TenantID, PatientID: in.PatientID, FacilityID: in.FacilityID, ViewerID: v.UserID,
-	})
-	if err != nil || n > 0 {
-		return nil, err
-	}
-	return nil, a.mustSee(ctx, v, in.PatientID) // the facility was not allowed
+	return nil, a.store.DisallowFacility(ctx, v,
+		db.DisallowFacilityParams{PatientID: in.PatientID, FacilityID: in.FacilityID})
 }
 
 // BySeq paginates the consents of a patient, newest first.

@@ -11,7 +11,7 @@ import (
 	"waybill/db/seed"
 )
 
-// showsHidden lets the stranger see the hidden facility.
+// showsHidden makes the hidden facility visible to the stranger.
 func (s *server) showsHidden() {
 	s.make(s.tenant, func(r *seed.Rows) {
 		lab := r.Group()
@@ -29,7 +29,7 @@ func TestConsentTakesEffectOnTheNextRequest(t *testing.T) {
 	see := func() *answer { return s.do(s.stranger, "GET", path, nil) }
 
 	see().refused(404, "not_found", "")
-	s.do(s.stranger, "PUT", facility, nil).refused(404, "not_found", "") // not by who does not see them
+	s.do(s.stranger, "PUT", facility, nil).refused(404, "not_found", "") // a user who does not see them may not
 	s.do(s.admin, "PUT", facility, nil).refused(404, "not_found", "")
 	s.do(s.foreign.staff, "PUT", facility, nil).refused(404, "not_found", "")
 	s.do(s.staff, "PUT", facility, nil).want(204)
@@ -84,7 +84,9 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 		if first == nil {
 			first = a
 		}
-		if want := `{"created":0,"updated":0,"unchanged":1,"canceled":0,"superseded":false,"not_applied":{"consent_withdrawn":1}}`; strings.TrimSpace(string(a.body)) != want {
+		want := `{"created":0,"updated":0,"unchanged":1,"canceled":0,"superseded":false,` +
+			`"not_applied":{"consent_withdrawn":1}}`
+		if strings.TrimSpace(string(a.body)) != want {
 			t.Errorf("%s: %s, want %s", what, a.body, want)
 		}
 	}
@@ -129,10 +131,10 @@ func TestWithdrawnConsentIsNotUndoneByAFeed(t *testing.T) {
 	}
 }
 
-// A consent is taken back for a facility that never had one, and the last one stays, also
-// for who asks at once.
-// A facility that the patient denies keeps the pickup that it booked for them, as its own
-// order, and each look at it is recorded; it is not told who the patient is, and books no other.
+// A consent can be withdrawn for a facility that never had one, and the last one cannot, even
+// concurrently. A facility that the patient denies keeps the pickup that it created for them, as its
+// own order, and each read of it is audited; it does not learn who the patient is, and cannot create
+// another.
 func TestPickupOfAWithdrawnConsentStaysAnOrderOfTheFacility(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -178,8 +180,7 @@ func TestLastFacilityThatSeesAPatientStays(t *testing.T) {
 	}
 }
 
-// Whoever allows and disallows at once: the newest consent is what holds, and the pages go
-// through all of them.
+// With concurrent consents and withdrawals, the newest one applies, and the pages list all of them.
 func TestNewestConsentIsWhatHolds(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)

@@ -41,7 +41,8 @@ func (a *server) registerPatients() {
 		id: "edit-patient", method: http.MethodPatch, path: "/v1/patients/{patient_id}", tag: "patients",
 		summary: "Edit a patient",
 		about: withFacility + " Blanks around the external id are ignored. Changing it requires that you see the " +
-			"facility whose records it belongs to, and that the patient allows that facility to see them.", roles: patientRoles,
+			"facility whose records it belongs to, and that the patient allows that facility to see them.",
+		roles: patientRoles,
 		codes: []db.Code{db.NotFound, db.Forbidden, db.ExternalIDTaken, db.StaleVersion, preconditionRequired},
 	}, a.editPatient)
 	register(a, operation{
@@ -100,7 +101,7 @@ func (a *server) createPatient(ctx context.Context, v db.Viewer, in *createPatie
 	if err != nil {
 		return nil, err
 	}
-	row, replayed, err := a.store.CreateOnePatient(ctx, v, db.CreatePatientParams{
+	row, replayed, err := a.store.CreatePatient(ctx, v, db.CreatePatientParams{
 		ID: id, FacilityID: b.FacilityID, ExternalID: given(b.ExternalID),
 		GivenName: b.GivenName, FamilyName: b.FamilyName,
 		BirthDate: b.BirthDate, Phone: given(string(b.Phone)), RequestDigest: d,
@@ -153,7 +154,7 @@ func (a *server) getPatient(ctx context.Context, v db.Viewer, in *getPatientInpu
 		return nil, err
 	}
 	tag := etag(row.Patient.Version)
-	return &Row[db.Patient]{tag, &row.Patient}, in.shown(tag)
+	return &Row[db.Patient]{tag, &row.Patient}, in.notModifiedIf(tag)
 }
 
 // PatientEdit holds the members to change; omitted members keep their value, and null clears.
@@ -189,7 +190,7 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 	if id := b.ExternalID.Value; id != nil {
 		*id = trimID(*id)
 	}
-	row, err := a.store.EditOnePatient(ctx, v, db.EditPatientParams{
+	row, err := a.store.EditPatient(ctx, v, db.EditPatientParams{
 		ID: in.PatientID, Version: in.version,
 		SetExternalID: b.ExternalID.Sent, ExternalID: b.ExternalID.Value,
 		GivenName: b.GivenName, FamilyName: b.FamilyName, BirthDate: b.BirthDate,
@@ -199,20 +200,6 @@ func (a *server) editPatient(ctx context.Context, v db.Viewer, in *editPatientIn
 		return nil, err
 	}
 	return &Row[db.Patient]{etag(row.Version), &row}, nil
-}
-
-// mustSee returns NotFound unless the viewer sees the patient. It reads no patient data.
-func (a *server) mustSee(ctx context.Context, v db.Viewer, patientID uuid.UUID) error {
-	seen, err := a.seesPatient(ctx, v, patientID)
-	if err == nil && !seen {
-		return problem(db.NotFound, "", "")
-	}
-	return err
-}
-
-func (a *server) seesPatient(ctx context.Context, v db.Viewer, patientID uuid.UUID) (bool, error) {
-	return a.store.SeesPatient(ctx,
-		db.SeesPatientParams{TenantID: v.TenantID, PatientID: patientID, ViewerID: v.UserID})
 }
 
 // PickupPatient is the patient of a pickup, limited to what the viewer may see.

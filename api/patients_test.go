@@ -20,7 +20,7 @@ func (t *tenant) newPatient() object {
 	}
 }
 
-// patient makes one of the facility by staff and gives their path.
+// patient creates a patient of the facility as staff, and returns their path.
 func (s *server) patient() string {
 	s.t.Helper()
 	return s.do(s.staff, "POST", "/v1/patients", s.newPatient()).want(201).header.Get("Location")
@@ -66,7 +66,7 @@ func TestCreatedPatientIsSeenByTheFacility(t *testing.T) {
 	}
 }
 
-// An external id is a facility's, and an id the tenant's: whose they are is not told.
+// External ids are unique per facility, ids per tenant; the owner of a taken one is not revealed.
 func TestExternalIDsAreTheFacilitys(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -195,7 +195,7 @@ func TestPatientsAreValidated(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"1799-12-31", "0002-01-01",
-		day(2)} { // the answer says what is expected, as a list's does
+		day(2)} { // the answer says what is expected, like that of a list
 		const expected = "birth_date: expected a date from 1800 on, and not in the future."
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
 		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
@@ -221,8 +221,8 @@ func TestPatientsAreValidated(t *testing.T) {
 	}
 }
 
-// named is refused, with the value in the test's log. What holds U+0000 is refused
-// before its member is known.
+// named expects an error at the member, and logs the value. A value with U+0000 is rejected before its
+// member is known.
 func (a *answer) named(status int, code, field string, value any) {
 	a.t.Helper()
 	if text, ok := value.(string); ok && strings.Contains(text, "\x00") {

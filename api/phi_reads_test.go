@@ -57,8 +57,7 @@ func TestReadsOfAPatientAreListedForAdmins(t *testing.T) {
 	s.do(s.admin, "GET", "/v1/patients/"+newID().String()+"/reads", nil).refused(404, "not_found", "")
 }
 
-// What a list of appointments writes of a patient is recorded, once a list; what it does
-// not, is not.
+// Patients written by a list of appointments are audited, once per list; unchanged ones are not.
 func TestPatientsThatAFeedWritesAreRecorded(t *testing.T) {
 	t.Parallel()
 	s := start(t)

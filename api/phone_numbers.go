@@ -14,16 +14,17 @@ func (a *server) registerPhoneNumbers() {
 	register(a, operation{
 		id: "add-phone-number", method: http.MethodPost, path: "/v1/users/{user_id}/phone-numbers",
 		tag: "users", status: http.StatusCreated,
-		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.", roles: adminOrStaff,
-		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound},
+		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.",
+		roles: adminOrStaff,
+		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, asNotFound: []db.Code{db.UserNotFound},
 		also: []int{http.StatusOK},
 	}, a.addPhoneNumber)
 	register(a, operation{
 		id: "list-phone-numbers", method: http.MethodGet, path: "/v1/users/{user_id}/phone-numbers", tag: "users",
 		summary: "List a user's phone numbers", about: "Admins and dispatchers see those of all users, the " +
 			"others their own.",
-		roles:   everyRole,
-		missing: []db.Code{db.UserNotFound},
+		roles:      everyRole,
+		asNotFound: []db.Code{db.UserNotFound},
 	}, a.listPhoneNumbers)
 	register(a, operation{
 		id: "remove-phone-number", method: http.MethodDelete,
@@ -56,12 +57,8 @@ func (a *server) addPhoneNumber(
 		return nil, err
 	}
 	d := digest(v, "add-phone-number "+in.UserID.String(), in.Body)
-	row, err := a.store.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
-		TenantID: v.TenantID, ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.PhoneNumber, []byte, error) {
-		known, err := a.store.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: v.TenantID, ID: id})
-		return known, known.RequestDigest, err
+	row, replayed, err := a.store.CreatePhoneNumber(ctx, v, db.CreatePhoneNumberParams{
+		ID: id, UserID: in.UserID, Number: string(in.Body.Number), RequestDigest: d,
 	})
 	if err != nil {
 		return nil, err
@@ -84,7 +81,7 @@ func (a *server) listPhoneNumbers(
 	ctx context.Context, v db.Viewer, in *listPhoneNumbersInput,
 ) (*ListOf[db.PhoneNumber], error) {
 	if _, err := a.store.GetUser(ctx, a.userParams(v, in.UserID)); err != nil {
-		return nil, missing(err, db.UserNotFound)
+		return nil, asNotFound(err, db.UserNotFound)
 	}
 	rows, err := a.store.ListPhoneNumbers(ctx, db.ListPhoneNumbersParams{
 		TenantID: v.TenantID, UserID: in.UserID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),
@@ -104,7 +101,5 @@ func (a *server) removePhoneNumber(ctx context.Context, v db.Viewer, in *removeP
 	if hidden(v, in.UserID) {
 		return nil, problem(db.NotFound, "", "")
 	}
-	n, err := a.store.DeletePhoneNumber(ctx,
-		db.DeletePhoneNumberParams{TenantID: v.TenantID, UserID: in.UserID, ID: in.PhoneNumberID})
-	return nil, db.Removed(n, err)
+	return nil, a.store.DeletePhoneNumber(ctx, v, db.DeletePhoneNumberParams{UserID: in.UserID, ID: in.PhoneNumberID})
 }

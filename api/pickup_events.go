@@ -15,7 +15,8 @@ func (a *server) registerPickupEvents() {
 		id: "list-pickup-events", method: http.MethodGet, path: "/v1/pickups/{pickup_id}/events", tag: "pickups",
 		summary: "List the events of a pickup",
 		about: "Oldest first. The hub sees events from collect on, drivers those of the time in which the pickup " +
-			"was assigned to them, since their login was linked with the driver.", roles: everyRole, codes: []db.Code{db.NotFound},
+			"was assigned to them, since their login was linked with the driver.",
+		roles: everyRole, codes: []db.Code{db.NotFound},
 	}, a.listPickupEvents)
 	register(a, operation{
 		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups",

@@ -40,7 +40,7 @@ type event struct {
 	data     object
 }
 
-// isTransition tells whether it says anything: its name comes before its data.
+// isTransition reports whether the event is a transition.
 func (e event) isTransition() bool { return e.name != "checkpoint" }
 
 func (s *server) listen() string {
@@ -73,7 +73,7 @@ func follow(t testing.TB, url string, as *user, last string) *stream {
 	return st
 }
 
-// next gives the next event; not ok at the end of the stream.
+// next returns the next event; ok is false at the end of the stream.
 func (st *stream) next() (e event, ok bool) {
 	for st.lines.Scan() {
 		name, value, _ := strings.Cut(st.lines.Text(), ": ")
@@ -90,7 +90,7 @@ func (st *stream) next() (e event, ok bool) {
 				st.t.Errorf("an event of %s, which is not UTC", at)
 			}
 		case "":
-			if st.lines.Text() == "" { // else a comment
+			if st.lines.Text() == "" { // otherwise a comment
 				if e.id == "" || e.name == "" || e.data == nil {
 					st.t.Errorf("a client's parser makes an empty message of %v", e)
 				}
@@ -102,7 +102,7 @@ func (st *stream) next() (e event, ok bool) {
 	return e, false
 }
 
-// transition gives the next event that is one of a transition.
+// transition returns the next event of a transition.
 func (st *stream) transition() event {
 	st.t.Helper()
 	for {
@@ -130,7 +130,7 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 			path := s.pickup()
 			move := func(as *user, transition string, body any) {
 				a := s.do(as, "POST", path+transition, body)
-				for a.status == 503 { // come back, as it says
+				for a.status == 503 { // retry as requested
 					a = s.do(as, "POST", path+transition, body)
 				}
 				if a.status != 200 {
@@ -147,7 +147,7 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	}
 	const want = callers * (1 + 2*rounds)
 	seen := map[string]int{}
-	versions := map[string]float64{} // of each pickup, the last told
+	versions := map[string]float64{} // the last version received of each pickup
 	random := rand.New(rand.NewPCG(1, 2))
 	last := from.last
 	for len(seen) < want {
@@ -175,8 +175,8 @@ func TestStreamTellsEachEventOnceInOrder(t *testing.T) {
 	}
 }
 
-// Streams that read together, some of them from behind and all of them page by page, are
-// each told everything, and in order.
+// Streams that share reads, some of them lagging and all of them in pages, each receive all events in
+// order.
 func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy, func(_ *db.Config, o *api.Options) { o.Streams.PerUser = 16 })
@@ -191,7 +191,8 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	const rounds, each = 5, 100
 	for round := range rounds {
 		s.exec(`
-			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+			INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after,
+			    request_digest)
 			SELECT $1, gen_random_uuid(), $2, version, 'submit', $3, 'DRAFT', 'SUBMITTED', '\x00'
 			FROM generate_series($4::int, $5) AS version`, s.tenant.id, pickup,
 			s.dispatcher.id, 2+round*each, 1+(round+1)*each)
@@ -210,7 +211,7 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 			t.Errorf("stream %d is told something else than what happened", i)
 		}
 	}
-	s.api.Drain() // also ends who has far to go
+	s.api.Drain() // also ends a lagging stream
 	told := 0
 	st := follow(t, url, s.dispatcher, before.last)
 	for e, ok := st.next(); ok; e, ok = st.next() {
@@ -223,7 +224,7 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 	}
 }
 
-// Those who read together are told what others of their role are, whoever they are.
+// Streams that share reads receive what their role may see, whoever the user is.
 func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -238,7 +239,7 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 		return rows
 	}
 	for _, as := range []*user{s.admin, s.dispatcher, s.hub} {
-		// One of the facility's viewers, one of none's.
+		// One viewer of the facility, and one of no facility.
 		one, other := seen(s.staff.id, as.role), seen(newID(), as.role)
 		if len(one) == 0 || !reflect.DeepEqual(one, other) {
 			t.Errorf("%s: %d and %d events", as.role, len(one), len(other))
@@ -246,8 +247,8 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	}
 }
 
-// Each event wakes the stream: were each told only when the stream next looks by itself,
-// after two seconds, a dozen would take longer than the stream may.
+// Each event wakes the stream: if each were sent only by the next poll, after two seconds, a dozen
+// would exceed the stream's time.
 func TestStreamIsWokenByEachEvent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -262,13 +263,13 @@ func TestStreamIsWokenByEachEvent(t *testing.T) {
 
 const insertCancel = `
 	WITH moved AS (
-		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
+		    RETURNING *
 	)
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
 
-// An event whose transaction ends late comes in its place, and nothing before it that
-// belongs after.
+// An event whose transaction ends late is sent in its place, and no later event before it.
 func TestStreamWaitsForLateCommitters(t *testing.T) {
 	t.Parallel()
 	s := start(t, roomy)
@@ -302,8 +303,8 @@ func TestStreamWaitsForLateCommitters(t *testing.T) {
 	}
 }
 
-// Whoever writes no events holds no stream up, for as long as they like, in this database
-// or in another of the server; and if one writes an event in the end, it is told.
+// A transaction that writes no events delays no stream, however long it runs, in this database or
+// another of the server; and if it finally writes an event, it is sent.
 func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
 	t.Parallel()
 	s, other := start(t), start(t)
@@ -340,8 +341,7 @@ func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
 	told("cancel")
 }
 
-// HEAD is answered as GET begins, and ends: it takes no stream's place, and leaves the
-// connection to others.
+// HEAD is answered like GET, and ends: it takes no stream's place, and leaves the connection usable.
 func TestHeadOfTheStreamEnds(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) { o.Streams.PerUser = 1 })
@@ -392,7 +392,7 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 	}
 }
 
-// What stands between, a proxy or a browser's parser, is told not to wait or to keep.
+// Proxies and browsers are told not to buffer or cache.
 func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -441,7 +441,7 @@ func TestStreamShowsEachRoleItsOwn(t *testing.T) {
 			t.Errorf("%s is told %s, want %s", as.role, got, want)
 		}
 	}
-	// Nothing more comes: all of them end with what they were told.
+	// No more events: all streams end with what they received.
 	time.Sleep(30 * time.Millisecond)
 	s.api.Drain()
 	for as, st := range streams {
@@ -460,13 +460,12 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 	s.do(s.staff, "DELETE", "/v1/session", nil).want(204)
 	for _, ok := st.next(); ok; _, ok = st.next() {
 	}
-	if err := st.lines.Err(); err != nil { // by the client's own limit, say
+	if err := st.lines.Err(); err != nil { // for example the client's own limit
 		t.Errorf("the stream was not ended by the server: %v", err)
 	}
 }
 
-// A driver who opens all streams that they can takes none of another's, nor a tenant's
-// users of another tenant's.
+// A driver who opens all streams that they can takes no place of another user or tenant.
 func TestStreamsOfOneUserLeaveThoseOfOthersTheirPlaces(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(_ *db.Config, o *api.Options) {
@@ -480,14 +479,14 @@ func TestStreamsOfOneUserLeaveThoseOfOthersTheirPlaces(t *testing.T) {
 			t.Errorf("%s: %s", as.role, a)
 		}
 	}
-	// So many are a tenant's, whoever of it has them.
+	// A tenant has that many streams, whoever opens them.
 	var open []*stream
 	for range 4 {
 		open = append(open, follow(t, url, s.tenant.driver, ""))
 	}
 	open = append(open, follow(t, url, s.hub, ""))
 	refused(s.hub, 429, "concurrency_limit", "5 concurrent event streams per tenant.")
-	// And another tenant's open, as long as the server takes any.
+	// Another tenant's streams open as long as the server has places.
 	for range 2 {
 		follow(t, url, s.foreign.dispatcher, "")
 	}
@@ -549,7 +548,7 @@ func TestEventsOfAPickupArePaged(t *testing.T) {
 	}
 }
 
-// pages reads a list to its end, and gives the ids; between is called after each part.
+// pages reads a list to its end, and returns the ids; between is called after each page.
 func (s *server) pages(as *user, path string, limit int, between func()) []string {
 	s.t.Helper()
 	var ids []string

@@ -29,7 +29,7 @@ var shownTo = map[db.UserRole]string{
 	db.UserRoleHub:        everybodys + way,
 }
 
-// tagOf ends the ETag of what a role is shown.
+// tagOf is the suffix of the ETag for a role.
 var tagOf = map[db.UserRole]string{db.UserRoleDriver: "-1", db.UserRoleHub: "-2"}
 
 func membersAre(t *testing.T, what string, shown object, want string) {
@@ -87,7 +87,7 @@ func TestEachRoleIsShownWhatItsWorkNeeds(t *testing.T) {
 	assigned := "/v1/pickups/" + s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.facility, s.driverID).String()
 	role(s.dispatcher, "assign-pickup",
 		s.do(s.dispatcher, "POST", assigned+"/assign", object{"driver_id": s.driverID}).want(200).object())
-	for range 2 { // If-Match compares the version, whoever's ETag it is
+	for range 2 { // If-Match compares only the version, whatever the role of its ETag
 		role(s.tenant.driver, "collect-pickup",
 			s.do(s.tenant.driver, "POST", assigned+"/collect", nil, "If-Match", `"3-1"`, "Idempotency-Key", "c").
 				want(200).object())
@@ -95,15 +95,14 @@ func TestEachRoleIsShownWhatItsWorkNeeds(t *testing.T) {
 	role(s.hub, "receive-pickup", s.do(s.hub, "POST", assigned+"/receive", nil, "If-Match", `"4"`).want(200).object())
 }
 
-// A driver has what is theirs, and no longer: what they are told afterwards is that they
-// delivered it.
+// A driver sees a pickup only while it is theirs: afterwards they only learn that they delivered it.
 func TestADeliveredPickupIsGoneFromItsDriver(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	id := s.pickupIn(s.tenant, db.PickupStatusSHIPPED, s.hidden, s.driverID)
 	path, driver := "/v1/pickups/"+id.String(), s.tenant.driver
 	planted := planted{}
-	s.plantPickup(planted, id, nil) // whom nobody may see, from deliver on
+	s.plantPickup(planted, id, nil) // not visible to any role after deliver
 	s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, s.plantPatient(planted, s.tenant, s.hidden, nil))
 	for _, of := range []string{"", "/events", "/messages", "/patient"} {
 		s.do(driver, "GET", path+of, nil).want(200)
@@ -141,8 +140,8 @@ func TestADeliveredPickupIsGoneFromItsDriver(t *testing.T) {
 	s.do(s.dispatcher, "GET", path, nil).want(200)
 }
 
-// The driver whom a dispatcher takes a pickup from loses it at once, and staff who no
-// longer see its facility are told again what they did, and no more.
+// A driver whose pickup is released loses it at once, and staff who no longer see its facility get the
+// result of their transition again, and no more.
 func TestWhatIsTakenAwayIsSeenNoMore(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -165,8 +164,8 @@ func TestWhatIsTakenAwayIsSeenNoMore(t *testing.T) {
 	s.do(s.staff, "POST", path+"/submit", nil, "Idempotency-Key", "t").refused(404, "not_found")
 }
 
-// A row of pickups is in no answer but as one role is shown it: it has no JSON of its
-// own, and what does is made in one place.
+// Rows of pickups are only encoded as one role sees them: db.Pickup has no JSON, and api.Pickup is
+// built in one place.
 func TestAPickupIsAnsweredInOneWay(t *testing.T) {
 	t.Parallel()
 	note := "note"

@@ -186,7 +186,7 @@ type CreatedRange struct {
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
 	to := in.CreatedTo.Time
 	if to.IsZero() {
-		to = beyond
+		to = endOfTime
 	}
 	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -232,7 +232,7 @@ func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput)
 		return nil, err
 	}
 	tag, shown := pickupTag(v.Role, row.Version), pickupFor(v.Role, row)
-	return &Row[Pickup]{tag, &shown}, in.shown(tag)
+	return &Row[Pickup]{tag, &shown}, in.notModifiedIf(tag)
 }
 
 // PickupEdit holds the members to change; omitted members keep their value, and null clears.
@@ -268,7 +268,7 @@ func (a *server) editPickup(ctx context.Context, v db.Viewer, in *editPickupInpu
 		shown := pickupFor(v.Role, row)
 		return asSeen(in.IfMatch, row.Version, pickupTag(v.Role, row.Version), &shown, err)
 	}
-	row, err := a.store.EditOnePickup(ctx, v, db.EditPickupParams{
+	row, err := a.store.EditPickup(ctx, v, db.EditPickupParams{
 		ID: in.PickupID, Version: in.version,
 		FacilityID: b.FacilityID, AccountID: b.AccountID, PriceCents: b.PriceCents,
 		SetPatientID: b.PatientID.Sent, PatientID: b.PatientID.Value,

@@ -14,7 +14,7 @@ import (
 	"waybill/db"
 )
 
-// roomy lets many callers at once have connections of their own.
+// roomy has enough connections for many concurrent callers.
 func roomy(c *db.Config, _ *api.Options) { c.MaxConns = 20 }
 
 func TestCreatedPickupIsADraftOfItsRequester(t *testing.T) {

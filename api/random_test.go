@@ -175,7 +175,7 @@ func (g *generator) call(op *described) (path string, body any, headers []string
 	return path, body, headers
 }
 
-// Whatever is sent, the answer is one that the document declares, and never a 500.
+// Random requests always get a declared answer, and never a 500.
 func TestRandomRequestsAreAnsweredAsDeclared(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {
@@ -206,7 +206,7 @@ func TestRandomRequestsAreAnsweredAsDeclared(t *testing.T) {
 						as = s.whoMay(op.id)
 					}
 					if op.id == "logout" || op.id == "deactivate-user" || op.id == "change-password" {
-						as = s.newUser(s.tenant, db.UserRoleStaff) // whom nobody misses
+						as = s.newUser(s.tenant, db.UserRoleStaff) // a user whom no other test needs
 					}
 					path, body, headers := g.call(op)
 					statuses[s.send(op, as, path, body, headers)]++

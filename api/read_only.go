@@ -53,7 +53,8 @@ func (r readOnly) explain(p *Problem) *Problem {
 	if p.Code != unknownField || !r.names[name] {
 		return p
 	}
-	return problem(readOnlyField, p.Field, fmt.Sprintf("%s is read-only here: this operation accepts %s.", name, r.takes))
+	return problem(readOnlyField, p.Field, fmt.Sprintf("%s is read-only here: this operation accepts %s.", name,
+		r.takes))
 }
 
 // codes returns the additional codes that the operation can answer.

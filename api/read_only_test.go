@@ -22,8 +22,7 @@ func (s *server) readOnly() (set func(on bool)) {
 	}
 }
 
-// writes are requests that write: one whose statement is its own, and those that share
-// statements with others.
+// writes sends requests that write: one with a statement of its own, and others that share statements.
 func (s *server) writes(n int) (answers []*answer) {
 	s.t.Helper()
 	answers = make([]*answer, n)
@@ -41,8 +40,8 @@ func (s *server) writes(n int) (answers []*answer) {
 	return answers
 }
 
-// While sessions are read-only, writes are unavailable and readyz says so. Once they are
-// not, everything goes on, though the pool's sessions began while they were.
+// While sessions are read-only, writes are unavailable and readyz fails. Afterwards everything
+// continues, although the pool's sessions started read-only.
 func TestReadOnlyDatabaseIsUnavailableUntilItTakesWritesAgain(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -66,8 +65,8 @@ func TestReadOnlyDatabaseIsUnavailableUntilItTakesWritesAgain(t *testing.T) {
 	}
 }
 
-// A write that meets a read-only session takes it out of the pool: nobody meets it again,
-// whether or not somebody asks readyz.
+// A write that meets a read-only session removes it from the pool: no other request meets it again,
+// whether or not readyz is called.
 func TestReadOnlySessionRefusesOneWriteAtMost(t *testing.T) {
 	t.Parallel()
 	s := start(t)

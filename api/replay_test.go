@@ -10,18 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// takes tells whether an operation of the document has a header.
+// takes reports whether an operation of the document has a header.
 func (op *described) takes(header string) bool {
 	return slices.ContainsFunc(op.parameters, func(p object) bool { return p["in"] == "header" && p["name"] == header })
 }
 
-// isCreate tells whether an operation makes rows of the caller's choosing: charges and
-// deposits always bear an id.
+// isCreate reports whether an operation creates rows with an optional id: charges and deposits always
+// have an id.
 func (op *described) isCreate() bool {
 	return strings.HasPrefix(op.id, "create-") || op.id == "add-phone-number"
 }
 
-// withoutIDs is a body without the ids of what it makes.
+// withoutIDs returns a body without the ids of new rows.
 func withoutIDs(body object) object {
 	body = with(body, object{"id": nil})
 	if items, ok := body["items"].([]object); ok {
@@ -34,7 +34,7 @@ func withoutIDs(body object) object {
 	return body
 }
 
-// changed is a body that asks for something else.
+// changed returns a body for a different request.
 func changed(body object) object {
 	if items, ok := body["items"].([]object); ok {
 		return with(body, object{"items": append(slices.Clone(items), items[0])})
@@ -96,7 +96,7 @@ func TestIdempotencyKeyOfACreateMakesItsRowOnce(t *testing.T) {
 	}
 }
 
-// idsOf are the ids of what an answer shows.
+// idsOf returns the ids in an answer.
 func idsOf(a *answer) []string {
 	if a.object()["items"] != nil {
 		return a.ids()
@@ -127,8 +127,7 @@ func TestKeyOfOneCreateIsNotAnothers(t *testing.T) {
 	number(s.hub).refused(422, "idempotency_key_reused", "Idempotency-Key")
 }
 
-// A client that sends a key with everything reads what there is now, and no answer of before,
-// and the document says so.
+// An Idempotency-Key in a read has no effect: the answer is current, and the document says so.
 func TestAKeyChangesNothingInARead(t *testing.T) {
 	t.Parallel()
 	s := start(t)

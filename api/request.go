@@ -63,7 +63,8 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// recorder records the written status.
+// recorder records the written status. It panics rather than answer a request whose session is
+// not confirmed, except with a server error.
 type recorder struct {
 	http.ResponseWriter
 	known  *request
@@ -81,10 +82,14 @@ func (r *recorder) Write(b []byte) (int, error) {
 }
 
 func (r *recorder) begin(status int) {
-	if r.status == 0 {
-		r.known.begin()
-		r.status = status
+	if r.status != 0 {
+		return
 	}
+	if status < http.StatusInternalServerError && !r.known.session.viewer.Confirmed() {
+		panic("an answer to a session that is not confirmed")
+	}
+	r.known.begin()
+	r.status = status
 }
 
 // Unwrap lets http.ResponseController flush and set deadlines.

@@ -17,9 +17,9 @@ import (
 	"waybill/db/dbtest"
 )
 
-// rights says who may do what: a letter for each of admin, dispatcher, staff, driver
-// and hub. A: on every row of the tenant. O: on those that are theirs to see, the
-// others being not there. -: not at all. on is what the path names.
+// rights is a row of the permission matrix: a letter for each of admin, dispatcher, staff, driver and
+// hub. A: on every row of the tenant. O: on visible rows, the others being not found. -: not at all. on
+// is the resource in the path.
 type rights struct {
 	who string
 	on  string
@@ -73,7 +73,7 @@ var table = map[string]rights{
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
-// begins is where a pickup stands for an operation on it.
+// begins is the status of a pickup in which an operation is tried.
 var begins = map[string]db.PickupStatus{
 	"edit-pickup": db.PickupStatusDRAFT, "submit-pickup": db.PickupStatusDRAFT,
 	"cancel-pickup": db.PickupStatusSUBMITTED,
@@ -96,7 +96,7 @@ func (t *tenant) as(role db.UserRole) *user {
 	}[role]
 }
 
-// may tells whether the table lets the role do the operation at all.
+// may returns the role's letter in the matrix.
 func (r rights) may(role db.UserRole) byte {
 	if r.who == "public" {
 		return 'A'
@@ -104,7 +104,7 @@ func (r rights) may(role db.UserRole) byte {
 	return r.who[slices.Index(roles, role)]
 }
 
-// someone who may do the operation.
+// roleDescription returns a user who may call the operation.
 func (t *tenant) whoMay(operation string) *user {
 	for _, role := range roles {
 		if table[operation].may(role) != '-' {
@@ -114,9 +114,9 @@ func (t *tenant) whoMay(operation string) *user {
 	return nil
 }
 
-// Every operation, by every role, on what is theirs, on what they may not see, and
-// on another tenant's: a role that may not is 403, what may not be seen is 404,
-// exactly like what is not there, and no answer holds a value of theirs.
+// Every operation is called by every role on its own rows, on rows that it may not see, and on another
+// tenant's: a role without permission gets 403, invisible rows 404 exactly like missing ones, and no
+// answer contains their values.
 func TestRolesMayWhatTheTableSays(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "who may, asked one after the other")
@@ -204,7 +204,7 @@ func withoutID(a *answer) []byte {
 	return text
 }
 
-// shape is what the headers tell.
+// shape returns the names of the headers.
 func shape(a *answer) []string {
 	var names []string
 	for name := range a.header {
@@ -214,15 +214,15 @@ func shape(a *answer) []string {
 	return names
 }
 
-// call is a request that is all right, apart perhaps from who sends it and what it names.
+// call is a valid request, apart perhaps from its user and its resource.
 type call struct {
 	path    string
 	body    any
 	headers []string
 }
 
-// call makes a request for the operation on what is the role's own, on other rows of
-// the tenant that are not, on another tenant's, or on what is absent.
+// call returns a request for the operation on the role's own rows, on other rows of the tenant, on
+// another tenant's, or on missing rows.
 func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
 	s.t.Helper()
 	c := call{body: s.bodyFor(op, t)}
@@ -237,7 +237,8 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		"entry_id": t.entry.String(), "driver_id": t.driverID.String(), "patient_id": "",
 	}
 	if which == "other" {
-		ids["user_id"], ids["facility_id"], ids["driver_id"] = t.stranger.id.String(), t.hidden.String(), t.rivalID.String()
+		ids["user_id"], ids["facility_id"] = t.stranger.id.String(), t.hidden.String()
+		ids["driver_id"] = t.rivalID.String()
 	}
 	switch on := table[op.id].on; {
 	case which == "absent":
@@ -253,7 +254,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	case on == "member" && op.method == "DELETE":
 		s.exec("INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 			t.id, t.group, ids["user_id"])
-	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // who sees everything anyhow
+	case on == "shown" && op.method == "DELETE" && role == db.UserRoleAdmin: // admins see everything anyway
 		s.exec("INSERT INTO group_facilities (tenant_id, group_id, facility_id) VALUES ($1, $2, $3) ON CONFLICT DO "+
 			"NOTHING", t.id, t.group, ids["facility_id"])
 	case on == "pickup":
@@ -299,7 +300,7 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 	return c
 }
 
-// currentTag is the ETag of what the path names, for who sees everything.
+// currentTag returns the ETag of the resource in the path, read as a user who sees everything.
 func (s *server) currentTag(op *described, path string, t *tenant) string {
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, request(s.t, t.admin, http.MethodGet, path, nil))
@@ -336,7 +337,7 @@ func (s *server) pickupFor(op *described, role db.UserRole, which string, t *ten
 	return id
 }
 
-// mayOf tells which roles may see values of the tenant that are not everybody's.
+// mayOf returns the roles that may see restricted values of the tenant.
 func mayOf(which string) []db.UserRole {
 	if which == "other" {
 		return adminAndDispatcher
@@ -346,11 +347,10 @@ func mayOf(which string) []db.UserRole {
 
 var adminAndDispatcher = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher}
 
-// patientFor makes a patient of the facility that the role sees, or of another, whom
-// nobody may see.
+// patientFor creates a patient of the facility that the role sees, or of one that no role sees.
 func (s *server) patientFor(role db.UserRole, which string, t *tenant) uuid.UUID {
 	s.t.Helper()
-	if which != "own" { // perhaps shown to somebody by an operation before
+	if which != "own" { // possibly shown by an earlier operation
 		s.exec("DELETE FROM group_facilities WHERE tenant_id = $1 AND facility_id = $2", t.id, t.hidden)
 		return s.plantPatient(s.planted, t, t.hidden, nil)
 	}
@@ -369,7 +369,7 @@ func (s *server) shows(t *tenant, facility uuid.UUID, users ...*user) {
 	}
 }
 
-// allow has the patient allow facilities, as if somebody had told.
+// allow records that the patient allows facilities.
 func (s *server) allow(patient uuid.UUID, facilities ...uuid.UUID) {
 	s.t.Helper()
 	s.exec(`WITH allowed AS (
@@ -387,7 +387,7 @@ func (s *server) newPhone(t *tenant, userID string) string {
 	return id.String()
 }
 
-// bodyFor is a body that the operation takes, nil for none.
+// bodyFor returns a valid body for the operation, nil for none.
 func (s *server) bodyFor(op *described, t *tenant) any {
 	id := newID()
 	switch op.id {
@@ -508,7 +508,7 @@ func TestListsShowEachRoleItsOwn(t *testing.T) {
 	}
 }
 
-// A driver without a login is nobody's: not that of a driver user without a driver.
+// A driver without a login belongs to no user: not even to a driver user without a driver.
 func TestUnlinkedDriverUserSeesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)

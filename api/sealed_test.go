@@ -4,13 +4,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path/filepath"
-	"regexp"
+	"reflect"
 	"strings"
 	"testing"
 
-	"waybill/sql"
+	"waybill/db"
 )
 
 var (
@@ -28,43 +27,129 @@ var safe = map[string]string{
 	"ListMessages":       "it asks whether the viewer sees the pickup",
 }
 
-// guardedStatements are those that touch a table whose rows not everybody in the tenant sees.
-func guardedStatements(t *testing.T) map[string]bool {
-	t.Helper()
-	names := map[string]bool{}
-	files, err := fs.Glob(sql.Queries, "queries/*.sql")
-	if err != nil {
-		t.Fatal(err)
+// reachable calls each with every type that a holder of a value gets by exported fields and
+// methods, and by the functions that these take.
+func reachable(of reflect.Type, seen map[reflect.Type]bool, each func(reflect.Type)) {
+	if seen[of] {
+		return
 	}
-	for _, name := range files {
-		text, err := fs.ReadFile(sql.Queries, name)
+	seen[of] = true
+	each(of)
+	if isOpen(of) {
+		return
+	}
+	next := func(t reflect.Type) { reachable(t, seen, each) }
+	for i := range of.NumMethod() {
+		next(of.Method(i).Type)
+	}
+	switch of.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan:
+		next(of.Elem())
+	case reflect.Map:
+		next(of.Key())
+		next(of.Elem())
+	case reflect.Func:
+		for i := range of.NumIn() {
+			next(of.In(i))
+		}
+		for i := range of.NumOut() {
+			next(of.Out(i))
+		}
+	case reflect.Struct:
+		for i := range of.NumField() {
+			if f := of.Field(i); f.IsExported() {
+				next(f.Type)
+			}
+		}
+	}
+}
+
+// A handler holds a *db.Store. Which statements that gives is TestStatementsAreSafeAsTheyAre's,
+// in package db; here, that it leads to no others.
+func TestTheStoreLeadsToNoOtherStatement(t *testing.T) {
+	t.Parallel()
+	seen := map[reflect.Type]bool{}
+	reachable(reflect.TypeFor[*db.Store](), seen, func(of reflect.Type) {
+		if isOpen(of) {
+			t.Errorf("a *db.Store leads to %s", of)
+		}
+	})
+	if !seen[reflect.TypeFor[db.Reader]()] || !seen[reflect.TypeFor[db.Viewer]()] {
+		t.Error("not even what it is known to lead to was found")
+	}
+	open := 0
+	reachable(reflect.TypeFor[*db.System](), map[reflect.Type]bool{}, func(of reflect.Type) {
+		if isOpen(of) {
+			open++
+		}
+	})
+	if open == 0 {
+		t.Error("not even a *db.System is found to be open")
+	}
+}
+
+// privileged are the functions and types of package db that make or give more than a Store
+// does: those whose declaration says Queries, DBTX, System or a type of pgx, or that return
+// a Viewer, whose rights they choose.
+func privileged(t *testing.T) map[string]bool {
+	t.Helper()
+	paths, err := filepath.Glob("../db/*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no files: ", err)
+	}
+	names := map[string]bool{"Queries": true, "DBTX": true, "System": true}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, q := range statement.FindAllStringSubmatch(string(text), -1) {
-			if guarded.MatchString(q[0]) {
-				names[q[1]] = true
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if ok && f.Recv == nil && f.Name.IsExported() &&
+				(mentions(f.Type, "Queries", "DBTX", "System", "pgx", "pgconn", "pgxpool") ||
+					f.Type.Results != nil && mentions(f.Type.Results, "Viewer", "Store")) {
+				names[f.Name.Name] = true
 			}
 		}
 	}
 	return names
 }
 
-// A generated statement on patients shows nothing without a viewer, and one on pickups leaves
-// out what the Store does: it confirms the session, shares statements, explains a loss.
-func TestHandlersSendNoRawStatement(t *testing.T) {
+// mentions tells whether a part of a declaration says one of the names.
+func mentions(in ast.Node, names ...string) (found bool) {
+	ast.Inspect(in, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			for _, name := range names {
+				found = found || id.Name == name
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// Nor does a handler make itself a way around the Store, or a viewer with rights of its choice.
+func TestHandlersMakeNoWayAroundTheStore(t *testing.T) {
 	t.Parallel()
-	names, used := guardedStatements(t), map[string]bool{}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	refused := privileged(t)
+	for _, name := range []string{"New", "Open", "SystemViewer"} {
+		if !refused[name] {
+			t.Errorf("db.%s passes", name)
+		}
 	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
+	paths, err := filepath.Glob("*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no files: ", err)
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}
 		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, name, nil, 0)
+		file, err := parser.ParseFile(fset, path, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,32 +158,10 @@ func TestHandlersSendNoRawStatement(t *testing.T) {
 			if !ok {
 				return true
 			}
-			called := s.Sel.Name
-			if called == "Queries" {
-				t.Errorf("%s: %s gives every statement", fset.Position(s.Pos()), called)
-			}
-			if names[called] && !ofViewer(s.X) {
-				used[called] = true
-				if safe[called] == "" {
-					t.Errorf("%s: %s is sent without a viewer", fset.Position(s.Pos()), called)
-				}
+			if pkg, ok := s.X.(*ast.Ident); ok && pkg.Name == "db" && refused[s.Sel.Name] {
+				t.Errorf("%s: db.%s", fset.Position(s.Pos()), s.Sel.Name)
 			}
 			return true
 		})
 	}
-	for name := range safe {
-		if !used[name] {
-			t.Errorf("no handler sends %s any more", name)
-		}
-	}
-}
-
-// ofViewer tells whether the receiver of a call is As(v).
-func ofViewer(receiver ast.Expr) bool {
-	call, ok := receiver.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	s, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && s.Sel.Name == "As"
 }

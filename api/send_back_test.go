@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// bodyOf is the schema of an operation's body, and the names of what it requires.
+// bodyOf returns the schema of an operation's body, and its required members.
 func bodyOf(op *described) (properties object, required []any) {
 	schema := theDocument().resolve(op.body)
 	required, _ = schema["required"].([]any)
@@ -89,8 +89,8 @@ func TestNullIsLeftOutOfAFeed(t *testing.T) {
 	}
 }
 
-// Every edit is tried with the whole row as it was read: what is read-only is named, with
-// what is not; and that alone is taken, with one version more.
+// Every edit is tried with the whole row as it was read: the error names the read-only members and the
+// accepted ones, and with only those the edit succeeds and increments the version.
 func TestEditTakesOfTheRowAsReadWhatItWrites(t *testing.T) {
 	t.Parallel()
 	s := start(t)

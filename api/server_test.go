@@ -37,21 +37,21 @@ func TestMain(m *testing.M) {
 	dbtest.Exit(code)
 }
 
-// server is the API in process, over a database of the test's own. Every answer is
-// held against the OpenAPI document.
+// server is the API in process, on a database of the test's own. Every answer is validated against the
+// OpenAPI document.
 type server struct {
 	t     testing.TB
 	base  *dbtest.DB
-	store *db.Store
+	store *db.System
 	api   *api.API
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
 	planted planted // canaries
-	shown   int     // answers that held one, of those who may see it
+	shown   int     // answers with a canary to users who may see it
 }
 
-// tenant has a user of each role. Staff and hub see the facility, nobody but admin
-// and dispatcher the hidden one; the driver user is the login of the driver.
+// tenant has a user of each role. Staff and hub see the facility, only admin and dispatcher the hidden
+// one; the driver user is the login of the driver.
 type tenant struct {
 	*seed.Standard
 	id                                    uuid.UUID
@@ -85,7 +85,7 @@ var passwordHash = sync.OnceValue(func() string {
 	return string(hash)
 })
 
-// start gives the test its server; settings change how the store and the API are opened.
+// start starts the test's server; settings change the configuration of the store and the API.
 func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 	t.Helper()
 	base := dbtest.New(t, checkBooks)
@@ -106,7 +106,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	a, err := api.New(t.Context(), store, o)
+	a, err := api.New(t.Context(), store.Store, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func plantTenants(ctx context.Context, owner *pgxpool.Pool) (err error) {
 	return err
 }
 
-// checkBooks looks, after every test, for what must never be.
+// checkBooks verifies the invariants after every test.
 func checkBooks(ctx context.Context, owner *pgxpool.Pool) error {
 	var broken int
 	err := owner.QueryRow(ctx, `
@@ -151,7 +151,8 @@ func newTenant(r *seed.Rows) *tenant {
 	t.staff, t.stranger = loggedIn(r, s.Staff), loggedIn(r, s.Stranger)
 	for u, d := range map[**user]*uuid.UUID{&t.driver: &t.driverID, &t.rival: &t.rivalID} {
 		*u = newUser(r, db.UserRoleDriver)
-		*d = r.Driver(seed.Login((*u).id), seed.OnDuty(37.76, -122.41))
+		*d = r.Driver(seed.Login((*u).id), func(p *db.CreateDriverParams) { p.OnDuty = true })
+		r.Locate(*d, 37.76, -122.41, time.Now().Add(-time.Hour)) // before what tests tell of them
 	}
 	return t
 }
@@ -203,7 +204,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 // object is a JSON object.
 type object = map[string]any
 
-// with is o with some members changed; nil takes one away.
+// with returns o with some members changed; nil removes one.
 func with(o object, changes object) object {
 	out := object{}
 	for _, m := range []object{o, changes} {
@@ -226,14 +227,14 @@ type answer struct {
 	body    []byte
 }
 
-// do sends a request: a body that is a string or bytes goes as it is, nil is none,
-// anything else is JSON. headers are names and values in turn.
+// do sends a request: a string or bytes is sent as it is, nil is no body, anything else is encoded as
+// JSON. headers are alternating names and values.
 func (s *server) do(as *user, method, path string, body any, headers ...string) *answer {
 	s.t.Helper()
 	return s.serve(request(s.t, as, method, path, body, headers...))
 }
 
-// serve answers a request, and holds the answer against the document.
+// serve serves a request, and validates the answer against the document.
 func (s *server) serve(r *http.Request) *answer {
 	s.t.Helper()
 	w := httptest.NewRecorder()
@@ -338,7 +339,7 @@ func (a *answer) ids() []string {
 
 func (a *answer) etag() string { return a.header.Get("ETag") }
 
-// replayed ends the test unless the answer is 200 and says that it is a repeat's.
+// replayed fails the test unless the answer is 200 and marked as a replay.
 func (a *answer) replayed() *answer {
 	a.t.Helper()
 	a.want(200)
@@ -348,7 +349,7 @@ func (a *answer) replayed() *answer {
 	return a
 }
 
-// fresh ends the test unless the answer says nothing of a repeat.
+// fresh fails the test if the answer is marked as a replay.
 func (a *answer) fresh(status int) *answer {
 	a.t.Helper()
 	a.want(status)
@@ -366,7 +367,7 @@ func (t *tenant) newPickup() object {
 	}
 }
 
-// pickup makes a draft by staff and gives its path.
+// pickup creates a draft as staff and returns its path.
 func (s *server) pickup() string {
 	s.t.Helper()
 	return s.do(s.staff, "POST", "/v1/pickups", s.newPickup()).want(201).header.Get("Location")
@@ -383,13 +384,13 @@ func (s *server) make(t *tenant, fill func(*seed.Rows)) {
 func (s *server) pickupIn(t *tenant, status db.PickupStatus, facility, driver uuid.UUID) (id uuid.UUID) {
 	s.t.Helper()
 	p := t.Pickup(seed.In(status))
-	p.By, p.FacilityID, p.Driver = p.Dispatcher, facility, driver // whoever sees the facility or not
+	p.By, p.FacilityID, p.Driver = p.Dispatcher, facility, driver // sees the facility in any case
 	s.free(t, driver)
 	s.make(t, func(r *seed.Rows) { id = r.Pickup(p) })
 	return id
 }
 
-// free takes from the driver what an earlier pickupIn left with them.
+// free releases the driver from a pickup of an earlier pickupIn.
 func (s *server) free(t *tenant, driver uuid.UUID) {
 	for _, id := range s.assignedTo(t, driver) {
 		_, _, err := s.store.MoveOne(s.t.Context(), t.Dispatcher.Viewer,
@@ -420,7 +421,7 @@ func (s *server) newUser(t *tenant, role db.UserRole) (u *user) {
 	return u
 }
 
-// atOnce calls f n times at the same time, and gives what each returned.
+// atOnce calls f n times concurrently, and returns the results.
 func atOnce[T any](n int, f func(i int) T) []T {
 	out := make([]T, n)
 	begin := make(chan struct{})

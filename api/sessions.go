@@ -71,7 +71,7 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	defer leave()
-	ctx = ofSource(ctx, try.source)
+	ctx = withSource(ctx, try.source)
 	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err
@@ -101,6 +101,7 @@ func (a *server) openSession(
 	ctx context.Context, tenantID uuid.UUID, try *loginTry, given Credentials,
 ) (*loginOutput, error) {
 	wrong := problem(db.Unauthenticated, "", "The tenant, the email address or the password is wrong.")
+	// Not retry.Do: each round follows somebody else's change of the password, and costs a check.
 	for verified := ""; ; {
 		user, err := a.store.GetLogin(ctx, db.GetLoginParams{TenantID: tenantID, Email: given.Email})
 		if err != nil && !db.NoRow(err) {
@@ -126,7 +127,7 @@ func (a *server) openSession(
 		if err != nil {
 			return nil, err
 		}
-		if v.outworn {
+		if v.outdated {
 			a.renewHash(ctx, tenantID, user, try.caller, given.Password)
 		}
 		return &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}, nil
@@ -142,7 +143,7 @@ func (a *server) renewHash(ctx context.Context, tenantID uuid.UUID, user db.GetL
 	}
 	hash, err := a.passwords.generate(ctx, c, prepared)
 	if err == nil {
-		_, err = a.store.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
+		err = a.store.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
 			TenantID: tenantID, ID: user.ID, PasswordHash: user.PasswordHash, NewPasswordHash: hash,
 		})
 	}

@@ -101,7 +101,7 @@ func TestFailedLoginsSlowDown(t *testing.T) {
 		s.waitOver()
 		s.login(s.staff.email, "wrong").refused(401, "unauthenticated")
 	}
-	s.login(s.hub.email, password).want(201) // nobody else waits
+	s.login(s.hub.email, password).want(201) // no other user waits
 	s.waitOver()
 	s.login(s.staff.email, password).want(201)
 	for range 4 { // a success sets it back
@@ -179,7 +179,7 @@ func TestPasswordChangedMeanwhileIsAConflict(t *testing.T) {
 	(<-done).refused(409, "password_changed", "")
 }
 
-// lockedTable holds all writes of a table.
+// lockedTable blocks all writes of a table.
 func (s *server) lockedTable(name string) (release func()) {
 	tx, err := s.base.Owner().Begin(context.Background())
 	s.must(err)
@@ -281,8 +281,8 @@ func TestLeavingAGroupTakesEffectOnTheNextRequest(t *testing.T) {
 	s.do(s.staff, "GET", pickup, nil).want(200)
 }
 
-// A storm of logins leaves the others their processor. The figures are printed, not
-// held against a limit: they are the machine's.
+// A login storm does not starve other requests. The figures are only printed, since they depend on the
+// machine.
 func TestLoginStormLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a latency, and logins at once are in the tests above")

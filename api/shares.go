@@ -11,8 +11,8 @@ import (
 // Limits bound the concurrent uses of something: in the process, per tenant, and per user of a tenant.
 type Limits struct{ Whole, PerTenant, PerUser int }
 
-// or returns the limits with zeros replaced by those of otherwise.
-func (l Limits) or(otherwise Limits) Limits {
+// withDefaults returns the limits with zeros replaced by those of otherwise.
+func (l Limits) withDefaults(otherwise Limits) Limits {
 	return Limits{cmp.Or(l.Whole, otherwise.Whole), cmp.Or(l.PerTenant, otherwise.PerTenant),
 		cmp.Or(l.PerUser, otherwise.PerUser)}
 }
@@ -48,12 +48,14 @@ func (s *shares[K]) take(tenant, user K) (release func(), err error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.users[who] >= s.most.PerUser:
-		return nil, problem(concurrencyLimit, "", fmt.Sprintf("The limit is %d concurrent %s per user.", s.most.PerUser, s.what))
+		return nil, problem(concurrencyLimit, "",
+			fmt.Sprintf("The limit is %d concurrent %s per user.", s.most.PerUser, s.what))
 	case s.tenants[tenant] >= s.most.PerTenant:
 		return nil, problem(concurrencyLimit, "",
 			fmt.Sprintf("The limit is %d concurrent %s per tenant.", s.most.PerTenant, s.what))
 	case s.taken >= s.most.Whole:
-		return nil, problem(db.Overloaded, "", fmt.Sprintf("The server has reached its limit of concurrent %s.", s.what))
+		return nil, problem(db.Overloaded, "", fmt.Sprintf("The server has reached its limit of concurrent "+
+			"%s.", s.what))
 	}
 	s.taken++
 	s.tenants[tenant]++

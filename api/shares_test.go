@@ -10,7 +10,7 @@ import (
 	"waybill/db"
 )
 
-// refusal gives the code and the sentence of an error.
+// refusal returns the code and the detail of an error.
 func refusal(t *testing.T, err error) (db.Code, string) {
 	t.Helper()
 	var p *Problem
@@ -22,7 +22,7 @@ func refusal(t *testing.T, err error) (db.Code, string) {
 
 func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 	t.Parallel()
-	s := newShares[string]("streams", Limits{Whole: 6}.or(Limits{9, 4, 2}))
+	s := newShares[string]("streams", Limits{Whole: 6}.withDefaults(Limits{9, 4, 2}))
 	var releases []func()
 	take := func(tenant, user string, want db.Code, says string) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 	}
 
 	releases[0]()
-	releases[0]() // gives back one place all the same
+	releases[0]() // releases only one place
 	if s.inUse() != 5 {
 		t.Errorf("%d are in use after a release", s.inUse())
 	}

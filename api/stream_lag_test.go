@@ -11,11 +11,11 @@ func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
 	after := func(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
 	l := streamLag{caughtUp: begin}
 	for i, look := range []struct{ told, newest, caughtUp int }{
-		1: {10, 10, 1}, // nobody writes
-		2: {12, 15, 1}, // somebody began at 12, and is slow
+		1: {10, 10, 1}, // no transaction is running
+		2: {12, 15, 1}, // a slow transaction started at 12
 		3: {12, 20, 1},
 		4: {12, 20, 1},
-		5: {16, 30, 2}, // what was there at 2 can be told, what came by 3 not yet
+		5: {16, 30, 2}, // events up to time 2 can be sent, those up to 3 not yet
 		6: {20, 31, 4},
 		7: {40, 40, 7},
 	} {
@@ -29,7 +29,7 @@ func TestTheLagIsTheAgeOfWhatCannotBeToldYet(t *testing.T) {
 	}
 }
 
-// A writer that takes a day costs no more memory than one that takes a minute.
+// A transaction that runs for a day costs no more memory than one that runs for a minute.
 func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()

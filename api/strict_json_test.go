@@ -9,8 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// The walk reads what encoding/json has found to be JSON: whatever that is, it ends where
-// the text does.
+// The walk reads any text that encoding/json accepts to its end.
 func FuzzWalkGoesThroughAnyJSON(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `[]`, ` [ ] `, `{"a":{},"b":[{}, []],"c":""}`, `"\\"`, `"\"}]"`, `{"\"":"\\\\\""}`,

@@ -15,7 +15,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// secret is what no answer may repeat.
+// secret must not occur in any answer.
 const secret = "xyzzy-secret-value"
 
 // tries are requests that are wrong in one way each.
@@ -135,7 +135,7 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 		member := theDocument().resolve(p.(object))
 		types := typesOf(member)
 		if !slices.Contains(types, "null") &&
-			(op.method == "PATCH" || slices.Contains(required, any(name))) { // else it is left out
+			(op.method == "PATCH" || slices.Contains(required, any(name))) { // otherwise it is omitted
 			set(name, "null", nil)
 		}
 		set(name, "another type", map[bool]any{true: 12345, false: secret}[slices.Contains(types, "string")])
@@ -185,7 +185,7 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 	}
 }
 
-// withQuery is the path with q in the place of its parameter of that name, or besides.
+// withQuery returns the path with q replacing its parameter of that name, or appended.
 func withQuery(path, q string) string {
 	path, old, _ := strings.Cut(path, "?")
 	name, _, _ := strings.Cut(q, "=")
@@ -208,8 +208,8 @@ func pathWith(op *described, path, name, value string) string {
 	return strings.Join(parts, "/")
 }
 
-// Each operation of the document refuses what is wrong, with one problem that says so
-// and does not repeat it.
+// Each operation of the document rejects invalid requests with one problem that explains the error and
+// does not repeat the value.
 func TestWhatIsWrongIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -280,7 +280,7 @@ func TestWhatIsRightIsTaken(t *testing.T) {
 		group("Content-Type", kind).refused(415, "unsupported_media_type", "Content-Type")
 	}
 	group("Content-Encoding", "identity").want(201)
-	for _, coding := range []string{"gzip", "br", "x"} { // though it is none
+	for _, coding := range []string{"gzip", "br", "x"} { // although the body is not encoded
 		group("Content-Encoding", coding).refused(415, "unsupported_media_type", "Content-Encoding")
 	}
 	s.do(s.admin, "POST", "/v1/groups", " \n{\"name\" : \"\\u00e4 \\\\u0000 \U0001F600\"}\n ").want(201)
@@ -387,7 +387,7 @@ func TestMemberGivenTwiceIsRefused(t *testing.T) {
 	twice := draft[:len(draft)-1] + `,"price_cents":1}`
 	s.do(s.staff, "POST", "/v1/pickups/batch", `{"items":[`+draft+","+twice+`]}`).
 		refused(422, "validation_failed", "items[1].price_cents")
-	// A body that is not whole is told so, whatever a resolver makes of the nothing in it.
+	// An incomplete body is reported as such, whatever a resolver makes of missing members.
 	location := "/v1/drivers/" + s.driverID.String() + "/location"
 	s.do(s.admin, "PUT", location, `{"latitude":1`).refused(400, "unreadable_body", "")
 }
@@ -423,7 +423,7 @@ func TestHeaderGivenTwiceOrEmptyIsRefused(t *testing.T) {
 	}
 	tag := s.do(s.staff, "GET", pickup, nil).want(200).etag()
 	r := request(t, s.staff, "GET", pickup, nil, "If-None-Match", `"99"`)
-	r.Header.Add("If-None-Match", tag) // a list may come in several lines
+	r.Header.Add("If-None-Match", tag) // a list may span several lines
 	s.serve(r).want(304)
 	s.do(s.staff, "GET", pickup, nil, "If-None-Match", "").refused(422, "validation_failed", "If-None-Match")
 }
@@ -451,7 +451,8 @@ func TestRefusedFieldHasItsSentence(t *testing.T) {
 		answer          *answer
 		field, sentence string
 	}{
-		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude must be given together."},
+		{edit(object{"pickup_latitude": 1}), "pickup_longitude", "pickup_latitude and pickup_longitude must be " +
+			"given together."},
 		{edit(window(late, early)), "window_end", "window_end must be after window_start."},
 		{s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), window(early, early))),
 			"window_end", "window_end must be after window_start."},
@@ -479,5 +480,16 @@ func TestUncleanPathIsNotFound(t *testing.T) {
 				a.refused(404, "not_found", "")
 			}
 		}
+	}
+}
+
+// A limit is told in digits, as a client would write it.
+func TestLimitsAreToldInDigits(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"price_cents": 1 << 53}))
+	a.refused(422, "validation_failed", "price_cents")
+	if detail := a.str("detail"); detail != "price_cents: expected number <= 9007199254740991." {
+		t.Error(detail)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"waybill/api"
 )
 
-// Every other test holds its answers against this rule too: see TestMain and validate.
+// Every other test also checks its answers against this rule: see TestMain and validate.
 func TestTimesAreUTCInWhateverZoneTheProcessIs(t *testing.T) {
 	t.Parallel()
 	if _, offset := time.Now().Zone(); offset == 0 {
@@ -36,7 +36,7 @@ func TestTimesAreUTCInWhateverZoneTheProcessIs(t *testing.T) {
 	}
 }
 
-// rightTimes are ways to write a time, and what is answered.
+// rightTimes maps valid times to the answer.
 var rightTimes = map[string]string{
 	"2030-01-01T00:00:00Z":                      "2030-01-01T00:00:00Z",
 	"2030-01-01t00:00:00z":                      "2030-01-01T00:00:00Z", // RFC 3339, 5.6
@@ -54,7 +54,7 @@ var rightTimes = map[string]string{
 	"9998-12-31T23:59:59Z":                      "9998-12-31T23:59:59Z",
 }
 
-// wrongTimes are none, and what their refusal names.
+// wrongTimes maps invalid times to a part of the error.
 var wrongTimes = map[string]string{
 	"2030-01-01T00:00:00+24:00": "RFC 3339", "2030-01-01T00:00:00-24:00": "RFC 3339",
 	"2030-01-01T00:00:00+23:60": "RFC 3339",
@@ -122,7 +122,7 @@ func TestTimesAreOfRFC3339AndNothingElse(t *testing.T) {
 				t.Errorf("%s is %q: %s", to.field, value, a)
 			}
 		}
-		for value := range rightTimes { // may be too early, or too late, for what it is
+		for value := range rightTimes { // the time may be too early or too late for the member
 			if a := to.send(value); a.status >= 500 || strings.Contains(a.str("detail"), "RFC 3339") {
 				t.Errorf("%s is %q: %s", to.field, value, a)
 			}
@@ -179,7 +179,7 @@ func TestSameInstantIsTheSameRequest(t *testing.T) {
 		refused(409, "id_reused", "id")
 }
 
-// What parseTime takes, Go takes for the same instant; and it takes what Go writes.
+// parseTime and Go parse the same instants, and it accepts what Go formats.
 func TestTimesAreReadAsGoReadsThem(t *testing.T) {
 	t.Parallel()
 	const signs = "0123456789TZtz:+-. ,"

@@ -40,9 +40,11 @@ func (a *server) registerTransitions() {
 	}
 	plain(db.TransitionNameSubmit, "Submit a pickup", "Charges the account. DRAFT to SUBMITTED.", db.InsufficientFunds)
 	register(a, transition(db.TransitionNameAssign, "Assign a driver",
-		"Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.", db.DriverNotFound, db.DriverBusy), a.assignPickup)
+		"Assigns the given driver, whether or not they are on duty. SUBMITTED to ASSIGNED.",
+		db.DriverNotFound, db.DriverBusy), a.assignPickup)
 	plain(db.TransitionNameDispatch, "Dispatch the nearest free driver",
-		"Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.", db.NoDriverFree)
+		"Assigns the nearest driver who is on duty, free, and has a known location. SUBMITTED to ASSIGNED.",
+		db.NoDriverFree)
 	plain(db.TransitionNameRelease, "Release the driver",
 		"ASSIGNED back to SUBMITTED. Send If-Match so that a late duplicate of an earlier release is rejected.")
 	register(a, transition(db.TransitionNameCancel, "Cancel a pickup",

@@ -57,8 +57,8 @@ func TestPickupGoesTheWholeRoad(t *testing.T) {
 	}
 }
 
-// Every transition from every status: it is made where the dictionary says, and else
-// refused with the status seen and what the caller could do.
+// Every transition is tried from every status: it succeeds where the dictionary says so, and otherwise
+// returns the current status and the allowed transitions.
 func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -78,7 +78,7 @@ func TestTransitionsStartWhereTheDictionarySays(t *testing.T) {
 		op := theDocument().operation(string(name) + "-pickup")
 		as := s.whoMay(op.id)
 		if as == s.tenant.driver {
-			as = s.hub // who sees those of every driver
+			as = s.hub // sees the pickups of every driver
 		}
 		for _, status := range db.AllPickupStatusValues() {
 			id := s.pickupIn(s.tenant, status, s.facility, uuid.Nil)
@@ -263,7 +263,7 @@ func TestTransitionsAreRefusedForTheirReasons(t *testing.T) {
 	}
 }
 
-// Two dispatches at once get two drivers.
+// Two concurrent dispatches get two drivers.
 func TestCancelIntoAFullAccountIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)

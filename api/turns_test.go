@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// However many one source asks for, and however many sources there are, the next one
-// finds a place, and so does the next tenant.
+// However many places one source requests, and however many sources there are, the next source finds a
+// place, and so does the next tenant.
 func TestDoorLeavesPlacesForOthers(t *testing.T) {
 	t.Parallel()
 	const places = 64
 	for _, sources := range []int{1, 2, 5} {
-		d := newDoor()
+		d := newAdmission()
 		held := map[string]int{}
 		for range places {
 			for i := range sources {
@@ -39,7 +39,7 @@ func TestDoorLeavesPlacesForOthers(t *testing.T) {
 
 func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 	t.Parallel()
-	d := newDoor()
+	d := newAdmission()
 	for range 3 {
 		leave, ok := d.enter(caller{"a", "acme"}, 2)
 		if !ok {
@@ -53,11 +53,11 @@ func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 	}
 }
 
-// grantsOf has the callers join, in this order, while the only slot is taken, and gives
-// the order in which they get it.
+// grantsOf makes the callers join, in this order, while the only slot is taken, and returns the order
+// in which they get it.
 func grantsOf(t *testing.T, callers ...caller) (order []caller) {
 	t.Helper()
-	turns := newTurns(1)
+	turns := newFairSlots(1)
 	release, err := turns.take(t.Context(), caller{})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestTenantsOfASourceTakeTurns(t *testing.T) {
 
 func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	t.Parallel()
-	turns := newTurns(1)
+	turns := newFairSlots(1)
 	release, err := turns.take(t.Context(), caller{"a", "acme"})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	if _, err := turns.take(gone, caller{"b", "acme"}); err == nil {
 		t.Fatal("got a slot that is taken")
 	}
-	w := turns.join(caller{"c", "acme"}) // goes away in the moment it is granted
+	w := turns.join(caller{"c", "acme"}) // abandons at the moment of its grant
 	release()
 	turns.abandon(w)
 	if release, err = turns.take(t.Context(), caller{"d", "acme"}); err != nil {

@@ -21,7 +21,8 @@ func (a *server) registerUsers() {
 	}, a.listUsers)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: "/v1/users/{user_id}", tag: "users",
-		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.", roles: everyRole,
+		summary: "Get a user", about: "Admins and dispatchers see every user, others only themselves.",
+		roles: everyRole,
 		codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getUser)
 	register(a, operation{
@@ -35,7 +36,7 @@ func (a *server) registerUsers() {
 		summary: "Change a password",
 		about: "Revokes every session of the user, including the current one. Users change their own password, " +
 			"admins that of any user. current_password is always the caller's.",
-		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, passwordChanged},
+		roles: everyRole, codes: []db.Code{db.NotFound, db.RateLimited, db.PasswordChanged},
 	}, a.changePassword)
 	register(a, operation{
 		id: "deactivate-user", method: http.MethodPost, path: "/v1/users/{user_id}/deactivate", tag: "users",
@@ -82,21 +83,9 @@ func (a *server) createUser(ctx context.Context, v db.Viewer, in *createUserInpu
 	asked := b
 	asked.Password = ""
 	d := digest(v, "create-user", asked)
-	row, err := a.store.CreateUser(ctx, db.CreateUserParams{
-		TenantID: v.TenantID, ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role,
-		PasswordHash: hash, RequestDigest: d,
-	})
-	row, replayed, err := db.Created(row, err, d, func() (db.User, []byte, error) {
-		known, err := a.store.GetUser(ctx, a.userParams(v, id))
-		if err != nil {
-			return known, nil, err
-		}
-		match, err := a.matches(ctx, v, known.PasswordHash, b.Password)
-		if known.PasswordEpoch == 1 && !match {
-			return known, nil, err
-		}
-		return known, known.RequestDigest, err
-	})
+	row, replayed, err := a.store.CreateUser(ctx, v, db.CreateUserParams{
+		ID: id, Email: string(b.Email), Name: b.Name, Role: b.Role, PasswordHash: hash, RequestDigest: d,
+	}, func(hash string) (bool, error) { return a.matches(ctx, v, hash, b.Password) })
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +123,7 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.User]{tag, &row}, in.shown(tag)
+	return &Row[db.User]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // UserEdit holds the members to change; omitted members keep their value.
@@ -160,7 +149,7 @@ func (a *server) editUser(ctx context.Context, v db.Viewer, in *editUserInput) (
 		row, err := a.store.GetUser(ctx, a.userParams(v, in.UserID))
 		return asSeen(in.IfMatch, row.Version, etag(row.Version), &row, err)
 	}
-	row, err := a.store.EditOneUser(ctx, v, db.EditUserParams{
+	row, err := a.store.EditUser(ctx, v, db.EditUserParams{
 		ID: in.UserID, Version: in.version, Email: (*string)(in.Body.Email), Name: in.Body.Name, Role: in.Body.Role,
 	})
 	if err != nil {
@@ -195,12 +184,9 @@ func (a *server) changePassword(ctx context.Context, v db.Viewer, in *changePass
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.store.ChangePassword(ctx, db.ChangePasswordParams{
-		TenantID: v.TenantID, ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
+	row, err := a.store.ChangePassword(ctx, v, db.ChangePasswordParams{
+		ID: in.UserID, PasswordEpoch: target.PasswordEpoch, NewPasswordHash: hash,
 	})
-	if db.NoRow(err) {
-		return nil, problem(passwordChanged, "", "")
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +211,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 		return err
 	}
 	defer unlock()
-	count := func() error { return a.countAttempt(ctx, key) }
+	count := func() error { return limited(a.store.CountLoginAttempt(ctx, key)) }
 	match, err := a.passwords.compare(ctx, asCaller(v), count, self.PasswordHash, password)
 	if err != nil {
 		return err
@@ -233,8 +219,7 @@ func (a *server) verifySelf(ctx context.Context, v db.Viewer, password string) e
 	if !match.same {
 		return problem(db.ValidationFailed, "current_password", "The current password is wrong.")
 	}
-	_, err = a.store.ForgetLoginAttempts(ctx, key)
-	return err
+	return a.store.ForgetLoginAttempts(ctx, key)
 }
 
 // matches reports whether the hash is of the password.
@@ -249,7 +234,7 @@ func (a *server) matches(ctx context.Context, v db.Viewer, hash, password string
 }
 
 func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	user, err := a.store.DeactivateOneUser(ctx, a.userParams(v, in.UserID))
+	user, err := a.store.DeactivateUser(ctx, v, in.UserID)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +242,7 @@ func (a *server) deactivateUser(ctx context.Context, v db.Viewer, in *UserPath) 
 }
 
 func (a *server) reactivateUser(ctx context.Context, v db.Viewer, in *UserPath) (*Row[db.User], error) {
-	user, err := a.store.ReactivateOneUser(ctx, a.userParams(v, in.UserID))
+	user, err := a.store.ReactivateUser(ctx, v, in.UserID)
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	s.do(s.admin, "POST", path(second)+"/deactivate", nil).want(200)
 	s.do(s.admin, "POST", path(s.admin)+"/deactivate", nil).refused(409, "last_admin", "")
 	s.do(s.admin, "POST", path(second)+"/reactivate", nil).want(200)
-	// Two who deactivate each other at once: one is left, and told.
+	// Two admins who deactivate each other concurrently: one remains, and gets an error.
 	got := tally(atOnce(2, func(i int) *answer {
 		pair := []*user{s.admin, second}
 		if i == 1 {
@@ -209,7 +209,7 @@ func TestReactivatedUsersLogInAgain(t *testing.T) {
 	if a.str("active") != "true" || a.str("version") != "3" || a.etag() != `"3"` {
 		t.Errorf("got %s", a)
 	}
-	s.do(s.staff, "GET", "/v1/session", nil).refused(401, "unauthenticated") // the one of before
+	s.do(s.staff, "GET", "/v1/session", nil).refused(401, "unauthenticated") // the earlier session
 	s.login(s.staff.email, password).want(201)
 	s.do(s.admin, "POST", "/v1/users/"+newID().String()+"/reactivate", nil).refused(404, "not_found")
 	s.do(s.admin, "POST", "/v1/users/"+s.foreign.staff.id.String()+"/reactivate", nil).refused(404, "not_found")

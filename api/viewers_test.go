@@ -17,8 +17,8 @@ import (
 
 var times = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
 
-// What is stored of a session, what a request carries of it, and what get-session answers
-// are as large for a user who sees 10,000 facilities as for one who sees none.
+// A session's row, request state and answer are as large for a user who sees 10,000 facilities as for
+// one who sees none.
 func TestSessionStaysSmallWhateverTheUserSees(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -58,7 +58,7 @@ func (s *server) another() *server {
 	store, err := db.Open(s.t.Context(), db.Config{URL: s.base.AppURL, MaxConns: 4, AcquireTimeout: 5 * time.Second})
 	s.must(err)
 	s.t.Cleanup(store.Close)
-	a, err := api.New(s.t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	a, err := api.New(s.t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	s.must(err)
 	other := *s
 	other.store, other.api = store, a

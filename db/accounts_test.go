@@ -8,7 +8,7 @@ import (
 
 var accountRaces = []check{
 	{"CreateAccount", "a retried request makes a second account", func(ctx context.Context, w *world) error {
-		return w.createdOnce(ctx, func(s *db.Store) error {
+		return w.createdOnce(ctx, func(s *db.Raw) error {
 			_, err := s.CreateAccount(ctx, db.CreateAccountParams{
 				TenantID: w.tenant, ID: w.admin.UserID, Name: "Account", Currency: "USD", RequestDigest: digest("same"),
 			})
@@ -16,7 +16,7 @@ var accountRaces = []check{
 		})
 	}},
 	{"EditAccount", clobbered, func(ctx context.Context, w *world) error {
-		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			_, err := s.EditAccount(ctx,
 				db.EditAccountParams{TenantID: w.tenant, ID: w.account, Name: &name, Version: version})
 			return err
@@ -32,17 +32,17 @@ func (w *world) createdOnce(ctx context.Context, create act) error {
 	if err := w.loses(ctx, db.NotFound, create, create); err != nil {
 		return err
 	}
-	return someWin(0, together(manyCallers, func(int) error { return create(w.Store) }), db.NotFound)
+	return someWin(0, together(manyCallers, func(int) error { return create(w.Raw) }), db.NotFound)
 }
 
 // editedOnce has callers edit the same version of a row: one wins, the others
 // match none.
-func (w *world) editedOnce(ctx context.Context, edit func(s *db.Store, name string, version int64) error) error {
+func (w *world) editedOnce(ctx context.Context, edit func(s *db.Raw, name string, version int64) error) error {
 	if err := w.loses(ctx, db.NotFound,
-		func(s *db.Store) error { return edit(s, "first", 1) },
-		func(s *db.Store) error { return edit(s, "second", 1) },
+		func(s *db.Raw) error { return edit(s, "first", 1) },
+		func(s *db.Raw) error { return edit(s, "second", 1) },
 	); err != nil {
 		return err
 	}
-	return oneWins(together(manyCallers, func(int) error { return edit(w.Store, "next", 2) }), db.NotFound)
+	return oneWins(together(manyCallers, func(int) error { return edit(w.Raw, "next", 2) }), db.NotFound)
 }

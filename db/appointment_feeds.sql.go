@@ -32,8 +32,8 @@ type CheckFeedRow struct {
 	InTime       bool `json:"in_time"`
 }
 
-// Whether a feed is one that may come: what it costs to take in is spared where not, and
-// told afterwards where the watermark did not move.
+// Returns whether a feed may be applied: if not, it need not be read. It also explains why the
+// watermark did not move.
 func (q *Queries) CheckFeed(ctx context.Context, arg CheckFeedParams) (CheckFeedRow, error) {
 	row := q.db.QueryRow(ctx, checkFeed,
 		arg.TenantID,
@@ -86,7 +86,7 @@ type FeedContradictsItselfParams struct {
 	FeedID   uuid.UUID `format:"uuid" json:"feed_id"`
 }
 
-// Whether a feed says an id twice, or two things of one patient.
+// Returns whether a feed repeats an id, or has contradictory data for a patient.
 func (q *Queries) FeedContradictsItself(ctx context.Context, arg FeedContradictsItselfParams) (bool, error) {
 	row := q.db.QueryRow(ctx, feedContradictsItself, arg.TenantID, arg.FeedID)
 	var column_1 bool
@@ -134,8 +134,8 @@ type FindFeedContradictionRow struct {
 	IsDuplicate bool  `json:"is_duplicate"`
 }
 
-// The first record of a feed that says an id again, or says something else of a
-// patient than the first one of theirs did.
+// Returns the first record of a feed that repeats an id, or whose patient data differs from that of the
+// patient's first record.
 func (q *Queries) FindFeedContradiction(ctx context.Context, arg FindFeedContradictionParams) (FindFeedContradictionRow, error) {
 	row := q.db.QueryRow(ctx, findFeedContradiction, arg.TenantID, arg.FeedID)
 	var i FindFeedContradictionRow
@@ -164,9 +164,8 @@ type MoveFeedParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Moves a facility's watermark: the first statement of a feed. Whoever comes with an
-// older list, or the same, or one of the future, moves nothing; whoever comes at once
-// waits here.
+// Advances a facility's watermark: the first statement of a feed. An older list, the same list again,
+// or one from the future matches no row; concurrent feeds of a facility are serialized here.
 // Closes: an older list arrives late and undoes a newer one
 // Closes: two feeds of one facility mix
 // Closes: one list is fed twice
@@ -201,12 +200,11 @@ type SetFeedLimitsParams struct {
 	WorkMem          string `json:"work_mem"`
 }
 
-// Time, memory and plans of their own for a feed's statements, until its transaction
-// ends. The plans are those whose cost grows with the feed, whatever the planner makes
-// of tables that it has no statistics of: what is stored is looked up by its key, and
-// what is compared as a whole, by a full join, is hashed. The checks of foreign keys share
-// a plan for any key. One made for each would, of a tenant that the statistics do not
-// know, take any index that begins with the tenant, and read all its rows each time.
+// Sets timeouts, memory and plan settings for a feed's statements until the end of its transaction. It
+// forces plans whose cost grows with the feed, even if the planner has no statistics of the tables:
+// stored rows are looked up by key, and the full join is a hash join. The checks of foreign keys use
+// generic plans. A custom plan for a tenant that is missing in the statistics might use any index that
+// begins with the tenant, and read all its rows each time.
 func (q *Queries) SetFeedLimits(ctx context.Context, arg SetFeedLimitsParams) error {
 	_, err := q.db.Exec(ctx, setFeedLimits, arg.StatementTimeout, arg.LockTimeout, arg.WorkMem)
 	return err
@@ -217,7 +215,8 @@ INSERT INTO appointment_feed_chunks (
     tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
     given_names, family_names, birth_dates, phones, starts_at, ends_at, statuses)
 VALUES (
-    $1, $2, $3, $4::text[], $5::text[], $6::uuid[],
+    $1, $2, $3, $4::text[], $5::text[],
+        $6::uuid[],
     $7::text[], $8::text[], $9::date[], $10::text[],
     $11::timestamptz[], $12::timestamptz[], ($13::text[])::appointment_status[])
 `
@@ -238,7 +237,7 @@ type StageFeedChunkParams struct {
 	Statuses           []string    `json:"statuses"`
 }
 
-// Keeps some thousands of a feed's records until all of them are there.
+// Stages some thousands of a feed's records until all of them have arrived.
 // Closes: one part of a feed is kept twice
 func (q *Queries) StageFeedChunk(ctx context.Context, arg StageFeedChunkParams) (int64, error) {
 	result, err := q.db.Exec(ctx, stageFeedChunk,
@@ -267,7 +266,7 @@ DELETE FROM appointment_feed_chunks
 WHERE tenant_id = $1 AND created_at < now() - interval '1 day'
 `
 
-// What killed processes left of feeds.
+// Deletes the records of feeds whose process was killed.
 // Closes: a sweep takes the records of a feed that is still coming in
 func (q *Queries) SweepFeedRecords(ctx context.Context, tenantID uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepFeedRecords, tenantID)
@@ -310,7 +309,8 @@ WITH feed AS MATERIALIZED (
         r.external_id IS NULL AS is_missing,
         coalesce(k.ends_at > $3 AND k.status <> 'CANCELED', false) AS is_current,
         coalesce(r.patient_external_id IN (SELECT d.external_id FROM denied AS d), false)
-            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d), false) AS is_denied
+            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d),
+                false) AS is_denied
     FROM (
         SELECT s.tenant_id, s.feed_id, s.position, s.external_id, s.patient_external_id, s.new_patient_id, s.given_name, s.family_name, s.birth_date, s.phone, s.starts_at, s.ends_at, s.status
         FROM feed AS f
@@ -381,7 +381,8 @@ WITH feed AS MATERIALIZED (
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
     SELECT DISTINCT ON (c.patient_id)
-        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
+        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date,
+            c.phone
     FROM written AS c
     WHERE c.patient_is_new
 ), met AS (
@@ -507,20 +508,18 @@ type SyncAppointmentsRow struct {
 // index has this order, and the statistics have no say in it. Only
 // what differs is written, and each patient of whom something is written is recorded.
 //
-// Nothing is written, nor told, of a patient who does not allow the facility to see them:
-// not a record that names them, nor what becomes of an appointment that was theirs. The
-// consents of those of whom something would be written are held until the feed is done
-// (FOR SHARE, in no order: who takes one back holds no other): who takes one back waits,
-// or has the feed leave that patient alone.
+// Patients who do not allow the facility to see them are skipped: neither records that name them nor
+// their appointments are written or reported. The consents of all patients to be written are locked
+// until the feed is done (FOR SHARE in any order: a withdrawal holds no other lock): a withdrawal
+// waits, or makes the feed skip that patient.
 //
-// A row that is to be changed is locked first, in key order (DISTINCT ON sorts by the key),
-// and compared again: its other writers know nothing of the watermark. What the list says
-// comes last.
+// Rows to be changed are locked first, in key order (DISTINCT ON sorts by the key), and compared again,
+// since their other writers do not use the watermark. The list wins.
 //
-// Whether it cancels too much is for the caller to refuse, by a rollback. What cancels ten
-// or fewer never does: a small clinic may well change its whole week at once.
+// If too much is canceled, the caller must roll back. Canceling ten or fewer is never too much: a small
+// clinic may change its whole week at once.
 //
-// What it takes: see waybill bench sync.
+// For its cost see waybill bench sync.
 // Closes: a feed writes what its watermark no longer covers
 // Closes: a patient's edit and a feed at once lose one of the two
 // Closes: a feed undoes a consent that was taken back

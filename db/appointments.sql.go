@@ -83,13 +83,12 @@ type ListAppointmentsRow struct {
 	More       bool              `json:"more"`
 }
 
-// What overlaps [from, to) at a facility, with whom it is: those who allow this facility to
-// see them, be it that the viewer sees them by another one too. The longest appointment
-// (appointments_range_check) bounds the start on both sides, so that a late window
-// reads no more than an early one; and each patient is looked up by their key (LIMIT 1
-// keeps the LATERAL from becoming a join of another shape). One bound on the start, and
-// not two: of a pair and a plain one, PostgreSQL begins at the pair. See waybill bench
-// ranges.
+// Lists the appointments at a facility that overlap [from, to), with their patients: those who allow
+// this facility to see them, even if the viewer sees them through another one too. The longest
+// appointment (appointments_range_check) bounds the start on both sides, so that a late window reads no
+// more than an early one; each patient is looked up by key (LIMIT 1 keeps the LATERAL from becoming
+// another kind of join). There is a single lower bound on the start: of a row comparison and a plain
+// bound, PostgreSQL would use only the row comparison for the index. See waybill bench ranges.
 func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsParams) ([]ListAppointmentsRow, error) {
 	rows, err := q.db.Query(ctx, listAppointments,
 		arg.MaxRows,

@@ -23,11 +23,35 @@ func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token)
 	return must(w.as.Authenticate(ctx, token, time.Hour)), token
 }
 
-// signIn gives each viewer of the world a session.
-func (w *world) signIn(ctx context.Context) {
+// signIn gives each viewer of the world a session. With cached, each is known to the
+// process only by its cache.
+func (w *world) signIn(ctx context.Context, cached bool) {
+	w.cached = map[*db.Viewer]db.Token{}
 	for _, v := range []*db.Viewer{&w.admin, &w.dispatcher, &w.staff, &w.stranger, &w.hub} {
-		*v, _ = w.signedIn(ctx, *v)
+		var token db.Token
+		*v, token = w.signedIn(ctx, *v)
+		if cached {
+			w.cached[v] = token
+		}
 	}
+	w.nextRequest(ctx)
+}
+
+// nextRequest has the viewers who are cached as a next request of theirs has them.
+func (w *world) nextRequest(ctx context.Context) {
+	for v, token := range w.cached {
+		*v = w.cachedViewer(ctx, token)
+	}
+}
+
+// cachedViewer is what the cache has of a session that was used before.
+func (w *world) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
+	must(w.as.Admit(ctx, token, time.Hour))
+	v := must(w.as.Admit(ctx, token, time.Hour))
+	if v.Confirmed() {
+		w.must(errors.New("the viewer is not cached"))
+	}
+	return v
 }
 
 // heldWrite is a write by a session, of a row that somebody else can hold.
@@ -41,62 +65,62 @@ type heldWrite struct {
 
 // heldWrites has one of each way that a statement goes to the server. Its viewers have
 // sessions.
-func (w *world) heldWrites(ctx context.Context) []heldWrite {
-	w.signIn(ctx)
+func (w *world) heldWrites(ctx context.Context, cached bool) []heldWrite {
+	w.signIn(ctx, cached)
 	w.secondAdmin(ctx) // the first one may be deactivated
 	pickup, draft, patient, new := w.pickup(ctx), w.pickup(ctx), w.patient(ctx), newID()
 	driver := w.driver(ctx, 1, 1)
 	name := "Another name"
 	return []heldWrite{
 		{"a combined charge", w.admin, "accounts", w.account,
-			func(s *db.Store) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
+			func(s *db.Raw) error { return enter(ctx, s, w.admin, charge(w.account, 1)) }},
 		{"a combined transition", w.staff, "pickups", pickup,
-			func(s *db.Store) error { return move(ctx, s, w.staff, "submit", pickup) }},
+			func(s *db.Raw) error { return move(ctx, s, w.staff, "submit", pickup) }},
 		{"a combined create", w.staff, "facilities", w.facility,
-			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
+			func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{w.draft()}) }},
 		{"a combined location", w.dispatcher, "drivers", driver.DriverID,
-			func(s *db.Store) error { return locateOne(ctx, s, w.dispatcher, driver) }},
+			func(s *db.Raw) error { return locateOne(ctx, s, w.dispatcher, driver) }},
 		{"an edit", w.staff, "pickups", draft,
-			func(s *db.Store) error { return editOnePickup(ctx, s, w.staff, draft) }},
-		{"a patient's edit", w.staff, "patients", patient, func(s *db.Store) error {
+			func(s *db.Raw) error { return editOnePickup(ctx, s, w.staff, draft) }},
+		{"a patient's edit", w.staff, "patients", patient, func(s *db.Raw) error {
 			return editOnePatient(ctx, s, w.staff, patient)
 		}},
 		{"a patient's create", w.staff, "facilities", w.facility,
-			func(s *db.Store) error { return createOnePatient(ctx, s, w.staff, w.newPatient(new)) }},
-		{"a statement of no viewer", w.admin, "facilities", w.facility, func(s *db.Store) error {
+			func(s *db.Raw) error { return createOnePatient(ctx, s, w.staff, w.newPatient(new)) }},
+		{"a statement of no viewer", w.admin, "facilities", w.facility, func(s *db.Raw) error {
 			_, err := s.EditFacility(db.Acting(ctx, w.admin),
 				db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Version: 1, Name: &name})
 			return err
 		}},
 		// What it writes is no more its own session than a facility is.
-		{"another driver's edit", w.admin, "driver_slots", driver.DriverID, func(s *db.Store) error {
+		{"another driver's edit", w.admin, "driver_slots", driver.DriverID, func(s *db.Raw) error {
 			return editDriver(db.Acting(ctx, w.admin), s, w.admin, driver, name, 1)
 		}},
-		{"another user's edit", w.admin, "users", w.hub.UserID, func(s *db.Store) error {
+		{"another user's edit", w.admin, "users", w.hub.UserID, func(s *db.Raw) error {
 			return editUser(db.Acting(ctx, w.admin), s, w.admin, w.hub, name, 1)
 		}},
 	}
 }
 
-func locateOne(ctx context.Context, s *db.Store, v, driver db.Viewer) error {
+func locateOne(ctx context.Context, s *db.Raw, v, driver db.Viewer) error {
 	_, _, err := s.Locate(ctx, v, db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now()})
 	return err
 }
 
-func editOnePickup(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+func editOnePickup(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) error {
 	cents := int64(77)
-	_, err := s.EditOnePickup(ctx, v, db.EditPickupParams{ID: id, Version: 1, PriceCents: &cents})
+	_, err := s.Store.EditPickup(ctx, v, db.EditPickupParams{ID: id, Version: 1, PriceCents: &cents})
 	return err
 }
 
-func createOnePatient(ctx context.Context, s *db.Store, v db.Viewer, p db.CreatePatientParams) error {
-	_, _, err := s.CreateOnePatient(ctx, v, p)
+func createOnePatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.CreatePatientParams) error {
+	_, _, err := s.Store.CreatePatient(ctx, v, p)
 	return err
 }
 
-func editOnePatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+func editOnePatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) error {
 	name := "Another name"
-	_, err := s.EditOnePatient(ctx, v, db.EditPatientParams{ID: id, Version: 1, GivenName: &name})
+	_, err := s.Store.EditPatient(ctx, v, db.EditPatientParams{ID: id, Version: 1, GivenName: &name})
 	return err
 }
 
@@ -110,10 +134,12 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 	rowsOf := func() string {
 		return scan[string](ctx, w.owner,
 			fmt.Sprintf(`SELECT (SELECT md5(string_agg(t::text, '|')) FROM %s AS t WHERE tenant_id = $1 AND %s = $2)
-			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
+			|| (SELECT count(*) FROM pickups WHERE tenant_id = $1) || (SELECT count(*) FROM drivers
+			    WHERE tenant_id = $1 AND name = 'Another name')`, h.table, key), w.tenant, h.row)
 	}
 	before := rowsOf()
-	waited, errs := w.behind(ctx, commit, func(s *db.Store) error {
+	w.nextRequest(ctx)
+	waited, errs := w.behind(ctx, commit, func(s *db.Raw) error {
 		if h.table == "patients" {
 			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 		}
@@ -132,18 +158,21 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 
 // alteredBy is what happens to a user meanwhile, with a statement of the owner's.
 func (w *world) alteredBy(ctx context.Context, statement string, args ...any) act {
-	return func(*db.Store) error {
+	return func(*db.Raw) error {
 		_, err := w.owner.Exec(ctx, statement, args...)
 		return err
 	}
 }
 
 var authorityRules = []check{
-	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession},
-	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession},
+	{"ConfirmSessions", "a write that waited for a lock ends with its session", endsWithItsSession(false)},
+	{"ConfirmSessionOrItsEnd", "a write that waited for a lock ends with its session", endsWithItsSession(false)},
+	{"ConfirmSessions", "a write of a cached session that waited for a lock ends with it", endsWithItsSession(true)},
+	{"ConfirmSessionOrItsEnd", "a write of a cached session that waited for a lock ends with it",
+		endsWithItsSession(true)},
 	{"ConfirmSessions", "a write that waited for a lock ends with its user's role",
 		func(ctx context.Context, w *world) error {
-			for _, h := range w.heldWrites(ctx) {
+			for _, h := range w.heldWrites(ctx, true) {
 				err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx,
 					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
 				if err := refused(err, db.Forbidden); err != nil || !untouched {
@@ -156,16 +185,17 @@ var authorityRules = []check{
 		}},
 	{"ConfirmSessions", "a driver's write ends with the login", func(ctx context.Context, w *world) error {
 		driver, _ := w.signedIn(ctx, w.driver(ctx, 1, 1))
-		tell := func(s *db.Store) error { return locateOne(ctx, s, driver, driver) }
-		if err := tell(w.Store); err != nil {
+		tell := func(s *db.Raw) error { return locateOne(ctx, s, driver, driver) }
+		if err := tell(w.Raw); err != nil {
 			return err
 		}
 		must(w.owner.Exec(ctx, "UPDATE drivers SET user_id = NULL WHERE tenant_id = $1 AND id = $2",
 			w.tenant, driver.DriverID))
-		return refused(tell(w.Store), db.Forbidden)
+		return refused(tell(w.Raw), db.Forbidden)
 	}},
-	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession},
-	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession},
+	{"ConfirmSessions", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
+	{"ConfirmSessionOrItsEnd", "a write waits for a lock, and its session stays good", staysWithItsSession(false)},
+	{"RequireSessions", "a write waits for a lock, and its session stays as it was cached", staysWithItsSession(true)},
 	{"ConfirmSessionOrItsEnd", "who ends their own session is not refused for it",
 		func(ctx context.Context, w *world) error {
 			v := w.admin
@@ -175,10 +205,10 @@ var authorityRules = []check{
 					return w.CloseSession(ctx, token)
 				},
 				"deactivate": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-					return deactivate(ctx, w.Store, v)
+					return deactivate(ctx, w.Raw, v)
 				},
 				"a password": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-					return changePassword(ctx, w.Store, v, w.passwordEpoch(ctx, v), "old hash")
+					return changePassword(ctx, w.Raw, v, w.passwordEpoch(ctx, v), "old hash")
 				},
 				"a role": func(ctx context.Context, v db.Viewer, _ db.Token) error {
 					role, version := db.UserRoleHub, scan[int64](ctx, w.owner,
@@ -188,7 +218,7 @@ var authorityRules = []check{
 					return err
 				},
 				"a driver": func(ctx context.Context, v db.Viewer, _ db.Token) error {
-					return w.createDriver(ctx, w.Store, newID(), v)
+					return w.createDriver(ctx, w.Raw, newID(), v)
 				},
 			} {
 				v, token := w.signedIn(ctx, v)
@@ -215,7 +245,7 @@ var authorityRules = []check{
 	{"ConfirmPatient", "staff write whom they see", staysInTheGroup("patients")},
 	{"ConfirmPickups", "a pickup that its viewer does not see costs the batch the others",
 		func(ctx context.Context, w *world) error {
-			w.signIn(ctx)
+			w.signIn(ctx, false)
 			mine, hidden := w.pickup(ctx), w.pickup(ctx)
 			must(w.owner.Exec(ctx, "UPDATE pickups SET facility_id = $3 WHERE tenant_id = $1 AND id = $2",
 				w.tenant, hidden, w.hidden))
@@ -227,29 +257,34 @@ var authorityRules = []check{
 		}},
 }
 
-func endsWithItsSession(ctx context.Context, w *world) error {
-	for _, h := range w.heldWrites(ctx) {
-		user := h.by
-		err, untouched := w.heldUp(ctx, h, func(s *db.Store) error { return deactivate(ctx, s, user) })
-		if err := refused(err, db.Unauthenticated); err != nil || !untouched {
-			return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+func endsWithItsSession(cached bool) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx, cached) {
+			user := h.by
+			err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
+			if err := refused(err, db.Unauthenticated); err != nil || !untouched {
+				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
+			}
+			// As it was, for the next one.
+			must(w.owner.Exec(ctx,
+				"UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
+				w.tenant, user.UserID))
+			must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
+				w.tenant, user.UserID))
 		}
-		// As it was, for the next one.
-		must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
-			w.tenant, user.UserID))
-		must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
-			w.tenant, user.UserID))
+		return nil
 	}
-	return nil
 }
 
-func staysWithItsSession(ctx context.Context, w *world) error {
-	for _, h := range w.heldWrites(ctx) {
-		if err, _ := w.heldUp(ctx, h, func(*db.Store) error { return nil }); err != nil {
-			return fmt.Errorf("%s: %w", h.name, err)
+func staysWithItsSession(cached bool) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		for _, h := range w.heldWrites(ctx, cached) {
+			if err, _ := w.heldUp(ctx, h, func(*db.Raw) error { return nil }); err != nil {
+				return fmt.Errorf("%s: %w", h.name, err)
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // byGroup are the writes of a heldWrite whose right goes by the group.
@@ -262,14 +297,14 @@ var byGroup = map[string]map[string]db.Code{
 
 func leavesTheGroup(what string) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
-		for _, h := range w.heldWrites(ctx) {
+		for _, h := range w.heldWrites(ctx, false) {
 			want, ok := byGroup[what][h.name]
 			if !ok {
 				continue
 			}
 			group := scan[uuid.UUID](ctx, w.owner,
 				"SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2", w.tenant, h.by.UserID)
-			err, untouched := w.heldUp(ctx, h, func(s *db.Store) error {
+			err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error {
 				_, err := s.RemoveGroupMember(ctx,
 					db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID})
 				return err
@@ -286,11 +321,11 @@ func leavesTheGroup(what string) func(context.Context, *world) error {
 
 func staysInTheGroup(what string) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
-		for _, h := range w.heldWrites(ctx) {
+		for _, h := range w.heldWrites(ctx, false) {
 			if _, ok := byGroup[what][h.name]; !ok {
 				continue
 			}
-			if err := h.write(w.Store); err != nil {
+			if err := h.write(w.Raw); err != nil {
 				return fmt.Errorf("%s: %w", h.name, err)
 			}
 		}
@@ -303,23 +338,23 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	w.signIn(ctx)
+	w.signIn(ctx, false)
 	pickup, patient, driver := w.pickup(ctx), w.patient(ctx), w.driver(ctx, 1, 1)
 	madeUp := func(v db.Viewer) db.Viewer {
 		return db.Viewer{TenantID: v.TenantID, UserID: v.UserID, Role: v.Role}
 	}
 	name := "Another name"
 	writes := map[string]func(v db.Viewer) error{
-		"a transition": func(v db.Viewer) error { return move(ctx, w.Store, v, "submit", pickup) },
-		"a dispatch":   func(v db.Viewer) error { return move(ctx, w.Store, v, "dispatch", pickup) },
-		"a charge":     func(v db.Viewer) error { return enter(ctx, w.Store, v, charge(w.account, 1)) },
-		"a draft":      func(v db.Viewer) error { return created(ctx, w.Store, v, []db.Draft{w.draft()}) },
-		"two drafts":   func(v db.Viewer) error { return created(ctx, w.Store, v, []db.Draft{w.draft(), w.draft()}) },
+		"a transition": func(v db.Viewer) error { return move(ctx, w.Raw, v, "submit", pickup) },
+		"a dispatch":   func(v db.Viewer) error { return move(ctx, w.Raw, v, "dispatch", pickup) },
+		"a charge":     func(v db.Viewer) error { return enter(ctx, w.Raw, v, charge(w.account, 1)) },
+		"a draft":      func(v db.Viewer) error { return created(ctx, w.Raw, v, []db.Draft{w.draft()}) },
+		"two drafts":   func(v db.Viewer) error { return created(ctx, w.Raw, v, []db.Draft{w.draft(), w.draft()}) },
 		"a location": func(v db.Viewer) error {
-			return locateOne(ctx, w.Store, v, driver)
+			return locateOne(ctx, w.Raw, v, driver)
 		},
-		"an edit":   func(v db.Viewer) error { return editOnePickup(ctx, w.Store, v, pickup) },
-		"a patient": func(v db.Viewer) error { return createOnePatient(ctx, w.Store, v, w.newPatient(newID())) },
+		"an edit":   func(v db.Viewer) error { return editOnePickup(ctx, w.Raw, v, pickup) },
+		"a patient": func(v db.Viewer) error { return createOnePatient(ctx, w.Raw, v, w.newPatient(newID())) },
 		"a feed":    func(v db.Viewer) error { _, err := w.sync(ctx, v, w.facility, 1, record(1)); return err },
 		"a facility": func(v db.Viewer) error {
 			_, err := w.EditFacility(db.Acting(ctx, v),
@@ -327,7 +362,7 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 			return err
 		},
 		"a patient's edit": func(v db.Viewer) error {
-			return editOnePatient(ctx, w.Store, v, patient)
+			return editOnePatient(ctx, w.Raw, v, patient)
 		},
 	}
 	for what, write := range writes {
@@ -341,41 +376,50 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 		ViewerID: w.staff.UserID}); code(err) != db.Unauthenticated {
 		t.Errorf("who was made up reads a patient: %v", err)
 	}
-	if err := w.getPatient(ctx, w.Store, w.staff.ForReading(), patient); err != nil {
+	if err := w.getPatient(ctx, w.Raw, w.staff.ForReading(), patient); err != nil {
 		t.Errorf("who was let in to read: %v", err)
 	}
 }
 
 // One of many sessions in a flush ended: the others' requests are done.
 func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
+	for _, cached := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cached %t", cached), func(t *testing.T) { ofABatchOneEnded(t, cached) })
+	}
+}
+
+func ofABatchOneEnded(t *testing.T, cached bool) {
 	ctx, w := combiningWorld(t)
-	w.signIn(ctx)
+	w.signIn(ctx, cached)
 	bad := map[string]db.Viewer{}
 	for kind, v := range map[string]db.Viewer{"entry": w.dispatcher, "submit": w.staff,
 		"create": w.staff, "move": w.dispatcher} {
 		ended, token := w.signedIn(ctx, v)
+		if cached {
+			ended = w.cachedViewer(ctx, token)
+		}
 		w.must(w.as.CloseSession(ctx, token))
 		bad[kind] = ended
 	}
 	submit, cancel := w.pickup(ctx), w.submitted(ctx)
 	for _, o := range []offence{
 		{kind: "entry", decoy: w.decoyCharges(ctx), good: func() act { return w.charging(ctx, w.account, 1) },
-			offender: func(s *db.Store) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
+			offender: func(s *db.Raw) error { return enter(ctx, s, bad["entry"], charge(w.account, 1)) }},
 		{kind: "submit", decoy: w.decoyMoves(ctx, "submit", "DRAFT"),
 			good:     func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
-			offender: func(s *db.Store) error { return move(ctx, s, bad["submit"], "submit", submit) }},
+			offender: func(s *db.Raw) error { return move(ctx, s, bad["submit"], "submit", submit) }},
 		{kind: "move", decoy: w.decoyMoves(ctx, "cancel", "DRAFT"),
 			good:     func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
-			offender: func(s *db.Store) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
+			offender: func(s *db.Raw) error { return move(ctx, s, bad["move"], "cancel", cancel) }},
 		{kind: "create", decoy: w.decoyCreates(ctx), good: func() act { return w.creating(ctx, w.draft()) },
-			offender: func(s *db.Store) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
+			offender: func(s *db.Raw) error { return created(ctx, s, bad["create"], []db.Draft{w.draft()}) }},
 	} {
 		var acts []act
 		for range 31 {
 			acts = append(acts, o.good())
 		}
 		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-		errs, _ := w.sharing(combinerOf(o.kind), o.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(o.kind), o.decoy, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)
 		}
@@ -407,7 +451,7 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 	} {
 		for _, when := range []string{"while it comes in", "while it is applied"} {
 			w := d.world(ctx)
-			w.signIn(ctx)
+			w.signIn(ctx, false)
 			must(w.sync(ctx, w.staff, w.facility, 1, record(1)))
 			changed := record(1)
 			changed.GivenName = "Changed"
@@ -476,16 +520,16 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 	for _, c := range []struct {
 		query string
 		by    db.Viewer
-		write func(*db.Store, db.Viewer) error
+		write func(*db.Raw, db.Viewer) error
 		want  db.Code
 	}{
 		{"CreateLedgerEntries", w.admin,
-			func(s *db.Store, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
+			func(s *db.Raw, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
 		{"TransitionPickups", w.staff,
-			func(s *db.Store, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
+			func(s *db.Raw, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
 		// Whether it was made, only trying again would tell.
 		{"CreatePickups", w.staff,
-			func(s *db.Store, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
+			func(s *db.Raw, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
 	} {
 		v, token := w.signedIn(ctx, c.by)
 		over := &losing{w.DBTX(), c.query, func() { w.must(w.as.CloseSession(ctx, token)) }}

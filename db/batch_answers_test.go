@@ -17,7 +17,7 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 	id := w.pickup(ctx)
 	for _, name := range []db.TransitionName{"submit", "assign", "release", "cancel"} {
 		errs := together(callers, func(int) error {
-			return move(ctx, w.Store, w.dispatcher, name, id, func(tr *db.Transition) { tr.DriverID = driver.DriverID })
+			return move(ctx, w.Raw, w.dispatcher, name, id, func(tr *db.Transition) { tr.DriverID = driver.DriverID })
 		})
 		if err := oneWins(errs, db.IllegalTransition); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -32,7 +32,7 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 		pickups[i] = w.submitted(ctx)
 	}
 	if err := oneWins(together(callers, func(i int) error {
-		return assign(ctx, w.Store, w.dispatcher, pickups[i], driver)
+		return assign(ctx, w.Raw, w.dispatcher, pickups[i], driver)
 	}), db.DriverBusy); err != nil {
 		t.Error(err)
 	}
@@ -45,7 +45,7 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 	done := w.pickup(ctx)
 	w.must(w.moving(ctx, "submit", done, withKey("once"))(w.as))
 	submit := func(v db.Viewer, id uuid.UUID, edits ...func(*db.Transition)) act {
-		return func(s *db.Store) error { return move(ctx, s, v, "submit", id, edits...) }
+		return func(s *db.Raw) error { return move(ctx, s, v, "submit", id, edits...) }
 	}
 	otherDigest := func(tr *db.Transition) { tr.Digest = digest("other") }
 	busy, free := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
@@ -102,7 +102,7 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 		for _, r := range c.requests {
 			acts = append(acts, r.act)
 		}
-		errs, _ := w.sharing(combinerOf(kind), c.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(kind), c.decoy, acts...)
 		for i, err := range errs {
 			if err := refused(err, c.requests[i].want); err != nil {
 				t.Errorf("%s %d: %v", kind, i, err)
@@ -129,7 +129,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 			} else if wins[i] = e.AmountCents <= balance; wins[i] {
 				balance -= e.AmountCents
 			}
-			acts = append(acts, func(s *db.Store) error {
+			acts = append(acts, func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
 				if replayed != replays[i] {
 					err = fmt.Errorf("replayed is %t", replayed)
@@ -152,7 +152,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 100)
-	errs := together(32, func(int) error { return w.charging(ctx, account, 7)(w.Store) })
+	errs := together(32, func(int) error { return w.charging(ctx, account, 7)(w.Raw) })
 	if err := first(someWin(14, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 2)); err != nil {
 		t.Error(err)
 	}
@@ -180,7 +180,7 @@ func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
 	f := w.flushing()
 	go func() {
 		done <- w.sharingOver(db.CombiningOver(f), f, "entry", w.decoyCharges(ctx),
-			func(s *db.Store) error { return enter(ctx, s, w.admin, twin) },
+			func(s *db.Raw) error { return enter(ctx, s, w.admin, twin) },
 			w.charging(ctx, account, 60))
 	}()
 	w.awaitBlockedBy(ctx, tx)

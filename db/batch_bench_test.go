@@ -28,46 +28,46 @@ func BenchmarkCombined(b *testing.B) {
 	for _, work := range []struct {
 		name string
 		// prepare makes what n operations need, and gives the operation.
-		prepare func(ctx context.Context, w *world, n int) func(s *db.Store, i int) error
+		prepare func(ctx context.Context, w *world, n int) func(s *db.Raw, i int) error
 	}{
-		{"charge-hot", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
+		{"charge-hot", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 			account := w.purse(ctx, 1<<40)
-			return func(s *db.Store, i int) error { return enter(ctx, s, w.admin, charge(account, 1)) }
+			return func(s *db.Raw, i int) error { return enter(ctx, s, w.admin, charge(account, 1)) }
 		}},
-		{"charge-spread", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
+		{"charge-spread", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 			accounts := make([]uuid.UUID, 1000)
 			for i := range accounts {
 				accounts[i] = w.purse(ctx, 1<<40)
 			}
-			return func(s *db.Store, i int) error {
+			return func(s *db.Raw, i int) error {
 				return enter(ctx, s, w.admin, charge(accounts[i%len(accounts)], 1))
 			}
 		}},
-		{"submit", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
+		{"submit", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 			account := w.purse(ctx, 1<<40)
 			ids := w.manyDrafts(ctx, account, n)
-			return func(s *db.Store, i int) error {
+			return func(s *db.Raw, i int) error {
 				_, _, err := s.MoveOne(ctx, w.staff,
 					db.Transition{Name: db.TransitionNameSubmit, PickupID: ids[i], Digest: digest("submit")})
 				return err
 			}
 		}},
-		{"cancel", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
+		{"cancel", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 			ids := w.manyDrafts(ctx, w.account, n)
-			return func(s *db.Store, i int) error {
+			return func(s *db.Raw, i int) error {
 				_, _, err := s.MoveOne(ctx, w.staff,
 					db.Transition{Name: db.TransitionNameCancel, PickupID: ids[i], Digest: digest("cancel")})
 				return err
 			}
 		}},
-		{"create", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
-			return func(s *db.Store, i int) error {
+		{"create", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+			return func(s *db.Raw, i int) error {
 				return created(ctx, s, w.staff, []db.Draft{w.draft()})
 			}
 		}},
-		{"get", func(ctx context.Context, w *world, n int) func(*db.Store, int) error {
+		{"get", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 			ids := w.manyDrafts(ctx, w.account, 1000)
-			return func(s *db.Store, i int) error {
+			return func(s *db.Raw, i int) error {
 				_, err := s.GetOne(ctx, w.dispatcher, ids[i%len(ids)])
 				return err
 			}
@@ -81,7 +81,7 @@ func BenchmarkCombined(b *testing.B) {
 					c := db.Config{URL: d.AppURL, MaxConns: 32, AcquireTimeout: 1e10, OneByOne: oneByOne}
 					s := openStore(b, c)
 					w := (&database{s, d.Owner(), d}).world(b.Context())
-					w.signIn(b.Context()) // each write confirms its caller's session
+					w.signIn(b.Context(), false) // each write confirms its caller's session
 					operate := work.prepare(b.Context(), w, b.N)
 					b.ReportAllocs()
 					b.ResetTimer()
@@ -118,7 +118,7 @@ func (w *world) manyDrafts(ctx context.Context, account uuid.UUID, n int) (ids [
 	return ids
 }
 
-func enter(ctx context.Context, s *db.Store, v db.Viewer, e db.Entry) error {
+func enter(ctx context.Context, s *db.Raw, v db.Viewer, e db.Entry) error {
 	_, _, err := s.Enter(ctx, v, e)
 	return err
 }

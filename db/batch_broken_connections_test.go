@@ -144,7 +144,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 		account := w.purse(ctx, 8*10)
 		for range 8 {
 			e := charge(account, 10)
-			acts = append(acts, func(s *db.Store) error {
+			acts = append(acts, func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
 				if err == nil && replayed {
 					err = errors.New("it is called a repeat")
@@ -159,7 +159,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 				w.assigning(ctx, w.submitted(ctx), driver),
 				w.moving(ctx, "cancel", w.submitted(ctx)),
 				w.creating(ctx, w.draft()),
-				func(s *db.Store) error {
+				func(s *db.Raw) error {
 					_, applied, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID,
 						Latitude: 1, Longitude: 2, At: time.Now().Add(time.Minute)})
 					if err == nil && !applied {
@@ -239,11 +239,11 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 			id := w.draft(paidBy(account), costing(10))
 			e := charge(account, 3)
 			steps := []act{
-				func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{id}) },
+				func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{id}) },
 				w.moving(ctx, "submit", id.ID, withKey("1")),
 				w.assigning(ctx, id.ID, drivers[i], withKey("2")),
 				w.moving(ctx, "release", id.ID, withKey("3")),
-				func(s *db.Store) error { return enter(ctx, s, w.admin, e) },
+				func(s *db.Raw) error { return enter(ctx, s, w.admin, e) },
 			}
 			for n, step := range steps {
 				if err := until(step); err != nil {
@@ -280,14 +280,14 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	before, neighbour := w.pickup(ctx), w.pickup(ctx)
 	leaving := func(ctx context.Context, id uuid.UUID) act {
-		return func(s *db.Store) error { return move(ctx, s, w.dispatcher, "submit", id) }
+		return func(s *db.Raw) error { return move(ctx, s, w.dispatcher, "submit", id) }
 	}
 	early, leave := context.WithCancel(ctx)
 	f := w.flushing()
 	s := db.CombiningOver(f)
 	errs := w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
 		leaving(early, before),
-		func(s *db.Store) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
+		func(s *db.Raw) error { leave(); return w.moving(ctx, "submit", neighbour)(s) })
 	if err := first(refused(errs[0], db.Timeout), errs[1], w.expect(ctx, before, "DRAFT"),
 		w.expect(ctx, neighbour, "SUBMITTED")); err != nil {
 		t.Error(err)
@@ -305,7 +305,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	f.hold()
 	go func() {
 		done <- w.sharingOver(s, f, "transition", w.decoyMoves(ctx, "submit", "DRAFT"),
-			func(s *db.Store) error { err := leaving(late, after)(s); left <- err; return nil },
+			func(s *db.Raw) error { err := leaving(late, after)(s); left <- err; return nil },
 			w.moving(ctx, "submit", neighbour))
 	}()
 	w.awaitBlockedBy(ctx, tx)
@@ -337,7 +337,8 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 			case <-time.After(time.Millisecond):
 				// As the owner: a superuser's DATABASE_URL makes sessions that waybill_app may not end.
 				ended, err := w.owner.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%' AND pid <> pg_backend_pid() LIMIT 1`)
+					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%'
+					    AND pid <> pg_backend_pid() LIMIT 1`)
 				if err != nil {
 					t.Error(err)
 					return
@@ -350,7 +351,7 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 	together(16, func(int) error {
 		for terminated.Load() < enough && time.Now().Before(end) {
 			e := charge(account, 1)
-			entries.Store(e.ID, code(enter(ctx, w.Store, w.admin, e)))
+			entries.Store(e.ID, code(enter(ctx, w.Raw, w.admin, e)))
 		}
 		return nil
 	})

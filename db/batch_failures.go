@@ -15,6 +15,8 @@ func classify(err error) batch.Failure {
 		return batch.Unknown
 	case isDeadlock(err):
 		return batch.Deadlock
+	case isNotAsCached(err):
+		return batch.Revoked
 	case isLockTimeout(err):
 		return batch.LockTimeout
 	case !isServerError(err), isUnavailable(err):

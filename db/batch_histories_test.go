@@ -114,7 +114,7 @@ var townModel = porcupine.Model{
 // history records what was asked of a world, and answered.
 type history struct {
 	w       *world
-	store   func() *db.Store // any of the processes
+	store   func() *db.Raw // any of the processes
 	account uuid.UUID
 	pickups []uuid.UUID
 	drivers []db.Viewer
@@ -124,7 +124,7 @@ type history struct {
 	all []porcupine.Operation
 }
 
-func newHistory(ctx context.Context, w *world, store func() *db.Store) *history {
+func newHistory(ctx context.Context, w *world, store func() *db.Raw) *history {
 	h := &history{w: w, store: store, account: w.purse(ctx, modelBalance), drivers: w.drivers(ctx, modelDrivers)}
 	for range modelPickups {
 		h.pickups = append(h.pickups, w.pickup(ctx, paidBy(h.account), costing(modelPrice)))
@@ -170,7 +170,7 @@ func (h *history) ask(ctx context.Context, caller int, in asked) error {
 var epoch = time.Now()
 
 // answer gives an error only where the answer is none that the design knows.
-func (h *history) answer(ctx context.Context, s *db.Store, in asked) (out got, err error) {
+func (h *history) answer(ctx context.Context, s *db.Raw, in asked) (out got, err error) {
 	switch in.what {
 	case "charge", "deposit":
 		_, out.replayed, err = s.Enter(ctx, h.w.admin, h.entries[in.entry])
@@ -244,7 +244,7 @@ func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
 	d := open(t)
 	for range dbtest.Rounds(20) {
 		w := d.world(ctx)
-		h := newHistory(ctx, w, func() *db.Store { return w.as })
+		h := newHistory(ctx, w, func() *db.Raw { return w.as })
 		if err := h.live(ctx, 1, 30); err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +261,7 @@ func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 	other := openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second}) // as another process
 	for range dbtest.Rounds(100) {
 		w := d.world(ctx)
-		h := newHistory(ctx, w, func() *db.Store { return []*db.Store{w.Store, other}[rand.IntN(2)] })
+		h := newHistory(ctx, w, func() *db.Raw { return []*db.Raw{w.Raw, other}[rand.IntN(2)] })
 		if err := h.live(ctx, 6, 6); err != nil {
 			t.Fatal(err)
 		}
@@ -281,12 +281,12 @@ func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 		w := d.world(ctx)
 		f := w.flushing()
 		s := db.CombiningOver(f)
-		h := newHistory(ctx, w, func() *db.Store { return w.as })
+		h := newHistory(ctx, w, func() *db.Raw { return w.as })
 		f.release()
 		for range rand.IntN(6) { // from anywhere
 			w.must(h.ask(ctx, 0, h.random()))
 		}
-		h.store = func() *db.Store { return s }
+		h.store = func() *db.Raw { return s }
 		f.hold()
 		done := make(chan error)
 		go func() {
@@ -331,7 +331,7 @@ func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 			for range 100 {
 				w := d.world(ctx)
 				s, other := db.CombiningOver(b), db.CombiningOver(b)
-				h := newHistory(ctx, w, func() *db.Store { return []*db.Store{s, other}[rand.IntN(2)] })
+				h := newHistory(ctx, w, func() *db.Raw { return []*db.Raw{s, other}[rand.IntN(2)] })
 				err := h.live(ctx, 6, 6)
 				if err == nil {
 					err = h.check()

@@ -51,15 +51,15 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 			defer tx.Rollback(ctx)
 			done := make(chan error, neighbours+1)
 			report := func(act act) act {
-				return func(s *db.Store) error { err := act(s); done <- err; return err }
+				return func(s *db.Raw) error { err := act(s); done <- err; return err }
 			}
 			blocked := c.act(ctx, w, held)
-			acts := []act{func(s *db.Store) error { err := blocked(s); done <- errHeld; return err }}
+			acts := []act{func(s *db.Raw) error { err := blocked(s); done <- errHeld; return err }}
 			for range neighbours {
 				acts = append(acts, report(c.act(ctx, w, c.pickup(ctx, w))))
 			}
 			all := make(chan []error)
-			go func() { errs, _ := w.sharing(combinerOf(kind), c.decoy(ctx, w), acts...); all <- errs }()
+			go func() { errs, _ := w.sharing(batcherOf(kind), c.decoy(ctx, w), acts...); all <- errs }()
 			for range neighbours {
 				if err := <-done; err != nil {
 					t.Error("while the pickup is held: ", err)
@@ -86,11 +86,11 @@ func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 		tx := w.holding(ctx, "pickups", id)
 		defer tx.Rollback(ctx)
 		holders = append(holders, tx)
-		go func() { waiting <- w.moving(ctx, "submit", id)(w.Store) }()
+		go func() { waiting <- w.moving(ctx, "submit", id)(w.Raw) }()
 		w.awaitBlockedBy(ctx, tx)
 	}
 	for range 10 {
-		if err := w.moving(ctx, "submit", w.pickup(ctx))(w.Store); err != nil {
+		if err := w.moving(ctx, "submit", w.pickup(ctx))(w.Raw); err != nil {
 			t.Error(err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	others := []uuid.UUID{w.purse(ctx, 2), w.purse(ctx, 2), w.purse(ctx, 2)}
 	through := make(chan error, len(others))
 	charging := func(account uuid.UUID) act {
-		return func(s *db.Store) error { err := w.charging(ctx, account, 1)(s); through <- err; return err }
+		return func(s *db.Raw) error { err := w.charging(ctx, account, 1)(s); through <- err; return err }
 	}
 	all := make(chan []error, 1)
 	go func() {
@@ -153,11 +153,11 @@ func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
 	const held = 4
 	waiting := make(chan error, held)
 	for range held {
-		go func() { waiting <- w.charging(ctx, account, 1)(w.Store) }()
+		go func() { waiting <- w.charging(ctx, account, 1)(w.Raw) }()
 	}
 	w.awaitBlockedBy(ctx, tx)
 	for range 10 {
-		if err := w.charging(ctx, w.purse(ctx, 1), 1)(w.Store); err != nil {
+		if err := w.charging(ctx, w.purse(ctx, 1), 1)(w.Raw); err != nil {
 			t.Error(err)
 		}
 	}

@@ -22,7 +22,7 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 	ctx := t.Context()
 	d := openCombining(t)
 	w := d.world(ctx)
-	stores := []*db.Store{d.Store}
+	stores := []*db.Raw{d.Raw}
 	for range 2 {
 		stores = append(stores, openStore(t, db.Config{URL: d.AppURL, MaxConns: 24, AcquireTimeout: 5 * time.Second}))
 	}

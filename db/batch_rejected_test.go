@@ -94,7 +94,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 					acts = append(acts, o.good())
 				}
 				acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-				errs, f := w.sharing(combinerOf(o.kind), o.decoy, acts...)
+				errs, f := w.sharing(batcherOf(o.kind), o.decoy, acts...)
 				if err := refused(errs[7], db.ValidationFailed); err != nil {
 					t.Errorf("%s: the offender: %v", o.kind, err)
 				}
@@ -120,7 +120,7 @@ func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 	w.refuses(ctx, "ledger_entries", "account_id", purse, false)
 	f := w.flushing()
 	s := db.CombiningOver(f)
-	offender := func(s *db.Store) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
+	offender := func(s *db.Raw) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
 	var good []act
 	for range neighbours {
 		good = append(good, w.charging(ctx, w.account, 1))
@@ -151,7 +151,7 @@ func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	purses := [decoys]uuid.UUID{w.purse(ctx, 1), w.purse(ctx, 1)}
 	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)
 	refusedOn := func(account uuid.UUID) act {
-		return func(s *db.Store) error {
+		return func(s *db.Raw) error {
 			return refused(enter(ctx, s, w.admin, charge(account, 1)), db.ValidationFailed)
 		}
 	}

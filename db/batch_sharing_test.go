@@ -80,7 +80,7 @@ func (w *world) sharing(kind string, decoy func(i int) act, acts ...act) (errs [
 	return w.sharingOver(db.CombiningOver(f), f, kind, decoy, acts...), f
 }
 
-func (w *world) sharingOver(s *db.Store, f *flushing, kind string, decoy func(i int) act, acts ...act) []error {
+func (w *world) sharingOver(s *db.Raw, f *flushing, kind string, decoy func(i int) act, acts ...act) []error {
 	errs, strays := make([]error, len(acts)), make([]error, decoys)
 	var done sync.WaitGroup
 	start := func(act act, err *error, started func() bool) {
@@ -100,8 +100,8 @@ func (w *world) sharingOver(s *db.Store, f *flushing, kind string, decoy func(i 
 	return errs
 }
 
-// combinerOf is the kind in Stats of the requests that a test calls so.
-func combinerOf(kind string) string {
+// batcherOf is the kind in Stats of the requests that a test calls so.
+func batcherOf(kind string) string {
 	if slices.Contains([]string{"submit", "assign", "move"}, kind) {
 		return "transition"
 	}
@@ -130,15 +130,15 @@ func (w *world) decoyLocations(ctx context.Context) func(int) act {
 }
 
 func (w *world) assigning(ctx context.Context, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition)) act {
-	return func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver, edits...) }
+	return func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, id, driver, edits...) }
 }
 
 func (w *world) creating(ctx context.Context, d db.Draft) act {
-	return func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{d}) }
+	return func(s *db.Raw) error { return created(ctx, s, w.staff, []db.Draft{d}) }
 }
 
 func (w *world) locating(ctx context.Context, driver db.Viewer) act {
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		_, _, err := s.Locate(ctx, w.dispatcher,
 			db.Location{DriverID: driver.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)})
 		return err
@@ -174,7 +174,7 @@ func TestGatheredRequestsShareOneStatement(t *testing.T) {
 		for range 12 {
 			acts = append(acts, c.act())
 		}
-		errs, f := w.sharing(combinerOf(c.kind), c.decoy, acts...)
+		errs, f := w.sharing(batcherOf(c.kind), c.decoy, acts...)
 		if err := first(errs...); err != nil || f.count(c.query) != decoys+1 {
 			t.Errorf("%s: %d statements for %d requests, %v", c.kind, f.count(c.query), decoys+len(acts), err)
 		}

@@ -114,7 +114,7 @@ func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 	ctx := t.Context()
 	d := openCombining(t)
 	w := d.world(ctx)
-	stores := []*db.Store{w.Store, openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})}
+	stores := []*db.Raw{w.Raw, openStore(t, db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})}
 	driver := w.driver(ctx, 1, 1)
 	id := w.pickup(ctx)
 	for _, name := range []db.TransitionName{"submit", "assign", "release"} {
@@ -132,9 +132,9 @@ func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 	// The first of two loses: nothing is stored, and the second is judged anew.
 	broke := w.purse(ctx, 0)
 	id = w.pickup(ctx, paidBy(broke))
-	w.must(refused(w.moving(ctx, "submit", id, withKey("again"))(w.Store), db.InsufficientFunds))
+	w.must(refused(w.moving(ctx, "submit", id, withKey("again"))(w.Raw), db.InsufficientFunds))
 	w.must(w.depositing(ctx, broke, 500)(w.as))
-	if err := w.moving(ctx, "submit", id, withKey("again"))(w.Store); err != nil {
+	if err := w.moving(ctx, "submit", id, withKey("again"))(w.Raw); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,13 +8,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A request is let in by its session before its body is read, and its write may wait for
-// locks after that. So each write goes in one round trip, and one implicit transaction,
-// with a last statement that refuses it where the session is not what it was: see
-// ConfirmSessions.
+// A session is checked before the body of a request is read, and the write may wait for locks after
+// that. So each write is sent in one round trip and one implicit transaction with a final statement
+// that rejects it if the session has changed since: see ConfirmSessions.
 
-// Acting gives the context of an operation that writes for v: each statement sent with it
-// that names no viewer of its own is confirmed by v's session.
+// Reading gives the context of an operation that only reads for v: the first statement
+// sent with it confirms v's session, if that is not confirmed yet.
+func Reading(ctx context.Context, v Viewer) context.Context {
+	if claims := claimsOf(v); claims != nil {
+		return withConfirmation(ctx, confirmation{claims: claims})
+	}
+	if confirmationIn(ctx) != nil { // of a viewer before, who was outdated
+		return unconfirmed(ctx)
+	}
+	return ctx
+}
+
+// Acting returns the context of an operation that writes for v: each statement that names no viewer of
+// its own is confirmed by v's session.
 func Acting(ctx context.Context, v Viewer) context.Context {
 	c := confirmationOf(v)
 	c.may = v.mayWrite()
@@ -22,15 +33,19 @@ func Acting(ctx context.Context, v Viewer) context.Context {
 	return withConfirmation(ctx, c)
 }
 
-// confirmation is what the statements of a context are confirmed by. The zero one is
+// confirmation lists what must be confirmed with the statements of a context. The zero value requires
 // nothing: reads, and the system's own writes.
 type confirmation struct {
+	claims   claims // confirmed before the first statement
 	sessions ConfirmSessionsParams
-	pickups  ConfirmPickupsParams // that staff write, while they see their facilities
-	// alone is a statement that shares nothing, of whatever kind: it may end the very
-	// session that it is sent with, which is therefore confirmed before it as well.
+	pickups  ConfirmPickupsParams // written by staff, who must see their facilities
+	// alone marks a statement of any kind that is not batched: it may end its own session, which is
+	// therefore also confirmed before it.
 	alone bool
+	few   bool  // rows: the plan for any arguments serves them
 	may   error // why nothing may be sent at all
+	// lockTimeout bounds the waits for locks, in milliseconds; "" leaves them to the session.
+	lockTimeout string
 }
 
 type confirmationKey struct{}
@@ -39,8 +54,8 @@ func withConfirmation(ctx context.Context, c confirmation) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, &c)
 }
 
-// unconfirmed is the context of what decides nothing: reads, and what has to be done
-// whatever became of the session.
+// unconfirmed returns a context without confirmation, for reads, and for work that must happen whatever
+// became of the session.
 func unconfirmed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, (*confirmation)(nil))
 }
@@ -50,19 +65,20 @@ func confirmationIn(ctx context.Context) *confirmation {
 	return c
 }
 
-// confirmationOf has each session of the viewers once.
+// confirmationOf returns a confirmation with each of the viewers' sessions once.
 func confirmationOf(viewers ...Viewer) (c confirmation) {
 	type asked struct {
-		authority
+		tokenHash          tokenHash
 		tenantID, driverID uuid.UUID
 		role               UserRole
 	}
+	c.claims = claimsOf(viewers...)
 	var known map[asked]bool
 	for i, v := range viewers {
 		if v.authority.kind != ofSession {
 			continue
 		}
-		if a := (asked{v.authority, v.TenantID, v.DriverID, v.Role}); len(viewers) > 1 {
+		if a := (asked{v.authority.tokenHash, v.TenantID, v.DriverID, v.Role}); len(viewers) > 1 {
 			if known == nil {
 				known = make(map[asked]bool, len(viewers))
 			}
@@ -79,24 +95,24 @@ func confirmationOf(viewers ...Viewer) (c confirmation) {
 	return c
 }
 
-// confirmed is a request of a flush: whose it is, and the pickups that it writes.
+// confirmed is a request of a batch, with its viewer and the pickups that it writes.
 type confirmed interface {
 	by() Viewer
 	pickupIDs() []uuid.UUID
 }
 
-// confirmedBy gives the context of a flush, whose statement is confirmed by the sessions
-// of all its requests.
+// confirmedBy returns the context of a batch, whose statement is confirmed by the sessions of all its
+// requests.
 func confirmedBy[Q confirmed](ctx context.Context, asks []Q) context.Context {
-	c := confirmationOf(each(asks, Q.by)...)
+	c := confirmationOf(mapSlice(asks, Q.by)...)
 	for _, ask := range asks {
 		c.addPickups(ask.by(), ask.pickupIDs()...)
 	}
 	return withConfirmation(ctx, c)
 }
 
-// addPickups has it confirmed that staff see what they write: the others' rights go by no
-// group.
+// addPickups adds a confirmation that staff see what they write; the permissions of other roles do not
+// depend on groups.
 func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	if v.authority.kind != ofSession || v.Role != UserRoleStaff {
 		return
@@ -108,15 +124,52 @@ func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	}
 }
 
-// before and after are what goes with a statement.
-func (c *confirmation) before() (all []queued) {
-	if c.alone {
+// before and after are what goes with a statement. required tells that the sessions are
+// confirmed already, before it, as they are cached.
+func (c *confirmation) before(required bool) (all []queued) {
+	if c.lockTimeout != "" {
+		all = append(all, queued{setLockTimeout, []any{c.lockTimeout}})
+	}
+	if c.few {
+		all = append(all, queued{sql: planOnce})
+	}
+	if c.alone && !required {
 		all = append(all, c.sessionsBy(confirmSessions))
 	}
 	return all
 }
 
+// confirmedFirst gives the context of a shared read: the claims of all its requests are
+// confirmed first.
+func confirmedFirst(ctx context.Context, asks []seen) context.Context {
+	var all claims
+	for i := range asks {
+		if v := &asks[i].viewer; !v.Confirmed() {
+			all = append(all, v.authority.claim)
+		}
+	}
+	if all == nil {
+		return unconfirmed(ctx)
+	}
+	return withConfirmation(ctx, confirmation{claims: all})
+}
+
+// plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
+// plan for any arguments, if they are few. For many, PostgreSQL chooses: that plan expects ten.
+func plannedOnce(ctx context.Context, rows int) context.Context {
+	if c := confirmationIn(ctx); c != nil {
+		c.few = rows <= fewRows
+	}
+	return ctx
+}
+
+// fewRows is less than the ten rows of an array that PostgreSQL expects without looking at it.
+const fewRows = 8
+
 func (c *confirmation) after() []queued {
+	if len(c.sessions.TokenHashes) == 0 { // a read
+		return nil
+	}
 	last := confirmSessions
 	if c.alone {
 		last = confirmSessionOrItsEnd
@@ -134,7 +187,7 @@ func (c *confirmation) sessionsBy(sql string) queued {
 
 // confirming sends each statement with the confirmation of its context, if there is one.
 type confirming struct {
-	DBTX // without one
+	DBTX // without confirmation
 	take taker
 }
 
@@ -149,15 +202,21 @@ func (q confirming) Exec(ctx context.Context, sql string, args ...any) (pgconn.C
 // Query implements DBTX.
 func (q confirming) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	c := confirmationIn(ctx)
-	switch {
-	case c == nil:
-		return q.DBTX.Query(ctx, sql, args...)
-	case c.may != nil:
-		return nil, c.may
-	case len(c.sessions.TokenHashes) == 0: // the system's own
+	if c == nil {
 		return q.DBTX.Query(ctx, sql, args...)
 	}
-	return q.take.send(ctx, c.before(), queued{sql, args}, c.after())
+	if c.may != nil {
+		return nil, c.may
+	}
+	pending, err := c.claims.pending()
+	if err != nil {
+		return nil, err
+	}
+	if len(pending) == 0 && len(c.sessions.TokenHashes) == 0 && c.lockTimeout == "" {
+		// confirmed already, or the system's own
+		return q.DBTX.Query(ctx, sql, args...)
+	}
+	return q.take.send(ctx, pipeline{pending, c.before(len(pending) > 0), queued{sql, args}, c.after()})
 }
 
 // QueryRow implements DBTX.

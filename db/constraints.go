@@ -144,7 +144,7 @@ var violations = map[string]violation{
 	"pickup_events_version_key":           {IllegalTransition, ""},
 	"pickup_events_stream_key":            {Internal, ""},
 	"pickup_events_idempotency_key":       {IdempotencyKeyReused, ""},
-	"pickup_events_idempotency_key_check": {ValidationFailed, "Idempotency-Key"},
+	"pickup_events_idempotency_key_check": {ValidationFailed, "idempotency_key"},
 
 	// Transitions insert messages and workers update them: callers do not name any.
 	"messages_pkey":            {Internal, ""},

@@ -23,7 +23,7 @@ var dispatchRaces = []check{
 			return err
 		}
 		errs := together(manyCallers,
-			func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Store) })
+			func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i+2])(w.Raw) })
 		if err := first(errs...); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ var dispatchRaces = []check{
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameDispatch, one),
 				w.moving(ctx, db.TransitionNameDispatch, one)),
 			oneWins(together(manyCallers, func(int) error {
-				return w.moving(ctx, db.TransitionNameDispatch, other)(w.Store)
+				return w.moving(ctx, db.TransitionNameDispatch, other)(w.Raw)
 			}), db.IllegalTransition))
 	}},
 	{"DispatchPickup", "a late duplicate dispatches a pickup again after its release",
@@ -58,23 +58,23 @@ var dispatchRaces = []check{
 				return fmt.Errorf("moved %d, %w", len(rows), err)
 			}
 			return first(
-				w.moving(ctx, db.TransitionNameDispatch, id, key)(w.Store),
+				w.moving(ctx, db.TransitionNameDispatch, id, key)(w.Raw),
 				w.expect(ctx, id, db.PickupStatusSUBMITTED),
-				refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Store), db.StaleVersion))
+				refused(w.moving(ctx, db.TransitionNameDispatch, id, ifMatch(version))(w.Raw), db.StaleVersion))
 		}},
 	{"DispatchPickup", "a driver is passed over while their location moves", func(ctx context.Context, w *world) error {
 		driver, id := w.driver(ctx, 1, 1), w.submitted(ctx)
 		return w.passes(ctx,
-			func(s *db.Store) error { return locate(ctx, s, driver, driver, 2, time.Now().Add(time.Minute)) },
+			func(s *db.Raw) error { return locate(ctx, s, driver, driver, 2, time.Now().Add(time.Minute)) },
 			w.dispatching(ctx, id))
 	}},
 	{"DispatchPickup", "a driver is dispatched who has gone off duty", func(ctx context.Context, w *world) error {
 		leaving, other, id := w.driver(ctx, 37.77, -122.42), w.driver(ctx, -37, 60), w.submitted(ctx)
 		w.must(setDuty(ctx, w.as, other, false))
 		waited, errs := w.behind(ctx, rollback,
-			func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, other) },
-			func(s *db.Store) error { return move(ctx, s, w.dispatcher, db.TransitionNameDispatch, id) },
-			func(s *db.Store) error { return setDuty(ctx, s, leaving, false) })
+			func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, id, other) },
+			func(s *db.Raw) error { return move(ctx, s, w.dispatcher, db.TransitionNameDispatch, id) },
+			func(s *db.Raw) error { return setDuty(ctx, s, leaving, false) })
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("the dispatch waited: %t, the driver waited: %t", waited[0], waited[1])
 		}
@@ -87,14 +87,14 @@ var dispatchRules = []check{
 		w.drivers(ctx, 1)
 		id := w.submitted(ctx)
 		return first(
-			refused(move(ctx, w.Store, w.staff, db.TransitionNameDispatch, id), db.Forbidden),
-			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Store), db.IllegalTransition),
+			refused(move(ctx, w.Raw, w.staff, db.TransitionNameDispatch, id), db.Forbidden),
+			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Raw), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
 	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen",
 		func(ctx context.Context, w *world) error {
 			none := func() error {
-				return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Store), db.NoDriverFree)
+				return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Raw), db.NoDriverFree)
 			}
 			busy, off, nowhere := w.driver(ctx, 37.77, -122.42), w.driver(ctx,
 				37.77, -122.42), w.driver(ctx, 37.77, -122.42)
@@ -116,26 +116,30 @@ var dispatchRules = []check{
 	{"DispatchPickup", "a text is owed that the dictionary does not have", func(ctx context.Context, w *world) error {
 		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *world, row db.DispatchPickupRow) error {
 			var texts, jobs int
-			w.must(w.DBTX().QueryRow(ctx, `SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
-				FROM messages WHERE tenant_id = $1::uuid AND pickup_id = $2`, w.tenant, row.Pickup.ID).Scan(&texts, &jobs))
+			w.must(w.DBTX().QueryRow(ctx, `
+				SELECT count(*), (SELECT count(*) FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text)
+				FROM messages WHERE tenant_id = $1::uuid AND pickup_id = $2`,
+				w.tenant, row.Pickup.ID).Scan(&texts, &jobs))
 			if texts+jobs != 0 || row.TextsOwed != 0 {
 				return fmt.Errorf("%d texts by %d jobs, of %d owed", texts, jobs, row.TextsOwed)
 			}
 			return nil
 		})
 	}},
-	{"DispatchPickup", "what its caller does not see afterwards is recorded", func(ctx context.Context, w *world) error {
-		return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
-			func(w *world, row db.DispatchPickupRow) error {
-				var reads int
-				w.must(w.DBTX().QueryRow(ctx, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'",
-					w.tenant).Scan(&reads))
-				if row.Seen || reads != 0 {
-					return fmt.Errorf("seen is %t, and %d reads are recorded", row.Seen, reads)
-				}
-				return nil
-			})
-	}},
+	{"DispatchPickup", "what its caller does not see afterwards is recorded",
+		func(ctx context.Context, w *world) error {
+			return w.dispatchUnder(ctx, "roles = roles || '{driver}'", w.driver(ctx, 2, 2),
+				func(w *world, row db.DispatchPickupRow) error {
+					var reads int
+					w.must(w.DBTX().QueryRow(ctx, `
+						SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND operation = 'dispatch-pickup'`,
+						w.tenant).Scan(&reads))
+					if row.Seen || reads != 0 {
+						return fmt.Errorf("seen is %t, and %d reads are recorded", row.Seen, reads)
+					}
+					return nil
+				})
+		}},
 	{"DispatchPickup", "a driver farther away is chosen", func(ctx context.Context, w *world) error {
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
@@ -175,7 +179,7 @@ func (w *world) dispatchUnder(
 	must(tx.Exec(ctx, "DELETE FROM river_job WHERE args ->> 'tenant_id' = $1::uuid::text", w.tenant))
 	must(tx.Exec(ctx, "UPDATE pickup_transitions SET "+set+" WHERE transition = 'dispatch'"))
 	inside := *w
-	inside.Store = w.over(tx)
+	inside.Raw = w.over(tx)
 	rows, err := inside.DispatchPickup(ctx, db.DispatchPickupParams{
 		TenantID: w.tenant, ID: id, ViewerID: by.UserID, ViewerRole: by.Role,
 		RequestDigest: digest("dispatch"), MoveID: newID(),
@@ -191,7 +195,7 @@ func (w *world) dispatchUnder(
 
 // dispatching sends the statement once: what another try would win is lost.
 func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		rows, err := s.DispatchPickup(ctx, db.DispatchPickupParams{
 			TenantID: w.tenant, ID: id, ViewerID: w.dispatcher.UserID, ViewerRole: w.dispatcher.Role,
 			RequestDigest: digest("dispatch"), MoveID: newID(),
@@ -204,7 +208,7 @@ func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
 }
 
 func (w *world) chooses(ctx context.Context, driver db.Viewer, id uuid.UUID) error {
-	if err := w.moving(ctx, db.TransitionNameDispatch, id)(w.Store); err != nil {
+	if err := w.moving(ctx, db.TransitionNameDispatch, id)(w.Raw); err != nil {
 		return err
 	}
 	if got := w.row(ctx, id).DriverID; *got != driver.DriverID {
@@ -224,7 +228,7 @@ func TestOfMoreDispatchesThanDriversTheLastGetsNone(t *testing.T) {
 		for i := range pickups {
 			pickups[i] = w.submitted(ctx)
 		}
-		errs := together(33, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i])(w.Store) })
+		errs := together(33, func(i int) error { return w.moving(ctx, db.TransitionNameDispatch, pickups[i])(w.Raw) })
 		if err := someWin(32, errs, db.NoDriverFree); err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +250,7 @@ func TestDispatchWaitsForWhoIsTakingTheLastDriver(t *testing.T) {
 		tx := must(w.pool.Begin(ctx))
 		w.must(w.dispatching(ctx, one)(w.over(tx)))
 		got := make(chan error)
-		go func() { got <- w.moving(ctx, db.TransitionNameDispatch, other)(w.Store) }()
+		go func() { got <- w.moving(ctx, db.TransitionNameDispatch, other)(w.Raw) }()
 		time.Sleep(20 * time.Millisecond) // as long as a statement takes on a bad day
 		w.must(end.ending(ctx, tx))
 		if err := <-got; code(err) != end.want {

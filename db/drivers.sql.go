@@ -26,15 +26,15 @@ RETURNING tenant_id, id, user_id, name, on_duty, latitude, longitude, located_at
 type CreateDriverParams struct {
 	TenantID      uuid.UUID  `format:"uuid" json:"-"`
 	ID            uuid.UUID  `format:"uuid" json:"id"`
-	UserID        *uuid.UUID `doc:"The login of this driver" format:"uuid" json:"user_id" nullable:"true"`
+	UserID        *uuid.UUID `doc:"The user who logs in as this driver" format:"uuid" json:"user_id" nullable:"true"`
 	Name          string     `json:"name"`
-	OnDuty        bool       `doc:"Whether dispatch may choose them" json:"on_duty"`
+	OnDuty        bool       `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
 	Latitude      *float64   `json:"latitude"`
 	Longitude     *float64   `json:"longitude"`
 	RequestDigest []byte     `json:"-"`
 }
 
-// A driver; an empty slot comes with them (drivers_keep_slot).
+// Creates a driver; a trigger adds an empty slot (drivers_keep_slot).
 // Closes: a retried request makes a second driver
 // Closes: two drivers share one login
 func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (Driver, error) {
@@ -69,7 +69,7 @@ func (q *Queries) CreateDriver(ctx context.Context, arg CreateDriverParams) (Dri
 
 const editDriver = `-- name: EditDriver :one
 WITH slot AS MATERIALIZED (
-    -- The slot, which follows the duty, before the driver: the order of dispatch.
+    -- Locks the slot before the driver, in the lock order of dispatch.
     SELECT s.tenant_id, s.driver_id
     FROM driver_slots AS s
     WHERE s.tenant_id = $10 AND s.driver_id = $11
@@ -81,7 +81,7 @@ SET name = coalesce($1, d.name),
     on_duty = coalesce($4, d.on_duty),
     latitude = coalesce($5, d.latitude),
     longitude = coalesce($6, d.longitude),
-    -- Never back: an observation that is older than this one comes too late.
+    -- Never decreases: an older observation came too late.
     located_at = CASE
         WHEN $5::float8 IS NULL THEN d.located_at
         ELSE greatest(d.located_at, clock_timestamp())
@@ -99,10 +99,10 @@ type EditDriverParams struct {
 	Name           *string    `json:"name"`
 	SetUserID      bool       `json:"set_user_id"`
 	UserID         *uuid.UUID `format:"uuid" json:"user_id" nullable:"true"`
-	OnDuty         *bool      `doc:"Whether dispatch may choose them" json:"on_duty"`
+	OnDuty         *bool      `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
 	Latitude       *float64   `json:"latitude"`
 	Longitude      *float64   `json:"longitude"`
-	Version        int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version        int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	ViewerRole     UserRole   `json:"viewer_role"`
 	ViewerDriverID uuid.UUID  `format:"uuid" json:"viewer_driver_id"`
 	TenantID       uuid.UUID  `format:"uuid" json:"-"`
@@ -282,8 +282,8 @@ type LocateDriversParams struct {
 	LocatedAts      []time.Time `json:"located_ats"`
 }
 
-// The newest observation wins, in whatever order they come. Nothing that edits
-// compare moves: a fleet under way does not fail every edit.
+// The newest observation wins, whatever the order of arrival. It does not change the version that edits
+// compare, so that a moving fleet does not fail every edit.
 // Closes: a late location overwrites a newer one
 // Closes: two flushes lock their drivers crosswise
 func (q *Queries) LocateDrivers(ctx context.Context, arg LocateDriversParams) ([]Driver, error) {

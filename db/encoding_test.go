@@ -16,7 +16,7 @@ func TestADatabaseThatIsNotUTF8IsRefused(t *testing.T) {
 		for name, use := range map[string]func() error{
 			"migrate": func() error { return db.Migrate(t.Context(), d.OwnerURL) },
 			"open": func() error {
-				s, err := db.Open(t.Context(), config(d.AppURL, false))
+				s, err := db.OpenRaw(t.Context(), config(d.AppURL, false))
 				if err == nil {
 					s.Close()
 				}
@@ -42,16 +42,16 @@ func TestEmailsAreOneWhateverTheLocale(t *testing.T) {
 	d := inC(t)
 	must(0, db.Migrate(ctx, d.OwnerURL))
 	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).world(ctx)
-	w.must(w.createUser(ctx, w.Store, newID(), "MÜLLER@x.example"))
+	w.must(w.createUser(ctx, w.Raw, newID(), "MÜLLER@x.example"))
 	for _, email := range []string{"müller@x.example", "MU\u0308LLER@X.example", "mu\u0308ller@x.example"} {
-		if err := refused(w.createUser(ctx, w.Store, newID(), email), db.EmailTaken); err != nil {
+		if err := refused(w.createUser(ctx, w.Raw, newID(), email), db.EmailTaken); err != nil {
 			t.Errorf("%s: %v", email, err)
 		}
 		if _, err := w.GetLogin(ctx, db.GetLoginParams{TenantID: w.tenant, Email: email}); err != nil {
 			t.Errorf("%s logs in: %v", email, err)
 		}
 	}
-	w.must(w.createUser(ctx, w.Store, newID(), "muller@x.example"))
+	w.must(w.createUser(ctx, w.Raw, newID(), "muller@x.example"))
 }
 
 // Twins that a locale has let in stop the migration before it changes anything, with a
@@ -65,7 +65,7 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 	must(m.UpTo(ctx, 30))
 	w := (&database{openStore(t, config(d.AppURL, false)), d.Owner(), d}).world(ctx)
 	for _, email := range []string{"MÜLLER@x.example", "müller@x.example"} {
-		w.must(w.createUser(ctx, w.Store, newID(), email))
+		w.must(w.createUser(ctx, w.Raw, newID(), email))
 	}
 	_, err := m.Up(ctx)
 	if err == nil || !strings.Contains(err.Error(), "users of 1 email addresses differ in case or composition alone") ||
@@ -77,7 +77,7 @@ func TestEmailTwinsStopTheMigration(t *testing.T) {
 	}
 	must(w.owner.Exec(ctx, "UPDATE users SET email = 'mueller@x.example' WHERE email = 'müller@x.example'"))
 	must(m.Up(ctx))
-	if err := refused(w.createUser(context.WithoutCancel(ctx), w.Store, newID(), "müller@x.example"),
+	if err := refused(w.createUser(context.WithoutCancel(ctx), w.Raw, newID(), "müller@x.example"),
 		db.EmailTaken); err != nil {
 		t.Error(err)
 	}

@@ -40,6 +40,7 @@ const (
 	NotEditable          Code = "not_editable"
 	NotFound             Code = "not_found"
 	Overloaded           Code = "overloaded"
+	PasswordChanged      Code = "password_changed"
 	PatientNotFound      Code = "patient_not_found"
 	PhoneNumberTaken     Code = "phone_number_taken"
 	RateLimited          Code = "rate_limited"
@@ -126,7 +127,7 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		}
 	case "23502": // not null: has a column, but no constraint
 		return &Error{Code: ValidationFailed, Field: err.ColumnName, cause: concealed(err)}
-	case sessionOver:
+	case sessionOver, sessionNotAsCached:
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
 	case authorityChanged: // not Unauthenticated: the session is valid
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}

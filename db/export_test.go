@@ -5,27 +5,57 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"waybill/db/retry"
 )
 
 // What the tests, which are in package db_test because dbtest imports this one,
 // need of its inside.
 
+// Raw is a System with every generated statement as well. Where the Store has a method of the
+// same name, Raw has the statement, and its Store the method.
+type Raw struct {
+	*Queries
+	sealed
+}
+
+type sealed struct{ *System }
+
+func raw(s *Store) *Raw { return &Raw{s.q, sealed{&System{s, s.q}}} }
+
+// OpenRaw is Open.
+func OpenRaw(ctx context.Context, c Config) (*Raw, error) {
+	s, err := Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return raw(s.Store), nil
+}
+
+// As gives every statement, under the row-level security of one viewer.
+func (r *Raw) As(v Viewer) *Queries { return r.Store.as(v) }
+
+// ListPickups is the Store's, which plans it for its arguments.
+func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
+	return r.Store.ListPickups(ctx, p)
+}
+
 // StoreOver is a store whose statements go to q: a store's, a connection or a
 // transaction. rewrite may change them on the way.
-func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Store {
+func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 	return StoreConfirming(q, rewrite, func(sql string) string { return sql })
 }
 
 // StoreConfirming is one that may change the statements, too, that go with others in one
 // round trip.
-func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Store {
+func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
 	if !ok { // a connection, or a transaction
 		over = confirming{q, func(context.Context) (batches, func(), error) { return q.(batches), func() {}, nil }}
 	}
 	over.take = over.take.rewriting(text)
 	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
-	return newStore(rewrite(over), viewing, true)
+	return raw(newStore(rewrite(over), viewing, true))
 }
 
 func (take taker) rewriting(text func(string) string) taker {
@@ -49,7 +79,7 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // CombiningOver is one whose concurrent requests share statements.
-func CombiningOver(q DBTX) *Store { return newStore(q, nil, false) }
+func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
 
 // DBTX is where the statements go.
 func (q *Queries) DBTX() DBTX { return q.db }
@@ -64,18 +94,20 @@ func ConstraintCodes() map[string]Code {
 }
 
 // Attempts is how often a write that would win by now is tried.
-const Attempts = attempts
+const Attempts = retry.MaxAttempts
 
 // SendMoves sends one statement for all, and tells which of the pickups it moved.
-func (s *Store) SendMoves(
+func (r *Raw) SendMoves(
 	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
 ) (moved []bool, err error) {
-	asks := each(pickups, func(id uuid.UUID) move { return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()} })
-	all, err := s.transitioning(s.TransitionPickups)(ctx, asks)
-	return each(all, func(m found[Moved]) bool { return m.is }), err
+	asks := mapSlice(pickups, func(id uuid.UUID) move {
+		return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()}
+	})
+	all, err := r.transitioning(r.TransitionPickups)(ctx, asks)
+	return mapSlice(all, func(m found[Moved]) bool { return m.ok }), err
 }
 
 // SendDrafts sends the statement, whatever it will be refused for.
-func (s *Store) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
-	return s.flushDrafts(ctx, []draftBatch{{drafts, v}})
+func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
+	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
 }

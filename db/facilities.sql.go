@@ -25,8 +25,8 @@ type ConfirmFacilityParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Refuses the transaction whose viewer by now does not see the facility: taken out of the
-// group while it went on.
+// Raises an error if the viewer does not see the facility any more, because they were removed from the
+// group during the transaction.
 func (q *Queries) ConfirmFacility(ctx context.Context, arg ConfirmFacilityParams) error {
 	_, err := q.db.Exec(ctx, confirmFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
 	return err
@@ -93,10 +93,10 @@ type EditFacilityParams struct {
 	Address        *string   `json:"address"`
 	Latitude       *float64  `json:"latitude"`
 	Longitude      *float64  `json:"longitude"`
-	MaxCancelShare *float64  `doc:"The share of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	MaxCancelShare *float64  `doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 	TenantID       uuid.UUID `format:"uuid" json:"-"`
 	ID             uuid.UUID `format:"uuid" json:"id"`
-	Version        int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
 // Closes: an edit clobbers another that it has not seen
@@ -310,8 +310,8 @@ type SeesFacilityParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Whether the viewer sees the facility through a group of theirs, which is what patient
-// data asks for, whatever the role.
+// Returns whether the viewer sees the facility through one of their groups, which access to patient
+// data requires whatever the role.
 func (q *Queries) SeesFacility(ctx context.Context, arg SeesFacilityParams) (bool, error) {
 	row := q.db.QueryRow(ctx, seesFacility, arg.TenantID, arg.FacilityID, arg.ViewerID)
 	var exists bool

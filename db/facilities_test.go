@@ -8,7 +8,7 @@ import (
 
 var facilityRaces = []check{
 	{"CreateFacility", "a retried request makes a second facility", func(ctx context.Context, w *world) error {
-		return w.createdOnce(ctx, func(s *db.Store) error {
+		return w.createdOnce(ctx, func(s *db.Raw) error {
 			_, err := s.CreateFacility(ctx, db.CreateFacilityParams{
 				TenantID: w.tenant, ID: w.admin.UserID, Name: "Clinic",
 				Address: "1 Main St", RequestDigest: digest("same"),
@@ -17,7 +17,7 @@ var facilityRaces = []check{
 		})
 	}},
 	{"EditFacility", clobbered, func(ctx context.Context, w *world) error {
-		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			_, err := s.EditFacility(ctx,
 				db.EditFacilityParams{TenantID: w.tenant, ID: w.facility, Name: &name, Version: version})
 			return err

@@ -89,7 +89,7 @@ func (w *world) staged(ctx context.Context) int {
 }
 
 // within runs f for a viewer in a transaction of the connection that s is over.
-func (w *world) within(ctx context.Context, s *db.Store, v db.Viewer, f func() error) error {
+func (w *world) within(ctx context.Context, s *db.Raw, v db.Viewer, f func() error) error {
 	exec := func(sql string) error { _, err := s.DBTX().Exec(ctx, sql); return err }
 	err := first(exec("BEGIN"), s.SetViewer(ctx, db.SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}))
 	if err == nil {
@@ -102,7 +102,7 @@ func (w *world) within(ctx context.Context, s *db.Store, v db.Viewer, f func() e
 }
 
 // viewed runs f for a viewer in a transaction of its own.
-func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error) error {
+func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) error {
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
 	s := w.over(conn)
@@ -111,7 +111,7 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Store) error
 
 // changes is another writer of the tenant's rows of a table.
 func (w *world) changes(table, set string) act {
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		ctx := context.Background()
 		w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 		_, err := s.DBTX().Exec(ctx, "UPDATE "+table+" SET "+set+" WHERE tenant_id = $1", w.tenant)
@@ -122,7 +122,7 @@ func (w *world) changes(table, set string) act {
 var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
 
 // apply is a feed whose records are staged: the two statements.
-func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
+func (w *world) apply(ctx context.Context, s *db.Raw, l list) (err error) {
 	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (w *world) apply(ctx context.Context, s *db.Store, l list) (err error) {
 func (w *world) fed(ctx context.Context, lists ...list) error {
 	for _, l := range lists {
 		w.must(w.stage(ctx, l.id, l.records...))
-		if err := w.viewed(ctx, w.staff, func(s *db.Store) error { return w.apply(ctx, s, l) }); err != nil {
+		if err := w.viewed(ctx, w.staff, func(s *db.Raw) error { return w.apply(ctx, s, l) }); err != nil {
 			return err
 		}
 	}
@@ -148,11 +148,11 @@ func (w *world) fed(ctx context.Context, lists ...list) error {
 func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) error {
 	w.must(first(w.stage(ctx, one.id, one.records...), w.stage(ctx, two.id, two.records...)))
 	waited, errs := w.behind(ctx, commit,
-		func(s *db.Store) error {
+		func(s *db.Raw) error {
 			w.must(s.SetViewer(ctx, db.SetViewerParams{TenantID: w.tenant, ViewerID: w.staff.UserID}))
 			return w.apply(ctx, s, one)
 		},
-		func(s *db.Store) error {
+		func(s *db.Raw) error {
 			return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, two) })
 		})
 	if !waited[0] || (*two.moved == 1) != taken {
@@ -201,7 +201,8 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 func (w *world) places(ctx context.Context) map[string]string {
 	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
 		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
-		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities WHERE tenant_id = $1`, w.tenant))
+		UNION ALL SELECT 'of ' || patient_id, ctid::text || xmin || ' ' || xmax FROM patient_facilities
+		    WHERE tenant_id = $1`, w.tenant))
 	out := map[string]string{}
 	var key, place string
 	must(pgx.ForEachRow(rows, []any{&key, &place}, func() error { out[key] = place; return nil }))
@@ -223,11 +224,12 @@ func (w *world) placeOf(ctx context.Context, externalID string) string {
 func (w *world) appointmentsAndPatients(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat(
 		(SELECT string_agg(a::text, ' ' ORDER BY a.id) FROM appointments AS a WHERE a.tenant_id = $1),
-		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' ' ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
+		(SELECT string_agg(concat_ws(',', p.external_id, p.given_name, p.family_name, p.phone, p.version), ' '
+		    ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
 }
 
-// each gives the records, and then the error, if any.
-func each(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
+// sequenceOf gives the records, and then the error, if any.
+func sequenceOf(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
 	return func(yield func(db.FeedRecord, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
@@ -245,5 +247,5 @@ func (w *world) sync(
 	ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord,
 ) (db.FeedResult, error) {
 	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).
-		AsOf, Records: each(records, nil)})
+		AsOf, Records: sequenceOf(records, nil)})
 }

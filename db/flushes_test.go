@@ -44,7 +44,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 			}
 			name := []db.TransitionName{"submit", "assign", "release", "collect",
 				"cancel", "assign", "submit"}[rand.IntN(7)]
-			moved, err := w.send(ctx, d.Store, name, some, by, nil)
+			moved, err := w.send(ctx, d.Raw, name, some, by, nil)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 			if rand.IntN(4) == 0 {
 				e := []db.Entry{charge(accounts[rand.IntN(4)], 1+rand.Int64N(9)),
 					deposit(accounts[rand.IntN(4)], 1+rand.Int64N(9))}
-				if _, err := enterAll(ctx, d.Store, w.admin, e); err != nil {
+				if _, err := enterAll(ctx, d.Raw, w.admin, e); err != nil {
 					return err
 				}
 			}
@@ -85,10 +85,10 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 			if err := created(ctx, w.as, w.staff, []db.Draft{draft}); err != nil {
 				return err
 			}
-			if err := move(ctx, d.Store, w.staff, "submit", draft.ID); err != nil {
+			if err := move(ctx, d.Raw, w.staff, "submit", draft.ID); err != nil {
 				return err
 			}
-			if err := move(ctx, d.Store, w.staff, "cancel", draft.ID); err != nil {
+			if err := move(ctx, d.Raw, w.staff, "cancel", draft.ID); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,8 @@ func TestFoldCaseIsThatOfTheDatabase(t *testing.T) {
 	}
 	var got []string
 	must(0, d.Pool().
-		QueryRow(t.Context(), `SELECT array_agg(fold_case(c) ORDER BY n) FROM unnest($1::text[]) WITH ORDINALITY AS t (c, n)`, texts).Scan(&got))
+		QueryRow(t.Context(), `SELECT array_agg(fold_case(c) ORDER BY n)
+    FROM unnest($1::text[]) WITH ORDINALITY AS t (c, n)`, texts).Scan(&got))
 	for i := range texts {
 		if got[i] != want[i] {
 			t.Errorf("%q (%U): the database folds it to %q, Go to %q", texts[i], []rune(texts[i]), got[i], want[i])

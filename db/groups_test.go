@@ -13,7 +13,7 @@ import (
 
 var groupRaces = []check{
 	{"CreateGroup", "a retried request makes a second group", func(ctx context.Context, w *world) error {
-		return w.createdOnce(ctx, func(s *db.Store) error {
+		return w.createdOnce(ctx, func(s *db.Raw) error {
 			_, err := s.CreateGroup(ctx, db.CreateGroupParams{
 				TenantID: w.tenant, ID: w.admin.UserID, Name: "Group", RequestDigest: digest("same"),
 			})
@@ -22,14 +22,14 @@ var groupRaces = []check{
 	}},
 	{"EditGroup", clobbered, func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			_, err := s.EditGroup(ctx, db.EditGroupParams{TenantID: w.tenant, ID: group, Name: &name, Version: version})
 			return err
 		})
 	}},
 	{"AddGroupMember", "a member added twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.AddGroupMember(ctx,
 				db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
 		})
@@ -45,7 +45,7 @@ var groupRaces = []check{
 		}},
 	{"AddGroupFacility", "a facility added to a group twice", func(ctx context.Context, w *world) error {
 		group := w.group(ctx)
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.AddGroupFacility(ctx,
 				db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
 		})
@@ -62,7 +62,7 @@ var groupRaces = []check{
 		group := w.group(ctx)
 		must(w.as.AddGroupMember(ctx,
 			db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID}))
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.RemoveGroupMember(ctx,
 				db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: w.staff.UserID})
 		})
@@ -71,7 +71,7 @@ var groupRaces = []check{
 		group := w.group(ctx)
 		must(w.as.AddGroupFacility(ctx,
 			db.AddGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility}))
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.RemoveGroupFacility(ctx,
 				db.RemoveGroupFacilityParams{TenantID: w.tenant, GroupID: group, FacilityID: w.facility})
 		})
@@ -85,14 +85,14 @@ func (w *world) group(ctx context.Context) (id uuid.UUID) {
 
 // countedOnce has callers do the same at once: none fails, and the rows that they
 // say they wrote add up to one.
-func (w *world) countedOnce(write func(*db.Store) (int64, error)) error {
+func (w *world) countedOnce(write func(*db.Raw) (int64, error)) error {
 	return w.counted(1, write)
 }
 
-func (w *world) counted(want int64, write func(*db.Store) (int64, error)) error {
+func (w *world) counted(want int64, write func(*db.Raw) (int64, error)) error {
 	var total atomic.Int64
 	errs := together(manyCallers, func(int) error {
-		n, err := write(w.Store)
+		n, err := write(w.Raw)
 		total.Add(n)
 		return err
 	})

@@ -36,10 +36,11 @@ func TestGuardsAreNamedByWhereTheyStandAndWhatTheyAreAbout(t *testing.T) {
 		"condition of s.taken",
 	}
 	for how, text := range map[string]string{
-		"as it is":           aStatement,
-		"in one line":        strings.Join(strings.Fields(strings.ReplaceAll(aStatement, " -- FOR nobody", "")), " "),
-		"by other numbers":   strings.NewReplacer("$5", "$9", "$2", "$5").Replace(aStatement),
-		"by other operators": strings.NewReplacer("NOT s.taken", "s.taken IS FALSE", "e.at > s.at", "e.at >= s.at").Replace(aStatement),
+		"as it is":         aStatement,
+		"in one line":      strings.Join(strings.Fields(strings.ReplaceAll(aStatement, " -- FOR nobody", "")), " "),
+		"by other numbers": strings.NewReplacer("$5", "$9", "$2", "$5").Replace(aStatement),
+		"by other operators": strings.NewReplacer(
+			"NOT s.taken", "s.taken IS FALSE", "e.at > s.at", "e.at >= s.at").Replace(aStatement),
 	} {
 		var got []string
 		for _, p := range guards(text) {

@@ -14,7 +14,7 @@ import (
 )
 
 // act is what one caller does.
-type act func(*db.Store) error
+type act func(*db.Raw) error
 
 // together has n callers, each on a connection of its own, released at once.
 func together(n int, act func(caller int) error) []error {

@@ -51,7 +51,8 @@ var invariants = []struct{ name, query string }{
 				row_number() OVER (PARTITION BY c.tenant_id, c.patient_id, c.facility_id ORDER BY c.seq DESC) AS back
 			FROM patient_consents AS c
 			JOIN patients AS p ON p.tenant_id = c.tenant_id AND p.id = c.patient_id
-			JOIN patient_facilities AS f ON f.tenant_id = c.tenant_id AND f.patient_id = c.patient_id AND f.facility_id = c.facility_id
+			JOIN patient_facilities AS f ON f.tenant_id = c.tenant_id AND f.patient_id = c.patient_id
+			    AND f.facility_id = c.facility_id
 			WHERE coalesce($1::uuid, c.tenant_id) = c.tenant_id) AS c
 		WHERE c.seq <> c.nth OR c.consents <> c.all_of_them OR c.back = 1 AND c.allowed <> c.holds`},
 	{"a driver has one assigned pickup at most", `
@@ -113,7 +114,8 @@ var invariants = []struct{ name, query string }{
 		JOIN flags AS f ON f.tenant_id = e.tenant_id AND f.name = 'auto_dispatch' AND f.version = 1
 		LEFT JOIN (
 			SELECT (args ->> 'tenant_id')::uuid AS tenant_id, (args ->> 'event_id')::uuid AS id, count(*) AS jobs
-			FROM river_job WHERE kind = 'dispatch_pickup' GROUP BY 1, 2) AS j ON j.tenant_id = e.tenant_id AND j.id = e.id
+			FROM river_job WHERE kind = 'dispatch_pickup' GROUP BY 1, 2) AS j ON j.tenant_id = e.tenant_id
+			    AND j.id = e.id
 		WHERE coalesce(j.jobs, 0) <> CASE WHEN f.enabled AND e.transition = 'submit' THEN 1 ELSE 0 END
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
 }

@@ -32,8 +32,8 @@ type CountJobsRow struct {
 	OldestSeconds float64 `json:"oldest_seconds"`
 }
 
-// How many jobs wait in each queue, by state, and since when the oldest of them has
-// existed. Counted from the index that River fetches by: what is completed costs nothing.
+// Counts the unfinished jobs in each queue by state, with the creation time of the oldest. It uses the
+// index that River fetches by, so that completed jobs cost nothing.
 func (q *Queries) CountJobs(ctx context.Context) ([]CountJobsRow, error) {
 	rows, err := q.db.Query(ctx, countJobs)
 	if err != nil {
@@ -76,8 +76,8 @@ type GetJobTableRow struct {
 	IndexBytes *int64 `json:"index_bytes"`
 }
 
-// The table that all jobs go through: how many dead rows it carries along, as far as
-// PostgreSQL knows, and how large it and its indexes are.
+// Returns the size of the jobs table and its indexes, and its number of dead rows as estimated by
+// PostgreSQL.
 func (q *Queries) GetJobTable(ctx context.Context) (GetJobTableRow, error) {
 	row := q.db.QueryRow(ctx, getJobTable)
 	var i GetJobTableRow
@@ -106,8 +106,8 @@ type ListPausedQueuesRow struct {
 	Waiting  int64     `json:"waiting"`
 }
 
-// The queues that somebody paused, in River's own table, with what waits in each. Nothing
-// of a paused queue is worked, by any process.
+// Lists the paused queues in River's own table, with the number of waiting jobs. No process works the
+// jobs of a paused queue.
 func (q *Queries) ListPausedQueues(ctx context.Context) ([]ListPausedQueuesRow, error) {
 	rows, err := q.db.Query(ctx, listPausedQueues)
 	if err != nil {
@@ -160,8 +160,8 @@ type ListTroubledJobsRow struct {
 	LastError   string    `json:"last_error"`
 }
 
-// The jobs that somebody may have to look at: those that have failed, that wait for
-// another try, or that have been running for longer than any should.
+// Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
+// been running for too long.
 func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsParams) ([]ListTroubledJobsRow, error) {
 	rows, err := q.db.Query(ctx, listTroubledJobs, arg.StuckSince, arg.AfterID, arg.MaxRows)
 	if err != nil {

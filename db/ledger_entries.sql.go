@@ -43,7 +43,7 @@ WITH asked AS (
         ) OVER (PARTITION BY a.tenant_id, a.account_id ORDER BY a.ord) AS balance_after
     FROM asked AS a
     JOIN locked AS l ON l.tenant_id = a.tenant_id AND l.id = a.account_id
-    -- Those known to be repeats must not use up what is left; the key decides.
+    -- Known replays must not use up the balance; the primary key decides.
     WHERE NOT EXISTS (
         SELECT FROM ledger_entries AS e WHERE e.tenant_id = a.tenant_id AND e.id = a.id)
 ), fitting AS (
@@ -90,10 +90,10 @@ type CreateLedgerEntriesRow struct {
 	LedgerEntry LedgerEntry `json:"ledger_entry"`
 }
 
-// Charges and deposits, each with its entry: the accounts are locked in key order,
-// each account's entries are taken in the order asked while the balance lasts, and
-// the balance moves by the sum of those that were inserted. One that does not fit,
-// or whose id is taken, is left out of the answer: a fresh read tells which.
+// Books charges and deposits with their entries: it locks the accounts in key order, applies each
+// account's entries in the order of the requests while the balance lasts, and changes the balance by
+// the sum of the inserted entries. An entry that exceeds the balance, or whose id is taken, is missing
+// in the result: a fresh read shows which.
 // Closes: charges at once take more than the balance
 // Closes: a repeated charge is taken twice
 // Closes: two flushes lock their accounts crosswise

@@ -30,13 +30,13 @@ var ledgerEntryRaces = []check{
 		); err != nil {
 			return err
 		}
-		errs := together(manyCallers, func(int) error { return w.charging(ctx, account, 350)(w.Store) })
+		errs := together(manyCallers, func(int) error { return w.charging(ctx, account, 350)(w.Raw) })
 		return first(someWin(2, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 0))
 	}},
 	{"CreateLedgerEntries", "a repeated charge is taken twice", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 100)
 		same := func(e db.Entry) act {
-			return func(s *db.Store) error {
+			return func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
 				if err == nil && !replayed {
 					return errTaken
@@ -45,7 +45,7 @@ var ledgerEntryRaces = []check{
 			}
 		}
 		e := charge(account, 70)
-		taking := func(s *db.Store) error { _, _, err := s.Enter(ctx, w.admin, e); return err }
+		taking := func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, e); return err }
 		if err := first(
 			w.wins(ctx, commit, taking, same(e)), // replayed, though the money is gone by now
 			w.expectBalance(ctx, account, 30),
@@ -58,7 +58,7 @@ var ledgerEntryRaces = []check{
 		}
 		e = charge(account, 5)
 		taken := 0
-		for _, err := range together(manyCallers, func(int) error { return same(e)(w.Store) }) {
+		for _, err := range together(manyCallers, func(int) error { return same(e)(w.Raw) }) {
 			if errors.Is(err, errTaken) {
 				taken++
 			} else if err != nil {
@@ -75,7 +75,7 @@ var ledgerEntryRaces = []check{
 		for range 6 {
 			accounts = append(accounts, w.purse(ctx, 100))
 		}
-		return w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Store, order []uuid.UUID) error {
+		return w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Raw, order []uuid.UUID) error {
 			var entries []db.Entry
 			for _, account := range order {
 				entries = append(entries, charge(account, 1))
@@ -86,9 +86,12 @@ var ledgerEntryRaces = []check{
 	}},
 	{"CreateLedgerEntries", "two flushes enter the same ids crosswise", func(ctx context.Context, w *world) error {
 		// Not one account in common, so that the ids alone make them wait.
-		low, high := newID(), newID()
+		all := make([]uuid.UUID, 8)
+		for i := range all {
+			all[7-i] = newID()
+		}
 		flush := func(account uuid.UUID, ids ...uuid.UUID) act {
-			return func(s *db.Store) error {
+			return func(s *db.Raw) error {
 				var entries []db.Entry
 				for _, id := range ids {
 					e := charge(account, 1)
@@ -100,8 +103,8 @@ var ledgerEntryRaces = []check{
 			}
 		}
 		held, one, other := w.purse(ctx, 100), w.purse(ctx, 100), w.purse(ctx, 100)
-		// One that waits for low must not have entered high: the next has it at once.
-		waited, errs := w.behind(ctx, rollback, flush(held, low), flush(one, high, low), flush(other, high))
+		// One that waits for the lowest must not have entered another: the next has them at once.
+		waited, errs := w.behind(ctx, rollback, flush(held, all[7:]...), flush(one, all...), flush(other, all[:7]...))
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("waited: %v", waited)
 		}
@@ -115,7 +118,7 @@ var ledgerEntryRules = []check{
 			account := w.purse(ctx, 150)
 			paid := charge(account, 60)
 			w.must(w.enter(ctx, paid))
-			made, err := enterAll(ctx, w.Store, w.admin, []db.Entry{paid, charge(account, 40)})
+			made, err := enterAll(ctx, w.Raw, w.admin, []db.Entry{paid, charge(account, 40)})
 			if err == nil && len(made) != 1 {
 				err = fmt.Errorf("made %d of one", len(made))
 			}
@@ -123,7 +126,7 @@ var ledgerEntryRules = []check{
 		}},
 	{"CreateLedgerEntries", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 120)
-		made, err := enterAll(ctx, w.Store, w.admin,
+		made, err := enterAll(ctx, w.Raw, w.admin,
 			[]db.Entry{charge(account, 100), charge(account, 30), charge(account, 15)})
 		if err == nil && len(made) != 2 {
 			err = fmt.Errorf("made %d of two", len(made))
@@ -155,13 +158,13 @@ var ledgerEntryRules = []check{
 		const most = 1<<53 - 1
 		account := w.purse(ctx, most-10)
 		return first(
-			refused(w.depositing(ctx, account, 11)(w.Store), db.BalanceTooLarge),
-			w.depositing(ctx, account, 10)(w.Store),
-			refused(w.depositing(ctx, account, most)(w.Store), db.BalanceTooLarge),
-			w.charging(ctx, account, most)(w.Store))
+			refused(w.depositing(ctx, account, 11)(w.Raw), db.BalanceTooLarge),
+			w.depositing(ctx, account, 10)(w.Raw),
+			refused(w.depositing(ctx, account, most)(w.Raw), db.BalanceTooLarge),
+			w.charging(ctx, account, most)(w.Raw))
 	}},
 	{"CreateLedgerEntries", "an account that is not there", func(ctx context.Context, w *world) error {
-		return refused(w.charging(ctx, newID(), 1)(w.Store), db.NotFound)
+		return refused(w.charging(ctx, newID(), 1)(w.Raw), db.NotFound)
 	}},
 }
 
@@ -184,15 +187,15 @@ func (w *world) enter(ctx context.Context, e db.Entry) error {
 }
 
 func (w *world) charging(ctx context.Context, account uuid.UUID, cents int64) act {
-	return func(s *db.Store) error { _, _, err := s.Enter(ctx, w.admin, charge(account, cents)); return err }
+	return func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, charge(account, cents)); return err }
 }
 
 func (w *world) depositing(ctx context.Context, account uuid.UUID, cents int64) act {
-	return func(s *db.Store) error { _, _, err := s.Enter(ctx, w.admin, deposit(account, cents)); return err }
+	return func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, deposit(account, cents)); return err }
 }
 
 // enterAll books entries in one statement, and gives the ids of those it made.
-func enterAll(ctx context.Context, s *db.Store, v db.Viewer, entries []db.Entry) (made []uuid.UUID, err error) {
+func enterAll(ctx context.Context, s *db.Raw, v db.Viewer, entries []db.Entry) (made []uuid.UUID, err error) {
 	var p db.CreateLedgerEntriesParams
 	for _, e := range entries {
 		p.TenantIds = append(p.TenantIds, v.TenantID)
@@ -220,7 +223,7 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 		account := w.purse(ctx, 110)
 		amounts := []int64{100, 30, 15}
 		left := int64(110)
-		for i, err := range together(3, func(i int) error { return w.charging(ctx, account, amounts[i])(w.Store) }) {
+		for i, err := range together(3, func(i int) error { return w.charging(ctx, account, amounts[i])(w.Raw) }) {
 			if err == nil {
 				left -= amounts[i]
 			} else if err := refused(err, db.InsufficientFunds); err != nil {
@@ -262,7 +265,7 @@ func TestAFlushOfEntriesDoesWhatTheyWouldDoOneByOne(t *testing.T) {
 				fit = append(fit, e.ID)
 			}
 		}
-		made, err := enterAll(ctx, w.Store, w.admin, entries)
+		made, err := enterAll(ctx, w.Raw, w.admin, entries)
 		sortIDs(made)
 		sortIDs(fit)
 		if err != nil || !slices.Equal(made, fit) {

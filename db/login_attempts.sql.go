@@ -24,9 +24,9 @@ WHERE a.next_at <= now()
 RETURNING failures
 `
 
-// Counts a try before the password is looked at, so that guesses sent at once are all
-// counted. The fourth failure in a row makes the next one wait a second, each further one
-// twice as long, a quarter of an hour at most. They are forgotten an hour after the last.
+// Counts a try before the password is checked, so that concurrent guesses are all counted. The fourth
+// consecutive failure makes the next try wait a second, each further one twice as long, at most a
+// quarter of an hour. Failures expire an hour after the last one.
 // Closes: parallel guesses go uncounted
 func (q *Queries) CountLoginAttempt(ctx context.Context, key []byte) (int32, error) {
 	row := q.db.QueryRow(ctx, countLoginAttempt, key)
@@ -39,7 +39,7 @@ const forgetLoginAttempts = `-- name: ForgetLoginAttempts :execrows
 DELETE FROM login_attempts WHERE key = $1
 `
 
-// Forgets the tries under a key, for whoever gave the right password.
+// Deletes the tries under a key after a correct password.
 // Closes: the tries of a session are forgotten twice
 func (q *Queries) ForgetLoginAttempts(ctx context.Context, key []byte) (int64, error) {
 	result, err := q.db.Exec(ctx, forgetLoginAttempts, key)
@@ -62,8 +62,8 @@ type GetLoginAttemptRow struct {
 	Wait  time.Duration `json:"wait"`
 }
 
-// What is known of the tries under a key: whether the user has logged in from there, and
-// how long the next try has to wait.
+// Returns the state of the tries under a key: whether the user has logged in from there, and how long
+// the next try must wait.
 func (q *Queries) GetLoginAttempt(ctx context.Context, key []byte) (GetLoginAttemptRow, error) {
 	row := q.db.QueryRow(ctx, getLoginAttempt, key)
 	var i GetLoginAttemptRow
@@ -87,7 +87,7 @@ type RememberLoginParams struct {
 	KnownFor time.Duration `json:"known_for"`
 }
 
-// Remembers under a key that a login has succeeded, and forgets the failures before it.
+// Records a successful login under a key, and deletes the failures before it.
 // Closes: logins at once do not all find a place to be remembered
 func (q *Queries) RememberLogin(ctx context.Context, arg RememberLoginParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, rememberLogin, arg.Key, arg.KnownFor)
@@ -109,8 +109,8 @@ USING expired AS e
 WHERE a.key = e.key
 `
 
-// Deletes a few rows that have expired: each login that adds one makes up for it. Rows
-// that are being counted in are skipped.
+// Deletes a few expired rows: more than a login adds. Locked rows are skipped, since they are being
+// counted.
 // Closes: a try that is being counted is swept away
 func (q *Queries) SweepLoginAttempts(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepLoginAttempts)

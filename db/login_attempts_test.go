@@ -17,7 +17,7 @@ var loginAttemptRaces = []check{
 	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
 		// Four are let through; the fourth makes the next one wait.
 		key := keyOf(w.tenant)
-		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Store, key) }),
+		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Raw, key) }),
 			db.NotFound); err != nil {
 			return err
 		}
@@ -29,16 +29,16 @@ var loginAttemptRaces = []check{
 	{"RememberLogin", "logins at once do not all find a place to be remembered",
 		func(ctx context.Context, w *world) error {
 			key := keyOf(w.tenant)
-			remember := func(s *db.Store) error { return remember(ctx, s, key) }
+			remember := func(s *db.Raw) error { return remember(ctx, s, key) }
 			if err := w.wins(ctx, commit, remember, remember); err != nil {
 				return err
 			}
-			return first(together(manyCallers, func(int) error { return remember(w.Store) })...)
+			return first(together(manyCallers, func(int) error { return remember(w.Raw) })...)
 		}},
 	{"ForgetLoginAttempts", "the tries of a session are forgotten twice", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
-		return w.countedOnce(func(s *db.Store) (int64, error) { return s.ForgetLoginAttempts(ctx, key) })
+		return w.countedOnce(func(s *db.Raw) (int64, error) { return s.ForgetLoginAttempts(ctx, key) })
 	}},
 	{"SweepLoginAttempts", "a try that is being counted is swept away", func(ctx context.Context, w *world) error {
 		defer alone(&sweeping)()
@@ -46,8 +46,8 @@ var loginAttemptRaces = []check{
 		w.must(guess(ctx, w.as, key))
 		w.expire(ctx, key, "-1 minute")
 		if err := w.passes(ctx,
-			func(s *db.Store) error { return guess(ctx, s, key) },
-			func(s *db.Store) error { _, err := s.SweepLoginAttempts(ctx); return err },
+			func(s *db.Raw) error { return guess(ctx, s, key) },
+			func(s *db.Raw) error { _, err := s.SweepLoginAttempts(ctx); return err },
 		); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ var loginAttemptRaces = []check{
 	}},
 	{"TakeLoginToken", "parallel guesses take one token together", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
-		return someWin(5, together(manyCallers, func(int) error { return takeToken(ctx, w.Store, key, 5) }),
+		return someWin(5, together(manyCallers, func(int) error { return takeToken(ctx, w.Raw, key, 5) }),
 			db.NotFound)
 	}},
 	{"ReturnLoginToken", "tokens given back at once count as one", func(ctx context.Context, w *world) error {
@@ -67,11 +67,11 @@ var loginAttemptRaces = []check{
 			w.must(takeToken(ctx, w.as, key, manyCallers))
 		}
 		if err := first(together(manyCallers,
-			func(int) error { return returnToken(ctx, w.Store, key) })...); err != nil {
+			func(int) error { return returnToken(ctx, w.Raw, key) })...); err != nil {
 			return err
 		}
 		return someWin(manyCallers,
-			together(manyCallers+1, func(int) error { return takeToken(ctx, w.Store, key, manyCallers) }), db.NotFound)
+			together(manyCallers+1, func(int) error { return takeToken(ctx, w.Raw, key, manyCallers) }), db.NotFound)
 	}},
 	{"SweepLoginBuckets", "a bucket that is being drained is swept away", func(ctx context.Context, w *world) error {
 		defer alone(&sweeping)()
@@ -79,12 +79,12 @@ var loginAttemptRaces = []check{
 		w.must(takeToken(ctx, w.as, key, 1))
 		w.fill(ctx, key, "-1 minute")
 		if err := w.passes(ctx,
-			func(s *db.Store) error { return takeToken(ctx, s, key, 1) },
-			func(s *db.Store) error { _, err := s.SweepLoginBuckets(ctx); return err },
+			func(s *db.Raw) error { return takeToken(ctx, s, key, 1) },
+			func(s *db.Raw) error { _, err := s.SweepLoginBuckets(ctx); return err },
 		); err != nil {
 			return err
 		}
-		return refused(takeToken(ctx, w.Store, key, 1), db.NotFound)
+		return refused(takeToken(ctx, w.Raw, key, 1), db.NotFound)
 	}},
 }
 
@@ -92,7 +92,7 @@ var loginAttemptRules = []check{
 	{"RememberLogin", "a login forgets the failures before it", func(ctx context.Context, w *world) error {
 		key := keyOf(w.tenant)
 		w.must(guess(ctx, w.as, key))
-		w.must(remember(ctx, w.Store, key))
+		w.must(remember(ctx, w.Raw, key))
 		row, err := w.GetLoginAttempt(ctx, key)
 		if n := w.failures(ctx, key); err != nil || !row.Known || row.Wait > 0 || n != 0 {
 			return fmt.Errorf("%+v, %d failures, %v", row, n, err)
@@ -162,25 +162,25 @@ func manyKeys(n int) (keys [][]byte) {
 }
 
 // guess counts one attempt to log in.
-func guess(ctx context.Context, s *db.Store, key []byte) error {
+func guess(ctx context.Context, s *db.Raw, key []byte) error {
 	_, err := s.CountLoginAttempt(ctx, key)
 	return err
 }
 
-func remember(ctx context.Context, s *db.Store, key []byte) error {
+func remember(ctx context.Context, s *db.Raw, key []byte) error {
 	_, err := s.RememberLogin(ctx, db.RememberLoginParams{Key: key, KnownFor: 24 * time.Hour})
 	return err
 }
 
 const refill = time.Hour
 
-func takeToken(ctx context.Context, s *db.Store, key []byte, burst int) error {
+func takeToken(ctx context.Context, s *db.Raw, key []byte, burst int) error {
 	_, err := s.TakeLoginToken(ctx,
 		db.TakeLoginTokenParams{Key: key, Refill: refill, Drained: refill * time.Duration(burst-1)})
 	return err
 }
 
-func returnToken(ctx context.Context, s *db.Store, key []byte) error {
+func returnToken(ctx context.Context, s *db.Raw, key []byte) error {
 	_, err := s.ReturnLoginToken(ctx, db.ReturnLoginTokenParams{Key: key, Refill: refill})
 	return err
 }
@@ -212,9 +212,9 @@ func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
 	for failures, want := range map[int]string{2: "", 3: "00:00:01", 4: "00:00:02",
 		7: "00:00:16", 13: "00:15:00", 1000: "00:15:00"} {
 		key := keyOf(uuid.New())
-		w.must(guess(ctx, w.Store, key))
+		w.must(guess(ctx, w.Raw, key))
 		must(w.owner.Exec(ctx, "UPDATE login_attempts SET failures = $1 WHERE key = $2", failures, key))
-		w.must(guess(ctx, w.Store, key))
+		w.must(guess(ctx, w.Raw, key))
 		wait := scan[string](ctx, w.owner,
 			`SELECT coalesce(date_trunc('second', nullif(next_at, 'epoch') - now() + interval '0.9 second')::text, '')
 			FROM login_attempts WHERE key = $1`, key)
@@ -231,9 +231,9 @@ func TestBucketsFillAgain(t *testing.T) {
 	w := open(t).world(ctx)
 	key := keyOf(w.tenant)
 	for range 3 {
-		w.must(takeToken(ctx, w.Store, key, 3))
+		w.must(takeToken(ctx, w.Raw, key, 3))
 	}
-	if err := refused(takeToken(ctx, w.Store, key, 3), db.NotFound); err != nil {
+	if err := refused(takeToken(ctx, w.Raw, key, 3), db.NotFound); err != nil {
 		t.Fatal(err)
 	}
 	wait, err := w.GetLoginTokenWait(ctx, db.GetLoginTokenWaitParams{Key: key, Drained: 2 * refill})
@@ -241,15 +241,15 @@ func TestBucketsFillAgain(t *testing.T) {
 		t.Errorf("the next token takes %v, %v", wait, err)
 	}
 	w.fill(ctx, key, "2 hours") // one hour later
-	w.must(takeToken(ctx, w.Store, key, 3))
-	if err := refused(takeToken(ctx, w.Store, key, 3), db.NotFound); err != nil {
+	w.must(takeToken(ctx, w.Raw, key, 3))
+	if err := refused(takeToken(ctx, w.Raw, key, 3), db.NotFound); err != nil {
 		t.Fatal(err)
 	}
 	w.fill(ctx, key, "-1000 hours")
 	for range 3 {
-		w.must(takeToken(ctx, w.Store, key, 3))
+		w.must(takeToken(ctx, w.Raw, key, 3))
 	}
-	if err := refused(takeToken(ctx, w.Store, key, 3), db.NotFound); err != nil {
+	if err := refused(takeToken(ctx, w.Raw, key, 3), db.NotFound); err != nil {
 		t.Error(err)
 	}
 }

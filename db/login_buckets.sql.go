@@ -21,7 +21,7 @@ type GetLoginTokenWaitParams struct {
 	Key     []byte        `json:"key"`
 }
 
-// How long the next token takes.
+// Returns the time until the next token.
 func (q *Queries) GetLoginTokenWait(ctx context.Context, arg GetLoginTokenWaitParams) (time.Duration, error) {
 	row := q.db.QueryRow(ctx, getLoginTokenWait, arg.Drained, arg.Key)
 	var wait time.Duration
@@ -40,7 +40,7 @@ type ReturnLoginTokenParams struct {
 	Key    []byte        `json:"key"`
 }
 
-// Gives a token back, for whoever gave the right password: no failures are forgotten by it.
+// Returns a token after a correct password; failures of others stay counted.
 // Closes: tokens given back at once count as one
 func (q *Queries) ReturnLoginToken(ctx context.Context, arg ReturnLoginTokenParams) (int64, error) {
 	result, err := q.db.Exec(ctx, returnLoginToken, arg.Refill, arg.Key)
@@ -63,7 +63,7 @@ USING filled AS f
 WHERE b.key = f.key
 `
 
-// Deletes a few buckets that are full, which are like none.
+// Deletes a few full buckets, which are equivalent to missing ones.
 // Closes: a bucket that is being drained is swept away
 func (q *Queries) SweepLoginBuckets(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepLoginBuckets)
@@ -88,8 +88,8 @@ type TakeLoginTokenParams struct {
 	Drained time.Duration `json:"drained"`
 }
 
-// Takes a token of a bucket, which gets another each refill; no row if it is empty, when
-// it takes longer than drained to be full.
+// Takes a token from a bucket, which gets another one in each refill interval. No row if the bucket is empty:
+// then it would take longer than @drained to become full.
 // Closes: parallel guesses take one token together
 func (q *Queries) TakeLoginToken(ctx context.Context, arg TakeLoginTokenParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, takeLoginToken, arg.Key, arg.Refill, arg.Drained)

@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NoRow tells whether a statement matched no row.
+// NoRow reports whether a statement matched no row.
 func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
-// Created tells what became of an INSERT. Where it made nothing, or a constraint
+// created tells what became of an INSERT. Where it made nothing, or a constraint
 // refused it, a fresh read by id says whether an earlier try of the same request
 // made the row. IDReused, if another request did.
-func Created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
+func created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
 	if err == nil {
 		return row, false, nil
 	}
@@ -22,14 +22,14 @@ func Created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 	if !NoRow(err) && (code == Unavailable || code == Overloaded || code == Timeout || code == Internal) {
 		return none, false, err
 	}
-	earlier, of, again := known()
+	earlier, of, unknown := known()
 	switch {
-	case NoRow(again) && NoRow(err):
-		return none, false, refuse(Overloaded, "") // taken and gone in between
-	case NoRow(again):
+	case NoRow(unknown) && NoRow(err):
+		return none, false, refuse(Overloaded, "") // created and deleted in between
+	case NoRow(unknown):
 		return none, false, err
-	case again != nil:
-		return none, false, again
+	case unknown != nil:
+		return none, false, unknown
 	case bytes.Equal(of, digest):
 		return earlier, true, nil
 	case NoRow(err):
@@ -38,20 +38,20 @@ func Created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 	return none, false, err
 }
 
-// Edited tells what became of an edit that compared a version: where it matched no row, a
+// edited tells what became of an edit that compared a version: where it matched no row, a
 // fresh read says whether there is one. StaleVersion, if there is.
-func Edited(err error, read func() error) error {
+func edited(err error, read func() error) error {
 	if !NoRow(err) {
 		return err
 	}
 	if err := read(); err != nil {
 		return err
 	}
-	return refuse(StaleVersion, "If-Match")
+	return refuse(StaleVersion, "version")
 }
 
-// Removed tells what became of a removal: what was not there is NotFound.
-func Removed(n int64, err error) error {
+// removed tells what became of a removal: what was not there is NotFound.
+func removed(n int64, err error) error {
 	if err == nil && n == 0 {
 		return refuse(NotFound, "")
 	}

@@ -21,7 +21,7 @@ type GetMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// A text as its worker needs it: where to, what, and whether it is still to be sent.
+// Returns a text for its worker: recipient, body, and whether it is still to be sent.
 func (q *Queries) GetMessage(ctx context.Context, arg GetMessageParams) (Message, error) {
 	row := q.db.QueryRow(ctx, getMessage, arg.TenantID, arg.ID)
 	var i Message
@@ -51,7 +51,8 @@ FROM messages AS m
 JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
 WHERE m.tenant_id = $3
     AND m.pickup_id = $4
-    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $5::uuid) OR $1::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup($1::user_role, p.status, p.driver_id, $5::uuid)
+        OR $1::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $2))
     AND (m.created_at, m.id) < ($6::timestamptz, $7::uuid)
@@ -74,15 +75,15 @@ type ListMessagesRow struct {
 	ID        uuid.UUID     `format:"uuid" json:"id"`
 	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
 	To        *string       `json:"to"`
-	Body      string        `doc:"Names no patient and no price" example:"Your driver is on the way!" json:"body"`
+	Body      string        `doc:"Contains no patient data and no price" example:"Your driver is on the way!" json:"body"`
 	Status    MessageStatus `json:"status"`
-	Reason    *string       `doc:"Why it failed" example:"no_number" json:"reason"`
+	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
 	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
 }
 
-// A pickup's texts, for who may see the pickup. The number is for those who work with
-// it, and for its owner.
+// Lists the texts of a pickup that the viewer may see. The phone number is shown to those who work with
+// it, and to its owner.
 func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]ListMessagesRow, error) {
 	rows, err := q.db.Query(ctx, listMessages,
 		arg.ViewerRole,
@@ -147,9 +148,9 @@ type ListRefusedMessagesRow struct {
 	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
 }
 
-// A tenant's texts that the gateway refused for good, in the order in which they were
-// owed: for an operator, who may send them again. Neither the number nor the wording.
-// Those that never had a number were refused by nobody, and are not among them.
+// Lists a tenant's texts that the gateway permanently refused, oldest first, for an operator who may
+// send them again. It returns neither the phone number nor the text. Texts without a phone number were
+// not refused by the gateway, and are not included.
 func (q *Queries) ListRefusedMessages(ctx context.Context, arg ListRefusedMessagesParams) ([]ListRefusedMessagesRow, error) {
 	rows, err := q.db.Query(ctx, listRefusedMessages,
 		arg.TenantID,
@@ -196,8 +197,8 @@ type RequeueMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// Has a refused text sent again, by a new job: the old one is gone within minutes. A text
-// without a number stays as it is: whoever gets one later is told what comes later.
+// Requeues a refused text with a new job: the old one is deleted within minutes. A text without a phone
+// number stays as it is: a user who gets a phone number later only receives later texts.
 // Closes: two operators who send a text again enqueue two jobs
 // Closes: a text that is being sent is sent again
 func (q *Queries) RequeueMessage(ctx context.Context, arg RequeueMessageParams) (int64, error) {
@@ -224,8 +225,8 @@ type SettleMessageParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// What the gateway said of a text: accepted, with reason ”, or refused for good. The
-// first answer stays.
+// Stores the gateway's answer for a text: accepted, with reason ”, or permanently refused. The first
+// answer stays.
 // Closes: two runs of one job settle a text twice
 // Closes: a late refusal turns a sent text into a failed one
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) (int64, error) {

@@ -38,7 +38,7 @@ var messageRaces = func() (all []check) {
 				one, other := w.at(ctx, t.from), w.at(ctx, t.from)
 				return first(
 					w.loses(ctx, db.IllegalTransition, w.texting(ctx, t.name, one), w.texting(ctx, t.name, one)),
-					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Store) }),
+					oneWins(together(manyCallers, func(int) error { return w.texting(ctx, t.name, other)(w.Raw) }),
 						db.IllegalTransition),
 					w.expectText(ctx, one, t.name, t.text, seed.StandardPhone),
 					w.expectText(ctx, other, t.name, t.text, seed.StandardPhone))
@@ -48,17 +48,17 @@ var messageRaces = func() (all []check) {
 		check{"SettleMessage", "two runs of one job settle a text twice", func(ctx context.Context, w *world) error {
 			one, other := w.queued(ctx), w.queued(ctx)
 			sending := func(id uuid.UUID) act {
-				return func(s *db.Store) error { return settle(ctx, s, w.tenant, id, "") }
+				return func(s *db.Raw) error { return settle(ctx, s, w.tenant, id, "") }
 			}
 			return first(
 				w.loses(ctx, db.NotFound, sending(one), sending(one)),
-				oneWins(together(manyCallers, func(int) error { return sending(other)(w.Store) }), db.NotFound))
+				oneWins(together(manyCallers, func(int) error { return sending(other)(w.Raw) }), db.NotFound))
 		}},
 		check{"SettleMessage", "a late refusal turns a sent text into a failed one",
 			func(ctx context.Context, w *world) error {
 				id := w.queued(ctx)
 				w.must(settle(ctx, w.as, w.tenant, id, ""))
-				err := settle(ctx, w.Store, w.tenant, id, "refused_410")
+				err := settle(ctx, w.Raw, w.tenant, id, "refused_410")
 				m := must(w.as.GetMessage(ctx, db.GetMessageParams{TenantID: w.tenant, ID: id}))
 				if m.Status != db.MessageStatusSENT || m.SentAt == nil || m.Reason != nil {
 					return fmt.Errorf("the text is %s", m.Status)
@@ -70,7 +70,7 @@ var messageRaces = func() (all []check) {
 				one, other := w.refusedText(ctx), w.refusedText(ctx)
 				return first(
 					w.loses(ctx, db.NotFound, w.requeuing(ctx, one), w.requeuing(ctx, one)),
-					oneWins(together(manyCallers, func(int) error { return w.requeuing(ctx, other)(w.Store) }),
+					oneWins(together(manyCallers, func(int) error { return w.requeuing(ctx, other)(w.Raw) }),
 						db.NotFound),
 					w.expectJobs(ctx, one, 1), w.expectJobs(ctx, other, 1))
 			}},
@@ -78,8 +78,8 @@ var messageRaces = func() (all []check) {
 			queued, sent := w.queued(ctx), w.queued(ctx)
 			w.must(settle(ctx, w.as, w.tenant, sent, ""))
 			return first(
-				refused(w.requeuing(ctx, queued)(w.Store), db.NotFound), w.expectJobs(ctx, queued, 1),
-				refused(w.requeuing(ctx, sent)(w.Store), db.NotFound), w.expectJobs(ctx, sent, 1))
+				refused(w.requeuing(ctx, queued)(w.Raw), db.NotFound), w.expectJobs(ctx, queued, 1),
+				refused(w.requeuing(ctx, sent)(w.Raw), db.NotFound), w.expectJobs(ctx, sent, 1))
 		}})
 }()
 
@@ -94,7 +94,7 @@ func (w *world) refusedText(ctx context.Context) uuid.UUID {
 
 // requeuing sends a refused text again.
 func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		n, err := s.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: w.tenant, ID: id})
 		if err == nil && n != 1 {
 			err = &db.Error{Code: db.NotFound}
@@ -105,7 +105,8 @@ func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
 
 func (w *world) expectJobs(ctx context.Context, message uuid.UUID, want int) error {
 	got := scan[int](ctx, w.owner, `SELECT count(*) FROM river_job
-		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid, 'message_id', $2::uuid)`, w.tenant, message)
+		WHERE kind = 'send_text' AND queue = 'texts' AND args = jsonb_build_object('tenant_id', $1::uuid,
+		    'message_id', $2::uuid)`, w.tenant, message)
 	if got != want {
 		return fmt.Errorf("%d jobs send the text, want %d", got, want)
 	}
@@ -120,7 +121,7 @@ var messageRules = func() (all []check) {
 				id := w.at(ctx, t.from)
 				// Not that of another switch.
 				w.set(ctx, "UPDATE flags SET enabled = name <> 'pickup_texts', version = 2 WHERE tenant_id = $1")
-				if err := w.texting(ctx, t.name, id)(w.Store); err != nil {
+				if err := w.texting(ctx, t.name, id)(w.Raw); err != nil {
 					return err
 				}
 				return w.expectNoText(ctx, id, t.name)
@@ -129,7 +130,7 @@ var messageRules = func() (all []check) {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
 				w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
-				return first(w.texting(ctx, t.name, id)(w.Store), w.expectText(ctx, id, t.name, t.text, ""))
+				return first(w.texting(ctx, t.name, id)(w.Raw), w.expectText(ctx, id, t.name, t.text, ""))
 			}},
 			check{t.query, "a text goes to a later number", func(ctx context.Context, w *world) error {
 				w.driver(ctx, 37.77, -122.42)
@@ -153,15 +154,15 @@ var messageRules = func() (all []check) {
 		func(ctx context.Context, w *world) error {
 			w.set(ctx, "DELETE FROM phone_numbers WHERE tenant_id = $1")
 			id := w.queued(ctx)
-			return first(refused(w.requeuing(ctx, id)(w.Store), db.NotFound), w.expectJobs(ctx, id, 0))
+			return first(refused(w.requeuing(ctx, id)(w.Raw), db.NotFound), w.expectJobs(ctx, id, 0))
 		}})
 	return append(all, check{"TransitionPickups",
 		"a pickup is dispatched where its switch is off, or not where it is on",
 		func(ctx context.Context, w *world) error {
-			manual := w.submittedBy(ctx, w.Store)
+			manual := w.submittedBy(ctx, w.Raw)
 			w.set(ctx, "UPDATE flags SET enabled = name = 'auto_dispatch', version = 2 WHERE tenant_id = $1")
-			automatic := w.submittedBy(ctx, w.Store)
-			w.must(w.moving(ctx, db.TransitionNameCancel, automatic)(w.Store)) // which owes none
+			automatic := w.submittedBy(ctx, w.Raw)
+			w.must(w.moving(ctx, db.TransitionNameCancel, automatic)(w.Raw)) // which owes none
 			for id, want := range map[uuid.UUID]int{manual: 0, automatic: 1} {
 				if got := scan[int](ctx, w.owner, `
 					SELECT count(*) FROM river_job AS j
@@ -192,12 +193,12 @@ func (w *world) texting(ctx context.Context, name db.TransitionName, id uuid.UUI
 	if name == "assign" {
 		driver = w.driver(ctx, 1, 1).DriverID
 	}
-	return func(s *db.Store) error {
+	return func(s *db.Raw) error {
 		return move(ctx, s, by, name, id, func(t *db.Transition) { t.DriverID = driver })
 	}
 }
 
-func (w *world) submittedBy(ctx context.Context, s *db.Store) uuid.UUID {
+func (w *world) submittedBy(ctx context.Context, s *db.Raw) uuid.UUID {
 	id := w.pickup(ctx)
 	w.must(move(ctx, s, w.staff, db.TransitionNameSubmit, id))
 	return id
@@ -213,7 +214,7 @@ func (w *world) queued(ctx context.Context) uuid.UUID {
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM messages WHERE pickup_id = $1", w.submitted(ctx))
 }
 
-func settle(ctx context.Context, s *db.Store, tenant, id uuid.UUID, reason string) error {
+func settle(ctx context.Context, s *db.Raw, tenant, id uuid.UUID, reason string) error {
 	n, err := s.SettleMessage(ctx, db.SettleMessageParams{TenantID: tenant, ID: id, Reason: reason})
 	if err == nil && n != 1 {
 		err = &db.Error{Code: db.NotFound}
@@ -297,7 +298,7 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 				for _, i := range order {
 					ids, by = append(ids, pickups[at+i]), append(by, drivers[at+i])
 				}
-				n, err := w.send(ctx, w.Store, name, ids, by, nil)
+				n, err := w.send(ctx, w.Raw, name, ids, by, nil)
 				if wins[caller] += n; err != nil {
 					return err
 				}
@@ -321,7 +322,7 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 	wins := make([]int, callers)
 	together(callers, func(caller int) error {
 		for i := range rest {
-			if w.dispatching(ctx, rest[(i+caller*rounds/callers)%rounds])(w.Store) == nil {
+			if w.dispatching(ctx, rest[(i+caller*rounds/callers)%rounds])(w.Raw) == nil {
 				wins[caller]++
 			}
 		}
@@ -336,10 +337,12 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 			t.Errorf("%d callers won %s, of %d", won[name], name, times*rounds)
 		}
 		texts := scan[int](ctx, w.owner, `
-			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id
+			    AND e.id = m.event_id
 			WHERE e.transition = $1`, name)
 		jobs := scan[int](ctx, w.owner, `
-			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
+			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id
+			    AND e.id = m.event_id
 			JOIN river_job AS j ON j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id)
 			WHERE e.transition = $1`, name)
 		if texts != won[name] || jobs != won[name]/2 {

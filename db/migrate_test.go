@@ -68,9 +68,12 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 		"relation": `SELECT relkind::text || ' ' || relname || ' ' || coalesce(reloptions::text, '') || coalesce((
 				SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(relacl) AS a), '')
 			FROM pg_class WHERE relnamespace = 'public'::regnamespace`,
-		"column": `SELECT attrelid::regclass || ' ' || attnum || ' ' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' ||
-				attnotnull || ' ' || attidentity::text || attgenerated::text || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
-			FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+		"column": `SELECT attrelid::regclass || ' ' || attnum || ' ' || attname || ' ' || format_type(atttypid,
+    atttypmod) || ' ' ||
+				attnotnull || ' ' || attidentity::text || attgenerated::text || ' ' || coalesce(pg_get_expr(adbin,
+				    adrelid), '')
+			FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid
+			    AND adnum = attnum
 			WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped`,
 		"constraint": "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM " +
 			"pg_constraint WHERE connamespace = 'public'::regnamespace",
@@ -135,7 +138,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 
 	// By a program that starts now.
 	w.as = openStore(t, db.Config{URL: d.AppURL, MaxConns: 4})
-	w.Store = w.as
+	w.Raw = w.as
 	must(w.Authenticate(ctx, token, time.Hour))
 	for _, step := range []struct {
 		at   db.PickupStatus
@@ -206,7 +209,8 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	}
 	for name, id := range ids {
 		got := scan[string](ctx, d.owner, `SELECT concat(
-				(SELECT string_agg(CASE WHEN f.allowed THEN 't' ELSE 'f' END, '' ORDER BY f.facility_id <> p.facility_id)
+				(SELECT string_agg(CASE WHEN f.allowed THEN 't' ELSE 'f' END, ''
+				    ORDER BY f.facility_id <> p.facility_id)
 				FROM patient_facilities AS f WHERE f.patient_id = p.id),
 				' ', p.allowed_facilities, ' ', p.consents) FROM patients AS p WHERE p.id = $1`, id)
 		if got != want[name] {
@@ -239,7 +243,8 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 			VALUES ($1, $2, $3, $4, 'Quetzal', 'Quetzal', '1931-07-13')`, w.tenant, patient, w.facility, id))
 		must(d.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, "+
 			"$2, $3)", w.tenant, patient, w.facility))
-		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, id, facility_id, patient_id, external_id,
+    starts_at, ends_at, status)
 			VALUES ($1, $6, $2, $3, $4, $5::timestamptz, $5::timestamptz + interval '1 hour', 'BOOKED')`, w.tenant,
 			w.facility, patient, id, feedDay.AddDate(0, 0, i), newID()))
 	}
@@ -257,7 +262,8 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 func contents(ctx context.Context, owner *pgxpool.Pool) map[string][]string {
 	out := map[string][]string{}
 	for _, table := range must(pgx.CollectRows(must(owner.Query(ctx, `SELECT relname FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'goose_db_version' AND relname NOT LIKE 'river\_%'`)), pgx.RowTo[string])) {
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'goose_db_version'
+		    AND relname NOT LIKE 'river\_%'`)), pgx.RowTo[string])) {
 		// New columns come last, and do not change the order of the key.
 		out[table] = must(pgx.CollectRows(must(owner.Query(ctx,
 			"SELECT to_jsonb(t)::text FROM "+table+" AS t ORDER BY t")), pgx.RowTo[string]))

@@ -434,9 +434,9 @@ type Account struct {
 	ID             uuid.UUID `format:"uuid" json:"id"`
 	Name           string    `json:"name"`
 	Currency       string    `doc:"ISO 4217" example:"USD" json:"currency"`
-	BalanceCents   int64     `doc:"The sum of the entries; moves by charges, refunds and deposits alone" json:"balance_cents" minimum:"0"`
+	BalanceCents   int64     `doc:"The sum of the entries, changed by charges, refunds and deposits" json:"balance_cents" minimum:"0"`
 	BalanceVersion int64     `json:"-"`
-	Version        int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest  []byte    `json:"-"`
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
 }
@@ -444,14 +444,14 @@ type Account struct {
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`
-	UserID          *uuid.UUID `doc:"The login of this driver" format:"uuid" json:"user_id" nullable:"true"`
+	UserID          *uuid.UUID `doc:"The user who logs in as this driver" format:"uuid" json:"user_id" nullable:"true"`
 	Name            string     `json:"name"`
-	OnDuty          bool       `doc:"Whether dispatch may choose them" json:"on_duty"`
+	OnDuty          bool       `doc:"Whether dispatch-pickup may choose the driver" json:"on_duty"`
 	Latitude        *float64   `json:"latitude"`
 	Longitude       *float64   `json:"longitude"`
-	LocatedAt       *time.Time `doc:"When they were observed at latitude and longitude" json:"located_at" nullable:"true"`
+	LocatedAt       *time.Time `doc:"When the driver was observed at latitude and longitude" json:"located_at" nullable:"true"`
 	LocationVersion int64      `json:"-"`
-	Version         int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version         int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest   []byte     `json:"-"`
 	CreatedAt       time.Time  `doc:"When it was created" json:"created_at"`
 	UserSince       time.Time  `json:"-"`
@@ -464,17 +464,17 @@ type Facility struct {
 	Address        string    `json:"address"`
 	Latitude       float64   `json:"latitude"`
 	Longitude      float64   `json:"longitude"`
-	Version        int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version        int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest  []byte    `json:"-"`
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
-	MaxCancelShare float64   `doc:"The share of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
+	MaxCancelShare float64   `doc:"The fraction of its current appointments that a list may cancel without allow_mass_cancel" example:"0.5" json:"max_cancel_share" maximum:"1" minimum:"0"`
 }
 
 type Flag struct {
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	Name      string    `example:"pickup_texts" json:"name"`
 	Enabled   bool      `json:"enabled"`
-	Version   int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version   int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -482,7 +482,7 @@ type Group struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
 	Name          string    `json:"name"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest []byte    `json:"-"`
 	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
 }
@@ -506,11 +506,11 @@ type LedgerEntry struct {
 	ID            uuid.UUID  `format:"uuid" json:"id"`
 	AccountID     uuid.UUID  `format:"uuid" json:"account_id"`
 	Kind          EntryKind  `json:"kind"`
-	AmountCents   int64      `doc:"Always positive; kind says which way" json:"amount_cents" minimum:"1"`
-	DeltaCents    int64      `doc:"What the entry did to the balance" json:"delta_cents"`
+	AmountCents   int64      `doc:"Always positive; see kind" json:"amount_cents" minimum:"1"`
+	DeltaCents    int64      `doc:"The change of the balance" json:"delta_cents"`
 	Note          *string    `json:"note"`
 	PickupID      *uuid.UUID `doc:"The pickup that was charged or refunded" format:"uuid" json:"pickup_id" nullable:"true"`
-	ActorID       uuid.UUID  `doc:"The user who did it" format:"uuid" json:"actor_id"`
+	ActorID       uuid.UUID  `doc:"The user who did this" format:"uuid" json:"actor_id"`
 	RequestDigest []byte     `json:"-"`
 	CreatedAt     time.Time  `doc:"When it was created" json:"created_at"`
 }
@@ -521,9 +521,9 @@ type Message struct {
 	PickupID  uuid.UUID     `format:"uuid" json:"pickup_id"`
 	EventID   uuid.UUID     `format:"uuid" json:"-"`
 	ToNumber  *string       `json:"to_number"`
-	Body      string        `doc:"Names no patient and no price" example:"Your driver is on the way!" json:"body"`
+	Body      string        `doc:"Contains no patient data and no price" example:"Your driver is on the way!" json:"body"`
 	Status    MessageStatus `json:"status"`
-	Reason    *string       `doc:"Why it failed" example:"no_number" json:"reason"`
+	Reason    *string       `doc:"The reason of the failure" example:"no_number" json:"reason"`
 	CreatedAt time.Time     `doc:"When it was created" json:"created_at"`
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
 }
@@ -531,13 +531,13 @@ type Message struct {
 type Patient struct {
 	TenantID          uuid.UUID `format:"uuid" json:"-"`
 	ID                uuid.UUID `format:"uuid" json:"id"`
-	FacilityID        uuid.UUID `doc:"The facility whose records know them" format:"uuid" json:"facility_id"`
-	ExternalID        *string   `doc:"Their id in the records of the facility" json:"external_id"`
+	FacilityID        uuid.UUID `doc:"The facility whose records contain the patient" format:"uuid" json:"facility_id"`
+	ExternalID        *string   `doc:"Id in the records of the facility" json:"external_id"`
 	GivenName         string    `json:"given_name"`
 	FamilyName        string    `json:"family_name"`
 	BirthDate         Date      `json:"birth_date"`
 	Phone             *string   `doc:"E.164" example:"+14155550123" json:"phone"`
-	Version           int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version           int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest     []byte    `json:"-"`
 	CreatedAt         time.Time `doc:"When it was created" json:"created_at"`
 	AllowedFacilities *int32    `json:"-"`
@@ -549,18 +549,18 @@ type PatientConsent struct {
 	ID         uuid.UUID `format:"uuid" json:"id"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
-	Allowed    bool      `doc:"False where an earlier consent was taken back" json:"allowed"`
-	ActorID    uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"actor_id"`
+	Allowed    bool      `doc:"False if the consent was withdrawn" json:"allowed"`
+	ActorID    uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"actor_id"`
 	CreatedAt  time.Time `doc:"When it was created" json:"created_at"`
-	Seq        int64     `doc:"Numbers the consents of the patient, from 1, in the order in which they took effect" json:"seq"`
+	Seq        int64     `doc:"Numbers the consents of the patient from 1, in the order in which they took effect" json:"seq"`
 }
 
 type PhiRead struct {
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	ID        uuid.UUID `format:"uuid" json:"id"`
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	UserID    uuid.UUID `doc:"The user who did it" format:"uuid" json:"user_id"`
-	Operation string    `doc:"The operation that showed the patient, or wrote to them" example:"get-patient" json:"operation"`
+	UserID    uuid.UUID `doc:"The user who did this" format:"uuid" json:"user_id"`
+	Operation string    `doc:"The operation that showed or wrote the patient" example:"get-patient" json:"operation"`
 	CreatedAt time.Time `doc:"When it was created" json:"created_at"`
 }
 
@@ -593,7 +593,7 @@ type Pickup struct {
 	WindowEnd       *time.Time    `json:"-" nullable:"true"`
 	Note            *string       `json:"-"`
 	CancelReason    *string       `json:"-"`
-	Version         int64         `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
+	Version         int64         `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
 	RequestDigest   []byte        `json:"-"`
 	CreatedAt       time.Time     `doc:"When it was created" json:"-"`
 	UpdatedAt       time.Time     `json:"-"`
@@ -606,10 +606,10 @@ type PickupEvent struct {
 	PickupID       uuid.UUID      `format:"uuid" json:"pickup_id"`
 	Version        int64          `doc:"The pickup's version after the transition" example:"1" json:"version"`
 	Transition     TransitionName `json:"transition"`
-	ActorID        uuid.UUID      `doc:"The user who did it" format:"uuid" json:"actor_id"`
+	ActorID        uuid.UUID      `doc:"The user who did this" format:"uuid" json:"actor_id"`
 	FromStatus     PickupStatus   `doc:"The status before" json:"from_status"`
 	ToStatus       PickupStatus   `doc:"The status after" json:"to_status"`
-	DriverID       *uuid.UUID     `doc:"The driver that the transition set, kept or took away" format:"uuid" json:"driver_id" nullable:"true"`
+	DriverID       *uuid.UUID     `doc:"The driver that the transition set, kept or removed" format:"uuid" json:"driver_id" nullable:"true"`
 	IdempotencyKey *string        `json:"-"`
 	RequestDigest  []byte         `json:"-"`
 	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
@@ -629,15 +629,15 @@ type Tenant struct {
 type User struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
-	Email         string    `doc:"As typed; unique in the tenant, whatever its case" example:"ada@clinic.example" json:"email"`
+	Email         string    `doc:"As typed; unique in the tenant regardless of case" example:"ada@clinic.example" json:"email"`
 	Name          string    `json:"name"`
 	Role          UserRole  `json:"role"`
-	Active        bool      `doc:"False once deactivated: no login, no session" json:"active"`
+	Active        bool      `doc:"False for a deactivated user, who cannot log in" json:"active"`
 	PasswordHash  string    `json:"-"`
 	PasswordEpoch int64     `json:"-"`
 	FailedLogins  int32     `json:"-"`
 	NextLoginAt   time.Time `json:"-"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest []byte    `json:"-"`
 	CreatedAt     time.Time `doc:"When it was created" json:"created_at"`
 }

@@ -146,9 +146,8 @@ func isKey(condition []sqlToken) bool {
 		return equal <= 3 && keys.MatchString(condition[equal-1].text) &&
 			!slices.ContainsFunc(condition[equal+1:], func(t sqlToken) bool { return !operand.MatchString(t.text) })
 	case in > 0:
-		return condition[0].text == "(" && condition[in].depth == condition[0].depth && !slices.ContainsFunc(condition[:in], func(t sqlToken) bool {
-			return t.column && !keys.MatchString(t.text)
-		})
+		return condition[0].text == "(" && condition[in].depth == condition[0].depth &&
+			!slices.ContainsFunc(condition[:in], func(t sqlToken) bool { return t.column && !keys.MatchString(t.text) })
 	}
 	return false
 }
@@ -185,7 +184,8 @@ func guards(sql string) (parts []part) {
 			add("conflict of", upTo(tokens[i:], "NOTHING"), nothing)
 		case t.word == "ORDER":
 			clause := append(tokens[i:i+2:i+2], clauseOf(tokens[i+2:], t.depth)...)
-			add("order of", clause, func(text string) string { return anyOrder(text, isDistinct(tokens[:i], t.depth)) })
+			distinct := isDistinct(tokens[:i], t.depth)
+			add("order of", clause, func(text string) string { return disordered(text, distinct) })
 		case t.word == "FOR":
 			clause := append(tokens[i:i+1:i+1], clauseOf(tokens[i+1:], t.depth)...)
 			add(textOf(sql, clause), clause, nothing)
@@ -196,13 +196,16 @@ func guards(sql string) (parts []part) {
 	return parts
 }
 
-// anyOrder is the order of rows for which none is said. SELECT DISTINCT takes no other key: it
-// gets the opposite order.
-func anyOrder(order string, distinct bool) string {
+// anyOrder is the order of rows for which none is said.
+const anyOrder = "ORDER BY random()"
+
+// disordered is what is left of an order. SELECT DISTINCT takes no other key: it gets the
+// opposite order.
+func disordered(order string, distinct bool) string {
 	if distinct {
 		return order + " DESC"
 	}
-	return "ORDER BY random()"
+	return anyOrder
 }
 
 // isDistinct tells whether the SELECT that tokens are in, at a depth, is a SELECT DISTINCT.

@@ -17,7 +17,7 @@ import (
 // looks whether it waits with those below in its hands and none above; for each row
 // in turn. Flushes that lock in key order cannot wait for each other in a circle.
 func (w *world) locksInOrder(
-	ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Store, order []uuid.UUID) error,
+	ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Raw, order []uuid.UUID) error,
 ) error {
 	ids = slices.Clone(ids)
 	sortIDs(ids)
@@ -26,7 +26,7 @@ func (w *world) locksInOrder(
 			order := slices.Clone(ids)
 			rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 			free, err := w.freeBehind(ctx, table, key, ids, ids[held], plan,
-				func(s *db.Store) error { return flush(s, order) })
+				func(s *db.Raw) error { return flush(s, order) })
 			if err != nil {
 				return err
 			}

@@ -39,16 +39,16 @@ FROM counted AS c
 `
 
 type AllowFacilityParams struct {
-	ViewerID   uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"viewer_id"`
+	ViewerID   uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"viewer_id"`
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 }
 
-// A patient allows a facility to see them, told by who sees the patient; the facility may
-// be one that the viewer does not see. No row: they were allowed already, or the patient
-// is not there for this viewer. The number of the consent is taken under the lock of the
-// patient's row, and its time after that.
+// Records that a patient allows a facility to see them; the viewer must see the patient, but not
+// necessarily the facility. No row: the facility was already allowed, or the patient does not exist for
+// this viewer. The consent's number is taken under the lock of the patient's row, and its time after
+// that.
 // Closes: a facility allowed twice
 // Closes: a consent to a facility that does not exist
 // Closes: consents are told in another order than they took effect
@@ -98,17 +98,17 @@ FROM counted AS c
 `
 
 type DisallowFacilityParams struct {
-	ViewerID   uuid.UUID `doc:"The user who wrote it down" format:"uuid" json:"viewer_id"`
+	ViewerID   uuid.UUID `doc:"The user who recorded it" format:"uuid" json:"viewer_id"`
 	TenantID   uuid.UUID `format:"uuid" json:"-"`
 	PatientID  uuid.UUID `format:"uuid" json:"patient_id"`
 	FacilityID uuid.UUID `format:"uuid" json:"facility_id"`
 }
 
-// A patient does not allow a facility to see them any more, or not ever: what is stored
-// is the denial, which a feed of the facility finds. A row of version 1 is new: it takes
-// nobody's sight. Refused by patients_allowed_facilities_check where nobody would be left
-// that sees the patient; it is tested on what the locked row says, since it would be on the
-// row as it was before another consent that this one has waited for.
+// Records that a patient does not allow a facility to see them, whether or not it was allowed before:
+// the stored denial also applies to the facility's feeds. A row of version 1 is new: it removes no
+// access. patients_allowed_facilities_check rejects it if no facility would see the patient any more.
+// That is tested on the locked row, since the snapshot may be older than a consent that this statement
+// has waited for.
 // Closes: a facility disallowed twice
 // Closes: the last two facilities of a patient are disallowed at once
 // Closes: consents are told in another order than they took effect
@@ -135,7 +135,7 @@ LIMIT $4::int
 type ListConsentsParams struct {
 	TenantID  uuid.UUID `format:"uuid" json:"-"`
 	PatientID uuid.UUID `format:"uuid" json:"patient_id"`
-	BeforeSeq int64     `doc:"Numbers the consents of the patient, from 1, in the order in which they took effect" json:"before_seq"`
+	BeforeSeq int64     `doc:"Numbers the consents of the patient from 1, in the order in which they took effect" json:"before_seq"`
 	MaxRows   int32     `json:"max_rows"`
 }
 

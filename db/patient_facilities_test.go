@@ -14,19 +14,19 @@ var patientFacilityRaces = []check{
 	{"AllowFacility", "a facility allowed twice", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		return first(
-			w.countedOnce(func(s *db.Store) (int64, error) { return w.allowFacility(ctx, s, w.staff, id, w.hidden) }),
+			w.countedOnce(func(s *db.Raw) (int64, error) { return w.allowFacility(ctx, s, w.staff, id, w.hidden) }),
 			w.consented(ctx, id, 1))
 	}},
 	{"AllowFacility", "a consent to a facility that does not exist", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
-		_, err := w.allowFacility(ctx, w.Store, w.staff, id, newID())
+		_, err := w.allowFacility(ctx, w.Raw, w.staff, id, newID())
 		return first(refused(err, db.FacilityNotFound), w.consented(ctx, id, 0))
 	}},
 	{"DisallowFacility", "a facility disallowed twice", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
 		return first(
-			w.countedOnce(func(s *db.Store) (int64, error) {
+			w.countedOnce(func(s *db.Raw) (int64, error) {
 				return w.disallowFacility(ctx, s, w.staff, id, w.hidden)
 			}),
 			w.consented(ctx, id, 1))
@@ -35,7 +35,7 @@ var patientFacilityRaces = []check{
 		func(ctx context.Context, w *world) error {
 			w.shows(ctx, w.staff, w.hidden)
 			disallow := func(patient, facility uuid.UUID) act {
-				return func(s *db.Store) error {
+				return func(s *db.Raw) error {
 					_, err := w.disallowFacility(ctx, s, w.staff, patient, facility)
 					return err
 				}
@@ -52,7 +52,7 @@ var patientFacilityRaces = []check{
 			}
 			facilities := []uuid.UUID{w.facility, w.hidden}
 			errs := together(manyCallers, func(i int) error {
-				err := disallow(other, facilities[i%2])(w.Store)
+				err := disallow(other, facilities[i%2])(w.Raw)
 				if code(err) == db.LastFacility {
 					err = nil // the other one is left, whoever came first
 				}
@@ -72,7 +72,7 @@ const outOfOrder = "consents are told in another order than they took effect"
 // at once; the invariants hold the newest one against the access.
 func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 	id := w.patient(ctx)
-	change := func(s *db.Store, allowed bool) error {
+	change := func(s *db.Raw, allowed bool) error {
 		var err error
 		if allowed {
 			_, err = w.allowFacility(ctx, s, w.staff, id, w.hidden)
@@ -96,7 +96,7 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 	}
 	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		must(tx.Exec(ctx, "SELECT 1")) // when now() is
-		if err := first(change(w.Store, last), change(w.Store, !last)); err != nil {
+		if err := first(change(w.Raw, last), change(w.Raw, !last)); err != nil {
 			return err
 		}
 		return change(w.over(tx), last)
@@ -105,7 +105,7 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 		return err
 	}
 	for range 5 {
-		errs := together(manyCallers, func(i int) error { return change(w.Store, i%2 == 0) })
+		errs := together(manyCallers, func(i int) error { return change(w.Raw, i%2 == 0) })
 		holds := scan[bool](ctx, w.owner,
 			"SELECT allowed FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND facility_id = $3",
 			w.tenant, id, w.hidden)
@@ -119,26 +119,26 @@ func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 var patientFacilityRules = []check{
 	{"AllowFacility", "who does not see the patient allows a facility", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
-		n, err := w.allowFacility(ctx, w.Store, w.stranger, id, w.hidden)
+		n, err := w.allowFacility(ctx, w.Raw, w.stranger, id, w.hidden)
 		return first(none(n, err), w.consented(ctx, id, 0))
 	}},
 	{"DisallowFacility", "who does not see the patient disallows a facility",
 		func(ctx context.Context, w *world) error {
 			id := w.patient(ctx)
-			n, err := w.disallowFacility(ctx, w.Store, w.stranger, id, w.facility)
+			n, err := w.disallowFacility(ctx, w.Raw, w.stranger, id, w.facility)
 			return first(none(n, err), w.consented(ctx, id, 0))
 		}},
 	{"AllowFacility", "a facility that was denied allows itself", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		w.allow(ctx, id, w.hidden)
 		w.disallow(ctx, id, w.facility)
-		n, err := w.allowFacility(ctx, w.Store, w.staff, id, w.facility)
+		n, err := w.allowFacility(ctx, w.Raw, w.staff, id, w.facility)
 		return first(none(n, err), w.seenBy(ctx, id, 1), w.consented(ctx, id, 0))
 	}},
 	{"DisallowFacility", "nobody is left who sees the patient", func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
 		disallow := func(facility uuid.UUID) error {
-			_, err := w.disallowFacility(ctx, w.Store, w.staff, id, facility)
+			_, err := w.disallowFacility(ctx, w.Raw, w.staff, id, facility)
 			return err
 		}
 		return first(
@@ -167,14 +167,14 @@ func none(n int64, err error) error {
 }
 
 func (w *world) allowFacility(
-	ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID,
+	ctx context.Context, s *db.Raw, v db.Viewer, patient, facility uuid.UUID,
 ) (int64, error) {
 	return s.As(v).AllowFacility(ctx,
 		db.AllowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
 }
 
 func (w *world) disallowFacility(
-	ctx context.Context, s *db.Store, v db.Viewer, patient, facility uuid.UUID,
+	ctx context.Context, s *db.Raw, v db.Viewer, patient, facility uuid.UUID,
 ) (int64, error) {
 	return s.As(v).DisallowFacility(ctx,
 		db.DisallowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})

@@ -7,50 +7,49 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CreateOnePatient makes the patient of p, whose tenant and viewer are v's. replayed
+// CreatePatient makes the patient of p, whose tenant and viewer are v's. replayed
 // says that an earlier try of the same request did. Refused with FacilityNotFound where
 // v does not see the facility, ExternalIDTaken, or IDReused, also where the id is that
 // of a patient whom v does not see: of them, nothing else is told.
-func (s *Store) CreateOnePatient(
+func (s *Store) CreatePatient(
 	ctx context.Context, v Viewer, p CreatePatientParams,
-) (_ Patient, replayed bool, err error) {
+) (patient Patient, replayed bool, err error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)
 	if err != nil {
 		return Patient{}, false, err
 	}
-	for range attempts {
+	err = retryWrite(ctx, func(int) error {
 		made, err := q.CreatePatient(ctx, p)
 		if err == nil {
-			return made.Patient, false, nil
+			patient = made.Patient
+			return nil
 		}
 		none := errors.Is(err, pgx.ErrNoRows) || notSeen(err)
 		if !none && !violates(err, "patients_external_id_key") && !violates(err, "patients_pkey") {
-			return Patient{}, false, Explain(err)
+			return Explain(err)
 		}
-		earlier, again := s.As(v).GetPatient(ctx, GetPatientParams{
+		earlier, unknown := s.as(v).GetPatient(ctx, GetPatientParams{
 			TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, RequestDigest: p.RequestDigest,
 			Operation: "create-patient",
 		})
-		if again == nil {
-			return earlier.Patient, true, nil
+		switch {
+		case unknown == nil:
+			patient, replayed = earlier.Patient, true
+			return nil
+		case !errors.Is(unknown, pgx.ErrNoRows):
+			return Explain(unknown)
+		case !none:
+			return Explain(err)
 		}
-		if !errors.Is(again, pgx.ErrNoRows) {
-			return Patient{}, false, Explain(again)
-		}
-		if !none {
-			return Patient{}, false, Explain(err)
-		}
-		if err := s.explainCreatePatient(ctx, v, p); !errors.Is(err, errAgain) {
-			return Patient{}, false, err
-		}
-	}
-	return Patient{}, false, refuse(Overloaded, "")
+		return s.explainCreatePatient(ctx, v, p)
+	})
+	return patient, replayed, err
 }
 
-// explainCreatePatient says why no patient was made, as things stand now.
+// explainCreatePatient returns why no patient was created, by a fresh read.
 func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePatientParams) error {
-	seen, err := s.SeesFacility(ctx,
+	seen, err := s.q.SeesFacility(ctx,
 		SeesFacilityParams{TenantID: v.TenantID, FacilityID: p.FacilityID, ViewerID: v.UserID})
 	switch {
 	case err != nil:
@@ -58,20 +57,20 @@ func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePati
 	case !seen:
 		return refuse(FacilityNotFound, "facility_id")
 	}
-	taken, err := s.PatientExists(ctx, PatientExistsParams{TenantID: v.TenantID, ID: p.ID})
+	taken, err := s.q.PatientExists(ctx, PatientExistsParams{TenantID: v.TenantID, ID: p.ID})
 	switch {
 	case err != nil:
 		return Explain(err)
 	case taken:
 		return refuse(IDReused, "id")
 	}
-	return errAgain
+	return errRetry
 }
 
-// EditOnePatient edits the patient of p, whose tenant and viewer are v's. Refused with
+// EditPatient edits the patient of p, whose tenant and viewer are v's. Refused with
 // NotFound, StaleVersion, ExternalIDTaken, or Forbidden where the external id is that of
 // a facility that v does not see, or that the patient does not allow to see them.
-func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
+func (s *Store) EditPatient(ctx context.Context, v Viewer, p EditPatientParams) (Patient, error) {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	q, err := s.writing(v, p.ID)
 	if err != nil {
@@ -84,7 +83,7 @@ func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParam
 	if !errors.Is(err, pgx.ErrNoRows) && !notSeen(err) {
 		return Patient{}, Explain(err)
 	}
-	now, err := s.As(v).
+	now, err := s.as(v).
 		ExplainEditPatient(ctx, ExplainEditPatientParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID})
 	switch {
 	case err != nil:
@@ -92,5 +91,5 @@ func (s *Store) EditOnePatient(ctx context.Context, v Viewer, p EditPatientParam
 	case now.Version == p.Version && p.SetExternalID && !now.MaySetExternalID:
 		return Patient{}, refuse(Forbidden, "external_id")
 	}
-	return Patient{}, refuse(StaleVersion, "If-Match")
+	return Patient{}, refuse(StaleVersion, "version")
 }

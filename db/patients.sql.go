@@ -24,8 +24,8 @@ type ConfirmPatientParams struct {
 	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
-// its own, does not see: taken out of the group while the write waited.
+// Raises an error if the viewer does not see the written patient any more on the current snapshot,
+// because they were removed from the group while the write waited.
 func (q *Queries) ConfirmPatient(ctx context.Context, arg ConfirmPatientParams) error {
 	_, err := q.db.Exec(ctx, confirmPatient, arg.TenantID, arg.PatientID, arg.ViewerID)
 	return err
@@ -77,9 +77,8 @@ type CreatePatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
-// A patient of a facility that the viewer sees. An id whose patient does not allow the
-// facility to see them is left out here, as one that is taken: row level security would
-// fail the statement.
+// Creates a patient of a facility that the viewer sees. An id whose patient does not allow the facility
+// to see them is skipped like a taken one: row level security would fail the statement.
 // Closes: a retried request makes a second patient
 // Closes: two requests create patients of one external id
 func (q *Queries) CreatePatient(ctx context.Context, arg CreatePatientParams) (CreatePatientRow, error) {
@@ -163,19 +162,18 @@ type EditPatientParams struct {
 	BirthDate     *Date     `json:"birth_date" nullable:"true"`
 	SetPhone      bool      `json:"set_phone"`
 	Phone         *string   `json:"phone"`
-	Version       int64     `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version       int64     `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 }
 
 type EditPatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
-// The consent by which the viewer sees the patient is held until the edit is done: who
-// takes it back waits, or has the edit find nobody. An external id is the facility's
-// whose records know the patient: who does not see that facility does not change it, nor
-// learns whether another patient there has it; and who sees them by another facility
-// alone does not take it from a patient who denies that one, whose feed would bring them
-// anew.
+// Edits a patient. The consent by which the viewer sees the patient is locked until the edit is done: a
+// withdrawal waits, or makes the edit match no row. An external id belongs to the facility whose
+// records contain the patient: a viewer who does not see that facility cannot change it, nor learn
+// whether another patient there has it; and a viewer who sees the patient only through another facility
+// cannot remove it from a patient who denies that facility, whose feed would then create them again.
 // Closes: an edit clobbers another that it has not seen
 // Closes: two edits give patients one external id
 // Closes: an edit goes through after the consent was taken back
@@ -220,7 +218,8 @@ SELECT
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $1)
     AND NOT EXISTS (
         SELECT FROM patient_denials AS d
-        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
+        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id
+            AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
 FROM patients AS p
 WHERE p.tenant_id = $2
     AND p.id = $3
@@ -236,11 +235,11 @@ type ExplainEditPatientParams struct {
 }
 
 type ExplainEditPatientRow struct {
-	Version          int64 `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version          int64 `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	MaySetExternalID bool  `json:"may_set_external_id"`
 }
 
-// What an edit that matched no row is held against, read afresh; nothing of the patient.
+// Reads what an edit that matched no row is compared with, without patient data.
 func (q *Queries) ExplainEditPatient(ctx context.Context, arg ExplainEditPatientParams) (ExplainEditPatientRow, error) {
 	row := q.db.QueryRow(ctx, explainEditPatient, arg.ViewerID, arg.TenantID, arg.ID)
 	var i ExplainEditPatientRow
@@ -278,7 +277,7 @@ type GetPatientRow struct {
 	Patient Patient `json:"patient"`
 }
 
-// A patient; with a digest, only if it is that of the request that created them.
+// Returns a patient; with a digest, only if it is that of the request that created them.
 func (q *Queries) GetPatient(ctx context.Context, arg GetPatientParams) (GetPatientRow, error) {
 	row := q.db.QueryRow(ctx, getPatient,
 		arg.TenantID,
@@ -353,8 +352,8 @@ type GetPickupPatientRow struct {
 	Phone      *string   `json:"phone"`
 }
 
-// Who a pickup is for. Staff, dispatchers and admins read it where they see the
-// patient; the driver reads the name alone, until it is delivered.
+// Returns the patient of a pickup. Staff, dispatchers and admins must see the patient; the driver gets
+// only the name, until the pickup is delivered.
 func (q *Queries) GetPickupPatient(ctx context.Context, arg GetPickupPatientParams) (GetPickupPatientRow, error) {
 	row := q.db.QueryRow(ctx, getPickupPatient,
 		arg.ViewerRole,
@@ -422,9 +421,9 @@ type ListPatientsRow struct {
 	More    bool    `json:"more"`
 }
 
-// The first patients of each facility that the viewer sees, merged: what it costs
-// grows with those facilities and the page, not with the patients. Only what is
-// shown is audited; whether there is more is all that is told of the next one.
+// Merges the first patients of each facility that the viewer sees: its cost grows with these facilities
+// and the page, not with the patients. Only returned patients are audited; of the next one only its
+// existence is returned.
 func (q *Queries) ListPatients(ctx context.Context, arg ListPatientsParams) ([]ListPatientsRow, error) {
 	rows, err := q.db.Query(ctx, listPatients,
 		arg.MaxRows,
@@ -475,8 +474,8 @@ type PatientExistsParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// Whether there is such a patient in the tenant: for who may know who read them, and
-// not them.
+// Returns whether the patient exists in the tenant, for viewers who may read the audit log of patients
+// that they do not see.
 func (q *Queries) PatientExists(ctx context.Context, arg PatientExistsParams) (bool, error) {
 	row := q.db.QueryRow(ctx, patientExists, arg.TenantID, arg.ID)
 	var column_1 bool
@@ -496,7 +495,7 @@ type SeesPatientParams struct {
 	ViewerID  uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Whether the viewer sees the patient.
+// Returns whether the viewer sees the patient.
 func (q *Queries) SeesPatient(ctx context.Context, arg SeesPatientParams) (bool, error) {
 	row := q.db.QueryRow(ctx, seesPatient, arg.TenantID, arg.PatientID, arg.ViewerID)
 	var exists bool

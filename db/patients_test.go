@@ -16,11 +16,11 @@ import (
 var patientRaces = []check{
 	{"CreatePatient", "a retried request makes a second patient", func(ctx context.Context, w *world) error {
 		id := newID()
-		return w.createdOnce(ctx, func(s *db.Store) error { return w.createPatient(ctx, s, w.staff, w.newPatient(id)) })
+		return w.createdOnce(ctx, func(s *db.Raw) error { return w.createPatient(ctx, s, w.staff, w.newPatient(id)) })
 	}},
 	{"CreatePatient", "two requests create patients of one external id", func(ctx context.Context, w *world) error {
 		create := func(externalID string) act {
-			return func(s *db.Store) error {
+			return func(s *db.Raw) error {
 				p := w.newPatient(newID())
 				p.ExternalID = &externalID
 				return w.createPatient(ctx, s, w.staff, p)
@@ -28,11 +28,11 @@ var patientRaces = []check{
 		}
 		return first(
 			w.loses(ctx, db.ExternalIDTaken, create("one"), create("one")),
-			oneWins(together(manyCallers, func(int) error { return create("two")(w.Store) }), db.ExternalIDTaken))
+			oneWins(together(manyCallers, func(int) error { return create("two")(w.Raw) }), db.ExternalIDTaken))
 	}},
 	{"EditPatient", clobbered, func(ctx context.Context, w *world) error {
 		id := w.patient(ctx)
-		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			return w.editPatient(ctx, s, w.staff, id, version, func(p *db.EditPatientParams) { p.GivenName = &name })
 		})
 	}},
@@ -40,11 +40,11 @@ var patientRaces = []check{
 		id, name := w.patient(ctx), "Quetzal's"
 		w.allow(ctx, id, w.hidden)
 		err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error {
+			func(s *db.Raw) error {
 				_, err := w.disallowFacility(ctx, s, w.staff, id, w.facility)
 				return err
 			},
-			func(s *db.Store) error {
+			func(s *db.Raw) error {
 				return w.editPatient(ctx, s, w.staff, id, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
 			})
 		if got := scan[string](ctx, w.owner, "SELECT given_name FROM patients WHERE id = $1", id); got == name {
@@ -55,7 +55,7 @@ var patientRaces = []check{
 	{"EditPatient", "two edits give patients one external id", func(ctx context.Context, w *world) error {
 		edit := func(externalID string) act {
 			id := w.patient(ctx)
-			return func(s *db.Store) error {
+			return func(s *db.Raw) error {
 				return w.editPatient(ctx, s, w.staff, id, 1, func(p *db.EditPatientParams) {
 					p.SetExternalID, p.ExternalID = true, &externalID
 				})
@@ -67,7 +67,7 @@ var patientRaces = []check{
 		}
 		return first(
 			w.loses(ctx, db.ExternalIDTaken, edit("one"), edit("one")),
-			oneWins(together(manyCallers, func(i int) error { return edits[i](w.Store) }), db.ExternalIDTaken))
+			oneWins(together(manyCallers, func(i int) error { return edits[i](w.Raw) }), db.ExternalIDTaken))
 	}},
 }
 
@@ -75,12 +75,12 @@ var patientRules = []check{
 	{"GetPatient", "a facility that is not allowed any more reads the patient",
 		func(ctx context.Context, w *world) error {
 			id := w.patient(ctx)
-			if err := w.getPatient(ctx, w.Store, w.staff, id); err != nil {
+			if err := w.getPatient(ctx, w.Raw, w.staff, id); err != nil {
 				return err
 			}
 			w.disallow(ctx, id, w.facility)
 			return first(
-				refused(w.getPatient(ctx, w.Store, w.staff, id), db.NotFound),
+				refused(w.getPatient(ctx, w.Raw, w.staff, id), db.NotFound),
 				w.audited(ctx, id, 2))
 		}},
 	{"GetPatient", "a stranger who meets no row-level security reads the patient",
@@ -97,8 +97,8 @@ var patientRules = []check{
 			w.must(w.createPatient(ctx, w.as, w.staff, p))
 			again := p
 			again.RequestDigest = digest("another")
-			_, _, other := w.CreateOnePatient(ctx, w.staff, again)
-			_, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+			_, _, other := w.Store.CreatePatient(ctx, w.staff, again)
+			_, replayed, err := w.Store.CreatePatient(ctx, w.staff, p)
 			if err == nil && !replayed {
 				err = fmt.Errorf("the repeat made another patient")
 			}
@@ -109,7 +109,7 @@ var patientRules = []check{
 			id := w.patient(ctx)
 			w.disallow(ctx, id, w.facility)
 			name := "Quetzal"
-			return refused(w.editPatient(ctx, w.Store, w.staff, id, 1,
+			return refused(w.editPatient(ctx, w.Raw, w.staff, id, 1,
 				func(p *db.EditPatientParams) { p.GivenName = &name }), db.NotFound)
 		}},
 	{"EditPatient", "who does not see the facility of an external id changes it",
@@ -121,7 +121,7 @@ var patientRules = []check{
 			w.shows(ctx, w.stranger, w.hidden)
 			edit := func(externalID *string, set bool) error {
 				given := "Quetzal"
-				_, err := w.EditOnePatient(ctx, w.stranger, db.EditPatientParams{ID: id, Version: 1,
+				_, err := w.Store.EditPatient(ctx, w.stranger, db.EditPatientParams{ID: id, Version: 1,
 					SetExternalID: set, ExternalID: externalID, GivenName: &given})
 				return err
 			}
@@ -139,7 +139,7 @@ var patientRules = []check{
 			w.disallow(ctx, id, w.facility)
 			edit := func(set bool) error {
 				given := "Quetzal"
-				_, err := w.EditOnePatient(ctx, w.staff,
+				_, err := w.Store.EditPatient(ctx, w.staff,
 					db.EditPatientParams{ID: id, Version: 1, SetExternalID: set, GivenName: &given})
 				return err
 			}
@@ -152,7 +152,7 @@ var patientRules = []check{
 			w.must(w.createPatient(ctx, w.as, w.staff, p))
 			w.disallow(ctx, p.ID, w.facility)
 			create := func(p db.CreatePatientParams) error {
-				row, replayed, err := w.CreateOnePatient(ctx, w.staff, p)
+				row, replayed, err := w.Store.CreatePatient(ctx, w.staff, p)
 				if replayed || row.GivenName != "" {
 					return errors.New("the patient was shown")
 				}
@@ -172,11 +172,11 @@ var patientRules = []check{
 		func(ctx context.Context, w *world) error {
 			id := w.patient(ctx)
 			pickup := w.pickup(ctx, func(d *db.Draft) { d.PatientID = &id })
-			if err := w.getPickupPatient(ctx, w.Store, w.staff, pickup); err != nil {
+			if err := w.getPickupPatient(ctx, w.Raw, w.staff, pickup); err != nil {
 				return err
 			}
 			w.disallow(ctx, id, w.facility)
-			return first(refused(w.getPickupPatient(ctx, w.Store, w.staff, pickup), db.NotFound),
+			return first(refused(w.getPickupPatient(ctx, w.Raw, w.staff, pickup), db.NotFound),
 				w.audited(ctx, id, 3)) // the creates too
 		}},
 	{"GetPickupPatient", "who sees the patient, and not the pickup, reads whom it is for",
@@ -186,8 +186,8 @@ var patientRules = []check{
 			w.allow(ctx, id, w.hidden)
 			w.shows(ctx, w.stranger, w.hidden)
 			return first(
-				w.getPatient(ctx, w.Store, w.stranger, id),
-				refused(w.getPickupPatient(ctx, w.Store, w.stranger, pickup), db.NotFound))
+				w.getPatient(ctx, w.Raw, w.stranger, id),
+				refused(w.getPickupPatient(ctx, w.Raw, w.stranger, pickup), db.NotFound))
 		}},
 	{"CreatePickups", "a pickup is for a patient whom its maker does not see",
 		func(ctx context.Context, w *world) error {
@@ -281,7 +281,7 @@ func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
 }
 
 // createPatient runs the statement alone: no row, if it lost.
-func (w *world) createPatient(ctx context.Context, s *db.Store, v db.Viewer, p db.CreatePatientParams) error {
+func (w *world) createPatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.CreatePatientParams) error {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	_, err := s.As(v).CreatePatient(ctx, p)
 	return err
@@ -301,7 +301,7 @@ func (w *world) appointment(ctx context.Context, id, patient uuid.UUID) {
 }
 
 func (w *world) editPatient(
-	ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams),
+	ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, version int64, edit func(*db.EditPatientParams),
 ) error {
 	p := db.EditPatientParams{TenantID: v.TenantID, ID: id, Version: version, ViewerID: v.UserID}
 	edit(&p)
@@ -309,13 +309,13 @@ func (w *world) editPatient(
 	return err
 }
 
-func (w *world) getPatient(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID) error {
+func (w *world) getPatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) error {
 	_, err := s.As(v).
 		GetPatient(ctx, db.GetPatientParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, Operation: "get-patient"})
 	return err
 }
 
-func (w *world) getPickupPatient(ctx context.Context, s *db.Store, v db.Viewer, pickup uuid.UUID) error {
+func (w *world) getPickupPatient(ctx context.Context, s *db.Raw, v db.Viewer, pickup uuid.UUID) error {
 	_, err := s.As(v).GetPickupPatient(ctx, db.GetPickupPatientParams{
 		TenantID: v.TenantID, PickupID: pickup, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 	})
@@ -343,7 +343,8 @@ func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
 	must(w.owner.Exec(ctx, `WITH allowed AS (
 			INSERT INTO patient_facilities AS f (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)
-			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1 WHERE NOT f.allowed
+			ON CONFLICT (tenant_id, patient_id, facility_id) DO UPDATE SET allowed = true, version = f.version + 1
+			    WHERE NOT f.allowed
 			RETURNING *)
 		UPDATE patients AS p SET allowed_facilities = coalesce(p.allowed_facilities, 0) + 1
 		FROM allowed AS a WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id`, w.tenant, patient, facility))

@@ -30,12 +30,12 @@ func TestEveryReadIsRecorded(t *testing.T) {
 			many := int64(1)
 			switch (i + n/2) % 7 {
 			case 0:
-				err = w.getPatient(ctx, d.Store, v, patients[n%4])
+				err = w.getPatient(ctx, d.Raw, v, patients[n%4])
 			case 1:
-				err = w.getPickupPatient(ctx, d.Store, v, pickups[n%4])
+				err = w.getPickupPatient(ctx, d.Raw, v, pickups[n%4])
 			case 2:
 				phone := "+19998000000000"[:12]
-				err = w.editPatient(ctx, d.Store, v, patients[n%4], int64(1+i%3),
+				err = w.editPatient(ctx, d.Raw, v, patients[n%4], int64(1+i%3),
 					func(p *db.EditPatientParams) { p.SetPhone, p.Phone = true, &phone })
 			case 3:
 				var rows []db.ListPatientsRow
@@ -49,7 +49,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 				page, _, err = w.listPage(ctx, v, func(p *db.ListPickupsParams) { p.MaxRows = 3 })
 				many = int64(len(page))
 			case 6:
-				err = editPickup(ctx, w.Store, v, pickups[n%4], int64(1+i%3), 700)
+				err = editPickup(ctx, w.Raw, v, pickups[n%4], int64(1+i%3), 700)
 			}
 			if err == nil {
 				shown.Add(many)
@@ -106,19 +106,19 @@ func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 			for what, err := range map[string]error{
 				"GetPickups":        getting,
 				"ListPickups":       listing,
-				"CreatePickups":     created(ctx, w.Store, w.staff, []db.Draft{w.draft(forPatient)}),
-				"EditPickup":        editPickup(ctx, w.Store, w.staff, pickup, 1, 700),
-				"TransitionPickups": move(ctx, w.Store, w.staff, db.TransitionNameSubmit, pickup),
-				"a take":            assign(ctx, w.Store, w.dispatcher, submitted, spare),
-				"DispatchPickup":    move(ctx, w.Store, w.dispatcher, db.TransitionNameDispatch, submitted),
-				"a release":         move(ctx, w.Store, w.dispatcher, db.TransitionNameRelease, assigned),
-				"ExplainTransition": move(ctx, w.Store, w.staff, db.TransitionNameSubmit, repeated, withKey("once")),
-				"GetPatient":        w.getPatient(ctx, d.Store, w.staff, id),
-				"GetPickupPatient":  w.getPickupPatient(ctx, d.Store, w.staff, pickup),
+				"CreatePickups":     created(ctx, w.Raw, w.staff, []db.Draft{w.draft(forPatient)}),
+				"EditPickup":        editPickup(ctx, w.Raw, w.staff, pickup, 1, 700),
+				"TransitionPickups": move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, pickup),
+				"a take":            assign(ctx, w.Raw, w.dispatcher, submitted, spare),
+				"DispatchPickup":    move(ctx, w.Raw, w.dispatcher, db.TransitionNameDispatch, submitted),
+				"a release":         move(ctx, w.Raw, w.dispatcher, db.TransitionNameRelease, assigned),
+				"ExplainTransition": move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, repeated, withKey("once")),
+				"GetPatient":        w.getPatient(ctx, d.Raw, w.staff, id),
+				"GetPickupPatient":  w.getPickupPatient(ctx, d.Raw, w.staff, pickup),
 				"ListPatients":      err,
-				"EditPatient": w.editPatient(ctx, d.Store, w.staff, id, 1,
+				"EditPatient": w.editPatient(ctx, d.Raw, w.staff, id, 1,
 					func(p *db.EditPatientParams) { p.GivenName = &given }),
-				"CreatePatient":    w.createPatient(ctx, d.Store, w.staff, w.newPatient(newID())),
+				"CreatePatient":    w.createPatient(ctx, d.Raw, w.staff, w.newPatient(newID())),
 				"SyncAppointments": w.fed(ctx, w.list(1, record(1))),
 			} {
 				if err := refused(err, db.Internal); err != nil {

@@ -11,34 +11,34 @@ import (
 var phoneNumberRaces = []check{
 	{"CreatePhoneNumber", "a retried request makes a second number", func(ctx context.Context, w *world) error {
 		id := newID()
-		return w.createdOnce(ctx, func(s *db.Store) error { return addNumber(ctx, s, w.staff, id, "+14155550123") })
+		return w.createdOnce(ctx, func(s *db.Raw) error { return addNumber(ctx, s, w.staff, id, "+14155550123") })
 	}},
 	{"CreatePhoneNumber", "one number belongs to two users", func(ctx context.Context, w *world) error {
 		if err := w.loses(ctx, db.PhoneNumberTaken,
-			func(s *db.Store) error { return addNumber(ctx, s, w.staff, newID(), "+14155550123") },
-			func(s *db.Store) error { return addNumber(ctx, s, w.hub, newID(), "+14155550123") },
+			func(s *db.Raw) error { return addNumber(ctx, s, w.staff, newID(), "+14155550123") },
+			func(s *db.Raw) error { return addNumber(ctx, s, w.hub, newID(), "+14155550123") },
 		); err != nil {
 			return err
 		}
 		return oneWins(together(manyCallers, func(i int) error {
-			return addNumber(ctx, w.Store, []db.Viewer{w.staff, w.hub, w.admin}[i%3], newID(), "+14155550199")
+			return addNumber(ctx, w.Raw, []db.Viewer{w.staff, w.hub, w.admin}[i%3], newID(), "+14155550199")
 		}), db.PhoneNumberTaken)
 	}},
 	{"CreatePhoneNumber", "a number is added to a user that does not exist", func(ctx context.Context, w *world) error {
 		nobody := db.Viewer{TenantID: w.tenant, UserID: newID()}
-		return refused(addNumber(ctx, w.Store, nobody, newID(), "+14155550123"), db.UserNotFound)
+		return refused(addNumber(ctx, w.Raw, nobody, newID(), "+14155550123"), db.UserNotFound)
 	}},
 	{"DeletePhoneNumber", "a number removed twice", func(ctx context.Context, w *world) error {
 		id := newID()
 		w.must(addNumber(ctx, w.as, w.staff, id, "+14155550123"))
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.DeletePhoneNumber(ctx,
 				db.DeletePhoneNumberParams{TenantID: w.tenant, UserID: w.staff.UserID, ID: id})
 		})
 	}},
 }
 
-func addNumber(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, number string) error {
+func addNumber(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, number string) error {
 	_, err := s.CreatePhoneNumber(ctx, db.CreatePhoneNumberParams{
 		TenantID: v.TenantID, ID: id, UserID: v.UserID, Number: number, RequestDigest: digest(number),
 	})

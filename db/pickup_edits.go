@@ -4,7 +4,7 @@ import "context"
 
 // explainEdit returns why an edit matched no row, by a fresh read.
 func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) error {
-	now, err := s.ExplainEditPickup(ctx, ExplainEditPickupParams{
+	now, err := s.q.ExplainEditPickup(ctx, ExplainEditPickupParams{
 		TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, FacilityID: p.FacilityID, PatientID: p.PatientID,
 		SetWindowStart: p.SetWindowStart, WindowStart: p.WindowStart,
 		SetWindowEnd: p.SetWindowEnd, WindowEnd: p.WindowEnd,
@@ -15,7 +15,7 @@ func (s *Store) explainEdit(ctx context.Context, v Viewer, p EditPickupParams) e
 	case err != nil:
 		return Explain(err)
 	case now.Version != p.Version:
-		return refuse(StaleVersion, "If-Match")
+		return refuse(StaleVersion, "version")
 	case now.Status != PickupStatusDRAFT:
 		return &Error{Code: NotEditable, Status: now.Status}
 	case !now.PatientFound:

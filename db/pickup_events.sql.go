@@ -34,9 +34,9 @@ type FindNewEventsRow struct {
 	Xid      uint64    `json:"-"`
 }
 
-// The first event of each of some tenants, where there is one since a place of its own: one
-// look for all open streams. LIMIT and the order keep it a look into the index for each
-// tenant, since mostly there is nothing to find.
+// Returns the first new event of each of several tenants, after a position per tenant: one poll for all
+// open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing
+// to find.
 func (q *Queries) FindNewEvents(ctx context.Context, arg FindNewEventsParams) ([]FindNewEventsRow, error) {
 	rows, err := q.db.Query(ctx, findNewEvents, arg.TenantIds, arg.SinceXids)
 	if err != nil {
@@ -66,7 +66,8 @@ WITH told AS MATERIALIZED (
         coalesce(role_sees_pickup($1::user_role, p.status, p.driver_id, $2::uuid)
             OR $1 = 'staff' AND EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3), false) AS seen,
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $3),
+                    false) AS seen,
         e.transition,
         e.after AS event_after,
         e.version AS event_version,
@@ -108,9 +109,8 @@ type GetMovedPickupRow struct {
 	EventCreatedAt time.Time    `json:"event_created_at"`
 }
 
-// What an event did: the pickup that it moved, as it is now, and whether its maker still
-// sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
-// What it shows of a patient is recorded.
+// Returns the result of an event: the current pickup, and whether the event's actor still sees it. The
+// caller knows the event's id only if they made it or tried to. Shown patients are audited.
 func (q *Queries) GetMovedPickup(ctx context.Context, arg GetMovedPickupParams) (GetMovedPickupRow, error) {
 	row := q.db.QueryRow(ctx, getMovedPickup,
 		arg.ViewerRole,
@@ -223,20 +223,18 @@ type GetStreamHorizonRow struct {
 	NewestXid string `json:"newest_xid"`
 }
 
-// How far the stream can be told: whoever wrote an event below this place has ended. What is
-// above may still get a predecessor, since neither a transaction's id nor a number says when
-// it commits. Newest is how far it could be told if nobody were writing.
+// Returns the horizon of the stream: all transactions that wrote an event below it have ended. Above it
+// an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
+// the commit order. Newest is the horizon if no transaction were running.
 //
-// Whoever writes events locks their table, ROW EXCLUSIVE, before its transaction has an id
-// (the place of one that does not is mended by the column's default). The statement's snapshot
-// comes first: every id below its xmax was given out by then, and the writer among them that
-// has not ended still shows its lock in pg_locks, which is read now, as it is, by one call.
-// A writer whose id pg_locks does not show may have got it a moment ago, ahead of the lock on
-// the id: any running one that nobody shows can be its. Other transactions do not matter,
-// however long they take, nor do locks of VACUUM, pg_dump or an index that is being made.
+// A transaction that writes events locks their table, ROW EXCLUSIVE, before it gets an id (otherwise
+// the column's default corrects the position). The statement's snapshot is taken first: every id below
+// its xmax had been assigned by then, and a running writer among them still shows its lock in pg_locks,
+// which is read live, in one call. A writer whose id is not in pg_locks may have just got it, before
+// the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
+// however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 //
-// Read the events by another statement, after this one: its snapshot has those of all writers
-// that had ended here.
+// Events must be read by a later statement: its snapshot includes all writers that had ended here.
 func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, error) {
 	row := q.db.QueryRow(ctx, getStreamHorizon)
 	var i GetStreamHorizonRow
@@ -251,7 +249,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND e.pickup_id = $2
     AND e.version > $3::bigint
-    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid) OR $4::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup($4::user_role, p.status, p.driver_id, $5::uuid)
+        OR $4::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $6))
     AND ($4 = 'staff' OR role_sees_event($4, e.after, e.driver_id, $5))
@@ -272,8 +271,8 @@ type ListPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
-// A pickup's events, for who may see the pickup: those that their role is told of, and a
-// driver's login those since it was linked to them.
+// Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
+// those since their login was linked.
 func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, listPickupEvents,
 		arg.TenantID,
@@ -321,9 +320,8 @@ const moveStreamHorizon = `-- name: MoveStreamHorizon :one
 SELECT pg_current_xact_id()::text AS xid
 `
 
-// Moves the horizon on by a transaction that does nothing. An event whose place its column's
-// default mended may stand where the horizon comes only when another transaction ends: where
-// nobody writes, that is this one.
+// Advances the horizon by an empty transaction. An event whose position was corrected by its column's
+// default may stay at the horizon until another transaction ends: if nobody writes, this is the one.
 func (q *Queries) MoveStreamHorizon(ctx context.Context) (string, error) {
 	row := q.db.QueryRow(ctx, moveStreamHorizon)
 	var xid string
@@ -338,7 +336,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
     AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
     AND e.xid < ($4::text)::xid8
-    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid) OR $5 = 'staff' AND EXISTS (
+    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid)
+        OR $5 = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7))
     AND ($5 <> 'driver' OR e.created_at >= (
@@ -359,10 +358,9 @@ type StreamPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
-// What happened after one place in the stream and before a horizon, for one viewer.
-// A driver is told of what is given to them and what is taken away, since this login is
-// theirs. What an admin, a dispatcher or a hub is told goes by their role alone: their
-// streams read together.
+// Returns the events after a position and below a horizon for one viewer. A driver gets the events that
+// assign a pickup to them or remove it, since their login was linked. What admins, dispatchers and hubs
+// get depends only on their role: their streams share reads.
 func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]PickupEvent, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
 		arg.TenantID,

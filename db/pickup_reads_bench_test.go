@@ -15,7 +15,8 @@ const unrecorded = `SELECT p.*, a.asked::bigint AS asked
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], ($4::text[])::user_role[], $5::uuid[], $6::text[])
 	WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
 JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+    AND EXISTS (
 	SELECT FROM facility_viewers AS v
 	WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))`
 

@@ -16,7 +16,8 @@ import (
 // their create.
 func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string) error {
 	rows := must(w.owner.Query(ctx, `SELECT r.operation || ' by ' || u.role FROM phi_reads AS r
-		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2 AND r.operation <> 'create-patient'`, w.tenant, patient))
+		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2
+		    AND r.operation <> 'create-patient'`, w.tenant, patient))
 	var got []string
 	var read string
 	for rows.Next() {
@@ -50,7 +51,7 @@ func (w *world) listPage(
 	for _, edit := range edits {
 		edit(&ask)
 	}
-	rows, err := w.Store.ListPickups(ctx, ask)
+	rows, err := w.Raw.ListPickups(ctx, ask)
 	for _, r := range rows {
 		ids, more = append(ids, r.Pickup.ID), r.More
 	}
@@ -156,31 +157,31 @@ var pickupReadRules = []check{
 			batch[i].ID, batch[i].Operation = newID(), "create-pickups"
 		}
 		return first(
-			created(ctx, w.Store, w.staff, drafts), created(ctx, w.Store, w.staff, drafts),
-			created(ctx, w.Store, w.staff, batch),
+			created(ctx, w.Raw, w.staff, drafts), created(ctx, w.Raw, w.staff, drafts),
+			created(ctx, w.Raw, w.staff, batch),
 			w.recorded(ctx, patient, "create-pickup by staff", "create-pickup by staff", "create-pickups by staff"))
 	}},
 	{"EditPickup", "what an edit shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		return first(
-			refused(editPickup(ctx, w.Store, w.staff, id, 9, 700), db.NotFound), w.recorded(ctx, patient),
-			editPickup(ctx, w.Store, w.staff, id, 1, 700), w.recorded(ctx, patient, "edit-pickup by staff"),
-			editPickup(ctx, w.Store, w.staff, w.pickup(ctx), 1, 700)) // names no patient
+			refused(editPickup(ctx, w.Raw, w.staff, id, 9, 700), db.NotFound), w.recorded(ctx, patient),
+			editPickup(ctx, w.Raw, w.staff, id, 1, 700), w.recorded(ctx, patient, "edit-pickup by staff"),
+			editPickup(ctx, w.Raw, w.staff, w.pickup(ctx), 1, 700)) // names no patient
 	}},
 	{"TransitionPickups", "what a submit shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusDRAFT)
-		return first(move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id),
+		return first(move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, id),
 			w.recorded(ctx, patient, "submit-pickup by staff"))
 	}},
 	{"TransitionPickups", "what an assign shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
-		return first(assign(ctx, w.Store, w.dispatcher, id, w.driver(ctx, 1, 1)),
+		return first(assign(ctx, w.Raw, w.dispatcher, id, w.driver(ctx, 1, 1)),
 			w.recorded(ctx, patient, "assign-pickup by dispatcher"))
 	}},
 	{"DispatchPickup", "what a dispatch shows is not recorded", func(ctx context.Context, w *world) error {
 		id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
 		w.driver(ctx, 1, 1)
-		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Store),
+		return first(w.moving(ctx, db.TransitionNameDispatch, id)(w.Raw),
 			w.recorded(ctx, patient, "dispatch-pickup by dispatcher"))
 	}},
 	{"TransitionPickups", "what a transition shows is not recorded, or what it does not is",
@@ -188,9 +189,9 @@ var pickupReadRules = []check{
 			id, patient := w.ofAPatient(ctx, db.PickupStatusPACKED)
 			driver := w.driverOf(ctx, id)
 			return first(
-				move(ctx, w.Store, w.hub, db.TransitionNameShip, id), w.recorded(ctx, patient, "ship-pickup by hub"),
+				move(ctx, w.Raw, w.hub, db.TransitionNameShip, id), w.recorded(ctx, patient, "ship-pickup by hub"),
 				// It takes the pickup from the driver's sight.
-				move(ctx, w.Store, driver, db.TransitionNameDeliver, id),
+				move(ctx, w.Raw, driver, db.TransitionNameDeliver, id),
 				w.recorded(ctx, patient, "ship-pickup by hub"))
 		}},
 	{"ExplainTransition", "what a repeat shows is not recorded, or what a refusal does not is",
@@ -201,19 +202,19 @@ var pickupReadRules = []check{
 			w.must(assign(ctx, w.as, w.dispatcher, id, driver, key))
 			once := []string{"assign-pickup by dispatcher"}
 			if err := first(
-				refused(move(ctx, w.Store, w.stranger, db.TransitionNameCancel, id, ifMatch(99)), db.NotFound),
-				refused(move(ctx, w.Store, w.hub, db.TransitionNameReceive, id), db.NotFound),
-				refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameSubmit, id), db.IllegalTransition),
-				refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
+				refused(move(ctx, w.Raw, w.stranger, db.TransitionNameCancel, id, ifMatch(99)), db.NotFound),
+				refused(move(ctx, w.Raw, w.hub, db.TransitionNameReceive, id), db.NotFound),
+				refused(move(ctx, w.Raw, w.dispatcher, db.TransitionNameSubmit, id), db.IllegalTransition),
+				refused(assign(ctx, w.Raw, w.staff, id, driver, key), db.Forbidden),
 				w.recorded(ctx, patient, once...),
-				assign(ctx, w.Store, w.dispatcher, id, driver, key),
+				assign(ctx, w.Raw, w.dispatcher, id, driver, key),
 				w.recorded(ctx, patient, append(once, once...)...),
 			); err != nil {
 				return err
 			}
 			none := w.submitted(ctx) // names no patient
 			w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameCancel, none, key))
-			if err := move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, none, key); err != nil {
+			if err := move(ctx, w.Raw, w.dispatcher, db.TransitionNameCancel, none, key); err != nil {
 				return err
 			}
 			shipped, theirs := w.ofAPatient(ctx, db.PickupStatusSHIPPED)
@@ -226,11 +227,11 @@ var pickupReadRules = []check{
 					return fmt.Errorf("%s: %w", status, err)
 				}
 			}
-			deliver := func(s *db.Store) error {
+			deliver := func(s *db.Raw) error {
 				return move(ctx, s, w.driverOf(ctx, shipped), db.TransitionNameDeliver, shipped, key)
 			}
 			w.must(deliver(w.as))
-			return first(deliver(w.Store), w.recorded(ctx, theirs))
+			return first(deliver(w.Raw), w.recorded(ctx, theirs))
 		}},
 	{"GetMovedPickup", "what an outcome that is looked up shows is not recorded",
 		func(ctx context.Context, w *world) error {

@@ -37,12 +37,12 @@ func (w *world) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[strin
 			TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 			BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 10,
 		}))) > 0,
-		"ExplainTransition": code(move(ctx, w.Store, v, "dispatch", id, ifMatch(99))) != db.NotFound,
+		"ExplainTransition": code(move(ctx, w.Raw, v, "dispatch", id, ifMatch(99))) != db.NotFound,
 	}
 }
 
 func (w *world) listPickups(ctx context.Context, v db.Viewer) (ids []uuid.UUID) {
-	for _, p := range must(w.Store.ListPickups(ctx, db.ListPickupsParams{
+	for _, p := range must(w.Raw.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: w.tenant, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		CreatedTo: time.Now().Add(time.Hour), BeforeCreatedAt: time.Now().Add(time.Hour), MaxRows: 200,
 	})) {
@@ -124,7 +124,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	shown := func() map[string]bool {
 		told := func(v db.Viewer) bool { return slices.Contains(must(streamed(ctx, w, v)), "ship") }
 		seen := map[string]bool{
-			"the patient, by get-pickup-patient": w.getPickupPatient(ctx, w.Store, driver, id) == nil,
+			"the patient, by get-pickup-patient": w.getPickupPatient(ctx, w.Raw, driver, id) == nil,
 			"the patient, by the policy":         w.patientsUnderPolicy(ctx, driver) > 0,
 			"the driver's stream":                told(driver),
 			"the hub's stream":                   told(w.hub),
@@ -332,7 +332,8 @@ func TestAPickupIsReadWhole(t *testing.T) {
 		1, 2, 4, 4, 5, 0, time.UTC), 1.0, "Ring"
 	patient := w.patient(ctx)
 	id := w.pickup(ctx, func(d *db.Draft) {
-		d.PatientID, d.Note, d.WindowStart, d.WindowEnd, d.PickupLatitude, d.PickupLongitude = &patient, note, &at, &end, &one, &one
+		d.PatientID, d.Note, d.WindowStart, d.WindowEnd = &patient, note, &at, &end
+		d.PickupLatitude, d.PickupLongitude = &one, &one
 	})
 	w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameSubmit, id))
 	must(w.owner.Exec(ctx, "ALTER TABLE pickups DISABLE TRIGGER USER"))

@@ -43,10 +43,10 @@ type ConfirmPickupsParams struct {
 	ViewerIds []uuid.UUID `format:"uuid" json:"viewer_ids"`
 }
 
-// Refuses the transaction that wrote pickups for staff who by now, with a snapshot of its
-// own, do not see their facility: taken out of the group while the write waited. What the
-// transaction did not write is nobody's concern here: it is explained like a loss. LIMIT 1
-// has each looked up by its key, whatever the planner makes of the tables.
+// Raises an error if staff do not see the facility of the written pickups any more on the current
+// snapshot, because they were removed from the group while the write waited. Pickups that the
+// transaction did not write are ignored: they are explained like any loss. LIMIT 1 makes each a lookup
+// by key, whatever the planner expects.
 func (q *Queries) ConfirmPickups(ctx context.Context, arg ConfirmPickupsParams) error {
 	_, err := q.db.Exec(ctx, confirmPickups, arg.TenantIds, arg.Ids, arg.ViewerIds)
 	return err
@@ -142,12 +142,10 @@ type CreatePickupsRow struct {
 	Pickup Pickup `json:"pickup"`
 }
 
-// Pickups as drafts, all of a batch or none: where one names a facility that its
-// requester does not see, or such a patient, an account that is not there, or an id
-// that belongs to another request, none is inserted, and a fresh read tells which. Those that were
-// inserted by an earlier try of the same request are left as they are. Absent values
-// are the zero of their type: ”, NaN, the year 1, the nil uuid. The answer shows the
-// patients that they name, which is recorded.
+// Creates all or none of a batch of drafts: if one has a facility or a patient that its requester does
+// not see, an unknown account, or an id of another request, none is inserted, and a fresh read shows
+// which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
+// of their type: ”, NaN, the year 1, the nil UUID. Shown patients are audited.
 // Closes: a retried request makes a second pickup
 // Closes: a batch is half made
 // Closes: two batches insert the same ids crosswise
@@ -241,7 +239,7 @@ WITH locked AS MATERIALIZED (
         AND s.on_duty
         AND d.located_at IS NOT NULL
     ORDER BY
-        -- The haversine: monotonic in the distance, exact also where it is short.
+        -- The haversine: monotonic in the distance, and precise for short ones.
         sin(radians(d.latitude - l.latitude) / 2) ^ 2
             + cos(radians(l.latitude)) * cos(radians(d.latitude)) * sin(radians(d.longitude - l.longitude) / 2) ^ 2,
         d.id
@@ -337,10 +335,9 @@ type DispatchPickupRow struct {
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
-// Gives one pickup the nearest driver who is free, on duty and whose place is
-// known, by great-circle distance. Slots that others are taking are skipped, so
-// that two at once get two drivers. Never combined: a statement does not skip its
-// own locks, and would take one driver twice.
+// Assigns one pickup the nearest driver who is free, on duty and has a known location, by great-circle
+// distance. Slots that others are taking are skipped, so that two concurrent calls get two drivers. It
+// is never batched: a statement does not skip its own locks, and would take one driver twice.
 // Closes: two pickups get the same nearest driver
 // Closes: a driver is dispatched who has gone off duty
 // Closes: two dispatchers dispatch one pickup
@@ -412,10 +409,13 @@ WITH edited AS (
         patient_id = CASE WHEN $3::boolean THEN $4 ELSE p.patient_id END,
         price_cents = coalesce($5, p.price_cents),
         pickup_address = coalesce($6, p.pickup_address),
-        pickup_latitude = CASE WHEN $7::boolean THEN $8 ELSE p.pickup_latitude END,
-        pickup_longitude = CASE WHEN $9::boolean THEN $10 ELSE p.pickup_longitude END,
+        pickup_latitude = CASE WHEN $7::boolean THEN $8
+            ELSE p.pickup_latitude END,
+        pickup_longitude = CASE WHEN $9::boolean THEN $10
+            ELSE p.pickup_longitude END,
         dropoff_address = coalesce($11, p.dropoff_address),
-        window_start = CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END,
+        window_start = CASE WHEN $12::boolean THEN $13::timestamptz
+            ELSE p.window_start END,
         window_end = CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END,
         note = CASE WHEN $16::boolean THEN $17 ELSE p.note END,
         version = p.version + 1,
@@ -424,16 +424,19 @@ WITH edited AS (
         AND p.id = $19
         AND p.version = $20
         AND p.status = 'DRAFT'
-        -- As the row's constraints have it, which would put an error into the server's log.
+        -- As in the row's constraints, whose violation would write an error to the server's log.
         AND (CASE WHEN $12::boolean THEN $13::timestamptz ELSE p.window_start END
-            < CASE WHEN $14::boolean THEN $15::timestamptz ELSE p.window_end END) IS NOT FALSE
+            < CASE WHEN $14::boolean THEN $15::timestamptz
+                ELSE p.window_end END) IS NOT FALSE
         AND num_nulls(
-            CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_latitude END,
-            CASE WHEN $9::boolean THEN $10::float8 ELSE p.pickup_longitude END) <> 1
+            CASE WHEN $7::boolean THEN $8::float8
+                ELSE p.pickup_latitude END,
+            CASE WHEN $9::boolean THEN $10::float8
+                ELSE p.pickup_longitude END) <> 1
         AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $21)
-        -- A facility or a patient that the editor does not see is one that is not there.
+        -- A facility or patient that the editor does not see is treated as not found.
         AND ($1::uuid IS NULL OR EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = $1 AND v.user_id = $21))
@@ -470,7 +473,7 @@ type EditPickupParams struct {
 	Note               *string    `json:"-"`
 	TenantID           uuid.UUID  `format:"uuid" json:"-"`
 	ID                 uuid.UUID  `format:"uuid" json:"-"`
-	Version            int64      `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
+	Version            int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
 	ViewerID           uuid.UUID  `format:"uuid" json:"viewer_id"`
 }
 
@@ -577,8 +580,8 @@ type ExplainCreatePickupsRow struct {
 	PatientFound  bool  `json:"patient_found"`
 }
 
-// What became of the pickups asked for, in the order asked: the row where there is
-// one, and what a new one could name. Read afresh after a create that fell short.
+// Returns the outcome of each requested pickup, in order: the row if there is one, and whether the
+// references of a new one exist. It is a fresh read after a create that returned too few rows.
 func (q *Queries) ExplainCreatePickups(ctx context.Context, arg ExplainCreatePickupsParams) ([]ExplainCreatePickupsRow, error) {
 	rows, err := q.db.Query(ctx, explainCreatePickups,
 		arg.TenantID,
@@ -626,7 +629,7 @@ type ExplainDriverParams struct {
 	DriverID uuid.UUID `format:"uuid" json:"driver_id"`
 }
 
-// Why a driver was not given: not there, or busy with another pickup now.
+// Returns why a driver was not assigned: unknown, or busy with another pickup.
 func (q *Queries) ExplainDriver(ctx context.Context, arg ExplainDriverParams) (bool, error) {
 	row := q.db.QueryRow(ctx, explainDriver, arg.TenantID, arg.DriverID)
 	var busy bool
@@ -639,16 +642,20 @@ SELECT
     p.version,
     p.status,
     ((CASE WHEN $1::boolean THEN $2::timestamptz ELSE p.window_start END
-        < CASE WHEN $3::boolean THEN $4::timestamptz ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
+        < CASE WHEN $3::boolean THEN $4::timestamptz
+            ELSE p.window_end END) IS NOT FALSE)::boolean AS window_fits,
     (num_nulls(
         CASE WHEN $5::boolean THEN $6::float8 ELSE p.pickup_latitude END,
-        CASE WHEN $7::boolean THEN $8::float8 ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
+        CASE WHEN $7::boolean THEN $8::float8
+            ELSE p.pickup_longitude END) <> 1)::boolean AS point_fits,
     ($9::uuid IS NULL OR EXISTS (
         SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $9 AND v.user_id = $10))::boolean AS facility_found,
+        WHERE v.tenant_id = p.tenant_id AND v.facility_id = $9
+            AND v.user_id = $10))::boolean AS facility_found,
     ($11::uuid IS NULL OR EXISTS (
         SELECT FROM patient_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $11 AND v.user_id = $10))::boolean AS patient_found
+        WHERE v.tenant_id = p.tenant_id AND v.patient_id = $11
+            AND v.user_id = $10))::boolean AS patient_found
 FROM pickups AS p
 WHERE p.tenant_id = $12
     AND p.id = $13
@@ -674,7 +681,7 @@ type ExplainEditPickupParams struct {
 }
 
 type ExplainEditPickupRow struct {
-	Version       int64        `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"-"`
+	Version       int64        `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"-"`
 	Status        PickupStatus `json:"-"`
 	WindowFits    bool         `json:"window_fits"`
 	PointFits     bool         `json:"point_fits"`
@@ -682,7 +689,7 @@ type ExplainEditPickupRow struct {
 	PatientFound  bool         `json:"patient_found"`
 }
 
-// What an edit that matched no row is held against, read afresh; nothing of the patient.
+// Reads what an edit that matched no row is compared with, without patient data.
 func (q *Queries) ExplainEditPickup(ctx context.Context, arg ExplainEditPickupParams) (ExplainEditPickupRow, error) {
 	row := q.db.QueryRow(ctx, explainEditPickup,
 		arg.SetWindowStart,
@@ -735,7 +742,8 @@ WITH now AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT w.user_id
         FROM facility_viewers AS w
-        WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id AND w.user_id = $6::uuid
+        WHERE $1::user_role = 'staff' AND w.tenant_id = p.tenant_id AND w.facility_id = p.facility_id
+            AND w.user_id = $6::uuid
         LIMIT 1
     ) AS v ON true
     WHERE p.tenant_id = $7
@@ -794,12 +802,11 @@ type ExplainTransitionRow struct {
 	SameRequest    bool         `json:"same_request"`
 }
 
-// Why a transition did not move a pickup, as things stand now: read afresh, after
-// the fact, and they may have moved again. The event is the one that used this
-// Idempotency-Key before. No row: there is no such pickup for this viewer, nor an event
-// of theirs by this very request. Where there is such an event alone, since what they did
-// took the pickup from their sight, seen is false: they are told again what the event did. What
-// a repeat shows of a patient is recorded.
+// Returns why a transition did not move a pickup, by a fresh read, after which it may change again. The
+// event is the one that used this Idempotency-Key before. No row: the pickup does not exist for this
+// viewer, and there is no event of theirs for this request. If there is only such an event, because the
+// pickup is not visible to them any more, seen is false: they get the result of the event again. Shown
+// patients are audited.
 func (q *Queries) ExplainTransition(ctx context.Context, arg ExplainTransitionParams) (ExplainTransitionRow, error) {
 	row := q.db.QueryRow(ctx, explainTransition,
 		arg.ViewerRole,
@@ -867,7 +874,8 @@ WITH seen AS MATERIALIZED (
         LIMIT cardinality($1::uuid[]) -- see GetSessions
     ) AS a
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
-    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+    WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+        AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
 ), audited AS (
@@ -914,7 +922,7 @@ type GetPickupsRow struct {
 	WindowEnd       *time.Time    `json:"window_end" nullable:"true"`
 	Note            *string       `json:"note"`
 	CancelReason    *string       `json:"cancel_reason"`
-	Version         int64         `doc:"Counts the accepted edits; what If-Match compares" example:"1" json:"version"`
+	Version         int64         `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
 	RequestDigest   []byte        `json:"-"`
 	CreatedAt       time.Time     `doc:"When it was created" json:"created_at"`
 	UpdatedAt       time.Time     `json:"updated_at"`
@@ -922,10 +930,9 @@ type GetPickupsRow struct {
 	Asked           int64         `json:"asked"`
 }
 
-// Pickups by key, each for its viewer: one that they may not see is one that is
-// not there. Where an operation shows the pickup, not a mere look at it, and it names a patient,
-// that is recorded. Asked counts from 1. The columns are those of pickups: to read the rows
-// once more for sqlc.embed would take half as long again.
+// Returns pickups by key, each for its own viewer: one that the viewer may not see is not found. If an
+// operation shows the pickup and it has a patient, that is audited. Asked counts from 1. The columns
+// are those of pickups: reading the rows again for sqlc.embed would take half as long again.
 func (q *Queries) GetPickups(ctx context.Context, arg GetPickupsParams) ([]GetPickupsRow, error) {
 	rows, err := q.db.Query(ctx, getPickups,
 		arg.TenantIds,
@@ -990,7 +997,7 @@ SELECT EXISTS (
 )
 `
 
-// Whether dispatch would find a driver now.
+// Returns whether dispatch would find a driver now.
 func (q *Queries) HasFreeDriver(ctx context.Context, tenantID uuid.UUID) (bool, error) {
 	row := q.db.QueryRow(ctx, hasFreeDriver, tenantID)
 	var exists bool
@@ -1275,18 +1282,19 @@ WITH asked AS (
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
-        -- Known to be a repeat: leave it out early; the unique index decides.
+        -- A known replay is skipped early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p /* TransitionPickupsSkipLocked: SKIP LOCKED */
 ), slots AS MATERIALIZED (
-    -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
-    -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
+    -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
+    -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
     SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
@@ -1341,7 +1349,8 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
+            l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (
@@ -1441,16 +1450,16 @@ type TransitionPickupsRow struct {
 	TextsEnqueued int32  `json:"texts_enqueued"`
 }
 
-// Makes transitions of any kind, each as the dictionary declares it: from where, to where, by
-// whom, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the
-// text and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each
-// by key. A slot that is taken must be free; charges are taken in the order of the moves' ids,
-// which is that in which they came, while each account's balance lasts. All that follows hangs on
-// the rows that moved. A move's id, made by its caller, keys its event, its entry and its text.
+// Makes transitions of any kind, as declared in the dictionary: from and to which status, by which
+// role, what it charges or refunds, whose slot it takes or frees, whether the driver stays, the text
+// and the dispatch that it owes. Pickups, slots and accounts are locked in this order, each by key. A
+// slot to be taken must be free; charges are applied in the order of the moves' ids, which is their
+// order of arrival, while each account's balance lasts. All effects depend on the rows that moved. A
+// move's id, generated by its caller, keys its event, its ledger entry and its text.
 //
-// A batch takes the variant that skips locked pickups: a wait for one of them would delay the
-// other requests of the batch, and the batches behind it. A move whose pickup was skipped is
-// retried unbatched, by the statement that waits.
+// A batch uses the variant that skips locked pickups: waiting for one of them would delay the other
+// requests of the batch, and the batches behind it. A move whose pickup was skipped is retried
+// unbatched, by the statement that waits.
 // Closes: two callers submit one pickup
 // Closes: a submit and a cancel at once leave a wrong balance
 // Closes: submits at once take more than the balance
@@ -1460,7 +1469,7 @@ type TransitionPickupsRow struct {
 // Closes: a late duplicate assigns a pickup again after its release
 // Closes: a release and an assign of one driver meet in one flush
 // Closes: two callers cancel one pickup
-// Closes: a step of the road is skipped
+// Closes: a pickup skips a status
 // Closes: a driver collects what was given to another
 // Closes: a refund misses the charge that it waited for
 // Closes: a cancel misses the driver that it waited for

@@ -20,7 +20,7 @@ import (
 var pickupRaces = []check{
 	{"CreatePickups", "a retried request makes a second pickup", func(ctx context.Context, w *world) error {
 		drafts := []db.Draft{w.draft(), w.draft(), w.draft()}
-		creating := func(s *db.Store) error { return created(ctx, s, w.staff, drafts) }
+		creating := func(s *db.Raw) error { return created(ctx, s, w.staff, drafts) }
 		if err := w.wins(ctx, commit, creating, creating); err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ var pickupRaces = []check{
 			if i%2 == 0 {
 				slices.Reverse(mine)
 			}
-			return created(ctx, w.Store, w.staff, mine)
+			return created(ctx, w.Raw, w.staff, mine)
 		})...)
 	}},
 	{"CreatePickups", "a batch is half made", func(ctx context.Context, w *world) error {
@@ -44,7 +44,7 @@ var pickupRaces = []check{
 			"price_cents": w.draft(costing(-1)),
 		} {
 			good := w.draft()
-			err := created(ctx, w.Store, w.staff, []db.Draft{good, bad})
+			err := created(ctx, w.Raw, w.staff, []db.Draft{good, bad})
 			var refusal *db.Error
 			if !errors.As(err, &refusal) || refusal.Field != field || refusal.Item != 1 {
 				return fmt.Errorf("got %v, want a refusal of item 1's %s", err, field)
@@ -55,20 +55,22 @@ var pickupRaces = []check{
 		}
 		hidden := w.draft(func(d *db.Draft) { d.FacilityID = w.hidden })
 		return first(
-			refused(created(ctx, w.Store, w.staff, []db.Draft{w.draft(), hidden}), db.FacilityNotFound),
-			created(ctx, w.Store, w.dispatcher, []db.Draft{w.draft(), hidden}),
-			created(ctx, w.Store, w.staff, []db.Draft{w.draft(), known}), // made by an earlier try
+			refused(created(ctx, w.Raw, w.staff, []db.Draft{w.draft(), hidden}), db.FacilityNotFound),
+			created(ctx, w.Raw, w.dispatcher, []db.Draft{w.draft(), hidden}),
+			created(ctx, w.Raw, w.staff, []db.Draft{w.draft(), known}), // made by an earlier try
 		)
 	}},
 	{"CreatePickups", "two batches insert the same ids crosswise", func(ctx context.Context, w *world) error {
-		low, high := w.draft(), w.draft()
-		if slices.Compare(low.ID[:], high.ID[:]) > 0 {
-			low, high = high, low
+		// One that waits for the lowest must not have inserted another: the next has them at once.
+		drafts := make([]db.Draft, 8)
+		for i := range drafts {
+			drafts[i] = w.draft()
 		}
-		waited, errs := w.behind(ctx, rollback,
-			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{low}) },
-			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{high, low}) },
-			func(s *db.Store) error { return created(ctx, s, w.staff, []db.Draft{high}) })
+		slices.SortFunc(drafts, func(a, b db.Draft) int { return slices.Compare(b.ID[:], a.ID[:]) })
+		create := func(drafts []db.Draft) act {
+			return func(s *db.Raw) error { return created(ctx, s, w.staff, drafts) }
+		}
+		waited, errs := w.behind(ctx, rollback, create(drafts[7:]), create(drafts), create(drafts[:7]))
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("waited: %v", waited)
 		}
@@ -80,7 +82,7 @@ var pickupRaces = []check{
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameSubmit, one),
 				w.moving(ctx, db.TransitionNameSubmit, one)),
 			oneWins(together(manyCallers, func(int) error {
-				return w.moving(ctx, db.TransitionNameSubmit, other)(w.Store)
+				return w.moving(ctx, db.TransitionNameSubmit, other)(w.Raw)
 			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000-2*500))
 	}},
@@ -113,7 +115,7 @@ var pickupRaces = []check{
 		other := w.purse(ctx, 10)
 		two := ids(w.pickup(ctx, costing(60), paidBy(other)), w.pickup(ctx, costing(50), paidBy(other)))
 		if err := first(
-			w.wins(ctx, commit, w.depositing(ctx, other, 100), func(s *db.Store) error {
+			w.wins(ctx, commit, w.depositing(ctx, other, 100), func(s *db.Raw) error {
 				return w.flush(ctx, s, db.TransitionNameSubmit, two, nil)
 			}),
 			w.expectBalance(ctx, other, 0),
@@ -122,7 +124,7 @@ var pickupRaces = []check{
 		}
 		w.must(w.depositing(ctx, account, 61)(w.as)) // enough for two of the rest
 		return first(
-			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Store) }),
+			someWin(2, together(len(pickups)-3, func(i int) error { return submitting(i + 3)(w.Raw) }),
 				db.InsufficientFunds),
 			w.expectBalance(ctx, account, 1))
 	}},
@@ -131,9 +133,9 @@ var pickupRaces = []check{
 			id := w.pickup(ctx)
 			return first(
 				w.loses(ctx, db.StaleVersion,
-					func(s *db.Store) error { return editPickup(ctx, s, w.staff, id, 1, 900) },
+					func(s *db.Raw) error { return editPickup(ctx, s, w.staff, id, 1, 900) },
 					w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(1))),
-				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Store))
+				w.moving(ctx, db.TransitionNameSubmit, id, ifMatch(2))(w.Raw))
 		}},
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		var pickups, accounts []uuid.UUID
@@ -146,10 +148,10 @@ var pickupRaces = []check{
 			pickups, of[account] = append(pickups, id), id
 		}
 		return first(
-			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Store, order []uuid.UUID) error {
+			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Raw, order []uuid.UUID) error {
 				return w.flush(ctx, s, db.TransitionNameSubmit, order, nil)
 			}),
-			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Store, order []uuid.UUID) error {
+			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Raw, order []uuid.UUID) error {
 				return w.flush(ctx, s, db.TransitionNameSubmit, values(of, order), nil)
 			}))
 	}},
@@ -157,7 +159,7 @@ var pickupRaces = []check{
 		drivers := w.drivers(ctx, 4)
 		assigning := func(driver db.Viewer) act {
 			id := w.submitted(ctx)
-			return func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver) }
+			return func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, id, driver) }
 		}
 		if err := first(
 			w.loses(ctx, db.DriverBusy, assigning(drivers[0]), assigning(drivers[0])),
@@ -168,8 +170,8 @@ var pickupRaces = []check{
 		// The loser costs the others of its flush nothing.
 		first, second, third := w.submitted(ctx), w.submitted(ctx), w.submitted(ctx)
 		if err := w.wins(ctx, commit,
-			func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameAssign, ids(first), drivers[2:3]) },
-			func(s *db.Store) error {
+			func(s *db.Raw) error { return w.flush(ctx, s, db.TransitionNameAssign, ids(first), drivers[2:3]) },
+			func(s *db.Raw) error {
 				return w.flushOf(ctx, s, 1, db.TransitionNameAssign, ids(second, third), drivers[2:4])
 			},
 		); err != nil {
@@ -180,16 +182,16 @@ var pickupRaces = []check{
 		for i := range all {
 			all[i] = assigning(last)
 		}
-		return oneWins(together(len(all), func(i int) error { return all[i](w.Store) }), db.DriverBusy)
+		return oneWins(together(len(all), func(i int) error { return all[i](w.Raw) }), db.DriverBusy)
 	}},
 	{"TransitionPickups", "two dispatchers assign one pickup", func(ctx context.Context, w *world) error {
 		drivers, one, other := w.drivers(ctx, manyCallers), w.submitted(ctx), w.submitted(ctx)
 		return first(
 			w.loses(ctx, db.IllegalTransition,
-				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[0]) },
-				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, one, drivers[1]) }),
+				func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, one, drivers[0]) },
+				func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, one, drivers[1]) }),
 			oneWins(together(manyCallers-1, func(i int) error {
-				return assign(ctx, w.Store, w.dispatcher, other, drivers[i+1])
+				return assign(ctx, w.Raw, w.dispatcher, other, drivers[i+1])
 			}), db.IllegalTransition))
 	}},
 	{"TransitionPickups", "a late duplicate assigns a pickup again after its release",
@@ -199,17 +201,17 @@ var pickupRaces = []check{
 			version, key := w.row(ctx, id).Version, withKey("once")
 			w.must(assign(ctx, w.as, w.dispatcher, id, driver, ifMatch(version), key))
 			w.must(move(ctx, w.as, w.dispatcher, db.TransitionNameRelease, id))
-			if err := refused(assign(ctx, w.Store, w.dispatcher, id, driver, ifMatch(version)),
+			if err := refused(assign(ctx, w.Raw, w.dispatcher, id, driver, ifMatch(version)),
 				db.StaleVersion); err != nil {
 				return err
 			}
 			// By its key it is a replay, and no error that would cost its flush the others.
 			other, free := w.submitted(ctx), w.driver(ctx, 1, 1)
 			return first(
-				refused(assign(ctx, w.Store, w.staff, id, driver, key), db.Forbidden),
-				assign(ctx, w.Store, w.dispatcher, id, driver, key),
+				refused(assign(ctx, w.Raw, w.staff, id, driver, key), db.Forbidden),
+				assign(ctx, w.Raw, w.dispatcher, id, driver, key),
 				w.expect(ctx, id, db.PickupStatusSUBMITTED),
-				w.flushOf(ctx, w.Store, 1, db.TransitionNameAssign, ids(id, other),
+				w.flushOf(ctx, w.Raw, 1, db.TransitionNameAssign, ids(id, other),
 					[]db.Viewer{driver, free}, "once", "other"))
 		}},
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
@@ -222,12 +224,12 @@ var pickupRaces = []check{
 			pickups, slots = append(pickups, id), append(slots, d.DriverID)
 			of[d.DriverID], byID[d.DriverID] = id, d
 		}
-		assigning := func(s *db.Store, order []uuid.UUID) error {
+		assigning := func(s *db.Raw, order []uuid.UUID) error {
 			return w.flush(ctx, s, db.TransitionNameAssign, values(of, order), values(byID, order))
 		}
 		return first(
 			w.locksInOrder(ctx, "driver_slots", "driver_id", slots, assigning),
-			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Store, order []uuid.UUID) error {
+			w.locksInOrder(ctx, "pickups", "id", pickups, func(s *db.Raw, order []uuid.UUID) error {
 				return w.flush(ctx, s, db.TransitionNameAssign, order, drivers)
 			}))
 	}},
@@ -237,19 +239,19 @@ var pickupRaces = []check{
 			w.loses(ctx, db.IllegalTransition, w.moving(ctx, db.TransitionNameCancel, one),
 				w.moving(ctx, db.TransitionNameCancel, one)),
 			oneWins(together(manyCallers, func(int) error {
-				return w.moving(ctx, db.TransitionNameCancel, other)(w.Store)
+				return w.moving(ctx, db.TransitionNameCancel, other)(w.Raw)
 			}), db.IllegalTransition),
 			w.expectBalance(ctx, w.account, 1_000_000))
 	}},
-	{"TransitionPickups", "a step of the road is skipped", func(ctx context.Context, w *world) error {
+	{"TransitionPickups", "a pickup skips a status", func(ctx context.Context, w *world) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
 		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
 			db.TransitionNameShip, db.TransitionNameDeliver}
 		step := func(name db.TransitionName) act {
-			return func(s *db.Store) error { return move(ctx, s, w.hub, name, id) }
+			return func(s *db.Raw) error { return move(ctx, s, w.hub, name, id) }
 		}
 		if err := first(
-			refused(step(db.TransitionNameShip)(w.Store), db.IllegalTransition),
+			refused(step(db.TransitionNameShip)(w.Raw), db.IllegalTransition),
 			w.loses(ctx, db.IllegalTransition, step(db.TransitionNameReceive), step(db.TransitionNameReceive)),
 			w.wins(ctx, rollback, step(db.TransitionNamePack), step(db.TransitionNamePack)),
 		); err != nil {
@@ -257,7 +259,7 @@ var pickupRaces = []check{
 		}
 		// Each step once, in order, whoever comes when; the invariants see the chain.
 		for w.row(ctx, id).Status != db.PickupStatusDELIVERED {
-			for _, err := range together(manyCallers, func(i int) error { return step(road[i%len(road)])(w.Store) }) {
+			for _, err := range together(manyCallers, func(i int) error { return step(road[i%len(road)])(w.Raw) }) {
 				if err != nil {
 					if err := refused(err, db.IllegalTransition); err != nil {
 						return err
@@ -272,13 +274,13 @@ var pickupRaces = []check{
 		id := w.assigned(ctx, one)
 		return first(
 			w.loses(ctx, db.NotFound,
-				func(s *db.Store) error {
+				func(s *db.Raw) error {
 					return first(move(ctx, s, w.dispatcher, db.TransitionNameRelease, id),
 						assign(ctx, s, w.dispatcher, id, other))
 				},
-				func(s *db.Store) error { return move(ctx, s, one, db.TransitionNameCollect, id) }),
+				func(s *db.Raw) error { return move(ctx, s, one, db.TransitionNameCollect, id) }),
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
-			move(ctx, w.Store, other, db.TransitionNameCollect, id))
+			move(ctx, w.Raw, other, db.TransitionNameCollect, id))
 	}},
 	{"TransitionPickups", "a refund misses the charge that it waited for", func(ctx context.Context, w *world) error {
 		one, other, third := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
@@ -293,7 +295,7 @@ var pickupRaces = []check{
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
 			w.wins(ctx, commit,
-				func(s *db.Store) error { return assign(ctx, s, w.dispatcher, id, driver) },
+				func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, id, driver) },
 				w.moving(ctx, db.TransitionNameCancel, id)),
 			// The slot is free again.
 			assign(ctx, w.as, w.dispatcher, w.submitted(ctx), driver))
@@ -306,11 +308,11 @@ var pickupRaces = []check{
 		w.must(assign(ctx, w.as, w.dispatcher, id, driver))
 		other := w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
-			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameRelease, id, ifMatch(version)), db.StaleVersion),
-			move(ctx, w.Store, w.dispatcher, db.TransitionNameRelease, id, key),
+			refused(move(ctx, w.Raw, w.dispatcher, db.TransitionNameRelease, id, ifMatch(version)), db.StaleVersion),
+			move(ctx, w.Raw, w.dispatcher, db.TransitionNameRelease, id, key),
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
-			refused(move(ctx, w.Store, w.dispatcher, db.TransitionNameCancel, id, key), db.IdempotencyKeyReused),
-			w.flushOf(ctx, w.Store, 1, db.TransitionNameRelease, ids(id, other), nil, "once", "other"))
+			refused(move(ctx, w.Raw, w.dispatcher, db.TransitionNameCancel, id, key), db.IdempotencyKeyReused),
+			w.flushOf(ctx, w.Raw, 1, db.TransitionNameRelease, ids(id, other), nil, "once", "other"))
 	}},
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		drivers := w.drivers(ctx, 6)
@@ -322,15 +324,15 @@ var pickupRaces = []check{
 			pickups, slots, accounts = append(pickups, id), append(slots, driver.DriverID), append(accounts, account)
 			bySlot[driver.DriverID], byAccount[account] = id, id
 		}
-		canceling := func(s *db.Store, order []uuid.UUID) error {
+		canceling := func(s *db.Raw, order []uuid.UUID) error {
 			return w.flush(ctx, s, db.TransitionNameCancel, order, nil)
 		}
 		return first(
 			w.locksInOrder(ctx, "pickups", "id", pickups, canceling),
-			w.locksInOrder(ctx, "driver_slots", "driver_id", slots, func(s *db.Store, order []uuid.UUID) error {
+			w.locksInOrder(ctx, "driver_slots", "driver_id", slots, func(s *db.Raw, order []uuid.UUID) error {
 				return canceling(s, values(bySlot, order))
 			}),
-			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Store, order []uuid.UUID) error {
+			w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Raw, order []uuid.UUID) error {
 				return canceling(s, values(byAccount, order))
 			}))
 	}},
@@ -339,7 +341,7 @@ var pickupRaces = []check{
 			driver := w.driver(ctx, 1, 1)
 			held, next := w.assigned(ctx, driver), w.submitted(ctx)
 			freed := func(name db.TransitionName) error {
-				n, err := w.sendEach(ctx, w.Store, []db.TransitionName{name, db.TransitionNameAssign},
+				n, err := w.sendEach(ctx, w.Raw, []db.TransitionName{name, db.TransitionNameAssign},
 					ids(held, next), []db.Viewer{{}, driver})
 				if err == nil && n != 1 {
 					err = fmt.Errorf("%d of a %s and an assign won, want the first alone", n, name)
@@ -353,15 +355,15 @@ var pickupRaces = []check{
 			if err := freed(db.TransitionNameCollect); err != nil {
 				return err
 			}
-			return assign(ctx, w.Store, w.dispatcher, next, driver) // by a statement of its own
+			return assign(ctx, w.Raw, w.dispatcher, next, driver) // by a statement of its own
 		}},
 	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
 		// Who waits for a slot, to take it or to free it, holds no account that it needs.
 		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 		canceled, taking, paying := w.assigned(ctx, driver,
 			paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
-		freeing := func(s *db.Store) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
-		both := func(s *db.Store) error {
+		freeing := func(s *db.Raw) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
+		both := func(s *db.Raw) error {
 			n, err := w.sendEach(ctx, s, []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameAssign},
 				ids(paying, taking), []db.Viewer{{}, free})
 			if err == nil && n != 2 {
@@ -388,18 +390,18 @@ var pickupRaces = []check{
 	}},
 	{"EditPickup", clobbered, func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
-		return w.editedOnce(ctx, func(s *db.Store, _ string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, _ string, version int64) error {
 			return editPickup(ctx, s, w.staff, id, version, 700)
 		})
 	}},
 	{"EditPickup", "a pickup is edited after it was submitted", func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return first(
-			w.loses(ctx, db.NotFound, w.moving(ctx, db.TransitionNameSubmit, id), func(s *db.Store) error {
+			w.loses(ctx, db.NotFound, w.moving(ctx, db.TransitionNameSubmit, id), func(s *db.Raw) error {
 				return editPickup(ctx, s, w.staff, id, 1, 700)
 			}),
 			// Also with the version that the submit left.
-			refused(editPickup(ctx, w.Store, w.staff, id, 2, 500), db.NotFound))
+			refused(editPickup(ctx, w.Raw, w.staff, id, 2, 500), db.NotFound))
 	}},
 }
 
@@ -407,11 +409,11 @@ var pickupRules = []check{
 	{"TransitionPickups", "who may not submits", func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
 		return first(
-			refused(move(ctx, w.Store, w.stranger, db.TransitionNameSubmit, id), db.NotFound),
-			refused(move(ctx, w.Store, w.hub, db.TransitionNameSubmit, id), db.NotFound),
-			refused(move(ctx, w.Store, w.admin, db.TransitionNameSubmit, id), db.Forbidden),
+			refused(move(ctx, w.Raw, w.stranger, db.TransitionNameSubmit, id), db.NotFound),
+			refused(move(ctx, w.Raw, w.hub, db.TransitionNameSubmit, id), db.NotFound),
+			refused(move(ctx, w.Raw, w.admin, db.TransitionNameSubmit, id), db.Forbidden),
 			w.expect(ctx, id, db.PickupStatusDRAFT),
-			move(ctx, w.Store, w.staff, db.TransitionNameSubmit, id))
+			move(ctx, w.Raw, w.staff, db.TransitionNameSubmit, id))
 	}},
 	{"TransitionPickupsSkipLocked", "a pickup that somebody holds holds up the others",
 		func(ctx context.Context, w *world) error {
@@ -419,12 +421,12 @@ var pickupRules = []check{
 			asks := transitionsBy(w.dispatcher, pickups)
 			asks.Transitions = fill(len(pickups), string(db.TransitionNameSubmit))
 			return w.passes(ctx,
-				func(s *db.Store) error {
+				func(s *db.Raw) error {
 					_, err := s.DBTX().Exec(ctx, "SELECT FROM pickups WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
 						w.tenant, pickups[0])
 					return err
 				},
-				func(s *db.Store) error {
+				func(s *db.Raw) error {
 					rows, err := s.TransitionPickupsSkipLocked(ctx, db.TransitionPickupsSkipLockedParams(asks))
 					if err == nil && (len(rows) != 1 || rows[0].Pickup.ID != pickups[1]) {
 						err = fmt.Errorf("it moved %d pickups", len(rows))
@@ -435,7 +437,7 @@ var pickupRules = []check{
 	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 0)
 		id := w.pickup(ctx, costing(0), paidBy(account))
-		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store); err != nil {
+		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw); err != nil {
 			return err
 		}
 		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
@@ -450,7 +452,7 @@ var pickupRules = []check{
 			pickups = append(pickups, w.pickup(ctx, costing(cents), paidBy(account)))
 		}
 		return first(
-			w.flushOf(ctx, w.Store, 2, db.TransitionNameSubmit, pickups, nil),
+			w.flushOf(ctx, w.Raw, 2, db.TransitionNameSubmit, pickups, nil),
 			w.expect(ctx, pickups[1], db.PickupStatusDRAFT),
 			w.expectBalance(ctx, account, 5))
 	}},
@@ -458,7 +460,7 @@ var pickupRules = []check{
 		account := w.purse(ctx, 100)
 		paid, draft := w.submitted(ctx, costing(100), paidBy(account)), w.pickup(ctx, costing(70), paidBy(account))
 		both := func(names []db.TransitionName, pickups []uuid.UUID, winners int) error {
-			n, err := w.sendEach(ctx, w.Store, names, pickups, nil)
+			n, err := w.sendEach(ctx, w.Raw, names, pickups, nil)
 			if err == nil && n != winners {
 				err = fmt.Errorf("of %v, %d won, want %d", names, n, winners)
 			}
@@ -483,31 +485,31 @@ var pickupRules = []check{
 			id := w.submitted(ctx, paidBy(account))
 			w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
 			return first(
-				refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Store), db.BalanceTooLarge),
+				refused(w.moving(ctx, db.TransitionNameCancel, id)(w.Raw), db.BalanceTooLarge),
 				w.expect(ctx, id, db.PickupStatusSUBMITTED))
 		}},
 	{"TransitionPickups", "who may not assigns", func(ctx context.Context, w *world) error {
 		id, driver := w.submitted(ctx), w.driver(ctx, 1, 1)
 		return first(
-			refused(assign(ctx, w.Store, w.staff, id, driver), db.Forbidden),
-			refused(assign(ctx, w.Store, w.stranger, id, driver), db.NotFound),
-			refused(assign(ctx, w.Store, w.dispatcher, id, db.Viewer{DriverID: newID()}), db.DriverNotFound),
-			refused(assign(ctx, w.Store, w.dispatcher, w.pickup(ctx), driver), db.IllegalTransition),
+			refused(assign(ctx, w.Raw, w.staff, id, driver), db.Forbidden),
+			refused(assign(ctx, w.Raw, w.stranger, id, driver), db.NotFound),
+			refused(assign(ctx, w.Raw, w.dispatcher, id, db.Viewer{DriverID: newID()}), db.DriverNotFound),
+			refused(assign(ctx, w.Raw, w.dispatcher, w.pickup(ctx), driver), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
 	{"TransitionPickups", "who may not moves", func(ctx context.Context, w *world) error {
 		id := w.assigned(ctx, w.driver(ctx, 1, 1))
 		return first(
-			refused(move(ctx, w.Store, w.staff, db.TransitionNameRelease, id), db.Forbidden),
-			refused(move(ctx, w.Store, w.stranger, db.TransitionNameCancel, id), db.NotFound),
-			refused(move(ctx, w.Store, w.hub, db.TransitionNameReceive, id), db.NotFound),
-			refused(move(ctx, w.Store, w.driver(ctx, 1, 1), db.TransitionNameCollect, id), db.NotFound),
+			refused(move(ctx, w.Raw, w.staff, db.TransitionNameRelease, id), db.Forbidden),
+			refused(move(ctx, w.Raw, w.stranger, db.TransitionNameCancel, id), db.NotFound),
+			refused(move(ctx, w.Raw, w.hub, db.TransitionNameReceive, id), db.NotFound),
+			refused(move(ctx, w.Raw, w.driver(ctx, 1, 1), db.TransitionNameCollect, id), db.NotFound),
 			w.expect(ctx, id, db.PickupStatusASSIGNED),
-			move(ctx, w.Store, w.admin, db.TransitionNameCancel, id))
+			move(ctx, w.Raw, w.admin, db.TransitionNameCancel, id))
 	}},
 	{"TransitionPickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
 		account := w.purse(ctx, 0)
-		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Store); err != nil {
+		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Raw); err != nil {
 			return err
 		}
 		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
@@ -527,8 +529,8 @@ var pickupRules = []check{
 		w.must(move(ctx, w.as, driver, db.TransitionNameCollect, id))
 		next := w.submitted(ctx)
 		return w.passes(ctx,
-			func(s *db.Store) error { return assign(ctx, s, w.dispatcher, next, driver) },
-			func(s *db.Store) error { return move(ctx, s, w.hub, db.TransitionNameReceive, id) })
+			func(s *db.Raw) error { return assign(ctx, s, w.dispatcher, next, driver) },
+			func(s *db.Raw) error { return move(ctx, s, w.hub, db.TransitionNameReceive, id) })
 	}},
 	{"EditPickup", "who may not edits", func(ctx context.Context, w *world) error {
 		id := w.pickup(ctx)
@@ -539,7 +541,7 @@ var pickupRules = []check{
 			return err
 		}
 		return first(
-			refused(editPickup(ctx, w.Store, w.stranger, id, 1, 700), db.NotFound),
+			refused(editPickup(ctx, w.Raw, w.stranger, id, 1, 700), db.NotFound),
 			refused(moving(w.hidden), db.NotFound),
 			moving(w.facility))
 	}},
@@ -577,10 +579,10 @@ var pickupRules = []check{
 }
 
 func (w *world) moving(ctx context.Context, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition)) act {
-	return func(s *db.Store) error { return move(ctx, s, w.dispatcher, name, id, edits...) }
+	return func(s *db.Raw) error { return move(ctx, s, w.dispatcher, name, id, edits...) }
 }
 
-func created(ctx context.Context, s *db.Store, v db.Viewer, drafts []db.Draft) error {
+func created(ctx context.Context, s *db.Raw, v db.Viewer, drafts []db.Draft) error {
 	pickups, _, err := s.CreateDrafts(ctx, v, drafts)
 	if err != nil {
 		return err
@@ -601,7 +603,7 @@ func unmatched(err error) error {
 	return fmt.Errorf("got %v, want no row", err)
 }
 
-func editPickup(ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, version, cents int64) error {
+func editPickup(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, version, cents int64) error {
 	_, err := s.EditPickup(ctx, db.EditPickupParams{
 		TenantID: v.TenantID, ID: id, Version: version, PriceCents: &cents, ViewerID: v.UserID,
 	})
@@ -620,14 +622,14 @@ func values[K comparable, V any](of map[K]V, keys []K) []V {
 
 // flush moves several pickups in one statement, all of which must win.
 func (w *world) flush(
-	ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer,
+	ctx context.Context, s *db.Raw, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer,
 ) error {
 	return w.flushOf(ctx, s, len(pickups), name, pickups, drivers)
 }
 
 // flushOf moves several pickups in one statement, of which some must win.
 func (w *world) flushOf(
-	ctx context.Context, s *db.Store, winners int, name db.TransitionName,
+	ctx context.Context, s *db.Raw, winners int, name db.TransitionName,
 	pickups []uuid.UUID, drivers []db.Viewer, keys ...string,
 ) error {
 	n, err := w.send(ctx, s, name, pickups, drivers, keys)
@@ -638,14 +640,14 @@ func (w *world) flushOf(
 }
 
 func (w *world) send(
-	ctx context.Context, s *db.Store, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string,
+	ctx context.Context, s *db.Raw, name db.TransitionName, pickups []uuid.UUID, drivers []db.Viewer, keys []string,
 ) (won int, err error) {
 	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
 }
 
 // sendEach makes a transition of each pickup in one statement, and gives how many won.
 func (w *world) sendEach(
-	ctx context.Context, s *db.Store, names []db.TransitionName, pickups []uuid.UUID,
+	ctx context.Context, s *db.Raw, names []db.TransitionName, pickups []uuid.UUID,
 	drivers []db.Viewer, keys ...string,
 ) (won int, err error) {
 	asks := transitionsBy(w.dispatcher, pickups)
@@ -689,7 +691,7 @@ func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 	for range 200 {
 		id := w.pickup(ctx)
 		names := []db.TransitionName{db.TransitionNameSubmit, db.TransitionNameCancel}
-		errs := together(2, func(i int) error { return w.moving(ctx, names[i], id)(w.Store) })
+		errs := together(2, func(i int) error { return w.moving(ctx, names[i], id)(w.Raw) })
 		p := w.row(ctx, id)
 		switch {
 		case errs[1] != nil: // a cancel is legal before the submit and after it
@@ -754,7 +756,7 @@ func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
 			t.Errorf("%s: the statement gave %v", what, err)
 		}
 	}
-	if err := created(ctx, w.Store, w.staff, []db.Draft{w.draft(func(d *db.Draft) {
+	if err := created(ctx, w.Raw, w.staff, []db.Draft{w.draft(func(d *db.Draft) {
 		d.PickupAddress, d.Note = strings.Repeat("ü", 500), strings.Repeat("ü", 2000)
 		end := at.Add(time.Microsecond)
 		d.WindowStart, d.WindowEnd = &at, &end

@@ -7,12 +7,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// batches takes several statements in one round trip.
+// batches sends several statements in one round trip.
 type batches interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 }
 
-// taker gives a connection, and what gives it back.
+// taker acquires a connection, and returns a function that releases it.
 type taker func(context.Context) (_ batches, release func(), _ error)
 
 // queued is a statement of a pipeline.
@@ -21,25 +21,65 @@ type queued struct {
 	args []any
 }
 
-// send sends a statement with others before and after it, in one round trip and one
-// implicit transaction: one that is refused takes all of them back. The rows are the
-// statement's, and no answer before they are closed without an error.
-func (take taker) send(ctx context.Context, before []queued, statement queued, after []queued) (pgx.Rows, error) {
+// pipeline is a statement with what goes before and after it.
+type pipeline struct {
+	claims    claims // confirmed first
+	before    []queued
+	statement queued
+	after     []queued
+}
+
+// batch returns the statements in their order. How many come before the one whose rows are
+// asked for, is the second result.
+func (p pipeline) batch() (*pgx.Batch, int) {
+	batch := &pgx.Batch{}
+	queue := func(q queued) { batch.Queue(q.sql, q.args...) }
+	if len(p.claims) > 0 {
+		queue(p.claims.require())
+	}
+	for _, q := range p.before {
+		queue(q)
+	}
+	if mode, ok := p.statement.mode(); ok { // a batch takes no mode
+		if mode != replanned {
+			panic("a pipeline's statement cannot be sent in this mode")
+		}
+		queue(queued{sql: planForArguments})
+		p.statement.args = p.statement.args[1:]
+	}
+	first := batch.Len()
+	queue(p.statement)
+	for _, q := range p.after {
+		queue(q)
+	}
+	return batch, first
+}
+
+// mode returns how the statement is to be executed, if that is not pgx's default.
+func (q queued) mode() (mode pgx.QueryExecMode, ok bool) {
+	if len(q.args) > 0 {
+		mode, ok = q.args[0].(pgx.QueryExecMode)
+	}
+	return mode, ok
+}
+
+// send sends a statement with others before and after it, in one round trip and one implicit
+// transaction: if one fails, all are rolled back. The rows are the statement's, and are no answer
+// before they are closed without an error.
+func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
 	conn, release, err := take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	batch := &pgx.Batch{}
-	for _, q := range before {
-		batch.Queue(q.sql, q.args...)
-	}
-	batch.Queue(statement.sql, statement.args...)
-	for _, q := range after {
-		batch.Queue(q.sql, q.args...)
-	}
+	batch, first := p.batch()
+	p.claims.sent()
 	results := conn.SendBatch(ctx, batch)
-	for range before {
-		if _, err := results.Exec(); err != nil {
+	for i := range first {
+		_, err := results.Exec()
+		if i == 0 {
+			p.claims.answered(err)
+		}
+		if err != nil {
 			results.Close()
 			release()
 			return nil, err
@@ -54,7 +94,7 @@ func (take taker) send(ctx context.Context, before []queued, statement queued, a
 	return &closing{rows, results, release, nil}, nil
 }
 
-// executed is the tag of a statement whose rows nobody reads.
+// executed returns the command tag of a statement whose rows are not read.
 func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
 	if err != nil {
 		return pgconn.CommandTag{}, err
@@ -63,8 +103,8 @@ func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
 	return rows.CommandTag(), rows.Err()
 }
 
-// closing ends the batch with its rows, and gives the connection back. The
-// transaction ends with the batch: only then are the rows an answer.
+// closing ends the batch with its rows, and releases the connection. The transaction ends with the
+// batch: only then are the rows an answer.
 type closing struct {
 	pgx.Rows
 	batch   pgx.BatchResults

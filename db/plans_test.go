@@ -50,7 +50,7 @@ func (n node) scanned(table string) (found, removed float64) {
 }
 
 // explained are the statements of s, the mutant included, which are explained.
-func (w *world) explained(s *db.Store, plan *node) *db.Queries {
+func (w *world) explained(s *db.Raw, plan *node) *db.Queries {
 	if r, ok := s.DBTX().(rewriting); ok {
 		return db.New(rewriting{explaining{r.DBTX, plan}, r.mutant})
 	}
@@ -103,7 +103,8 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	dbtest.Thorough(t, "plans over large tables")
 	ctx := t.Context()
 	w := openUnchecked(t).world(ctx)
-	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey, DROP CONSTRAINT appointments_patient_fkey`))
+	must(w.owner.Exec(ctx, `ALTER TABLE appointments DROP CONSTRAINT appointments_facility_fkey,
+    DROP CONSTRAINT appointments_patient_fkey`))
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	w.make(ctx, func(r *seed.Rows) {
 		r.Patients(w.facility, 500)
@@ -111,8 +112,8 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	})
 	must(w.owner.Exec(ctx, "VACUUM (ANALYZE) appointments, patients, patient_facilities"))
 
-	explain := func(run func(*db.Store)) (plan node) {
-		w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+	explain := func(run func(*db.Raw)) (plan node) {
+		w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 			w.must(s.SetFeedLimits(ctx, feedLimits))
 			run(db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }))
 			return nil
@@ -133,7 +134,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	for name, day := range map[string]int{"early": 2, "middle": 250, "late": 515} {
 		var plan node
 		w.must(w.viewed(ctx, w.staff,
-			func(s *db.Store) error { // as list-appointments has it: without a feed's settings
+			func(s *db.Raw) error { // as list-appointments has it: without a feed's settings
 				from := begin.AddDate(0, 0, day)
 				db.StoreOver(s.DBTX(), func(q db.DBTX) db.DBTX { return explaining{q, &plan} }).
 					ListAppointments(ctx, db.ListAppointmentsParams{
@@ -162,7 +163,7 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	w.must(w.stage(ctx, l.id, l.records...))
 	asOf := begin.Add(74_850 * 10 * time.Minute)
 	must(w.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, asOf))
-	plan := explain(func(s *db.Store) {
+	plan := explain(func(s *db.Raw) {
 		s.SyncAppointments(ctx, db.SyncAppointmentsParams{TenantID: w.tenant, FacilityID: w.facility,
 			ViewerID: w.staff.UserID, AsOf: asOf, FeedID: l.id})
 	})
@@ -191,7 +192,7 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	must(d.owner.Exec(ctx, "INSERT INTO appointment_feeds VALUES ($1, $2, $3)", w.tenant, w.facility, feedDay))
 	var done db.SyncAppointmentsRow
 	var fetched int64
-	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+	w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 		w.must(s.SetFeedLimits(ctx, feedLimits))
 		done = must(s.SyncAppointments(ctx, db.SyncAppointmentsParams{
 			TenantID: w.tenant, FacilityID: w.facility, ViewerID: w.staff.UserID, AsOf: feedDay, FeedID: l.id,

@@ -16,7 +16,8 @@ func TestTheApplicationIsNeitherOwnerNorSuperuser(t *testing.T) {
 	var role string
 	var super, createDB, createRole, owns bool
 	must(0, d.Pool().QueryRow(ctx, `SELECT r.rolname, rolsuper, rolcreatedb, rolcreaterole, EXISTS (
-			SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND pg_has_role(r.oid, c.relowner, 'USAGE'))
+			SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace
+			    AND pg_has_role(r.oid, c.relowner, 'USAGE'))
 		FROM pg_roles AS r WHERE rolname = current_user`).Scan(&role, &super, &createDB, &createRole, &owns))
 	if role != db.AppRole || super || createDB || createRole || owns {
 		t.Errorf("%s: superuser %v, createdb %v, createrole %v, owner %v", role, super, createDB, createRole, owns)

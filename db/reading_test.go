@@ -17,7 +17,7 @@ import (
 // numbers, and tells how many pages of the database it looked at, by a plan of its own
 // and by the one for all arguments.
 func buffers(
-	ctx context.Context, t testing.TB, s *db.Store, v db.Viewer, query string, args ...any,
+	ctx context.Context, t testing.TB, s *db.Raw, v db.Viewer, query string, args ...any,
 ) (custom, generic int) {
 	t.Helper()
 	text, ok := statements(t)[query]
@@ -68,12 +68,14 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	const many = 100_000
 	must(w.owner.Exec(
 		ctx, `ALTER TABLE patients DROP CONSTRAINT patients_facility_fkey, DROP CONSTRAINT patients_external_id_key;
-		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey, DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
+		ALTER TABLE patient_facilities DROP CONSTRAINT patient_facilities_patient_fkey,
+		    DROP CONSTRAINT patient_facilities_facility_fkey`)) // most of the time
 	must(w.owner.Exec(ctx, `INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
 		SELECT $1, md5('f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(0, 99) AS n`, w.tenant))
 	must(w.owner.Exec(
 		ctx, `INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date)
-		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13' FROM generate_series(1, $2::int) AS n`, w.tenant, many))
+		SELECT $1, lpad(n::text, 32, '0')::uuid, md5('f' || n % 100)::uuid, n, 'Quetzal', 'Quetzal', '1931-07-13'
+		    FROM generate_series(1, $2::int) AS n`, w.tenant, many))
 	must(w.owner.Exec(ctx, "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) SELECT tenant_id, "+
 		"id, facility_id FROM patients"))
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
@@ -84,15 +86,15 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	patient := scan[uuid.UUID](ctx, w.owner, "SELECT lpad('1', 32, '0')::uuid")
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
 
-	custom, generic := buffers(ctx, t, d.Store, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, uuid.Nil)
+	custom, generic := buffers(ctx, t, d.Raw, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, uuid.Nil)
 	few(t, 1500, "a page of 50", custom, generic)
 	after := scan[uuid.UUID](ctx, w.owner, "SELECT lpad('90000', 32, '0')::uuid")
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, after)
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "ListPatients", 50, w.tenant, w.staff.UserID, nil, after)
 	few(t, 1500, "a late page of 50", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant,
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPatient", w.tenant,
 		patient, nil, w.staff.UserID, "get-patient")
 	few(t, 100, "one patient", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff",
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPickupPatient", "staff",
 		w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
 }
@@ -111,16 +113,16 @@ func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	must(w.owner.Exec(ctx, "ANALYZE patients, patient_facilities, facilities, group_members, group_facilities"))
 	token := must(openSession(ctx, w.as, w.staff, "old hash"))
 
-	custom, generic := buffers(ctx, t, d.Store, w.staff, "GetSessions", []uuid.UUID{w.tenant},
+	custom, generic := buffers(ctx, t, d.Raw, w.staff, "GetSessions", []uuid.UUID{w.tenant},
 		[][]byte{token.Hash()}, time.Hour)
 	few(t, 50, "the session", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPatient", w.tenant,
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPatient", w.tenant,
 		patient, nil, w.staff.UserID, "get-patient")
 	few(t, 100, "one patient", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickupPatient", "staff",
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPickupPatient", "staff",
 		w.tenant, pickup, uuid.Nil, w.staff.UserID)
 	few(t, 100, "a pickup's patient", custom, generic)
-	custom, generic = buffers(ctx, t, d.Store, w.staff, "GetPickups",
+	custom, generic = buffers(ctx, t, d.Raw, w.staff, "GetPickups",
 		[]uuid.UUID{w.tenant}, []uuid.UUID{pickup}, []uuid.UUID{w.staff.UserID}, []string{"staff"},
 		[]uuid.UUID{uuid.Nil}, []string{"get-pickup"})
 	few(t, 100, "one pickup", custom, generic)

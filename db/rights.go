@@ -161,7 +161,7 @@ var ErrNoSchema = errors.New(
 
 // CheckSchema checks that the database has the schema that this program needs; its error says what to
 // run.
-func (s *Store) CheckSchema(ctx context.Context) error {
+func (s *System) CheckSchema(ctx context.Context) error {
 	conn := stdlib.OpenDBFromPool(s.Pool())
 	defer conn.Close() // the pool stays open
 	return checkSchema(ctx, conn)
@@ -171,7 +171,8 @@ func checkSchema(ctx context.Context, conn *sql.DB) error {
 	have, err := schemaVersion(ctx, conn)
 	var refused *pgconn.PgError
 	switch want := NewestMigration(); {
-	case errors.As(err, &refused) && refused.Code == "42501": // goose has created its table, but no migration has granted access
+	case errors.As(err, &refused) && refused.Code == "42501":
+		// goose has created its table, but no migration has granted access
 		return ErrNoSchema
 	case err != nil:
 		return fmt.Errorf("cannot read the schema's version: %w", Explain(err))

@@ -62,13 +62,14 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	driver := w.manyRows(ctx)
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	pickup := scan[uuid.UUID](ctx, w.owner, `UPDATE pickups SET patient_id = $2
-		WHERE id = (SELECT id FROM pickups WHERE driver_id = $1 AND status = 'COLLECTED' ORDER BY id LIMIT 1) RETURNING id`, driver.DriverID, w.patient(ctx))
+		WHERE id = (SELECT id FROM pickups WHERE driver_id = $1 AND status = 'COLLECTED' ORDER BY id LIMIT 1)
+		    RETURNING id`, driver.DriverID, w.patient(ctx))
 	for what, args := range map[string][]any{
 		"GetFacility":      {w.tenant, w.facility, driver.Role, driver.DriverID, driver.UserID},
 		"GetPickupPatient": {driver.Role, w.tenant, pickup, driver.DriverID, driver.UserID},
 		"ListFacilities":   {50, w.tenant, driver.UserID, driver.Role, driver.DriverID, last, uuid.Max},
 	} {
-		custom, generic := buffers(ctx, t, d.Store, driver, what, args...)
+		custom, generic := buffers(ctx, t, d.Raw, driver, what, args...)
 		few(t, 100, what+" of a driver", custom, generic)
 	}
 	for _, v := range []db.Viewer{w.admin, w.staff, w.hub, driver} {
@@ -94,7 +95,8 @@ func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
 	d := open(t)
 	rows := must(d.owner.Query(ctx, `SELECT relname, relrowsecurity FROM pg_class
 		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-			AND (has_any_column_privilege('waybill_app', oid, 'INSERT') OR has_any_column_privilege('waybill_app', oid, 'UPDATE'))`))
+			AND (has_any_column_privilege('waybill_app', oid, 'INSERT') OR has_any_column_privilege('waybill_app',
+			    oid, 'UPDATE'))`))
 	var name string
 	var secured bool
 	n := 0
@@ -118,7 +120,7 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	w := open(t).world(ctx)
 	named, refused := w.named(ctx), map[string]bool{}
 	try := func(what, statement string) {
-		err := w.viewed(ctx, w.staff, func(s *db.Store) error {
+		err := w.viewed(ctx, w.staff, func(s *db.Raw) error {
 			_, err := s.DBTX().Exec(ctx, named.Replace(statement))
 			return err
 		})
@@ -138,7 +140,8 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	columns := must(pgx.CollectRows(must(w.owner.Query(ctx,
 		`SELECT 'UPDATE ' || attrelid::regclass || ' SET ' || attname || ' = NULL WHERE tenant_id = $w'
 		FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
-		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnotnull AND attnum > 0 AND attname NOT IN ('tenant_id', 'id')
+		WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnotnull AND attnum > 0
+		    AND attname NOT IN ('tenant_id', 'id')
 			AND relname NOT LIKE 'river%' AND relname NOT IN ('tenants', 'goose_db_version', 'pickup_transitions')`)),
 		pgx.RowTo[string]))
 	for _, statement := range columns {
@@ -173,17 +176,23 @@ func (w *world) manyRows(ctx context.Context) (driver db.Viewer) {
 	for _, statement := range []string{
 		"ALTER TABLE pickups DISABLE TRIGGER USER",
 		`INSERT INTO users (tenant_id, id, email, name, role, password_hash, request_digest)
-			SELECT $1, new_id(), 'u' || n || '@example.com', 'User', 'staff', 'x', '' FROM generate_series(1, 5000) AS n`,
-		`INSERT INTO drivers (tenant_id, id, name, request_digest) SELECT $1, md5('d' || n)::uuid, 'Driver', '' FROM generate_series(1, 39) AS n`,
-		`INSERT INTO pickups (tenant_id, id, status, facility_id, account_id, requested_by, driver_id, price_cents, charged_cents,
+			SELECT $1, new_id(), 'u' || n || '@example.com', 'User', 'staff', 'x', ''
+			    FROM generate_series(1, 5000) AS n`,
+		`INSERT INTO drivers (tenant_id, id, name, request_digest) SELECT $1, md5('d' || n)::uuid, 'Driver', ''
+    FROM generate_series(1, 39) AS n`,
+		`INSERT INTO pickups (tenant_id, id, status, facility_id, account_id, requested_by, driver_id, price_cents,
+    charged_cents,
 				pickup_address, dropoff_address, request_digest, created_at)
 			SELECT $1, new_id(), s.status, $2, $3, $1, CASE WHEN s.status IN ('COLLECTED', 'SHIPPED', 'DELIVERED') THEN
 					CASE n / 500 % 40 WHEN 0 THEN $4::uuid ELSE md5('d' || n / 500 % 40)::uuid END END, 1,
 				CASE WHEN s.status = 'CANCELED' THEN 0 ELSE 1 END, 'a', 'b', '', now() - n * interval '1 minute'
 			FROM generate_series(1, 40000) AS n
-			CROSS JOIN LATERAL (SELECT (CASE n % 500 WHEN 0 THEN 'SUBMITTED' WHEN 1 THEN 'COLLECTED' WHEN 2 THEN 'SHIPPED' WHEN 3 THEN 'CANCELED'
+			CROSS
+			    JOIN LATERAL (SELECT (CASE n % 500 WHEN 0 THEN 'SUBMITTED' WHEN 1 THEN 'COLLECTED'
+			        WHEN 2 THEN 'SHIPPED' WHEN 3 THEN 'CANCELED'
 				ELSE 'DELIVERED' END)::pickup_status AS status) AS s`,
-		`INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id, request_digest)
+		`INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, driver_id,
+    request_digest)
 			SELECT tenant_id, new_id(), id, 2, 'submit', id, 'DRAFT', status, driver_id, '' FROM pickups`,
 		"ANALYZE",
 	} {

@@ -14,7 +14,8 @@ SELECT
     current_user::text AS role_name,
     current_database()::text AS database_name,
     (to_regrole('waybill_app') IS NOT NULL)::boolean AS app_exists,
-    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
+    EXISTS (SELECT FROM pg_roles AS me WHERE me.rolname = current_user
+        AND (me.rolsuper OR me.rolcreaterole)) AS may_create_role,
     coalesce(pg_has_role(current_user, to_regrole('waybill_app')::oid, 'MEMBER'), false)::boolean AS is_member,
     EXISTS (
         SELECT FROM pg_roles AS me
@@ -25,7 +26,8 @@ SELECT
                     SELECT FROM pg_auth_members AS m
                     WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
     ) AS may_grant,
-    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create
+    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'),
+        false)::boolean AS may_create
 `
 
 type GetOwnerRightsRow struct {
@@ -38,8 +40,8 @@ type GetOwnerRightsRow struct {
 	MayCreate     bool   `json:"may_create"`
 }
 
-// What the role that is to migrate may do here, for a message that names what is missing.
-// Since PostgreSQL 16 CREATEROLE alone does not let a role grant one that others made.
+// Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
+// CREATEROLE alone does not let a role grant roles that others created.
 func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error) {
 	row := q.db.QueryRow(ctx, getOwnerRights)
 	var i GetOwnerRightsRow
@@ -59,11 +61,46 @@ const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `
 
-// Whether the session would refuse a write: the server is a standby, or
+// Returns whether the session would reject a write: the server is a standby, or
 // default_transaction_read_only is on.
 func (q *Queries) IsReadOnly(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, isReadOnly)
 	var is_read_only bool
 	err := row.Scan(&is_read_only)
 	return is_read_only, err
+}
+
+const planForArguments = `-- name: PlanForArguments :exec
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+`
+
+// Has each statement of this transaction planned for its arguments: the plan for any
+// arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
+// asked for.
+func (q *Queries) PlanForArguments(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planForArguments)
+	return err
+}
+
+const planOnce = `-- name: PlanOnce :exec
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
+`
+
+// Has each statement of this transaction use the plan for any arguments, which is made once.
+// It is for statements over arrays of few elements: PostgreSQL expects ten, so that this plan
+// seems dearer to it than one for the arguments, which takes longer to make than to run.
+func (q *Queries) PlanOnce(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, planOnce)
+	return err
+}
+
+const setLockTimeout = `-- name: SetLockTimeout :exec
+SELECT set_config('lock_timeout', $1::text, true)
+`
+
+// Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
+// round trip with the statement that it is for.
+func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error {
+	_, err := q.db.Exec(ctx, setLockTimeout, lockTimeout)
+	return err
 }

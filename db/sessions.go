@@ -12,26 +12,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Viewer is who asks: every statement that reads or moves a tenant's rows names one.
-// Its size is constant, whatever the viewer may see; that is joined in the statements.
+// Viewer is the user on whose behalf a statement runs: every statement that reads or writes a tenant's
+// rows has one. Its size is constant, whatever the viewer may see; statements join that.
 type Viewer struct {
 	TenantID  uuid.UUID
 	UserID    uuid.UUID
 	Role      UserRole
-	DriverID  uuid.UUID // the driver whose login this is, else the nil UUID
-	DigestKey []byte    // keys the digests of this tenant's requests
+	DriverID  uuid.UUID // the driver that the user is linked to, or the nil UUID
+	DigestKey []byte    // keys the request digests of the tenant
 	ExpiresAt time.Time
 
-	authority authority // set by Authenticate and SystemViewer alone
+	authority authority // set only by Authenticate and SystemViewer
 }
 
-// Token is what a client holds of its session: the tenant's id and 256 random bits.
-// Only its hash is stored.
+// Token is a client's session token: the tenant's id and 256 random bits. Only its hash is stored.
 type Token string
 
 const secretBytes = 32
 
-// NewToken makes a token for a session of the tenant.
+// NewToken returns a new token for a session of the tenant.
 func NewToken(tenantID uuid.UUID) Token {
 	raw := append(make([]byte, 0, len(tenantID)+secretBytes), tenantID[:]...)
 	raw = raw[:cap(raw)]
@@ -39,30 +38,32 @@ func NewToken(tenantID uuid.UUID) Token {
 	return Token(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// parse gives the tenant and the hash of the whole token. ok is false if it is none.
-func (t Token) parse() (tenantID uuid.UUID, hash []byte, ok bool) {
+// parse returns the tenant and the hash of the whole token. ok is false if it is malformed.
+func (t Token) parse() (tenantID uuid.UUID, hash tokenHash, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(t))
 	if err != nil || len(raw) != len(tenantID)+secretBytes {
-		return tenantID, nil, false
+		return tenantID, hash, false
 	}
 	copy(tenantID[:], raw)
-	sum := sha256.Sum256(raw)
-	return tenantID, sum[:], true
+	return tenantID, sha256.Sum256(raw), true
 }
 
 // Hash is what is stored of the token, nil if it is none.
 func (t Token) Hash() []byte {
-	_, hash, _ := t.parse()
-	return hash
+	_, hash, ok := t.parse()
+	if !ok {
+		return nil
+	}
+	return hash[:]
 }
 
-// Lifetimes of a session: in all, and without a request.
+// Lifetimes are the absolute and the idle timeout of sessions.
 type Lifetimes struct {
-	Absolute time.Duration // 0: 30 days
-	Idle     time.Duration // 0: 12 hours
+	Absolute time.Duration // 0 means 30 days
+	Idle     time.Duration // 0 means 12 hours
 }
 
-// WithDefaults fills what is not set.
+// WithDefaults replaces zeros by defaults.
 func (l Lifetimes) WithDefaults() Lifetimes {
 	if l.Absolute == 0 {
 		l.Absolute = 30 * 24 * time.Hour
@@ -73,14 +74,13 @@ func (l Lifetimes) WithDefaults() Lifetimes {
 	return l
 }
 
-// OpenSession opens a session for a user whose password was verified against
-// passwordHash. Unauthenticated, if the password was changed or the user
-// deactivated since.
+// OpenSession creates a session for a user whose password was verified against passwordHash. It returns
+// Unauthenticated if the password was changed or the user deactivated since.
 func (s *Store) OpenSession(
 	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
 ) (Token, CreateSessionRow, error) {
 	token := NewToken(tenantID)
-	row, err := s.CreateSession(ctx, CreateSessionParams{
+	row, err := s.q.CreateSession(ctx, CreateSessionParams{
 		TenantID: tenantID, UserID: userID, PasswordHash: passwordHash, TokenHash: token.Hash(), Lifetime: lifetime,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -89,55 +89,85 @@ func (s *Store) OpenSession(
 	return token, row, err
 }
 
-// Authenticate gives the viewer behind a token, and moves the session's last_seen_at
-// where it is more than a minute old. Unauthenticated, if the session, its user or the
-// password that it was opened with is not good any more.
+// Admit returns the viewer of a token from the cache, or from Authenticate if it is not cached.
+// A cached viewer may be out of date: the first statement sent for it confirms it, or is
+// refused. See Viewer.Confirmed and Viewer.Outdated.
+func (s *Store) Admit(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
+	_, hash, ok := token.parse()
+	if !ok {
+		return Viewer{}, refuse(Unauthenticated, "")
+	}
+	if cached, ok := s.viewers.get(hash, time.Now()); ok && cached.idle == idle {
+		v := cached.Viewer
+		v.authority.claim = &claim{cached: cached, cache: s.viewers}
+		return v, nil
+	}
+	return s.Authenticate(ctx, token, idle)
+}
+
+// touchInterval is how often last_seen_at is moved: see GetSessions and TouchSession.
+const touchInterval = time.Minute
+
+// touchMargin is how long before that a viewer leaves the cache. It is longer than a request
+// mostly waits for the database, so that few requests are refused and retried.
+const touchMargin = 5 * time.Second
+
+// Authenticate gives the viewer behind a token, as the database has it, and moves the
+// session's last_seen_at where it is more than a minute old. Unauthenticated, if the
+// session, its user or the password that it was opened with is not good any more.
 func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duration) (Viewer, error) {
 	tenantID, hash, ok := token.parse()
 	if !ok {
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
+	asked := time.Now()
 	known, err := s.sessions.do(ctx, session{tenantID, hash, idle})
 	if err != nil {
 		return Viewer{}, err
 	}
-	if !known.is {
+	if !known.ok {
+		s.viewers.drop(hash)
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
 	row := known.row
-	if row.Stale {
-		if _, err := s.TouchSession(ctx, TouchSessionParams{TenantID: tenantID, TokenHash: hash}); err != nil {
+	if row.FreshFor < 0 {
+		if _, err := s.q.TouchSession(unconfirmed(ctx),
+			TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
+		row.FreshFor = touchInterval
 	}
-	return Viewer{
-		row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt,
-		authority{ofSession, [sha256.Size]byte(hash)},
-	}, nil
+	v := Viewer{row.TenantID, row.UserID, row.Role, row.DriverID, row.DigestKey, row.ExpiresAt,
+		authority{kind: ofSession, tokenHash: hash}}
+	if fresh := min(row.FreshFor, idle) - touchMargin; fresh > 0 {
+		s.viewers.put(&cachedViewer{v, asked.Add(fresh), idle})
+	}
+	return v, nil
 }
 
-// session asks whose it is.
+// session is a request for a token's session.
 type session struct {
 	tenantID uuid.UUID
-	hash     []byte
+	hash     tokenHash
 	idle     time.Duration // the same for all
 }
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
-	rows, err := s.GetSessions(ctx, GetSessionsParams{
-		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
-		TokenHashes: each(asks, func(a session) []byte { return a.hash }),
+	rows, err := s.q.GetSessions(unconfirmed(ctx), GetSessionsParams{
+		TenantIds:   mapSlice(asks, func(a session) uuid.UUID { return a.tenantID }),
+		TokenHashes: mapSlice(asks, func(a session) []byte { return a.hash[:] }),
 		Idle:        asks[0].idle,
 	})
 	return inPlace(asks, rows, func(r GetSessionsRow) int64 { return r.Asked }), err
 }
 
-// CloseSession revokes the token's session, at once and on every process.
+// CloseSession revokes the token's session, immediately and on all processes.
 func (s *Store) CloseSession(ctx context.Context, token Token) error {
 	tenantID, hash, ok := token.parse()
 	if !ok {
 		return refuse(Unauthenticated, "")
 	}
-	_, err := s.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash})
+	s.viewers.drop(hash)
+	_, err := s.q.RevokeSession(ctx, RevokeSessionParams{TenantID: tenantID, TokenHash: hash[:]})
 	return err
 }

@@ -13,34 +13,34 @@ import (
 var sessionRaces = []check{
 	{"CreateSession", "a login outlives the password it verified", func(ctx context.Context, w *world) error {
 		if err := w.loses(ctx, db.Unauthenticated,
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
-			func(s *db.Store) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err },
+			func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
+			func(s *db.Raw) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err },
 		); err != nil {
 			return err
 		}
 		var during db.Token
 		return first(
 			w.wins(ctx, commit,
-				func(s *db.Store) (err error) { during, err = openSession(ctx, s, w.staff, "new hash"); return err },
-				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 2, "newer hash") }),
+				func(s *db.Raw) (err error) { during, err = openSession(ctx, s, w.staff, "new hash"); return err },
+				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 2, "newer hash") }),
 			w.isOver(ctx, during))
 	}},
 	{"CreateSession", "a login outlives the deactivation of its user", func(ctx context.Context, w *world) error {
 		return w.loses(ctx, db.Unauthenticated,
-			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
-			func(s *db.Store) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err })
+			func(s *db.Raw) error { return deactivate(ctx, s, w.staff) },
+			func(s *db.Raw) error { _, err := openSession(ctx, s, w.staff, "old hash"); return err })
 	}},
 	{"TouchSession", "many requests of one session all write its last_seen_at",
 		func(ctx context.Context, w *world) error {
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
 			w.alter(ctx, token, "last_seen_at = now() - interval '2 minutes'")
-			return w.countedOnce(func(s *db.Store) (int64, error) {
+			return w.countedOnce(func(s *db.Raw) (int64, error) {
 				return s.TouchSession(ctx, db.TouchSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
 			})
 		}},
 	{"RevokeSession", "a token revoked twice", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
-		return w.countedOnce(func(s *db.Store) (int64, error) {
+		return w.countedOnce(func(s *db.Raw) (int64, error) {
 			return s.RevokeSession(ctx, db.RevokeSessionParams{TenantID: w.tenant, TokenHash: token.Hash()})
 		})
 	}},
@@ -76,7 +76,7 @@ var sessionRules = []check{
 			for _, token := range []db.Token{over, others} {
 				w.alter(ctx, token, "expires_at = now() - interval '1 second'")
 			}
-			must(openSession(ctx, w.Store, w.staff, "old hash"))
+			must(openSession(ctx, w.Raw, w.staff, "old hash"))
 			if n := scan[int](ctx, w.owner, "SELECT count(*) FROM sessions WHERE tenant_id = $1", w.tenant); n != 3 {
 				return fmt.Errorf("%d sessions are left, want the good one, the new one and the other user's", n)
 			}
@@ -85,7 +85,7 @@ var sessionRules = []check{
 		}},
 }
 
-func openSession(ctx context.Context, s *db.Store, v db.Viewer, hash string) (db.Token, error) {
+func openSession(ctx context.Context, s *db.Raw, v db.Viewer, hash string) (db.Token, error) {
 	token, _, err := s.OpenSession(ctx, v.TenantID, v.UserID, hash, 24*time.Hour)
 	return token, err
 }
@@ -158,18 +158,18 @@ func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	for name, end := range map[string]func(*db.Store, db.Viewer) error{
-		"deactivate":      func(s *db.Store, v db.Viewer) error { return deactivate(ctx, s, v) },
-		"change password": func(s *db.Store, v db.Viewer) error { return changePassword(ctx, s, v, 1, "new hash") },
+	for name, end := range map[string]func(*db.Raw, db.Viewer) error{
+		"deactivate":      func(s *db.Raw, v db.Viewer) error { return deactivate(ctx, s, v) },
+		"change password": func(s *db.Raw, v db.Viewer) error { return changePassword(ctx, s, v, 1, "new hash") },
 	} {
 		for range 50 {
 			w := d.world(ctx)
 			tokens := make([]db.Token, 8)
 			errs := together(len(tokens)+1, func(i int) (err error) {
 				if i == len(tokens) {
-					return end(d.Store, w.staff)
+					return end(d.Raw, w.staff)
 				}
-				tokens[i], err = openSession(ctx, d.Store, w.staff, "old hash")
+				tokens[i], err = openSession(ctx, d.Raw, w.staff, "old hash")
 				return err
 			})
 			if err := errs[len(tokens)]; err != nil {

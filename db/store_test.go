@@ -117,7 +117,7 @@ func TestOpenRefusesWhatItCannotReach(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"postgres://nobody:secret@127.0.0.1:1/none?connect_timeout=1",
 		"postgres://u:secret@%zz"} {
-		_, err := db.Open(t.Context(), db.Config{URL: url})
+		_, err := db.OpenRaw(t.Context(), db.Config{URL: url})
 		if err == nil {
 			t.Fatal("opened")
 		}

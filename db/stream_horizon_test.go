@@ -55,7 +55,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		f.read(ctx)
 		f.seen = nil
 		pickup := w.pickup(ctx)
-		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Store))
+		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Raw))
 		for tries := 0; len(f.seen) == 0 &&
 			tries < 50; tries++ { // one that ends during a look is in doubt until the next
 			f.read(ctx)
@@ -92,7 +92,8 @@ func writersOfEvents(t *testing.T) map[string]string {
 func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
-			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass AND mode = 'RowExclusiveLock'), false),
+			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass
+			    AND mode = 'RowExclusiveLock'), false),
 			coalesce(bool_or(locktype = 'transactionid' AND mode = 'ExclusiveLock'), false)
 		FROM pg_locks WHERE pid = $1 AND granted`, int32(pid)).Scan(&lock, &xid))
 	return lock, xid
@@ -171,7 +172,8 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 // insertEvent is what somebody may write in psql.
 const insertEvent = `
 	WITH moved AS (
-		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1 RETURNING *
+		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
+		    RETURNING *
 	)
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
@@ -227,13 +229,13 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 			tx := must(w.owner.Begin(ctx))
 			defer tx.Rollback(context.WithoutCancel(ctx))
 			takeXID(ctx, tx)
-			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Store))
+			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
 			w.must(f.catchUp(ctx, 1))
 			if !slices.Equal(f.seen, []uuid.UUID{fast}) {
 				t.Errorf("told of %v while nobody writes", f.seen)
 			}
 			write(w, tx, slow)
-			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Store))
+			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Raw))
 			if f.read(ctx); len(f.seen) > 1 {
 				t.Error("an event was told before its predecessor had ended")
 			}
@@ -320,7 +322,7 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	lock := func(tx pgx.Tx, _ uuid.UUID) { must(tx.Exec(ctx, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE")) }
 	submit := func(tx pgx.Tx, id uuid.UUID) { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
 	ways := []func(uuid.UUID) error{
-		func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Store) },
+		func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw) },
 		in(commit, submit), in(commit, lock, id, submit), in(commit, lock, submit),
 		in(commit, id, submit), in(commit, id, lock, submit),
 	}

@@ -125,7 +125,7 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 			tx := must(w.pool.Begin(ctx))
 			defer tx.Rollback(context.WithoutCancel(ctx))
 			late := early(w, tx, account, slow)
-			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Store))
+			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
 			f.read(ctx)
 			late()
 			f.read(ctx)
@@ -188,7 +188,7 @@ func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
 	both.Go(func() {
 		for _, err := range together(8, func(i int) error {
 			for _, id := range pickups[i*8 : i*8+8] {
-				if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Store); err != nil {
+				if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw); err != nil {
 					return err
 				}
 				time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)

@@ -34,8 +34,8 @@ type CreateTenantRow struct {
 	Tenant Tenant `json:"tenant"`
 }
 
-// A tenant with its flags, both at their first setting. Run by the owner alone:
-// the application's role may not make tenants.
+// Creates a tenant with its flags, both at their initial setting. Only the owner may run it: the
+// application's role may not create tenants.
 // Closes: two operators take one slug
 func (q *Queries) CreateTenant(ctx context.Context, arg CreateTenantParams) (CreateTenantRow, error) {
 	row := q.db.QueryRow(ctx, createTenant, arg.ID, arg.Slug, arg.Name)
@@ -85,7 +85,7 @@ type ListTenantsRow struct {
 	Slug string    `json:"slug"`
 }
 
-// All tenants, for an operator's command.
+// Lists all tenants, for an operator's command.
 func (q *Queries) ListTenants(ctx context.Context, arg ListTenantsParams) ([]ListTenantsRow, error) {
 	rows, err := q.db.Query(ctx, listTenants, arg.AfterSlug, arg.MaxRows)
 	if err != nil {

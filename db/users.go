@@ -1,39 +1,68 @@
 package db
 
-import "context"
+import (
+	"context"
 
-// DeactivateOneUser deactivates the user that p names and ends their sessions. Who is
-// inactive already is shown as they are. LastAdmin for the only active admin.
-func (s *Store) DeactivateOneUser(ctx context.Context, p GetUserParams) (User, error) {
-	row, err := s.DeactivateUser(ctx, DeactivateUserParams{TenantID: p.TenantID, ID: p.ID})
+	"github.com/google/uuid"
+)
+
+// CreateUser creates the user of p, of v's tenant. replayed says that an earlier attempt of
+// the same request did: of one whose password was never changed, verify tells whether the
+// request's is theirs, since it is no part of the digest. It returns IDReused if another
+// request did, or EmailTaken.
+func (s *Store) CreateUser(
+	ctx context.Context, v Viewer, p CreateUserParams, verify func(hash string) (bool, error),
+) (_ User, replayed bool, _ error) {
+	p.TenantID = v.TenantID
+	row, err := s.q.CreateUser(ctx, p)
+	return created(row, err, p.RequestDigest, func() (User, []byte, error) {
+		known, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
+		if err != nil {
+			return known, nil, err
+		}
+		match, err := verify(known.PasswordHash)
+		if known.PasswordEpoch == 1 && !match {
+			return known, nil, err
+		}
+		return known, known.RequestDigest, err
+	})
+}
+
+func getUserParams(v Viewer, id uuid.UUID) GetUserParams {
+	return GetUserParams{TenantID: v.TenantID, ID: id, ViewerID: v.UserID, ViewerRole: v.Role}
+}
+
+// DeactivateUser deactivates a user for v and ends their sessions. One who is inactive already
+// is returned as they are. It returns NotFound, or LastAdmin for the only active admin.
+func (s *Store) DeactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {
+	row, err := s.q.DeactivateUser(ctx, DeactivateUserParams{TenantID: v.TenantID, ID: id})
 	if !NoRow(err) {
 		return row.User, err
 	}
-	user, err := s.GetUser(ctx, p)
+	user, err := s.q.GetUser(ctx, getUserParams(v, id))
 	if err == nil && user.isAdmin() {
 		return User{}, refuse(LastAdmin, "")
 	}
 	return user, err
 }
 
-// ReactivateOneUser lets the user that p names log in again. Who is active already is shown
-// as they are.
-func (s *Store) ReactivateOneUser(ctx context.Context, p GetUserParams) (User, error) {
-	user, err := s.ReactivateUser(ctx, ReactivateUserParams{TenantID: p.TenantID, ID: p.ID})
+// ReactivateUser lets a user log in again, for v. One who is active already is returned as
+// they are. It returns NotFound.
+func (s *Store) ReactivateUser(ctx context.Context, v Viewer, id uuid.UUID) (User, error) {
+	user, err := s.q.ReactivateUser(ctx, ReactivateUserParams{TenantID: v.TenantID, ID: id})
 	if NoRow(err) {
-		return s.GetUser(ctx, p)
+		return s.q.GetUser(ctx, getUserParams(v, id))
 	}
 	return user, err
 }
 
-// EditOneUser edits a user for v. NotFound, StaleVersion, EmailTaken, or LastAdmin where the
+// EditUser edits a user for v. NotFound, StaleVersion, EmailTaken, or LastAdmin where the
 // edit would take the role from the only active admin.
-func (s *Store) EditOneUser(ctx context.Context, v Viewer, p EditUserParams) (User, error) {
+func (s *Store) EditUser(ctx context.Context, v Viewer, p EditUserParams) (User, error) {
 	p.TenantID, p.ViewerID, p.ViewerRole = v.TenantID, v.UserID, v.Role
-	user, err := s.EditUser(ctx, p)
-	return user, Edited(err, func() error {
-		now, err := s.GetUser(ctx,
-			GetUserParams{TenantID: v.TenantID, ID: p.ID, ViewerID: v.UserID, ViewerRole: v.Role})
+	user, err := s.q.EditUser(ctx, p)
+	return user, edited(err, func() error {
+		now, err := s.q.GetUser(ctx, getUserParams(v, p.ID))
 		if err == nil && now.Version == p.Version && p.Role != nil && now.isAdmin() {
 			return refuse(LastAdmin, "role")
 		}
@@ -41,6 +70,24 @@ func (s *Store) EditOneUser(ctx context.Context, v Viewer, p EditUserParams) (Us
 	})
 }
 
-// isAdmin tells whether the user is an admin who can log in: what the database counts where
-// it keeps the last one.
+// ChangePassword sets the password of a user of v's tenant in the place of the one of p's
+// epoch, and ends the sessions that were opened with that one. It returns PasswordChanged if
+// that one is not theirs any more.
+func (s *Store) ChangePassword(ctx context.Context, v Viewer, p ChangePasswordParams) (User, error) {
+	p.TenantID = v.TenantID
+	user, err := s.q.ChangePassword(ctx, p)
+	if NoRow(err) {
+		return User{}, refuse(PasswordChanged, "")
+	}
+	return user, err
+}
+
+// RenewPasswordHash stores another hash of the same password. It does nothing if the
+// password was changed.
+func (s *Store) RenewPasswordHash(ctx context.Context, p RenewPasswordHashParams) error {
+	_, err := s.q.RenewPasswordHash(ctx, p)
+	return err
+}
+
+// isAdmin reports whether the user is an active admin: the database keeps at least one.
 func (u User) isAdmin() bool { return u.Active && u.Role == UserRoleAdmin }

@@ -30,8 +30,8 @@ type ChangePasswordParams struct {
 	PasswordEpoch   int64     `json:"-"`
 }
 
-// Sets a password in the place of the one of that epoch; every session opened with that
-// one is over. A hash that was renewed meanwhile is the same password's.
+// Replaces the password of the given epoch, and ends every session opened with it. A hash that was
+// renewed meanwhile is of the same password.
 // Closes: two password changes both succeed with the old password
 // Closes: a deactivated user sets a password
 func (q *Queries) ChangePassword(ctx context.Context, arg ChangePasswordParams) (User, error) {
@@ -70,7 +70,7 @@ RETURNING tenant_id, id, email, name, role, active, password_hash, password_epoc
 type CreateUserParams struct {
 	TenantID      uuid.UUID `format:"uuid" json:"-"`
 	ID            uuid.UUID `format:"uuid" json:"id"`
-	Email         string    `doc:"As typed; unique in the tenant, whatever its case" example:"ada@clinic.example" json:"email"`
+	Email         string    `doc:"As typed; unique in the tenant regardless of case" example:"ada@clinic.example" json:"email"`
 	Name          string    `json:"name"`
 	Role          UserRole  `json:"role"`
 	PasswordHash  string    `json:"-"`
@@ -146,8 +146,8 @@ type DeactivateUserRow struct {
 	User User `json:"user"`
 }
 
-// Deactivates a user and ends their sessions. The raised epoch ends those too that
-// are being opened right now. The tenant keeps an admin, like in EditUser.
+// Deactivates a user and ends their sessions. The incremented epoch also ends sessions that are being
+// created concurrently. The tenant keeps an admin, as in EditUser.
 // Closes: a deactivated user keeps a session
 // Closes: a user is deactivated twice
 // Closes: two admins deactivate each other
@@ -210,9 +210,8 @@ type EditUserParams struct {
 	ViewerID   uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Edits a user, but leaves the tenant an admin who can log in: those there are, but for the
-// one that is demoted, are locked in the order of their keys and looked at as they are then.
-// Where no admin is demoted, nobody asks for them, and none is locked.
+// Edits a user, and keeps an active admin in the tenant: if an admin is demoted, the other admins are
+// locked in key order and read in their current state. Otherwise no admin is read or locked.
 // Closes: an edit clobbers another that it has not seen
 // Closes: two admins demote each other
 func (q *Queries) EditUser(ctx context.Context, arg EditUserParams) (User, error) {
@@ -260,7 +259,7 @@ type GetLoginRow struct {
 	PasswordHash string    `json:"-"`
 }
 
-// Whose password a login is about.
+// Returns the user of a login.
 func (q *Queries) GetLogin(ctx context.Context, arg GetLoginParams) (GetLoginRow, error) {
 	row := q.db.QueryRow(ctx, getLogin, arg.TenantID, arg.Email)
 	var i GetLoginRow
@@ -280,8 +279,8 @@ type GetPasswordEpochParams struct {
 	Slug  string `json:"slug"`
 }
 
-// What MakeAdmin is to find of the user with this address: which password of theirs is good,
-// 0 for none. No row: there is no such tenant.
+// Returns the password epoch of the user with this address, 0 if there is none, for MakeAdmin. No row:
+// the tenant does not exist.
 func (q *Queries) GetPasswordEpoch(ctx context.Context, arg GetPasswordEpochParams) (int64, error) {
 	row := q.db.QueryRow(ctx, getPasswordEpoch, arg.Email, arg.Slug)
 	var password_epoch int64
@@ -412,10 +411,9 @@ type MakeAdminParams struct {
 	PasswordEpoch int64     `json:"password_epoch"`
 }
 
-// Makes an admin of the tenant with a new password, out of the user with this address if
-// there is one, deactivated or not: an operator's way back into a tenant. Every session of
-// theirs is over. Run by the owner of the schema. No row: their password was changed since
-// the operator looked.
+// Makes the user with this address an admin of the tenant with a new password, whether or not they are
+// deactivated, or creates one: the way back in if no admin can log in. All their sessions end. Run by
+// the owner of the schema. No row: the password has changed since the operator looked it up.
 // Closes: two operators make two admins of one address
 // Closes: two operators both set the password of one admin
 func (q *Queries) MakeAdmin(ctx context.Context, arg MakeAdminParams) (User, error) {
@@ -461,7 +459,7 @@ type ReactivateUserParams struct {
 	ID       uuid.UUID `format:"uuid" json:"id"`
 }
 
-// Lets a deactivated user log in again. The sessions of before stay over.
+// Lets a deactivated user log in again. Earlier sessions stay ended.
 // Closes: a user is reactivated twice
 func (q *Queries) ReactivateUser(ctx context.Context, arg ReactivateUserParams) (User, error) {
 	row := q.db.QueryRow(ctx, reactivateUser, arg.TenantID, arg.ID)
@@ -499,8 +497,8 @@ type RenewPasswordHashParams struct {
 	PasswordHash    string    `json:"-"`
 }
 
-// Stores another hash of the same password: of a higher cost, or of its prepared form. No
-// session ends.
+// Stores another hash of the same password: with a higher cost, or of its canonical form. No session
+// ends.
 // Closes: a renewed hash brings back a password that was changed
 func (q *Queries) RenewPasswordHash(ctx context.Context, arg RenewPasswordHashParams) (int64, error) {
 	result, err := q.db.Exec(ctx, renewPasswordHash,

@@ -16,48 +16,48 @@ import (
 var userRaces = []check{
 	{"CreateUser", "a retried request makes a second user", func(ctx context.Context, w *world) error {
 		id := newID()
-		return w.createdOnce(ctx, func(s *db.Store) error { return w.createUser(ctx, s, id, "ada@example.com") })
+		return w.createdOnce(ctx, func(s *db.Raw) error { return w.createUser(ctx, s, id, "ada@example.com") })
 	}},
 	{"CreateUser", "two users of a tenant share one email address", func(ctx context.Context, w *world) error {
 		if err := w.loses(ctx, db.EmailTaken,
-			func(s *db.Store) error { return w.createUser(ctx, s, newID(), "ada@example.com") },
-			func(s *db.Store) error { return w.createUser(ctx, s, newID(), "Ada@Example.com") },
+			func(s *db.Raw) error { return w.createUser(ctx, s, newID(), "ada@example.com") },
+			func(s *db.Raw) error { return w.createUser(ctx, s, newID(), "Ada@Example.com") },
 		); err != nil {
 			return err
 		}
 		return oneWins(together(manyCallers, func(i int) error {
 			email := []string{"bob@example.com", "BOB@example.com"}[i%2]
-			return w.createUser(ctx, w.Store, newID(), email)
+			return w.createUser(ctx, w.Raw, newID(), email)
 		}), db.EmailTaken)
 	}},
 	{"EditUser", clobbered, func(ctx context.Context, w *world) error {
-		return w.editedOnce(ctx, func(s *db.Store, name string, version int64) error {
+		return w.editedOnce(ctx, func(s *db.Raw, name string, version int64) error {
 			return editUser(ctx, s, w.admin, w.staff, name, version)
 		})
 	}},
 	{"ChangePassword", "two password changes both succeed with the old password",
 		func(ctx context.Context, w *world) error {
 			if err := w.loses(ctx, db.NotFound,
-				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "first") },
-				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "second") },
+				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "first") },
+				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "second") },
 			); err != nil {
 				return err
 			}
 			return oneWins(together(manyCallers, func(i int) error {
-				return changePassword(ctx, w.Store, w.staff, 2, fmt.Sprint("next ", i))
+				return changePassword(ctx, w.Raw, w.staff, 2, fmt.Sprint("next ", i))
 			}), db.NotFound)
 		}},
 	{"ChangePassword", "a deactivated user sets a password", func(ctx context.Context, w *world) error {
 		return w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
-			func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
+			func(s *db.Raw) error { return deactivate(ctx, s, w.staff) },
+			func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") })
 	}},
 	{"RenewPasswordHash", "a renewed hash brings back a password that was changed",
 		func(ctx context.Context, w *world) error {
 			var renewed int64
 			if err := w.wins(ctx, commit,
-				func(s *db.Store) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
-				func(s *db.Store) (err error) {
+				func(s *db.Raw) error { return changePassword(ctx, s, w.staff, 1, "new hash") },
+				func(s *db.Raw) (err error) {
 					renewed, err = renew(ctx, s, w.staff, "old hash", "renewed")
 					return err
 				},
@@ -73,8 +73,8 @@ var userRaces = []check{
 		before := must(openSession(ctx, w.as, w.staff, "old hash"))
 		var during db.Token
 		if err := w.wins(ctx, commit,
-			func(s *db.Store) (err error) { during, err = openSession(ctx, s, w.staff, "old hash"); return err },
-			func(s *db.Store) error { return deactivate(ctx, s, w.staff) },
+			func(s *db.Raw) (err error) { during, err = openSession(ctx, s, w.staff, "old hash"); return err },
+			func(s *db.Raw) error { return deactivate(ctx, s, w.staff) },
 		); err != nil {
 			return err
 		}
@@ -83,22 +83,22 @@ var userRaces = []check{
 	{"EditUser", "two admins demote each other", func(ctx context.Context, w *world) error {
 		other := w.secondAdmin(ctx)
 		if err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return demote(ctx, s, w.admin, other) },
-			func(s *db.Store) error { return demote(ctx, s, other, w.admin) },
+			func(s *db.Raw) error { return demote(ctx, s, w.admin, other) },
+			func(s *db.Raw) error { return demote(ctx, s, other, w.admin) },
 		); err != nil {
 			return err
 		}
-		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error { return demote(ctx, s, by, of) })
+		return w.keepsAnAdmin(ctx, func(s *db.Raw, by, of db.Viewer) error { return demote(ctx, s, by, of) })
 	}},
 	{"DeactivateUser", "two admins deactivate each other", func(ctx context.Context, w *world) error {
 		other := w.secondAdmin(ctx)
 		if err := w.loses(ctx, db.NotFound,
-			func(s *db.Store) error { return deactivate(ctx, s, other) },
-			func(s *db.Store) error { return deactivate(ctx, s, w.admin) },
+			func(s *db.Raw) error { return deactivate(ctx, s, other) },
+			func(s *db.Raw) error { return deactivate(ctx, s, w.admin) },
 		); err != nil {
 			return err
 		}
-		return w.keepsAnAdmin(ctx, func(s *db.Store, by, of db.Viewer) error {
+		return w.keepsAnAdmin(ctx, func(s *db.Raw, by, of db.Viewer) error {
 			if by.UserID == w.admin.UserID { // one way against the other
 				return demote(ctx, w.as, by, of)
 			}
@@ -107,7 +107,7 @@ var userRaces = []check{
 	}},
 	{"ReactivateUser", "a user is reactivated twice", func(ctx context.Context, w *world) error {
 		w.must(deactivate(ctx, w.as, w.staff))
-		return oneWins(together(manyCallers, func(int) error { return reactivate(ctx, w.Store, w.staff) }), db.NotFound)
+		return oneWins(together(manyCallers, func(int) error { return reactivate(ctx, w.Raw, w.staff) }), db.NotFound)
 	}},
 	{"MakeAdmin", "two operators make two admins of one address", func(ctx context.Context, w *world) error {
 		owner := w.over(w.owner)
@@ -127,55 +127,55 @@ var userRaces = []check{
 		return oneWins(together(manyCallers, func(int) error { return w.makeAdmin(ctx, owner, email, 1) }), db.NotFound)
 	}},
 	{"DeactivateUser", "a user is deactivated twice", func(ctx context.Context, w *world) error {
-		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Store, w.staff) }), db.NotFound)
+		return oneWins(together(manyCallers, func(int) error { return deactivate(ctx, w.Raw, w.staff) }), db.NotFound)
 	}},
 }
 
 var userRules = []check{
 	{"ChangePassword", "nobody sets the password of a deactivated user", func(ctx context.Context, w *world) error {
 		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
-		return refused(changePassword(ctx, w.Store, w.staff, 2, "new hash"), db.NotFound)
+		return refused(changePassword(ctx, w.Raw, w.staff, 2, "new hash"), db.NotFound)
 	}},
 	{"RenewPasswordHash", "a session outlives the renewal of its user's hash",
 		func(ctx context.Context, w *world) error {
 			token := must(openSession(ctx, w.as, w.staff, "old hash"))
-			if n := must(renew(ctx, w.Store, w.staff, "old hash", "renewed")); n != 1 {
+			if n := must(renew(ctx, w.Raw, w.staff, "old hash", "renewed")); n != 1 {
 				return fmt.Errorf("%d rows were renewed", n)
 			}
 			if _, err := w.Authenticate(ctx, token, time.Hour); err != nil {
 				return err
 			}
-			return changePassword(ctx, w.Store, w.staff, 1, "new hash")
+			return changePassword(ctx, w.Raw, w.staff, 1, "new hash")
 		}},
 	{"EditUser", "a user edits another", func(ctx context.Context, w *world) error {
 		return first(
-			refused(editUser(ctx, w.Store, w.staff, w.hub, "mine", 1), db.NotFound),
-			editUser(ctx, w.Store, w.staff, w.staff, "mine", 1))
+			refused(editUser(ctx, w.Raw, w.staff, w.hub, "mine", 1), db.NotFound),
+			editUser(ctx, w.Raw, w.staff, w.staff, "mine", 1))
 	}},
 	{"EditUser", "the last admin is demoted", func(ctx context.Context, w *world) error {
 		off := w.secondAdmin(ctx)
 		w.must(deactivate(ctx, w.as, off))
 		return first(
-			refused(demote(ctx, w.Store, w.admin, w.admin), db.NotFound),
-			demoteAt(ctx, w.Store, w.admin, off, 2), // who is none any more
-			editUser(ctx, w.Store, w.admin, w.admin, "still admin", 1))
+			refused(demote(ctx, w.Raw, w.admin, w.admin), db.NotFound),
+			demoteAt(ctx, w.Raw, w.admin, off, 2), // who is none any more
+			editUser(ctx, w.Raw, w.admin, w.admin, "still admin", 1))
 	}},
 	{"EditUser", adminsInOrder, func(ctx context.Context, w *world) error {
-		return w.adminsLockedInOrder(ctx, func(s *db.Store, of db.Viewer) error { return demote(ctx, s, of, of) })
+		return w.adminsLockedInOrder(ctx, func(s *db.Raw, of db.Viewer) error { return demote(ctx, s, of, of) })
 	}},
 	{"DeactivateUser", adminsInOrder, func(ctx context.Context, w *world) error {
-		return w.adminsLockedInOrder(ctx, func(s *db.Store, of db.Viewer) error { return deactivate(ctx, s, of) })
+		return w.adminsLockedInOrder(ctx, func(s *db.Raw, of db.Viewer) error { return deactivate(ctx, s, of) })
 	}},
 	{"EditUser", "an edit that demotes nobody waits for an admin", func(ctx context.Context, w *world) error {
 		return w.passes(ctx,
-			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
-			func(s *db.Store) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
+			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
+			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
 	}},
 	{"DeactivateUser", "an admin who is being edited counts once more", func(ctx context.Context, w *world) error {
 		edit := func(version int64) act {
-			return func(s *db.Store) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
+			return func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
 		}
-		off := func(s *db.Store) error { return deactivate(ctx, s, w.admin) }
+		off := func(s *db.Raw) error { return deactivate(ctx, s, w.admin) }
 		if err := w.loses(ctx, db.NotFound, edit(1), off); err != nil {
 			return err
 		}
@@ -186,13 +186,13 @@ var userRules = []check{
 		off := w.secondAdmin(ctx)
 		w.must(deactivate(ctx, w.as, off))
 		return first(
-			refused(deactivate(ctx, w.Store, w.admin), db.NotFound),
-			deactivate(ctx, w.Store, w.hub))
+			refused(deactivate(ctx, w.Raw, w.admin), db.NotFound),
+			deactivate(ctx, w.Raw, w.hub))
 	}},
 	{"ReactivateUser", "a session of before comes back with its user", func(ctx context.Context, w *world) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		w.must(deactivate(ctx, w.as, w.staff))
-		if err := reactivate(ctx, w.Store, w.staff); err != nil {
+		if err := reactivate(ctx, w.Raw, w.staff); err != nil {
 			return err
 		}
 		return first(w.isOver(ctx, token), second(openSession(ctx, w.as, w.staff, "old hash")))
@@ -221,7 +221,7 @@ var userRules = []check{
 		w.must(w.as.CloseSession(ctx, must(openSession(ctx, w.as, w.staff, "old hash"))))
 		query := "SELECT revoked_at::text FROM sessions WHERE tenant_id = $1"
 		before := scan[string](ctx, w.owner, query, w.tenant)
-		w.must(deactivate(ctx, w.Store, w.staff))
+		w.must(deactivate(ctx, w.Raw, w.staff))
 		if after := scan[string](ctx, w.owner, query, w.tenant); after != before {
 			return errors.New("it was revoked again")
 		}
@@ -229,7 +229,7 @@ var userRules = []check{
 	}},
 }
 
-func (w *world) createUser(ctx context.Context, s *db.Store, id uuid.UUID, email string) error {
+func (w *world) createUser(ctx context.Context, s *db.Raw, id uuid.UUID, email string) error {
 	_, err := s.CreateUser(ctx, db.CreateUserParams{
 		TenantID: w.tenant, ID: id, Email: email, Name: "User", Role: db.UserRoleStaff,
 		PasswordHash: "hash", RequestDigest: digest(email),
@@ -237,14 +237,14 @@ func (w *world) createUser(ctx context.Context, s *db.Store, id uuid.UUID, email
 	return err
 }
 
-func editUser(ctx context.Context, s *db.Store, by, of db.Viewer, name string, version int64) error {
+func editUser(ctx context.Context, s *db.Raw, by, of db.Viewer, name string, version int64) error {
 	_, err := s.EditUser(ctx, db.EditUserParams{
 		TenantID: of.TenantID, ID: of.UserID, Name: &name, Version: version, ViewerRole: by.Role, ViewerID: by.UserID,
 	})
 	return err
 }
 
-func changePassword(ctx context.Context, s *db.Store, v db.Viewer, epoch int64, new string) error {
+func changePassword(ctx context.Context, s *db.Raw, v db.Viewer, epoch int64, new string) error {
 	_, err := s.ChangePassword(ctx, db.ChangePasswordParams{
 		TenantID: v.TenantID, ID: v.UserID, PasswordEpoch: epoch, NewPasswordHash: new,
 	})
@@ -252,11 +252,11 @@ func changePassword(ctx context.Context, s *db.Store, v db.Viewer, epoch int64, 
 }
 
 // demote makes the user a member of the staff.
-func demote(ctx context.Context, s *db.Store, by, of db.Viewer) error {
+func demote(ctx context.Context, s *db.Raw, by, of db.Viewer) error {
 	return demoteAt(ctx, s, by, of, 1)
 }
 
-func demoteAt(ctx context.Context, s *db.Store, by, of db.Viewer, version int64) error {
+func demoteAt(ctx context.Context, s *db.Raw, by, of db.Viewer, version int64) error {
 	role := db.UserRoleStaff
 	_, err := s.EditUser(ctx, db.EditUserParams{
 		TenantID: of.TenantID, ID: of.UserID, Role: &role, ViewerRole: by.Role, ViewerID: by.UserID,
@@ -274,7 +274,7 @@ const adminsInOrder = "admins are locked in another order than that of their key
 
 // adminsLockedInOrder takes the first of several admins away while the second is held: that one
 // is waited for with the first locked, and no other, whatever the plan.
-func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Store, of db.Viewer) error) error {
+func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of db.Viewer) error) error {
 	admins := ids(w.admin.UserID)
 	for range 5 {
 		admins = append(admins, w.secondAdmin(ctx).UserID)
@@ -283,7 +283,7 @@ func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Store, 
 	target := db.SystemViewer(w.tenant, admins[0], db.UserRoleAdmin)
 	for _, plan := range plans {
 		free, err := w.freeBehind(ctx, "users", "id", admins, admins[1], plan,
-			func(s *db.Store) error { return away(s, target) })
+			func(s *db.Raw) error { return away(s, target) })
 		if err == nil && !slices.Equal(free, admins[2:]) {
 			err = fmt.Errorf("waiting for the second admin, it had left %d free", len(free))
 		}
@@ -296,13 +296,13 @@ func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Store, 
 
 // keepsAnAdmin has two admins do the same to each other, again and again: one is left each
 // time.
-func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Store, by, of db.Viewer) error) error {
+func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Raw, by, of db.Viewer) error) error {
 	for range 4 {
 		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
 		must(w.owner.Exec(ctx, "UPDATE users SET active = true, role = 'admin' WHERE tenant_id = $1 AND id = $2",
 			w.tenant, w.admin.UserID))
 		pair := []db.Viewer{w.admin, w.secondAdmin(ctx)}
-		errs := together(2, func(i int) error { return act(w.Store, pair[i], pair[1-i]) })
+		errs := together(2, func(i int) error { return act(w.Raw, pair[i], pair[1-i]) })
 		if err := oneWins(errs, db.NotFound); err != nil {
 			return err
 		}
@@ -310,12 +310,12 @@ func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Store, by, of d
 	return nil
 }
 
-func reactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
+func reactivate(ctx context.Context, s *db.Raw, v db.Viewer) error {
 	_, err := s.ReactivateUser(ctx, db.ReactivateUserParams{TenantID: v.TenantID, ID: v.UserID})
 	return err
 }
 
-func (w *world) makeAdmin(ctx context.Context, owner *db.Store, email string, epoch int64) error {
+func (w *world) makeAdmin(ctx context.Context, owner *db.Raw, email string, epoch int64) error {
 	_, err := owner.MakeAdmin(ctx, db.MakeAdminParams{
 		ID: newID(), Email: email, PasswordHash: "new hash", RequestDigest: digest(email),
 		Slug: w.slug(ctx), PasswordEpoch: epoch,
@@ -330,7 +330,7 @@ func (w *world) slug(ctx context.Context) string {
 // second is the error of a call whose value nobody wants.
 func second[T any](_ T, err error) error { return err }
 
-func renew(ctx context.Context, s *db.Store, v db.Viewer, old, new string) (int64, error) {
+func renew(ctx context.Context, s *db.Raw, v db.Viewer, old, new string) (int64, error) {
 	return s.RenewPasswordHash(ctx, db.RenewPasswordHashParams{
 		TenantID: v.TenantID, ID: v.UserID, PasswordHash: old, NewPasswordHash: new,
 	})
@@ -346,7 +346,7 @@ func (w *world) passwordHash(ctx context.Context, v db.Viewer) string {
 		v.TenantID, v.UserID)
 }
 
-func deactivate(ctx context.Context, s *db.Store, v db.Viewer) error {
+func deactivate(ctx context.Context, s *db.Raw, v db.Viewer) error {
 	_, err := s.DeactivateUser(ctx, db.DeactivateUserParams{TenantID: v.TenantID, ID: v.UserID})
 	return err
 }

@@ -39,18 +39,19 @@ WITH asked AS (
     JOIN pickups AS p ON p.tenant_id = a.tenant_id AND p.id = a.id
     WHERE p.status = ANY (t.before)
         AND (a.version = 0 OR p.version = a.version)
-        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff' AND EXISTS (
+        AND (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id) OR a.viewer_role = 'staff'
+            AND EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))
-        -- Known to be a repeat: leave it out early; the unique index decides.
+        -- A known replay is skipped early; the unique index decides.
         AND NOT EXISTS (
             SELECT FROM pickup_events AS e
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p SKIP LOCKED
 ), slots AS MATERIALIZED (
-    -- To be freed: by the driver of the locked row alone. A pickup_id tested here would be
-    -- tested in the snapshot too, and miss a slot taken by the assign that this waited for.
+    -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
+    -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
     SELECT l.tenant_id, l.id, l.viewer_id, l.viewer_role, l.viewer_driver_id, l.transition, l.idempotency_key, l.request_digest, l.move_id, l.reason, l.after, l.slot, l.has_driver, l.money, l.text, l.auto_dispatch, l.account_id, l.driver_id, l.delta_cents, s.driver_id AS slot_driver_id, CASE l.slot WHEN 'take' THEN l.id ELSE s.pickup_id END AS slot_pickup_id
     FROM locked AS l
     JOIN driver_slots AS s ON s.tenant_id = l.tenant_id AND s.driver_id = l.driver_id
@@ -105,7 +106,8 @@ WITH asked AS (
         m.tenant_id, m.id, m.version, m.previous_status, m.status, m.requested_by, m.patient_id, m.account_id,
         l.driver_id, l.transition, l.viewer_id, l.idempotency_key, l.request_digest, l.move_id, l.text,
         l.slot, l.slot_driver_id, l.slot_pickup_id, l.money, l.delta_cents, l.balance_cents, l.auto_dispatch,
-        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id, l.viewer_driver_id), false) AS seen
+        coalesce(l.viewer_role = 'staff' OR role_sees_pickup(l.viewer_role, m.status, m.driver_id,
+            l.viewer_driver_id), false) AS seen
     FROM moved AS m
     JOIN legal AS l ON l.tenant_id = m.tenant_id AND l.id = m.id
 ), slot AS (

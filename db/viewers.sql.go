@@ -22,8 +22,8 @@ type SetViewerParams struct {
 	ViewerID uuid.UUID `format:"uuid" json:"viewer_id"`
 }
 
-// Tells the policies who asks, until the transaction ends. It goes in one round trip
-// with the statement that it is for.
+// Sets the viewer for the row level security policies until the transaction ends. It is sent in one
+// round trip with the statement that it is for.
 func (q *Queries) SetViewer(ctx context.Context, arg SetViewerParams) error {
 	_, err := q.db.Exec(ctx, setViewer, arg.TenantID, arg.ViewerID)
 	return err

@@ -8,22 +8,29 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// As gives the queries with the row level security of one viewer: without it, the
+// Reader reads patients and appointments for one viewer: see Store.As.
+type Reader struct{ patientStatements }
+
+// As gives the reads of patients with the row level security of one viewer: without it, the
 // tables that hold patient data show nothing and take nothing. Each statement goes in
 // one round trip with SetViewer and in one implicit transaction, with which the
 // setting ends, so that no later user of the connection inherits it. Unless the viewer
 // only reads, its session is confirmed after the statement. A viewer who came from
 // nowhere is Unauthenticated.
-func (s *Store) As(v Viewer) *Queries { return New(s.viewing(v, nil)) }
+func (s *Store) As(v Viewer) Reader { return Reader{s.as(v)} }
 
-// writing gives the queries that write the patient: like As, but what the viewer does not
-// see after the write is refused (see notSeen). Unauthenticated for who may not write.
+// as gives all statements as As does.
+func (s *Store) as(v Viewer) *Queries { return New(s.viewing(v, nil)) }
+
+// writing returns the queries that write the patient: like As, but a write is rejected if the viewer
+// does not see the patient afterwards (see notSeen). It returns Unauthenticated if the viewer may not
+// write.
 func (s *Store) writing(v Viewer, patientID uuid.UUID) (*Queries, error) {
 	after := []queued{{confirmPatient, []any{v.TenantID, patientID, v.UserID}}}
 	return New(s.viewing(v, after)), v.mayWrite()
 }
 
-// viewing sends each statement behind the viewer's setting.
+// viewing sends each statement after the viewer's setting.
 type viewing struct {
 	DBTX   // without a viewer, for CopyFrom: PostgreSQL does not copy into a table with policies
 	take   taker
@@ -43,12 +50,13 @@ func (q viewing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	if err := q.viewer.mayRead(); err != nil {
 		return nil, err
 	}
-	before := []queued{{setViewer, []any{q.viewer.TenantID, q.viewer.UserID}}}
-	var after []queued
-	if c := confirmationOf(q.viewer); len(c.sessions.TokenHashes) > 0 {
-		after = c.after()
+	c := confirmationOf(q.viewer)
+	pending, err := c.claims.pending()
+	if err != nil {
+		return nil, err
 	}
-	return q.take.send(ctx, before, queued{sql, args}, append(after, q.after...))
+	before := []queued{{setViewer, []any{q.viewer.TenantID, q.viewer.UserID}}}
+	return q.take.send(ctx, pipeline{pending, before, queued{sql, args}, append(c.after(), q.after...)})
 }
 
 // QueryRow implements DBTX.

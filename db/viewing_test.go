@@ -26,7 +26,8 @@ func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) 
 	w = d.world(ctx)
 	seen, hidden = w.patient(ctx), newID()
 	must(w.owner.Exec(ctx, `WITH p AS (
-			INSERT INTO patients SELECT tenant_id, $3, $4, external_id, given_name, family_name, birth_date FROM patients WHERE tenant_id = $1 AND id = $2)
+			INSERT INTO patients SELECT tenant_id, $3, $4, external_id, given_name, family_name, birth_date
+			    FROM patients WHERE tenant_id = $1 AND id = $2)
 		INSERT INTO patient_facilities VALUES ($1, $3, $4)`, w.tenant, seen, hidden, w.hidden))
 	w.appointment(ctx, newID(), seen)
 	w.appointment(ctx, newID(), hidden)
@@ -128,7 +129,8 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 		patient = "INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date) VALUES " +
 			"($1, $2, $3, 'Q', 'Q', '1931-07-13')"
 		met         = "INSERT INTO patient_facilities (tenant_id, patient_id, facility_id) VALUES ($1, $2, $3)"
-		appointment = `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		appointment = `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at,
+    status)
 			VALUES ($1, $3, $2, 'new', now(), now() + interval '1 hour', 'BOOKED')`
 		moved = "UPDATE appointments SET facility_id = $3 WHERE tenant_id = $1 AND patient_id = $2"
 	)
@@ -211,26 +213,26 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 			var err error
 			switch m.query {
 			case "GetPatient":
-				err = w.getPatient(ctx, w.Store, v, hidden)
+				err = w.getPatient(ctx, w.Raw, v, hidden)
 			case "EditPatient":
-				err = w.editPatient(ctx, w.Store, v, hidden, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
+				err = w.editPatient(ctx, w.Raw, v, hidden, 1, func(p *db.EditPatientParams) { p.GivenName = &name })
 			case "DisallowFacility":
 				var n int64
-				if n, err = w.disallowFacility(ctx, w.Store, v, hidden, w.hidden); err == nil && n == 0 {
+				if n, err = w.disallowFacility(ctx, w.Raw, v, hidden, w.hidden); err == nil && n == 0 {
 					err = pgx.ErrNoRows
 				} else if failed(err, "42501") == nil { // the upsert that meets the hidden row
 					err = pgx.ErrNoRows
 				}
 			case "AllowFacility":
 				var n int64
-				if n, err = w.allowFacility(ctx, w.Store, v, hidden,
+				if n, err = w.allowFacility(ctx, w.Raw, v, hidden,
 					w.facility); err == nil && n == 0 || failed(err, "42501") == nil {
 					err = pgx.ErrNoRows
 				}
 			case "GetPickupPatient":
 				pickup := w.pickup(ctx)
 				must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, hidden))
-				err = w.getPickupPatient(ctx, w.Store, v, pickup)
+				err = w.getPickupPatient(ctx, w.Raw, v, pickup)
 			default:
 				continue
 			}
@@ -302,7 +304,8 @@ func TestViewerLeavesWithTheirStatement(t *testing.T) {
 		var rows int
 		var tenant, viewer string
 		w.must(s.DBTX().QueryRow(ctx, `SELECT (SELECT count(*) FROM patients), pg_backend_pid(),
-			coalesce(current_setting('waybill.tenant_id', true), ''), coalesce(current_setting('waybill.viewer_id', true), '')`).Scan(&rows, &last, &tenant, &viewer))
+			coalesce(current_setting('waybill.tenant_id', true), ''),
+			    coalesce(current_setting('waybill.viewer_id', true), '')`).Scan(&rows, &last, &tenant, &viewer))
 		if rows != 0 || tenant != "" || viewer != "" {
 			t.Errorf("after %s, the next one is %q of %q and sees %d", name, viewer, tenant, rows)
 		}

@@ -17,16 +17,17 @@ import (
 // world is a tenant of its own with users, a facility, an account and whatever a
 // race needs besides. Several share a database, since no statement reaches across.
 type world struct {
-	*db.Store           // the statements as they are tried, perhaps a mutant among them
-	as        *db.Store // the statements as they are, for what comes before
-	pool      *pgxpool.Pool
-	owner     *pgxpool.Pool
-	mutant    *mutant // nil for none
-	seeded    *seed.Standard
+	*db.Raw         // the statements as they are tried, perhaps a mutant among them
+	as      *db.Raw // the statements as they are, for what comes before
+	pool    *pgxpool.Pool
+	owner   *pgxpool.Pool
+	mutant  *mutant // nil for none
+	seeded  *seed.Standard
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
-	facility, hidden, account               uuid.UUID // hidden: a facility that only admin and dispatcher see
+	cached                                  map[*db.Viewer]db.Token // those of them who have their session cached
+	facility, hidden, account               uuid.UUID               // hidden: a facility that only admin and dispatcher see
 }
 
 // manyCallers take part in a race: as many as leave no mutant alive.
@@ -50,7 +51,7 @@ func must[T any](v T, err error) T {
 
 // database is a test's own, with the store as a program opens it.
 type database struct {
-	*db.Store
+	*db.Raw
 	owner *pgxpool.Pool
 	*dbtest.DB
 }
@@ -95,9 +96,9 @@ func config(url string, combining bool) db.Config {
 	return db.Config{URL: url, MaxConns: 40, AcquireTimeout: 5 * time.Second, OneByOne: !combining}
 }
 
-func openStore(t testing.TB, c db.Config) *db.Store {
+func openStore(t testing.TB, c db.Config) *db.Raw {
 	t.Helper()
-	s, err := db.Open(t.Context(), c)
+	s, err := db.OpenRaw(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func openStore(t testing.TB, c db.Config) *db.Store {
 
 // world makes a new tenant.
 func (d *database) world(ctx context.Context) *world {
-	w := &world{Store: d.Store, as: d.Store, pool: d.Pool(), owner: d.owner, tenant: uuid.New()}
+	w := &world{Raw: d.Raw, as: d.Raw, pool: d.Pool(), owner: d.owner, tenant: uuid.New()}
 	w.make(ctx, func(r *seed.Rows) { w.seeded = r.Standard(withOldHash) })
 	w.admin, w.dispatcher, w.hub = w.seeded.Admin.Viewer, w.seeded.Dispatcher.Viewer, w.seeded.Hub.Viewer
 	w.staff, w.stranger = w.seeded.Staff.Viewer, w.seeded.Stranger.Viewer
@@ -125,12 +126,12 @@ func (w *world) make(ctx context.Context, fill func(*seed.Rows)) {
 // on gives the world whose statements are a mutant's.
 func (w *world) on(m *mutant) *world {
 	w.mutant = m
-	w.Store = w.over(w.as.DBTX())
+	w.Raw = w.over(w.as.DBTX())
 	return w
 }
 
 // over is a store over one connection or transaction, the mutant included.
-func (w *world) over(q db.DBTX) *db.Store {
+func (w *world) over(q db.DBTX) *db.Raw {
 	if w.mutant == nil {
 		return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q })
 	}
@@ -247,7 +248,7 @@ func (w *world) expectBalance(ctx context.Context, account uuid.UUID, want int64
 
 // move makes a transition with a key and a digest of its own.
 func move(
-	ctx context.Context, s *db.Store, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition),
+	ctx context.Context, s *db.Raw, v db.Viewer, name db.TransitionName, id uuid.UUID, edits ...func(*db.Transition),
 ) error {
 	t := db.Transition{Name: name, PickupID: id, Key: newID().String(), Digest: digest(string(name))}
 	for _, edit := range edits {
@@ -258,7 +259,7 @@ func move(
 }
 
 func assign(
-	ctx context.Context, s *db.Store, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition),
+	ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID, driver db.Viewer, edits ...func(*db.Transition),
 ) error {
 	return move(ctx, s, v, db.TransitionNameAssign, id,
 		append(edits, func(t *db.Transition) { t.DriverID = driver.DriverID })...)

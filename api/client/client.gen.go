@@ -357,7 +357,7 @@ func (e UserRole) Valid() bool {
 
 // Account defines model for Account.
 type Account struct {
-	// BalanceCents The sum of the entries; moves by charges, refunds and deposits alone
+	// BalanceCents The sum of the entries, changed by charges, refunds and deposits
 	BalanceCents int64 `json:"balance_cents"`
 
 	// CreatedAt When it was created
@@ -370,7 +370,7 @@ type Account struct {
 	ID       openapi_types.UUID `json:"id"`
 	Name     string             `json:"name"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -472,18 +472,18 @@ type Driver struct {
 	ID        openapi_types.UUID         `json:"id"`
 	Latitude  nullable.Nullable[float64] `json:"latitude"`
 
-	// LocatedAt When they were observed at latitude and longitude
+	// LocatedAt When the driver was observed at latitude and longitude
 	LocatedAt nullable.Nullable[time.Time] `json:"located_at"`
 	Longitude nullable.Nullable[float64]   `json:"longitude"`
 	Name      string                       `json:"name"`
 
-	// OnDuty Whether dispatch may choose them
+	// OnDuty Whether dispatch-pickup may choose the driver
 	OnDuty bool `json:"on_duty"`
 
-	// UserID The login of this driver
+	// UserID The user who logs in as this driver
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -516,13 +516,13 @@ type Facility struct {
 	Latitude  float64            `json:"latitude"`
 	Longitude float64            `json:"longitude"`
 
-	// MaxCancelShare The share of its current appointments that a list may cancel without allow_mass_cancel
+	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	//
 	// Examples: 0.5
 	MaxCancelShare float64 `json:"max_cancel_share"`
 	Name           string  `json:"name"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -566,7 +566,7 @@ type Flag struct {
 	Name      string    `json:"name"`
 	UpdatedAt time.Time `json:"updated_at"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -584,7 +584,7 @@ type Group struct {
 	ID        openapi_types.UUID `json:"id"`
 	Name      string             `json:"name"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -623,16 +623,16 @@ type HealthStatus string
 type LedgerEntry struct {
 	AccountID openapi_types.UUID `json:"account_id"`
 
-	// ActorID The user who did it
+	// ActorID The user who did this
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// AmountCents Always positive; kind says which way
+	// AmountCents Always positive; see kind
 	AmountCents int64 `json:"amount_cents"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// DeltaCents What the entry did to the balance
+	// DeltaCents The change of the balance
 	DeltaCents int64              `json:"delta_cents"`
 	ID         openapi_types.UUID `json:"id"`
 
@@ -675,7 +675,7 @@ type Login struct {
 
 // Message defines model for Message.
 type Message struct {
-	// Body Names no patient and no price
+	// Body Contains no patient data and no price
 	//
 	// Examples: Your driver is on the way!
 	Body string `json:"body"`
@@ -685,7 +685,7 @@ type Message struct {
 	ID        openapi_types.UUID `json:"id"`
 	PickupID  openapi_types.UUID `json:"pickup_id"`
 
-	// Reason Why it failed
+	// Reason The reason of the failure
 	//
 	// Examples: no_number
 	Reason nullable.Nullable[string] `json:"reason"`
@@ -1029,10 +1029,10 @@ type Patient struct {
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// ExternalID Their id in the records of the facility
+	// ExternalID Id in the records of the facility
 	ExternalID nullable.Nullable[string] `json:"external_id"`
 
-	// FacilityID The facility whose records know them
+	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
 	FamilyName string             `json:"family_name"`
 	GivenName  string             `json:"given_name"`
@@ -1043,7 +1043,7 @@ type Patient struct {
 	// Examples: +14155550123
 	Phone nullable.Nullable[string] `json:"phone"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`
@@ -1051,10 +1051,10 @@ type Patient struct {
 
 // PatientConsent defines model for PatientConsent.
 type PatientConsent struct {
-	// ActorID The user who wrote it down
+	// ActorID The user who recorded it
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// Allowed False where an earlier consent was taken back
+	// Allowed False if the consent was withdrawn
 	Allowed bool `json:"allowed"`
 
 	// CreatedAt When it was created
@@ -1063,7 +1063,7 @@ type PatientConsent struct {
 	ID         openapi_types.UUID `json:"id"`
 	PatientID  openapi_types.UUID `json:"patient_id"`
 
-	// Seq Numbers the consents of the patient, from 1, in the order in which they took effect
+	// Seq Numbers the consents of the patient from 1, in the order in which they took effect
 	Seq int64 `json:"seq"`
 }
 
@@ -1114,13 +1114,13 @@ type PhiRead struct {
 	CreatedAt time.Time          `json:"created_at"`
 	ID        openapi_types.UUID `json:"id"`
 
-	// Operation The operation that showed the patient, or wrote to them
+	// Operation The operation that showed or wrote the patient
 	//
 	// Examples: get-patient
 	Operation string             `json:"operation"`
 	PatientID openapi_types.UUID `json:"patient_id"`
 
-	// UserID The user who did it
+	// UserID The user who did this
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
@@ -1218,13 +1218,13 @@ type PickupEdit struct {
 
 // PickupEvent defines model for PickupEvent.
 type PickupEvent struct {
-	// ActorID The user who did it
+	// ActorID The user who did this
 	ActorID openapi_types.UUID `json:"actor_id"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// DriverID The driver that the transition set, kept or took away
+	// DriverID The driver that the transition set, kept or removed
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
 
 	// FromStatus The status of a pickup
@@ -1336,13 +1336,13 @@ type TransitionRule struct {
 
 // User defines model for User.
 type User struct {
-	// Active False once deactivated: no login, no session
+	// Active False for a deactivated user, who cannot log in
 	Active bool `json:"active"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// Email As typed; unique in the tenant, whatever its case
+	// Email As typed; unique in the tenant regardless of case
 	//
 	// Examples: ada@clinic.example
 	Email string             `json:"email"`
@@ -1352,7 +1352,7 @@ type User struct {
 	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
 
-	// Version Counts the accepted edits; what If-Match compares
+	// Version Incremented by each edit; compared by If-Match
 	//
 	// Examples: 1
 	Version int64 `json:"version"`

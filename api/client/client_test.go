@@ -26,8 +26,8 @@ func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
 const password = "a long password"
 
-// serve starts the real server on a database with a tenant and its admin, as
-// "waybill tenant" makes them, and gives its URL.
+// serve starts the real server on a database with a tenant and its admin, as "waybill tenant" creates
+// them, and returns its URL.
 func serve(t *testing.T) string {
 	t.Helper()
 	d := dbtest.New(t)
@@ -42,7 +42,7 @@ func serve(t *testing.T) string {
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL})
 	check(t, err)
 	t.Cleanup(store.Close)
-	handler, err := api.New(t.Context(), store, api.Options{PasswordCost: bcrypt.MinCost})
+	handler, err := api.New(t.Context(), store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	check(t, err)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -62,7 +62,7 @@ func login(t *testing.T, url, email string) *client.ClientWithResponses {
 	return c
 }
 
-// world is what an admin has made: by the client, which is what is tested.
+// world holds the rows that an admin has created with the client under test.
 type world struct {
 	admin, dispatcher, hub    *client.ClientWithResponses
 	facility, account, driver uuid.UUID

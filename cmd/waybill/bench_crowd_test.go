@@ -8,7 +8,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// crowdSide is what a neighbor noticed.
+// crowdSide is the effect on the other tenant.
 type crowdSide struct {
 	Requests, Submits struct{ Count int }
 	Logins            *struct{ Count int }
@@ -18,7 +18,7 @@ type crowdSide struct {
 	First             string `json:"first_refused"`
 }
 
-// crowdLine is what is printed of a phase.
+// crowdLine is the printed result of a phase.
 type crowdLine struct {
 	Benchmark, Phase string
 	Alone, Beside    crowdSide
@@ -47,8 +47,7 @@ func crowdLines(t *testing.T, out string) (lines []crowdLine) {
 	return lines
 }
 
-// Whatever one caller or one tenant asks for, another tenant is refused nothing and told
-// every event.
+// Whatever one caller or one tenant requests, another tenant has no request refused and no event lost.
 func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t, invariants)
@@ -57,7 +56,7 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 	if code != 0 || errors != "" {
 		t.Errorf("exit code %d: %s%s", code, out, errors)
 	}
-	// What the crowd may get, and what it must get since it is more than its share.
+	// The statuses that the crowd may get, and the one that it must get because it exceeds its share.
 	want := map[string]struct{ may, must string }{
 		"guesses":   {"401 429 503", "429"},
 		"streams":   {"200 429", "429"},
@@ -89,7 +88,7 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 		case l.Phase == "streams" && l.Crowd["200"] < 8:
 			t.Errorf("a user has streams: %v", l.Crowd)
 		case l.Phase == "feeds" && l.Waiting < 2:
-			t.Errorf("a user has %d feeds", l.Waiting) // one that is just refused may be among them
+			t.Errorf("a user has %d feeds", l.Waiting) // a feed being refused may be counted
 		}
 		delete(want, l.Phase)
 	}

@@ -12,7 +12,7 @@ import (
 func TestBenchJobsPrintsOneLine(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "what a benchmark prints")
-	d := dbtest.New(t) // it takes jobs away that nobody is to work
+	d := dbtest.New(t) // it takes jobs that must not be worked
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	args := []string{"bench", "jobs", "--json", "--duration", "10ms", "--callers", "4", "--warm", "100", "--set",
 		"20", "--backlog", "200", "--workers", "20", "--starts", "3"}
@@ -39,7 +39,7 @@ func TestBenchJobsPrintsOneLine(t *testing.T) {
 			t.Errorf("%s: %v", rate.How, rate.PerSecond)
 		}
 	}
-	// What waits here is not for a benchmark to say that it was sent.
+	// The benchmark must not mark these jobs as sent.
 	w := newTown(t)
 	w.submit(t, w.inProcess(t).URL)
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.OwnerURL}, args...); code != 1 ||

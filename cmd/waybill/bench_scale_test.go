@@ -9,7 +9,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// scaleLine is what bench scale --json prints of an operation.
+// scaleLine is a line of bench scale --json.
 type scaleLine struct {
 	Operation, Viewer, Which string
 	Sizes                    []struct {
@@ -23,7 +23,7 @@ type scaleLine struct {
 	Pages *float64 `json:"pages_ratio"`
 }
 
-// scaleLines runs it, and checks that each line has what it must, for so many sizes.
+// scaleLines runs the benchmark, and checks the content of each line for a number of sizes.
 func scaleLines(t *testing.T, databaseURL string, sizes int, args ...string) []scaleLine {
 	t.Helper()
 	args = append([]string{"bench", "scale", "--json", "--facilities", "60", "--seconds", "0.01", "--rounds", "1"},

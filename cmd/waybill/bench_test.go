@@ -85,7 +85,7 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	// What pgbench submitted has its effects too, like what went over HTTP.
+	// Pickups submitted by pgbench have the same effects as over HTTP.
 	for what, query := range map[string]string{
 		"a submit without its text and charge": `SELECT count(*) FROM pickup_events AS e
 			LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.status = 'QUEUED'
@@ -94,7 +94,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
 		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
 		"a road that " +
-			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED', 'DELIVERED')`,
+			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
+    'DELIVERED')`,
 	} {
 		var n int
 		if err := d.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
@@ -165,7 +166,8 @@ func TestInterruptedBenchStopsWhatItStarted(t *testing.T) {
 	// No server of it has a connection any more: it was stopped in order.
 	var n int
 	err := d.Owner().
-		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill'`).Scan(&n)
+		QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'waybill'`).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("%d connections are left: %v", n, err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // loadDemoAppointments loads appointments of both clinics, as the dispatcher, who sees both.
-func loadDemoAppointments(ctx context.Context, store *db.Store, made demo) error {
+func loadDemoAppointments(ctx context.Context, store *db.System, made demo) error {
 	told := db.SystemViewer(made.tenantID, uuid.Nil, db.UserRoleDispatcher)
 	for _, u := range made.users {
 		if u.Role == told.Role {
@@ -28,7 +28,7 @@ func loadDemoAppointments(ctx context.Context, store *db.Store, made demo) error
 
 // loadClinicAppointments loads patients and appointments of a clinic from today on, through a feed. There is one
 // list per day; a second load on the same day is superseded, which is a success.
-func loadClinicAppointments(ctx context.Context, store *db.Store, v db.Viewer, clinic uuid.UUID, name string) error {
+func loadClinicAppointments(ctx context.Context, store *db.System, v db.Viewer, clinic uuid.UUID, name string) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	_, err := store.SyncFeed(ctx, v,
 		db.Feed{FacilityID: clinic, AsOf: today, Records: func(yield func(db.FeedRecord, error) bool) {

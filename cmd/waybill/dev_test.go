@@ -28,11 +28,11 @@ type developing struct {
 	ready
 }
 
-// startDev starts one that keeps its data in the folder.
+// startDev starts dev with its data in the folder.
 func startDev(t testing.TB, data string, env []string, args ...string) *developing {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ready.json")
-	// That of an earlier run: who waits for the file does not want this one.
+	// The file of an earlier run, which must not be mistaken for this run's.
 	if err := os.WriteFile(file, []byte(`{"url": "http://192.0.2.1"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func startDevBy(t testing.TB, by []string, data, file string, env []string, args
 	return d
 }
 
-// folder is one that PostgreSQL's user can enter, where the tests are root's.
+// folder returns a folder that PostgreSQL's user can access, even if the tests run as root.
 func folder(t testing.TB) string {
 	t.Helper()
 	path, err := os.MkdirTemp("", "waybill-dev-test-*")
@@ -79,7 +79,7 @@ func folder(t testing.TB) string {
 	return filepath.Join(path, "data")
 }
 
-// answers tells whether the database does.
+// answers reports whether the database answers.
 func (d *developing) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -100,8 +100,8 @@ func (d *developing) token(role db.UserRole) string {
 	return ""
 }
 
-// Two of them side by side, each killed or stopped in some way, none of which leaves
-// a database behind or loses what was written.
+// Two instances run side by side, each killed or stopped in some way, without leaving a database behind
+// or losing data.
 func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "processes and what is kept of them")
@@ -138,7 +138,7 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		if status, _ := text(t, "POST", a.URL+"/v1/accounts", a.token(db.UserRoleAdmin), body); status != 200 {
 			t.Errorf("what was made before is made again: %d", status)
 		}
-		// So does a session of before.
+		// So does an earlier session.
 		if status, _ := text(t, "GET", a.URL+"/v1/session", before.token(db.UserRoleHub), ""); status != 200 {
 			t.Errorf("a session of before: %d", status)
 		}
@@ -151,7 +151,7 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		t.Error("dev ended before its database")
 	}
 
-	// A database that ends by itself is said, not waited for.
+	// A database that stops by itself is reported.
 	pid, err := os.ReadFile(filepath.Join(one, "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
@@ -243,8 +243,8 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL}).hasDemo(t)
 }
 
-// The demo users are the tenant's to change: whatever was done to them, the next start
-// offers one of each role who can log in.
+// The tenant may change the demo users: whatever happened to them, the next start offers one of each
+// role who can log in.
 func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "processes and what is kept of them")
@@ -261,7 +261,8 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	const admin = db.UserRoleAdmin
 	// Somebody has the address of the hub user's successor, and the dispatcher's number.
 	do(201, admin, "POST", "/v1/users",
-		`{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example","name":"H","password":"something else","role":"hub"}`)
+		`{"id":"0190a0a0-0000-7000-8000-000000000001","email":"HUB2@demo.example",`+
+			`"name":"H","password":"something else","role":"hub"}`)
 	do(204, admin, "DELETE", user("dispatcher")+"/phone-numbers/"+demoID("phone dispatcher").String(), "")
 	do(201, admin, "POST", "/v1/users/0190a0a0-0000-7000-8000-000000000001/phone-numbers", `{"number":"+14155550101"}`)
 	do(200, admin, "POST", user("hub")+"/deactivate", "")
@@ -276,7 +277,7 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 
 	want := map[db.UserRole]string{"admin": "admin2@", "dispatcher": "dispatcher2@",
 		"staff": "other@", "driver": "driver2@", "hub": "hub3@"}
-	for range 2 { // the second start finds what the first has made
+	for range 2 { // the second start finds the rows of the first
 		dev = startDev(t, t.TempDir(), env)
 		dev.hasDemo(t)
 		for _, u := range dev.Users {
@@ -287,7 +288,7 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 		dev.stop(syscall.SIGTERM)
 	}
 
-	// A number that is taken does not keep dev from starting.
+	// A taken number does not prevent the start.
 	if _, err := d.Owner().Exec(t.Context(), `UPDATE phone_numbers SET id = gen_random_uuid(), user_id = $1`,
 		demoID("user hub")); err != nil {
 		t.Fatal(err)
@@ -295,7 +296,7 @@ func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	startDev(t, t.TempDir(), env).stop(syscall.SIGTERM)
 }
 
-// announces looks at what dev prints.
+// announces checks the output of dev.
 func (d *developing) announces(t *testing.T, database string) {
 	t.Helper()
 	eventually(t, "dev has said all", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") })
@@ -309,7 +310,7 @@ func (d *developing) announces(t *testing.T, database string) {
 	}
 }
 
-// hasDemo looks for what the demo tenant must have, as its users see it.
+// hasDemo checks the demo tenant as its users see it.
 func (d *developing) hasDemo(t *testing.T) {
 	t.Helper()
 	if d.URL == "" || d.AdminURL == "" || d.DatabaseURL == "" || d.Tenant != demoSlug ||
@@ -373,8 +374,7 @@ func (d *developing) hasDemo(t *testing.T) {
 	}
 }
 
-// hasTwoClinics looks at both as a staff user who has just logged in, and sees one: all
-// of it, and nothing of the other.
+// hasTwoClinics checks both clinics as a staff user, who sees all of one, and nothing of the other.
 func (d *developing) hasTwoClinics(t *testing.T) {
 	t.Helper()
 	staff, dispatcher := d.login(t, db.UserRoleStaff), d.login(t, db.UserRoleDispatcher)

@@ -34,7 +34,7 @@ func (m *metrics) watchGateway(down func() bool) {
 // queueCollector reads the queues on each scrape. All processes report the same figures: they share the
 // database.
 type queueCollector struct {
-	store       *db.Store
+	store       *db.System
 	depth, ages *prometheus.Desc
 	dead, bytes *prometheus.Desc
 	paused      *prometheus.Desc
@@ -44,7 +44,7 @@ type queueCollector struct {
 // are missing.
 const queueTimeout = 3 * time.Second
 
-func newQueueCollector(store *db.Store) queueCollector {
+func newQueueCollector(store *db.System) queueCollector {
 	labels := []string{"queue", "state"}
 	return queueCollector{
 		store,

@@ -103,18 +103,18 @@ func (c *jobsCommand) text() uuid.UUID {
 }
 
 // troubled calls each for the jobs to list: none, if only texts with some reason are listed.
-func (c *jobsCommand) troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+func (c *jobsCommand) troubled(ctx context.Context, store *db.System, each func(db.ListTroubledJobsRow) error) error {
 	if c.reason != "" {
 		return nil
 	}
 	return jobs.Troubled(ctx, store, each)
 }
 
-func (c *jobsCommand) refused(ctx context.Context, store *db.Store, each func(jobs.RefusedText) error) error {
+func (c *jobsCommand) refused(ctx context.Context, store *db.System, each func(jobs.RefusedText) error) error {
 	return jobs.Refused(ctx, store, time.Now().Add(-c.since), c.reason, each)
 }
 
-func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) list(ctx context.Context, store *db.System, out io.Writer) error {
 	paused, err := store.ListPausedQueues(ctx)
 	if err != nil {
 		return db.Explain(err)
@@ -143,7 +143,7 @@ func (c *jobsCommand) list(ctx context.Context, store *db.Store, out io.Writer) 
 	return c.listTexts(ctx, store, out)
 }
 
-func (c *jobsCommand) listTexts(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) listTexts(ctx context.Context, store *db.System, out io.Writer) error {
 	table, n := columns(out), 0
 	err := c.refused(ctx, store, func(t jobs.RefusedText) error {
 		if n++; n == 1 {
@@ -175,7 +175,7 @@ func formatDuration(d time.Duration) string {
 	return text
 }
 
-func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) resume(ctx context.Context, store *db.System, out io.Writer) error {
 	found, err := jobs.Resume(ctx, store, c.id)
 	if err == nil && !found {
 		return errors.New("no such queue; list the paused queues with: waybill jobs list")
@@ -187,7 +187,7 @@ func (c *jobsCommand) resume(ctx context.Context, store *db.Store, out io.Writer
 }
 
 // retry retries one job or text, or all that would be listed.
-func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retry(ctx context.Context, store *db.System, out io.Writer) error {
 	switch {
 	case c.all:
 		return c.retryAll(ctx, store, out)
@@ -204,7 +204,7 @@ func (c *jobsCommand) retry(ctx context.Context, store *db.Store, out io.Writer)
 	return err
 }
 
-func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retryText(ctx context.Context, store *db.System, out io.Writer) error {
 	again := false
 	err := c.refused(ctx, store, func(t jobs.RefusedText) (err error) {
 		if t.ID == c.text() {
@@ -222,7 +222,7 @@ func (c *jobsCommand) retryText(ctx context.Context, store *db.Store, out io.Wri
 	return err
 }
 
-func (c *jobsCommand) retryAll(ctx context.Context, store *db.Store, out io.Writer) error {
+func (c *jobsCommand) retryAll(ctx context.Context, store *db.System, out io.Writer) error {
 	run, sent := 0, 0
 	err := c.troubled(ctx, store, func(r db.ListTroubledJobsRow) error {
 		found, err := jobs.Retry(ctx, store, r.ID)

@@ -40,7 +40,7 @@ type move struct {
 	name, key string
 }
 
-// killing is what they share.
+// killing is the shared state.
 type killing struct {
 	*town
 	t   *testing.T
@@ -58,7 +58,7 @@ const (
 	killCharge = 70
 )
 
-// send gives the answer's body, once there is one.
+// send returns the answer's body, retrying until there is one.
 func (s *sender) send(method, path string, role db.UserRole, body any, headers ...string) []byte {
 	var text []byte
 	if body != nil {
@@ -120,7 +120,7 @@ func (s *sender) once(
 		return 0, false, nil, err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body) // an answer cut in the middle is none
+	answer, err := io.ReadAll(response.Body) // a truncated answer does not count
 	return response.StatusCode, response.Header.Get("Idempotency-Replayed") == "true", answer, err
 }
 
@@ -177,10 +177,9 @@ func (s *sender) charge() {
 	s.charges = append(s.charges, id)
 }
 
-// The server is killed at fifty random moments. What it acknowledged has happened,
-// once; what it did not acknowledge is sent again with the same id or key, and has
-// happened once too. Nothing is half done. Its workers are killed with it, and the
-// gateway's answers are lost now and then: each text that was owed takes effect once.
+// The server is killed at fifty random moments. Whatever it acknowledged has happened, once; whatever
+// it did not is retried with the same id or key, and has also happened once. Nothing is half done. Its
+// workers are killed too, and some of the gateway's answers are lost: each owed text takes effect once.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const callers = 32
@@ -198,7 +197,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		}
 		return fakegateway.Accept
 	})
-	// Few connections: new ones cost a new server more than what it is asked.
+	// Few connections: a new server spends more time on them than on requests.
 	flags := append([]string{"--addr", address, "--workers", "2", "--max-conns", "2"}, to(gateway)...)
 	database := k.db.SettledURL() + "&application_name=" + killed
 	senders := k.senders(callers)
@@ -209,7 +208,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		lives.Go(s.live)
 	}
 	for i := range kills {
-		// Servers let requests share statements unless told otherwise; a few are.
+		// Most servers batch requests; a few do not.
 		s := serve(t, database, append(flags, fmt.Sprintf("--combine=%t", i%5 != 0))...)
 		k.is(true)
 		k.awaitAnswer()
@@ -217,7 +216,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		k.is(false)
 		s.kill()
 	}
-	k.awaitQuiet() // or a job is begun after that minute, and nobody takes it for a killed one's
+	k.awaitQuiet() // otherwise a job might start after that minute, and not count as abandoned
 	k.aMinuteLater()
 	last := serve(t, database, flags...)
 	k.is(true)
@@ -231,7 +230,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	k.accountTexts(gateway)
 }
 
-// aMinuteLater is when the jobs of those who were killed run again, and another leads.
+// aMinuteLater makes abandoned jobs runnable and elects a new leader.
 func (k *killing) aMinuteLater() {
 	for _, statement := range []string{
 		"UPDATE river_job SET attempted_at = attempted_at - interval '1 minute' WHERE state = 'running'",
@@ -243,8 +242,8 @@ func (k *killing) aMinuteLater() {
 	}
 }
 
-// accountTexts compares the texts with the transitions that owe them, and with what the
-// gateway took.
+// accountTexts compares the texts with the transitions that owe them, and with what the gateway
+// accepted.
 func (k *killing) accountTexts(gateway *fakegateway.Gateway) {
 	owed := k.count(`SELECT count(*) FROM pickup_events WHERE transition IN ('submit', 'assign')`)
 	sent := k.count(`
@@ -278,14 +277,15 @@ func (k *killing) senders(n int) []*sender {
 	return all
 }
 
-// killed is what the servers' connections are called.
+// killed is the application name of the servers' connections.
 const killed = "killed"
 
-// awaitQuiet waits until the connections of killed servers are closed: what they sent
-// last may not even have begun.
+// awaitQuiet waits until the connections of killed servers are closed: their last statements may not
+// even have started.
 func (k *killing) awaitQuiet() {
 	eventually(k.t, "no connection is left", func() bool {
-		return k.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, killed) == 0
+		return k.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = $1`, killed) == 0
 	})
 }
 
@@ -301,7 +301,7 @@ func (k *killing) balance() int64 {
 	return k.count(`SELECT balance_cents FROM accounts WHERE id = $1`, demoID("account Research Lab"))
 }
 
-// account compares what was acknowledged with what is there, both ways.
+// account compares the acknowledged requests with the database, in both directions.
 func (k *killing) account(senders []*sender, opening int64) {
 	var all sender
 	names := map[string]int64{}

@@ -26,8 +26,7 @@ import (
 	"waybill/db/seed"
 )
 
-// asProgram makes the test binary be the program: what is tested is another process,
-// which can be killed.
+// asProgram makes the test binary run as the program: a separate process, which can be killed.
 const asProgram = "WAYBILL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -39,7 +38,7 @@ func TestMain(m *testing.M) {
 	dbtest.Exit(dbtest.Run(m, dbtest.Parallel(4)))
 }
 
-// output collects what a process writes, readable while it runs.
+// output collects the output of a process, readable while it runs.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -57,8 +56,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// raceOptions for the program, should it have been built with the race detector: what
-// it finds is a failure, and it need not sleep a second at each exit.
+// raceOptions are for a program built with the race detector: a race is a failure, and exits need not
+// be delayed by a second.
 const raceOptions = "GORACE=atexit_sleep_ms=0 exitcode=66"
 
 // patience for the program's requests, which on a busy machine may wait longer for a
@@ -73,7 +72,7 @@ type program struct {
 	done        chan struct{}
 }
 
-// start runs waybill with these variables of its own, and none of ours.
+// start runs waybill with only these environment variables.
 func start(t testing.TB, env []string, args ...string) *program {
 	return startWith(t, nil, env, args...)
 }
@@ -110,7 +109,7 @@ func launch(t testing.TB, cmd *exec.Cmd, in io.Reader, env []string) *program {
 	return p
 }
 
-// wait waits for the end, and gives the exit code.
+// wait waits for the end, and returns the exit code.
 func (p *program) wait() int {
 	p.t.Helper()
 	select {
@@ -129,7 +128,7 @@ func (p *program) kill() {
 	<-p.done
 }
 
-// stop asks for an orderly end, and expects one.
+// stop asks for a graceful shutdown, and expects it.
 func (p *program) stop(s syscall.Signal) {
 	p.t.Helper()
 	p.signal(s)
@@ -160,10 +159,10 @@ func eventually(t testing.TB, what string, is func() bool) {
 type serving struct {
 	*program
 	url   string
-	ready int // milliseconds, as it says itself
+	ready int // milliseconds, as printed by the program
 }
 
-// serve starts one on a free port, without an admin port, unless args say otherwise.
+// serve starts a server on a free port, without an admin port unless args set one.
 func serve(t testing.TB, database string, args ...string) serving {
 	t.Helper()
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--bcrypt-cost",
@@ -190,7 +189,7 @@ func (s *serving) await() {
 type town struct {
 	demo
 	db     *dbtest.DB
-	store  *db.Store
+	store  *db.System
 	tokens map[db.UserRole]string
 }
 
@@ -227,7 +226,7 @@ func (w *town) make(t testing.TB, fill func(*seed.Rows)) {
 // inProcess serves the town from this process.
 func (w *town) inProcess(t testing.TB) *httptest.Server {
 	t.Helper()
-	a, err := api.New(t.Context(), w.store, api.Options{PasswordCost: bcrypt.MinCost})
+	a, err := api.New(t.Context(), w.store.Store, api.Options{PasswordCost: bcrypt.MinCost})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,8 +272,8 @@ func text(t testing.TB, method, url, token, body string, headers ...string) (sta
 	return response.StatusCode, string(read)
 }
 
-// freeAddress is one that nobody listens at, below the ports that the system gives to
-// connections that go out: one of those may have a port that was free a moment ago.
+// freeAddress returns an address on which nothing listens, below the ephemeral ports: a free one of
+// those may be taken by an outgoing connection.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {

@@ -63,7 +63,7 @@ func (m *metrics) register(all ...prometheus.Collector) {
 }
 
 // watch registers collectors for the store's connections and the queues.
-func (m *metrics) watch(store *db.Store) {
+func (m *metrics) watch(store *db.System) {
 	m.register(
 		pool("acquired", "Connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) }),
 		pool("idle", "Connections idle.", func() float64 { return float64(store.Stat().IdleConns()) }),

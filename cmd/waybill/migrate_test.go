@@ -40,7 +40,8 @@ func TestMigrate(t *testing.T) {
 	if got := migrate("up"); got != "nothing to do\n" {
 		t.Errorf("up again: %s", got)
 	}
-	// Down, a step at a time, and up again. That each can be taken back is package db's to test.
+	// Down, one step at a time, and up again. That each migration can be reverted is tested in package
+	// db.
 	const down = 3
 	for range down {
 		has(t, migrate("down"), "OK")
@@ -50,7 +51,7 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// Two deployments start at once, and each migrates first.
+// Two concurrent deployments that both migrate.
 func TestTwoMigrateUpAtOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -99,8 +100,8 @@ func TestMigrateRefuses(t *testing.T) {
 	}
 }
 
-// What pgx tells of each try, with TLS and without, is told once; what goose calls an error of
-// its own is told as what was done.
+// pgx's errors for each attempt, with and without TLS, are printed once; goose's own errors are printed
+// as what was done.
 func TestMigrateSaysWhatFailedInOneSentence(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -114,7 +115,7 @@ func TestMigrateSaysWhatFailedInOneSentence(t *testing.T) {
 		}
 		hasNot(t, errors, "hunter2", "goose", "failed to get", "failed to initialize")
 	}
-	// A row of before a rule stops the migration that makes it.
+	// A row that violates a new constraint stops its migration.
 	names, err := fs.Glob(files.Migrations, "migrations/*_strict_addresses.sql")
 	if err != nil || len(names) != 1 {
 		t.Fatal(names, err)

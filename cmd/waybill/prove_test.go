@@ -42,8 +42,7 @@ func TestEveryStoryHolds(t *testing.T) {
 	if err != nil || told != len(prove.Names()) {
 		t.Errorf("%d of %d stories were told: %v", told, len(prove.Names()), err)
 	}
-	// What was made is out of the way: no driver of prove's on duty, no pickup of
-	// theirs that waits, no user who can log in.
+	// Created rows are cleaned up: no driver of prove's on duty, no waiting pickup, no active user.
 	for what, query := range map[string]string{
 		"drivers on duty": `SELECT count(*) FROM drivers WHERE on_duty AND name LIKE 'prove %'`,
 		"pickups":         `SELECT count(*) FROM pickups WHERE status IN ('DRAFT', 'SUBMITTED', 'ASSIGNED')`,
@@ -58,8 +57,7 @@ func TestEveryStoryHolds(t *testing.T) {
 	}
 }
 
-// lie is what stands between prove and a good server: it changes a request, or its
-// answer.
+// lie is a proxy between prove and a correct server that changes a request or its answer.
 type lie struct {
 	name     string
 	request  func(*http.Request)
@@ -132,7 +130,7 @@ func lies() []lie {
 	}
 }
 
-// told puts the lie in front of the server.
+// told starts the proxy in front of the server.
 func (l lie) told(t *testing.T, to string) string {
 	target, err := url.Parse(to)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -38,6 +37,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 		return errors.New("serve needs a database: set DATABASE_URL or --database-url, or use: waybill dev")
 	}
 	setGCPercent()
+	s.setMemoryLimit()
 	running, err := open(ctx, s)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 type server struct {
 	settings
 	log              *slog.Logger
-	store            *db.Store
+	store            *db.System
 	api              *api.API
 	listener, admins net.Listener
 	workers          *workerPool // nil without workers
@@ -70,7 +70,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		return nil, err
 	}
 	metrics.watch(r.store)
-	if r.api, err = api.New(ctx, r.store, s.apiOptions(r.log, metrics.observe)); err != nil {
+	if r.api, err = api.New(ctx, r.store.Store, s.apiOptions(r.log, metrics.observe)); err != nil {
 		return nil, err
 	}
 	metrics.watchStreams(r.api.OpenStreams, r.api.StreamLag)
@@ -93,17 +93,8 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 	return r, nil
 }
 
-// setGCPercent sets the garbage collector's target to 400 % unless GOGC is set. The live heap is only a
-// few MB: with the default of 100 % the collector ran every few hundred requests and took a fifth of
-// their CPU time (BenchmarkRequest, GOGC=100 and 400).
-func setGCPercent() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-}
-
 // openStore connects, and checks that the schema is a known one.
-func openStore(ctx context.Context, c db.Config) (*db.Store, error) {
+func openStore(ctx context.Context, c db.Config) (*db.System, error) {
 	store, err := db.Open(ctx, c)
 	if errors.Is(err, db.ErrNoSchema) {
 		return nil, err

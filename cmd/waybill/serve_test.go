@@ -20,8 +20,7 @@ import (
 	"waybill/db/localpg"
 )
 
-// Each start that cannot succeed says why in one line, and what to do, without the
-// password that it was given.
+// Each start that fails explains why and what to do in one line, without the password.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -87,6 +86,8 @@ func TestServeRefuses(t *testing.T) {
 			[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
 		"no room for a batch": {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil,
 			[]string{"--body-memory (WAYBILL_BODY_MEMORY) must be at least 16 MiB"}},
+		"no memory but for bodies": {[]string{good, "WAYBILL_MEMORY_LIMIT=31"}, nil,
+			[]string{"--memory-limit (WAYBILL_MEMORY_LIMIT) must be 0, or at least --body-memory"}},
 		"a user above all": {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil,
 			[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
 		"no list of proxies": {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,
@@ -187,7 +188,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-// Once serve says that it is ready, it is; how soon is BenchmarkServeStarts'.
+// Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -198,7 +199,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	s.stop(syscall.SIGTERM)
 }
 
-// BenchmarkServeStarts tells the milliseconds to ready, as serve says them itself.
+// BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
 	w := newTown(b)
 	total := 0
@@ -257,7 +258,7 @@ func TestAdminPort(t *testing.T) {
 	}
 }
 
-// What a flag holds is on none of the admin port's pages, of serve and of work.
+// No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -287,7 +288,7 @@ func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	}
 }
 
-// Where the database's own log would hold values of rows, serve says so, once.
+// If the database's own log would contain values of rows, serve warns once.
 func TestServeWarnsOfALogThatTells(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -320,7 +321,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	}
 }
 
-// The log tells what was asked and how it ended, never what was sent or stored.
+// The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -329,14 +330,16 @@ func TestLogHoldsNoContent(t *testing.T) {
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]
 	id := newID()
 	status, _ := text(t, "POST", s.url+"/v1/pickups", dispatcher, fmt.Sprintf(
-		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s","dropoff_address":"%[4]s","note":"%[4]s"}`,
+		`{"id":"%s","facility_id":"%s","account_id":"%s","price_cents":1,"pickup_address":"%[4]s",`+
+			`"dropoff_address":"%[4]s","note":"%[4]s"}`,
 		id, demoID("facility"), demoID("account Research Lab"), secret))
 	if status != 201 {
 		t.Errorf("create: %d", status)
 	}
 	for range 2 { // the second one meets the external id
 		text(t, "POST", s.url+"/v1/patients", dispatcher, fmt.Sprintf(
-			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s","birth_date":"1931-07-13","phone":"+19998765432"}`,
+			`{"facility_id":"%s","external_id":"%[2]s","given_name":"%[2]s","family_name":"%[2]s",`+
+				`"birth_date":"1931-07-13","phone":"+19998765432"}`,
 			demoID("facility"), secret))
 	}
 	if status, body := text(t, "GET", s.url+"/v1/patients", dispatcher,

@@ -25,6 +25,7 @@ type settings struct {
 	api             api.Options
 	streams, feeds  limitSettings
 	bodyMemory      int32 // MiB
+	memoryLimit     int32 // MiB; 0 for memoryPerBody times bodyMemory
 	trustedProxies  string
 	passwordCost    int32
 	readTimeout     time.Duration
@@ -58,6 +59,9 @@ func (s *settings) register(
 		"appointment feeds being read")
 	env.number(&s.bodyMemory, "body-memory", "WAYBILL_BODY_MEMORY", api.BodyMemory>>20,
 		"memory for large request bodies, in MiB: at most half for one tenant and a quarter for one user")
+	env.number(&s.memoryLimit, "memory-limit", "WAYBILL_MEMORY_LIMIT", 0, fmt.Sprintf("soft limit of the process's "+
+		"memory in MiB, near which garbage is collected more often, unless GOMEMLIMIT is set; 0: %d times "+
+		"--body-memory", memoryPerBody))
 	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain,
 		"how long to keep serving after /readyz fails, so that load balancers notice")
 	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "",
@@ -123,6 +127,9 @@ func (s *settings) check() error {
 		return fmt.Errorf("--body-memory (WAYBILL_BODY_MEMORY) must be at least %d MiB, so that a user's quarter "+
 			"can hold "+
 			"the largest body", api.MinBodyMemory>>20)
+	case s.memoryLimit != 0 && s.memoryLimit < s.bodyMemory:
+		return errors.New("--memory-limit (WAYBILL_MEMORY_LIMIT) must be 0, or at least --body-memory " +
+			"(WAYBILL_BODY_MEMORY)")
 	case s.drain < 0:
 		return errors.New("--drain (WAYBILL_DRAIN) must not be negative")
 	case s.store.StatementTimeout >= s.api.HandlerTimeout:

@@ -20,8 +20,8 @@ import (
 	"waybill/db/localpg"
 )
 
-// installed is a PostgreSQL as a package installs it: with the superuser alone, who gets in
-// by the socket, and passwords over TCP.
+// installed is a PostgreSQL as packages install it: with only the superuser, who logs in through the
+// socket, and passwords over TCP.
 type installed struct {
 	t      testing.TB
 	super  *pgx.Conn
@@ -59,7 +59,7 @@ func (p *installed) exec(statement string) {
 	}
 }
 
-// url is that of a role whose password is its name.
+// url returns the URL of a role whose password is its name.
 func (p *installed) url(role, database string) string {
 	return fmt.Sprintf("postgres://%s:%[1]s@127.0.0.1:%s/%s", role, p.port, database)
 }
@@ -121,7 +121,7 @@ func needPsql(t testing.TB) string {
 	return psql
 }
 
-// runningIt gives the commands of the README's section of that name.
+// runningIt returns the commands in the README's section "Running it".
 func runningIt(t testing.TB) (commands []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
@@ -142,9 +142,8 @@ func runningIt(t testing.TB) (commands []string) {
 	return commands
 }
 
-// Whoever does what the README says, on a PostgreSQL that was just installed, can log in
-// afterwards: the lines are run as they stand there, but for those that stay, which go to
-// the background.
+// The README's instructions work on a newly installed PostgreSQL: the lines are run unchanged, except
+// that servers run in the background.
 func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")
@@ -225,7 +224,7 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	hasNot(t, read("stays.err"), "would contain patient data")
 }
 
-// Run again, and on a database that somebody made before, the page makes what is missing.
+// The script can be run again, and on an existing database, to create what is missing.
 func TestSetupMakesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")
@@ -332,7 +331,7 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	if n := tables(); n != 0 {
 		t.Errorf("%d tables were made", n)
 	}
-	// Whoever gives the application's URL is not told to make it the owner.
+	// A user of the application's URL is not advised to make that role the owner.
 	p.exec("ALTER ROLE waybill_app LOGIN PASSWORD 'waybill_app'")
 	fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up",
 		"waybill_app is the application's role, which must not own the schema", "migrations run as its owner")
@@ -383,8 +382,8 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 		"does not let waybill_app log in", "ALTER ROLE waybill_app LOGIN")
 }
 
-// An owner who may create roles, as hosted servers have it, needs no page. Since PostgreSQL
-// 16 it may not become what it created, until it says so: the message says how.
+// An owner with CREATEROLE, as on hosted servers, does not need the script. Since PostgreSQL 16 it must
+// first grant itself the roles that it created: the message says how.
 func TestAnOwnerWhoMayCreateRolesMigratesAlone(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")

@@ -24,8 +24,8 @@ func (w *town) charges(account string) string {
 	return "/v1/accounts/" + demoID("account "+account).String() + "/charges"
 }
 
-// At SIGTERM readyz says no, every answer asks the client to come no more on its
-// connection, streams end, what is under way is finished, and the exit code is 0.
+// At SIGTERM readyz fails, every answer closes its connection, streams end, running requests finish,
+// and the exit code is 0.
 func TestStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -77,8 +77,8 @@ func TestStopLosesNoRequest(t *testing.T) {
 	}
 }
 
-// chargeThatWaits sends a request that waits in the database until it is unlocked. The
-// channel gives its status.
+// chargeThatWaits sends a request that waits in the database until it is unlocked. The channel returns
+// its status.
 func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unlock func()) {
 	t.Helper()
 	lock, err := w.db.Owner().Begin(t.Context())
@@ -106,8 +106,8 @@ func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unl
 	return answered, unlock
 }
 
-// withoutItsBody asks for something, and never sends the body that it promised. The
-// channel gives the first line of the answer, if any, once the server has hung up.
+// withoutItsBody sends the headers of a request without its body. The channel returns the first line of
+// the answer, if any, once the server has closed the connection.
 func withoutItsBody(t *testing.T, url, asked string, headers ...string) <-chan string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -127,11 +127,11 @@ func withoutItsBody(t *testing.T, url, asked string, headers ...string) <-chan s
 	return hungUp
 }
 
-// readTimeout is what these tests set, since they wait for it.
+// readTimeout is short, since these tests wait for it.
 const readTimeout = 2 * time.Second
 
-// A body that never comes holds a connection that long and no longer, whatever is asked
-// for. A request or stream that takes longer for a good reason is not cut.
+// A missing body holds a connection only for the timeout, whatever the request. Longer requests and
+// streams are not cut off.
 func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -142,7 +142,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 	stream := w.follow(t, s.url)
 	feed := w.feedThatTakes(t, s.url, readTimeout+500*time.Millisecond)
 	for _, c := range []struct{ url, asked, answer string }{
-		{s.url, "GET /livez", "HTTP/1.1 4"}, // it looks whether a body comes
+		{s.url, "GET /livez", "HTTP/1.1 4"}, // it checks that there is no body
 		{s.url, "POST /nope", "HTTP/1.1 404 Not Found"},
 		{s.url, "POST /v1/sessions", "HTTP/1.1 408 Request Timeout"}, // huma's limit is the shorter one
 		{s.url, "POST /v1/accounts", "HTTP/1.1 401 Unauthorized"},
@@ -151,7 +151,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 		{admin, "GET /metrics", "HTTP/1.1 200 OK"},
 	} {
 		var headers []string
-		if strings.HasSuffix(c.asked, feedPath) { // it is read for who may send it alone
+		if strings.HasSuffix(c.asked, feedPath) { // only read for authorized users
 			headers = []string{"Authorization: Bearer " + w.tokens[db.UserRoleStaff]}
 		}
 		hungUp := withoutItsBody(t, c.url, c.asked, headers...)
@@ -223,8 +223,8 @@ func TestStopWithBodiesThatNeverCome(t *testing.T) {
 	hasNot(t, s.errors.String(), "requests were still running at shutdown")
 }
 
-// hammer charges an account from many connections, each until the server says that it
-// was the connection's last request. Every request must be answered.
+// hammer charges an account from many connections, each until the server closes it. Every request must
+// be answered.
 func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *sync.WaitGroup) {
 	taken, callers = new(atomic.Int64), new(sync.WaitGroup)
 	for range 16 {
@@ -243,7 +243,7 @@ func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *s
 				switch response.StatusCode {
 				case http.StatusCreated:
 					taken.Add(1)
-				case http.StatusServiceUnavailable: // it says so, and charged nothing
+				case http.StatusServiceUnavailable: // nothing was charged
 				default:
 					t.Errorf("a charge: %d", response.StatusCode)
 				}
@@ -280,7 +280,7 @@ func (w *town) follow(t *testing.T, url string) <-chan error {
 func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	// It would wait for the lock for longer than a stop takes.
+	// Its lock wait would exceed the shutdown timeout.
 	s := serve(t, w.db.AppURL, "--shutdown-timeout", "50ms", "--lock-timeout", "100s",
 		"--statement-timeout", "110s", "--handler-timeout", "120s")
 	lock, err := w.db.Owner().Begin(t.Context())

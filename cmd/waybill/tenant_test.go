@@ -93,7 +93,7 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	hasNot(t, errors, "hunter2", "pa%zz")
 }
 
-// A tenant whose only admin is gone gets one again, by the operator's hand.
+// A tenant without an admin gets one again from the operator.
 func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -114,7 +114,7 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	if status, body := login("ada@acme.example", "correct horse"); status != 401 {
 		t.Fatalf("deactivated: %d %s", status, body)
 	}
-	for _, email := range []string{"ADA@acme.example", "bob@acme.example"} { // who was there, and who was not
+	for _, email := range []string{"ADA@acme.example", "bob@acme.example"} { // an existing user, and a new one
 		code, out, errors := ended(t, "another horse\n", env, "tenant", "admin", "--slug", "acme", "--email", email)
 		if code != 0 {
 			t.Fatal(errors)
@@ -141,7 +141,7 @@ func TestTenantAdminIsTheWayBackIn(t *testing.T) {
 	}
 }
 
-// Every command that comes by a database of another encoding says what to do.
+// Every command explains what to do about a database with another encoding.
 func TestADatabaseThatIsNotUTF8IsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")

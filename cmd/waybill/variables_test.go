@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A variable that is almost a setting's would be ignored in silence: every command refuses
-// to start, and says which one was meant.
+// A misspelled variable would be ignored silently: every command refuses to start, and suggests the
+// right name.
 func TestAMisspeltVariableIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"serve"}, {"work"}, {"jobs"}, {"migrate", "up"}, {"tenant"}, {"prove"}} {
@@ -61,7 +61,7 @@ func TestAMisspeltVariableIsRefused(t *testing.T) {
 	}
 }
 
-// Whatever variable the program names, it knows.
+// The program knows every variable that its texts mention.
 func TestEveryVariableIsKnown(t *testing.T) {
 	t.Parallel()
 	known, whole := knownVariables(), regexp.MustCompile(`^WAYBILL_[A-Z_]+$`)
@@ -103,7 +103,8 @@ func TestVersionSaysWhatToQuote(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errors)
 	}
-	if !regexp.MustCompile(`(?m)\Awaybill +\S+.*\nrevision +\S+.*\ngo +go1\.\d+\S* \w+/\w+\napi +\d+\.\d+\.\d+\nmigration +\d+\n\z`).MatchString(out) {
+	if !regexp.MustCompile(`(?m)\Awaybill +\S+.*\nrevision +\S+.*\ngo +go1\.\d+\S* \w+/\w+\n` +
+		`api +\d+\.\d+\.\d+\nmigration +\d+\n\z`).MatchString(out) {
 		t.Errorf("version: %s", out)
 	}
 }

@@ -71,7 +71,7 @@ func (w *workerSettings) sender(log *slog.Logger) (texts.Sender, error) {
 // connection from the requests.
 type workerPool struct {
 	*jobs.Workers
-	store *db.Store
+	store *db.System
 }
 
 // startWorkers starts the workers.

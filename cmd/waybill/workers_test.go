@@ -14,7 +14,7 @@ import (
 	"waybill/db"
 )
 
-// to are the flags of those who send to this gateway.
+// to returns the flags for this gateway.
 func to(g *fakegateway.Gateway) []string {
 	return []string{"--gateway-url", g.URL, "--gateway-secret", fakegateway.Secret}
 }
@@ -23,7 +23,8 @@ func to(g *fakegateway.Gateway) []string {
 func (w *town) submit(t testing.TB, url string) uuid.UUID {
 	t.Helper()
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
-		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here", "dropoff_address": "there"
+		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here",
+		    "dropoff_address": "there"
 	}`, demoID("facility"), demoID("account Research Lab")))
 	var made struct{ ID uuid.UUID }
 	if err := json.Unmarshal([]byte(answer), &made); status != http.StatusCreated || err != nil {
@@ -94,7 +95,7 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 		"WAYBILL_GATEWAY_SECRET=" + fakegateway.Secret},
 		"work", "--admin-addr", "127.0.0.1:0", "--workers", "2", "--gateway-timeout", "3s")
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
-	// A gateway that hangs holds nobody up for longer than was asked.
+	// A hanging gateway delays the shutdown only for its timeout.
 	gateway.Always(fakegateway.Hang)
 	w.submit(t, web.URL)
 	eventually(t, "the text is being sent", func() bool { return gateway.Requests() == 2 })
@@ -167,10 +168,13 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 		return out
 	}
 	has(t, jobs(), "no failed or retrying jobs")
-	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at, errors, metadata) VALUES
-		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(), ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
+	exec(`INSERT INTO river_job (id, kind, queue, args, state, attempt, finalized_at, scheduled_at, attempted_at,
+    errors, metadata) VALUES
+		(1001, 'send_text', 'texts', '{"message_id": "x"}', 'discarded', 25, now(), now(), now(),
+		    ARRAY['{"error": "it broke"}']::jsonb[], '{}'),
 		(1002, 'send_text', 'texts', '{}', 'cancelled', 1, now(), now(), now(), NULL, '{}'),
-		(1003, 'send_text', 'texts', '{}', 'scheduled', 0, NULL, now() + interval '1 minute', now(), NULL, '{"snoozes": 7}'),
+		(1003, 'send_text', 'texts', '{}', 'scheduled', 0, NULL, now() + interval '1 minute', now(), NULL,
+		    '{"snoozes": 7}'),
 		(1004, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now() - interval '1 hour', NULL, '{}'),
 		(1005, 'send_text', 'texts', '{}', 'running', 1, NULL, now(), now(), NULL, '{}'),
 		(1006, 'send_text', 'texts', '{}', 'completed', 1, now(), now(), now(), NULL, '{}')`)
@@ -200,8 +204,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	exec("DELETE FROM river_job")
 }
 
-// What the gateway refused is shown, and sent again by whoever says so; a paused queue is
-// told, and goes on.
+// Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
 func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	t.Parallel()
 	w, gateway := newTown(t), fakegateway.Start(t)

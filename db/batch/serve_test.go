@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"waybill/db/retry"
 )
 
 func TestDeadlockIsRetried(t *testing.T) {
@@ -19,6 +22,47 @@ func TestDeadlockIsRetried(t *testing.T) {
 		}
 		if answers, errs := together(f.batcher(1), 1); answers[0] != -1 || errs[0] != nil {
 			t.Errorf("got %v, %v", answers, errs)
+		}
+	})
+}
+
+// A deadlock's victim was rolled back: it alone is sent again. What may have been committed is
+// not, and neither is what the server rejected.
+func TestOnlyADeadlockIsSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		times int
+	}{
+		"deadlock":     {errDeadlock, 1 + maxDeadlockRetries},
+		"unknown":      {errors.New("connection reset by peer"), 1},
+		"unavailable":  {errUnavailable, 1},
+		"rejected":     {errRejected, 1},
+		"lock timeout": {errLockTimeout, 1},
+		"revoked":      {errRevoked, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &flushes{fails: func([]int) error { return c.err }}
+				f.batcher(1).Do(t.Context(), 1)
+				if len(f.asked) != c.times {
+					t.Errorf("it was sent %d times; want %d", len(f.asked), c.times)
+				}
+			})
+		})
+	}
+}
+
+func TestResolveEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("connection reset by peer")
+		f := &flushes{fails: func([]int) error { return broken }}
+		config, times := f.config(1), 0
+		config.Resolve = func(context.Context, int) (int, error) { times++; return 0, broken }
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := New(config).Do(ctx, 1)
+		if !errors.Is(err, ErrUnknownOutcome) || times < 1 || times > 3 {
+			t.Errorf("%v after %d times; want the outcome unknown at the deadline", err, times)
 		}
 	})
 }
@@ -95,7 +139,7 @@ func TestUnknownOutcomeIsAskedForAgain(t *testing.T) {
 		times    int
 	}{
 		"found at last":                     {[]error{broken, broken, nil}, nil, 3},
-		"never found":                       {[]error{broken}, ErrUnknownOutcome, maxResolves},
+		"never found":                       {[]error{broken}, ErrUnknownOutcome, retry.MaxAttempts},
 		"rejected, so not applied":          {[]error{broken, errRejected}, errRejected, 2},
 		"revoked, which says nothing of it": {[]error{errRevoked}, ErrUnknownOutcome, 1},
 	} {

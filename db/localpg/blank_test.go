@@ -17,7 +17,8 @@ for option; do
 	case $option in --pgdata=*) data=${option#--pgdata=} ;; esac
 done
 umask 077
-mkdir -p "$data/base/1" && echo 17 >"$data/PG_VERSION" && : >"$data/postgresql.conf" && : >"$data/base/1/empty" && mktemp -u >"$data/base/1/identity"
+mkdir -p "$data/base/1" && echo 17 >"$data/PG_VERSION" && : >"$data/postgresql.conf" &&
+: >"$data/base/1/empty" && mktemp -u >"$data/base/1/identity"
 `
 	if err := os.WriteFile(filepath.Join(dir, "initdb"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)

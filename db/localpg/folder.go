@@ -63,7 +63,8 @@ func claim(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil { // prepare restricts it; its parents must be accessible to the server's user
+	if err := os.MkdirAll(path,
+		0o755); err != nil { // prepare restricts it; its parents must be accessible to the server's user
 		return nil, err
 	}
 	f := &folder{path: path}

@@ -67,7 +67,7 @@ func TestLoadLeavesTheSchemaAsItWas(t *testing.T) {
 
 func TestLoadHasTheSameShapeAtAnySize(t *testing.T) {
 	t.Parallel()
-	for _, pickups := range []int{10_000, 30_000} {
+	for _, pickups := range []int{10_000, 20_000} {
 		conn := open(t)
 		w := load(t, conn, pickups)
 		for _, s := range shape {

@@ -160,6 +160,14 @@ func TestSessionsAndLoginsAreThoseOfTheirUsers(t *testing.T) {
 		driver, token = r.Driver(seed.Login(login.UserID), seed.OnDuty(1, 2)), r.Session(login)
 		r.Patient(s.Facility, s.Staff.Viewer)
 	})
+	more(t, d, s.TenantID, func(r *seed.Rows) {
+		hourAgo := time.Now().Add(-time.Hour)
+		r.Locate(r.Driver(func(p *db.CreateDriverParams) { p.OnDuty = true }), 3, 4, hourAgo)
+	})
+	if n := count(
+		t, d, "SELECT count(*) FROM drivers WHERE latitude = 3 AND located_at < now() - interval '1 hour'"); n != 1 {
+		t.Errorf("%d drivers were there an hour ago, want 1", n)
+	}
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -193,10 +201,11 @@ func TestManyRowsAreThoseAskedFor(t *testing.T) {
 	for query, want := range map[string]int{
 		"SELECT count(*) FROM facility_viewers WHERE user_id = '" + s.Stranger.UserID.String() + "'": 10,
 		"SELECT count(*) FROM groups": 4,
-		"SELECT count(*) FROM patient_viewers WHERE user_id = '" + s.Staff.UserID.String() + "'":                      8,
-		"SELECT count(DISTINCT patient_id) FROM appointments":                                                         6,
-		"SELECT count(*) FROM appointments WHERE external_id IN ('one', 'a0', 'a11')":                                 3,
-		"SELECT count(*) FROM appointments WHERE starts_at >= '2030-01-02 19:30Z' AND ends_at <= '2030-01-02 20:30Z'": 1,
+		"SELECT count(*) FROM patient_viewers WHERE user_id = '" + s.Staff.UserID.String() + "'": 8,
+		"SELECT count(DISTINCT patient_id) FROM appointments":                                    6,
+		"SELECT count(*) FROM appointments WHERE external_id IN ('one', 'a0', 'a11')":            3,
+		"SELECT count(*) FROM appointments WHERE starts_at >= '2030-01-02 19:30Z' AND ends_at <= '2030-01-02 " +
+			"20:30Z'": 1,
 	} {
 		if n := count(t, d, query); n != want {
 			t.Errorf("%s: %d, want %d", query, n, want)

@@ -140,6 +140,15 @@ func OnDuty(latitude, longitude float64) func(*db.CreateDriverParams) {
 	return func(p *db.CreateDriverParams) { p.OnDuty, p.Latitude, p.Longitude = true, &latitude, &longitude }
 }
 
+// Locate moves a driver to where they were at a time, which is newer than what is known of them.
+func (r *Rows) Locate(driver uuid.UUID, latitude, longitude float64, at time.Time) {
+	create(r, (*db.Queries).LocateDrivers, db.LocateDriversParams{
+		TenantIds: []uuid.UUID{r.TenantID}, Ids: []uuid.UUID{driver},
+		ViewerRoles: []string{string(db.UserRoleDispatcher)}, ViewerDriverIds: []uuid.UUID{uuid.Nil},
+		Latitudes: []float64{latitude}, Longitudes: []float64{longitude}, LocatedAts: []time.Time{at},
+	})
+}
+
 // Login links a driver with the user who is that driver.
 func Login(userID uuid.UUID) func(*db.CreateDriverParams) {
 	return func(p *db.CreateDriverParams) { p.UserID = &userID }

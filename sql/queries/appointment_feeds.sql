@@ -1,15 +1,16 @@
--- Keeps some thousands of a feed's records until all of them are there.
+-- Stages some thousands of a feed's records until all of them have arrived.
 -- Closes: one part of a feed is kept twice
 -- name: StageFeedChunk :execrows
 INSERT INTO appointment_feed_chunks (
     tenant_id, feed_id, first_position, external_ids, patient_external_ids, new_patient_ids,
     given_names, family_names, birth_dates, phones, starts_at, ends_at, statuses)
 VALUES (
-    @tenant_id, @feed_id, @first_position, @external_ids::text[], @patient_external_ids::text[], @new_patient_ids::uuid[],
+    @tenant_id, @feed_id, @first_position, @external_ids::text[], @patient_external_ids::text[],
+        @new_patient_ids::uuid[],
     @given_names::text[], @family_names::text[], @birth_dates::date[], @phones::text[],
     @starts_at::timestamptz[], @ends_at::timestamptz[], (@statuses::text[])::appointment_status[]);
 
--- Whether a feed says an id twice, or two things of one patient.
+-- Returns whether a feed repeats an id, or has contradictory data for a patient.
 -- name: FeedContradictsItself :one
 SELECT (
     EXISTS (
@@ -25,8 +26,8 @@ SELECT (
             <> (max(r.given_name), max(r.family_name), max(r.birth_date), max(coalesce(r.phone, ''))))
 )::boolean;
 
--- The first record of a feed that says an id again, or says something else of a
--- patient than the first one of theirs did.
+-- Returns the first record of a feed that repeats an id, or whose patient data differs from that of the
+-- patient's first record.
 -- name: FindFeedContradiction :one
 SELECT c.position::int AS position, c.earlier::int AS earlier, c.is_duplicate
 FROM (
@@ -55,12 +56,11 @@ FROM (
 ORDER BY c.position, c.is_duplicate DESC
 LIMIT 1;
 
--- Time, memory and plans of their own for a feed's statements, until its transaction
--- ends. The plans are those whose cost grows with the feed, whatever the planner makes
--- of tables that it has no statistics of: what is stored is looked up by its key, and
--- what is compared as a whole, by a full join, is hashed. The checks of foreign keys share
--- a plan for any key. One made for each would, of a tenant that the statistics do not
--- know, take any index that begins with the tenant, and read all its rows each time.
+-- Sets timeouts, memory and plan settings for a feed's statements until the end of its transaction. It
+-- forces plans whose cost grows with the feed, even if the planner has no statistics of the tables:
+-- stored rows are looked up by key, and the full join is a hash join. The checks of foreign keys use
+-- generic plans. A custom plan for a tenant that is missing in the statistics might use any index that
+-- begins with the tenant, and read all its rows each time.
 -- name: SetFeedLimits :exec
 SELECT
     set_config('statement_timeout', @statement_timeout::text, true),
@@ -72,8 +72,8 @@ SELECT
     set_config('enable_mergejoin', 'off', true),
     set_config('enable_sort', 'off', true);
 
--- Whether a feed is one that may come: what it costs to take in is spared where not, and
--- told afterwards where the watermark did not move.
+-- Returns whether a feed may be applied: if not, it need not be read. It also explains why the
+-- watermark did not move.
 -- name: CheckFeed :one
 SELECT
     EXISTS (
@@ -81,9 +81,8 @@ SELECT
         WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id) AS sees_facility,
     (@as_of::timestamptz <= latest_as_of())::boolean AS in_time;
 
--- Moves a facility's watermark: the first statement of a feed. Whoever comes with an
--- older list, or the same, or one of the future, moves nothing; whoever comes at once
--- waits here.
+-- Advances a facility's watermark: the first statement of a feed. An older list, the same list again,
+-- or one from the future matches no row; concurrent feeds of a facility are serialized here.
 -- Closes: an older list arrives late and undoes a newer one
 -- Closes: two feeds of one facility mix
 -- Closes: one list is fed twice
@@ -107,20 +106,18 @@ WHERE appointment_feeds.as_of < excluded.as_of;
 -- index has this order, and the statistics have no say in it. Only
 -- what differs is written, and each patient of whom something is written is recorded.
 --
--- Nothing is written, nor told, of a patient who does not allow the facility to see them:
--- not a record that names them, nor what becomes of an appointment that was theirs. The
--- consents of those of whom something would be written are held until the feed is done
--- (FOR SHARE, in no order: who takes one back holds no other): who takes one back waits,
--- or has the feed leave that patient alone.
+-- Patients who do not allow the facility to see them are skipped: neither records that name them nor
+-- their appointments are written or reported. The consents of all patients to be written are locked
+-- until the feed is done (FOR SHARE in any order: a withdrawal holds no other lock): a withdrawal
+-- waits, or makes the feed skip that patient.
 --
--- A row that is to be changed is locked first, in key order (DISTINCT ON sorts by the key),
--- and compared again: its other writers know nothing of the watermark. What the list says
--- comes last.
+-- Rows to be changed are locked first, in key order (DISTINCT ON sorts by the key), and compared again,
+-- since their other writers do not use the watermark. The list wins.
 --
--- Whether it cancels too much is for the caller to refuse, by a rollback. What cancels ten
--- or fewer never does: a small clinic may well change its whole week at once.
+-- If too much is canceled, the caller must roll back. Canceling ten or fewer is never too much: a small
+-- clinic may change its whole week at once.
 --
--- What it takes: see waybill bench sync.
+-- For its cost see waybill bench sync.
 -- Closes: a feed writes what its watermark no longer covers
 -- Closes: a patient's edit and a feed at once lose one of the two
 -- Closes: a feed undoes a consent that was taken back
@@ -157,7 +154,8 @@ WITH feed AS MATERIALIZED (
         r.external_id IS NULL AS is_missing,
         coalesce(k.ends_at > @as_of AND k.status <> 'CANCELED', false) AS is_current,
         coalesce(r.patient_external_id IN (SELECT d.external_id FROM denied AS d), false)
-            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d), false) AS is_denied
+            OR coalesce(coalesce(k.patient_id, o.patient_id) IN (SELECT d.patient_id FROM denied AS d),
+                false) AS is_denied
     FROM (
         SELECT s.*
         FROM feed AS f
@@ -228,7 +226,8 @@ WITH feed AS MATERIALIZED (
 ), made_patients AS (
     INSERT INTO patients (tenant_id, id, facility_id, external_id, given_name, family_name, birth_date, phone)
     SELECT DISTINCT ON (c.patient_id)
-        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date, c.phone
+        c.tenant_id, c.patient_id, c.facility_id, c.patient_external_id, c.given_name, c.family_name, c.birth_date,
+            c.phone
     FROM written AS c
     WHERE c.patient_is_new
 ), met AS (
@@ -332,7 +331,7 @@ CROSS JOIN looked_at AS l;
 DELETE FROM appointment_feed_chunks
 WHERE tenant_id = @tenant_id AND feed_id = @feed_id;
 
--- What killed processes left of feeds.
+-- Deletes the records of feeds whose process was killed.
 -- Closes: a sweep takes the records of a feed that is still coming in
 -- name: SweepFeedRecords :execrows
 DELETE FROM appointment_feed_chunks

@@ -1,4 +1,4 @@
--- A driver; an empty slot comes with them (drivers_keep_slot).
+-- Creates a driver; a trigger adds an empty slot (drivers_keep_slot).
 -- Closes: a retried request makes a second driver
 -- Closes: two drivers share one login
 -- name: CreateDriver :one
@@ -29,7 +29,7 @@ LIMIT @max_rows::int;
 -- Closes: an edit and an assign of one driver wait for each other
 -- name: EditDriver :one
 WITH slot AS MATERIALIZED (
-    -- The slot, which follows the duty, before the driver: the order of dispatch.
+    -- Locks the slot before the driver, in the lock order of dispatch.
     SELECT s.tenant_id, s.driver_id
     FROM driver_slots AS s
     WHERE s.tenant_id = @tenant_id AND s.driver_id = @id
@@ -41,7 +41,7 @@ SET name = coalesce(sqlc.narg('name'), d.name),
     on_duty = coalesce(sqlc.narg('on_duty'), d.on_duty),
     latitude = coalesce(sqlc.narg('latitude'), d.latitude),
     longitude = coalesce(sqlc.narg('longitude'), d.longitude),
-    -- Never back: an observation that is older than this one comes too late.
+    -- Never decreases: an older observation came too late.
     located_at = CASE
         WHEN sqlc.narg('latitude')::float8 IS NULL THEN d.located_at
         ELSE greatest(d.located_at, clock_timestamp())
@@ -54,8 +54,8 @@ WHERE d.tenant_id = s.tenant_id
     AND (@viewer_role::user_role <> 'driver' OR d.id = @viewer_driver_id::uuid)
 RETURNING d.*;
 
--- The newest observation wins, in whatever order they come. Nothing that edits
--- compare moves: a fleet under way does not fail every edit.
+-- The newest observation wins, whatever the order of arrival. It does not change the version that edits
+-- compare, so that a moving fleet does not fail every edit.
 -- Closes: a late location overwrites a newer one
 -- Closes: two flushes lock their drivers crosswise
 -- name: LocateDrivers :many

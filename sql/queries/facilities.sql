@@ -93,15 +93,15 @@ WHERE (f.created_at, f.id) < (a.created_at, a.id)
 ORDER BY f.created_at DESC, f.id DESC
 LIMIT @max_rows::int;
 
--- Whether the viewer sees the facility through a group of theirs, which is what patient
--- data asks for, whatever the role.
+-- Returns whether the viewer sees the facility through one of their groups, which access to patient
+-- data requires whatever the role.
 -- name: SeesFacility :one
 SELECT EXISTS (
     SELECT FROM facility_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.facility_id = @facility_id AND v.user_id = @viewer_id);
 
--- Refuses the transaction whose viewer by now does not see the facility: taken out of the
--- group while it went on.
+-- Raises an error if the viewer does not see the facility any more, because they were removed from the
+-- group during the transaction.
 -- name: ConfirmFacility :exec
 SELECT refuse_authority('WB003')
 WHERE NOT EXISTS (

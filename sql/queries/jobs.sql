@@ -1,5 +1,5 @@
--- How many jobs wait in each queue, by state, and since when the oldest of them has
--- existed. Counted from the index that River fetches by: what is completed costs nothing.
+-- Counts the unfinished jobs in each queue by state, with the creation time of the oldest. It uses the
+-- index that River fetches by, so that completed jobs cost nothing.
 -- name: CountJobs :many
 SELECT
     w.queue, w.state::text AS state, w.jobs,
@@ -14,8 +14,8 @@ JOIN river_job AS j ON j.id = w.oldest
 ORDER BY w.queue, w.state
 LIMIT 100;
 
--- The jobs that somebody may have to look at: those that have failed, that wait for
--- another try, or that have been running for longer than any should.
+-- Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
+-- been running for too long.
 -- name: ListTroubledJobs :many
 SELECT
     id, kind, state::text AS state, args, attempt, max_attempts, created_at, scheduled_at,
@@ -28,8 +28,8 @@ WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
 ORDER BY id
 LIMIT @max_rows::int;
 
--- The table that all jobs go through: how many dead rows it carries along, as far as
--- PostgreSQL knows, and how large it and its indexes are.
+-- Returns the size of the jobs table and its indexes, and its number of dead rows as estimated by
+-- PostgreSQL.
 -- name: GetJobTable :one
 SELECT
     pg_stat_get_live_tuples(c.oid) AS live_rows,
@@ -39,8 +39,8 @@ SELECT
 FROM pg_class AS c
 WHERE c.oid = 'river_job'::regclass;
 
--- The queues that somebody paused, in River's own table, with what waits in each. Nothing
--- of a paused queue is worked, by any process.
+-- Lists the paused queues in River's own table, with the number of waiting jobs. No process works the
+-- jobs of a paused queue.
 -- name: ListPausedQueues :many
 SELECT
     q.name, q.paused_at::timestamptz AS paused_at,

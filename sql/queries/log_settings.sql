@@ -1,6 +1,6 @@
--- The settings by which the server's log would hold what rows and requests hold, each
--- with what it should be: none, where all is well. A log in CSV or JSON has the DETAIL of
--- errors, whatever their verbosity.
+-- Lists the settings with which the server's log would contain values of rows and requests, each with
+-- its recommended value: no row if all is well. A log in CSV or JSON contains the DETAIL of errors,
+-- whatever their verbosity.
 -- name: ListTellingLogSettings :many
 SELECT s.name::text AS name, s.wanted::text AS wanted
 FROM (

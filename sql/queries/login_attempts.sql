@@ -1,5 +1,5 @@
--- What is known of the tries under a key: whether the user has logged in from there, and
--- how long the next try has to wait.
+-- Returns the state of the tries under a key: whether the user has logged in from there, and how long
+-- the next try must wait.
 -- name: GetLoginAttempt :one
 SELECT
     (known AND expires_at > now())::boolean AS known,
@@ -7,9 +7,9 @@ SELECT
 FROM login_attempts
 WHERE key = @key;
 
--- Counts a try before the password is looked at, so that guesses sent at once are all
--- counted. The fourth failure in a row makes the next one wait a second, each further one
--- twice as long, a quarter of an hour at most. They are forgotten an hour after the last.
+-- Counts a try before the password is checked, so that concurrent guesses are all counted. The fourth
+-- consecutive failure makes the next try wait a second, each further one twice as long, at most a
+-- quarter of an hour. Failures expire an hour after the last one.
 -- Closes: parallel guesses go uncounted
 -- name: CountLoginAttempt :one
 INSERT INTO login_attempts AS a (key, failures, expires_at)
@@ -24,7 +24,7 @@ SET failures = a.failures + 1,
 WHERE a.next_at <= now()
 RETURNING failures;
 
--- Remembers under a key that a login has succeeded, and forgets the failures before it.
+-- Records a successful login under a key, and deletes the failures before it.
 -- Closes: logins at once do not all find a place to be remembered
 -- name: RememberLogin :one
 INSERT INTO login_attempts AS a (key, known, expires_at)
@@ -36,13 +36,13 @@ SET failures = 0,
     expires_at = greatest(a.expires_at, excluded.expires_at)
 RETURNING expires_at;
 
--- Forgets the tries under a key, for whoever gave the right password.
+-- Deletes the tries under a key after a correct password.
 -- Closes: the tries of a session are forgotten twice
 -- name: ForgetLoginAttempts :execrows
 DELETE FROM login_attempts WHERE key = @key;
 
--- Deletes a few rows that have expired: each login that adds one makes up for it. Rows
--- that are being counted in are skipped.
+-- Deletes a few expired rows: more than a login adds. Locked rows are skipped, since they are being
+-- counted.
 -- Closes: a try that is being counted is swept away
 -- name: SweepLoginAttempts :execrows
 WITH expired AS MATERIALIZED (

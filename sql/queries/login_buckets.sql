@@ -1,5 +1,5 @@
--- Takes a token of a bucket, which gets another each refill; no row if it is empty, when
--- it takes longer than drained to be full.
+-- Takes a token from a bucket, which gets another one in each refill interval. No row if the bucket is empty:
+-- then it would take longer than @drained to become full.
 -- Closes: parallel guesses take one token together
 -- name: TakeLoginToken :one
 INSERT INTO login_buckets AS b (key, full_at)
@@ -9,20 +9,20 @@ SET full_at = greatest(b.full_at, now()) + (excluded.full_at - now())
 WHERE b.full_at <= now() + @drained::interval
 RETURNING full_at;
 
--- How long the next token takes.
+-- Returns the time until the next token.
 -- name: GetLoginTokenWait :one
 SELECT (full_at - now() - @drained::interval)::interval AS wait
 FROM login_buckets
 WHERE key = @key;
 
--- Gives a token back, for whoever gave the right password: no failures are forgotten by it.
+-- Returns a token after a correct password; failures of others stay counted.
 -- Closes: tokens given back at once count as one
 -- name: ReturnLoginToken :execrows
 UPDATE login_buckets
 SET full_at = full_at - @refill::interval
 WHERE key = @key;
 
--- Deletes a few buckets that are full, which are like none.
+-- Deletes a few full buckets, which are equivalent to missing ones.
 -- Closes: a bucket that is being drained is swept away
 -- name: SweepLoginBuckets :execrows
 WITH filled AS MATERIALIZED (

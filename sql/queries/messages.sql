@@ -1,9 +1,9 @@
--- A text as its worker needs it: where to, what, and whether it is still to be sent.
+-- Returns a text for its worker: recipient, body, and whether it is still to be sent.
 -- name: GetMessage :one
 SELECT * FROM messages WHERE tenant_id = @tenant_id AND id = @id;
 
--- A pickup's texts, for who may see the pickup. The number is for those who work with
--- it, and for its owner.
+-- Lists the texts of a pickup that the viewer may see. The phone number is shown to those who work with
+-- it, and to its owner.
 -- name: ListMessages :many
 SELECT
     m.id, m.pickup_id,
@@ -15,15 +15,16 @@ FROM messages AS m
 JOIN pickups AS p ON p.tenant_id = m.tenant_id AND p.id = m.pickup_id
 WHERE m.tenant_id = @tenant_id
     AND m.pickup_id = @pickup_id
-    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (m.created_at, m.id) < (@before_created_at::timestamptz, @before_id::uuid)
 ORDER BY m.created_at DESC, m.id DESC
 LIMIT @max_rows::int;
 
--- What the gateway said of a text: accepted, with reason '', or refused for good. The
--- first answer stays.
+-- Stores the gateway's answer for a text: accepted, with reason '', or permanently refused. The first
+-- answer stays.
 -- Closes: two runs of one job settle a text twice
 -- Closes: a late refusal turns a sent text into a failed one
 -- name: SettleMessage :execrows
@@ -35,9 +36,9 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND status = 'QUEUED';
 
--- A tenant's texts that the gateway refused for good, in the order in which they were
--- owed: for an operator, who may send them again. Neither the number nor the wording.
--- Those that never had a number were refused by nobody, and are not among them.
+-- Lists a tenant's texts that the gateway permanently refused, oldest first, for an operator who may
+-- send them again. It returns neither the phone number nor the text. Texts without a phone number were
+-- not refused by the gateway, and are not included.
 -- name: ListRefusedMessages :many
 SELECT m.id, coalesce(m.reason, '')::text AS reason, m.created_at
 FROM messages AS m
@@ -49,8 +50,8 @@ WHERE m.tenant_id = @tenant_id
 ORDER BY m.created_at, m.id
 LIMIT @max_rows::int;
 
--- Has a refused text sent again, by a new job: the old one is gone within minutes. A text
--- without a number stays as it is: whoever gets one later is told what comes later.
+-- Requeues a refused text with a new job: the old one is deleted within minutes. A text without a phone
+-- number stays as it is: a user who gets a phone number later only receives later texts.
 -- Closes: two operators who send a text again enqueue two jobs
 -- Closes: a text that is being sent is sent again
 -- name: RequeueMessage :execrows

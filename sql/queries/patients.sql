@@ -1,6 +1,5 @@
--- A patient of a facility that the viewer sees. An id whose patient does not allow the
--- facility to see them is left out here, as one that is taken: row level security would
--- fail the statement.
+-- Creates a patient of a facility that the viewer sees. An id whose patient does not allow the facility
+-- to see them is skipped like a taken one: row level security would fail the statement.
 -- Closes: a retried request makes a second patient
 -- Closes: two requests create patients of one external id
 -- name: CreatePatient :one
@@ -31,7 +30,7 @@ WITH created AS (
 )
 SELECT sqlc.embed(patients) FROM created AS patients;
 
--- A patient; with a digest, only if it is that of the request that created them.
+-- Returns a patient; with a digest, only if it is that of the request that created them.
 -- name: GetPatient :one
 WITH seen AS MATERIALIZED (
     SELECT p.*
@@ -49,8 +48,8 @@ WITH seen AS MATERIALIZED (
 )
 SELECT sqlc.embed(patients) FROM seen AS patients;
 
--- Who a pickup is for. Staff, dispatchers and admins read it where they see the
--- patient; the driver reads the name alone, until it is delivered.
+-- Returns the patient of a pickup. Staff, dispatchers and admins must see the patient; the driver gets
+-- only the name, until the pickup is delivered.
 -- name: GetPickupPatient :one
 WITH seen AS MATERIALIZED (
     SELECT p.tenant_id, p.id, p.given_name, p.family_name, p.birth_date, p.phone
@@ -81,9 +80,9 @@ SELECT
     CASE WHEN @viewer_role::user_role <> 'driver' THEN s.phone END AS phone
 FROM seen AS s;
 
--- The first patients of each facility that the viewer sees, merged: what it costs
--- grows with those facilities and the page, not with the patients. Only what is
--- shown is audited; whether there is more is all that is told of the next one.
+-- Merges the first patients of each facility that the viewer sees: its cost grows with these facilities
+-- and the page, not with the patients. Only returned patients are audited; of the next one only its
+-- existence is returned.
 -- name: ListPatients :many
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT v.facility_id
@@ -118,12 +117,11 @@ SELECT sqlc.embed(patients), ((SELECT count(*) FROM known) > @max_rows::int)::bo
 FROM shown AS patients
 ORDER BY patients.id;
 
--- The consent by which the viewer sees the patient is held until the edit is done: who
--- takes it back waits, or has the edit find nobody. An external id is the facility's
--- whose records know the patient: who does not see that facility does not change it, nor
--- learns whether another patient there has it; and who sees them by another facility
--- alone does not take it from a patient who denies that one, whose feed would bring them
--- anew.
+-- Edits a patient. The consent by which the viewer sees the patient is locked until the edit is done: a
+-- withdrawal waits, or makes the edit match no row. An external id belongs to the facility whose
+-- records contain the patient: a viewer who does not see that facility cannot change it, nor learn
+-- whether another patient there has it; and a viewer who sees the patient only through another facility
+-- cannot remove it from a patient who denies that facility, whose feed would then create them again.
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: two edits give patients one external id
 -- Closes: an edit goes through after the consent was taken back
@@ -164,7 +162,7 @@ WITH consented AS MATERIALIZED (
 )
 SELECT sqlc.embed(patients) FROM edited AS patients;
 
--- What an edit that matched no row is held against, read afresh; nothing of the patient.
+-- Reads what an edit that matched no row is compared with, without patient data.
 -- name: ExplainEditPatient :one
 SELECT
     p.version,
@@ -173,7 +171,8 @@ SELECT
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id)
     AND NOT EXISTS (
         SELECT FROM patient_denials AS d
-        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
+        WHERE d.tenant_id = p.tenant_id AND d.patient_id = p.id
+            AND d.facility_id = p.facility_id))::boolean AS may_set_external_id
 FROM patients AS p
 WHERE p.tenant_id = @tenant_id
     AND p.id = @id
@@ -181,19 +180,19 @@ WHERE p.tenant_id = @tenant_id
         SELECT FROM patient_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.patient_id = p.id AND v.user_id = @viewer_id::uuid);
 
--- Whether there is such a patient in the tenant: for who may know who read them, and
--- not them.
+-- Returns whether the patient exists in the tenant, for viewers who may read the audit log of patients
+-- that they do not see.
 -- name: PatientExists :one
 SELECT patient_exists(@tenant_id, @id)::boolean;
 
--- Whether the viewer sees the patient.
+-- Returns whether the viewer sees the patient.
 -- name: SeesPatient :one
 SELECT EXISTS (
     SELECT FROM patient_viewers AS v
     WHERE v.tenant_id = @tenant_id AND v.patient_id = @patient_id AND v.user_id = @viewer_id);
 
--- Refuses the transaction that wrote a patient whom the viewer by now, with a snapshot of
--- its own, does not see: taken out of the group while the write waited.
+-- Raises an error if the viewer does not see the written patient any more on the current snapshot,
+-- because they were removed from the group while the write waited.
 -- name: ConfirmPatient :exec
 SELECT refuse_authority('WB003')
 WHERE NOT EXISTS (

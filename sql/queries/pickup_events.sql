@@ -1,9 +1,8 @@
 -- name: GetPickupEvent :one
 SELECT * FROM pickup_events WHERE tenant_id = @tenant_id AND id = @id;
 
--- What an event did: the pickup that it moved, as it is now, and whether its maker still
--- sees it. Whoever knows the event's id made it, or tried to: they learn whether they did.
--- What it shows of a patient is recorded.
+-- Returns the result of an event: the current pickup, and whether the event's actor still sees it. The
+-- caller knows the event's id only if they made it or tried to. Shown patients are audited.
 -- name: GetMovedPickup :one
 WITH told AS MATERIALIZED (
     SELECT
@@ -13,7 +12,8 @@ WITH told AS MATERIALIZED (
         coalesce(role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
             OR @viewer_role = 'staff' AND EXISTS (
                 SELECT FROM facility_viewers AS v
-                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id), false) AS seen,
+                WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id),
+                    false) AS seen,
         e.transition,
         e.after AS event_after,
         e.version AS event_version,
@@ -38,8 +38,8 @@ SELECT
 FROM told AS t
 JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id;
 
--- A pickup's events, for who may see the pickup: those that their role is told of, and a
--- driver's login those since it was linked to them.
+-- Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
+-- those since their login was linked.
 -- name: ListPickupEvents :many
 SELECT e.*
 FROM pickup_events AS e
@@ -47,7 +47,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND e.pickup_id = @pickup_id
     AND e.version > @after_version::bigint
-    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid) OR @viewer_role::user_role = 'staff' AND EXISTS (
+    AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role::user_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (@viewer_role = 'staff' OR role_sees_event(@viewer_role, e.after, e.driver_id, @viewer_driver_id))
@@ -57,20 +58,18 @@ WHERE e.tenant_id = @tenant_id
 ORDER BY e.version
 LIMIT @max_rows::int;
 
--- How far the stream can be told: whoever wrote an event below this place has ended. What is
--- above may still get a predecessor, since neither a transaction's id nor a number says when
--- it commits. Newest is how far it could be told if nobody were writing.
+-- Returns the horizon of the stream: all transactions that wrote an event below it have ended. Above it
+-- an earlier event may still be committed, since neither transaction ids nor sequence numbers follow
+-- the commit order. Newest is the horizon if no transaction were running.
 --
--- Whoever writes events locks their table, ROW EXCLUSIVE, before its transaction has an id
--- (the place of one that does not is mended by the column's default). The statement's snapshot
--- comes first: every id below its xmax was given out by then, and the writer among them that
--- has not ended still shows its lock in pg_locks, which is read now, as it is, by one call.
--- A writer whose id pg_locks does not show may have got it a moment ago, ahead of the lock on
--- the id: any running one that nobody shows can be its. Other transactions do not matter,
--- however long they take, nor do locks of VACUUM, pg_dump or an index that is being made.
+-- A transaction that writes events locks their table, ROW EXCLUSIVE, before it gets an id (otherwise
+-- the column's default corrects the position). The statement's snapshot is taken first: every id below
+-- its xmax had been assigned by then, and a running writer among them still shows its lock in pg_locks,
+-- which is read live, in one call. A writer whose id is not in pg_locks may have just got it, before
+-- the lock on the id: any running id that is not shown could be its. Other transactions do not matter,
+-- however long they run, nor do locks of VACUUM, pg_dump or CREATE INDEX.
 --
--- Read the events by another statement, after this one: its snapshot has those of all writers
--- that had ended here.
+-- Events must be read by a later statement: its snapshot includes all writers that had ended here.
 -- name: GetStreamHorizon :one
 WITH locks AS MATERIALIZED (
     SELECT l.virtualtransaction, l.transactionid, l.relation
@@ -104,9 +103,9 @@ SELECT
     )::text AS xid,
     pg_snapshot_xmax(pg_current_snapshot())::text AS newest_xid;
 
--- The first event of each of some tenants, where there is one since a place of its own: one
--- look for all open streams. LIMIT and the order keep it a look into the index for each
--- tenant, since mostly there is nothing to find.
+-- Returns the first new event of each of several tenants, after a position per tenant: one poll for all
+-- open streams. LIMIT and the order keep it an index lookup per tenant, since usually there is nothing
+-- to find.
 -- name: FindNewEvents :many
 SELECT t.tenant_id::uuid AS tenant_id, e.xid
 FROM unnest(@tenant_ids::uuid[], @since_xids::text[]) AS t (tenant_id, since_xid)
@@ -118,16 +117,14 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS e;
 
--- Moves the horizon on by a transaction that does nothing. An event whose place its column's
--- default mended may stand where the horizon comes only when another transaction ends: where
--- nobody writes, that is this one.
+-- Advances the horizon by an empty transaction. An event whose position was corrected by its column's
+-- default may stay at the horizon until another transaction ends: if nobody writes, this is the one.
 -- name: MoveStreamHorizon :one
 SELECT pg_current_xact_id()::text AS xid;
 
--- What happened after one place in the stream and before a horizon, for one viewer.
--- A driver is told of what is given to them and what is taken away, since this login is
--- theirs. What an admin, a dispatcher or a hub is told goes by their role alone: their
--- streams read together.
+-- Returns the events after a position and below a horizon for one viewer. A driver gets the events that
+-- assign a pickup to them or remove it, since their login was linked. What admins, dispatchers and hubs
+-- get depends only on their role: their streams share reads.
 -- name: StreamPickupEvents :many
 SELECT e.*
 FROM pickup_events AS e
@@ -135,7 +132,8 @@ JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id
     AND (e.xid, e.seq) > ((@after_xid::text)::xid8, @after_seq::bigint)
     AND e.xid < (@horizon::text)::xid8
-    AND (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid) OR @viewer_role = 'staff' AND EXISTS (
+    AND (role_sees_event(@viewer_role::user_role, e.after, e.driver_id, @viewer_driver_id::uuid)
+        OR @viewer_role = 'staff' AND EXISTS (
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id))
     AND (@viewer_role <> 'driver' OR e.created_at >= (

@@ -1,6 +1,5 @@
--- Opens a session for a user whose password was verified against password_hash.
--- Testing that hash again, on the locked row, is what makes it safe: a password
--- changed or a user deactivated in the meantime leaves nobody to insert for.
+-- Creates a session for a user whose password was verified against password_hash. That hash is tested
+-- again on the locked row: after a change of the password or a deactivation no row matches.
 -- Closes: a login outlives the password it verified
 -- Closes: a login outlives the deactivation of its user
 -- name: CreateSession :one
@@ -12,7 +11,7 @@ WITH verified AS (
         AND password_hash = @password_hash::text
     FOR NO KEY UPDATE
 ), swept AS (
-    -- Theirs that nobody can use any more: the table does not grow with the logins.
+    -- Their expired sessions: the table does not grow with the number of logins.
     DELETE FROM sessions AS s
     USING verified AS v
     WHERE s.tenant_id = v.tenant_id
@@ -27,13 +26,14 @@ WITH verified AS (
 SELECT sqlc.embed(users), opened.expires_at
 FROM verified AS users, opened;
 
--- Who calls, by the hashes of their tokens: nobody, unless the session, its user and
--- the password it was opened with are all still good (live_sessions). The driver is the
--- one whose login this is, else the nil uuid. Asked counts from 1.
+-- Returns the viewers of tokens by their hashes: no row unless the session, its user and the password
+-- that it was opened with are all still valid (live_sessions). The driver is the one whose login this
+-- is, or the nil UUID. Asked counts from 1. Fresh_for is how long last_seen_at need not be
+-- moved yet: see TouchSession.
 --
--- LIMIT leaves out nothing. It has the plan for any arguments expect one row, where it
--- expects ten of an unnest, and seems dearer than to plan anew for each request: that took
--- 0.15 of the 0.28 ms of ConfirmSessions, and is so wherever one array names rows by key.
+-- LIMIT removes no rows. With it, the generic plan expects one row instead of ten from unnest;
+-- otherwise it seems more expensive than planning anew for each request, which took 0.15 of the 0.28 ms
+-- of ConfirmSessions. The same holds wherever one array names rows by key.
 -- name: GetSessions :many
 SELECT
     a.asked::bigint AS asked,
@@ -43,7 +43,7 @@ SELECT
     s.driver_id,
     t.digest_key,
     s.expires_at,
-    (s.last_seen_at < now() - interval '1 minute')::boolean AS stale
+    (s.last_seen_at + interval '1 minute' - now())::interval AS fresh_for
 FROM (
     SELECT *
     FROM unnest(@tenant_ids::uuid[], @token_hashes::bytea[]) WITH ORDINALITY AS u (tenant_id, token_hash, asked)
@@ -53,11 +53,36 @@ JOIN live_sessions AS s ON s.tenant_id = a.tenant_id AND s.token_hash = a.token_
 JOIN tenants AS t ON t.id = s.tenant_id
 WHERE s.last_seen_at > now() - @idle::interval;
 
--- Refuses the transaction of a write whose session is not what it was when the request
--- was let in: it is over, or its user has another role or driver. As the last statement
--- it looks after the write has its locks, with a snapshot of its own. It locks nothing:
--- what is left is the moment between this and the commit. LIMIT 1 has each looked up by
--- its key, whatever the planner makes of the tables.
+-- Raises an error if the session of a request is not as the process has cached it: it has ended or
+-- was unused for too long, its user has another role or driver, or last_seen_at has to be moved. It is
+-- the first statement of the transaction, and keeps the next ones from running. Those have snapshots of their own: a session that ends in
+-- between was valid after the request arrived, and a write is confirmed again after it has its
+-- locks.
+-- name: RequireSessions :exec
+SELECT refuse_authority('WB004')
+FROM (
+    SELECT *
+    FROM unnest(
+        @tenant_ids::uuid[], @token_hashes::bytea[], @user_ids::uuid[], @roles::text[], @driver_ids::uuid[],
+        @expires_ats::timestamptz[])
+        AS u (tenant_id, token_hash, user_id, role, driver_id, expires_at)
+    LIMIT cardinality(@tenant_ids::uuid[])
+) AS a
+LEFT JOIN LATERAL (
+    SELECT s.user_id, s.role, s.driver_id, s.expires_at
+    FROM live_sessions AS s
+    WHERE s.tenant_id = a.tenant_id
+        AND s.token_hash = a.token_hash
+        AND s.last_seen_at > now() - least(@idle::interval, interval '1 minute')
+    LIMIT 1
+) AS l ON true
+WHERE (l.user_id, l.role, l.driver_id, l.expires_at)
+    IS DISTINCT FROM (a.user_id, a.role::user_role, a.driver_id, a.expires_at);
+
+-- Raises an error if the session of a write has changed since the request was admitted: it has ended,
+-- or its user has another role or driver. It is the last statement, so it reads a new snapshot after
+-- the write has its locks. It locks nothing: only the moment until the commit remains. LIMIT 1 makes
+-- each a lookup by key, whatever the planner expects.
 -- name: ConfirmSessions :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
 FROM (
@@ -74,9 +99,8 @@ LEFT JOIN LATERAL (
 ) AS l ON true
 WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id);
 
--- The same for a write that may end the very session that it is sent with: what this
--- transaction itself wrote of the session, its user or their driver does not count. What
--- was there before, it must have confirmed as its first statement.
+-- The same for a write that may end its own session: what this transaction itself wrote to the session,
+-- its user or their driver does not count. The earlier state must be confirmed by its first statement.
 -- name: ConfirmSessionOrItsEnd :exec
 SELECT refuse_authority(CASE WHEN l.role IS NULL THEN 'WB001' ELSE 'WB002' END)
 FROM (
@@ -100,7 +124,7 @@ WHERE (l.role, l.driver_id) IS DISTINCT FROM (a.role::user_role, a.driver_id)
             AND s.token_hash = a.token_hash
             AND pg_current_xact_id_if_assigned()::xid IN (s.xmin, u.xmin, d.xmin));
 
--- Moves last_seen_at forward, at most once a minute: reads stay reads.
+-- Advances last_seen_at at most once a minute: reads stay reads.
 -- Closes: many requests of one session all write its last_seen_at
 -- name: TouchSession :execrows
 UPDATE sessions

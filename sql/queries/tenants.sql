@@ -1,5 +1,5 @@
--- A tenant with its flags, both at their first setting. Run by the owner alone:
--- the application's role may not make tenants.
+-- Creates a tenant with its flags, both at their initial setting. Only the owner may run it: the
+-- application's role may not create tenants.
 -- Closes: two operators take one slug
 -- name: CreateTenant :one
 WITH tenant AS (
@@ -16,7 +16,7 @@ SELECT sqlc.embed(tenants) FROM tenant AS tenants;
 -- name: GetTenantBySlug :one
 SELECT * FROM tenants WHERE slug = @slug;
 
--- All tenants, for an operator's command.
+-- Lists all tenants, for an operator's command.
 -- name: ListTenants :many
 SELECT id, slug
 FROM tenants

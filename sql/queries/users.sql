@@ -12,7 +12,7 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND (@viewer_role::user_role IN ('admin', 'dispatcher') OR id = @viewer_id);
 
--- Whose password a login is about.
+-- Returns the user of a login.
 -- name: GetLogin :one
 SELECT id, password_hash FROM users
 WHERE tenant_id = @tenant_id AND fold_case(email) = fold_case(@email::text) AND active;
@@ -25,9 +25,8 @@ WHERE tenant_id = @tenant_id
 ORDER BY created_at DESC, id DESC
 LIMIT @max_rows::int;
 
--- Edits a user, but leaves the tenant an admin who can log in: those there are, but for the
--- one that is demoted, are locked in the order of their keys and looked at as they are then.
--- Where no admin is demoted, nobody asks for them, and none is locked.
+-- Edits a user, and keeps an active admin in the tenant: if an admin is demoted, the other admins are
+-- locked in key order and read in their current state. Otherwise no admin is read or locked.
 -- Closes: an edit clobbers another that it has not seen
 -- Closes: two admins demote each other
 -- name: EditUser :one
@@ -56,8 +55,8 @@ WHERE tenant_id = @tenant_id::uuid
     )
 RETURNING *;
 
--- Sets a password in the place of the one of that epoch; every session opened with that
--- one is over. A hash that was renewed meanwhile is the same password's.
+-- Replaces the password of the given epoch, and ends every session opened with it. A hash that was
+-- renewed meanwhile is of the same password.
 -- Closes: two password changes both succeed with the old password
 -- Closes: a deactivated user sets a password
 -- name: ChangePassword :one
@@ -70,8 +69,8 @@ WHERE tenant_id = @tenant_id
     AND password_epoch = @password_epoch
 RETURNING *;
 
--- Stores another hash of the same password: of a higher cost, or of its prepared form. No
--- session ends.
+-- Stores another hash of the same password: with a higher cost, or of its canonical form. No session
+-- ends.
 -- Closes: a renewed hash brings back a password that was changed
 -- name: RenewPasswordHash :execrows
 UPDATE users
@@ -80,8 +79,8 @@ WHERE tenant_id = @tenant_id
     AND id = @id
     AND password_hash = @password_hash;
 
--- Deactivates a user and ends their sessions. The raised epoch ends those too that
--- are being opened right now. The tenant keeps an admin, like in EditUser.
+-- Deactivates a user and ends their sessions. The incremented epoch also ends sessions that are being
+-- created concurrently. The tenant keeps an admin, as in EditUser.
 -- Closes: a deactivated user keeps a session
 -- Closes: a user is deactivated twice
 -- Closes: two admins deactivate each other
@@ -113,7 +112,7 @@ WITH admins AS MATERIALIZED (
 )
 SELECT sqlc.embed(users) FROM deactivated AS users;
 
--- Lets a deactivated user log in again. The sessions of before stay over.
+-- Lets a deactivated user log in again. Earlier sessions stay ended.
 -- Closes: a user is reactivated twice
 -- name: ReactivateUser :one
 UPDATE users
@@ -124,18 +123,17 @@ WHERE tenant_id = @tenant_id
     AND NOT active
 RETURNING *;
 
--- What MakeAdmin is to find of the user with this address: which password of theirs is good,
--- 0 for none. No row: there is no such tenant.
+-- Returns the password epoch of the user with this address, 0 if there is none, for MakeAdmin. No row:
+-- the tenant does not exist.
 -- name: GetPasswordEpoch :one
 SELECT coalesce(u.password_epoch, 0)::bigint AS password_epoch
 FROM tenants AS t
 LEFT JOIN users AS u ON u.tenant_id = t.id AND fold_case(u.email) = fold_case(@email::text)
 WHERE t.slug = @slug;
 
--- Makes an admin of the tenant with a new password, out of the user with this address if
--- there is one, deactivated or not: an operator's way back into a tenant. Every session of
--- theirs is over. Run by the owner of the schema. No row: their password was changed since
--- the operator looked.
+-- Makes the user with this address an admin of the tenant with a new password, whether or not they are
+-- deactivated, or creates one: the way back in if no admin can log in. All their sessions end. Run by
+-- the owner of the schema. No row: the password has changed since the operator looked it up.
 -- Closes: two operators make two admins of one address
 -- Closes: two operators both set the password of one admin
 -- name: MakeAdmin :one

@@ -1,5 +1,5 @@
--- Tells the policies who asks, until the transaction ends. It goes in one round trip
--- with the statement that it is for.
+-- Sets the viewer for the row level security policies until the transaction ends. It is sent in one
+-- round trip with the statement that it is for.
 -- name: SetViewer :exec
 SELECT
     set_config('waybill.tenant_id', (@tenant_id::uuid)::text, true),

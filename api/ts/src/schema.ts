@@ -1335,7 +1335,7 @@ export interface components {
         Account: {
             /**
              * Format: int64
-             * @description The sum of the entries; moves by charges, refunds and deposits alone
+             * @description The sum of the entries, changed by charges, refunds and deposits
              */
             balance_cents: number;
             /**
@@ -1353,7 +1353,7 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -1477,22 +1477,22 @@ export interface components {
             latitude: number | null;
             /**
              * Format: date-time
-             * @description When they were observed at latitude and longitude
+             * @description When the driver was observed at latitude and longitude
              */
             located_at: string | null;
             /** Format: double */
             longitude: number | null;
             name: string;
-            /** @description Whether dispatch may choose them */
+            /** @description Whether dispatch-pickup may choose the driver */
             on_duty: boolean;
             /**
              * Format: uuid
-             * @description The login of this driver
+             * @description The user who logs in as this driver
              */
             user_id: string | null;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -1571,14 +1571,14 @@ export interface components {
             longitude: number;
             /**
              * Format: double
-             * @description The share of its current appointments that a list may cancel without allow_mass_cancel
+             * @description The fraction of its current appointments that a list may cancel without allow_mass_cancel
              * @example 0.5
              */
             max_cancel_share: number;
             name: string;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -1642,7 +1642,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -1665,7 +1665,7 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -1756,12 +1756,12 @@ export interface components {
             account_id: string;
             /**
              * Format: uuid
-             * @description The user who did it
+             * @description The user who did this
              */
             actor_id: string;
             /**
              * Format: int64
-             * @description Always positive; kind says which way
+             * @description Always positive; see kind
              */
             amount_cents: number;
             /**
@@ -1771,7 +1771,7 @@ export interface components {
             created_at: string;
             /**
              * Format: int64
-             * @description What the entry did to the balance
+             * @description The change of the balance
              */
             delta_cents: number;
             /** Format: uuid */
@@ -1822,7 +1822,7 @@ export interface components {
         };
         Message: {
             /**
-             * @description Names no patient and no price
+             * @description Contains no patient data and no price
              * @example Your driver is on the way!
              */
             body: string;
@@ -1836,7 +1836,7 @@ export interface components {
             /** Format: uuid */
             pickup_id: string;
             /**
-             * @description Why it failed
+             * @description The reason of the failure
              * @example no_number
              */
             reason: string | null;
@@ -2165,11 +2165,11 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** @description Their id in the records of the facility */
+            /** @description Id in the records of the facility */
             external_id: string | null;
             /**
              * Format: uuid
-             * @description The facility whose records know them
+             * @description The facility whose records contain the patient
              */
             facility_id: string;
             family_name: string;
@@ -2183,7 +2183,7 @@ export interface components {
             phone: string | null;
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;
@@ -2191,10 +2191,10 @@ export interface components {
         PatientConsent: {
             /**
              * Format: uuid
-             * @description The user who wrote it down
+             * @description The user who recorded it
              */
             actor_id: string;
-            /** @description False where an earlier consent was taken back */
+            /** @description False if the consent was withdrawn */
             allowed: boolean;
             /**
              * Format: date-time
@@ -2209,7 +2209,7 @@ export interface components {
             patient_id: string;
             /**
              * Format: int64
-             * @description Numbers the consents of the patient, from 1, in the order in which they took effect
+             * @description Numbers the consents of the patient from 1, in the order in which they took effect
              */
             seq: number;
         };
@@ -2249,7 +2249,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description The operation that showed the patient, or wrote to them
+             * @description The operation that showed or wrote the patient
              * @example get-patient
              */
             operation: string;
@@ -2257,7 +2257,7 @@ export interface components {
             patient_id: string;
             /**
              * Format: uuid
-             * @description The user who did it
+             * @description The user who did this
              */
             user_id: string;
         };
@@ -2388,7 +2388,7 @@ export interface components {
         PickupEvent: {
             /**
              * Format: uuid
-             * @description The user who did it
+             * @description The user who did this
              */
             actor_id: string;
             /**
@@ -2398,7 +2398,7 @@ export interface components {
             created_at: string;
             /**
              * Format: uuid
-             * @description The driver that the transition set, kept or took away
+             * @description The driver that the transition set, kept or removed
              */
             driver_id: string | null;
             /** @description The status before */
@@ -2541,7 +2541,7 @@ export interface components {
             code?: "unsupported_media_type";
         };
         User: {
-            /** @description False once deactivated: no login, no session */
+            /** @description False for a deactivated user, who cannot log in */
             active: boolean;
             /**
              * Format: date-time
@@ -2549,7 +2549,7 @@ export interface components {
              */
             created_at: string;
             /**
-             * @description As typed; unique in the tenant, whatever its case
+             * @description As typed; unique in the tenant regardless of case
              * @example ada@clinic.example
              */
             email: string;
@@ -2559,7 +2559,7 @@ export interface components {
             role: components["schemas"]["UserRole"];
             /**
              * Format: int64
-             * @description Counts the accepted edits; what If-Match compares
+             * @description Incremented by each edit; compared by If-Match
              * @example 1
              */
             version: number;

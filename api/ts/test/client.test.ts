@@ -152,10 +152,14 @@ test("staff see the patients of their clinic, and only those", async () => {
   assert(seen.length > 0 && seen.length < all.length);
   const other = all.find((p) => p.facility_id !== seen[0]?.facility_id);
   assert(other);
-  const { error, response } = await as.staff.GET("/v1/patients/{patient_id}", { params: { path: { patient_id: other.id } } });
+  const { error, response } = await as.staff.GET("/v1/patients/{patient_id}", {
+    params: { path: { patient_id: other.id } },
+  });
   assert.equal(response.status, 404);
   assert.equal(error?.code, "not_found");
   const pickup = await create({ patient_id: seen[0]!.id });
-  const patient = unwrap(await as.staff.GET("/v1/pickups/{pickup_id}/patient", { params: { path: { pickup_id: pickup.id } } }));
+  const patient = unwrap(
+    await as.staff.GET("/v1/pickups/{pickup_id}/patient", { params: { path: { pickup_id: pickup.id } } }),
+  );
   assert.equal(patient.family_name, seen[0]!.family_name);
 });

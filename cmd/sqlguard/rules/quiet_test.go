@@ -277,7 +277,8 @@ var said = map[string]struct{ queries, want string }{
 		"-- name: LockOrder :one\nSELECT * FROM orders WHERE id = @id FOR UPDATE;",
 		`-- @write blind reason="…" locked-by=LockOrder`},
 	"a lock by another key": {"-- name: A :exec\nUPDATE orders SET title = @title WHERE id = @id;\n" +
-		"-- name: LockOrder :one\nSELECT * FROM orders WHERE owner_id = @o FOR UPDATE;", "one of the two writes is lost."},
+		"-- name: LockOrder :one\nSELECT * FROM orders WHERE owner_id = @o FOR UPDATE;", "one of the two writes is " +
+		"lost."},
 }
 
 func TestWhatIsSaid(t *testing.T) {

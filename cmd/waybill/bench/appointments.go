@@ -28,7 +28,7 @@ func statement(name string) string {
 // clinic is a tenant with a user who can see its facilities.
 type clinic struct {
 	owner  *pgx.Conn
-	store  *db.Store
+	store  *db.System
 	app    *pgx.Conn
 	viewer db.Viewer
 	group  uuid.UUID
@@ -96,7 +96,8 @@ func (c *clinic) fill(
 		}
 	}
 	if err := seed.Make(ctx, tx, c.viewer.TenantID, func(r *seed.Rows) {
-		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows, Prefix: prefix})
+		r.Appointments(facility, seed.Appointments{Patients: patients, From: from, Every: apart, N: rows,
+			Prefix: prefix})
 	}); err != nil {
 		return err
 	}

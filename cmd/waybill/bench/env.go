@@ -10,9 +10,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"time"
 
 	"waybill/db"
 	"waybill/db/localpg"
+	"waybill/db/pgproxy"
 )
 
 // Env is the environment of a benchmark. Close stops everything that was started.
@@ -95,6 +97,17 @@ func (e *Env) Database(ctx context.Context) (owner, app string, err error) {
 		return "", "", fmt.Errorf("cannot migrate: %w", err)
 	}
 	return owner, app, nil
+}
+
+// delayed returns a URL of the database at which each request arrives later.
+func (e *Env) delayed(databaseURL string, by time.Duration) (string, error) {
+	proxy, err := pgproxy.Start(databaseURL)
+	if err != nil {
+		return "", err
+	}
+	proxy.Delay = by
+	e.stops = append(e.stops, proxy.Close)
+	return proxy.URL(), nil
 }
 
 // Serve runs "waybill serve" as a process of its own, so that client and server share no runtime, and

@@ -31,7 +31,8 @@ type httpBench struct {
 	rate     float64
 	accounts int
 	pickups  int
-	serve    string // further flags of "waybill serve"
+	serve    string        // further flags of "waybill serve"
+	delay    time.Duration // of what the server sends to the database
 	compare  otherServer
 
 	ours, theirs *world // theirs is nil without another server
@@ -58,6 +59,10 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 		"number of pickups to read: with a thousand, the planner would scan the whole table")
 	flags.StringVar(&b.serve, "serve", "",
 		"additional flags of serve, separated by blanks, such as --combine=false")
+	flags.DurationVar(&b.delay, "database-delay", 0,
+		"the delay of each request of the server to the database: with 1ms, the p50 of one caller shows how "+
+			"many round "+
+			"trips an operation takes")
 	flags.StringVar(&b.compare.url, "compare", "",
 		"URL of another server with this API to compare with: needs --tenant and --token, or --ready-file; "+
 			"created rows stay")
@@ -204,7 +209,13 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	url, err := b.start(ctx, env, app)
+	served := app
+	if b.delay > 0 {
+		if served, err = env.delayed(app, b.delay); err != nil {
+			return err
+		}
+	}
+	url, err := b.start(ctx, env, served)
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func (b *jobsBench) ways() []enqueuing {
 			}, true},
 		{"a job by River's client alone, in a transaction", 1, alone(one), false},
 		{"a set of submits: one statement", b.set,
-			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.Queries, ids) }, true},
+			func(ctx context.Context, ids []uuid.UUID) error { return b.submitAll(ctx, b.raw, ids) }, true},
 		{"the same set, with as many jobs by River's client, in a transaction", b.set,
 			func(ctx context.Context, ids []uuid.UUID) error {
 				return both(ctx, ids, func(tx pgx.Tx) error { return many(ctx, tx) })
@@ -303,7 +303,7 @@ func (b *jobsBench) work(ctx context.Context, env *Env, r *jobsResult) error {
 	}
 	sent := new(counting)
 	start := time.Now()
-	workers, err := jobs.Start(ctx, jobs.Options{Store: b.Store, Sender: sent, Workers: b.workers, Log: errorLog})
+	workers, err := jobs.Start(ctx, jobs.Options{Store: b.System, Sender: sent, Workers: b.workers, Log: errorLog})
 	if err != nil {
 		return err
 	}
@@ -392,7 +392,7 @@ func (b *jobsBench) empty(ctx context.Context) error {
 func (b *jobsBench) start(ctx context.Context, env *Env, r *jobsResult) error {
 	started := make(chan time.Time, 1)
 	workers, err := jobs.Start(ctx, jobs.Options{
-		Store: b.Store, Workers: b.workers, Log: errorLog,
+		Store: b.System, Workers: b.workers, Log: errorLog,
 		Sender: &counting{heard: func(texts.Text) { started <- time.Now() }},
 	})
 	if err != nil {

@@ -125,7 +125,7 @@ func (s *soak) intended(elapsed time.Duration) int64 {
 func (s *soak) run(ctx context.Context, env *Env) (*soakResult, error) {
 	s.starts.Store(new(Latencies))
 	workers, err := jobs.Start(ctx, jobs.Options{
-		Store: s.Store, Workers: s.workers, Log: errorLog,
+		Store: s.System, Workers: s.workers, Log: errorLog,
 		Sender: &counting{heard: func(t texts.Text) {
 			s.sent.Add(1)
 			s.starts.Load().Record(max(0, time.Since(t.CreatedAt)))
@@ -168,7 +168,7 @@ func (s *soak) enqueue(ctx context.Context, start time.Time) error {
 				}
 				ids, err := s.drafts(ctx, s.set)
 				if err == nil {
-					err = s.submitAll(ctx, s.Queries, ids)
+					err = s.submitAll(ctx, s.raw, ids)
 				}
 				if err != nil {
 					failed.Store(&err)

@@ -33,7 +33,7 @@ func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 			for i, part := range parts {
 				parts[i] = regexp.QuoteMeta(part)
 			}
-			// A parameter's value is a variable, or stands between parentheses on one line.
+			// The value of a parameter is a variable, or in parentheses on one line.
 			same := regexp.MustCompile(`(?m)^` + strings.Join(parts, `(?::\w+|\(.*\))`) + `;$`)
 			found := same.FindStringIndex(got)
 			if found == nil {

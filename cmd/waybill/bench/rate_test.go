@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// A server that stalls for a second: at 100 requests a second, 100 come meanwhile, and
-// wait for a second to 10 ms. A generator that waits for its answers would send one of
-// them, and call the others fast.
+// If a server stalls for a second, at 100 requests per second 100 requests arrive meanwhile and wait
+// for 1 s to 10 ms. A closed-loop generator would send one of them, and call the others fast.
 func TestRequestsBehindAStallHaveWaited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,8 +34,7 @@ func TestRequestsBehindAStallHaveWaited(t *testing.T) {
 	})
 }
 
-// A generator that oversleeps starts the requests that are due at once, and their
-// lateness counts as theirs.
+// A generator that oversleeps starts the due requests at once, and their delay counts as latency.
 func TestLatenessOfTheGeneratorCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -39,7 +39,7 @@ func (b *scaleBench) register(flags *flag.FlagSet) {
 		"a folder that keeps the databases for the next run (default: they are thrown away)")
 	flags.Float64Var(&b.seconds, "seconds", 0.2, "how long each operation is measured on each database in a round")
 	flags.IntVar(&b.rounds, "rounds", 5,
-		"how often, in turn: what else the machine does then weighs on all alike; ratios are the median round's")
+		"how often, in turn: what else the machine does then weighs on all alike; ratios are those of the quickest")
 	flags.DurationVar(&b.limit, "limit", 3*time.Hour, "when to stop: what was measured by then is printed")
 	flags.Func("only", "measure what matches this pattern, such as list-pickups.*staff", func(text string) (err error) {
 		b.only, err = regexp.Compile(text)

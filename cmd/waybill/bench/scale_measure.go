@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,17 +103,13 @@ func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
 	return line
 }
 
-// ratioOf compares round with round: what slows down a machine for a while slows down both. It is
-// nil for one database, and where one failed.
+// ratioOf compares the quickest rounds: what else a machine does makes a round slower, never
+// quicker. It is nil for one database, and where one failed.
 func ratioOf(least, largest *scaleRun) *float64 {
 	if least == largest || least.err != nil || largest.err != nil {
 		return nil
 	}
-	var ratios []float64
-	for i := range min(len(least.p50s), len(largest.p50s)) {
-		ratios = append(ratios, largest.p50s[i]/least.p50s[i])
-	}
-	return new(roundSignificant(median(ratios)))
+	return new(roundSignificant(slices.Min(largest.p50s) / slices.Min(least.p50s)))
 }
 
 // scaleRun is one database's part of a line.

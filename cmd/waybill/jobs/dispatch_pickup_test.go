@@ -27,7 +27,7 @@ func TestSubmittedPickupsAreDispatchedWithoutADispatcher(t *testing.T) {
 	c.work(texts.Log{Logger: quiet})
 	c.eventually("all are assigned",
 		func() bool { return c.count("SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'") == 10 })
-	// As whoever submitted them, each once, and each to a driver of its own.
+	// On behalf of the submitting user, each once, and each with a driver of its own.
 	if n := c.count("SELECT count(*) FROM pickup_events WHERE transition = 'dispatch' AND actor_id = $1",
 		c.staff.UserID); n != 10 {
 		t.Errorf("%d dispatches by the submitter", n)
@@ -58,8 +58,8 @@ func TestAPickupWaitsForADriverToBeFree(t *testing.T) {
 	}
 }
 
-// A job that runs again, or twice at once, does not dispatch what it dispatched and a
-// dispatcher released, nor what somebody moved before it came.
+// A job that runs again, or twice concurrently, does not repeat its dispatch after a release, and
+// leaves pickups alone that have changed since.
 func TestAnotherRunOfADispatchIsHarmless(t *testing.T) {
 	t.Parallel()
 	c := automatic(t)

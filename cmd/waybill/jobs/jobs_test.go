@@ -17,16 +17,16 @@ import (
 	"waybill/db/seed"
 )
 
-// They wait for workers, who look for jobs now and then.
+// They wait for workers, which poll.
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Parallel(2))) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// clinic is a tenant whose staff book pickups and have a number.
+// clinic is a tenant whose staff create pickups and have a phone number.
 type clinic struct {
 	*seed.Standard
 	t                 testing.TB
-	store             *db.Store
+	store             *db.System
 	owner             *pgxpool.Pool
 	staff, dispatcher db.Viewer
 }
@@ -109,8 +109,8 @@ func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Workers {
 	return crew
 }
 
-// gateway sends to a fake one, and waits for it longer than a busy machine takes: no
-// answer is lost but those that are to be.
+// gateway returns a sender for the fake gateway with a timeout beyond any busy machine: answers are
+// only lost on purpose.
 func (c *clinic) gateway(fake *fakegateway.Gateway) texts.Sender {
 	c.t.Helper()
 	return c.gatewayWithin(fake, 10*time.Second)

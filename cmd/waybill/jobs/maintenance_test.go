@@ -22,10 +22,10 @@ func TestAKilledWorkersJobRunsAgainWithinTwoMinutes(t *testing.T) {
 	c := newClinic(t)
 	fake := fakegateway.Start(t)
 	c.submit(1)
-	// Begun by a worker that was killed at once, a little longer ago than jobs take.
+	// Started by a killed worker, slightly longer ago than jobs may take.
 	c.exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now() - "+
 		"$1::interval", rescueAfter+time.Second)
-	// And what finished long ago.
+	// And a job that finished long ago.
 	c.exec(`INSERT INTO river_job (kind, queue, args, state, finalized_at)
 		SELECT kind, queue, '{}', 'completed', now() - $1::interval FROM river_job`, keepCompleted+time.Second)
 	c.work(c.gateway(fake))

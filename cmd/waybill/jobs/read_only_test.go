@@ -7,8 +7,8 @@ import (
 	"waybill/cmd/waybill/texts/fakegateway"
 )
 
-// While the database takes no writes no job can be fetched. When it does again the workers
-// go on, with no restart.
+// While the database is read-only no job can be fetched. Afterwards the workers continue without a
+// restart.
 func TestWorkersGoOnWhenTheDatabaseTakesWritesAgain(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)

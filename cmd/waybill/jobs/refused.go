@@ -25,7 +25,8 @@ type RefusedText struct {
 // Refused calls each for the refused texts of all tenants that were created since a time, with the
 // given reason if it is not empty. Texts without a phone number are not included: see
 // ListRefusedMessages.
-func Refused(ctx context.Context, store *db.Store, since time.Time, reason string, each func(RefusedText) error) error {
+func Refused(ctx context.Context, store *db.System, since time.Time, reason string,
+	each func(RefusedText) error) error {
 	for after := ""; ; {
 		tenants, err := store.ListTenants(ctx, db.ListTenantsParams{AfterSlug: after, MaxRows: page})
 		if err != nil {
@@ -44,7 +45,7 @@ func Refused(ctx context.Context, store *db.Store, since time.Time, reason strin
 }
 
 func refusedOf(
-	ctx context.Context, store *db.Store, t db.ListTenantsRow, since time.Time,
+	ctx context.Context, store *db.System, t db.ListTenantsRow, since time.Time,
 	reason string, each func(RefusedText) error,
 ) error {
 	next := db.ListRefusedMessagesParams{TenantID: t.ID, AfterCreatedAt: since, Reason: reason, MaxRows: page}
@@ -67,7 +68,7 @@ func refusedOf(
 
 // Resend sends a refused text again. It reports false if the text is not refused any more, for
 // example because another caller was first.
-func Resend(ctx context.Context, store *db.Store, t RefusedText) (ok bool, err error) {
+func Resend(ctx context.Context, store *db.System, t RefusedText) (ok bool, err error) {
 	n, err := store.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: t.TenantID, ID: t.ID})
 	if err != nil {
 		return false, db.Explain(err)
@@ -76,7 +77,7 @@ func Resend(ctx context.Context, store *db.Store, t RefusedText) (ok bool, err e
 }
 
 // Resume resumes a paused queue. It reports false if there is no such queue.
-func Resume(ctx context.Context, store *db.Store, queue string) (found bool, err error) {
+func Resume(ctx context.Context, store *db.System, queue string) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {
 		return false, err

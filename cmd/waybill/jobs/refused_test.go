@@ -31,7 +31,7 @@ func TestAWrongSecretLosesNoText(t *testing.T) {
 	}
 }
 
-// A gateway that asks for seven seconds has them, of a clock that runs fast.
+// Retry-After of seven seconds is respected, by a faster clock.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
@@ -58,7 +58,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// A refused text goes out again when somebody says so, once, however many say it.
+// A refused text is sent again on request, once, however many requests there are.
 func TestARefusedTextIsSentAgain(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
@@ -66,7 +66,7 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 	fake.Always(fakegateway.Refuse)
 	c.submit(3)
 	c.exec("DELETE FROM phone_numbers")
-	c.submit(1) // has no number: nobody refused it
+	c.submit(1) // has no phone number: not refused by the gateway
 	c.work(c.gateway(fake))
 	c.eventually("all are refused", func() bool {
 		return c.count("SELECT count(*) FROM messages WHERE reason = 'refused_422_invalid_number'") == 3 &&

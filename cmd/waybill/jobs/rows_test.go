@@ -12,8 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// What the transitions' statements insert is what River's own client would, field by
-// field: it finds nothing there that it does not know.
+// The jobs inserted by transitions equal those that River's own client inserts, field by field.
 func TestOurRowsAreThoseThatRiverInserts(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)

@@ -33,7 +33,7 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 		}
 		return fakegateway.Accept
 	})
-	// Jobs that somebody made twice, and one of nothing.
+	// Duplicate jobs inserted by hand, and one without a message.
 	c.exec("INSERT INTO river_job (kind, queue, args) SELECT kind, queue, args FROM river_job")
 	c.exec("INSERT INTO river_job (kind, queue, args) VALUES ('send_text', 'texts', jsonb_build_object('tenant_id', "+
 		"$1::uuid, 'message_id', $1::uuid))", c.Account)
@@ -65,8 +65,8 @@ func TestTextsAreSentOrRefusedOnce(t *testing.T) {
 	}
 }
 
-// Every message meets faults, a few in a row, each of its own: the gateway's answer is
-// lost after it took the text, it is slow, it is not itself. Each takes effect once.
+// Every message meets several faults of its own in a row: lost, slow and foreign answers. Each takes
+// effect once.
 func TestTextsTakeEffectOnceWhateverTheGatewayDoes(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
@@ -92,7 +92,7 @@ func TestTextsTakeEffectOnceWhateverTheGatewayDoes(t *testing.T) {
 	t.Logf("%d requests, %d of them repeats", fake.Requests(), fake.Repeats())
 }
 
-// schedule does what River's leader does every five seconds, as often by another clock.
+// schedule does what River's leader does every five seconds, by another clock.
 func (c *clinic) schedule(times int) {
 	clock, done := lapse(times), make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -111,9 +111,8 @@ func (c *clinic) schedule(times int) {
 	})
 }
 
-// The gateway is down for an hour of a clock that runs fast, or for part of it. No text is
-// lost, no job is given up, and nobody else notices; when it is back, the texts go out at
-// the pace of the workers.
+// The gateway is down for an hour of a faster clock. No text is lost, no job is given up, and nothing
+// else is affected; afterwards the texts are sent at the workers' rate.
 func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	t.Parallel()
 	const times = 240 // an hour in fifteen seconds
@@ -186,8 +185,8 @@ type senderFunc func(context.Context, texts.Text) texts.Answer
 
 func (f senderFunc) Send(ctx context.Context, t texts.Text) texts.Answer { return f(ctx, t) }
 
-// What runs when a stop comes and does not end in time goes back to its queue, with no
-// attempt used up; so does what waits for the gateway, at once.
+// Jobs that do not finish within the shutdown timeout return to their queue without using an attempt;
+// jobs that wait for the gateway return at once.
 func TestAStopHandsJobsBack(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
@@ -201,7 +200,7 @@ func TestAStopHandsJobsBack(t *testing.T) {
 		Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
 	c.must(err)
 	c.eventually("four are being sent", func() bool { return fake.Requests() == 4 })
-	c.must(crew.Stop()) // the gateway would answer nobody for a minute
+	c.must(crew.Stop()) // the gateway would not answer for a minute
 	if n := c.count(
 		"SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
 		t.Errorf("%d of 6 jobs are back", n)
@@ -212,8 +211,7 @@ func TestAStopHandsJobsBack(t *testing.T) {
 	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 6 })
 }
 
-// A sender that panics is a mistake of ours: it costs that job an attempt, and the
-// worker goes on.
+// A panicking sender costs its job an attempt, and the worker continues.
 func TestAPanicCostsNobodyElse(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
@@ -228,7 +226,7 @@ func TestAPanicCostsNobodyElse(t *testing.T) {
 	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 4 })
 }
 
-// A text whose answer cannot be written is sent again, and the gateway knows it.
+// A text whose answer cannot be stored is sent again, and the gateway recognizes it.
 func TestAnAnswerThatCannotBeWrittenIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)

@@ -17,7 +17,7 @@ const page = 500
 
 // Troubled calls each for the jobs that failed, wait for a retry, or have been running for too long,
 // ordered by id.
-func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJobsRow) error) error {
+func Troubled(ctx context.Context, store *db.System, each func(db.ListTroubledJobsRow) error) error {
 	since := time.Now().Add(-rescueAfter)
 	for after := int64(0); ; {
 		rows, err := store.ListTroubledJobs(ctx,
@@ -39,7 +39,7 @@ func Troubled(ctx context.Context, store *db.Store, each func(db.ListTroubledJob
 
 // Retry makes the job run again at once, in whatever state it is; a running job is left alone. It
 // reports false if there is no such job.
-func Retry(ctx context.Context, store *db.Store, id int64) (found bool, err error) {
+func Retry(ctx context.Context, store *db.System, id int64) (found bool, err error) {
 	client, err := river.NewClient(riverpgxv5.New(store.Pool()), &river.Config{})
 	if err != nil {
 		return false, err

@@ -28,7 +28,7 @@ const (
 
 // Options configure the workers. Workers, Store and Sender must be set.
 type Options struct {
-	Store   *db.Store
+	Store   *db.System
 	Sender  texts.Sender
 	Workers int // number of text workers; a quarter as many dispatch
 	Log     *slog.Logger

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// written collects what is written, a piece at a time.
+// written records each write separately.
 type written struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -21,7 +21,7 @@ func (w *written) Write(b []byte) (int, error) {
 	return w.text.Write(b)
 }
 
-// One line is written over on a terminal, and nowhere else: a log has whole lines.
+// Only on a terminal one line is redrawn: a log has complete lines.
 func TestProgressGoesOverOneLineOfATerminalAlone(t *testing.T) {
 	for redraw, want := range map[bool]string{
 		true:  strings.Repeat("\rhalf", 25) + "\rhalf\n",

@@ -17,7 +17,8 @@ import (
 )
 
 // world is the data of the stories, created by each run: users of the necessary roles, a facility, an
-// account. A run does not touch other rows of the tenant, and leaves no driver on duty.
+// account. It is created over HTTP, since a story knows of a server no more than its clients do. A run
+// does not touch other rows of the tenant, and leaves no driver on duty.
 type world struct {
 	*client
 	Options

@@ -63,7 +63,7 @@ func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
 				}
 			})
 		}
-		senders.Wait() // somebody may be trying as the hour ends
+		senders.Wait() // a trial may be running as the hour ends
 		if most.Load() != 1 {
 			t.Errorf("%d tried at once", most.Load())
 		}
@@ -125,8 +125,7 @@ func TestWhoGoesDoesNotWait(t *testing.T) {
 	})
 }
 
-// A gateway that says when to come again is left alone until then, by everybody, from the
-// first time on.
+// Retry-After is respected by all senders, from the first answer.
 func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBreaker(WallClock)
@@ -139,7 +138,7 @@ func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
 			if wait := b.Wait(); !b.Open() || wait < asked || wait > asked+longestPause {
 				t.Errorf("asked for %v: open %v, for %v", asked, b.Open(), wait)
 			}
-			b.Failed(0) // of one that was under way
+			b.Failed(0) // from a request that was already running
 			b.Failed(asked / 2)
 			if !b.Enter(t.Context(), 2*time.Hour) {
 				t.Fatal("nobody may try")
@@ -153,7 +152,7 @@ func TestWhatTheGatewayAsksForIsKept(t *testing.T) {
 			}
 		}
 		b.Failed(7 * time.Second)
-		b.Failed(time.Hour) // a later answer asks for more
+		b.Failed(time.Hour) // a later answer with a longer delay
 		if wait := b.Wait(); wait < time.Hour {
 			t.Errorf("%v of an hour", wait)
 		}

@@ -157,8 +157,8 @@ func TestAGatewayNeedsAURLAndASecret(t *testing.T) {
 	}
 }
 
-// While a secret is replaced both sides know two for a while: whichever the gateway knows,
-// it verifies every request.
+// During a rotation both sides have two secrets: whichever the gateway knows, it verifies every
+// request.
 func TestASecretIsReplacedWithoutAGap(t *testing.T) {
 	t.Parallel()
 	other := "whsec_" + base64.StdEncoding.EncodeToString([]byte("another secret of some bytes"))
@@ -177,8 +177,8 @@ func TestASecretIsReplacedWithoutAGap(t *testing.T) {
 	}
 }
 
-// What a status says of the text itself is final; what it says of the sender, the gateway
-// or the way there is not, and loses no text.
+// A status about the text itself is final; one about the sender, the gateway or a proxy is not, and
+// loses no text.
 func TestOnlyWhatIsSaidOfTheTextIsFinal(t *testing.T) {
 	t.Parallel()
 	for status := 300; status < 600; status++ {

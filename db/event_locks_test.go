@@ -1,0 +1,101 @@
+package db_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"waybill/db"
+	"waybill/db/dbtest"
+)
+
+// Somebody holds a row for as long as a statement may wait. Who needs it waits, with an id of its
+// transaction, and the events of others are told meanwhile.
+func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, combining := range []bool{false, true} {
+		made := dbtest.New(t, checkInvariants)
+		c := config(made.SettledURL(), combining)
+		c.LockTimeout, c.StatementTimeout = time.Minute, 2*time.Minute
+		d := &database{openStore(t, c), made.Owner(), made}
+		w, other := d.world(ctx), d.world(ctx)
+		driver := w.driver(ctx, 1, 1)
+		for _, held := range []struct {
+			row, lock string
+			id        uuid.UUID
+			write     func(pickup uuid.UUID) error
+			begins    db.PickupStatus
+		}{
+			{"an account", "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account,
+				func(id uuid.UUID) error {
+					return w.moving(ctx, db.TransitionNameSubmit, id)(
+						w.Raw)
+				}, db.PickupStatusDRAFT},
+			{"a driver's slot", "SELECT FROM driver_slots WHERE driver_id = $1 FOR UPDATE", driver.DriverID,
+				func(id uuid.UUID) error {
+					return assign(ctx, w.Raw, w.dispatcher, id,
+						driver)
+				}, db.PickupStatusSUBMITTED},
+		} {
+			t.Run(fmt.Sprintf("%s, combining %t", held.row, combining), func(t *testing.T) {
+				mine := w.at(ctx, held.begins)
+				mineToo, theirs := &follower{w: w, by: w.dispatcher}, &follower{w: other, by: other.staff}
+				mineToo.read(ctx)
+				theirs.read(ctx)
+				mineToo.seen, theirs.seen = nil, nil
+				holder := must(w.owner.Begin(ctx))
+				must(holder.Exec(ctx, held.lock, held.id))
+				ended := make(chan error, 1)
+				go func() { ended <- held.write(mine) }()
+				w.awaitBlockedBy(ctx, holder)
+
+				id := other.pickup(ctx)
+				other.must(other.moving(ctx, db.TransitionNameSubmit, id)(other.Raw))
+				for len(theirs.seen) == 0 {
+					select {
+					case err := <-ended:
+						w.must(holder.Rollback(ctx))
+						t.Fatalf("the other tenant is told only when the write has ended: %v", err)
+					default:
+						theirs.read(ctx)
+					}
+				}
+				if !slices.Equal(theirs.seen, []uuid.UUID{id}) {
+					t.Errorf("the other tenant is told of %v", theirs.seen)
+				}
+				w.awaitBlockedBy(ctx, holder) // it waits on
+				w.must(holder.Rollback(ctx))
+				w.must(<-ended)
+				w.must(mineToo.catchUp(ctx, 1))
+				if !slices.Equal(mineToo.seen, []uuid.UUID{mine}) {
+					t.Errorf("told of %v", mineToo.seen)
+				}
+			})
+		}
+	}
+}
+
+// The waits of a write come to the setting, and no shorter one is made longer.
+func TestWritersOfEventsWaitAsLongAsOthers(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	made := dbtest.New(t, checkInvariants)
+	c := config(made.AppURL, false)
+	c.LockTimeout = 1200 * time.Millisecond
+	d := &database{openStore(t, c), made.Owner(), made}
+	w := d.world(ctx)
+	id := w.pickup(ctx)
+	holder := must(w.owner.Begin(ctx))
+	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account))
+	begun := time.Now()
+	err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw)
+	if took := time.Since(begun); code(err) != db.Overloaded || took < c.LockTimeout {
+		t.Errorf("after %v: %v", took, err)
+	}
+	w.must(holder.Rollback(ctx))
+	w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw))
+}

@@ -1,0 +1,102 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"waybill/db/retry"
+)
+
+// GetLoginAttempt tells what is known of the attempts under a key: whether a user has logged
+// in from there, and how long the next attempt has to wait, 0 for not at all.
+func (s *Store) GetLoginAttempt(ctx context.Context, key []byte) (known bool, wait time.Duration, err error) {
+	row, err := s.q.GetLoginAttempt(ctx, key)
+	if NoRow(err) {
+		return false, 0, nil
+	}
+	return row.Known, max(row.Wait, 0), err
+}
+
+// CountLoginAttempt counts an attempt under the key, or returns how long it has to wait. Where
+// by a fresh read it need not wait any more, since a login succeeded meanwhile, it is
+// counted after all.
+func (s *Store) CountLoginAttempt(ctx context.Context, key []byte) (wait time.Duration, err error) {
+	return countLogin(ctx, func() error {
+		_, err := s.q.CountLoginAttempt(ctx, key)
+		return err
+	}, func() (time.Duration, error) {
+		_, wait, err := s.GetLoginAttempt(ctx, key)
+		return wait, err
+	})
+}
+
+// TakeLoginToken takes a token of a bucket, or returns how long the next one takes if it is
+// empty. That is read first: callers who go on all the same would else queue for the lock on
+// its row.
+func (s *Store) TakeLoginToken(ctx context.Context, p TakeLoginTokenParams) (wait time.Duration, err error) {
+	read := func() (time.Duration, error) {
+		wait, err := s.q.GetLoginTokenWait(ctx, GetLoginTokenWaitParams{Key: p.Key, Drained: p.Drained})
+		if NoRow(err) {
+			return 0, nil
+		}
+		return max(wait, 0), err
+	}
+	if wait, err := read(); err != nil || wait > 0 {
+		return wait, err
+	}
+	return countLogin(ctx, func() error {
+		_, err := s.q.TakeLoginToken(ctx, p)
+		return err
+	}, read)
+}
+
+// countLogin counts, and again where no row matched and by a fresh read there is nothing to
+// wait for.
+func countLogin(
+	ctx context.Context, count func() error, read func() (time.Duration, error),
+) (wait time.Duration, err error) {
+	err = retry.Do(ctx, retry.MaxAttempts, func(int) error {
+		wait = 0
+		err := count()
+		if !NoRow(err) {
+			return err
+		}
+		if wait, err = read(); err == nil && wait == 0 {
+			return errRetry
+		}
+		return err
+	})
+	if err == errRetry {
+		return time.Second, nil
+	}
+	return wait, err
+}
+
+// RememberLogin remembers under a key that a login has succeeded, and forgets the failures
+// before it.
+func (s *Store) RememberLogin(ctx context.Context, p RememberLoginParams) error {
+	_, err := s.q.RememberLogin(ctx, p)
+	return err
+}
+
+// ReturnLoginToken gives a token back, for a caller who gave the right password. It does
+// nothing if the bucket is full, and gone.
+func (s *Store) ReturnLoginToken(ctx context.Context, p ReturnLoginTokenParams) error {
+	_, err := s.q.ReturnLoginToken(ctx, p)
+	return err
+}
+
+// ForgetLoginAttempts forgets the attempts under a key, if there are any.
+func (s *Store) ForgetLoginAttempts(ctx context.Context, key []byte) error {
+	_, err := s.q.ForgetLoginAttempts(ctx, key)
+	return err
+}
+
+// SweepLogins deletes a few rows that have expired, more than a login adds.
+func (s *Store) SweepLogins(ctx context.Context) error {
+	if _, err := s.q.SweepLoginAttempts(ctx); err != nil {
+		return err
+	}
+	_, err := s.q.SweepLoginBuckets(ctx)
+	return err
+}

@@ -1,0 +1,48 @@
+// Package retry repeats what failed, or found nothing, and may succeed a moment later. It is
+// the only such loop of this module: a bounded number of attempts, exponential backoff with
+// jitter, and an end when the context ends.
+//
+// It decides nothing about what is safe to repeat: an attempt that returns ErrRetry says that
+// it was not applied (the server refused it and rolled back, or no row matched), or that
+// it is idempotent.
+package retry
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// MaxAttempts is the usual number of attempts.
+const MaxAttempts = 7
+
+// ErrRetry is the error of an attempt that is to be repeated. One that only wraps it is not:
+// what was given up further down is not taken up again further up.
+var ErrRetry = errors.New("try again")
+
+// Do calls try with the number of the attempt, from 0, until it returns anything but ErrRetry,
+// and returns that; after maxAttempts, ErrRetry. It returns the context's error if ctx ends
+// while it waits for the next attempt.
+func Do(ctx context.Context, maxAttempts int, try func(attempt int) error) error {
+	for attempt := 0; ; attempt++ {
+		err := try(attempt)
+		if err != ErrRetry || attempt+1 >= maxAttempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoff(attempt)):
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// backoff returns how long to wait after an attempt: twice as long after each, from 4 ms on,
+// less up to half of it at random, so that those who failed together do not return together.
+func backoff(attempt int) time.Duration {
+	longest := 4 * time.Millisecond << attempt
+	return longest/2 + rand.N(longest/2)
+}

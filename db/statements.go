@@ -1,0 +1,82 @@
+package db
+
+import "context"
+
+// The generated statements that can be called outside of this package, as they are. A
+// statement that is not listed here cannot: a Store, a Reader and a System hold Queries, which
+// has them all, in fields of their own. What a listed statement may touch is tested by its
+// SQL: see TestStatementsAreSafeAsTheyAre.
+
+// statements are those of a Store, for handlers: reads that show nobody more than they may
+// see, without row-level security. Whatever writes is a method of the Store, since only that
+// says what a lost write means.
+type statements interface {
+	ListAccounts(context.Context, ListAccountsParams) ([]Account, error)
+	GetAccount(context.Context, GetAccountParams) (Account, error)
+	GetLedgerEntry(context.Context, GetLedgerEntryParams) (LedgerEntry, error)
+	ListLedgerEntries(context.Context, ListLedgerEntriesParams) ([]LedgerEntry, error)
+
+	GetDriver(context.Context, GetDriverParams) (Driver, error)
+	ListDrivers(context.Context, ListDriversParams) ([]Driver, error)
+
+	GetFacility(context.Context, GetFacilityParams) (Facility, error)
+	ListFacilities(context.Context, ListFacilitiesParams) ([]Facility, error)
+	SeesFacility(context.Context, SeesFacilityParams) (bool, error)
+
+	GetFlag(context.Context, GetFlagParams) (Flag, error)
+	ListFlags(context.Context, ListFlagsParams) ([]Flag, error)
+
+	GetGroup(context.Context, GetGroupParams) (Group, error)
+	ListGroups(context.Context, ListGroupsParams) ([]Group, error)
+	ListGroupMembers(context.Context, ListGroupMembersParams) ([]GroupMember, error)
+	ListGroupFacilities(context.Context, ListGroupFacilitiesParams) ([]GroupFacility, error)
+
+	ListPhoneNumbers(context.Context, ListPhoneNumbersParams) ([]PhoneNumber, error)
+
+	GetUser(context.Context, GetUserParams) (User, error)
+	ListUsers(context.Context, ListUsersParams) ([]User, error)
+
+	GetLogin(context.Context, GetLoginParams) (GetLoginRow, error)
+	GetTenantBySlug(context.Context, string) (Tenant, error)
+
+	PatientExists(context.Context, PatientExistsParams) (bool, error)
+	ListConsents(context.Context, ListConsentsParams) ([]PatientConsent, error)
+	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
+
+	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
+	ListPickupEvents(context.Context, ListPickupEventsParams) ([]PickupEvent, error)
+	ListTransitions(context.Context) ([]ListTransitionsRow, error)
+
+	StreamPickupEvents(context.Context, StreamPickupEventsParams) ([]PickupEvent, error)
+	GetStreamHorizon(context.Context) (GetStreamHorizonRow, error)
+	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
+	MoveStreamHorizon(context.Context) (string, error)
+}
+
+// patientStatements are those of a Reader: reads of patients, under row-level security.
+type patientStatements interface {
+	GetPatient(context.Context, GetPatientParams) (GetPatientRow, error)
+	ListPatients(context.Context, ListPatientsParams) ([]ListPatientsRow, error)
+	GetPickupPatient(context.Context, GetPickupPatientParams) (GetPickupPatientRow, error)
+	ListAppointments(context.Context, ListAppointmentsParams) ([]ListAppointmentsRow, error)
+}
+
+// systemStatements are those of a System besides: what workers and operators' commands need.
+// They name no viewer, and a lost write is told by its count.
+type systemStatements interface {
+	GetMessage(context.Context, GetMessageParams) (Message, error)
+	SettleMessage(context.Context, SettleMessageParams) (int64, error)
+	ListRefusedMessages(context.Context, ListRefusedMessagesParams) ([]ListRefusedMessagesRow, error)
+	RequeueMessage(context.Context, RequeueMessageParams) (int64, error)
+
+	GetPickupEvent(context.Context, GetPickupEventParams) (PickupEvent, error)
+
+	ListTenants(context.Context, ListTenantsParams) ([]ListTenantsRow, error)
+
+	CountJobs(context.Context) ([]CountJobsRow, error)
+	ListTroubledJobs(context.Context, ListTroubledJobsParams) ([]ListTroubledJobsRow, error)
+	GetJobTable(context.Context) (GetJobTableRow, error)
+	ListPausedQueues(context.Context) ([]ListPausedQueuesRow, error)
+
+	ListTellingLogSettings(context.Context) ([]ListTellingLogSettingsRow, error)
+}
