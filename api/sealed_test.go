@@ -12,19 +12,15 @@ import (
 	"waybill/db"
 )
 
-var (
-	statement = regexp.MustCompile(`(?s)-- name: (\w+) :.*?(?:;\n|$)`)
-	guarded   = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|UPDATE|INTO)\s+(pickups|patients|patient_facilities|appointments|appointment_feed_chunks)\b`)
-)
-
-// safe are the statements on such tables that handlers send as they were generated, and why they may.
-var safe = map[string]string{
-	"GetFacility":        "it asks whether the viewer sees the facility",
-	"ListFacilities":     "it asks which facilities the viewer sees",
-	"ListPickups":        "it asks which pickups the viewer sees",
-	"ListPickupEvents":   "it asks whether the viewer sees the pickup",
-	"StreamPickupEvents": "it asks whether the viewer sees the pickup",
-	"ListMessages":       "it asks whether the viewer sees the pickup",
+// isOpen tells whether a type gives its holder any statement: all of them, the connections,
+// or what leads to either.
+func isOpen(of reflect.Type) bool {
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	return of == reflect.TypeFor[db.Queries]() || of == reflect.TypeFor[db.System]() ||
+		of == reflect.TypeFor[db.DBTX]() || strings.HasPrefix(of.PkgPath(), "github.com/jackc/") &&
+		!strings.HasSuffix(of.PkgPath(), "/pgtype") // values
 }
 
 // reachable calls each with every type that a holder of a value gets by exported fields and

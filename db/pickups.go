@@ -225,6 +225,12 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 	return p.row.pickup(), nil
 }
 
+// ListPickups returns the newest pickups that the viewer sees; each row states whether there are more
+// than MaxRows.
+func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
+	return s.q.ListPickups(ctx, p)
+}
+
 // replanning has each statement planned for its arguments: the plan for any arguments, to
 // which PostgreSQL turns after five times, cannot choose an index by what is asked for.
 type replanning struct{ DBTX }
