@@ -233,7 +233,7 @@ func TestAFeedLooksUpWhatItNamesByItsKey(t *testing.T) {
 	l := w.list(2, again...)
 	w.must(w.stage(ctx, l.id, l.records...))
 	var plan node
-	w.must(w.viewed(ctx, w.staff, func(s *db.Store) error {
+	w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
 		w.must(s.SetFeedLimits(ctx, feedLimits))
 		must(s.MoveFeed(ctx, w.watermark(l.hour)))
 		_, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id))

@@ -75,7 +75,7 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	for _, v := range []db.Viewer{w.admin, w.staff, w.hub, driver} {
 		for _, status := range []any{nil, "SUBMITTED", "COLLECTED", "SHIPPED", "DELIVERED", "CANCELED", "PACKED"} {
 			for _, of := range []any{nil, driver.DriverID} {
-				custom, generic := buffers(ctx, t, d.Store, v, "ListPickups",
+				custom, generic := buffers(ctx, t, d.Raw, v, "ListPickups",
 					50, w.tenant, v.UserID, v.Role, v.DriverID, status, nil, of, time.Time{}, last, last, uuid.Max)
 				few(t, 400, fmt.Sprintf("%s, status %v, driver %v", v.Role, status, of != nil), custom, generic)
 			}
