@@ -373,6 +373,17 @@ var feedRules = []check{
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
 	}},
+	{"SyncAppointments", "what is long over is made again", func(ctx context.Context, w *world) error {
+		var before, now []db.FeedRecord
+		for i := range 6 {
+			over := with(record(i), func(r *db.FeedRecord) {
+				r.StartsAt, r.EndsAt = r.StartsAt.AddDate(-1, 0, 0), r.EndsAt.AddDate(-1, 0, 0)
+			})
+			before = append(before, over)
+			now = append(now, with(over, func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+		}
+		return first(w.fed(ctx, w.list(1, before...)), w.fed(ctx, w.list(2, now...)))
+	}},
 	{"SyncAppointments", "an appointment is compared twice, or one that is long over at all",
 		func(ctx context.Context, w *world) error {
 			const n = 40

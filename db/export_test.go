@@ -35,7 +35,7 @@ func OpenRaw(ctx context.Context, c Config) (*Raw, error) {
 // As gives every statement, under the row-level security of one viewer.
 func (r *Raw) As(v Viewer) *Queries { return r.Store.as(v) }
 
-// ListPickups is the Store's, which plans it for its arguments.
+// ListPickups is the Store's.
 func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
 	return r.Store.ListPickups(ctx, p)
 }

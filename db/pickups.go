@@ -228,11 +228,11 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 // ListPickups returns the newest pickups that the viewer sees; each row states whether there are more
 // than MaxRows.
 func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
-	return New(replanning{s.q.db}).ListPickups(ctx, p)
+	return s.q.ListPickups(ctx, p)
 }
 
-// replanning plans each statement for its arguments: the generic plan, to which PostgreSQL switches
-// after five executions, cannot choose an index by the filter.
+// replanning has each statement planned for its arguments: the plan for any arguments, to
+// which PostgreSQL turns after five times, cannot choose an index by what is asked for.
 type replanning struct{ DBTX }
 
 func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
