@@ -31,7 +31,8 @@ func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver
 	driver = w.driver(ctx, 1, 1)
 	for _, statement := range []string{
 		`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
-			SELECT $1, md5(($1::uuid)::text || 'f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, '' FROM generate_series(0, 59) AS n
+			SELECT $1, md5(($1::uuid)::text || 'f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, ''
+			FROM generate_series(0, 59) AS n
 			WHERE ($2::uuid, $3::uuid) IS NOT NULL`,
 		`INSERT INTO drivers (tenant_id, id, name, request_digest)
 			SELECT $1, md5(($1::uuid)::text || 'd' || n)::uuid, 'Driver', '' FROM generate_series(0, 29) AS n
@@ -43,13 +44,15 @@ func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver
 		`UPDATE pickups SET status = 'SUBMITTED', previous_status = 'DRAFT'
 			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int > 1 AND ($2::uuid, $3::uuid) IS NOT NULL`,
 		`UPDATE pickups SET status = 'CANCELED', previous_status = 'SUBMITTED'
-			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int IN (2, 3) AND ($2::uuid, $3::uuid) IS NOT NULL`,
+			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int IN (2, 3)
+				AND ($2::uuid, $3::uuid) IS NOT NULL`,
 	} {
 		must(w.owner.Exec(ctx, statement, w.tenant, w.account, w.admin.UserID))
 	}
 	w.giveToDrivers(ctx, driver.DriverID)
 	for n := range manyFacilities {
-		facilities = append(facilities, scan[uuid.UUID](ctx, w.owner, "SELECT md5($1::text || 'f' || $2::int)::uuid", w.tenant.String(), n))
+		facilities = append(facilities,
+			scan[uuid.UUID](ctx, w.owner, "SELECT md5($1::text || 'f' || $2::int)::uuid", w.tenant.String(), n))
 	}
 	return facilities, driver
 }
@@ -66,11 +69,13 @@ func (w *world) giveToDrivers(ctx context.Context, driver uuid.UUID) {
 				driver_id = CASE n WHEN 31 THEN $2 ELSE md5(($1::uuid)::text || 'd' || n - 1)::uuid END
 			FROM next WHERE p.tenant_id = $1 AND p.id = next.id`, w.tenant, driver))
 		for _, step := range [][2]string{
-			{"ASSIGNED", "COLLECTED"}, {"COLLECTED", "RECEIVED"}, {"RECEIVED", "PACKED"}, {"PACKED", "SHIPPED"}, {"SHIPPED", "DELIVERED"},
+			{"ASSIGNED", "COLLECTED"}, {"COLLECTED", "RECEIVED"}, {"RECEIVED", "PACKED"},
+			{"PACKED", "SHIPPED"}, {"SHIPPED", "DELIVERED"},
 		} {
 			must(w.owner.Exec(ctx, `UPDATE pickups SET status = $3::pickup_status, previous_status = status
 				WHERE tenant_id = $1 AND status = $2::pickup_status
-					AND ('x' || right(id::text, 1))::bit(4)::int > array_position(enum_range(NULL::pickup_status), $3::pickup_status) + 2`,
+					AND ('x' || right(id::text, 1))::bit(4)::int
+						> array_position(enum_range(NULL::pickup_status), $3::pickup_status) + 2`,
 				w.tenant, step[0], step[1]))
 		}
 		must(w.owner.Exec(ctx, `UPDATE pickups SET status = 'COLLECTED', previous_status = status
@@ -88,7 +93,8 @@ func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams)
 		case db.UserRoleDriver:
 			sees = sees && k.DriverID != nil && *k.DriverID == v.DriverID
 		}
-		if sees && (p.Status == nil || *p.Status == k.Status) && (p.FacilityID == nil || *p.FacilityID == k.FacilityID) &&
+		if sees && (p.Status == nil || *p.Status == k.Status) &&
+			(p.FacilityID == nil || *p.FacilityID == k.FacilityID) &&
 			(p.DriverID == nil || k.DriverID != nil && *p.DriverID == *k.DriverID) &&
 			!k.CreatedAt.Before(p.CreatedFrom) && k.CreatedAt.Before(p.CreatedTo) {
 			ids = append(ids, k.ID)
@@ -117,7 +123,8 @@ func listsOfEveryViewer(ctx context.Context, w *world) error {
 	for _, facility := range facilities[:20] { // which is no reason to list its pickups twice
 		w.shows(ctx, w.hub, facility)
 	}
-	rows := must(w.owner.Query(ctx, "SELECT id, facility_id, driver_id, status, created_at FROM pickups WHERE tenant_id = $1", w.tenant))
+	rows := must(w.owner.Query(ctx,
+		"SELECT id, facility_id, driver_id, status, created_at FROM pickups WHERE tenant_id = $1", w.tenant))
 	all := must(pgx.CollectRows(rows, pgx.RowToStructByPos[listed]))
 	slices.SortFunc(all, func(a, b listed) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID.String(), a.ID.String()))
@@ -139,7 +146,8 @@ func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 	w.shows(ctx, v, facilities[0])
 	group := w.group(ctx)
 	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: v.UserID}))
-	must(w.owner.Exec(ctx, "INSERT INTO group_facilities (tenant_id, group_id, facility_id) SELECT $1, $2, unnest($3::uuid[])",
+	must(w.owner.Exec(
+		ctx, "INSERT INTO group_facilities (tenant_id, group_id, facility_id) SELECT $1, $2, unnest($3::uuid[])",
 		w.tenant, group, facilities))
 	return v
 }
@@ -147,14 +155,16 @@ func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 // filters are all combinations, with values that are there.
 func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	another := all[slices.IndexFunc(all, func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
+	another := all[slices.IndexFunc(all,
+		func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
 	delivered, canceled := db.PickupStatusDELIVERED, db.PickupStatusCANCELED
 	for _, status := range []*db.PickupStatus{nil, &delivered, &canceled} {
 		for _, of := range []*uuid.UUID{nil, &facility} {
 			for _, by := range []*uuid.UUID{nil, &driver, another} {
 				for _, between := range [][2]time.Time{{{}, last}, {all[len(all)-40].CreatedAt, all[30].CreatedAt}} {
 					out = append(out, db.ListPickupsParams{
-						Status: status, FacilityID: of, DriverID: by, CreatedFrom: between[0], CreatedTo: between[1], MaxRows: 7,
+						Status: status, FacilityID: of, DriverID: by, CreatedFrom: between[0],
+						CreatedTo: between[1], MaxRows: 7,
 					})
 				}
 			}
@@ -175,7 +185,8 @@ func (w *world) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsParam
 		n := min(len(want), int(p.MaxRows))
 		for i, r := range rows {
 			if len(rows) != n || r.Pickup.ID != want[i] || r.More != (len(want) > n) {
-				return fmt.Errorf("page %d of %+v has %d, more %v; want %d of %d", page, p, len(rows), r.More, n, len(want))
+				return fmt.Errorf("page %d of %+v has %d, more %v; want %d of %d",
+					page, p, len(rows), r.More, n, len(want))
 			}
 			p.BeforeCreatedAt, p.BeforeID = r.Pickup.CreatedAt, r.Pickup.ID
 		}

@@ -1018,7 +1018,10 @@ WITH asked AS MATERIALIZED (
         coalesce($8 = $5, true) OR $4 <> 'driver' AS is_own,
         $9::timestamptz AS since,
         least($10::timestamptz, $11::timestamptz) AS created_at,
-        CASE WHEN $10 < $11 THEN $12::uuid ELSE '00000000-0000-0000-0000-000000000000' END AS id,
+        CASE
+            WHEN $10 < $11 THEN $12::uuid
+            ELSE '00000000-0000-0000-0000-000000000000'
+        END AS id,
         1 + $1::int AS most
 ), listed AS MATERIALIZED (
     SELECT s.status

@@ -217,8 +217,10 @@ func TestAFeedLooksUpWhatItNamesByItsKey(t *testing.T) {
 	d := openUnchecked(t)
 	known, w := d.world(ctx), d.world(ctx)
 	known.make(ctx, func(r *seed.Rows) { r.Patients(known.facility, 2000) })
-	must(d.owner.Exec(ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
-		SELECT p.tenant_id, p.facility_id, p.id, 'a' || p.external_id, now(), now() + interval '1 hour', 'BOOKED' FROM patients AS p`))
+	must(d.owner.Exec(
+		ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		SELECT p.tenant_id, p.facility_id, p.id, 'a' || p.external_id, now(), now() + interval '1 hour', 'BOOKED'
+		FROM patients AS p`))
 	must(d.owner.Exec(ctx, "ANALYZE patients, appointments, patient_facilities"))
 	const records = 1000
 	var over, again []db.FeedRecord

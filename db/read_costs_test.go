@@ -73,8 +73,10 @@ func newCostWorld(w *scale.World) costWorld {
 	}{
 		"admin": {scale.Admin, db.UserRoleAdmin}, "dispatcher": {scale.Dispatcher, db.UserRoleDispatcher},
 		"hub": {scale.Hub, db.UserRoleHub}, "driver": {scale.Driver, db.UserRoleDriver},
-		"staff of one": {scale.StaffOfOne, db.UserRoleStaff}, "staff of a new clinic": {scale.StaffOfNew, db.UserRoleStaff},
-		"staff of all": {scale.StaffOfAll, db.UserRoleStaff}, "staff of some": {scale.StaffOfSome, db.UserRoleStaff},
+		"staff of one":          {scale.StaffOfOne, db.UserRoleStaff},
+		"staff of a new clinic": {scale.StaffOfNew, db.UserRoleStaff},
+		"staff of all":          {scale.StaffOfAll, db.UserRoleStaff},
+		"staff of some":         {scale.StaffOfSome, db.UserRoleStaff},
 	} {
 		c.viewers[name] = db.SystemViewer(w.TenantID, w.Users[u.role], u.of)
 	}
@@ -91,7 +93,8 @@ var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
 	for _, name := range slices.Sorted(maps.Keys(c.viewers)) {
 		v := c.viewers[name]
-		all = append(all, readCost{name, v, most, func(ctx context.Context, q *db.Queries) error { return read(ctx, q, v) }})
+		all = append(all, readCost{name, v, most,
+			func(ctx context.Context, q *db.Queries) error { return read(ctx, q, v) }})
 	}
 	return all
 }
@@ -113,11 +116,13 @@ func (c costWorld) pickups() (all []readCost) {
 							most = auditCost // whose page is chosen from two
 						}
 						p := db.ListPickupsParams{
-							TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID, Status: status,
+							TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
+							ViewerDriverID: v.DriverID, Status: status,
 							FacilityID: facility, DriverID: driver, CreatedFrom: since, CreatedTo: endOfTime,
 							BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: 50,
 						}
-						what := fmt.Sprintf("%s: status %v, facility %v, driver %v, since %v", name, deref(status), deref(facility), driver != nil, since.Year())
+						what := fmt.Sprintf("%s: status %v, facility %v, driver %v, since %v", name,
+							deref(status), deref(facility), driver != nil, since.Year())
 						all = append(all, readCost{what, v, most, func(ctx context.Context, q *db.Queries) error {
 							_, err := q.ListPickups(ctx, p)
 							return err
@@ -154,24 +159,29 @@ func (c costWorld) costs() map[string][]readCost {
 			return err
 		}),
 		"ListDrivers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListDrivers(ctx, db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
-				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			_, err := q.ListDrivers(ctx,
+				db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+					BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListAccounts": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListAccounts(ctx, db.ListAccountsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			_, err := q.ListAccounts(ctx,
+				db.ListAccountsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListGroups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListGroups(ctx, db.ListGroupsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			_, err := q.ListGroups(ctx,
+				db.ListGroupsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListGroupMembers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListGroupMembers(ctx, db.ListGroupMembersParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
+			_, err := q.ListGroupMembers(ctx,
+				db.ListGroupMembersParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
 			return err
 		}),
 		"ListGroupFacilities": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListGroupFacilities(ctx, db.ListGroupFacilitiesParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
+			_, err := q.ListGroupFacilities(ctx,
+				db.ListGroupFacilitiesParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
 			return err
 		}),
 		"ListFlags": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -189,13 +199,15 @@ func (c costWorld) costs() map[string][]readCost {
 			return err
 		}),
 		"ListMessages": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListMessages(ctx, db.ListMessagesParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
-				ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			_, err := q.ListMessages(ctx,
+				db.ListMessagesParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
+					ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
 			return err
 		}),
 		"ListPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListPickupEvents(ctx, db.ListPickupEventsParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role,
-				ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: max50})
+			_, err := q.ListPickupEvents(ctx,
+				db.ListPickupEventsParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role,
+					ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: max50})
 			return err
 		}),
 		"ListPatientReads": c.each(auditCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -204,23 +216,27 @@ func (c costWorld) costs() map[string][]readCost {
 			return err
 		}),
 		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListConsents(ctx, db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
+			_, err := q.ListConsents(ctx,
+				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
 			return err
 		}),
 		"ListPatients": c.patients(),
 		"ListAppointments": c.each(auditCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ListAppointments(ctx, db.ListAppointmentsParams{TenantID: t, ViewerID: v.UserID, FacilityID: c.BusiestClinic,
-				AfterStartsAt: first, FromTime: time.Now().AddDate(0, 0, -7), ToTime: time.Now(), MaxRows: max50})
+			_, err := q.ListAppointments(ctx,
+				db.ListAppointmentsParams{TenantID: t, ViewerID: v.UserID, FacilityID: c.BusiestClinic,
+					AfterStartsAt: first, FromTime: time.Now().AddDate(0, 0, -7), ToTime: time.Now(), MaxRows: max50})
 			return err
 		}),
 		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.FindNewEvents(ctx, db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
+			_, err := q.FindNewEvents(ctx,
+				db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
 			return err
 		}),
 		"StreamPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			// What is new: a stream that resumes from far back passes over the events of others.
-			_, err := q.StreamPickupEvents(ctx, db.StreamPickupEventsParams{TenantID: t, AfterXid: "999999998", Horizon: "999999999",
-				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200})
+			_, err := q.StreamPickupEvents(ctx,
+				db.StreamPickupEventsParams{TenantID: t, AfterXid: "999999998", Horizon: "999999999",
+					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200})
 			return err
 		}),
 	}
@@ -238,7 +254,8 @@ func (c costWorld) patients() (all []readCost) {
 			most = wideCost
 		}
 		all = append(all, readCost{name, v, most, func(ctx context.Context, q *db.Queries) error {
-			_, err := q.ListPatients(ctx, db.ListPatientsParams{TenantID: c.TenantID, ViewerID: v.UserID, FacilityID: facility, MaxRows: 50})
+			_, err := q.ListPatients(ctx,
+				db.ListPatientsParams{TenantID: c.TenantID, ViewerID: v.UserID, FacilityID: facility, MaxRows: 50})
 			return err
 		}})
 	}
@@ -253,33 +270,41 @@ func (c costWorld) rows() map[string][]readCost {
 	}
 	return map[string][]readCost{
 		"GetPickups": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetPickups(ctx, db.GetPickupsParams{TenantIds: []uuid.UUID{t}, Ids: []uuid.UUID{pickup}, ViewerIds: []uuid.UUID{v.UserID},
-				ViewerRoles: []string{string(v.Role)}, ViewerDriverIds: []uuid.UUID{v.DriverID}, Operations: []string{"get-pickup"}})
+			_, err := q.GetPickups(ctx, db.GetPickupsParams{TenantIds: []uuid.UUID{t},
+				Ids: []uuid.UUID{pickup}, ViewerIds: []uuid.UUID{v.UserID},
+				ViewerRoles: []string{string(v.Role)}, ViewerDriverIds: []uuid.UUID{v.DriverID},
+				Operations: []string{"get-pickup"}})
 			return err
 		}),
 		"GetFacility": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetFacility(ctx, db.GetFacilityParams{TenantID: t, ID: c.BusiestClinic, ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			_, err := q.GetFacility(ctx, db.GetFacilityParams{TenantID: t, ID: c.BusiestClinic, ViewerRole: v.Role,
+				ViewerID: v.UserID, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"GetPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetPatient(ctx, db.GetPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID, Operation: "get-patient"})
+			_, err := q.GetPatient(ctx,
+				db.GetPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID, Operation: "get-patient"})
 			return err
 		}),
 		"GetPickupPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetPickupPatient(ctx, db.GetPickupPatientParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			_, err := q.GetPickupPatient(ctx, db.GetPickupPatientParams{TenantID: t, PickupID: pickup,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"ExplainTransition": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ExplainTransition(ctx, db.ExplainTransitionParams{TenantID: t, ID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
-				ViewerDriverID: v.DriverID, Transition: db.TransitionNameSubmit, RequestDigest: digest("submit")})
+			_, err := q.ExplainTransition(ctx,
+				db.ExplainTransitionParams{TenantID: t, ID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
+					ViewerDriverID: v.DriverID, Transition: db.TransitionNameSubmit, RequestDigest: digest("submit")})
 			return err
 		}),
 		"GetMovedPickup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetMovedPickup(ctx, db.GetMovedPickupParams{TenantID: t, EventID: newID(), ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			_, err := q.GetMovedPickup(ctx, db.GetMovedPickupParams{TenantID: t, EventID: newID(),
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"ExplainEditPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.ExplainEditPatient(ctx, db.ExplainEditPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID})
+			_, err := q.ExplainEditPatient(ctx,
+				db.ExplainEditPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID})
 			return err
 		}),
 		"SeesPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -287,11 +312,13 @@ func (c costWorld) rows() map[string][]readCost {
 			return err
 		}),
 		"SeesFacility": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.SeesFacility(ctx, db.SeesFacilityParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID})
+			_, err := q.SeesFacility(ctx,
+				db.SeesFacilityParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID})
 			return err
 		}),
 		"CheckFeed": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.CheckFeed(ctx, db.CheckFeedParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID, AsOf: time.Now()})
+			_, err := q.CheckFeed(ctx,
+				db.CheckFeedParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID, AsOf: time.Now()})
 			return err
 		}),
 		"PatientExists": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -299,7 +326,8 @@ func (c costWorld) rows() map[string][]readCost {
 			return err
 		}),
 		"GetUser": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetUser(ctx, db.GetUserParams{TenantID: t, ID: v.UserID, ViewerRole: v.Role, ViewerID: v.UserID})
+			_, err := q.GetUser(ctx,
+				db.GetUserParams{TenantID: t, ID: v.UserID, ViewerRole: v.Role, ViewerID: v.UserID})
 			return err
 		}),
 		"GetLogin": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -307,7 +335,8 @@ func (c costWorld) rows() map[string][]readCost {
 			return err
 		}),
 		"GetDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			_, err := q.GetDriver(ctx, db.GetDriverParams{TenantID: t, ID: c.DriverID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+			_, err := q.GetDriver(ctx,
+				db.GetDriverParams{TenantID: t, ID: c.DriverID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
 			return err
 		}),
 		"ExplainDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -354,7 +383,8 @@ func readsNothingElse(t *testing.T) (names []string) {
 	t.Helper()
 	for name, sql := range statements(t) {
 		kind := strings.Fields(strings.SplitN(sql, "\n", 2)[0])[3]
-		if (kind == ":many" || kind == ":one") && !writes.MatchString(strings.ReplaceAll(sql, "INSERT INTO phi_reads", "")) {
+		if (kind == ":many" || kind == ":one") &&
+			!writes.MatchString(strings.ReplaceAll(sql, "INSERT INTO phi_reads", "")) {
 			names = append(names, name)
 		}
 	}
@@ -464,7 +494,8 @@ func (d *database) planOf(ctx context.Context, t *testing.T, r readCost) (plan n
 	must(tx.Exec(ctx, "SET LOCAL plan_cache_mode = auto"))
 	must(tx.Exec(ctx, "SELECT set_config('waybill.tenant_id', $1, true), set_config('waybill.viewer_id', $2, true)",
 		r.viewer.TenantID.String(), r.viewer.UserID.String()))
-	if err := r.read(ctx, db.New(planned{explaining{tx, &plan}, tx})); err == nil || !strings.Contains(err.Error(), errExplained.Error()) {
+	if err := r.read(ctx, db.New(planned{explaining{tx, &plan}, tx})); err == nil ||
+		!strings.Contains(err.Error(), errExplained.Error()) {
 		t.Fatalf("%s: %v", r.what, err)
 	}
 	return plan

@@ -41,8 +41,9 @@ func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 		t.Fatalf("%d plans, and %d without policies", len(with), len(without))
 	}
 	spared := map[string]bool{
-		"EditPickup":  true,                         // uses the primary key with them, and the index of statuses without
-		"GetFacility": true, "ListFacilities": true, // a driver's: see below
+		"EditPickup": true, // uses the primary key with them, and the index of statuses without
+		// a driver's: see below
+		"GetFacility": true, "ListFacilities": true,
 	}
 	for name, plan := range with {
 		if plan != without[name] && !spared[name] {

@@ -13,7 +13,8 @@ CREATE INDEX CONCURRENTLY pickups_driver_status_idx ON pickups (tenant_id, drive
     INCLUDE (facility_id)
     WHERE driver_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_facility_driver_idx;
-CREATE INDEX CONCURRENTLY pickups_facility_driver_idx ON pickups (tenant_id, facility_id, driver_id, status, created_at, id)
+CREATE INDEX CONCURRENTLY pickups_facility_driver_idx
+    ON pickups (tenant_id, facility_id, driver_id, status, created_at, id)
     WHERE driver_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_idx;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_current_idx;
@@ -23,7 +24,8 @@ DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_current_idx;
 CREATE INDEX CONCURRENTLY pickups_driver_current_idx ON pickups (tenant_id, driver_id, created_at, id)
     WHERE status IN ('ASSIGNED', 'COLLECTED', 'RECEIVED', 'PACKED', 'SHIPPED');
 DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_idx;
-CREATE INDEX CONCURRENTLY pickups_driver_idx ON pickups (tenant_id, driver_id, created_at, id) WHERE driver_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY pickups_driver_idx ON pickups (tenant_id, driver_id, created_at, id)
+    WHERE driver_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_facility_driver_idx;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_driver_status_idx;
 DROP INDEX CONCURRENTLY IF EXISTS pickups_facility_status_idx;

@@ -12,8 +12,10 @@
 --
 -- Each part reads as many entries of its index as it is asked for at most, and leaves out
 -- those that lie beyond what it is asked for. Whatever the planner makes of the table, be it
--- that it has no statistics of it, no other index will do: the rows are compared and sorted
--- by all columns together. Were it told which facility it is by an equality, any index of the
+-- that it has no statistics of it, no other index has the order: the rows are compared and
+-- sorted by all columns together. (Only where facility_id is asked for without a facility does
+-- an index that has that column too seem worth being read as a whole and sorted: who needs it
+-- looks it up by the key.) Were it told which facility it is by an equality, any index of the
 -- tenant in the order of time would seem to do as well, where the facility is the only one
 -- that the statistics know. And only an equality would stop it at the end of a facility.
 -- +goose StatementBegin
@@ -85,7 +87,8 @@ BEGIN ATOMIC
             WHERE num_nonnulls(of_facility, in_status) = 2
                 AND of_driver IS NULL
                 AND p.tenant_id = of_tenant
-                AND (p.facility_id, p.status, p.created_at, p.id) < (of_facility, in_status, before_created_at, before_id)
+                AND (p.facility_id, p.status, p.created_at, p.id)
+                    < (of_facility, in_status, before_created_at, before_id)
             ORDER BY p.facility_id DESC, p.status DESC, p.created_at DESC, p.id DESC
             LIMIT 1000
         ) AS k
@@ -122,7 +125,8 @@ BEGIN ATOMIC
             WHERE num_nonnulls(of_facility, of_driver, in_status) = 3
                 AND p.tenant_id = of_tenant
                 AND p.driver_id IS NOT NULL
-                AND (p.facility_id, p.driver_id, p.status, p.created_at, p.id) < (of_facility, of_driver, in_status, before_created_at, before_id)
+                AND (p.facility_id, p.driver_id, p.status, p.created_at, p.id)
+                    < (of_facility, of_driver, in_status, before_created_at, before_id)
             ORDER BY p.facility_id DESC, p.driver_id DESC, p.status DESC, p.created_at DESC, p.id DESC
             LIMIT 1000
         ) AS k

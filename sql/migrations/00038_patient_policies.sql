@@ -2,7 +2,9 @@
 -- reading all patients of all facilities of the viewer first, as PostgreSQL would for many
 -- patients, or few: OFFSET 0 keeps it from it.
 
+-- +goose NO TRANSACTION
 -- +goose Up
+-- Each by itself, so that no two tables are locked at once.
 ALTER POLICY patients_viewers ON patients
     USING (
         tenant_id = (SELECT viewer_tenant_id())

@@ -151,7 +151,10 @@ WITH asked AS MATERIALIZED (
         coalesce(sqlc.narg('driver_id') = @viewer_driver_id, true) OR @viewer_role <> 'driver' AS is_own,
         @created_from::timestamptz AS since,
         least(@before_created_at::timestamptz, @created_to::timestamptz) AS created_at,
-        CASE WHEN @before_created_at < @created_to THEN @before_id::uuid ELSE '00000000-0000-0000-0000-000000000000' END AS id,
+        CASE
+            WHEN @before_created_at < @created_to THEN @before_id::uuid
+            ELSE '00000000-0000-0000-0000-000000000000'
+        END AS id,
         1 + @max_rows::int AS most
 ), listed AS MATERIALIZED (
     SELECT s.status
