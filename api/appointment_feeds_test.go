@@ -144,21 +144,23 @@ func TestIDsOfAFeedAreWithoutTheBlanksAroundThem(t *testing.T) {
 	}
 }
 
+// syncAt feeds the facility a list of n records as of a minute, with more parameters.
+func (s *server) syncAt(minute int, query string, n int) *answer {
+	s.t.Helper()
+	var records []object
+	for i := range n {
+		records = append(records, newRecord(i))
+	}
+	return s.do(s.staff, "POST", fmt.Sprintf("/v1/facilities/%s/appointments/sync?as_of=2026-01-01T00:%02d:00Z%s",
+		s.facility, minute, query), asLines(records...), "Content-Type", "application/x-ndjson")
+}
+
 // A list of another length than stated, and one that cancels more than the facility allows, change
 // nothing: the same list is accepted with the parameter that confirms it.
 func TestListThatWasCutIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	path := "/v1/facilities/" + s.facility.String()
-	sync := func(minute int, query string, n int) *answer {
-		var records []object
-		for i := range n {
-			records = append(records, newRecord(i))
-		}
-		return s.do(s.staff, "POST",
-			fmt.Sprintf("%s/appointments/sync?as_of=2026-01-01T00:%02d:00Z%s", path, minute, query),
-			asLines(records...), "Content-Type", "application/x-ndjson")
-	}
+	sync := s.syncAt
 	sync(1, "&records=39", 40).refused(422, "records_mismatch", "records")
 	sync(1, "&records=-1", 40).refused(422, "validation_failed", "records")
 	sync(1, "&records=x", 40).refused(422, "validation_failed", "records")
@@ -202,175 +204,30 @@ func TestListThatWasCutIsRefused(t *testing.T) {
 	if got := sync(7, "&allow_empty=true", 0).counts(); got != "0 0 0 40 false" {
 		t.Errorf("an empty one that is meant: %s", got)
 	}
-
-	sync(8, "", 40).want(200)
-	facility := s.do(s.admin, "GET", path, nil).want(200)
-	if facility.str("max_cancel_share") != "0.5" {
-		t.Errorf("got %s", facility)
-	}
-	for _, odd := range []any{-0.1, 1.1, "0.5"} {
-		s.do(s.admin, "PATCH", path, object{"max_cancel_share": odd}, "If-Match", facility.etag()).
-			refused(422, "validation_failed", "max_cancel_share")
-	}
-	s.do(s.staff, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", facility.etag()).refused(403, "forbidden")
-	edited := s.do(s.admin, "PATCH", path, object{"max_cancel_share": 0.1}, "If-Match", facility.etag()).want(200)
-	sync(9, "", 29).refused(409, "mass_cancellation", "")
-	sync(9, "", 30).want(200) // ten are never too many
-	s.do(s.admin, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", edited.etag()).want(200)
-	sync(10, "", 1).want(200)
+	s.limitsTheShareCanceled()
 }
 
-func TestRecordThatIsWrongRefusesTheListByItsPosition(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	s.feed(s.staff, []object{newRecord(1)}).want(200)
-	state := func() string {
-		return scan[string](s, `SELECT concat(
-			(SELECT string_agg(a::text, '' ORDER BY id) FROM appointments AS a),
-			    (SELECT string_agg(p::text, '' ORDER BY id) FROM patients AS p),
-			(SELECT string_agg(f::text, '') FROM appointment_feeds AS f),
-			    (SELECT count(*) FROM appointment_feed_chunks))`)
+// limitsTheShareCanceled edits the share of a facility's appointments that one list may cancel.
+func (s *server) limitsTheShareCanceled() {
+	s.t.Helper()
+	path, sync := "/v1/facilities/"+s.facility.String(), s.syncAt
+	sync(8, "", 40).want(200)
+	edit := func(share any, tag string) *answer {
+		return s.do(s.admin, "PATCH", path, object{"max_cancel_share": share}, "If-Match", tag)
 	}
-	before := state()
-	good := strings.TrimSpace(asLines(newRecord(17)))
-	patient := func(change string) string {
-		return `{"external_id":1,"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z",` +
-			`"patient":{"external_id":1,` + change + `}}`
+	facility := s.do(s.admin, "GET", path, nil).want(200)
+	if facility.str("max_cancel_share") != "0.5" {
+		s.t.Errorf("got %s", facility)
 	}
-	whole := func(change string) string {
-		return `{"external_id":1,"patient":{"external_id":1,"given_name":"` + secret +
-			`","family_name":"B","birth_date":"1990-05-17"},` + change + `}`
+	for _, odd := range []any{-0.1, 1.1, "0.5"} {
+		edit(odd, facility.etag()).refused(422, "validation_failed", "max_cancel_share")
 	}
-	const times = `"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`
-	for name, c := range map[string]struct{ record, code, field string }{
-		"no member":        {`{}`, "validation_failed", ".external_id"},
-		"null":             {`null`, "", ""},
-		"text":             {`"` + secret + `"`, "", ""},
-		"array":            {`[]`, "", ""},
-		"unknown":          {whole(times + `,"more":"` + secret + `"`), "unknown_field", ".more"},
-		"unknown and long": {whole(times + `,"` + secret + `":1`), "unknown_field", ""},
-		"other case":       {whole(`"Starts_At":1`), "unknown_field", ".Starts_At"},
-		"unknown within":   {patient(`"age":3`), "unknown_field", ".patient.age"},
-		"twice":            {whole(times + `,"external_id":2`), "validation_failed", ".external_id"},
-		"twice, escaped":   {whole(times + `,"external\u005fid":2`), "validation_failed", ".external_id"},
-		"null, required": {whole(`"starts_at":null,"ends_at":"2030-01-01T10:00:00Z"`),
-			"validation_failed", ".starts_at"},
-		"null, unknown": {whole(times + `,"reason":null`), "unknown_field", ".reason"},
-		"null, twice":   {whole(times + `,"status":null,"status":"BOOKED"`), "validation_failed", ".status"},
-		"no ends_at":    {whole(`"starts_at":"2030-01-01T09:00:00Z"`), "validation_failed", ".ends_at"},
-		"no time": {whole(`"starts_at":"tomorrow","ends_at":"2030-01-01T10:00:00Z"`),
-			"validation_failed", ".starts_at"},
-		"number for time": {whole(`"starts_at":1893456000,"ends_at":"2030-01-01T10:00:00Z"`),
-			"validation_failed", ".starts_at"},
-		"out of time": {whole(`"starts_at":"10000-01-01T09:00:00Z","ends_at":"2030-01-01T10:00:00Z"`),
-			"validation_failed", ".starts_at"},
-		"ends before": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T08:00:00Z"`),
-			"validation_failed", ".ends_at"},
-		"ends at once": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-01T09:00:00.0000001Z"`),
-			"validation_failed", ".ends_at"},
-		"too long": {whole(`"starts_at":"2030-01-01T09:00:00Z","ends_at":"2030-01-02T10:00:01Z"`),
-			"validation_failed", ".ends_at"},
-		"status":          {whole(times + `,"status":"booked"`), "validation_failed", ".status"},
-		"patient is text": {`{"external_id":1,"patient":"` + secret + `"}`, "validation_failed", ".patient"},
-		"no name": {patient(`"family_name":"B","birth_date":"1990-05-17"`),
-			"validation_failed", ".patient.given_name"},
-		"blank name":      {patient(`"given_name":"  "`), "validation_failed", ".patient.given_name"},
-		"blank, escaped":  {patient(`"given_name":" \t"`), "validation_failed", ".patient.given_name"},
-		"number for name": {patient(`"given_name":1`), "validation_failed", ".patient.given_name"},
-		"long name": {patient(`"given_name":"` + strings.Repeat("é", 201) + `"`),
-			"validation_failed", ".patient.given_name"},
-		"NUL":            {patient(`"given_name":"` + secret + `\u0000"`), "validation_failed", ""},
-		"NUL as it is":   {patient(`"given_name":"` + secret + "\x00\"" + ``), "unreadable_body", ""},
-		"half surrogate": {patient(`"given_name":"\ud800"`), "validation_failed", ""},
-		"no UTF-8":       {patient(`"given_name":"` + secret + "\xff\"" + ``), "unreadable_body", ""},
-		"no date": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-02-30"`),
-			"validation_failed", ".patient.birth_date"},
-		"long ago": {patient(`"given_name":"A","family_name":"B","birth_date":"1799-12-31"`),
-			"validation_failed", ".patient.birth_date"},
-		"unborn": {patient(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`),
-			"validation_failed", ".patient.birth_date"},
-		"phone": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`),
-			"validation_failed", ".patient.phone"},
-		"empty phone": {patient(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":""`),
-			"validation_failed", ".patient.phone"},
-		"a zero before": {`{"external_id":007}`, "unreadable_body", ""},
-		"a plus before": {`{"external_id":+7}`, "unreadable_body", ""},
-		"deep": {`{"external_id":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
-			"validation_failed", ".external_id"},
-		"very deep": {`{"external_id":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
-			"unreadable_body", ""},
-		"a byte order mark":  {"\xef\xbb\xbf" + patient(`"given_name":"A"`), "unreadable_body", ""},
-		"other white space":  {"\u00a0", "unreadable_body", ""},
-		"broken":             {`{"external_id":` + secret + `}`, "unreadable_body", ""},
-		"wrong bracket":      {`{"external_id":[1}`, "unreadable_body", ""},
-		"half":               {`{"external_id":"` + secret, "unreadable_body", ""},
-		"longer than it may": {`{"external_id":"` + strings.Repeat("x", 64<<10) + `"}`, "body_too_large", ""},
-		"an id again":        {good, "validation_failed", ".external_id"},
-		"two of one patient": {strings.Replace(strings.Replace(good, `"external_id":"17"`, `"external_id":"18"`, 1),
-			canaryBirth, "1931-07-14", 1), "validation_failed", ".patient"},
-	} {
-		for kind, body := range map[string]string{
-			"application/json":     "[" + good + ",\n" + c.record + "]",
-			"application/x-ndjson": good + "\n" + c.record + "\n",
-		} {
-			a := s.feed(s.staff, body, "Content-Type", kind)
-			if a.status < 400 || a.status >= 500 || c.code != "" && a.str("code") != c.code ||
-				a.str("field") != "[1]"+c.field || !strings.Contains(a.str("detail"), "ecord 2") {
-				t.Errorf("%s, %s: got %s, want %s of [1]%s", name, kind, a, c.code, c.field)
-			}
-			if strings.Contains(string(a.body), secret) {
-				t.Errorf("%s: repeats what was sent: %s", name, a)
-			}
-		}
-	}
-	for name, body := range map[string]string{
-		"nothing": "", "an object": good, "text": secret, "trailing text": "[" + good + "]" + secret,
-		"two arrays": "[" + good + "][]", "no end": "[" + good,
-		"no end after a comma": "[" + good + ",", "a comma too many": "[" + good + ",]",
-		"no comma": "[" + good + good + "]", "a comma first": "[," + good + "]",
-		"a byte order mark": "\xef\xbb\xbf[" + good + "]", "null": "null", "nested": "[[" + good + "]]",
-		"deep":        strings.Repeat("[", 100_000),
-		"deep within": `[{"a":` + strings.Repeat("[", 100_000),
-	} {
-		if a := s.feed(s.staff, body); a.status != 400 && a.status != 413 || strings.Contains(string(a.body), secret) {
-			t.Errorf("%s: got %s", name, a)
-		}
-	}
-	lines := []string{"Content-Type", "application/x-ndjson"}
-	for name, c := range map[string]struct{ body, code, field string }{
-		"an array":                 {"[" + good + "]", "validation_failed", "[0]"},
-		"a byte order mark":        {"\xef\xbb\xbf" + good + "\n", "unreadable_body", "[0]"},
-		"trailing text":            {good + " " + secret + "\n", "unreadable_body", "[0]"},
-		"two on a line":            {good + good, "unreadable_body", "[0]"},
-		"one on two lines":         {strings.Replace(good, ",", ",\n", 1), "unreadable_body", "[0]"},
-		"an end in the middle":     {good + "\n\n" + good[:40], "unreadable_body", "[1]"},
-		"a line that is too long":  {good + "\n" + strings.Repeat(" ", 70_000) + "\n", "body_too_large", "[1]"},
-		"compressed, without word": {"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unreadable_body", "[0]"},
-	} {
-		if a := s.feed(s.staff, c.body, lines...); a.status < 400 || a.status >= 500 || a.str("code") != c.code ||
-			a.str("field") != c.field {
-			t.Errorf("lines, %s: got %s, want %s of %s", name, a, c.code, c.field)
-		}
-	}
-	for _, kind := range []string{"application/json", "application/x-ndjson"} {
-		s.feed(s.staff, "\x1f\x8b", "Content-Type", kind, "Content-Encoding", "gzip").
-			refused(415, "unsupported_media_type", "Content-Encoding")
-	}
-	for _, asOf := range []string{"", "yesterday", "1767225600", "2026-01-01", "2026-01-01T00:00:00",
-		"2026-02-30T00:00:00Z", "1800-01-01T00:00:00Z",
-		"9999-12-31T23:59:59-23:59", time.Now().Add(2 * time.Hour).Format(time.RFC3339)} {
-		s.feedAsOf(s.staff, asOf, "["+good+"]").refused(422, "validation_failed", "as_of")
-	}
-	s.do(s.staff, "POST", "/v1/facilities/"+s.facility.String()+"/appointments/sync", "["+good+"]").
-		refused(422, "validation_failed", "as_of")
-	s.feed(s.staff, good, "Content-Type", "text/plain").refused(415, "unsupported_media_type", "Content-Type")
-	s.feed(s.staff, good, "Content-Type", "application/x-ndjson; charset=utf-16").
-		refused(415, "unsupported_media_type", "Content-Type")
-	s.do(s.admin, "POST", "/v1/groups", `{"name":"A"}`, "Content-Type", "application/x-ndjson").
-		refused(415, "unsupported_media_type", "Content-Type")
-	if state() != before {
-		t.Error("something has changed")
-	}
+	s.do(s.staff, "PATCH", path, object{"max_cancel_share": 1}, "If-Match", facility.etag()).refused(403, "forbidden")
+	edited := edit(0.1, facility.etag()).want(200)
+	sync(9, "", 29).refused(409, "mass_cancellation", "")
+	sync(9, "", 30).want(200) // ten are never too many
+	edit(1, edited.etag()).want(200)
+	sync(10, "", 1).want(200)
 }
 
 func TestListHasAMillionRecordsAtMost(t *testing.T) {
@@ -452,46 +309,68 @@ func (s *server) slowFeed(address, headers string, send func(conn net.Conn)) (*a
 	return &answer{s.t, "a slow feed", r.StatusCode, r.Header, body}, err
 }
 
+// slowClient is a client that sends a feed too slowly, or not to its end.
+type slowClient struct {
+	name, headers string
+	send          func(net.Conn)
+}
+
+// stall sends one line and nothing more.
+func stall(conn net.Conn) { io.WriteString(conn, asLines(newRecord(1))) }
+
+// chunk sends one line as a chunk of a longer body.
+func chunk(conn net.Conn) {
+	line := asLines(newRecord(1))
+	fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line)
+}
+
+// drip sends a part over and over until the connection ends.
+func drip(part string) func(net.Conn) {
+	return func(conn net.Conn) {
+		for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
+			_, err = io.WriteString(conn, part)
+		}
+	}
+}
+
+const (
+	leastPause    = 300 * time.Millisecond // the limit of a feed that is rejected for its time
+	shortBody     = "Content-Length: 5000\r\n"
+	longBody      = "Content-Length: 1000000\r\n"
+	chunkedBody   = "Transfer-Encoding: chunked\r\n"
+	awaitContinue = "Expect: 100-continue\r\n"
+)
+
+// slowFeeds are clients by the limit that ends them.
+var slowFeeds = map[string]struct {
+	idle, whole time.Duration
+	code        string
+	feeds       []slowClient
+}{
+	"idle": {leastPause, time.Hour, "request_timeout", []slowClient{
+		{"nothing", shortBody, func(net.Conn) {}},
+		{"one line", shortBody, stall},
+		{"one line of many", longBody, stall},
+		{"a chunk", chunkedBody, chunk},
+		{"a byte at a time", longBody, drip("{")},
+	}},
+	"asked for": {leastPause, time.Hour, "request_timeout",
+		[]slowClient{{"a line once asked for", shortBody + awaitContinue, stall}}},
+	// On a busy machine a pause of the sender may end it, but no sooner.
+	"the whole": {leastPause, leastPause, "request_timeout",
+		[]slowClient{{"blank lines", longBody, drip(strings.Repeat("\n", 500))}}},
+	"neither": {time.Minute, time.Hour, "unreadable_body",
+		[]slowClient{{"a bad line", longBody, func(conn net.Conn) {
+			io.WriteString(conn, asLines(newRecord(1))+"x\n")
+		}}}},
+}
+
 // A client that stops sending, sends too slowly or without end is rejected, and holds no database
 // connection meanwhile. Each limit is tested separately with the others out of reach, however busy the
 // machine: it takes effect not before its time, and eventually.
 func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 	t.Parallel()
-	const short, long, chunked = "Content-Length: 5000\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: " +
-		"chunked\r\n"
-	line := asLines(newRecord(1))
-	stall := func(conn net.Conn) { io.WriteString(conn, line) }
-	drip := func(part string) func(net.Conn) {
-		return func(conn net.Conn) {
-			for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
-				_, err = io.WriteString(conn, part)
-			}
-		}
-	}
-	type slow struct {
-		name, headers string
-		send          func(net.Conn)
-	}
-	const least = 300 * time.Millisecond
-	for name, c := range map[string]struct {
-		idle, whole time.Duration
-		code        string
-		feeds       []slow
-	}{
-		"idle": {least, time.Hour, "request_timeout", []slow{
-			{"nothing", short, func(net.Conn) {}},
-			{"one line", short, stall},
-			{"one line of many", long, stall},
-			{"a chunk", chunked, func(conn net.Conn) { fmt.Fprintf(conn, "%x\r\n%s\r\n", len(line), line) }},
-			{"a byte at a time", long, drip("{")},
-		}},
-		"asked for": {least, time.Hour, "request_timeout",
-			[]slow{{"a line once asked for", short + "Expect: 100-continue\r\n", stall}}},
-		// On a busy machine it may be a pause of the sender's that ends it, no sooner.
-		"the whole": {least, least, "request_timeout", []slow{{"blank lines", long, drip(strings.Repeat("\n", 500))}}},
-		"neither": {time.Minute, time.Hour, "unreadable_body",
-			[]slow{{"a bad line", long, func(conn net.Conn) { io.WriteString(conn, line+"x\n") }}}},
-	} {
+	for name, c := range slowFeeds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, func(_ *db.Config, o *api.Options) {
@@ -510,7 +389,7 @@ func TestFeedThatComesTooSlowlyIsEnded(t *testing.T) {
 				if err != nil || a.status < 400 || a.status >= 500 || a.str("code") != c.code {
 					t.Errorf("%s: got %v, %v, want %s", f.name, a, err, c.code)
 				}
-				if took := time.Since(begun); c.code == "request_timeout" && took < least {
+				if took := time.Since(begun); c.code == "request_timeout" && took < leastPause {
 					t.Errorf("%s: answered after %v, before the limit", f.name, took)
 				}
 				return err == nil

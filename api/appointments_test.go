@@ -48,6 +48,21 @@ func externals(a *answer) (out []string) {
 	return out
 }
 
+// refusesWrongRanges lists appointments of ranges that are empty, too wide or incomplete.
+func (s *server) refusesWrongRanges(from, to string) {
+	s.t.Helper()
+	s.appointments(s.staff, s.facility, to, from).refused(422, "validation_failed", "to")
+	s.appointments(s.staff, s.facility, from, from).refused(422, "validation_failed", "to")
+	if a := s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:01Z").
+		refused(422, "range_too_wide", "to"); !strings.Contains(a.str("detail"), "31 days and one hour") {
+		s.t.Errorf("%s", a)
+	}
+	s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:00Z").want(200)
+	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).
+		refused(422, "validation_failed", "to")
+	s.do(s.staff, "GET", "/v1/appointments?from="+from+"&to="+to, nil).refused(422, "validation_failed", "facility_id")
+}
+
 func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -89,16 +104,7 @@ func TestAppointmentsThatOverlapTheRangeAreListed(t *testing.T) {
 	if got := externals(s.appointments(s.staff, s.facility, from, to, "status", "CANCELED")); len(got) > 0 {
 		t.Errorf("canceled ones: %v", got)
 	}
-	s.appointments(s.staff, s.facility, to, from).refused(422, "validation_failed", "to")
-	s.appointments(s.staff, s.facility, from, from).refused(422, "validation_failed", "to")
-	if a := s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:01Z").
-		refused(422, "range_too_wide", "to"); !strings.Contains(a.str("detail"), "31 days and one hour") {
-		t.Errorf("%s", a)
-	}
-	s.appointments(s.staff, s.facility, from, "2030-02-01T10:00:00Z").want(200)
-	s.do(s.staff, "GET", "/v1/appointments?facility_id="+s.facility.String()+"&from="+from, nil).
-		refused(422, "validation_failed", "to")
-	s.do(s.staff, "GET", "/v1/appointments?from="+from+"&to="+to, nil).refused(422, "validation_failed", "facility_id")
+	s.refusesWrongRanges(from, to)
 	for _, facility := range []uuid.UUID{s.hidden, s.foreign.facility, newID()} {
 		s.appointments(s.staff, facility, from, to).refused(404, "facility_not_found", "")
 	}

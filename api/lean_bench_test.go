@@ -191,59 +191,68 @@ func byHand(s *server) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(&api.Health{Status: "ok"})
 	})
-	handle := func(pattern string, status int, answer func(context.Context, db.Viewer, *http.Request) (any, error)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-			v, err := s.store.Authenticate(r.Context(), db.Token(token), time.Hour)
-			if err != nil {
-				http.Error(w, "", http.StatusUnauthorized)
-				return
-			}
-			row, err := answer(r.Context(), v, r)
-			if err != nil {
-				http.Error(w, "", http.StatusInternalServerError)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			json.NewEncoder(w).Encode(row)
-		})
+	handle := func(pattern string, status int, answer leanAnswer) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.lean(w, r, status, answer) })
 	}
-	handle("GET /v1/pickups/{pickup_id}", http.StatusOK,
-		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-			id, err := uuid.Parse(r.PathValue("pickup_id"))
-			if err != nil {
-				return nil, err
-			}
-			return s.store.GetOne(ctx, v, id)
-		})
-	handle("POST /v1/pickups/{pickup_id}/submit", http.StatusOK,
-		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-			id, err := uuid.Parse(r.PathValue("pickup_id"))
-			if err != nil {
-				return nil, err
-			}
-			row, _, err := s.store.MoveOne(ctx, v,
-				db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: []byte("x")})
-			return row, err
-		})
-	handle("POST /v1/accounts/{account_id}/charges", http.StatusCreated,
-		func(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
-			id, err := uuid.Parse(r.PathValue("account_id"))
-			if err != nil {
-				return nil, err
-			}
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return nil, err
-			}
-			var in api.NewEntry
-			if err := json.Unmarshal(body, &in); err != nil {
-				return nil, err
-			}
-			row, _, err := s.store.Enter(ctx, v, db.Entry{ID: in.ID, AccountID: id, Kind: db.EntryKindCharge,
-				AmountCents: in.AmountCents, Note: in.Note, Digest: []byte("x")})
-			return row, err
-		})
+	handle("GET /v1/pickups/{pickup_id}", http.StatusOK, s.leanGet)
+	handle("POST /v1/pickups/{pickup_id}/submit", http.StatusOK, s.leanSubmit)
+	handle("POST /v1/accounts/{account_id}/charges", http.StatusCreated, s.leanCharge)
 	return mux
+}
+
+// leanAnswer returns the row that answers a viewer's request.
+type leanAnswer func(context.Context, db.Viewer, *http.Request) (any, error)
+
+// lean authenticates a request and writes its answer as JSON.
+func (s *server) lean(w http.ResponseWriter, r *http.Request, status int, answer leanAnswer) {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	v, err := s.store.Authenticate(r.Context(), db.Token(token), time.Hour)
+	if err != nil {
+		http.Error(w, "", http.StatusUnauthorized)
+		return
+	}
+	row, err := answer(r.Context(), v, r)
+	if err != nil {
+		http.Error(w, "", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(row)
+}
+
+func (s *server) leanGet(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+	id, err := uuid.Parse(r.PathValue("pickup_id"))
+	if err != nil {
+		return nil, err
+	}
+	return s.store.GetOne(ctx, v, id)
+}
+
+func (s *server) leanSubmit(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+	id, err := uuid.Parse(r.PathValue("pickup_id"))
+	if err != nil {
+		return nil, err
+	}
+	row, _, err := s.store.MoveOne(ctx, v,
+		db.Transition{Name: db.TransitionNameSubmit, PickupID: id, Digest: []byte("x")})
+	return row, err
+}
+
+func (s *server) leanCharge(ctx context.Context, v db.Viewer, r *http.Request) (any, error) {
+	id, err := uuid.Parse(r.PathValue("account_id"))
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var in api.NewEntry
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	row, _, err := s.store.Enter(ctx, v, db.Entry{ID: in.ID, AccountID: id, Kind: db.EntryKindCharge,
+		AmountCents: in.AmountCents, Note: in.Note, Digest: []byte("x")})
+	return row, err
 }

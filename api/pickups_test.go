@@ -213,6 +213,44 @@ func TestBatchesAtOnceMakeEachPickupOnce(t *testing.T) {
 	}
 }
 
+// pickupEdits are edits, one after the other, and the members that they change.
+var pickupEdits = []struct {
+	body string
+	want object
+}{
+	{`{"note": null}`, object{"note": nil}},
+	{`{"note": "Knock"}`, object{"note": "Knock"}},
+	{`{"pickup_latitude": null, "pickup_longitude": null}`,
+		object{"pickup_latitude": nil, "pickup_longitude": nil}},
+	{`{"pickup_latitude": 1.5, "pickup_longitude": 2.5}`, object{"pickup_latitude": 1.5, "pickup_longitude": 2.5}},
+	{`{"window_start": null}`, object{"window_start": nil}},
+	{`{"window_start": "2030-01-02T03:00:00Z"}`, object{"window_start": "2030-01-02T03:00:00Z"}},
+	{`{"price_cents": 7}`, object{"price_cents": 7.0}},
+	{`{"pickup_address": "3 New St"}`, object{"pickup_address": "3 New St"}},
+}
+
+// wrongPickupEdits are edits that are refused, with the problem's code and field.
+var wrongPickupEdits = map[string][2]string{
+	`{"pickup_latitude": null}`:                     {"validation_failed", "pickup_longitude"},
+	`{"pickup_longitude": null}`:                    {"validation_failed", "pickup_longitude"},
+	`{"pickup_latitude": 91}`:                       {"validation_failed", "pickup_latitude"},
+	`{"price_cents": null}`:                         {"validation_failed", "price_cents"},
+	`{"pickup_address": null}`:                      {"validation_failed", "pickup_address"},
+	`{"pickup_address": "  "}`:                      {"validation_failed", "pickup_address"},
+	`{"facility_id": null}`:                         {"validation_failed", "facility_id"},
+	`{"note": ""}`:                                  {"validation_failed", "note"},
+	`{"note": "  "}`:                                {"validation_failed", "note"},
+	`{"window_end": "0001-01-01T00:00:00Z"}`:        {"validation_failed", "window_end"},
+	`{"window_end": "9999-12-31T23:59:59-14:00"}`:   {"validation_failed", "window_end"},
+	`{"window_start": "0000-01-01T00:00:00+14:00"}`: {"validation_failed", "window_start"},
+	`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {
+		"validation_failed", "window_end"},
+	`{"window_end": "2030-01-02T03:00:00Z"}`:   {"validation_failed", "window_end"},
+	`{"window_start": "2030-01-02T06:00:00Z"}`: {"validation_failed", "window_end"},
+	`{"status": "SUBMITTED"}`:                  {"read_only_field", "status"},
+	`{"driver_id": null}`:                      {"read_only_field", "driver_id"},
+}
+
 func TestEditChangesWhatIsSentAlone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -224,20 +262,7 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 	path, tag := made.header.Get("Location"), made.etag()
 	edit := func(body any) *answer { return s.do(s.staff, "PATCH", path, body, "If-Match", tag) }
 	now := made.object()
-	for _, c := range []struct {
-		body string
-		want object
-	}{
-		{`{"note": null}`, object{"note": nil}},
-		{`{"note": "Knock"}`, object{"note": "Knock"}},
-		{`{"pickup_latitude": null, "pickup_longitude": null}`,
-			object{"pickup_latitude": nil, "pickup_longitude": nil}},
-		{`{"pickup_latitude": 1.5, "pickup_longitude": 2.5}`, object{"pickup_latitude": 1.5, "pickup_longitude": 2.5}},
-		{`{"window_start": null}`, object{"window_start": nil}},
-		{`{"window_start": "2030-01-02T03:00:00Z"}`, object{"window_start": "2030-01-02T03:00:00Z"}},
-		{`{"price_cents": 7}`, object{"price_cents": 7.0}},
-		{`{"pickup_address": "3 New St"}`, object{"pickup_address": "3 New St"}},
-	} {
+	for _, c := range pickupEdits {
 		a := edit(c.body).want(200)
 		for name, v := range c.want {
 			now[name] = v
@@ -253,34 +278,13 @@ func TestEditChangesWhatIsSentAlone(t *testing.T) {
 		}
 		tag = a.etag()
 	}
-	for body, want := range map[string][2]string{
-		`{"pickup_latitude": null}`:                     {"validation_failed", "pickup_longitude"},
-		`{"pickup_longitude": null}`:                    {"validation_failed", "pickup_longitude"},
-		`{"pickup_latitude": 91}`:                       {"validation_failed", "pickup_latitude"},
-		`{"price_cents": null}`:                         {"validation_failed", "price_cents"},
-		`{"pickup_address": null}`:                      {"validation_failed", "pickup_address"},
-		`{"pickup_address": "  "}`:                      {"validation_failed", "pickup_address"},
-		`{"facility_id": null}`:                         {"validation_failed", "facility_id"},
-		`{"note": ""}`:                                  {"validation_failed", "note"},
-		`{"note": "  "}`:                                {"validation_failed", "note"},
-		`{"window_end": "0001-01-01T00:00:00Z"}`:        {"validation_failed", "window_end"},
-		`{"window_end": "9999-12-31T23:59:59-14:00"}`:   {"validation_failed", "window_end"},
-		`{"window_start": "0000-01-01T00:00:00+14:00"}`: {"validation_failed", "window_start"},
-		`{"window_start":"2030-01-02T00:00:00Z","window_end":"2030-01-01T00:00:00Z"}`: {"validation_failed",
-			"window_end"},
-		`{"window_end": "2030-01-02T03:00:00Z"}`: {"validation_failed",
-			"window_end"},
-		`{"window_start": "2030-01-02T06:00:00Z"}`: {"validation_failed",
-			"window_end"},
-		`{"facility_id": "` + s.hidden.String() + `"}`: {"facility_not_found",
-			"facility_id"},
-		`{"facility_id": "` + newID().String() + `"}`: {"facility_not_found",
-			"facility_id"},
-		`{"account_id": "` + s.foreign.account.String() +
-			`"}`: {"account_not_found", "account_id"},
-		`{"status": "SUBMITTED"}`: {"read_only_field", "status"},
-		`{"driver_id": null}`:     {"read_only_field", "driver_id"},
-	} {
+	unknown := func(member string, id uuid.UUID, code string) {
+		edit(object{member: id}).refused(422, code, member)
+	}
+	unknown("facility_id", s.hidden, "facility_not_found")
+	unknown("facility_id", newID(), "facility_not_found")
+	unknown("account_id", s.foreign.account, "account_not_found")
+	for body, want := range wrongPickupEdits {
 		a := edit(body)
 		if a.status != 422 || a.str("code") != want[0] || a.str("field") != want[1] {
 			t.Errorf("%s: got %s, want %v", body, a, want)

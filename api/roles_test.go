@@ -221,15 +221,9 @@ type call struct {
 	headers []string
 }
 
-// call returns a request for the operation on the role's own rows, on other rows of the tenant, on
-// another tenant's, or on missing rows.
-func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
+// idsFor returns the values of the path's parameters for call, and makes the rows that they name.
+func (s *server) idsFor(op *described, role db.UserRole, which string, t *tenant) map[string]string {
 	s.t.Helper()
-	c := call{body: s.bodyFor(op, t)}
-	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
-		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
-		s.t.Fatalf("%s: on what?", op.id)
-	}
 	ids := map[string]string{
 		"code": "not_found", "name": "pickup_texts", "user_id": t.as(role).id.String(),
 		"phone_number_id": t.phone.String(),
@@ -240,12 +234,17 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 		ids["user_id"], ids["facility_id"] = t.stranger.id.String(), t.hidden.String()
 		ids["driver_id"] = t.rivalID.String()
 	}
-	switch on := table[op.id].on; {
-	case which == "absent":
+	if which == "absent" {
 		for name := range ids {
 			ids[name] = newID().String()
 		}
 		ids["name"] = "absent"
+		if table[op.id].on == "pickup" {
+			ids["pickup_id"] = newID().String()
+		}
+		return ids
+	}
+	switch on := table[op.id].on; {
 	case on == "flag" && which == "foreign":
 		ids["name"] = "absent" // a flag has its name alone
 	case on == "phone":
@@ -276,9 +275,19 @@ func (s *server) call(op *described, role db.UserRole, which string, t *tenant) 
 			ids["user_id"] = s.newUser(t, db.UserRoleHub).id.String() // not to end this very session
 		}
 	}
-	if which == "absent" && table[op.id].on == "pickup" {
-		ids["pickup_id"] = newID().String()
+	return ids
+}
+
+// call returns a request for the operation on the role's own rows, on other rows of the tenant, on
+// another tenant's, or on missing rows.
+func (s *server) call(op *described, role db.UserRole, which string, t *tenant) call {
+	s.t.Helper()
+	c := call{body: s.bodyFor(op, t)}
+	if !slices.Contains([]string{"", "user", "phone", "group", "member", "shown", "facility", "flag", "account",
+		"entry", "driver", "pickup", "patient", "allowed"}, table[op.id].on) {
+		s.t.Fatalf("%s: on what?", op.id)
 	}
+	ids := s.idsFor(op, role, which, t)
 	if op.id == "edit-driver" && role == db.UserRoleDriver {
 		c.body = object{"on_duty": true}
 	}

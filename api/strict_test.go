@@ -26,11 +26,27 @@ func (s *server) tries(op *described, c call) map[string]call {
 		change(&n)
 		out[name] = n
 	}
-	query := func(q string) func(*call) { return func(n *call) { n.path = withQuery(n.path, q) } }
 	add("unknown parameter", query("unknown="+secret))
 	add("unknown parameter without value", query("unknown"))
 	add("malformed query", query("a=%zz"))
 	add("semicolon", query("a;b"))
+	parameterTries(op, add)
+	if op.body == nil {
+		for name, body := range strayBodies {
+			add("body: "+name, func(n *call) { n.body = body })
+		}
+		return out
+	}
+	bodyTries(op, c, add)
+	s.memberTries(op, c, add)
+	return out
+}
+
+// query returns a change that sets a parameter of the query.
+func query(q string) func(*call) { return func(n *call) { n.path = withQuery(n.path, q) } }
+
+// parameterTries are requests with one parameter that is wrong.
+func parameterTries(op *described, add func(string, func(*call))) {
 	for _, p := range op.parameters {
 		name, in := p["name"].(string), p["in"].(string)
 		switch in {
@@ -62,16 +78,17 @@ func (s *server) tries(op *described, c call) map[string]call {
 			}
 		}
 	}
-	if op.body == nil {
-		for name, body := range map[string]string{
-			"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`,
-			"two nulls": `null null`, "two": `{}{}`,
-			"late": strings.Repeat(" ", 100) + `{"a":1}`, "large": strings.Repeat("x", 100_000), "no UTF-8": "\xff",
-		} {
-			add("body: "+name, func(n *call) { n.body = body })
-		}
-		return out
-	}
+}
+
+// strayBodies are sent to operations that have no body.
+var strayBodies = map[string]string{
+	"a body": `{"a":1}`, "an array": `[]`, "text": secret, "broken": `{`,
+	"two nulls": `null null`, "two": `{}{}`,
+	"late": strings.Repeat(" ", 100) + `{"a":1}`, "large": strings.Repeat("x", 100_000), "no UTF-8": "\xff",
+}
+
+// bodyTries are requests whose body is no JSON object, or of another media type.
+func bodyTries(op *described, c call, add func(string, func(*call))) {
 	raw := func(name, text string) { add("body: "+name, func(n *call) { n.body = text }) }
 	good, _ := json.Marshal(c.body)
 	if op.bodyRequired {
@@ -109,8 +126,6 @@ func (s *server) tries(op *described, c call) map[string]call {
 		n.body = "\x1f\x8b\x08\x00"
 		n.headers = append(n.headers, "Content-Encoding", "gzip")
 	})
-	s.memberTries(op, c, add)
-	return out
 }
 
 // memberTries are bodies with one member that is wrong.
@@ -145,42 +160,42 @@ func (s *server) memberTries(op *described, c call, add func(string, func(*call)
 		if slices.Contains(required, any(name)) {
 			add("body: no "+name, func(n *call) { n.body = with(body, object{name: nil}) })
 		}
-		switch {
-		case slices.Contains(types, "string"):
-			set(name, "NUL", "a\x00b")
-			set(name, "empty", "")
-			set(name, "too long", strings.Repeat(secret, 1000))
-			if member["format"] == nil && op.id != "login" && !strings.Contains(name, "password") {
-				set(name, "blank", " \t\n ")
-			}
-			if member["format"] == "date-time" {
-				for _, v := range []string{"2024-02-30T00:00:00Z", "2024-01-01", "24:00", "10000-01-01T00:00:00Z",
-					"0000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
-					"2024-01-01T25:00:00Z", "2024-01-01 00:00:00Z", "9999-12-31T23:59:59-23:59",
-					"0001-01-01T00:00:00Z", "2024-01-01T00:00:00", "1700000000"} {
-					set(name, v, v)
-				}
-			}
-			if member["format"] == "date" {
-				for _, v := range []string{"2024-02-30", "2024-2-3", "0000-01-01", "1799-12-31", "9998-01-01",
-					"10000-01-01", "-1990-01-01", "1990-01-01T00:00:00Z", "1990"} {
-					set(name, v, v)
-				}
-			}
-			if member["format"] == "uuid" {
-				for _, v := range []string{"1", newID().String() + "0", newID().String()[1:], " " + newID().String()} {
-					set(name, v, v)
-				}
-			}
-		case slices.Contains(types, "integer"):
-			for _, v := range []string{"1e3", "1.0", "1.5", "9007199254740993", "9007199254740992", "-1",
-				"18446744073709551616", "1e400", `"1"`, "true", "1E400", "-0.5"} {
-				set(name, v, json.RawMessage(v))
-			}
-		case slices.Contains(types, "number"):
-			for _, v := range []string{"1e999", "-1e999", `"NaN"`, `"1"`, "1000", "-1000", "true"} {
-				set(name, v, json.RawMessage(v))
-			}
+		wrongValues(op, name, member, func(what string, value any) { set(name, what, value) })
+	}
+}
+
+// wrongFormats are texts that are not of a format.
+var wrongFormats = map[any][]string{
+	"date-time": {"2024-02-30T00:00:00Z", "2024-01-01", "24:00", "10000-01-01T00:00:00Z",
+		"0000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z",
+		"2024-01-01T25:00:00Z", "2024-01-01 00:00:00Z", "9999-12-31T23:59:59-23:59",
+		"0001-01-01T00:00:00Z", "2024-01-01T00:00:00", "1700000000"},
+	"date": {"2024-02-30", "2024-2-3", "0000-01-01", "1799-12-31", "9998-01-01",
+		"10000-01-01", "-1990-01-01", "1990-01-01T00:00:00Z", "1990"},
+	"uuid": {"1", newID().String() + "0", newID().String()[1:], " " + newID().String()},
+}
+
+// wrongValues sets values of the member's type that its schema does not allow.
+func wrongValues(op *described, name string, member object, set func(what string, value any)) {
+	switch types := typesOf(member); {
+	case slices.Contains(types, "string"):
+		set("NUL", "a\x00b")
+		set("empty", "")
+		set("too long", strings.Repeat(secret, 1000))
+		if member["format"] == nil && op.id != "login" && !strings.Contains(name, "password") {
+			set("blank", " \t\n ")
+		}
+		for _, v := range wrongFormats[member["format"]] {
+			set(v, v)
+		}
+	case slices.Contains(types, "integer"):
+		for _, v := range []string{"1e3", "1.0", "1.5", "9007199254740993", "9007199254740992", "-1",
+			"18446744073709551616", "1e400", `"1"`, "true", "1E400", "-0.5"} {
+			set(v, json.RawMessage(v))
+		}
+	case slices.Contains(types, "number"):
+		for _, v := range []string{"1e999", "-1e999", `"NaN"`, `"1"`, "1000", "-1000", "true"} {
+			set(v, json.RawMessage(v))
 		}
 	}
 }
