@@ -151,8 +151,13 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		t.Error("dev ended before its database")
 	}
 
-	// A database that stops by itself is reported.
-	pid, err := os.ReadFile(filepath.Join(one, "data", "postmaster.pid"))
+	a.reportsDatabaseStopped(t, filepath.Join(one, "data"))
+}
+
+// reportsDatabaseStopped stops the database behind dev's back, which dev reports before it ends.
+func (d *developing) reportsDatabaseStopped(t *testing.T, data string) {
+	t.Helper()
+	pid, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,10 +166,10 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	syscall.Kill(postmaster, syscall.SIGINT)
-	if code := a.wait(); code != 1 {
+	if code := d.wait(); code != 1 {
 		t.Errorf("exit code %d after its database ended", code)
 	}
-	has(t, a.errors.String(), "the database has stopped")
+	has(t, d.errors.String(), "the database has stopped")
 }
 
 // "go run" passes no signal on when it is killed: dev notices that it is gone.
@@ -357,6 +362,12 @@ func (d *developing) hasDemo(t *testing.T) {
 	if len(accounts.Items) == 0 || accounts.Items[0].BalanceCents <= 0 {
 		t.Errorf("accounts: %+v", accounts)
 	}
+	d.hasDrivers(t)
+}
+
+// hasDrivers checks that the demo's drivers are on duty somewhere, and that a driver sees only themselves.
+func (d *developing) hasDrivers(t *testing.T) {
+	t.Helper()
 	var drivers struct {
 		Items []struct {
 			Latitude, Longitude *float64

@@ -67,40 +67,45 @@ type lie struct {
 
 var balance = regexp.MustCompile(`"balance_cents":5500\b`)
 
-func lies() []lie {
-	transition := regexp.MustCompile(
-		`^/v1/pickups/[^/]+/(submit|assign|dispatch|receive|pack|ship|deliver|cancel|release|collect)$`)
-	body := func(r *http.Response, change func([]byte) []byte) {
-		text, _ := io.ReadAll(r.Body)
-		r.Body.Close()
-		text = change(text)
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
-		r.Header.Del("Content-Length")
-	}
-	yes := func(status int) func(*http.Response) {
-		return func(r *http.Response) {
-			if r.StatusCode == status {
-				r.StatusCode, r.Status = http.StatusOK, "200 OK"
-			}
+var transitionPath = regexp.MustCompile(
+	`^/v1/pickups/[^/]+/(submit|assign|dispatch|receive|pack|ship|deliver|cancel|release|collect)$`)
+
+// changeBody replaces the body of an answer.
+func changeBody(r *http.Response, change func([]byte) []byte) {
+	text, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	text = change(text)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	r.Header.Del("Content-Length")
+}
+
+// answerOK turns answers of the status into 200.
+func answerOK(status int) func(*http.Response) {
+	return func(r *http.Response) {
+		if r.StatusCode == status {
+			r.StatusCode, r.Status = http.StatusOK, "200 OK"
 		}
 	}
+}
+
+func lies() []lie {
 	return []lie{
-		{"says yes to what is refused by state", nil, yes(http.StatusConflict), []string{
+		{"says yes to what is refused by state", nil, answerOK(http.StatusConflict), []string{
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
 			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
 		}},
-		{"says yes to what is refused by version", nil, yes(http.StatusPreconditionFailed),
+		{"says yes to what is refused by version", nil, answerOK(http.StatusPreconditionFailed),
 			[]string{"late-duplicate", "clobbered-edit"}},
-		{"says yes about who is not there", nil, yes(http.StatusNotFound), []string{"unknown-user"}},
+		{"says yes about who is not there", nil, answerOK(http.StatusNotFound), []string{"unknown-user"}},
 		{"drops every Idempotency-Key", func(r *http.Request) { r.Header.Del("Idempotency-Key") }, nil,
 			[]string{"duplicates-with-key", "late-duplicate"}},
 		{"drops the If-Match of a transition", func(r *http.Request) {
-			if transition.MatchString(r.URL.Path) {
+			if transitionPath.MatchString(r.URL.Path) {
 				r.Header.Del("If-Match")
 			}
 		}, nil, []string{"late-duplicate"}},
 		{"loses an update of a balance", nil, func(r *http.Response) {
-			body(r, func(text []byte) []byte { return balance.ReplaceAll(text, []byte(`"balance_cents":7000`)) })
+			changeBody(r, func(text []byte) []byte { return balance.ReplaceAll(text, []byte(`"balance_cents":7000`)) })
 		}, []string{"charges-at-once"}},
 		{"takes a repeated charge for a new one", nil, func(r *http.Response) {
 			if strings.HasSuffix(r.Request.URL.Path, "/charges") {
@@ -109,13 +114,13 @@ func lies() []lie {
 		}, []string{"repeated-charge"}},
 		{"forgets events", nil, func(r *http.Response) {
 			if strings.HasSuffix(r.Request.URL.Path, "/events") {
-				body(r, func([]byte) []byte { return []byte(`{"items":[]}`) })
+				changeBody(r, func([]byte) []byte { return []byte(`{"items":[]}`) })
 			}
 		}, []string{"duplicates-with-key", "submit-against-cancel", "skipped-steps", "resubmission"}},
 		{"gives every pickup one driver", nil, func(r *http.Response) {
 			if strings.HasPrefix(r.Request.URL.Path, "/v1/pickups/") {
 				driver := regexp.MustCompile(`"driver_id":"[^"]+"`)
-				body(r, func(text []byte) []byte {
+				changeBody(r, func(text []byte) []byte {
 					return driver.ReplaceAll(text, []byte(`"driver_id":"01900000-0000-7000-8000-000000000000"`))
 				})
 			}
@@ -199,6 +204,32 @@ func (w *town) readyFile(t testing.TB, url string) string {
 	return name
 }
 
+// proveExitsBeforeAnyStory runs prove without a server, and with arguments that it refuses.
+func proveExitsBeforeAnyStory(t *testing.T) {
+	t.Run("1 without a server", func(t *testing.T) {
+		code, _, errors := ended(t, "", nil, "prove", "--url", "http://"+freeAddress(t))
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "connection refused")
+	})
+	t.Run("1 with a story that is not there", func(t *testing.T) {
+		code, _, errors := ended(t, "", nil, "prove", "--story", "once-upon-a-time")
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		has(t, errors, "once-upon-a-time", "resubmission")
+	})
+	t.Run("1 with half a ready file", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "ready.json")
+		os.WriteFile(name, []byte(`{"url": "http`), 0o600)
+		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 ||
+			!strings.Contains(errors, "not a ready file of waybill dev") {
+			t.Errorf("exit code %d: %s", code, errors)
+		}
+	})
+}
+
 func TestProveExits(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -245,13 +276,6 @@ func TestProveExits(t *testing.T) {
 		}
 		has(t, errors, "cannot log in at "+yes.URL)
 	})
-	t.Run("1 without a server", func(t *testing.T) {
-		code, _, errors := ended(t, "", nil, "prove", "--url", "http://"+freeAddress(t))
-		if code != 1 {
-			t.Errorf("exit code %d", code)
-		}
-		has(t, errors, "connection refused")
-	})
 	t.Run("1 with a wrong password, which is not shown", func(t *testing.T) {
 		code, _, errors := ended(t, "", []string{"WAYBILL_PASSWORD=not-this-one"}, "prove", "--url", s.URL)
 		if code != 1 {
@@ -260,19 +284,5 @@ func TestProveExits(t *testing.T) {
 		has(t, errors, "unauthenticated")
 		hasNot(t, errors, "not-this-one")
 	})
-	t.Run("1 with a story that is not there", func(t *testing.T) {
-		code, _, errors := ended(t, "", nil, "prove", "--story", "once-upon-a-time")
-		if code != 1 {
-			t.Errorf("exit code %d", code)
-		}
-		has(t, errors, "once-upon-a-time", "resubmission")
-	})
-	t.Run("1 with half a ready file", func(t *testing.T) {
-		name := filepath.Join(t.TempDir(), "ready.json")
-		os.WriteFile(name, []byte(`{"url": "http`), 0o600)
-		if code, _, errors := ended(t, "", nil, "prove", "--ready-file", name); code != 1 ||
-			!strings.Contains(errors, "not a ready file of waybill dev") {
-			t.Errorf("exit code %d: %s", code, errors)
-		}
-	})
+	proveExitsBeforeAnyStory(t)
 }

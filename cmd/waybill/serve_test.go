@@ -20,6 +20,62 @@ import (
 	"waybill/db/localpg"
 )
 
+// wrongStart is a start of serve that fails, and what its message contains.
+type wrongStart struct {
+	env  []string
+	args []string
+	says []string
+}
+
+// wrongSettings are wrong besides the database, which is a good one.
+var wrongSettings = map[string]wrongStart{
+	"an address that is no": {nil, []string{"--addr", "nowhere"}, []string{"cannot listen", "nowhere"}},
+	"an empty address": {[]string{"WAYBILL_ADDR="}, []string{},
+		[]string{"--addr (WAYBILL_ADDR) is empty"}},
+	"an unknown flag": {nil, []string{"--port", "80"},
+		[]string{"unknown flag -port; see: waybill serve -h"}},
+	"a word too many": {nil, []string{"now"},
+		[]string{`unexpected argument: "now"; see: waybill serve -h`}},
+	"a time that is none": {nil, []string{"--drain", "soon"}, []string{"-drain"}},
+	"a variable not a time": {[]string{"WAYBILL_LOCK_TIMEOUT=soon"}, nil,
+		[]string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
+	"a variable no number": {[]string{"WAYBILL_MAX_CONNS=many"}, nil,
+		[]string{"WAYBILL_MAX_CONNS is not a number"}},
+	"a flag no number": {nil, []string{"--max-conns", "many"},
+		[]string{"-max-conns", "not a number"}},
+	"a variable no choice": {[]string{"WAYBILL_COMBINE=maybe"}, nil,
+		[]string{"WAYBILL_COMBINE is not true or false"}},
+	"a flag no choice": {nil, []string{"--combine=maybe"}, []string{"-combine"}},
+	"no connections": {nil, []string{"--max-conns", "0"},
+		[]string{"--max-conns (WAYBILL_MAX_CONNS) must be at least 1"}},
+	"limits inside out": {nil, []string{"--lock-timeout", "6s"},
+		[]string{"timeouts must increase"}},
+	"no stream for a user": {nil, []string{"--streams-per-user", "0"},
+		[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+	"a tenant above all": {[]string{"WAYBILL_STREAMS=100"}, nil,
+		[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
+	"no feed for a user": {nil, []string{"--feeds-per-user", "0"},
+		[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
+	"no room for a batch": {[]string{"WAYBILL_BODY_MEMORY=15"}, nil,
+		[]string{"--body-memory (WAYBILL_BODY_MEMORY) must be at least 16 MiB"}},
+	"no memory but for bodies": {[]string{"WAYBILL_MEMORY_LIMIT=31"}, nil,
+		[]string{"--memory-limit (WAYBILL_MEMORY_LIMIT) must be 0, or at least --body-memory"}},
+	"a user above all": {[]string{"WAYBILL_CONNS_PER_USER=17"}, nil,
+		[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
+	"no list of proxies": {[]string{"WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,
+		[]string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list"}},
+	"a feed never idle": {nil, []string{"--feed-idle", "0"},
+		[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
+	"a feed idle for ever": {[]string{"WAYBILL_FEED_TIMEOUT=20s"}, nil,
+		[]string{"at most --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
+	"an unknown level": {[]string{"WAYBILL_LOG_LEVEL=loud"}, nil,
+		[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
+	"an unknown log": {nil, []string{"--log", "xml"},
+		[]string{"--log (WAYBILL_LOG) must be text or json"}},
+	"a cost too high": {[]string{"WAYBILL_BCRYPT_COST=31"}, nil,
+		[]string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16"}},
+}
+
 // Each start that fails explains why and what to do in one line, without the password.
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
@@ -37,11 +93,7 @@ func TestServeRefuses(t *testing.T) {
 		}
 	}
 	good := "DATABASE_URL=" + d.AppURL
-	for name, c := range map[string]struct {
-		env  []string
-		args []string
-		says []string
-	}{
+	starts := map[string]wrongStart{
 		"no database": {nil, nil, []string{"serve needs a database", "DATABASE_URL", "waybill dev"}},
 		"a DSN that is none": {[]string{"DATABASE_URL=postgres://u:pa%zz:hunter2@h:bad/db"},
 			nil, []string{"is not a PostgreSQL connection string"}},
@@ -57,52 +109,11 @@ func TestServeRefuses(t *testing.T) {
 			[]string{"cannot listen", taken.Addr().String(), "in use"}},
 		"an admin port in use": {[]string{good}, []string{"--admin-addr", taken.Addr().String()},
 			[]string{"cannot listen on the admin port"}},
-		"an address that is no": {[]string{good}, []string{"--addr", "nowhere"}, []string{"cannot listen", "nowhere"}},
-		"an empty address": {[]string{good, "WAYBILL_ADDR="}, []string{},
-			[]string{"--addr (WAYBILL_ADDR) is empty"}},
-		"an unknown flag": {[]string{good}, []string{"--port", "80"},
-			[]string{"unknown flag -port; see: waybill serve -h"}},
-		"a word too many": {[]string{good}, []string{"now"},
-			[]string{`unexpected argument: "now"; see: waybill serve -h`}},
-		"a time that is none": {[]string{good}, []string{"--drain", "soon"}, []string{"-drain"}},
-		"a variable not a time": {[]string{good, "WAYBILL_LOCK_TIMEOUT=soon"}, nil,
-			[]string{"WAYBILL_LOCK_TIMEOUT is not a duration"}},
-		"a variable no number": {[]string{good, "WAYBILL_MAX_CONNS=many"}, nil,
-			[]string{"WAYBILL_MAX_CONNS is not a number"}},
-		"a flag no number": {[]string{good}, []string{"--max-conns", "many"},
-			[]string{"-max-conns", "not a number"}},
-		"a variable no choice": {[]string{good, "WAYBILL_COMBINE=maybe"}, nil,
-			[]string{"WAYBILL_COMBINE is not true or false"}},
-		"a flag no choice": {[]string{good}, []string{"--combine=maybe"}, []string{"-combine"}},
-		"no connections": {[]string{good}, []string{"--max-conns", "0"},
-			[]string{"--max-conns (WAYBILL_MAX_CONNS) must be at least 1"}},
-		"limits inside out": {[]string{good}, []string{"--lock-timeout", "6s"},
-			[]string{"timeouts must increase"}},
-		"no stream for a user": {[]string{good}, []string{"--streams-per-user", "0"},
-			[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
-		"a tenant above all": {[]string{good, "WAYBILL_STREAMS=100"}, nil,
-			[]string{"--streams-per-user <= --streams-per-tenant <= --streams"}},
-		"no feed for a user": {[]string{good}, []string{"--feeds-per-user", "0"},
-			[]string{"--feeds-per-user <= --feeds-per-tenant <= --feeds"}},
-		"no room for a batch": {[]string{good, "WAYBILL_BODY_MEMORY=15"}, nil,
-			[]string{"--body-memory (WAYBILL_BODY_MEMORY) must be at least 16 MiB"}},
-		"no memory but for bodies": {[]string{good, "WAYBILL_MEMORY_LIMIT=31"}, nil,
-			[]string{"--memory-limit (WAYBILL_MEMORY_LIMIT) must be 0, or at least --body-memory"}},
-		"a user above all": {[]string{good, "WAYBILL_CONNS_PER_USER=17"}, nil,
-			[]string{"--conns-per-user <= --conns-per-tenant <= --max-conns"}},
-		"no list of proxies": {[]string{good, "WAYBILL_TRUSTED_PROXIES=10.0.0.0/33"}, nil,
-			[]string{"--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list"}},
-		"a feed never idle": {[]string{good}, []string{"--feed-idle", "0"},
-			[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
-		"a feed idle for ever": {[]string{good, "WAYBILL_FEED_TIMEOUT=20s"}, nil,
-			[]string{"at most --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
-		"an unknown level": {[]string{good, "WAYBILL_LOG_LEVEL=loud"}, nil,
-			[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
-		"an unknown log": {[]string{good}, []string{"--log", "xml"},
-			[]string{"--log (WAYBILL_LOG) must be text or json"}},
-		"a cost too high": {[]string{good, "WAYBILL_BCRYPT_COST=31"}, nil,
-			[]string{"--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16"}},
-	} {
+	}
+	for name, c := range wrongSettings {
+		starts[name] = wrongStart{append([]string{good}, c.env...), c.args, c.says}
+	}
+	for name, c := range starts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			args := []string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", ""}

@@ -142,6 +142,49 @@ func runningIt(t testing.TB) (commands []string) {
 	return commands
 }
 
+// backgroundScript returns the README's commands as a script that runs the servers in the background.
+func backgroundScript(t testing.TB) string {
+	t.Helper()
+	script := "set -eu\n"
+	staying := 0
+	for _, command := range runningIt(t) {
+		if strings.HasPrefix(command, "waybill serve") || strings.HasPrefix(command, "waybill work") {
+			command, _, _ = strings.Cut(command, "#")
+			command += " >>stays.out 2>>stays.err &"
+			staying++
+		}
+		script += command + "\n"
+	}
+	if staying != 2 {
+		t.Fatalf("%d programs stay:\n%s", staying, script)
+	}
+	return script
+}
+
+// plainEnviron returns the environment without settings of Waybill's and PostgreSQL's.
+func plainEnviron() (env []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "WAYBILL_") && !strings.HasPrefix(v, "DATABASE_URL=") && !strings.HasPrefix(v, "PG") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// stopRecorded ends the programs whose process ids are in a file.
+func stopRecorded(pids string) {
+	text, _ := os.ReadFile(pids)
+	for pid := range strings.FieldsSeq(string(text)) {
+		if n, err := strconv.Atoi(pid); err == nil && n > 1 {
+			if cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n)); err == nil &&
+				!strings.HasPrefix(string(cmdline), os.Args[0]) {
+				continue // it has ended, and the number is another's
+			}
+			syscall.Kill(n, syscall.SIGTERM)
+		}
+	}
+}
+
 // The README's instructions work on a newly installed PostgreSQL: the lines are run unchanged, except
 // that servers run in the background.
 func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
@@ -161,42 +204,14 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte("correct horse\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := "set -eu\n"
-	staying := 0
-	for _, command := range runningIt(t) {
-		if strings.HasPrefix(command, "waybill serve") || strings.HasPrefix(command, "waybill work") {
-			command, _, _ = strings.Cut(command, "#")
-			command += " >>stays.out 2>>stays.err &"
-			staying++
-		}
-		script += command + "\n"
-	}
-	if staying != 2 {
-		t.Fatalf("%d programs stay:\n%s", staying, script)
-	}
+	script := backgroundScript(t)
 	sh := exec.Command("sh", "-c", script)
 	sh.Dir = dir
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "WAYBILL_") && !strings.HasPrefix(v, "DATABASE_URL=") && !strings.HasPrefix(v, "PG") {
-			sh.Env = append(sh.Env, v)
-		}
-	}
+	sh.Env = plainEnviron()
 	sh.Env = append(sh.Env, asProgram+"=1", raceOptions, "PATH="+dir+":"+os.Getenv("PATH"),
 		"PGHOST=127.0.0.1", "PGPORT="+p.port, "PSQLRC=/dev/null",
 		"WAYBILL_ADDR=127.0.0.1:0", "WAYBILL_ADMIN_ADDR=127.0.0.1:0", "WAYBILL_BCRYPT_COST=4", "WAYBILL_DRAIN=0")
-	stop := func() {
-		text, _ := os.ReadFile(filepath.Join(dir, "pids"))
-		for pid := range strings.FieldsSeq(string(text)) {
-			if n, err := strconv.Atoi(pid); err == nil && n > 1 {
-				if cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n)); err == nil &&
-					!strings.HasPrefix(string(cmdline), os.Args[0]) {
-					continue // it has ended, and the number is another's
-				}
-				syscall.Kill(n, syscall.SIGTERM)
-			}
-		}
-	}
-	t.Cleanup(stop)
+	t.Cleanup(func() { stopRecorded(filepath.Join(dir, "pids")) })
 	if out, err := sh.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
 	}
@@ -281,6 +296,48 @@ func TestSetupRefuses(t *testing.T) {
 	}
 }
 
+// setupAdvice and noSchema are advice that the messages give.
+const (
+	setupAdvice = "waybill setup --database mine --owner boss | sudo -u postgres psql"
+	noSchema    = "run as its owner: waybill migrate up"
+)
+
+// fails runs a command, which must fail with one line that contains what it says.
+func (p *installed) fails(env []string, command string, says ...string) {
+	p.t.Helper()
+	code, out, errors := ended(p.t, "correct horse", env, strings.Fields(command)...)
+	if code != 1 || strings.Count(errors, "\n") != 1 {
+		p.t.Errorf("%s: exit code %d, %s%s", command, code, out, errors)
+	}
+	has(p.t, errors, says...)
+	hasNot(p.t, errors, "SQLSTATE", "goose_db_version", "boss@", "guest:")
+}
+
+// applicationFails runs the commands of the application, each of which must fail with the same message.
+func (p *installed) applicationFails(env []string, says ...string) {
+	p.t.Helper()
+	for _, command := range []string{"serve --addr 127.0.0.1:0 --admin-addr=",
+		"work --admin-addr= --gateway-url http://127.0.0.1:1 --gateway-secret " +
+			"whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXIgYg==", "jobs"} {
+		p.fails(env, command, says...)
+	}
+}
+
+// tables returns the number of tables in the database mine.
+func (p *installed) tables() (n int) {
+	p.t.Helper()
+	conn, err := pgx.Connect(p.t.Context(), p.url("boss", "mine"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close(p.t.Context())
+	if err := conn.QueryRow(p.t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").
+		Scan(&n); err != nil {
+		p.t.Fatal(err)
+	}
+	return n
+}
+
 // What is missing at a first deployment is named, with the command that mends it, and
 // nothing is begun before.
 func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
@@ -290,82 +347,65 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	p.exec("CREATE ROLE boss LOGIN PASSWORD 'boss'; CREATE ROLE guest LOGIN PASSWORD 'guest'")
 	p.exec("CREATE DATABASE mine OWNER boss")
 	boss := []string{"DATABASE_URL=" + p.url("boss", "mine")}
-	fails := func(env []string, command string, says ...string) {
-		t.Helper()
-		code, out, errors := ended(t, "correct horse", env, strings.Fields(command)...)
-		if code != 1 || strings.Count(errors, "\n") != 1 {
-			t.Errorf("%s: exit code %d, %s%s", command, code, out, errors)
-		}
-		has(t, errors, says...)
-		hasNot(t, errors, "SQLSTATE", "goose_db_version", "boss@", "guest:")
-	}
-	const setup = "waybill setup --database mine --owner boss | sudo -u postgres psql"
-	const noSchema = "run as its owner: waybill migrate up"
-	everybody := func(env []string, says ...string) {
-		t.Helper()
-		for _, command := range []string{"serve --addr 127.0.0.1:0 --admin-addr=",
-			"work --admin-addr= --gateway-url http://127.0.0.1:1 --gateway-secret " +
-				"whsec_YSBzZWNyZXQgb2YgdHdlbnR5LWZvdXIgYg==", "jobs"} {
-			fails(env, command, says...)
-		}
-	}
-	tables := func() (n int) {
-		t.Helper()
-		conn, err := pgx.Connect(t.Context(), p.url("boss", "mine"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(t.Context())
-		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").
-			Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
+	p.namesMissingRoles(boss)
+	p.namesMissingSchema(boss)
+	p.namesWrongLogins()
+}
 
-	fails(boss, "migrate up", "the role waybill_app is missing, and boss may not create it", setup)
-	everybody(boss, noSchema)
+// namesMissingRoles migrates as owners that lack a role or a right.
+func (p *installed) namesMissingRoles(boss []string) {
+	p.t.Helper()
+	p.fails(boss, "migrate up", "the role waybill_app is missing, and boss may not create it", setupAdvice)
+	p.applicationFails(boss, noSchema)
 	p.exec("CREATE ROLE waybill_app")
-	fails(boss, "migrate up", "boss is no member of waybill_app", "GRANT waybill_app TO boss;", setup)
-	everybody(boss, "boss may not become waybill_app", "GRANT waybill_app TO boss;")
-	if n := tables(); n != 0 {
-		t.Errorf("%d tables were made", n)
+	p.fails(boss, "migrate up", "boss is no member of waybill_app", "GRANT waybill_app TO boss;", setupAdvice)
+	p.applicationFails(boss, "boss may not become waybill_app", "GRANT waybill_app TO boss;")
+	if n := p.tables(); n != 0 {
+		p.t.Errorf("%d tables were made", n)
 	}
 	// A user of the application's URL is not advised to make that role the owner.
 	p.exec("ALTER ROLE waybill_app LOGIN PASSWORD 'waybill_app'")
-	fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up",
+	p.fails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")}, "migrate up",
 		"waybill_app is the application's role, which must not own the schema", "migrations run as its owner")
 	p.exec("ALTER ROLE waybill_app NOLOGIN PASSWORD NULL")
 	p.exec("GRANT waybill_app TO guest")
-	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate up",
+	p.fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate up",
 		"guest may not create tables in the schema public of mine", "ALTER DATABASE mine OWNER TO guest;",
 		"waybill setup --database mine --owner guest | sudo -u postgres psql")
+}
 
-	// By an earlier program, which began all the same: goose's table is there, and no grants.
+// namesMissingSchema runs the commands on a database that an earlier program began to migrate without the
+// role: goose's table is there, and no grants.
+func (p *installed) namesMissingSchema(boss []string) {
+	p.t.Helper()
 	m, err := db.NewMigrator(p.url("boss", "mine"))
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	if _, err := m.Provider.Up(t.Context()); err == nil {
-		t.Error("it migrates without the role")
+	if _, err := m.Provider.Up(p.t.Context()); err == nil {
+		p.t.Error("it migrates without the role")
 	}
 	m.Close()
-	if tables() != 1 {
-		t.Error("goose's table is not there: the next lines prove nothing")
+	if p.tables() != 1 {
+		p.t.Error("goose's table is not there: the next lines prove nothing")
 	}
-	everybody([]string{"DATABASE_URL=" + p.url("guest", "mine")}, noSchema)
+	p.applicationFails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, noSchema)
 	p.exec("GRANT waybill_app TO boss")
-	everybody(boss, noSchema)
-	fails(boss, "tenant --slug a --name A --admin-email a@b.example --bcrypt-cost 4", noSchema)
-	if code, _, errors := ended(t, "", boss, "migrate", "up"); code != 0 {
-		t.Fatal(errors)
+	p.applicationFails(boss, noSchema)
+	p.fails(boss, "tenant --slug a --name A --admin-email a@b.example --bcrypt-cost 4", noSchema)
+	if code, _, errors := ended(p.t, "", boss, "migrate", "up"); code != 0 {
+		p.t.Fatal(errors)
 	}
-	if code, _, errors := ended(t, "", boss, "jobs"); code != 0 {
-		t.Error(errors)
+	if code, _, errors := ended(p.t, "", boss, "jobs"); code != 0 {
+		p.t.Error(errors)
 	}
-	fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down",
+	p.fails([]string{"DATABASE_URL=" + p.url("guest", "mine")}, "migrate down",
 		"guest may not do that: migrations run as the owner of the schema")
+}
 
+// namesWrongLogins runs the commands with a database, a password or a role that may not be used.
+func (p *installed) namesWrongLogins() {
+	p.t.Helper()
 	for address, says := range map[string]string{
 		p.url("boss", "yours"): "there is no database yours: it is made by: waybill " +
 			"setup --database yours",
@@ -374,11 +414,11 @@ func TestWhatIsMissingAtAFirstDeploymentIsNamed(t *testing.T) {
 	} {
 		for _, command := range []string{"migrate up", "jobs",
 			"tenant --slug a --name A --admin-email a@b.example --bcrypt-cost 4"} {
-			fails([]string{"DATABASE_URL=" + address}, command, says)
+			p.fails([]string{"DATABASE_URL=" + address}, command, says)
 		}
 	}
 	p.exec("ALTER ROLE waybill_app PASSWORD 'waybill_app'") // as the migration made it: it may not log in
-	everybody([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")},
+	p.applicationFails([]string{"DATABASE_URL=" + p.url("waybill_app", "mine")},
 		"does not let waybill_app log in", "ALTER ROLE waybill_app LOGIN")
 }
 

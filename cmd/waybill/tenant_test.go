@@ -9,6 +9,49 @@ import (
 	"waybill/db/dbtest"
 )
 
+// wrongTenants are refused, with what the message contains.
+var wrongTenants = map[string]struct{ slug, email, password, says string }{
+	"the slug is taken": {"acme", "bob@acme.example", "correct horse",
+		"the slug is taken by another tenant"},
+	"no password":             {"other", "bob@acme.example", "", "must not be blank"},
+	"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
+	"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
+	"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "too common"},
+	"an address that is none": {"other", "bob", "correct horse", "the email address is invalid"},
+	"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
+		"--slug may contain only lower-case letters"},
+	"no slug": {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
+}
+
+// tenantRefuses runs tenant with wrong settings and with databases that it cannot use.
+func tenantRefuses(t *testing.T, d *dbtest.DB) {
+	t.Helper()
+	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 ||
+		!strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16") {
+		t.Errorf("a cost too high: exit code %d, %s", code, errors)
+	}
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b",
+		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost",
+		"4"); code != 1 || !strings.Contains(errors, "use the URL of the schema's owner") ||
+		strings.Contains(errors, "SQLSTATE") {
+		t.Errorf("as the application: exit code %d, %s", code, errors)
+	}
+	empty := emptyDatabase(t, d)
+	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b",
+		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 ||
+		!strings.Contains(errors, "run as its owner: waybill migrate up") {
+		t.Errorf("without a schema: exit code %d, %s", code, errors)
+	}
+	code, _, errors := ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A",
+		"--admin-email", "a@b.example", "--bcrypt-cost", "4",
+		"--database-url", "postgres://u:pa%zz:hunter2@h:bad/db")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	has(t, errors, "is not a PostgreSQL connection string")
+	hasNot(t, errors, "hunter2", "pa%zz")
+}
+
 func TestTenantsAdminLogsIn(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
@@ -43,18 +86,7 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 		t.Errorf("the admin makes an account: %d %s", status, body)
 	}
 
-	for name, c := range map[string]struct{ slug, email, password, says string }{
-		"the slug is taken": {"acme", "bob@acme.example", "correct horse",
-			"the slug is taken by another tenant"},
-		"no password":             {"other", "bob@acme.example", "", "must not be blank"},
-		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
-		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
-		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "too common"},
-		"an address that is none": {"other", "bob", "correct horse", "the email address is invalid"},
-		"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
-			"--slug may contain only lower-case letters"},
-		"no slug": {"", "bob@acme.example", "correct horse", "tenant needs --slug"},
-	} {
+	for name, c := range wrongTenants {
 		code, _, errors := make(c.slug, c.email, c.password)
 		if code != 1 {
 			t.Errorf("%s: exit code %d", name, code)
@@ -62,35 +94,12 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 		has(t, errors, c.says)
 		hasNot(t, errors, "horse", "longlong", "SQLSTATE", "constraint", "_check", "_bt_")
 	}
-	if code, _, errors := ended(t, "correct horse", nil, "tenant", "--bcrypt-cost", "31"); code != 1 ||
-		!strings.Contains(errors, "--bcrypt-cost (WAYBILL_BCRYPT_COST) must be between 4 and 16") {
-		t.Errorf("a cost too high: exit code %d, %s", code, errors)
-	}
-	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + d.AppURL}, "tenant", "--slug", "b",
-		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost",
-		"4"); code != 1 || !strings.Contains(errors, "use the URL of the schema's owner") ||
-		strings.Contains(errors, "SQLSTATE") {
-		t.Errorf("as the application: exit code %d, %s", code, errors)
-	}
-	empty := emptyDatabase(t, d)
-	if code, _, errors := ended(t, "correct horse", []string{"DATABASE_URL=" + empty}, "tenant", "--slug", "b",
-		"--name", "B", "--admin-email", "b@b.example", "--bcrypt-cost", "4"); code != 1 ||
-		!strings.Contains(errors, "run as its owner: waybill migrate up") {
-		t.Errorf("without a schema: exit code %d, %s", code, errors)
-	}
+	tenantRefuses(t, d)
 	// The tenant and its admin, or neither.
 	var n int
 	if err := d.Owner().QueryRow(t.Context(), `SELECT count(*) FROM tenants`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d tenants: %v", n, err)
 	}
-	code, _, errors = ended(t, "correct horse", nil, "tenant", "--slug", "a", "--name", "A",
-		"--admin-email", "a@b.example", "--bcrypt-cost", "4",
-		"--database-url", "postgres://u:pa%zz:hunter2@h:bad/db")
-	if code != 1 {
-		t.Errorf("exit code %d", code)
-	}
-	has(t, errors, "is not a PostgreSQL connection string")
-	hasNot(t, errors, "hunter2", "pa%zz")
 }
 
 // A tenant without an admin gets one again from the operator.

@@ -204,57 +204,38 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	exec("DELETE FROM river_job")
 }
 
-// Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
-func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
-	t.Parallel()
-	w, gateway := newTown(t), fakegateway.Start(t)
-	web := w.inProcess(t)
-	exec := func(statement string, args ...any) {
-		t.Helper()
-		if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
-			t.Fatal(err)
-		}
+// exec runs a statement as the owner.
+func (w *town) exec(t testing.TB, statement string, args ...any) {
+	t.Helper()
+	if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
 	}
-	count := func(query string) (n int) {
-		t.Helper()
-		if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	jobs := func(args ...string) string {
-		t.Helper()
-		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"jobs"}, args...)...)
-		if code != 0 {
-			t.Errorf("jobs %v: %d %s", args, code, errors)
-		}
-		return out
-	}
-	has(t, jobs(), "no failed or retrying jobs", "no refused texts in the last 24h")
+}
 
-	gateway.Always(fakegateway.Refuse)
-	for range 3 {
-		w.submit(t, web.URL)
+// count returns the number that a query of the owner's answers.
+func (w *town) count(t testing.TB, query string) (n int) {
+	t.Helper()
+	if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
 	}
-	admin := freeAddress(t)
-	start(t, []string{"DATABASE_URL=" + w.db.AppURL},
-		append([]string{"work", "--admin-addr", admin, "--workers", "2"}, to(gateway)...)...)
-	eventually(t, "all are refused", func() bool {
-		return count("SELECT count(*) FROM messages WHERE status = 'FAILED'") == 3
-	})
-	exec("UPDATE messages SET created_at = created_at - interval '2 days' WHERE id = (SELECT min(id::text)::uuid " +
-		"FROM messages)")
-	list := jobs()
-	has(t, list, "texts of the last 24h that the gateway refused", demoSlug, "refused_422_invalid_number")
-	if n := strings.Count(list, "refused_422"); n != 2 {
-		t.Errorf("%d texts are shown: %s", n, list)
-	}
-	hasNot(t, list, "+1415", "booked")
-	if n := strings.Count(jobs("--since", "72h"), "refused_422"); n != 3 {
-		t.Errorf("%d texts of three days", n)
-	}
+	return n
+}
 
-	exec("UPDATE river_queue SET paused_at = now() WHERE name = 'texts'") // a worker hears of it within seconds
+// jobs runs the command jobs and returns what it prints.
+func (w *town) jobs(t testing.TB, args ...string) string {
+	t.Helper()
+	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"jobs"}, args...)...)
+	if code != 0 {
+		t.Errorf("jobs %v: %d %s", args, code, errors)
+	}
+	return out
+}
+
+// resends retries the listed texts while their queue is paused, and then resumes it.
+func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list string) {
+	t.Helper()
+	jobs := func(args ...string) string { return w.jobs(t, args...) }
+	w.exec(t, "UPDATE river_queue SET paused_at = now() WHERE name = 'texts'") // a worker hears of it within seconds
 	gateway.Always(fakegateway.Accept)
 	var one string
 	for line := range strings.Lines(list) {
@@ -278,13 +259,46 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
 	has(t, jobs("resume", "texts"), "queue texts resumed")
 	eventually(t, "they are sent",
-		func() bool { return count("SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
+		func() bool { return w.count(t, "SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
 	hasNot(t, jobs(), "paused")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume",
 		"nothing"); code != 1 || !strings.Contains(errors, "no such queue") {
 		t.Errorf("an unknown queue: %d %s", code, errors)
 	}
+}
+
+// Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
+func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
+	t.Parallel()
+	w, gateway := newTown(t), fakegateway.Start(t)
+	web := w.inProcess(t)
+	jobs := func(args ...string) string { return w.jobs(t, args...) }
+	has(t, jobs(), "no failed or retrying jobs", "no refused texts in the last 24h")
+
+	gateway.Always(fakegateway.Refuse)
+	for range 3 {
+		w.submit(t, web.URL)
+	}
+	admin := freeAddress(t)
+	start(t, []string{"DATABASE_URL=" + w.db.AppURL},
+		append([]string{"work", "--admin-addr", admin, "--workers", "2"}, to(gateway)...)...)
+	eventually(t, "all are refused", func() bool {
+		return w.count(t, "SELECT count(*) FROM messages WHERE status = 'FAILED'") == 3
+	})
+	w.exec(t, "UPDATE messages SET created_at = created_at - interval '2 days' WHERE id = (SELECT min(id::text)::uuid "+
+		"FROM messages)")
+	list := jobs()
+	has(t, list, "texts of the last 24h that the gateway refused", demoSlug, "refused_422_invalid_number")
+	if n := strings.Count(list, "refused_422"); n != 2 {
+		t.Errorf("%d texts are shown: %s", n, list)
+	}
+	hasNot(t, list, "+1415", "booked")
+	if n := strings.Count(jobs("--since", "72h"), "refused_422"); n != 3 {
+		t.Errorf("%d texts of three days", n)
+	}
+
+	w.resends(t, gateway, admin, list)
 	// As River does minutes later: the first jobs are done.
-	exec("DELETE FROM river_job AS j WHERE EXISTS (SELECT FROM river_job AS later WHERE later.args = j.args AND " +
+	w.exec(t, "DELETE FROM river_job AS j WHERE EXISTS (SELECT FROM river_job AS later WHERE later.args = j.args AND "+
 		"later.id > j.id)")
 }

@@ -58,6 +58,30 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
+// resend asks for each text to be sent again, as so many concurrent callers, and returns how often a caller
+// was the one who did.
+func (c *clinic) resend(all []RefusedText, callers int) (total int) {
+	c.t.Helper()
+	var wg sync.WaitGroup
+	won := make([]int, callers)
+	for i := range won {
+		wg.Go(func() {
+			for _, r := range all {
+				if again, err := Resend(c.t.Context(), c.store, r); err != nil {
+					c.t.Error(err)
+				} else if again {
+					won[i]++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, n := range won {
+		total += n
+	}
+	return total
+}
+
 // A refused text is sent again on request, once, however many requests there are.
 func TestARefusedTextIsSentAgain(t *testing.T) {
 	t.Parallel()
@@ -94,24 +118,7 @@ func TestARefusedTextIsSentAgain(t *testing.T) {
 		t.Errorf("an error of the caller's: %v", err)
 	}
 	fake.Always(fakegateway.Accept)
-	var wg sync.WaitGroup
-	won := make([]int, 8)
-	for i := range won {
-		wg.Go(func() {
-			for _, r := range all {
-				if again, err := Resend(t.Context(), c.store, r); err != nil {
-					t.Error(err)
-				} else if again {
-					won[i]++
-				}
-			}
-		})
-	}
-	wg.Wait()
-	total := 0
-	for _, n := range won {
-		total += n
-	}
+	total := c.resend(all, 8)
 	c.eventually("all are sent", func() bool { return c.count(countSent) == 3 && c.count(countUnfinished) == 0 })
 	if total != 3 || len(fake.Taken()) != 3 || fake.Repeats() != 0 {
 		t.Errorf("sent again %d times, %d took effect, %d repeats", total, len(fake.Taken()), fake.Repeats())

@@ -111,6 +111,33 @@ func (c *clinic) schedule(times int) {
 	})
 }
 
+// failingGateway is a gateway that is down until it is repaired.
+type failingGateway struct {
+	real    texts.Sender
+	refused atomic.Int64
+	mu      sync.Mutex
+	down    bool
+}
+
+func (g *failingGateway) Send(ctx context.Context, text texts.Text) texts.Answer {
+	g.mu.Lock()
+	down := g.down
+	if down {
+		g.refused.Add(1)
+	}
+	g.mu.Unlock()
+	if down {
+		return texts.Answer{Verdict: texts.Retry, Reason: "unreachable"}
+	}
+	return g.real.Send(ctx, text)
+}
+
+func (g *failingGateway) repair() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.down = false
+}
+
 // The gateway is down for an hour of a faster clock. No text is lost, no job is given up, and nothing
 // else is affected; afterwards the texts are sent at the workers' rate.
 func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
@@ -120,24 +147,10 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 	outage := time.Duration(minutes) * time.Minute
 	c := newClinic(t)
 	fake := fakegateway.Start(t)
-	down := true
-	var refused atomic.Int64
-	var mu sync.Mutex
-	real := c.gateway(fake)
-	sender := senderFunc(func(ctx context.Context, text texts.Text) texts.Answer {
-		mu.Lock()
-		defer mu.Unlock()
-		if down {
-			refused.Add(1)
-			return texts.Answer{Verdict: texts.Retry, Reason: "unreachable"}
-		}
-		mu.Unlock()
-		defer mu.Lock()
-		return real.Send(ctx, text)
-	})
+	gateway := &failingGateway{real: c.gateway(fake), down: true}
 	c.submit(100)
 	var held atomic.Int64
-	crew := c.work(sender, func(o *Options) {
+	workers := c.work(gateway, func(o *Options) {
 		o.Clock = lapse(times)
 		o.Observe = func(_ string, outcome Outcome, reason string) {
 			if outcome == Snoozed {
@@ -153,16 +166,14 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 		slowest = max(slowest, time.Since(began))
 		time.Sleep(outage / times / 50)
 	}
-	if !crew.GatewayDown() || len(fake.Taken()) != 0 || c.count(countSent) != 0 {
+	if !workers.GatewayDown() || len(fake.Taken()) != 0 || c.count(countSent) != 0 {
 		t.Error("the gateway was not down")
 	}
 	lasted := time.Since(start) * times // longer than was meant, on a busy machine
-	if n := refused.Load(); n > int64(20+6*lasted.Minutes()) {
+	if n := gateway.refused.Load(); n > int64(20+6*lasted.Minutes()) {
 		t.Errorf("a gateway that is down got %d requests in %v", n, lasted)
 	}
-	mu.Lock()
-	down = false
-	mu.Unlock()
+	gateway.repair()
 	back := time.Now()
 	owed := c.count("SELECT count(*) FROM messages")
 	c.eventually("all texts are sent",
@@ -178,7 +189,7 @@ func TestAnHourWithoutTheGatewayLosesNothing(t *testing.T) {
 		t.Errorf("%d attempts are used up", n)
 	}
 	t.Logf("%d texts; %d requests in %d minutes, %d runs put off; slowest submit %v; drained in %v",
-		owed, refused.Load(), minutes, held.Load(), slowest, drained)
+		owed, gateway.refused.Load(), minutes, held.Load(), slowest, drained)
 }
 
 type senderFunc func(context.Context, texts.Text) texts.Answer
