@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -38,9 +39,20 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 	}
 }
 
-// Whatever the others of its batch get.
-func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
-	ctx, w := combiningWorld(t)
+// mixedBatch is a batch whose requests are answered differently, and a decoy that it waits behind.
+type mixedBatch struct {
+	decoy    func(int) act
+	requests []mixedRequest
+}
+
+// mixedRequest is a request and its answer's code: none if it succeeds.
+type mixedRequest struct {
+	want db.Code
+	act  act
+}
+
+// mixedBatches returns a batch of each kind, and makes the rows that it needs.
+func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
 	poor := w.purse(ctx, 10)
 	done := w.pickup(ctx)
 	w.must(w.moving(ctx, "submit", done, withKey("once"))(w.as))
@@ -50,15 +62,8 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 	otherDigest := func(tr *db.Transition) { tr.Digest = digest("other") }
 	busy, free := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 	w.assigned(ctx, busy)
-	type request struct {
-		want db.Code
-		act  act
-	}
-	for kind, c := range map[string]struct {
-		decoy    func(int) act
-		requests []request
-	}{
-		"submit": {w.decoyMoves(ctx, "submit", "DRAFT"), []request{
+	return map[string]mixedBatch{
+		"submit": {w.decoyMoves(ctx, "submit", "DRAFT"), []mixedRequest{
 			{"", submit(w.staff, w.pickup(ctx))},
 			{db.InsufficientFunds, submit(w.staff, w.pickup(ctx, paidBy(poor)))},
 			{db.NotFound, submit(w.staff, newID())},
@@ -70,34 +75,40 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 			{db.IdempotencyKeyReused, submit(w.dispatcher, done, withKey("once"), otherDigest)},
 			{"", submit(w.staff, w.pickup(ctx, costing(0), paidBy(poor)))},
 		}},
-		"assign": {w.decoyAssigns(ctx), []request{
+		"assign": {w.decoyAssigns(ctx), []mixedRequest{
 			{"", w.assigning(ctx, w.submitted(ctx), free)},
 			{db.DriverBusy, w.assigning(ctx, w.submitted(ctx), busy)},
 			{db.DriverNotFound, w.assigning(ctx, w.submitted(ctx), db.Viewer{DriverID: newID()})},
 			{db.IllegalTransition, w.assigning(ctx, w.pickup(ctx), w.driver(ctx, 1, 1))},
 		}},
-		"move": {w.decoyMoves(ctx, "cancel", "DRAFT"), []request{
+		"move": {w.decoyMoves(ctx, "cancel", "DRAFT"), []mixedRequest{
 			{"", w.moving(ctx, "cancel", w.submitted(ctx))},
 			{"", w.moving(ctx, "release", w.at(ctx, "ASSIGNED"))},
 			{"", w.moving(ctx, "collect", w.at(ctx, "ASSIGNED"))},
 			{db.IllegalTransition, w.moving(ctx, "release", w.submitted(ctx))},
 			{db.Forbidden, w.moving(ctx, "receive", w.at(ctx, "COLLECTED"))},
 		}},
-		"entry": {w.decoyCharges(ctx), []request{
+		"entry": {w.decoyCharges(ctx), []mixedRequest{
 			{"", w.charging(ctx, w.account, 5)},
 			{db.InsufficientFunds, w.charging(ctx, poor, 11)},
 			{"", w.charging(ctx, poor, 10)},
 			{db.NotFound, w.charging(ctx, newID(), 1)},
 			{db.BalanceTooLarge, w.depositing(ctx, w.account, 1<<53-1)},
 		}},
-		"create": {w.decoyCreates(ctx), []request{
+		"create": {w.decoyCreates(ctx), []mixedRequest{
 			{"", w.creating(ctx, w.draft())},
 			{db.FacilityNotFound, w.creating(ctx, w.draft(func(d *db.Draft) { d.FacilityID = w.hidden }))},
 			{db.AccountNotFound, w.creating(ctx, w.draft(paidBy(newID())))},
 			{db.ValidationFailed, w.creating(ctx, w.draft(func(d *db.Draft) { d.Digest = nil }))}, // the row's NOT NULL
 			{"", w.creating(ctx, w.draft())},
 		}},
-	} {
+	}
+}
+
+// Each request of a batch gets its own answer, whatever the others of its batch get.
+func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
+	ctx, w := combiningWorld(t)
+	for kind, c := range w.mixedBatches(ctx) {
 		var acts []act
 		for _, r := range c.requests {
 			acts = append(acts, r.act)

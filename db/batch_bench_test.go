@@ -14,6 +14,56 @@ import (
 	"waybill/db/localpg"
 )
 
+// combinedWork is what BenchmarkCombined measures.
+var combinedWork = []struct {
+	name string
+	// prepare makes the rows that n operations need, and returns the operation.
+	prepare func(ctx context.Context, w *world, n int) func(s *db.Raw, i int) error
+}{
+	{"charge-hot", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		account := w.purse(ctx, 1<<40)
+		return func(s *db.Raw, i int) error { return enter(ctx, s, w.admin, charge(account, 1)) }
+	}},
+	{"charge-spread", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		accounts := make([]uuid.UUID, 1000)
+		for i := range accounts {
+			accounts[i] = w.purse(ctx, 1<<40)
+		}
+		return func(s *db.Raw, i int) error {
+			return enter(ctx, s, w.admin, charge(accounts[i%len(accounts)], 1))
+		}
+	}},
+	{"submit", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		account := w.purse(ctx, 1<<40)
+		ids := w.manyDrafts(ctx, account, n)
+		return func(s *db.Raw, i int) error {
+			_, _, err := s.MoveOne(ctx, w.staff,
+				db.Transition{Name: db.TransitionNameSubmit, PickupID: ids[i], Digest: digest("submit")})
+			return err
+		}
+	}},
+	{"cancel", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		ids := w.manyDrafts(ctx, w.account, n)
+		return func(s *db.Raw, i int) error {
+			_, _, err := s.MoveOne(ctx, w.staff,
+				db.Transition{Name: db.TransitionNameCancel, PickupID: ids[i], Digest: digest("cancel")})
+			return err
+		}
+	}},
+	{"create", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		return func(s *db.Raw, i int) error {
+			return created(ctx, s, w.staff, []db.Draft{w.draft()})
+		}
+	}},
+	{"get", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
+		ids := w.manyDrafts(ctx, w.account, 1000)
+		return func(s *db.Raw, i int) error {
+			_, err := s.GetOne(ctx, w.dispatcher, ids[i%len(ids)])
+			return err
+		}
+	}},
+}
+
 // BenchmarkCombined compares what concurrent callers get done with and without sharing
 // statements, on a PostgreSQL with default durability:
 //
@@ -25,54 +75,7 @@ func BenchmarkCombined(b *testing.B) {
 	}
 	b.Cleanup(func() { server.Stop() })
 	b.Setenv("DATABASE_URL", server.URL(localpg.Superuser, localpg.Database))
-	for _, work := range []struct {
-		name string
-		// prepare makes what n operations need, and gives the operation.
-		prepare func(ctx context.Context, w *world, n int) func(s *db.Raw, i int) error
-	}{
-		{"charge-hot", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			account := w.purse(ctx, 1<<40)
-			return func(s *db.Raw, i int) error { return enter(ctx, s, w.admin, charge(account, 1)) }
-		}},
-		{"charge-spread", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			accounts := make([]uuid.UUID, 1000)
-			for i := range accounts {
-				accounts[i] = w.purse(ctx, 1<<40)
-			}
-			return func(s *db.Raw, i int) error {
-				return enter(ctx, s, w.admin, charge(accounts[i%len(accounts)], 1))
-			}
-		}},
-		{"submit", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			account := w.purse(ctx, 1<<40)
-			ids := w.manyDrafts(ctx, account, n)
-			return func(s *db.Raw, i int) error {
-				_, _, err := s.MoveOne(ctx, w.staff,
-					db.Transition{Name: db.TransitionNameSubmit, PickupID: ids[i], Digest: digest("submit")})
-				return err
-			}
-		}},
-		{"cancel", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			ids := w.manyDrafts(ctx, w.account, n)
-			return func(s *db.Raw, i int) error {
-				_, _, err := s.MoveOne(ctx, w.staff,
-					db.Transition{Name: db.TransitionNameCancel, PickupID: ids[i], Digest: digest("cancel")})
-				return err
-			}
-		}},
-		{"create", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			return func(s *db.Raw, i int) error {
-				return created(ctx, s, w.staff, []db.Draft{w.draft()})
-			}
-		}},
-		{"get", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-			ids := w.manyDrafts(ctx, w.account, 1000)
-			return func(s *db.Raw, i int) error {
-				_, err := s.GetOne(ctx, w.dispatcher, ids[i%len(ids)])
-				return err
-			}
-		}},
-	} {
+	for _, work := range combinedWork {
 		for _, callers := range []int{1, 32, 256} {
 			for _, oneByOne := range []bool{true, false} {
 				name := fmt.Sprintf("%s/callers=%d/combined=%t", work.name, callers, !oneByOne)

@@ -193,8 +193,42 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 	}
 }
 
-// Connections break at any moment, and answers are lost after their commit: who asks
-// until there is an answer finds it done once.
+// breakConnections cuts connections, and terminates sessions in the middle of a statement, until the end.
+func breakConnections(ctx context.Context, d *database, p *proxy, end time.Time) {
+	for time.Now().Before(end) {
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		if rand.IntN(2) == 0 {
+			p.cut.Store(1)
+			continue
+		}
+		d.Owner().Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = $1 AND state = 'active' LIMIT 1`, overProxy)
+	}
+}
+
+// persistent callers retry a request until it is answered.
+type persistent struct {
+	s                 *db.Raw
+	tried, unanswered atomic.Int64
+}
+
+func (p *persistent) until(act act) error {
+	for range 100 {
+		p.tried.Add(1)
+		err := act(p.s)
+		switch code(err) {
+		case db.Unavailable, db.Overloaded, db.Timeout:
+			p.unanswered.Add(1)
+			time.Sleep(time.Millisecond)
+		default:
+			return err
+		}
+	}
+	return errUnanswered
+}
+
+// Connections break at any moment, and answers are lost after their commit: a caller who retries until
+// there is an answer finds each request applied once.
 func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -207,33 +241,9 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	end := time.Now().Add(200*time.Millisecond + time.Duration(dbtest.Rounds(800))*time.Millisecond)
 	var breaking sync.WaitGroup
 	defer breaking.Wait()
-	breaking.Go(func() {
-		for time.Now().Before(end) {
-			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
-			if rand.IntN(2) == 0 {
-				p.cut.Store(1)
-				continue
-			}
-			// Whoever is in the middle of something.
-			d.Owner().Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-				WHERE datname = current_database() AND application_name = $1 AND state = 'active' LIMIT 1`, overProxy)
-		}
-	})
-	var tried, unanswered, rounds atomic.Int64
-	until := func(act act) error {
-		for range 100 {
-			tried.Add(1)
-			err := act(s)
-			switch code(err) {
-			case db.Unavailable, db.Overloaded, db.Timeout:
-				unanswered.Add(1)
-				time.Sleep(time.Millisecond)
-			default:
-				return err
-			}
-		}
-		return errUnanswered
-	}
+	breaking.Go(func() { breakConnections(ctx, d, p, end) })
+	caller := &persistent{s: s}
+	var rounds atomic.Int64
 	for _, err := range together(len(drivers), func(i int) error {
 		for time.Now().Before(end) {
 			id := w.draft(paidBy(account), costing(10))
@@ -246,7 +256,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 				func(s *db.Raw) error { return enter(ctx, s, w.admin, e) },
 			}
 			for n, step := range steps {
-				if err := until(step); err != nil {
+				if err := caller.until(step); err != nil {
 					return fmt.Errorf("step %d: %w", n, err)
 				}
 			}
@@ -267,8 +277,8 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	if err := w.expectBalance(ctx, account, 1_000_000-(10+3)*rounds.Load()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d rounds, %d tries, %d without an answer", rounds.Load(), tried.Load(), unanswered.Load())
-	if rounds.Load() == 0 || unanswered.Load() == tried.Load() {
+	t.Logf("%d rounds, %d tries, %d without an answer", rounds.Load(), caller.tried.Load(), caller.unanswered.Load())
+	if rounds.Load() == 0 || caller.unanswered.Load() == caller.tried.Load() {
 		t.Error("too few to show anything")
 	}
 }

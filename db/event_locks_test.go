@@ -12,8 +12,54 @@ import (
 	"waybill/db/dbtest"
 )
 
-// Somebody holds a row for as long as a statement may wait. Who needs it waits, with an id of its
-// transaction, and the events of others are told meanwhile.
+// heldRow is a row that is locked while a write needs it.
+type heldRow struct {
+	row, lock string
+	id        uuid.UUID
+	write     func(pickup uuid.UUID) error
+	begins    db.PickupStatus
+}
+
+// holdsUpNoOtherStream holds the row until the other tenant's stream has an event written meanwhile.
+func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
+	t.Helper()
+	ctx := t.Context()
+	mine := w.at(ctx, held.begins)
+	mineToo, theirs := &follower{w: w, by: w.dispatcher}, &follower{w: other, by: other.staff}
+	mineToo.read(ctx)
+	theirs.read(ctx)
+	mineToo.seen, theirs.seen = nil, nil
+	holder := must(w.owner.Begin(ctx))
+	must(holder.Exec(ctx, held.lock, held.id))
+	ended := make(chan error, 1)
+	go func() { ended <- held.write(mine) }()
+	w.awaitBlockedBy(ctx, holder)
+
+	id := other.pickup(ctx)
+	other.must(other.moving(ctx, db.TransitionNameSubmit, id)(other.Raw))
+	for len(theirs.seen) == 0 {
+		select {
+		case err := <-ended:
+			w.must(holder.Rollback(ctx))
+			t.Fatalf("the other tenant is told only when the write has ended: %v", err)
+		default:
+			theirs.read(ctx)
+		}
+	}
+	if !slices.Equal(theirs.seen, []uuid.UUID{id}) {
+		t.Errorf("the other tenant is told of %v", theirs.seen)
+	}
+	w.awaitBlockedBy(ctx, holder) // it waits on
+	w.must(holder.Rollback(ctx))
+	w.must(<-ended)
+	w.must(mineToo.catchUp(ctx, 1))
+	if !slices.Equal(mineToo.seen, []uuid.UUID{mine}) {
+		t.Errorf("told of %v", mineToo.seen)
+	}
+}
+
+// A session holds a row for as long as a statement may wait. The write that needs it waits, with a
+// transaction id assigned, and the streams deliver the events of others meanwhile.
 func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -24,56 +70,16 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 		d := &database{openStore(t, c), made.Owner(), made}
 		w, other := d.world(ctx), d.world(ctx)
 		driver := w.driver(ctx, 1, 1)
-		for _, held := range []struct {
-			row, lock string
-			id        uuid.UUID
-			write     func(pickup uuid.UUID) error
-			begins    db.PickupStatus
-		}{
+		for _, held := range []heldRow{
 			{"an account", "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account,
-				func(id uuid.UUID) error {
-					return w.moving(ctx, db.TransitionNameSubmit, id)(
-						w.Raw)
-				}, db.PickupStatusDRAFT},
+				func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw) },
+				db.PickupStatusDRAFT},
 			{"a driver's slot", "SELECT FROM driver_slots WHERE driver_id = $1 FOR UPDATE", driver.DriverID,
-				func(id uuid.UUID) error {
-					return assign(ctx, w.Raw, w.dispatcher, id,
-						driver)
-				}, db.PickupStatusSUBMITTED},
+				func(id uuid.UUID) error { return assign(ctx, w.Raw, w.dispatcher, id, driver) },
+				db.PickupStatusSUBMITTED},
 		} {
 			t.Run(fmt.Sprintf("%s, combining %t", held.row, combining), func(t *testing.T) {
-				mine := w.at(ctx, held.begins)
-				mineToo, theirs := &follower{w: w, by: w.dispatcher}, &follower{w: other, by: other.staff}
-				mineToo.read(ctx)
-				theirs.read(ctx)
-				mineToo.seen, theirs.seen = nil, nil
-				holder := must(w.owner.Begin(ctx))
-				must(holder.Exec(ctx, held.lock, held.id))
-				ended := make(chan error, 1)
-				go func() { ended <- held.write(mine) }()
-				w.awaitBlockedBy(ctx, holder)
-
-				id := other.pickup(ctx)
-				other.must(other.moving(ctx, db.TransitionNameSubmit, id)(other.Raw))
-				for len(theirs.seen) == 0 {
-					select {
-					case err := <-ended:
-						w.must(holder.Rollback(ctx))
-						t.Fatalf("the other tenant is told only when the write has ended: %v", err)
-					default:
-						theirs.read(ctx)
-					}
-				}
-				if !slices.Equal(theirs.seen, []uuid.UUID{id}) {
-					t.Errorf("the other tenant is told of %v", theirs.seen)
-				}
-				w.awaitBlockedBy(ctx, holder) // it waits on
-				w.must(holder.Rollback(ctx))
-				w.must(<-ended)
-				w.must(mineToo.catchUp(ctx, 1))
-				if !slices.Equal(mineToo.seen, []uuid.UUID{mine}) {
-					t.Errorf("told of %v", mineToo.seen)
-				}
+				holdsUpNoOtherStream(t, w, other, held)
 			})
 		}
 	}

@@ -254,87 +254,102 @@ func (w *world) expectNoText(ctx context.Context, pickup uuid.UUID, name db.Tran
 	return nil
 }
 
-// Thirty-two callers make each of the transitions that owe a text, of the same pickups (two
-// hundred in all rounds), half of which were asked for by somebody without a number. The
-// texts are those of the transitions won, the jobs those of the texts with a number.
-func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	w := openSettled(t).world(ctx)
-	const callers = 32
-	const few = 20 // in one statement
-	rounds := few * dbtest.Rounds(10)
-	drivers := w.drivers(ctx, rounds)
-	some, rest := make([]uuid.UUID, rounds), make([]uuid.UUID, rounds) // to assign, to dispatch
-	for _, set := range [][]uuid.UUID{some, rest} {
-		var mine, theirs []db.Draft
-		for i := range set {
-			d := w.draft(costing(0))
-			set[i] = d.ID
-			if i%2 == 0 {
-				mine = append(mine, d)
-			} else {
-				theirs = append(theirs, d)
-			}
-		}
-		w.must(created(ctx, w.as, w.staff, mine))
-		w.must(created(ctx, w.as, w.dispatcher, theirs))
-	}
-	must(
-		w.owner.Exec(ctx, "ANALYZE pickups, pickup_transitions, accounts, drivers, driver_slots, users, phone_numbers"))
-	hub := *w
-	hub.dispatcher = w.hub
+// textRaces are races of callers for the transitions that owe a text.
+type textRaces struct {
+	callers, rounds int
+	few             int // pickups in one statement
+	drivers         []db.Viewer
+	won             map[db.TransitionName]int
+}
 
-	won := map[db.TransitionName]int{}
-	// All try all of the pickups, a few in one statement, each caller beginning elsewhere.
-	race := func(w *world, name db.TransitionName, pickups []uuid.UUID) {
-		wins := make([]int, callers)
-		for _, err := range together(callers, func(caller int) error {
-			for offset := range rounds / few {
-				at := (offset + 3*caller) * few % rounds
-				order := rand.Perm(few)
-				var ids []uuid.UUID
-				var by []db.Viewer
-				for _, i := range order {
-					ids, by = append(ids, pickups[at+i]), append(by, drivers[at+i])
-				}
-				n, err := w.send(ctx, w.Raw, name, ids, by, nil)
-				if wins[caller] += n; err != nil {
-					return err
-				}
+// draftsOfTwo makes drafts, every other of which is requested by a user without a phone number.
+func (w *world) draftsOfTwo(ctx context.Context, n int) []uuid.UUID {
+	ids := make([]uuid.UUID, n)
+	var withNumber, without []db.Draft
+	for i := range ids {
+		d := w.draft(costing(0))
+		ids[i] = d.ID
+		if i%2 == 0 {
+			withNumber = append(withNumber, d)
+		} else {
+			without = append(without, d)
+		}
+	}
+	w.must(created(ctx, w.as, w.staff, withNumber))
+	w.must(created(ctx, w.as, w.dispatcher, without))
+	return ids
+}
+
+// race has all callers try all of the pickups, a few in one statement, each beginning elsewhere.
+func (r *textRaces) race(ctx context.Context, w *world, name db.TransitionName, pickups []uuid.UUID) {
+	wins := make([]int, r.callers)
+	for _, err := range together(r.callers, func(caller int) error {
+		for offset := range r.rounds / r.few {
+			at := (offset + 3*caller) * r.few % r.rounds
+			var ids []uuid.UUID
+			var by []db.Viewer
+			for _, i := range rand.Perm(r.few) {
+				ids, by = append(ids, pickups[at+i]), append(by, r.drivers[at+i])
 			}
-			return nil
-		}) {
-			w.must(err)
+			n, err := w.send(ctx, w.Raw, name, ids, by, nil)
+			if wins[caller] += n; err != nil {
+				return err
+			}
 		}
-		for _, n := range wins {
-			won[name] += n
-		}
+		return nil
+	}) {
+		w.must(err)
 	}
-	race(w, "submit", some)
-	race(w, "assign", some)
-	w.must(w.flush(ctx, w.as, "collect", some, nil))
-	for _, step := range []db.TransitionName{"receive", "pack", "ship"} {
-		w.must(hub.flush(ctx, w.as, step, some, nil))
+	for _, n := range wins {
+		r.won[name] += n
 	}
-	race(&hub, "deliver", some)
-	race(w, "submit", rest)
-	wins := make([]int, callers)
-	together(callers, func(caller int) error {
-		for i := range rest {
-			if w.dispatching(ctx, rest[(i+caller*rounds/callers)%rounds])(w.Raw) == nil {
+}
+
+// dispatch has all callers dispatch all of the pickups, each beginning elsewhere.
+func (r *textRaces) dispatch(ctx context.Context, w *world, pickups []uuid.UUID) {
+	wins := make([]int, r.callers)
+	together(r.callers, func(caller int) error {
+		for i := range pickups {
+			if w.dispatching(ctx, pickups[(i+caller*r.rounds/r.callers)%r.rounds])(w.Raw) == nil {
 				wins[caller]++
 			}
 		}
 		return nil
 	})
 	for _, n := range wins {
-		won["dispatch"] += n
+		r.won["dispatch"] += n
 	}
+}
+
+// Thirty-two callers make each of the transitions that owe a text, of the same pickups (two
+// hundred in all rounds), half of which were requested by a user without a phone number. The
+// texts are those of the transitions won, the jobs those of the texts with a number.
+func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := openSettled(t).world(ctx)
+	const few = 20
+	rounds := few * dbtest.Rounds(10)
+	r := &textRaces{32, rounds, few, w.drivers(ctx, rounds), map[db.TransitionName]int{}}
+	toAssign, toDispatch := w.draftsOfTwo(ctx, rounds), w.draftsOfTwo(ctx, rounds)
+	must(
+		w.owner.Exec(ctx, "ANALYZE pickups, pickup_transitions, accounts, drivers, driver_slots, users, phone_numbers"))
+	hub := *w
+	hub.dispatcher = w.hub
+
+	r.race(ctx, w, "submit", toAssign)
+	r.race(ctx, w, "assign", toAssign)
+	w.must(w.flush(ctx, w.as, "collect", toAssign, nil))
+	for _, step := range []db.TransitionName{"receive", "pack", "ship"} {
+		w.must(hub.flush(ctx, w.as, step, toAssign, nil))
+	}
+	r.race(ctx, &hub, "deliver", toAssign)
+	r.race(ctx, w, "submit", toDispatch)
+	r.dispatch(ctx, w, toDispatch)
 
 	for name, times := range map[db.TransitionName]int{"submit": 2, "assign": 1, "deliver": 1, "dispatch": 1} {
-		if won[name] != times*rounds {
-			t.Errorf("%d callers won %s, of %d", won[name], name, times*rounds)
+		if r.won[name] != times*rounds {
+			t.Errorf("%d callers won %s, of %d", r.won[name], name, times*rounds)
 		}
 		texts := scan[int](ctx, w.owner, `
 			SELECT count(*) FROM messages AS m JOIN pickup_events AS e ON e.tenant_id = m.tenant_id
@@ -345,8 +360,8 @@ func TestTextsAndJobsAreThoseOfTheTransitionsWon(t *testing.T) {
 			    AND e.id = m.event_id
 			JOIN river_job AS j ON j.args = jsonb_build_object('tenant_id', m.tenant_id, 'message_id', m.id)
 			WHERE e.transition = $1`, name)
-		if texts != won[name] || jobs != won[name]/2 {
-			t.Errorf("%s was won %d times: %d texts, %d jobs", name, won[name], texts, jobs)
+		if texts != r.won[name] || jobs != r.won[name]/2 {
+			t.Errorf("%s was won %d times: %d texts, %d jobs", name, r.won[name], texts, jobs)
 		}
 	}
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM river_job"); n != 5*rounds/2 {

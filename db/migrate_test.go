@@ -99,6 +99,22 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 // beforePatients is the schema's version that knows no patients.
 const beforePatients = 8
 
+// keeps checks that each table has the rows of before, perhaps with more columns.
+func keeps(t *testing.T, owner *pgxpool.Pool, before, after map[string][]string) {
+	t.Helper()
+	for table, rows := range before {
+		if len(after[table]) != len(rows) {
+			t.Errorf("%s had %d rows, has %d", table, len(rows), len(after[table]))
+			continue
+		}
+		for i, row := range rows {
+			if !scan[bool](t.Context(), owner, "SELECT $1::jsonb @> $2::jsonb", after[table][i], row) {
+				t.Errorf("%s had %s, has %s", table, row, after[table][i])
+			}
+		}
+	}
+}
+
 // What a tenant had before there were patients is there after the upgrade, and goes on.
 func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	t.Parallel()
@@ -120,17 +136,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	}
 	must(m.Up(ctx))
 	after := contents(ctx, d.owner)
-	for table, rows := range before {
-		if len(after[table]) != len(rows) {
-			t.Errorf("%s had %d rows, has %d", table, len(rows), len(after[table]))
-			continue
-		}
-		for i, row := range rows {
-			if !scan[bool](ctx, d.owner, "SELECT $1::jsonb @> $2::jsonb", after[table][i], row) {
-				t.Errorf("%s had %s, has %s", table, row, after[table][i])
-			}
-		}
-	}
+	keeps(t, d.owner, before, after)
 
 	// What was before texts owes none: for the invariants, the switch is not as it was at first.
 	must(d.owner.Exec(ctx, "UPDATE flags SET version = version + 1 WHERE tenant_id = $1 AND name = 'pickup_texts'",

@@ -294,12 +294,9 @@ func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 	}
 }
 
-// Whatever the order in which writers take the lock, an id and a number, commit or do not.
-func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	d := open(t)
-	w, quiet := d.world(ctx), d.world(ctx)
+// writingOrders returns transactions that submit a pickup, and transactions that take a lock or an id without
+// submitting it.
+func (w *world) writingOrders(ctx context.Context) (ways, lost []func(uuid.UUID) error) {
 	pause := func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond) }
 	in := func(end ending, steps ...func(tx pgx.Tx, id uuid.UUID)) func(id uuid.UUID) error {
 		return func(id uuid.UUID) error {
@@ -321,14 +318,24 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	}
 	lock := func(tx pgx.Tx, _ uuid.UUID) { must(tx.Exec(ctx, "LOCK TABLE pickup_events IN ROW EXCLUSIVE MODE")) }
 	submit := func(tx pgx.Tx, id uuid.UUID) { w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx))) }
-	ways := []func(uuid.UUID) error{
+	ways = []func(uuid.UUID) error{
 		func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw) },
 		in(commit, submit), in(commit, lock, id, submit), in(commit, lock, submit),
 		in(commit, id, submit), in(commit, id, lock, submit),
 	}
-	lost := []func(uuid.UUID) error{in(rollback, submit), in(rollback, id, submit),
+	lost = []func(uuid.UUID) error{in(rollback, submit), in(rollback, id, submit),
 		in(commit, lock, id), in(commit, id)}
+	return ways, lost
+}
 
+// The stream delivers each event once, whatever the order in which writers take the lock, a transaction id
+// and a sequence number, and whether they commit or roll back.
+func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t)
+	w, quiet := d.world(ctx), d.world(ctx)
+	ways, lost := w.writingOrders(ctx)
 	const writers, each = 8, 12
 	pickups := make([]uuid.UUID, writers*each)
 	for i := range pickups {

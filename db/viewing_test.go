@@ -252,7 +252,21 @@ func TestQueryWithoutItsPredicateIsHeldByRowLevelSecurity(t *testing.T) {
 	w.must(w.audited(ctx, seen, 1)) // when they were created
 }
 
-// Whoever comes next on the connection is nobody, however the one before ended.
+// isNobody checks that the next statement has no viewer, and returns its connection's backend.
+func isNobody(t *testing.T, s *db.Raw, after string) (pid uint32) {
+	t.Helper()
+	var rows int
+	var tenant, viewer string
+	must(0, s.DBTX().QueryRow(t.Context(), `SELECT (SELECT count(*) FROM patients), pg_backend_pid(),
+		coalesce(current_setting('waybill.tenant_id', true), ''),
+		    coalesce(current_setting('waybill.viewer_id', true), '')`).Scan(&rows, &pid, &tenant, &viewer))
+	if rows != 0 || tenant != "" || viewer != "" {
+		t.Errorf("after %s, the next one is %q of %q and sees %d", after, viewer, tenant, rows)
+	}
+	return pid
+}
+
+// The next statement on a connection has no viewer, however the one before ended.
 func TestViewerLeavesWithTheirStatement(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -260,7 +274,7 @@ func TestViewerLeavesWithTheirStatement(t *testing.T) {
 	w, seen, _ := wards(ctx, d)
 	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1})
 	as := s.As(w.staff)
-	var pid, last uint32
+	var pid uint32
 	w.must(s.DBTX().QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid))
 	for name, statement := range map[string]func() error{
 		"a read":  func() error { return w.getPatient(ctx, s, w.staff, seen) },
@@ -301,14 +315,7 @@ func TestViewerLeavesWithTheirStatement(t *testing.T) {
 		if err := statement(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		var rows int
-		var tenant, viewer string
-		w.must(s.DBTX().QueryRow(ctx, `SELECT (SELECT count(*) FROM patients), pg_backend_pid(),
-			coalesce(current_setting('waybill.tenant_id', true), ''),
-			    coalesce(current_setting('waybill.viewer_id', true), '')`).Scan(&rows, &last, &tenant, &viewer))
-		if rows != 0 || tenant != "" || viewer != "" {
-			t.Errorf("after %s, the next one is %q of %q and sees %d", name, viewer, tenant, rows)
-		}
+		last := isNobody(t, s, name)
 		if last != pid {
 			t.Errorf("after %s, the connection is another: this proves nothing", name)
 		}
