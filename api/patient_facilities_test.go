@@ -76,7 +76,8 @@ func (s *server) hides(id, tag string) {
 		s.t.Errorf("appointments %v", shown)
 	}
 	s.do(s.staff, "PATCH", path, object{"phone": nil}, "If-Match", tag).refused(404, "not_found", "")
-	s.do(s.staff, "PUT", path+"/facilities/"+s.facility.String(), nil).refused(404, "not_found", "") // they do not let themselves in
+	// The staff do not give themselves access.
+	s.do(s.staff, "PUT", path+"/facilities/"+s.facility.String(), nil).refused(404, "not_found", "")
 	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"external_id": "p1"})).
 		refused(409, "external_id_taken", "external_id")
 	s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"id": id})).refused(409, "id_reused", "id")

@@ -154,7 +154,8 @@ func (w *world) showsNothingUnrecorded(t *testing.T, fail string) {
 			t.Errorf("a transition went through: %s", got)
 		}
 	}
-	if name := scan[string](ctx, w.owner, "SELECT given_name FROM patients WHERE id = $1", p.patient); name == editedName {
+	name := scan[string](ctx, w.owner, "SELECT given_name FROM patients WHERE id = $1", p.patient)
+	if name == editedName {
 		t.Error("the edit went through")
 	}
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads"); n != before {
