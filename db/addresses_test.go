@@ -11,7 +11,7 @@ import (
 	files "waybill/sql"
 )
 
-// A slug is what a host's name may be.
+// A slug must be valid as a label of a host name.
 func TestSlugsThatAreNoneAreRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -29,8 +29,8 @@ func TestSlugsThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
-// An address that is none, of before the rule, stops the migration, which says how many there
-// are, how to find them, and none of them.
+// The migration stops at invalid addresses from before the rule. Its message says how many there are and
+// how to find them, and quotes none of them.
 func TestAnAddressThatIsNoneStopsTheMigration(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

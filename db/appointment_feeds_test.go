@@ -87,7 +87,7 @@ var feedRaces = []check{
 		func(ctx context.Context, w *world) error {
 			for i, c := range []struct{ edit, want string }{
 				{"family_name = 'Edited', phone = '+14155550199'", "Renamed Family1 <nil> 3"},
-				// what the list says comes last
+				// the list's last change
 				{"given_name = 'Renamed'", "Renamed Family1 <nil> 2"}, // nothing is left to change
 				{"external_id = 'another'", "Given1 Family1 <nil> 2"}, // no longer of the list
 			} {
@@ -113,8 +113,8 @@ var feedRaces = []check{
 			return nil
 		}},
 	{"SyncAppointments", "a feed undoes a consent that was taken back", func(ctx context.Context, w *world) error {
-		// The feed has seen the consent, and waits: its patient is another's too, and the
-		// viewer sees them by that one.
+		// The feed has read the consent, and waits: its patient also has a consent for another facility,
+		// by which the viewer sees them.
 		for _, both := range []bool{false, true} {
 			for name, next := range map[string][]db.FeedRecord{
 				"a patient": {with(record(1), func(r *db.FeedRecord) { r.Phone = "+14155550101" })},
@@ -160,7 +160,7 @@ var feedRaces = []check{
 				}
 			}
 		}
-		// The feed is first: who takes it back waits, and has the last word.
+		// The feed is first: the withdrawal waits, and takes effect last.
 		w = (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 		if err := w.fed(ctx, w.list(1, record(1))); err != nil {
 			return err
@@ -411,7 +411,7 @@ var feedRules = []check{
 				}
 				return err
 			}))
-			// Each is compared, locked and written.
+			// Each of the three conditions: compared, locked, written.
 			if found, _ := plan.scanned("appointments"); found != 3*n {
 				return fmt.Errorf("%v rows of appointments are read to change %d", found, n)
 			}
@@ -438,7 +438,7 @@ var feedRules = []check{
 	}},
 	{"SyncAppointments", "a patient who denies the facility is as before, and is not told of",
 		func(ctx context.Context, w *world) error {
-			// As who sees the patient by another facility too, and as who does not.
+			// By a viewer who sees the patient through another facility too, and by one who does not.
 			for _, both := range []bool{false, true} {
 				w := (&database{Raw: w.as, owner: w.owner}).world(ctx).like(w)
 				moved := with(record(5),
@@ -456,7 +456,8 @@ var feedRules = []check{
 				}
 				must(w.owner.Exec(ctx, "DELETE FROM phi_reads WHERE tenant_id = $1", w.tenant))
 				before := w.places(ctx)
-				// Right, wrong, or missing: what is said of them is all the same. 4 becomes another's.
+				// Correct, wrong or missing: the answer is the same. Appointment 4 moves to another
+				// patient.
 				for hour, records := range [][]db.FeedRecord{
 					{record(1), moved},
 					{with(record(1), func(r *db.FeedRecord) {
@@ -464,7 +465,7 @@ var feedRules = []check{
 					})},
 					{with(record(1), func(r *db.FeedRecord) { r.ExternalID = "new" })},
 					{with(record(1), func(r *db.FeedRecord) { r.PatientExternalID = "p9" })},
-					// their appointment becomes another's
+					// their appointment moves to another patient
 					{with(record(4), func(r *db.FeedRecord) { // and another's theirs
 						r.PatientExternalID, r.GivenName, r.FamilyName = "p1", "Given1", "Family1"
 					})},
@@ -796,7 +797,7 @@ func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
 	}
 }
 
-// What a feed takes does not grow with its length.
+// The cost per record of a feed does not grow with the feed's length.
 func TestFeedTakesConstantMemory(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -15,7 +15,7 @@ var appointmentRules = []check{
 			w.must(w.fed(ctx, w.list(1,
 				lasting(1, -db.LongestAppointment, db.LongestAppointment), // ends as the time begins
 				lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment),
-				// the longest that reaches into it
+				// the longest appointment that overlaps the range
 				lasting(3, 0, time.Hour),               // begins with it
 				lasting(4, 5*time.Hour, time.Hour),     // two at one moment
 				lasting(5, 5*time.Hour, time.Hour),     //
@@ -27,7 +27,7 @@ var appointmentRules = []check{
 			if err != nil {
 				return err
 			}
-			// Those of one moment are in the order of their ids, which is chance.
+			// Appointments that start together are ordered by id, which is random.
 			if len(got) == 6 && got[3] == "5" {
 				got[3], got[4] = got[4], got[3]
 			}
@@ -68,14 +68,14 @@ var appointmentRules = []check{
 
 const day = 24 * time.Hour
 
-// lasting is an appointment that begins so long after feedDay.
+// lasting returns an appointment that starts this long after feedDay.
 func lasting(n int, after, lasts time.Duration) db.FeedRecord {
 	return with(record(n), func(r *db.FeedRecord) {
 		r.StartsAt, r.EndsAt = feedDay.Add(after), feedDay.Add(after+lasts)
 	})
 }
 
-// listed are the external ids of the facility's appointments on feedDay, in pages of two.
+// listed returns the external ids of the facility's appointments on feedDay, read in pages of two.
 func (w *world) listed(ctx context.Context, p db.ListAppointmentsParams) (ids []string, err error) {
 	p.TenantID, p.FacilityID, p.ViewerID, p.MaxRows = w.tenant, w.facility, w.staff.UserID, 2
 	p.FromTime, p.ToTime = feedDay, feedDay.Add(day)

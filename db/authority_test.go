@@ -15,7 +15,7 @@ import (
 	"waybill/db"
 )
 
-// signedIn is the viewer as a request has them, by a session of their own.
+// signedIn returns the viewer as a request has them, with a session of their own.
 func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token) {
 	hash := scan[string](ctx, w.owner, "SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2",
 		w.tenant, v.UserID)
@@ -23,8 +23,8 @@ func (w *world) signedIn(ctx context.Context, v db.Viewer) (db.Viewer, db.Token)
 	return must(w.as.Authenticate(ctx, token, time.Hour)), token
 }
 
-// signIn gives each viewer of the world a session. With cached, each is known to the
-// process only by its cache.
+// signIn gives each viewer of the world a session. With cached, the process knows each viewer from its
+// cache only.
 func (w *world) signIn(ctx context.Context, cached bool) {
 	w.cached = map[*db.Viewer]db.Token{}
 	for _, v := range []*db.Viewer{&w.admin, &w.dispatcher, &w.staff, &w.stranger, &w.hub} {
@@ -37,14 +37,14 @@ func (w *world) signIn(ctx context.Context, cached bool) {
 	w.nextRequest(ctx)
 }
 
-// nextRequest has the viewers who are cached as a next request of theirs has them.
+// nextRequest replaces the cached viewers by those that their next request gets.
 func (w *world) nextRequest(ctx context.Context) {
 	for v, token := range w.cached {
 		*v = w.cachedViewer(ctx, token)
 	}
 }
 
-// cachedViewer is what the cache has of a session that was used before.
+// cachedViewer returns the cache's entry of a session that was used before.
 func (w *world) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
 	must(w.as.Admit(ctx, token, time.Hour))
 	v := must(w.as.Admit(ctx, token, time.Hour))
@@ -54,7 +54,7 @@ func (w *world) cachedViewer(ctx context.Context, token db.Token) db.Viewer {
 	return v
 }
 
-// heldWrite is a write by a session, of a row that somebody else can hold.
+// heldWrite is a write by a session to a row that another session can lock.
 type heldWrite struct {
 	name  string
 	by    db.Viewer
@@ -63,7 +63,7 @@ type heldWrite struct {
 	write act
 }
 
-// heldWrites has one of each way that a statement goes to the server. Its viewers have
+// heldWrites returns one write for each way that a statement is sent to the server. Its viewers have
 // sessions.
 func (w *world) heldWrites(ctx context.Context, cached bool) []heldWrite {
 	w.signIn(ctx, cached)
@@ -124,8 +124,8 @@ func editOnePatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) e
 	return err
 }
 
-// heldUp lets the write wait for its row, has something happen meanwhile, and lets go of
-// the row. It gives what became of the write, and whether the row is as before.
+// heldUp lets the write wait for its row, runs something meanwhile, and then unlocks the row. It returns
+// the write's error, and whether the row is unchanged.
 func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
 	key := "id"
 	if h.table == "driver_slots" {
@@ -156,7 +156,7 @@ func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err err
 	return errs[0], before == rowsOf()
 }
 
-// alteredBy is what happens to a user meanwhile, with a statement of the owner's.
+// alteredBy returns changes of a user that happen meanwhile, each as a statement of the owner's.
 func (w *world) alteredBy(ctx context.Context, statement string, args ...any) act {
 	return func(*db.Raw) error {
 		_, err := w.owner.Exec(ctx, statement, args...)
@@ -265,7 +265,7 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 			if err := refused(err, db.Unauthenticated); err != nil || !untouched {
 				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 			}
-			// As it was, for the next one.
+			// Undone, for the next one.
 			must(w.owner.Exec(ctx,
 				"UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
 				w.tenant, user.UserID))
@@ -287,7 +287,7 @@ func staysWithItsSession(cached bool) func(context.Context, *world) error {
 	}
 }
 
-// byGroup are the writes of a heldWrite whose right goes by the group.
+// byGroup are the writes of a heldWrite that a membership in a group permits.
 var byGroup = map[string]map[string]db.Code{
 	"pickups": {
 		"a combined transition": db.NotFound, "an edit": db.NotFound,
@@ -333,7 +333,7 @@ func staysInTheGroup(what string) func(context.Context, *world) error {
 	}
 }
 
-// A viewer who was made up has no authority, and one who was let in to read none to write.
+// An invented viewer has no authority, and a viewer admitted for reading has none to write.
 func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -381,7 +381,7 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	}
 }
 
-// One of many sessions in a flush ended: the others' requests are done.
+// One of many sessions in a batch has ended: the requests of the others are carried out.
 func TestOfABatchOnlyTheEndedSessionIsRefused(t *testing.T) {
 	for _, cached := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cached %t", cached), func(t *testing.T) { ofABatchOneEnded(t, cached) })
@@ -432,8 +432,8 @@ func ofABatchOneEnded(t *testing.T, cached bool) {
 	}
 }
 
-// A feed is long under way when it is applied: what ends its authority, even while its
-// last statements wait, ends it whole.
+// A feed has run for long when it is applied: a change that ends its authority, even while its last
+// statements wait, rejects the whole feed.
 func TestAFeedEndsWithItsAuthority(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -492,7 +492,7 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 	}
 }
 
-// losing carries a statement out, and has the connection break before its answer.
+// losing executes a statement, and has the connection break before its answer arrives.
 type losing struct {
 	db.DBTX
 	query string
@@ -510,8 +510,8 @@ func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 	return nil, errors.Join(rows.Err(), io.ErrUnexpectedEOF)
 }
 
-// What was committed is told, also to who has no session any more when it is looked up. It
-// is never said to be refused.
+// A committed write is reported as committed, also if the session has ended by the time its outcome is
+// looked up. It is never reported as refused.
 func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -527,7 +527,7 @@ func TestWhatWasCommittedIsToldWhateverBecameOfTheSession(t *testing.T) {
 			func(s *db.Raw, v db.Viewer) error { return enter(ctx, s, v, charge(w.account, 1)) }, ""},
 		{"TransitionPickups", w.staff,
 			func(s *db.Raw, v db.Viewer) error { return move(ctx, s, v, "submit", pickup) }, ""},
-		// Whether it was made, only trying again would tell.
+		// Only a retry could tell whether it was committed.
 		{"CreatePickups", w.staff,
 			func(s *db.Raw, v db.Viewer) error { return created(ctx, s, v, []db.Draft{draft}) }, db.Unavailable},
 	} {

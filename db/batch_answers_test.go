@@ -27,7 +27,7 @@ func TestOneOfManyCallersOfOneTransitionWinsWhereStatementsAreShared(t *testing.
 	if err := w.expectBalance(ctx, w.account, 1_000_000); err != nil {
 		t.Error(err)
 	}
-	// Of different pickups for one driver, too.
+	// The same with different pickups for one driver.
 	pickups := make([]uuid.UUID, callers)
 	for i := range pickups {
 		pickups[i] = w.submitted(ctx)
@@ -122,8 +122,8 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 	}
 }
 
-// What is charged at once is what would be charged one by one: in order, while the
-// balance lasts. Repeats among them take nothing, and are answered as such.
+// A batch of charges is equal to the charges one by one: in order, while the balance lasts. Repeated ones
+// charge nothing, and are answered as replays.
 func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	for range 5 {
@@ -176,8 +176,8 @@ func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 	}
 }
 
-// One entry of the flush meets its id in a transaction that is not yet committed: it
-// seemed to fit, and is none. Those behind it must not go without for that.
+// One entry of the batch has the id of an entry in a transaction that is not yet committed: it seemed to
+// fit the balance, and is not inserted. The entries behind it must not fail for that.
 func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account, elsewhere := w.purse(ctx, 100), w.purse(ctx, 100)

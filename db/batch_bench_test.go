@@ -64,8 +64,8 @@ var combinedWork = []struct {
 	}},
 }
 
-// BenchmarkCombined compares what concurrent callers get done with and without sharing
-// statements, on a PostgreSQL with default durability:
+// BenchmarkCombined compares the throughput of concurrent callers with and without shared statements, on a
+// PostgreSQL with default durability:
 //
 //	go test ./db -run - -bench Combined -benchmem
 func BenchmarkCombined(b *testing.B) {
@@ -108,7 +108,7 @@ func BenchmarkCombined(b *testing.B) {
 	}
 }
 
-// manyDrafts makes n pickups of the account, and gives their ids.
+// manyDrafts makes n pickups of the account, and returns their ids.
 func (w *world) manyDrafts(ctx context.Context, account uuid.UUID, n int) (ids []uuid.UUID) {
 	for len(ids) < n {
 		var drafts []db.Draft

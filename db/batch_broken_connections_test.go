@@ -22,7 +22,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// proxy stands between a store and its database, and breaks their connections.
+// proxy is a TCP proxy between a store and its database that breaks connections.
 type proxy struct {
 	target *pgconn.Config
 	listen net.Listener
@@ -30,11 +30,11 @@ type proxy struct {
 	lost   atomic.Int32 // how many were
 }
 
-// overProxy is the application_name of the sessions that come through a proxy: whatever
-// role they log in as, they are known by it.
+// overProxy is the application_name of the sessions that come through a proxy, which identifies them
+// whatever their role.
 const overProxy = "over the proxy"
 
-// unreliable gives the way to the test's database that leads through a proxy.
+// unreliable returns the address of a proxy to the test's database.
 func unreliable(t *testing.T, d *dbtest.DB) (p *proxy, address string) {
 	t.Helper()
 	target, err := pgconn.ParseConfig(d.AppURL)
@@ -72,11 +72,11 @@ func (p *proxy) accept() {
 	}
 }
 
-// ready is what the server says last in an answer: ReadyForQuery, in no transaction.
+// ready is the last message of an answer: ReadyForQuery, outside of a transaction.
 var ready = []byte{'Z', 0, 0, 0, 5, 'I'}
 
-// carry takes bytes both ways. An answer that is to be lost is kept back, and the
-// connection closed once the server has committed.
+// carry copies bytes both ways. An answer that is to be lost is held back, and the connection closed once
+// the server has committed.
 func (p *proxy) carry(client net.Conn) {
 	defer client.Close()
 	network, address := pgconn.NetworkAddress(p.target.Host, p.target.Port)
@@ -91,7 +91,7 @@ func (p *proxy) carry(client net.Conn) {
 		for {
 			n, err := client.Read(buffer)
 			if n > 0 {
-				// Bind comes first where a statement is executed, not where it is prepared.
+				// A message that executes a statement begins with Bind, one that prepares it does not.
 				executes.Store(buffer[0] == 'B')
 				server.Write(buffer[:n])
 			}
@@ -119,7 +119,7 @@ func (p *proxy) carry(client net.Conn) {
 	}
 }
 
-// lose takes one of the answers that are to be lost.
+// lose reports whether this answer is to be lost, and counts it.
 func (p *proxy) lose() bool {
 	for {
 		n := p.cut.Load()
@@ -170,7 +170,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 		}
 		rand.Shuffle(len(acts), func(i, j int) { acts[i], acts[j] = acts[j], acts[i] })
 		for some := range slices.Chunk(acts, 7) {
-			// Fewer than a request's own attempts, should one of them lose them all.
+			// Fewer than a request's own attempts, in case one request loses them all.
 			p.cut.Store(db.Attempts - 1)
 			for _, err := range together(len(some), func(i int) error { return some[i](s) }) {
 				if err != nil {
@@ -261,7 +261,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 				}
 			}
 			rounds.Add(1)
-			// Read as the owner, whose sessions nobody ends.
+			// Read as the owner, whose sessions are not terminated.
 			row := scan[string](ctx, w.owner,
 				"SELECT version || ' ' || status FROM pickups WHERE tenant_id = $1 AND id = $2", w.tenant, id.ID)
 			if row != "4 SUBMITTED" {
@@ -330,8 +330,8 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	}
 }
 
-// One session after the other is ended, whatever it does: what was refused has not
-// happened, and what was not refused has.
+// One session after the other is terminated, whatever it does: a refused write has no effect, any other
+// has taken effect.
 func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 1_000_000)
@@ -345,7 +345,8 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(time.Millisecond):
-				// As the owner: a superuser's DATABASE_URL makes sessions that waybill_app may not end.
+				// As the owner: if DATABASE_URL is a superuser's, waybill_app may not terminate the
+				// sessions.
 				ended, err := w.owner.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 					WHERE datname = current_database() AND state = 'active' AND query LIKE '%CreateLedgerEntries%'
 					    AND pid <> pg_backend_pid() LIMIT 1`)

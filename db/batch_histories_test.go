@@ -18,7 +18,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// asked is one request of a history, got what it was answered.
+// asked is one request of a history, got its answer.
 type asked struct {
 	what           string
 	pickup, driver int   // of the model's
@@ -42,7 +42,7 @@ const (
 	modelPrice   = 60
 )
 
-// town is what the model knows: two pickups, two drivers, one account.
+// town is the state of the model: two pickups, two drivers, one account.
 type town struct {
 	status  [modelPickups]db.PickupStatus
 	driver  [modelPickups]int // from 1; 0 is none
@@ -50,8 +50,8 @@ type town struct {
 	entered [modelEntries]bool
 }
 
-// step says whether a request may be answered so where things stand, and how they
-// stand then: it does what the design says, one request after the other.
+// step reports whether a request may have this answer in the current state, and returns the next state: it
+// applies the design's rules to one request after the other.
 func (m town) step(in asked, out got) (bool, town) {
 	if in.what == "charge" || in.what == "deposit" {
 		return m.enter(in, out)
@@ -111,7 +111,7 @@ var townModel = porcupine.Model{
 	Step: func(state, in, out any) (bool, any) { return state.(town).step(in.(asked), out.(got)) },
 }
 
-// history records what was asked of a world, and answered.
+// history records the requests to a world and their answers.
 type history struct {
 	w       *world
 	store   func() *db.Raw // any of the processes
@@ -139,7 +139,7 @@ func newHistory(ctx context.Context, w *world, store func() *db.Raw) *history {
 	return h
 }
 
-// histories are what callers ask for, some more often; few cancel, which ends it all.
+// histories are the requests to choose from, some listed more often; few cancel, which ends everything.
 var histories = []string{
 	"submit", "submit", "submit", "assign", "assign", "assign", "assign", "release", "release", "release",
 	"get", "get", "get", "entry", "entry", "entry", "entry", "balance", "balance", "cancel",
@@ -169,7 +169,7 @@ func (h *history) ask(ctx context.Context, caller int, in asked) error {
 
 var epoch = time.Now()
 
-// answer gives an error only where the answer is none that the design knows.
+// answer returns an error only if the answer is not one of the design's.
 func (h *history) answer(ctx context.Context, s *db.Raw, in asked) (out got, err error) {
 	switch in.what {
 	case "charge", "deposit":
@@ -202,7 +202,7 @@ func (h *history) answer(ctx context.Context, s *db.Raw, in asked) (out got, err
 	return out, err
 }
 
-// end reads how things stand, so that the order must also lead there.
+// end reads the final state, which the order must also lead to.
 func (h *history) end(ctx context.Context) error {
 	err := h.ask(ctx, 0, asked{what: "balance"})
 	for i := range h.pickups {
@@ -211,7 +211,7 @@ func (h *history) end(ctx context.Context) error {
 	return err
 }
 
-// check looks for an order of the requests, one by one, with these answers.
+// check looks for a sequential order of the requests that explains their answers (linearizability).
 func (h *history) check() error {
 	if result := porcupine.CheckOperationsTimeout(townModel, h.all, 5*time.Minute); result != porcupine.Ok {
 		var lines strings.Builder
@@ -223,7 +223,7 @@ func (h *history) check() error {
 	return nil
 }
 
-// live has some callers ask for anything, each one thing after the other.
+// live runs concurrent callers, each of which makes random requests one after another.
 func (h *history) live(ctx context.Context, callers, each int) error {
 	err := first(together(callers, func(caller int) error {
 		for range each {
@@ -236,8 +236,8 @@ func (h *history) live(ctx context.Context, callers, each int) error {
 	return errors.Join(err, h.end(ctx))
 }
 
-// The model is the store's: what it says of requests one by one is what the store
-// does, without sharing anything.
+// The model agrees with the store: the store answers requests one by one, without batches, as the model
+// does.
 func TestTheModelOfHistoriesIsWhatTheStoreDoesOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -271,8 +271,8 @@ func TestHistoriesOfConcurrentCallersAreLinearizable(t *testing.T) {
 	}
 }
 
-// Whatever shares a statement: all are asked before any is answered, so that any order
-// of them would do, and one must.
+// Requests that share a statement: all are sent before any is answered, so that every order of them is
+// allowed, and one must explain the answers.
 func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -300,7 +300,7 @@ func TestTheResultOfASharedStatementIsThatOfSomeOrderOneByOne(t *testing.T) {
 	}
 }
 
-// broken sends statements with a guard taken out, in whatever form.
+// broken sends statements with a guard removed, in each of their forms.
 type broken struct {
 	db.DBTX
 	from, to string
@@ -310,7 +310,7 @@ func (b broken) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 	return b.DBTX.Query(ctx, strings.Replace(sql, b.from, b.to, 1), args...)
 }
 
-// What checks the histories finds a store that breaks the rules.
+// The check of histories detects a store that breaks the rules.
 func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a test of the histories themselves")
@@ -324,7 +324,7 @@ func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := openUnchecked(t)
-			// What stands behind the guards, for this is about the check alone.
+			// The constraints behind the guards are dropped, since only the check is tested here.
 			must(d.owner.Exec(ctx, "DROP INDEX only_one_assigned_driver"))
 			must(d.owner.Exec(ctx, "ALTER TABLE accounts DROP CONSTRAINT accounts_balance_check"))
 			b.DBTX = d.DBTX()

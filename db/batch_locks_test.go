@@ -76,7 +76,7 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 
 var errHeld = errors.New("the one that is held was answered")
 
-// There are more of them than batches may be in flight, each alone in its own.
+// There are more of them than batches may be in flight, each in a batch of one.
 func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	waiting := make(chan error)
@@ -102,9 +102,9 @@ func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 	}
 }
 
-// Charges of several accounts share a batch, and another session locks one of the accounts
-// for longer than the lock timeout: then the others' charges go through, those that come
-// later at once, and only those of that account fail, with Overloaded.
+// Charges of several accounts share a batch, and another session locks one of the accounts for longer than
+// the lock timeout: the charges of the other accounts succeed, later ones without delay, and only those of
+// the locked account fail, with Overloaded.
 func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
@@ -144,7 +144,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	}
 }
 
-// Charges wait for their own account's lock, and for no other's.
+// A charge waits only for the lock of its own account.
 func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)

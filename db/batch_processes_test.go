@@ -15,8 +15,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-// Several processes batch on one database, over few accounts, drivers and pickups: no
-// request gets an error that the design does not know.
+// Several processes send batches to one database, over few accounts, drivers and pickups: no request gets
+// an error that the design does not list.
 func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -77,8 +77,8 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 	}
 }
 
-// A batch that PostgreSQL picks as the victim of a deadlock is sent again: another session
-// locks rows in another order.
+// A batch that PostgreSQL chooses as the victim of a deadlock is retried: another session locks rows in
+// another order.
 func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	accounts := []uuid.UUID{w.purse(ctx, 100), w.purse(ctx, 100)}
@@ -97,8 +97,8 @@ func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 	t.Skip("five times, the busy machine had the other session find the deadlock first")
 }
 
-// crossing has a batch of charges lock the accounts while a session of somebody else
-// does from the last to the first. lost says that the flush was the victim.
+// crossing has a batch of charges lock the accounts in order while another session locks them in reverse
+// order. lost reports whether the batch was the victim.
 func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing, lost bool, err error) {
 	const lock = "SELECT FROM accounts WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
 	tx := must(w.owner.Begin(ctx))
@@ -111,7 +111,7 @@ func (w *world) crossing(ctx context.Context, accounts []uuid.UUID) (f *flushing
 			w.charging(ctx, accounts[0], 1), w.charging(ctx, accounts[1], 1))
 	}()
 	w.awaitBlockedBy(ctx, tx)
-	// Who waited first looks for a deadlock first, and gives way.
+	// The session that waited first checks for a deadlock first, and is canceled.
 	_, err = tx.Exec(ctx, lock, w.tenant, accounts[0])
 	w.must(tx.Rollback(ctx))
 	return f, err == nil, first(<-done...)

@@ -11,11 +11,11 @@ import (
 	"waybill/db/dbtest"
 )
 
-// neighbours are how many good requests share a batch with an offender.
+// neighbours is the number of valid requests that share a batch with an offender.
 var neighbours = dbtest.Rounds(24) + 7
 
-// refuses makes the server refuse rows of a table whose column has the value, by a
-// constraint that no statement looks at before: as they come, or at the commit.
+// refuses makes the server refuse rows of a table whose column has the value, by a constraint that no
+// statement checks beforehand: at once, or at the commit.
 func (w *world) refuses(ctx context.Context, table, column string, value any, atCommit bool) {
 	name := "refuse_" + table + "_" + column
 	must(w.owner.Exec(ctx, fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -32,7 +32,7 @@ func (w *world) refuses(ctx context.Context, table, column string, value any, at
 	must(w.owner.Exec(ctx, fmt.Sprintf(kind+" FOR EACH ROW EXECUTE FUNCTION %[1]s()", name, table)))
 }
 
-// offence is a kind of request, and one that the server will refuse.
+// offence is a kind of request, and an example that the server will refuse.
 type offence struct {
 	kind, query   string
 	table, column string // where the server refuses the value
@@ -72,7 +72,7 @@ func (w *world) offences(ctx context.Context) []offence {
 	}
 }
 
-// secondTime is a driver who was located before.
+// secondTime returns a driver who has been located before.
 func (w *world) secondTime(ctx context.Context, driver db.Viewer) db.Viewer {
 	must(w.owner.Exec(ctx, "UPDATE drivers SET location_version = 2 WHERE tenant_id = $1 AND id = $2",
 		w.tenant, driver.DriverID))
@@ -104,7 +104,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 				if o.undone != nil && o.undone() != nil {
 					t.Errorf("%s: %v", o.kind, o.undone())
 				}
-				// Halved: twice the logarithm, beside the decoys and the first try.
+				// Bisection: twice the logarithm, besides the decoys and the first attempt.
 				if n := f.count(o.query); n > decoys+1+2*5 {
 					t.Errorf("%s: %d statements", o.kind, n)
 				}
@@ -113,7 +113,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 	}
 }
 
-// One caller in 32, whose requests the server rejects each time.
+// One of 32 callers makes requests that the server always rejects.
 func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	purse := w.purse(ctx, 100)
@@ -145,7 +145,7 @@ func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 	}
 }
 
-// PostgreSQL tells the rows before it commits.
+// PostgreSQL sends the rows before it commits.
 func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	purses := [decoys]uuid.UUID{w.purse(ctx, 1), w.purse(ctx, 1)}

@@ -15,8 +15,8 @@ import (
 	"waybill/db"
 )
 
-// flushing is a way to the database that knows which statements went along, and can
-// hold them back, so that requests gather behind them.
+// flushing is a connection to the database that counts the statements sent, and can hold them back so that
+// requests gather behind them.
 type flushing struct {
 	db.DBTX
 
@@ -31,7 +31,7 @@ func (w *world) flushing() *flushing {
 	return f
 }
 
-// hold keeps the statements that are sent from now on waiting, until release.
+// hold makes the statements sent from now on wait until release.
 func (f *flushing) hold() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,10 +53,10 @@ func (f *flushing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	return f.DBTX.Query(ctx, sql, args...)
 }
 
-// queryName finds a statement's name, of the variant that skips locked rows its source's.
+// queryName matches a statement's name; the variant that skips locked rows has its source's.
 var queryName = regexp.MustCompile(`-- name: (\w+?)(?:SkipLocked)? :`)
 
-// count is how often a statement was sent.
+// count returns how often a statement was sent.
 func (f *flushing) count(name string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,13 +68,12 @@ func (f *flushing) count(name string) (n int) {
 	return n
 }
 
-// decoys are the requests that go alone before the others can gather: as many as batches
-// may be in flight.
+// decoys is the number of requests that are sent alone before the others can gather: the number of batches
+// that may be in flight.
 const decoys = 2
 
-// sharing has requests made that share one statement, in their order, as far as their
-// keys allow: decoys of the same kind are under way and held back until all wait.
-// Each is started only once the one before it waits.
+// sharing makes requests that share one statement, in their order, as far as their keys allow: decoys of
+// the same kind are in flight and held back until all wait. Each starts only once the one before it waits.
 func (w *world) sharing(kind string, decoy func(i int) act, acts ...act) (errs []error, f *flushing) {
 	f = w.flushing()
 	return w.sharingOver(db.CombiningOver(f), f, kind, decoy, acts...), f
@@ -100,7 +99,7 @@ func (w *world) sharingOver(s *db.Raw, f *flushing, kind string, decoy func(i in
 	return errs
 }
 
-// batcherOf is the kind in Stats of the requests that a test calls so.
+// batcherOf returns the name in Stats of the batcher that a test calls kind.
 func batcherOf(kind string) string {
 	if slices.Contains([]string{"submit", "assign", "move"}, kind) {
 		return "transition"
@@ -108,7 +107,7 @@ func batcherOf(kind string) string {
 	return kind
 }
 
-// decoyCharges, and so on, are of nobody else's rows.
+// decoyCharges, and so on, use rows that no other request uses.
 func (w *world) decoyCharges(ctx context.Context) func(int) act {
 	return func(int) act { return w.charging(ctx, w.purse(ctx, 1), 1) }
 }
@@ -145,7 +144,7 @@ func (w *world) locating(ctx context.Context, driver db.Viewer) act {
 	}
 }
 
-// combiningWorld is what the tests of shared statements begin with.
+// combiningWorld sets up the tests of shared statements.
 func combiningWorld(t *testing.T) (context.Context, *world) {
 	t.Helper()
 	t.Parallel()

@@ -14,8 +14,8 @@ import (
 	"waybill/db"
 )
 
-// A CHECK sees the balance of before the wait: had the statement left the sum to it,
-// one charge that needs the deposit would refuse the whole flush.
+// A CHECK sees the balance from before the wait: if the statement left the sum to it, one charge that
+// needs the deposit would fail the whole batch.
 func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	account := w.purse(ctx, 10)
@@ -36,7 +36,7 @@ func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	}
 }
 
-// meddling does something before each statement that has a name.
+// meddling runs something before each statement that has a name.
 type meddling struct {
 	db.DBTX
 	before map[string]func()
@@ -77,12 +77,12 @@ func TestATransitionThatWouldWinByNowIsTriedAgainABoundedNumberOfTimes(t *testin
 	}
 }
 
-// A refusal that takes two reads is one that was true at a moment.
+// A refusal that takes two reads was true at one moment.
 func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	driver := w.driver(ctx, 1, 1)
 	id, holder := w.submitted(ctx), w.assigned(ctx, driver)
-	// Busy when it is tried; then free, and given this very pickup between the reads.
+	// The driver is busy at the attempt; then free, and assigned to this very pickup between the reads.
 	between := meddling{w.as.DBTX(), map[string]func(){"ExplainDriver": func() {
 		if w.row(ctx, holder).Status == "ASSIGNED" {
 			w.must(w.moving(ctx, "release", holder)(w.as))
@@ -93,7 +93,7 @@ func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 		t.Error(err)
 	}
 
-	// The twin of a charge is paid between the reads, with all that is left.
+	// The same charge is booked between the reads, with all that is left.
 	account := w.purse(ctx, 10)
 	e := charge(account, 60)
 	paid := false
@@ -129,7 +129,7 @@ func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 	if version := w.row(ctx, id).Version; version != 4 {
 		t.Errorf("moved %d times", version-1)
 	}
-	// The first of two loses: nothing is stored, and the second is judged anew.
+	// The first of two loses: nothing is stored, and the second is judged on the new state.
 	broke := w.purse(ctx, 0)
 	id = w.pickup(ctx, paidBy(broke))
 	w.must(refused(w.moving(ctx, "submit", id, withKey("again"))(w.Raw), db.InsufficientFunds))
@@ -149,8 +149,7 @@ func TestEveryOnConflictNamesItsTarget(t *testing.T) {
 	}
 }
 
-// A plan made for any arrays guesses ten rows in each: it must not go through one of
-// them for each row of another.
+// A generic plan estimates ten rows for each array: it must not scan one array for each row of another.
 func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	conn := must(w.pool.Acquire(ctx))
@@ -175,8 +174,8 @@ func TestLargeBatchLooksAtItsRequestsAFewTimesEach(t *testing.T) {
 	w.must(w.expectBalance(ctx, w.account, 1_000_000-requests))
 }
 
-// explainingPrepared does so with the plan of the prepared statement. A utility takes no
-// parameters: they go as text.
+// explainingPrepared explains the plan of the prepared statement. A utility statement takes no parameters:
+// they are sent as text.
 type explainingPrepared struct {
 	explaining
 	conn *pgx.Conn

@@ -58,7 +58,7 @@ func TestErrorsOfABatcherHaveCodes(t *testing.T) {
 	}
 }
 
-// A write is refused before it is queued, where its viewer may not write.
+// A write is refused before it is queued if its viewer may not write.
 func TestABatcherTakesNoWriteOfAReader(t *testing.T) {
 	t.Parallel()
 	b := batchedWrites(false, config[move, int]{Flush: func(context.Context, []move) ([]int, error) {

@@ -10,7 +10,7 @@ import (
 	"waybill/db"
 )
 
-// cachedWork has one statement of each way in which they go to the server.
+// cachedWork has one statement for each way in which statements are sent to the server.
 func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.Viewer) error {
 	pickup := w.pickup(ctx)
 	return map[string]func(*db.Raw, db.Viewer) error{
@@ -41,7 +41,7 @@ func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.View
 	}
 }
 
-// outdating are the ways in which a session comes to be other than what is cached of it.
+// outdating are the ways in which a session comes to differ from its cache entry.
 var outdating = map[string]string{
 	"revoked": "UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
 	"expired": "UPDATE sessions SET expires_at = now() WHERE tenant_id = $1 AND user_id = $2",
@@ -82,7 +82,7 @@ var cachedSessionRules = []check{
 		}},
 }
 
-// outdated does a piece of work with a viewer who is not what is cached any more.
+// outdated makes a request with a viewer whose cache entry is out of date.
 func (w *world) outdated(ctx context.Context, name, statement string) error {
 	user := w.user(ctx, db.UserRoleStaff)
 	work := w.cachedWork(ctx)[name]
@@ -99,7 +99,7 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 	if after := w.written(ctx); after != before {
 		return errors.New("something was written")
 	}
-	// It does no more, and the next request is looked up.
+	// The entry is gone, and the next request looks the session up.
 	if err := refused(work(w.as, v), db.Unauthenticated); err != nil {
 		return fmt.Errorf("once more: %w", err)
 	}
@@ -109,7 +109,7 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 	return nil
 }
 
-// written counts what the works write.
+// written counts the rows that the requests write.
 func (w *world) written(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat_ws(' ',
 		(SELECT count(*) FROM ledger_entries WHERE tenant_id = $1), (SELECT count(*) FROM groups WHERE tenant_id = $1),
@@ -117,7 +117,7 @@ func (w *world) written(ctx context.Context) string {
 		w.tenant)
 }
 
-// Of readers who share a statement, only the one whose session ended is refused.
+// Of readers who share a statement, only the one whose session has ended is refused.
 func TestOfABatchOfReadsOnlyTheEndedSessionIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -16,9 +16,8 @@ import (
 	"waybill/db"
 )
 
-// constraintsOf lists the catalog's, with the unique indexes that are none, and what
-// the triggers' functions raise; without the tables of goose and River, where what is
-// refused is nobody's request.
+// constraintsOf lists the constraints in the catalog, the unique indexes that are not constraints, and
+// what the triggers' functions raise; without the tables of goose and River, which no request writes.
 func constraintsOf(ctx context.Context, owner *pgxpool.Pool) []string {
 	return must(pgx.CollectRows(must(owner.Query(ctx, `
 		SELECT conname FROM pg_constraint
@@ -50,8 +49,8 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	}
 }
 
-// breaches are statements that break one constraint each, as the owner. In them $w
-// is a world's tenant, and the other names its rows; $new is an id of nothing.
+// breaches are statements that violate one constraint each, run as the owner. In them $w is a world's
+// tenant, and the others name its rows; $new is an id of no row.
 var breaches = map[string]string{
 	"tenants_pkey":       "INSERT INTO tenants (id, slug, name) VALUES ($w, 'another', 'T')",
 	"tenants_slug_key":   "INSERT INTO tenants (id, slug, name) SELECT $new, slug, 'T' FROM tenants WHERE id = $w",
@@ -258,7 +257,7 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	}
 }
 
-// named puts the ids of a world's rows into a breach.
+// named replaces the placeholders in a breach by the ids of a world's rows.
 func (w *world) named(ctx context.Context) *strings.Replacer {
 	driver, other, phone := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2), newID()
 	w.must(addNumber(ctx, w.as, w.staff, phone, "+14155550123"))
@@ -273,14 +272,14 @@ func (w *world) named(ctx context.Context) *strings.Replacer {
 	must(w.owner.Exec(ctx, "UPDATE patients SET external_id = 'p' WHERE id = $1", ids["$patient"]))
 	w.appointment(ctx, ids["$appointment"], ids["$patient"])
 	var pairs []string
-	// $draft before $driver, and so on: none is another's beginning.
+	// $draft before $driver, and so on: no placeholder is a prefix of another.
 	for _, name := range slices.Sorted(maps.Keys(ids)) {
 		pairs = append(pairs, name, "'"+ids[name].String()+"'::uuid")
 	}
 	return strings.NewReplacer(pairs...)
 }
 
-// breach runs the statement and undoes it.
+// breach runs the statement and rolls it back.
 func breach(ctx context.Context, owner *pgxpool.Pool, statement string) error {
 	tx := must(owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))

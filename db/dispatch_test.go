@@ -111,8 +111,8 @@ var dispatchRules = []check{
 			far := w.driver(ctx, -37, 60)
 			return first(w.chooses(ctx, far, w.submitted(ctx)), none())
 		}},
-	// The half of the statement that is every transition's goes by the dictionary, whatever it
-	// says of a dispatch.
+	// The part of the statement that every transition has follows the dictionary, whatever it says of a
+	// dispatch.
 	{"DispatchPickup", "a text is owed that the dictionary does not have", func(ctx context.Context, w *world) error {
 		return w.dispatchUnder(ctx, "text = NULL", w.dispatcher, func(w *world, row db.DispatchPickupRow) error {
 			var texts, jobs int
@@ -144,7 +144,7 @@ var dispatchRules = []check{
 		at := func(latitude, longitude float64) func(*db.Draft) {
 			return func(d *db.Draft) { d.PickupLatitude, d.PickupLongitude = &latitude, &longitude }
 		}
-		// Made from far to near, so that no order but the distance's brings them right.
+		// Inserted from far to near, so that only an order by distance returns them correctly.
 		far, mid, near := w.driver(ctx, 38.5, -122.42), w.driver(ctx, 37.9, -122.42), w.driver(ctx, 37.78, -122.42)
 		if err := first(
 			w.chooses(ctx, near, w.submitted(ctx)), // a pickup without a point: its facility's
@@ -166,8 +166,8 @@ var dispatchRules = []check{
 	}},
 }
 
-// dispatchUnder dispatches a patient's pickup where the dictionary says something else of a
-// dispatch, and has what it did looked at; then all of it is taken back.
+// dispatchUnder dispatches a patient's pickup with a changed row of the dictionary, has its effects
+// examined, and rolls everything back.
 func (w *world) dispatchUnder(
 	ctx context.Context, set string, by db.Viewer, look func(*world, db.DispatchPickupRow) error,
 ) error {
@@ -193,7 +193,7 @@ func (w *world) dispatchUnder(
 	return look(&inside, rows[0])
 }
 
-// dispatching sends the statement once: what another try would win is lost.
+// dispatching sends the statement once, without the retry that might succeed.
 func (w *world) dispatching(ctx context.Context, id uuid.UUID) act {
 	return func(s *db.Raw) error {
 		rows, err := s.DispatchPickup(ctx, db.DispatchPickupParams{
@@ -235,7 +235,7 @@ func TestOfMoreDispatchesThanDriversTheLastGetsNone(t *testing.T) {
 	}
 }
 
-// The last free driver is being taken: who comes then hears what became of it.
+// The last free driver is being taken: a later request waits for the outcome.
 func TestDispatchWaitsForWhoIsTakingTheLastDriver(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -147,7 +147,7 @@ func locate(ctx context.Context, s *db.Raw, by, of db.Viewer, latitude float64, 
 	return locateAll(ctx, s, by, []uuid.UUID{of.DriverID}, latitude, at)
 }
 
-// locateAll moves all in one statement, and is refused if it does not move one of them.
+// locateAll moves all drivers in one statement, and fails if one of them does not move.
 func locateAll(
 	ctx context.Context, s *db.Raw, by db.Viewer, drivers []uuid.UUID, latitude float64, at time.Time,
 ) error {

@@ -31,7 +31,7 @@ func TestADatabaseThatIsNotUTF8IsRefused(t *testing.T) {
 	}
 }
 
-// inC gives a database that knows no letters but those of ASCII.
+// inC returns a database with the locale C, which folds only ASCII letters.
 func inC(t *testing.T) *dbtest.DB {
 	return dbtest.Bare(t, "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
 }
@@ -54,8 +54,8 @@ func TestEmailsAreOneWhateverTheLocale(t *testing.T) {
 	w.must(w.createUser(ctx, w.Raw, newID(), "muller@x.example"))
 }
 
-// Twins that a locale has let in stop the migration before it changes anything, with a
-// sentence that names none of them.
+// Duplicates that a locale has allowed stop the migration before it changes anything, with a message that
+// quotes none of them.
 func TestEmailTwinsStopTheMigration(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What the server cannot do now, whatever the request, is never told as a fault of the
-// program's: a client may send it again.
+// What the server cannot do at the moment, whatever the request, is not reported as a fault of the
+// program: a client may retry it.
 func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[string]Code{
@@ -20,7 +20,7 @@ func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 		"40001": Overloaded, "40P01": Overloaded, "55P03": Overloaded, "26000": Overloaded,
 		"57014": Timeout, "25P04": Timeout,
 		"22021": ValidationFailed, "22P05": ValidationFailed, "23502": ValidationFailed,
-		// These stay: the program's, or its schema's.
+		// These remain faults of the program or its schema.
 		"XX000": Internal, "XX001": Internal, "42P01": Internal, "42501": Internal, "42601": Internal,
 		"25P02": Internal, "P0001": Internal, "23505": Internal, "0A000": Internal, "": Internal,
 	} {
@@ -34,8 +34,8 @@ func TestStateOfTheServerIsNoFaultOfTheProgram(t *testing.T) {
 	}
 }
 
-// A server that refuses the connection has seen no request: a password that was changed,
-// a role or a database that is not there.
+// A server that refuses the connection has not seen the request: a changed password, a missing role or
+// database.
 func TestRefusedConnectionIsUnavailable(t *testing.T) {
 	t.Parallel()
 	const unreachable = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"

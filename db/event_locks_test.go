@@ -85,7 +85,7 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 	}
 }
 
-// The waits of a write come to the setting, and no shorter one is made longer.
+// A write waits for locks as long as the setting says, and a shorter timeout is not extended.
 func TestWritersOfEventsWaitAsLongAsOthers(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -9,11 +9,11 @@ import (
 	"waybill/db/retry"
 )
 
-// What the tests, which are in package db_test because dbtest imports this one,
-// need of its inside.
+// Access for the tests, which are in package db_test because dbtest imports this one, to internals of the
+// package.
 
-// Raw is a System with every generated statement as well. Where the Store has a method of the
-// same name, Raw has the statement, and its Store the method.
+// Raw is a System that also has every generated statement. Where the Store has a method of the same name,
+// Raw has the statement, and its Store the method.
 type Raw struct {
 	*Queries
 	sealed
@@ -32,21 +32,21 @@ func OpenRaw(ctx context.Context, c Config) (*Raw, error) {
 	return raw(s.Store), nil
 }
 
-// As gives every statement, under the row-level security of one viewer.
+// As returns every statement, under the row-level security of one viewer.
 func (r *Raw) As(v Viewer) *Queries { return r.Store.as(v) }
 
-// ListPickups is the Store's.
+// ListPickups is the method of the Store.
 func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
 	return r.Store.ListPickups(ctx, p)
 }
 
-// StoreOver is a store whose statements go to q: a store's, a connection or a
-// transaction. rewrite may change them on the way.
+// StoreOver returns a store whose statements go to q: a store's, a connection or a transaction. rewrite
+// may change them on the way.
 func StoreOver(q DBTX, rewrite func(DBTX) DBTX) *Raw {
 	return StoreConfirming(q, rewrite, func(sql string) string { return sql })
 }
 
-// StoreConfirming is one that may change the statements, too, that go with others in one
+// StoreConfirming returns a store that may also change the statements that are sent with others in one
 // round trip.
 func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) string) *Raw {
 	over, ok := q.(confirming)
@@ -78,13 +78,13 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	return r.batches.SendBatch(ctx, b)
 }
 
-// CombiningOver is one whose concurrent requests share statements.
+// CombiningOver returns a store whose concurrent requests share statements.
 func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
 
-// DBTX is where the statements go.
+// DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }
 
-// ConstraintCodes gives the code of each constraint that is mapped.
+// ConstraintCodes returns the code of each constraint that is mapped.
 func ConstraintCodes() map[string]Code {
 	codes := make(map[string]Code, len(violations))
 	for name, v := range violations {
@@ -93,10 +93,10 @@ func ConstraintCodes() map[string]Code {
 	return codes
 }
 
-// Attempts is how often a write that would win by now is tried.
+// Attempts is how often a write that would now succeed is tried.
 const Attempts = retry.MaxAttempts
 
-// SendMoves sends one statement for all, and tells which of the pickups it moved.
+// SendMoves sends one statement for all transitions, and returns which of the pickups it moved.
 func (r *Raw) SendMoves(
 	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
 ) (moved []bool, err error) {
@@ -107,7 +107,7 @@ func (r *Raw) SendMoves(
 	return mapSlice(all, func(m found[Moved]) bool { return m.ok }), err
 }
 
-// SendDrafts sends the statement, whatever it will be refused for.
+// SendDrafts sends the statement without checking the drafts first.
 func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
 	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
 }

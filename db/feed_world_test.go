@@ -14,7 +14,7 @@ import (
 	"waybill/db"
 )
 
-// feedDay is long past: a list is never of the future.
+// feedDay is in the past: a list is never of the future.
 var feedDay = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // record is an appointment on a day after feedDay, with a patient of the same number.
@@ -58,13 +58,13 @@ func (w *world) difference(v db.Viewer, hour int, id uuid.UUID) db.SyncAppointme
 		ViewerID: v.UserID, AsOf: w.watermark(hour).AsOf, FeedID: id}
 }
 
-// like gives a new tenant the mutant of another.
+// like returns a new tenant with the mutant of another.
 func (w *world) like(o *world) *world {
 	w.mutant = o.mutant
 	return w
 }
 
-// stage keeps the records of a feed, as the statements are.
+// stage stores the records of a feed, as the statements stand.
 func (w *world) stage(ctx context.Context, id uuid.UUID, records ...db.FeedRecord) error {
 	if len(records) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func (w *world) viewed(ctx context.Context, v db.Viewer, f func(*db.Raw) error) 
 	return w.within(ctx, s, v, func() error { return f(s) })
 }
 
-// changes is another writer of the tenant's rows of a table.
+// changes is another session that writes the tenant's rows of a table.
 func (w *world) changes(table, set string) act {
 	return func(s *db.Raw) error {
 		ctx := context.Background()
@@ -121,7 +121,7 @@ func (w *world) changes(table, set string) act {
 
 var feedLimits = db.SetFeedLimitsParams{StatementTimeout: "60s", LockTimeout: "30s", WorkMem: "16MB"}
 
-// apply is a feed whose records are staged: the two statements.
+// apply applies a feed whose records are staged: the two statements.
 func (w *world) apply(ctx context.Context, s *db.Raw, l list) (err error) {
 	if err = s.SetFeedLimits(ctx, feedLimits); err != nil {
 		return err
@@ -161,8 +161,7 @@ func (w *world) feedsBehind(ctx context.Context, one, two list, taken bool) erro
 	return errs[0]
 }
 
-// holds says whether the facility's appointments are the records, and those canceled
-// besides that are not.
+// holds checks that the facility's appointments are the records, and that only these others are canceled.
 func (w *world) holds(ctx context.Context, records ...db.FeedRecord) error {
 	return w.holdsIn(ctx, w.facility, records...)
 }
@@ -196,8 +195,8 @@ func (w *world) holdsIn(ctx context.Context, facility uuid.UUID, records ...db.F
 	return nil
 }
 
-// places are the row versions of the tenant's appointments and patients: a write
-// makes another, and a lock leaves its mark.
+// places returns the row versions of the tenant's appointments and patients: a write makes a new version,
+// and a lock leaves its mark.
 func (w *world) places(ctx context.Context) map[string]string {
 	rows := must(w.owner.Query(ctx, `SELECT external_id, ctid::text || xmin FROM appointments WHERE tenant_id = $1
 		UNION ALL SELECT external_id, ctid::text || xmin FROM patients WHERE tenant_id = $1
@@ -209,8 +208,8 @@ func (w *world) places(ctx context.Context) map[string]string {
 	return out
 }
 
-// patientOf is the patient of an id in the facility's records, and placeOf the key of their
-// consent among the places.
+// patientOf returns the patient of an id in the facility's records, and placeOf the key of their consent
+// among the places.
 func (w *world) patientOf(ctx context.Context, externalID string) uuid.UUID {
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM patients WHERE tenant_id = $1 AND external_id = $2",
 		w.tenant, externalID)
@@ -220,7 +219,7 @@ func (w *world) placeOf(ctx context.Context, externalID string) string {
 	return "of " + w.patientOf(ctx, externalID).String()
 }
 
-// appointmentsAndPatients are what a feed writes, but for who sees whom.
+// appointmentsAndPatients are the tables that a feed writes, except for the consents.
 func (w *world) appointmentsAndPatients(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat(
 		(SELECT string_agg(a::text, ' ' ORDER BY a.id) FROM appointments AS a WHERE a.tenant_id = $1),
@@ -228,7 +227,7 @@ func (w *world) appointmentsAndPatients(ctx context.Context) string {
 		    ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
 }
 
-// sequenceOf gives the records, and then the error, if any.
+// sequenceOf yields the records, and then the error, if any.
 func sequenceOf(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
 	return func(yield func(db.FeedRecord, error) bool) {
 		for _, r := range records {
@@ -242,7 +241,7 @@ func sequenceOf(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, err
 	}
 }
 
-// sync feeds by the store's own method.
+// sync feeds a list by the store's own method.
 func (w *world) sync(
 	ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord,
 ) (db.FeedResult, error) {

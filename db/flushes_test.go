@@ -11,8 +11,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-// Flushes in any order, over shared pickups, accounts and drivers: none is picked as
-// the victim of a deadlock, and none is refused for a driver who is busy. What they leave behind is for the invariants.
+// Batches in random order, over shared pickups, accounts and drivers: none is chosen as the victim of a
+// deadlock, and none is refused for a busy driver. The invariants check the result.
 func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -32,7 +32,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	w.must(created(ctx, w.as, w.staff, drafts))
 	var flushes, won atomic.Int64
 	for _, err := range together(16, func(caller int) error {
-		// Each works on a window that overlaps with others', and moves on.
+		// Each works on a window that overlaps with others, and moves on.
 		for base, step := rand.IntN(len(pickups)), 0; step < 30; base, step = base+3, step+1 {
 			n := 2 + rand.IntN(7)
 			var some []uuid.UUID
@@ -70,9 +70,9 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	}
 }
 
-// A new pickup holds what its foreign keys name while others charge the same account.
-// Were that the account's own row, a charge that has locked the newest version of it
-// and updates from the one in its snapshot could queue behind whoever waits for it.
+// A new pickup locks the rows of its foreign keys while others charge the same account. If that were the
+// account's own row, a charge that has locked the newest version of it and updates from the one in its
+// snapshot could queue behind a session that waits for it.
 func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

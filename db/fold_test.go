@@ -7,8 +7,8 @@ import (
 	"waybill/db"
 )
 
-// What SQL folds to one, Go does too, and the other way around: of every character that
-// has another case, whatever the database's locale.
+// SQL and Go fold the same characters to one: every character that has another case, whatever the
+// database's locale.
 func TestFoldCaseIsThatOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -83,8 +83,8 @@ func (w *world) group(ctx context.Context) (id uuid.UUID) {
 	return id
 }
 
-// countedOnce has callers do the same at once: none fails, and the rows that they
-// say they wrote add up to one.
+// countedOnce has callers make the same request at once: none fails, and the rows that they report as
+// written add up to one.
 func (w *world) countedOnce(write func(*db.Raw) (int64, error)) error {
 	return w.counted(1, write)
 }

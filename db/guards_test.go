@@ -71,8 +71,7 @@ func TestWhatIsTakenOutLeavesWhatPostgreSQLMayDo(t *testing.T) {
 	}
 }
 
-// Each variant is what cmd/variants makes of its source: what holds of the one holds of the
-// other, but for the marked text.
+// Each variant is what cmd/variants generates from its source: the two differ only in the marked text.
 func TestVariantsAreTheirSourcesWithTheMarkedText(t *testing.T) {
 	t.Parallel()
 	texts := statements(t)

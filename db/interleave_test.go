@@ -13,10 +13,10 @@ import (
 	"waybill/db"
 )
 
-// act is what one caller does.
+// act is the work of one caller.
 type act func(*db.Raw) error
 
-// together has n callers, each on a connection of its own, released at once.
+// together runs n callers, each on a connection of its own, started at once.
 func together(n int, act func(caller int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -32,15 +32,15 @@ func together(n int, act func(caller int) error) []error {
 	return errs
 }
 
-// ending is how an open transaction ends.
+// ending ends an open transaction.
 type ending func(context.Context, pgx.Tx) error
 
 func commit(ctx context.Context, tx pgx.Tx) error   { return tx.Commit(ctx) }
 func rollback(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }
 
-// behind runs first in a transaction and leaves it open while it starts the others,
-// on connections of their own, each when the one before waits for a lock or is done;
-// then it ends it. So an interleaving that luck would bring once in a thousand tries comes each time.
+// behind runs first in a transaction and leaves it open while it starts the others, on connections of
+// their own, each when the one before waits for a lock or has returned; then it ends the transaction. So
+// an interleaving that would happen once in a thousand attempts happens each time.
 func (w *world) behind(ctx context.Context, end ending, first act, others ...act) (waited []bool, errs []error) {
 	tx, err := w.pool.Begin(ctx)
 	w.must(err)
@@ -70,8 +70,7 @@ func (w *world) behind(ctx context.Context, end ending, first act, others ...act
 	return waited, errs
 }
 
-// waits is true as soon as session pid waits for one of the others, false when it
-// is done without.
+// waits returns true as soon as session pid waits for one of the others, and false if it returns without.
 func (w *world) waits(ctx context.Context, pid uint32, others []uint32, done <-chan struct{}) bool {
 	for {
 		select {
@@ -95,7 +94,7 @@ func pids(all []uint32) []int32 {
 	return out
 }
 
-// loses holds first open, has second wait for it, and expects its refusal.
+// loses holds first open, has second wait for it, and expects second to be refused.
 func (w *world) loses(ctx context.Context, code db.Code, first, second act) error {
 	waited, errs := w.behind(ctx, commit, first, second)
 	if !waited[0] {
@@ -104,7 +103,7 @@ func (w *world) loses(ctx context.Context, code db.Code, first, second act) erro
 	return refused(errs[0], code)
 }
 
-// wins holds first open, has second wait for it, and expects it to succeed.
+// wins holds first open, has second wait for it, and expects second to succeed.
 func (w *world) wins(ctx context.Context, end ending, first, second act) error {
 	waited, errs := w.behind(ctx, end, first, second)
 	if !waited[0] {
@@ -122,7 +121,7 @@ func (w *world) passes(ctx context.Context, first, second act) error {
 	return errs[0]
 }
 
-// code is "" for success.
+// code returns the error's code, "" for success.
 func code(err error) db.Code {
 	if err == nil {
 		return ""
@@ -130,8 +129,8 @@ func code(err error) db.Code {
 	return db.Explain(err).Code
 }
 
-// refused says whether err is the documented refusal: a lost transition tells where
-// the pickup stands, which the trigger behind it would not.
+// refused returns an error unless err is the documented refusal: a refused transition states the pickup's
+// current status, which the trigger behind it would not.
 func refused(err error, want db.Code) error {
 	var refusal *db.Error
 	switch {
@@ -143,7 +142,7 @@ func refused(err error, want db.Code) error {
 	return nil
 }
 
-// oneWins says whether exactly one caller succeeded and the others got the code.
+// oneWins returns an error unless exactly one caller succeeded and the others got the code.
 func oneWins(errs []error, loser db.Code) error { return someWin(1, errs, loser) }
 
 func someWin(winners int, errs []error, loser db.Code) error {
@@ -161,7 +160,7 @@ func someWin(winners int, errs []error, loser db.Code) error {
 	return nil
 }
 
-// first gives the first error that is none of nil.
+// first returns the first error that is not nil.
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

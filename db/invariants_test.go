@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// invariants must hold whatever ran: each query counts the rows that break one.
+// invariants must hold at all times: each query counts the rows that break one.
 var invariants = []struct{ name, query string }{
 	{"a balance is the sum of its account's entries", `
 		SELECT count(*) FROM accounts AS c
@@ -120,12 +120,12 @@ var invariants = []struct{ name, query string }{
 			AND coalesce($1::uuid, e.tenant_id) = e.tenant_id`},
 }
 
-// checkInvariants is run after every test.
+// checkInvariants runs after every test.
 func checkInvariants(ctx context.Context, owner *pgxpool.Pool) error {
 	return checkInvariantsOf(ctx, owner, nil)
 }
 
-// checkInvariantsOf looks at one tenant, or at all for nil.
+// checkInvariantsOf checks one tenant, or all for nil.
 func checkInvariantsOf(ctx context.Context, owner *pgxpool.Pool, tenant *uuid.UUID) error {
 	var broken []error
 	for _, i := range invariants {

@@ -85,7 +85,7 @@ var ledgerEntryRaces = []check{
 		})
 	}},
 	{"CreateLedgerEntries", "two flushes enter the same ids crosswise", func(ctx context.Context, w *world) error {
-		// Not one account in common, so that the ids alone make them wait.
+		// They share no account, so that only the ids make them wait.
 		all := make([]uuid.UUID, 8)
 		for i := range all {
 			all[7-i] = newID()
@@ -103,7 +103,8 @@ var ledgerEntryRaces = []check{
 			}
 		}
 		held, one, other := w.purse(ctx, 100), w.purse(ctx, 100), w.purse(ctx, 100)
-		// One that waits for the lowest must not have entered another: the next has them at once.
+		// A batch that waits for the lowest must not have inserted another: the next one gets them at
+		// once.
 		waited, errs := w.behind(ctx, rollback, flush(held, all[7:]...), flush(one, all...), flush(other, all[:7]...))
 		if !waited[0] || waited[1] {
 			return fmt.Errorf("waited: %v", waited)
@@ -194,7 +195,7 @@ func (w *world) depositing(ctx context.Context, account uuid.UUID, cents int64) 
 	return func(s *db.Raw) error { _, _, err := s.Enter(ctx, w.admin, deposit(account, cents)); return err }
 }
 
-// enterAll books entries in one statement, and gives the ids of those it made.
+// enterAll books entries in one statement, and returns the ids of those it made.
 func enterAll(ctx context.Context, s *db.Raw, v db.Viewer, entries []db.Entry) (made []uuid.UUID, err error) {
 	var p db.CreateLedgerEntriesParams
 	for _, e := range entries {
@@ -230,14 +231,14 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// Either the large one, or both small ones: whatever was refused did not fit.
+		// Either the large one, or both small ones: each refused one did not fit.
 		if left != 10 && left != 65 || w.balance(ctx, account) != left {
 			t.Fatalf("the balance is %d, and what was taken leaves %d", w.balance(ctx, account), left)
 		}
 	}
 }
 
-// A flush takes what its entries, one by one, would have taken.
+// A batch books the entries that would have been booked one by one.
 func TestAFlushOfEntriesDoesWhatTheyWouldDoOneByOne(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

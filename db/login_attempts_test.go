@@ -15,7 +15,7 @@ import (
 
 var loginAttemptRaces = []check{
 	{"CountLoginAttempt", "parallel guesses go uncounted", func(ctx context.Context, w *world) error {
-		// Four are let through; the fourth makes the next one wait.
+		// Four are admitted; after the fourth the next one has to wait.
 		key := keyOf(w.tenant)
 		if err := someWin(4, together(manyCallers, func(int) error { return guess(ctx, w.Raw, key) }),
 			db.NotFound); err != nil {
@@ -141,7 +141,7 @@ var loginAttemptRules = []check{
 		}},
 }
 
-// sweeping is held by those whose rows another's sweep would take: it knows no tenants.
+// sweeping is held by tests whose rows another test's sweep would delete: a sweep is not limited to a tenant.
 var sweeping sync.Mutex
 
 func alone(mu *sync.Mutex) (done func()) {
@@ -224,7 +224,7 @@ func TestGuessesWaitTwiceAsLongEachTime(t *testing.T) {
 	}
 }
 
-// Tokens come back with time, and no more of them than a bucket holds.
+// Tokens refill with time, up to the size of the bucket.
 func TestBucketsFillAgain(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

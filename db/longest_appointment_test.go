@@ -8,8 +8,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// The queries and the constraint go by longest_appointment(), and the feed's reader by
-// db.LongestAppointment.
+// The queries and the constraint use longest_appointment(), the feed's reader db.LongestAppointment.
 func TestLongestAppointmentIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)

@@ -6,5 +6,5 @@ import (
 	"waybill/db/dbtest"
 )
 
-// Many wait for rows that others hold.
+// Many tests wait for rows that other sessions lock.
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Parallel(2))) }

@@ -15,8 +15,8 @@ import (
 	"waybill/db/seed"
 )
 
-// texting are the transitions that owe a text, each with its statement, and how a
-// pickup gets to where it starts.
+// texting are the transitions that owe a text, each with its statement, and the path by which a pickup
+// gets to the status they start from.
 var texting = []struct {
 	query string
 	name  db.TransitionName
@@ -83,7 +83,8 @@ var messageRaces = func() (all []check) {
 		}})
 }()
 
-// refusedText makes a text that the gateway refused, whose job is gone as it is minutes later.
+// refusedText makes a text that the gateway refused, whose job has been deleted, as River does minutes
+// later.
 func (w *world) refusedText(ctx context.Context) uuid.UUID {
 	id := w.queued(ctx)
 	w.must(settle(ctx, w.as, w.tenant, id, "refused_410"))
@@ -92,7 +93,7 @@ func (w *world) refusedText(ctx context.Context) uuid.UUID {
 	return id
 }
 
-// requeuing sends a refused text again.
+// requeuing enqueues a refused text again.
 func (w *world) requeuing(ctx context.Context, id uuid.UUID) act {
 	return func(s *db.Raw) error {
 		n, err := s.RequeueMessage(ctx, db.RequeueMessageParams{TenantID: w.tenant, ID: id})
@@ -119,7 +120,7 @@ var messageRules = func() (all []check) {
 			check{t.query, "a text is owed where its switch is off", func(ctx context.Context, w *world) error {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
-				// Not that of another switch.
+				// Another flag does not count.
 				w.set(ctx, "UPDATE flags SET enabled = name <> 'pickup_texts', version = 2 WHERE tenant_id = $1")
 				if err := w.texting(ctx, t.name, id)(w.Raw); err != nil {
 					return err
@@ -141,7 +142,7 @@ var messageRules = func() (all []check) {
 						"$5::interval)",
 						uuid.UUID{15: byte(9 - i)}, w.staff.UserID, fmt.Sprintf("+1415555020%d", i), ago)
 				}
-				// From the table's own order, that of the statement must come.
+				// The statement must order them, since the table's own order differs.
 				tx := must(w.pool.Begin(ctx))
 				defer tx.Rollback(context.WithoutCancel(ctx))
 				must(tx.Exec(ctx, "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"))
@@ -183,7 +184,7 @@ func article(name db.TransitionName) string {
 	return "a"
 }
 
-// texting makes the transition, for an assign with a driver of its own.
+// texting makes the transition, an assign with a driver of its own.
 func (w *world) texting(ctx context.Context, name db.TransitionName, id uuid.UUID) act {
 	by := w.dispatcher
 	if name == "deliver" {
@@ -204,12 +205,12 @@ func (w *world) submittedBy(ctx context.Context, s *db.Raw) uuid.UUID {
 	return id
 }
 
-// set changes what no statement of the application does. Its first argument is the tenant.
+// set runs a change that no statement of the application makes. Its first argument is the tenant.
 func (w *world) set(ctx context.Context, statement string, args ...any) {
 	must(w.owner.Exec(ctx, statement, append([]any{w.tenant}, args...)...))
 }
 
-// queued makes a text that is to be sent.
+// queued makes a text that is waiting to be sent.
 func (w *world) queued(ctx context.Context) uuid.UUID {
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM messages WHERE pickup_id = $1", w.submitted(ctx))
 }
@@ -222,8 +223,8 @@ func settle(ctx context.Context, s *db.Raw, tenant, id uuid.UUID, reason string)
 	return err
 }
 
-// expectText says whether the transition left one text, to the number, with one job;
-// without a number, one that has failed, and no job.
+// expectText returns an error unless the transition left one text, to the number, with one job; without a
+// number, one that has failed, and no job.
 func (w *world) expectText(ctx context.Context, pickup uuid.UUID, name db.TransitionName, text, number string) error {
 	var texts, right, jobs int
 	w.must(w.owner.QueryRow(ctx, `
@@ -387,8 +388,8 @@ func TestTextsAreCountedByTheirSwitch(t *testing.T) {
 	}
 }
 
-// Whoever sees the pickup sees its texts; the number is for those who work with it,
-// and for its owner.
+// A viewer who sees the pickup sees its texts; only the roles that work with the phone number, and its
+// owner, see it.
 func TestTheNumberIsForWhoWorksWithItAndItsOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -62,7 +62,7 @@ func TestTwoMigratorsAtOnceDoNotCollide(t *testing.T) {
 	}
 }
 
-// catalog lists what the migrations made, a line each, but for goose's own table.
+// catalog lists the objects that the migrations made, one a line, except goose's own table.
 func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 	for what, query := range map[string]string{
 		"relation": `SELECT relkind::text || ' ' || relname || ' ' || coalesce(reloptions::text, '') || coalesce((
@@ -96,7 +96,7 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 	return lines
 }
 
-// beforePatients is the schema's version that knows no patients.
+// beforePatients is the last version of the schema without patients.
 const beforePatients = 8
 
 // keeps checks that each table has the rows of before, perhaps with more columns.
@@ -115,7 +115,7 @@ func keeps(t *testing.T, owner *pgxpool.Pool, before, after map[string][]string)
 	}
 }
 
-// What a tenant had before there were patients is there after the upgrade, and goes on.
+// A tenant's data from before there were patients is there after the upgrade, and can be used.
 func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -138,7 +138,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	after := contents(ctx, d.owner)
 	keeps(t, d.owner, before, after)
 
-	// What was before texts owes none: for the invariants, the switch is not as it was at first.
+	// Pickups from before texts owe none: the flag's version tells the invariants that it was changed.
 	must(d.owner.Exec(ctx, "UPDATE flags SET version = version + 1 WHERE tenant_id = $1 AND name = 'pickup_texts'",
 		w.tenant))
 
@@ -168,11 +168,11 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	w.must(w.getPickupPatient(ctx, w.as, w.staff, pickup))
 }
 
-// beforeDenials is the schema's version where a consent taken back was the lack of a row.
+// beforeDenials is the last version of the schema in which a withdrawn consent was the absence of a row.
 const beforeDenials = 24
 
-// A consent that was taken back holds after the upgrade, also where a feed has undone it
-// since, and a patient whom nobody sees is left in peace.
+// A withdrawn consent holds after the upgrade, also if a feed has restored it since, and a patient whom
+// nobody sees is not changed.
 func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -228,11 +228,11 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 		WHERE a.seq < b.seq AND a.created_at > b.created_at OR a.seq = b.seq AND a.id <> b.id`); n != 0 {
 		t.Errorf("%d pairs of consents are numbered in another order", n)
 	}
-	// Those that nobody sees are left alone also by what writes to their rows.
+	// Patients whom nobody sees are not changed by writes to their rows either.
 	must(d.owner.Exec(ctx, "UPDATE patients SET version = version"))
 }
 
-// An id that a feed brought with blanks around it is the one that the next feed means.
+// An id that a feed sent with surrounding blanks matches the id in the next feed.
 func TestUpgradeTrimsIDs(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -264,7 +264,7 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 	}
 }
 
-// contents are the rows of all tables, each table's in the order of its rows' text.
+// contents returns the rows of all tables, each table's in the order of its rows' text.
 func contents(ctx context.Context, owner *pgxpool.Pool) map[string][]string {
 	out := map[string][]string{}
 	for _, table := range must(pgx.CollectRows(must(owner.Query(ctx, `SELECT relname FROM pg_class

@@ -21,14 +21,14 @@ import (
 	"waybill/db"
 )
 
-// mutant is a query with one guard taken out.
+// mutant is a query with one guard removed.
 type mutant struct {
 	query    string // its name
 	what     string // the name of the part that was taken out
 	from, to string
 }
 
-// rewriting sends the mutant in the place of the query.
+// rewriting sends the mutant in place of the query.
 type rewriting struct {
 	db.DBTX
 	*mutant
@@ -53,7 +53,7 @@ func (r rewriting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 	return r.DBTX.QueryRow(ctx, r.text(sql), args...)
 }
 
-// statements reads the generated queries' texts, by their names.
+// statements returns the generated queries' texts by name.
 func statements(t testing.TB) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*.sql.go")
@@ -83,7 +83,7 @@ func statements(t testing.TB) map[string]string {
 
 var writes = regexp.MustCompile(`\b(INSERT INTO|UPDATE \w+|DELETE FROM)\b`)
 
-// variants gives the sources of the statements that cmd/variants writes, by their names.
+// variants returns the sources of the statements that cmd/variants writes, by name.
 func variants(texts map[string]string) map[string]string {
 	sources := map[string]string{}
 	for query, sql := range texts {
@@ -94,11 +94,11 @@ func variants(texts map[string]string) map[string]string {
 	return sources
 }
 
-// variant is the mark by which a statement declares one: see cmd/variants.
+// variant matches the mark by which a statement declares a variant: see cmd/variants.
 var variant = regexp.MustCompile(`/\* (\w+): (.*?) \*/`)
 
-// mutants takes every guard out of every write, and of the reads that are guards
-// themselves, one at a time. Of a variant, those that its source has are its source's.
+// mutants removes every guard from every write, and from the reads that are guards themselves, one at a
+// time. Mutants of a variant that its source also has are tested with the source.
 func mutants(t testing.TB) (all []*mutant) {
 	t.Helper()
 	texts := statements(t)
@@ -121,21 +121,21 @@ func mutants(t testing.TB) (all []*mutant) {
 	return all
 }
 
-// part is a piece of a statement that can be taken out.
+// part is a piece of a statement that can be removed.
 type part struct {
 	name       string // where it stands, and which columns it is about
 	start, end int
 	instead    string // what is left in its place
 }
 
-// keys are the columns that say which rows are meant, not whether they may be written.
+// keys are the columns that identify rows, and do not decide whether they may be written.
 var keys = regexp.MustCompile(`^(tenant_id|id|\w+_id|token_hash|name|idempotency_key|key)$`)
 
-// operand is a word of a parameter or a column, perhaps with its type.
+// operand matches a parameter or a column, perhaps with its type.
 var operand = regexp.MustCompile(`^([$.:]|[0-9a-z_]+)$`)
 
-// isKey tells whether a condition only says which row is meant: "true", a key that is equal to
-// a parameter or a column, or keys that are IN a subselect.
+// isKey reports whether a condition only identifies a row: "true", a key that is equal to a parameter or a
+// column, or keys that are IN a subselect.
 func isKey(condition []sqlToken) bool {
 	equal := slices.IndexFunc(condition, func(t sqlToken) bool { return t.text == "=" })
 	in := slices.IndexFunc(condition, func(t sqlToken) bool { return t.word == "IN" })
@@ -152,9 +152,9 @@ func isKey(condition []sqlToken) bool {
 	return false
 }
 
-// guards finds the conditions, orders and locks of a statement. One that is taken out leaves
-// what PostgreSQL may do without it: a condition is true (its parameters stay, whose types would
-// not be known otherwise), and rows come in any order.
+// guards returns the conditions, orders and locks of a statement. A removed one is replaced by what
+// PostgreSQL may do without it: a condition is true (its parameters stay, whose types would not be known
+// otherwise), and rows come in any order.
 func guards(sql string) (parts []part) {
 	tokens := tokenize(sql)
 	times := map[string]int{}
@@ -196,10 +196,10 @@ func guards(sql string) (parts []part) {
 	return parts
 }
 
-// anyOrder is the order of rows for which none is said.
+// anyOrder is the order of rows if none is stated.
 const anyOrder = "ORDER BY random()"
 
-// disordered is what is left of an order. SELECT DISTINCT takes no other key: it gets the
+// disordered returns an ORDER BY without its effect. SELECT DISTINCT allows no other key: it gets the
 // opposite order.
 func disordered(order string, distinct bool) string {
 	if distinct {
@@ -208,7 +208,7 @@ func disordered(order string, distinct bool) string {
 	return anyOrder
 }
 
-// isDistinct tells whether the SELECT that tokens are in, at a depth, is a SELECT DISTINCT.
+// isDistinct reports whether the SELECT that contains the tokens, at a depth, is a SELECT DISTINCT.
 func isDistinct(tokens []sqlToken, depth int) bool {
 	for i, t := range slices.Backward(tokens) {
 		if t.depth == depth && t.word == "SELECT" || t.depth < depth {
@@ -218,8 +218,8 @@ func isDistinct(tokens []sqlToken, depth int) bool {
 	return false
 }
 
-// columns are the columns and the tables that a clause names, once each, in its order: of a
-// subselect the tables alone. A part is known by them, however it is written.
+// columns returns the columns and the tables that a clause names, once each, in its order: of a subselect
+// only the tables. They identify a part, however it is written.
 func columns(clause []sqlToken) (names []string) {
 	subselect := -1 // the depth of the one that is being read
 	for i, t := range clause {
@@ -241,13 +241,13 @@ func columns(clause []sqlToken) (names []string) {
 	return names
 }
 
-// endsIn tells whether the clause that tokens begin with, up to its DO, does that.
+// endsIn reports whether the ON CONFLICT clause at the beginning of tokens ends in DO and the word.
 func endsIn(tokens []sqlToken, word string) bool {
 	i := slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == "DO" })
 	return tokens[i+1].word == word
 }
 
-// upTo gives the tokens up to the word.
+// upTo returns the tokens up to the word.
 func upTo(tokens []sqlToken, word string) []sqlToken {
 	return tokens[:slices.IndexFunc(tokens, func(t sqlToken) bool { return t.word == word })+1]
 }
@@ -258,7 +258,7 @@ var enders = map[string]bool{
 	"FOR": true, "RETURNING": true, "UNION": true, "WINDOW": true,
 }
 
-// clauseOf gives the tokens up to the end of the clause that they begin with, at its depth.
+// clauseOf returns the tokens up to the end of the clause that they begin with, at its depth.
 func clauseOf(tokens []sqlToken, depth int) []sqlToken {
 	end := slices.IndexFunc(tokens, func(t sqlToken) bool {
 		return t.depth < depth || t.depth == depth && (enders[t.word] || t.text == ";")
@@ -287,8 +287,8 @@ func conjuncts(condition []sqlToken, depth int) (all [][]sqlToken) {
 	return append(all, condition[begin:])
 }
 
-// sqlToken is a word, a string or a sign. What stands in parentheses, or between
-// CASE and END, is one deeper; what closes it is not.
+// sqlToken is a word, a string or a symbol. The text in parentheses, or between CASE and END, is one
+// deeper; the closing token is not.
 type sqlToken struct {
 	text          string
 	word          string // its text, if it is a word: keywords are in capitals, names are not
@@ -328,7 +328,7 @@ func tokenize(sql string) (tokens []sqlToken) {
 	return tokens
 }
 
-// cteBefore is the common table expression that t opens ("name AS (") or goes on with.
+// cteBefore returns the common table expression that t opens ("name AS (") or continues.
 func cteBefore(tokens []sqlToken, t sqlToken, cte string) string {
 	n := len(tokens)
 	if t.text == ")" {
@@ -343,8 +343,8 @@ func cteBefore(tokens []sqlToken, t sqlToken, cte string) string {
 	return ""
 }
 
-// markName tells whether the i-th token names a column or a table: not what is called, what
-// qualifies another name, a type or an alias.
+// markName reports whether the i-th token names a column or a table: not a function, a qualifier of
+// another name, a type or an alias.
 func markName(tokens []sqlToken, i int) {
 	t, before, after := &tokens[i], sqlToken{}, sqlToken{}
 	if t.word == "" || t.word != strings.ToLower(t.word) {

@@ -16,15 +16,15 @@ import (
 	"waybill/db/dbtest"
 )
 
-// guardingReads are reads that decide who is let in.
+// guardingReads are reads that decide whether a caller is admitted.
 var guardingReads = map[string]bool{"GetSessions": true, "RequireSessions": true, "ConfirmSessions": true,
 	"ConfirmSessionOrItsEnd": true, "ConfirmPickups": true, "ConfirmPatient": true}
 
 var update = flag.Bool("update", false, "write testdata/guards.txt anew")
 
-// killers names, for each guard, the race or rule that failed without it when it was last
-// written. That one is tried first, which saves the others; one that no longer fails, as
-// races go by chance, costs no more than its time.
+// killers names, for each guard, the race or rule that failed without it when the file was last written.
+// It is run first, which saves the others; one that no longer fails, since races depend on timing, costs
+// only its time.
 type killers map[string]string
 
 const killersFile = "testdata/guards.txt"
@@ -58,7 +58,7 @@ func (k killers) write(t *testing.T) {
 	}
 }
 
-// first has the guard's killer before the other checks.
+// first moves the guard's killer before the other checks.
 func (k killers) first(guard string, checks []check) []check {
 	var killing, others []check // a query's name may stand for several, one for each transition
 	for _, c := range checks {
@@ -71,8 +71,8 @@ func (k killers) first(guard string, checks []check) []check {
 	return slices.Concat(killing, others)
 }
 
-// TestAQueryWithoutItsGuardFails takes each guard out of each query and runs that
-// query's races and rules: one of them must fail, or it proves nothing.
+// TestAQueryWithoutItsGuardFails removes each guard from each query and runs that query's races and rules:
+// one of them must fail, or the guard is untested.
 func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "what is changed is SQL")

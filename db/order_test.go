@@ -13,9 +13,9 @@ import (
 	"waybill/db"
 )
 
-// locksInOrder holds one of some rows, sends a flush that needs all of them, and
-// looks whether it waits with those below in its hands and none above; for each row
-// in turn. Flushes that lock in key order cannot wait for each other in a circle.
+// locksInOrder locks one of some rows, sends a batch that needs all of them, and checks that it waits with
+// the rows below locked and none above; for each row in turn. Batches that lock in key order cannot
+// deadlock.
 func (w *world) locksInOrder(
 	ctx context.Context, table, key string, ids []uuid.UUID, flush func(s *db.Raw, order []uuid.UUID) error,
 ) error {
@@ -38,21 +38,21 @@ func (w *world) locksInOrder(
 	return nil
 }
 
-// plans are settings that make PostgreSQL bring the rows another way: the order must
-// come from the statement, not from a plan that has it by luck.
+// plans are settings that make PostgreSQL return the rows in another order: the order must come from the
+// statement, not from a plan that happens to have it.
 var plans = []string{
 	"SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off",
 	"SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off",
 }
 
-// freeBehind gives the rows that are free while the flush waits for the one held.
+// freeBehind returns the rows that are not locked while the batch waits for the one held.
 func (w *world) freeBehind(
 	ctx context.Context, table, key string, ids []uuid.UUID, held uuid.UUID, plan string, flush act,
 ) (free []uuid.UUID, err error) {
 	return w.freeWhileWaiting(ctx, table, key, held, table, key, ids, plan, flush)
 }
 
-// freeWhileWaiting gives those of another table's rows that are free meanwhile.
+// freeWhileWaiting returns those of another table's rows that are not locked meanwhile.
 func (w *world) freeWhileWaiting(
 	ctx context.Context, table, key string, held uuid.UUID, other, otherKey string,
 	ids []uuid.UUID, plan string, flush act,

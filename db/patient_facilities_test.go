@@ -68,8 +68,8 @@ var patientFacilityRaces = []check{
 
 const outOfOrder = "consents are told in another order than they took effect"
 
-// consentsInOrder has a consent begin before others and take effect after them. Then many
-// at once; the invariants hold the newest one against the access.
+// consentsInOrder has a consent begin before others and take effect after them. Then many run at once; the
+// invariants compare the newest one with the access.
 func (w *world) consentsInOrder(ctx context.Context, last bool) error {
 	id := w.patient(ctx)
 	change := func(s *db.Raw, allowed bool) error {
@@ -148,7 +148,7 @@ var patientFacilityRules = []check{
 	}},
 }
 
-// seenBy says whether this many facilities see the patient.
+// seenBy returns an error unless this many facilities see the patient.
 func (w *world) seenBy(ctx context.Context, patient uuid.UUID, want int) error {
 	n := scan[int](ctx, w.owner,
 		"SELECT count(*) FROM patient_facilities WHERE tenant_id = $1 AND patient_id = $2 AND allowed",
@@ -180,7 +180,7 @@ func (w *world) disallowFacility(
 		db.DisallowFacilityParams{TenantID: v.TenantID, PatientID: patient, FacilityID: facility, ViewerID: v.UserID})
 }
 
-// consented says whether this many consents were recorded.
+// consented returns an error unless this many consents were recorded.
 func (w *world) consented(ctx context.Context, patient uuid.UUID, want int) error {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM patient_consents WHERE tenant_id = $1 AND patient_id = $2",
 		w.tenant, patient); n != want {

@@ -270,7 +270,7 @@ var patientRules = []check{
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
-// newPatient asks for one of the world's facility.
+// newPatient returns the parameters of a patient of the world's facility.
 func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
 	birth, err := db.ParseDate("1931-07-13")
 	w.must(err)
@@ -280,20 +280,20 @@ func (w *world) newPatient(id uuid.UUID) db.CreatePatientParams {
 	}
 }
 
-// createPatient runs the statement alone: no row, if it lost.
+// createPatient runs only the statement: it returns no row if it lost.
 func (w *world) createPatient(ctx context.Context, s *db.Raw, v db.Viewer, p db.CreatePatientParams) error {
 	p.TenantID, p.ViewerID = v.TenantID, v.UserID
 	_, err := s.As(v).CreatePatient(ctx, p)
 	return err
 }
 
-// patient makes one of the facility, without an external id.
+// patient makes a patient of the facility, without an external id.
 func (w *world) patient(ctx context.Context) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) { id = r.Patient(w.facility, w.staff) })
 	return id
 }
 
-// appointment makes one of an hour, from now on.
+// appointment makes an appointment of an hour, from now on.
 func (w *world) appointment(ctx context.Context, id, patient uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		r.Appointment(seed.Appointment{ID: id, Patient: patient, ExternalID: id.String(), StartsAt: time.Now()})
@@ -322,7 +322,7 @@ func (w *world) getPickupPatient(ctx context.Context, s *db.Raw, v db.Viewer, pi
 	return err
 }
 
-// audited says whether the patient was recorded as shown this often, their create included.
+// audited returns an error unless the patient was recorded as shown this often, their create included.
 func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error {
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE tenant_id = $1 AND patient_id = $2",
 		w.tenant, patient); n != want {
@@ -331,7 +331,7 @@ func (w *world) audited(ctx context.Context, patient uuid.UUID, want int) error 
 	return nil
 }
 
-// shows has a group of their own show the facility to the viewer.
+// shows gives the viewer access to the facility by a new group.
 func (w *world) shows(ctx context.Context, v db.Viewer, facility uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		group := r.Group()
@@ -350,7 +350,7 @@ func (w *world) allow(ctx context.Context, patient, facility uuid.UUID) {
 		FROM allowed AS a WHERE p.tenant_id = a.tenant_id AND p.id = a.patient_id`, w.tenant, patient, facility))
 }
 
-// disallow takes back a consent, be it the last one, as it could be before.
+// disallow withdraws a consent, even the last one, as was possible before.
 func (w *world) disallow(ctx context.Context, patient, facility uuid.UUID) {
 	must(w.owner.Exec(ctx, `WITH denied AS (
 			UPDATE patient_facilities SET allowed = false, version = version + 1

@@ -40,7 +40,7 @@ func (w *world) readOrEdit(ctx context.Context, v db.Viewer, kind int, version i
 	return many, err
 }
 
-// As many rows in the audit as patients were shown, whoever reads at once.
+// The audit has one row for each patient shown, with concurrent readers.
 func TestEveryReadIsRecorded(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -86,7 +86,7 @@ type patientPickups struct {
 	spare                                db.Viewer
 }
 
-// of has a draft be of the patient.
+// of makes a draft one of the patient's.
 func (p *patientPickups) of(draft *db.Draft) { draft.PatientID = &p.patient }
 
 func (w *world) patientPickups(ctx context.Context) *patientPickups {
@@ -167,7 +167,7 @@ func (w *world) showsNothingUnrecorded(t *testing.T, fail string) {
 	}
 }
 
-// No record, no data: also where the record fails at the very end.
+// A read that cannot be recorded returns no data, also if the insert fails only at the commit.
 func TestReadThatCannotBeRecordedShowsNothing(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]string{

@@ -14,7 +14,7 @@ import (
 	"waybill/db/seed"
 )
 
-// listed is a pickup as a list finds it.
+// listed is a pickup as the lists filter it.
 type listed struct {
 	ID, FacilityID uuid.UUID
 	DriverID       *uuid.UUID
@@ -22,11 +22,11 @@ type listed struct {
 	CreatedAt      time.Time
 }
 
-// manyFacilities are more than those of which each is read by itself.
+// manyFacilities is above the number of facilities that are read one by one.
 const manyFacilities = 60
 
-// manyPickups makes some in all statuses, in as many facilities, of a few drivers; the old ones
-// are in others than the new ones. It gives the facilities, in this order, and a driver of some.
+// manyPickups makes pickups in all statuses, in as many facilities, of a few drivers; the old ones are in
+// other facilities than the new ones. It returns the facilities, in this order, and a driver of some.
 func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver db.Viewer) {
 	driver = w.driver(ctx, 1, 1)
 	for _, statement := range []string{
@@ -57,8 +57,8 @@ func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver
 	return facilities, driver
 }
 
-// giveToDrivers moves most of what is submitted on, to one status or another: a driver has one
-// that is assigned at a time.
+// giveToDrivers moves most of the submitted pickups on to other statuses: a driver has one assigned pickup
+// at a time.
 func (w *world) giveToDrivers(ctx context.Context, driver uuid.UUID) {
 	for range 6 {
 		must(w.owner.Exec(ctx, `WITH next AS (
@@ -83,7 +83,7 @@ func (w *world) giveToDrivers(ctx context.Context, driver uuid.UUID) {
 	}
 }
 
-// seenBy is the list of a viewer as it is made without SQL: of staff, of these facilities.
+// seenBy returns the expected list of a viewer, computed without SQL: of staff, of these facilities.
 func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams) (ids []uuid.UUID) {
 	for _, k := range all {
 		sees := slices.Contains(seenIn[v.Role], k.Status)
@@ -103,11 +103,11 @@ func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams)
 	return ids
 }
 
-// listsOfEveryViewer reads, in pages, the lists of each role and of staff of no, one, some and
-// most facilities, by every combination of filters, and holds them against the rows.
+// listsOfEveryViewer reads, in pages, the lists of each role and of staff of no, one, some and most
+// facilities, by every combination of filters, and compares them with the rows.
 func listsOfEveryViewer(ctx context.Context, w *world) error {
 	facilities, driver := w.manyPickups(ctx)
-	// They came to their statuses without an event.
+	// Their statuses were set without events.
 	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
 	viewers := map[string]db.Viewer{
 		"admin": w.admin, "hub": w.hub, "driver": driver, "stranger": w.stranger,
@@ -152,7 +152,7 @@ func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
 	return v
 }
 
-// filters are all combinations, with values that are there.
+// filters returns all combinations of filters, with values that occur.
 func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
 	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	another := all[slices.IndexFunc(all,
@@ -173,7 +173,7 @@ func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.List
 	return out
 }
 
-// pagesAre reads the first pages of a list, one after another.
+// pagesAre reads the first pages of a list, and compares them with the rows.
 func (w *world) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsParams, want []uuid.UUID) error {
 	p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = w.tenant, v.UserID, v.Role, v.DriverID
 	p.BeforeCreatedAt, p.BeforeID = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), uuid.Max

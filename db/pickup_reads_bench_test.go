@@ -10,7 +10,7 @@ import (
 	"waybill/db"
 )
 
-// unrecorded is GetPickups as it would be if it recorded nothing.
+// unrecorded is GetPickups without the record of the read.
 const unrecorded = `SELECT p.*, a.asked::bigint AS asked
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], ($4::text[])::user_role[], $5::uuid[], $6::text[])
 	WITH ORDINALITY AS a (tenant_id, id, viewer_id, viewer_role, viewer_driver_id, operation, asked)
@@ -20,7 +20,7 @@ WHERE (role_sees_pickup(a.viewer_role, p.status, p.driver_id, a.viewer_driver_id
 	SELECT FROM facility_viewers AS v
 	WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = a.viewer_id))`
 
-// What the record of a read costs, in a statement of one and in one of 64:
+// BenchmarkGetPickups measures the cost of recording a read, in a statement of one and in one of 64:
 //
 //	go test ./db -run '^$' -bench GetPickups -count 5
 func BenchmarkGetPickups(b *testing.B) {

@@ -12,8 +12,8 @@ import (
 	"waybill/db"
 )
 
-// recorded says whether the record of a patient has these reads, "operation by role", and
-// their create.
+// recorded returns an error unless the record of a patient has these reads, "operation by role", and their
+// create.
 func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string) error {
 	rows := must(w.owner.Query(ctx, `SELECT r.operation || ' by ' || u.role FROM phi_reads AS r
 		JOIN users AS u ON u.tenant_id = r.tenant_id AND u.id = r.user_id WHERE r.tenant_id = $1 AND r.patient_id = $2
@@ -33,7 +33,7 @@ func (w *world) recorded(ctx context.Context, patient uuid.UUID, want ...string)
 	return nil
 }
 
-// ofAPatient makes a pickup that names a new patient, and leaves nothing recorded.
+// ofAPatient makes a pickup of a new patient, and deletes the record of it.
 func (w *world) ofAPatient(ctx context.Context, status db.PickupStatus) (pickup, patient uuid.UUID) {
 	pickup, patient = w.at(ctx, status), w.patient(ctx)
 	must(w.owner.Exec(ctx, "UPDATE pickups SET patient_id = $2 WHERE id = $1", pickup, patient))
@@ -58,7 +58,7 @@ func (w *world) listPage(
 	return ids, more, err
 }
 
-// lists says whether a list has these, in their order.
+// lists returns an error unless a list has these, in their order.
 func (w *world) lists(ctx context.Context, want []uuid.UUID, v db.Viewer, edits ...func(*db.ListPickupsParams)) error {
 	got, _, err := w.listPage(ctx, v, edits...)
 	if err == nil && !slices.Equal(got, want) {
@@ -190,7 +190,7 @@ var pickupReadRules = []check{
 			driver := w.driverOf(ctx, id)
 			return first(
 				move(ctx, w.Raw, w.hub, db.TransitionNameShip, id), w.recorded(ctx, patient, "ship-pickup by hub"),
-				// It takes the pickup from the driver's sight.
+				// The driver no longer sees the pickup.
 				move(ctx, w.Raw, driver, db.TransitionNameDeliver, id),
 				w.recorded(ctx, patient, "ship-pickup by hub"))
 		}},

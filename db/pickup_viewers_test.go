@@ -16,7 +16,7 @@ import (
 	"waybill/db"
 )
 
-// seenIn is in which statuses a role sees a pickup: a driver, their own.
+// seenIn lists the statuses in which a role sees a pickup: a driver, their own.
 var seenIn = map[db.UserRole][]db.PickupStatus{
 	db.UserRoleAdmin:      db.AllPickupStatusValues(),
 	db.UserRoleDispatcher: db.AllPickupStatusValues(),
@@ -25,8 +25,7 @@ var seenIn = map[db.UserRole][]db.PickupStatus{
 	db.UserRoleDriver:     {"ASSIGNED", "COLLECTED", "RECEIVED", "PACKED", "SHIPPED"},
 }
 
-// sights is every statement that shows a viewer something of a pickup, each telling
-// whether it does.
+// sights returns every statement that shows a viewer something of a pickup; each reports whether it does.
 func (w *world) sights(ctx context.Context, v db.Viewer, id uuid.UUID) map[string]bool {
 	_, err := w.GetOne(ctx, v, id)
 	return map[string]bool{
@@ -111,8 +110,8 @@ func (w *world) expectSights(
 	}
 }
 
-// A status that nobody thought of is between two that the hub and the driver see, and
-// they see nothing in it: neither the pickup, nor its events, nor its patient.
+// A new status is between two that the hub and the driver see: they see nothing in it, neither the pickup,
+// nor its events, nor its patient.
 func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -171,7 +170,7 @@ func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err e
 	return names, err
 }
 
-// patientsUnderPolicy counts the patients that row level security leaves a viewer.
+// patientsUnderPolicy counts the patients that a viewer sees under row-level security.
 func (w *world) patientsUnderPolicy(ctx context.Context, v db.Viewer) (n int) {
 	tx := must(w.pool.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
@@ -193,8 +192,8 @@ func (w *world) seesFacility(ctx context.Context, v db.Viewer) bool {
 	return err == nil
 }
 
-// Whoever drives for a driver from now on is told what happens from now on, and has the
-// pickups that are the driver's now.
+// A user who becomes the login of a driver gets the events from then on, and sees the driver's current
+// pickups.
 func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -243,8 +242,8 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	}
 }
 
-// What took the pickup from its caller's sight is told to them again, as they left it,
-// and to nobody else who may not see it.
+// A transition after which its caller no longer sees the pickup is replayed to them, as they left it, and
+// to nobody else who may not see it.
 func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -281,7 +280,7 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			// The hub sees it still, and is told the row.
+			// The hub still sees it, and gets the row.
 			if m, _, err := w.MoveOne(ctx, w.hub,
 				db.Transition{Name: db.TransitionNameReceive, PickupID: w.at(ctx, db.PickupStatusCOLLECTED),
 					Digest: digest("x")}); err != nil || !m.Seen || m.DropoffAddress == "" {
@@ -291,8 +290,8 @@ func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 	}
 }
 
-// The rule of who sees a pickup is a condition on its row like any other: PostgreSQL puts
-// it in the place of the call, also in a plan for any arguments.
+// The function that decides who sees a pickup is inlined as a condition on its row, also in a generic
+// plan.
 func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -323,7 +322,7 @@ func TestWhoSeesAPickupIsNoCall(t *testing.T) {
 	}
 }
 
-// What GetPickups reads by hand is the whole row.
+// GetPickups, whose row is scanned by hand, returns the whole row.
 func TestAPickupIsReadWhole(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -24,7 +24,7 @@ var pickupRaces = []check{
 		if err := w.wins(ctx, commit, creating, creating); err != nil {
 			return err
 		}
-		// Callers who ask in any order do not wait for each other in a circle.
+		// Callers who name pickups in any order do not deadlock.
 		drafts = []db.Draft{w.draft(), w.draft(), w.draft(), w.draft()}
 		return first(together(manyCallers, func(i int) error {
 			mine := slices.Clone(drafts)
@@ -61,7 +61,8 @@ var pickupRaces = []check{
 		)
 	}},
 	{"CreatePickups", "two batches insert the same ids crosswise", func(ctx context.Context, w *world) error {
-		// One that waits for the lowest must not have inserted another: the next has them at once.
+		// A batch that waits for the lowest must not have inserted another: the next one gets them at
+		// once.
 		drafts := make([]db.Draft, 8)
 		for i := range drafts {
 			drafts[i] = w.draft()
@@ -111,7 +112,7 @@ var pickupRaces = []check{
 		); err != nil {
 			return err
 		}
-		// Each of a flush sees the balance that the flush waited for.
+		// Each transition of a batch sees the balance that the batch waited for.
 		other := w.purse(ctx, 10)
 		two := ids(w.pickup(ctx, costing(60), paidBy(other)), w.pickup(ctx, costing(50), paidBy(other)))
 		if err := first(
@@ -167,7 +168,7 @@ var pickupRaces = []check{
 		); err != nil {
 			return err
 		}
-		// The loser costs the others of its flush nothing.
+		// The refused one has no effect on the others of its batch.
 		first, second, third := w.submitted(ctx), w.submitted(ctx), w.submitted(ctx)
 		if err := w.wins(ctx, commit,
 			func(s *db.Raw) error { return w.flush(ctx, s, db.TransitionNameAssign, ids(first), drivers[2:3]) },
@@ -205,7 +206,7 @@ var pickupRaces = []check{
 				db.StaleVersion); err != nil {
 				return err
 			}
-			// By its key it is a replay, and no error that would cost its flush the others.
+			// By its key it is a replay, not an error that would fail the others of its batch.
 			other, free := w.submitted(ctx), w.driver(ctx, 1, 1)
 			return first(
 				refused(assign(ctx, w.Raw, w.staff, id, driver, key), db.Forbidden),
@@ -257,7 +258,7 @@ var pickupRaces = []check{
 		); err != nil {
 			return err
 		}
-		// Each step once, in order, whoever comes when; the invariants see the chain.
+		// Each step happens once, in order, with any timing; the invariants check the chain.
 		for w.row(ctx, id).Status != db.PickupStatusDELIVERED {
 			for _, err := range together(manyCallers, func(i int) error { return step(road[i%len(road)])(w.Raw) }) {
 				if err != nil {
@@ -358,7 +359,8 @@ var pickupRaces = []check{
 			return assign(ctx, w.Raw, w.dispatcher, next, driver) // by a statement of its own
 		}},
 	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
-		// Who waits for a slot, to take it or to free it, holds no account that it needs.
+		// A transition that waits for a slot, to take it or to free it, has not locked an account that
+		// another needs.
 		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 		canceled, taking, paying := w.assigned(ctx, driver,
 			paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
@@ -472,7 +474,7 @@ var pickupRules = []check{
 		); err != nil {
 			return err
 		}
-		// In the other order it has the refund to spend; both are one movement of the balance.
+		// In the other order the refund could be spent; both are one movement of the balance.
 		w.must(w.moving(ctx, db.TransitionNameSubmit, draft)(w.as))
 		dear := w.pickup(ctx, costing(95), paidBy(account))
 		return first(
@@ -568,7 +570,7 @@ var pickupRules = []check{
 		}
 		none := func(p *db.EditPickupParams) { p.SetPickupLatitude = true }
 		late := at.Add(2 * time.Hour)
-		// No row, and no error of PostgreSQL's.
+		// No row, and no error from PostgreSQL.
 		return first(
 			unmatched(edit(end(at))), edit(end(at.Add(time.Hour))), unmatched(edit(start(&late))),
 			edit(start(nil)), edit(start(&at)),
@@ -595,7 +597,7 @@ func created(ctx context.Context, s *db.Raw, v db.Viewer, drafts []db.Draft) err
 	return nil
 }
 
-// unmatched says whether a statement found no row, and met no constraint.
+// unmatched returns an error unless a statement found no row and violated no constraint.
 func unmatched(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -645,7 +647,7 @@ func (w *world) send(
 	return w.sendEach(ctx, s, fill(len(pickups), name), pickups, drivers, keys...)
 }
 
-// sendEach makes a transition of each pickup in one statement, and gives how many won.
+// sendEach makes a transition of each pickup in one statement, and returns how many won.
 func (w *world) sendEach(
 	ctx context.Context, s *db.Raw, names []db.TransitionName, pickups []uuid.UUID,
 	drivers []db.Viewer, keys ...string,
@@ -664,7 +666,7 @@ func (w *world) sendEach(
 	return len(rows), err
 }
 
-// transitionsBy asks for a transition of each pickup, which has to be named yet.
+// transitionsBy returns transitions of the pickups, one each, without a name.
 func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams {
 	n := len(pickups)
 	moves := make([]uuid.UUID, n)
@@ -682,7 +684,7 @@ func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams 
 
 func fill[T any](n int, v T) []T { return slices.Repeat([]T{v}, n) }
 
-// A submit and a cancel at once, two hundred times: no money is lost or made.
+// A submit and a cancel race, two hundred times: no money is lost or created.
 func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -709,8 +711,8 @@ func TestSubmitAgainstCancelLeavesTheRightBalance(t *testing.T) {
 	}
 }
 
-// What a CHECK would refuse is refused before the statement, of a batch with its item: no
-// such draft is sent. The CHECKs refuse the same, for the same field.
+// What a CHECK would refuse is refused before the statement, of a batch with its item: no such draft is
+// sent. The CHECKs refuse the same values, for the same field.
 func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -765,7 +767,7 @@ func TestADraftThatAConstraintWouldRefuseIsNotSent(t *testing.T) {
 	}
 }
 
-// nowhere is a database that nobody may ask.
+// nowhere is a database that must not be queried.
 type nowhere struct{ db.DBTX }
 
 func (nowhere) Query(context.Context, string, ...any) (pgx.Rows, error) {

@@ -6,8 +6,8 @@ import (
 	"waybill/db"
 )
 
-// The plan of a write of few rows is made once, and not for each write: that takes longer than
-// to carry it out. Large batches are left to PostgreSQL.
+// A write of few rows is planned once, not each time: planning takes longer than execution. Large batches
+// are left to PostgreSQL.
 func TestWritesOfFewRowsArePlannedOnce(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

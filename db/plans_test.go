@@ -17,7 +17,7 @@ import (
 	"waybill/db/seed"
 )
 
-// node is a part of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells of it.
+// node is a node of a plan, as EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) reports it.
 type node struct {
 	Type     string  `json:"Node Type"`
 	Relation string  `json:"Relation Name"`
@@ -39,7 +39,7 @@ func (n node) walk(visit func(node)) {
 	}
 }
 
-// scanned gives how many rows the scans of a table found, and how many they looked at in vain.
+// scanned returns how many rows the scans of a table found, and how many they removed.
 func (n node) scanned(table string) (found, removed float64) {
 	n.walk(func(n node) {
 		if n.Relation == table && strings.HasSuffix(n.Type, "Scan") {
@@ -49,7 +49,7 @@ func (n node) scanned(table string) (found, removed float64) {
 	return found, removed
 }
 
-// explained are the statements of s, the mutant included, which are explained.
+// explained returns the statements of s, the mutant included, which are explained.
 func (w *world) explained(s *db.Raw, plan *node) *db.Queries {
 	if r, ok := s.DBTX().(rewriting); ok {
 		return db.New(rewriting{explaining{r.DBTX, plan}, r.mutant})
@@ -57,7 +57,7 @@ func (w *world) explained(s *db.Raw, plan *node) *db.Queries {
 	return db.New(explaining{s.DBTX(), plan})
 }
 
-// explaining runs each statement under EXPLAIN, and gives no rows.
+// explaining runs each statement under EXPLAIN, and returns no rows.
 type explaining struct {
 	db.DBTX
 	plan *node
@@ -181,9 +181,8 @@ func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	}
 }
 
-// The checks of foreign keys look a row up by its key also for a tenant that the statistics
-// do not know: by another index that begins with the tenant they would read all its rows, for
-// each row of the feed.
+// The checks of foreign keys look a row up by its key also for a tenant that is not in the statistics:
+// another index that begins with the tenant would read all its rows, for each row of the feed.
 func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -216,9 +215,9 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 	}
 }
 
-// A feed that names again what is long over, and patients who are known, looks each up by its
-// key also where the statistics know another facility alone: by the time of the appointments or
-// the tenant of the patients it would read the facility's rows for each record.
+// A feed of past appointments and known patients looks each up by its key, also where the statistics only
+// know another facility: an index on the time of the appointments or the tenant of the patients would read
+// the facility's rows for each record.
 func TestAFeedLooksUpWhatItNamesByItsKey(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

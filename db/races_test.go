@@ -15,15 +15,15 @@ import (
 	"waybill/sql"
 )
 
-// check is a property of one query. Its run gives an error that names what was
-// violated; the mutation test runs it on the query with a guard taken out.
+// check is a property of one query. Its run returns an error that names what was violated; the mutation
+// test runs it on the query with a guard removed.
 type check struct {
 	query string
 	name  string // of a race: the text of the query's "Closes:"
 	run   func(context.Context, *world) error
 }
 
-// races holds one for each "Closes:" in sql/queries.
+// races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
 		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
@@ -32,8 +32,8 @@ func races() []check {
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
-// rules hold the guards that no race is about: who may, and what a neighbour in the
-// same statement must not notice.
+// rules are the guards that no race is about: who may, and that a neighbour in the same statement is not
+// affected.
 func rules() []check {
 	return slices.Concat(
 		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules,
@@ -42,7 +42,7 @@ func rules() []check {
 		sessionRules, userRules)
 }
 
-// try runs the check; what fails outside of what is tried is a panic.
+// try runs the check; an error outside of what is tried is a panic.
 func (c check) try(ctx context.Context, w *world) (err error) {
 	if err := c.run(ctx, w); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
@@ -50,7 +50,7 @@ func (c check) try(ctx context.Context, w *world) (err error) {
 	return nil
 }
 
-// run gives each check a tenant of its own, in one database, several times over.
+// run runs each check in a tenant of its own, in one database, several times.
 func run(t *testing.T, d *database, checks []check, rounds int) {
 	t.Helper()
 	byQuery := map[string][]check{}
@@ -89,8 +89,8 @@ func TestRacesCombined(t *testing.T) {
 	run(t, openCombining(t), slices.Concat(races(), rules()), 1)
 }
 
-// closes reads the races that the queries' comments say they close, each with the
-// query's name before it.
+// closes returns the races that the queries' comments say they close, each with the query's name before
+// it.
 func closes(t *testing.T) (all []string) {
 	t.Helper()
 	line := regexp.MustCompile(`^-- (Closes|name): (.*)$`)
@@ -147,7 +147,7 @@ func TestEveryWriteHasARace(t *testing.T) {
 	sources := variants(texts)
 	for query, text := range texts {
 		query = cmp.Or(sources[query], query) // a variant closes what its source does
-		// A read that records itself adds a row of its own: it races with nobody.
+		// A read that records itself inserts a row of its own: it races with no other statement.
 		text = strings.ReplaceAll(text, "INSERT INTO phi_reads", "")
 		if writes.MatchString(text) && !slices.ContainsFunc(closed, func(r string) bool {
 			return strings.HasPrefix(r, query+": ")

@@ -13,9 +13,8 @@ import (
 	"waybill/db/seed"
 )
 
-// buffers runs a query of a name for the viewer, with its arguments in the order of its
-// numbers, and tells how many pages of the database it looked at, by a plan of its own
-// and by the one for all arguments.
+// buffers runs a query by name for the viewer, with its arguments in the order of its numbers, and returns
+// how many pages of the database it looked at, with a custom and with a generic plan.
 func buffers(
 	ctx context.Context, t testing.TB, s *db.Raw, v db.Viewer, query string, args ...any,
 ) (custom, generic int) {
@@ -49,7 +48,7 @@ func buffers(
 	return explained("force_custom_plan"), explained("force_generic_plan")
 }
 
-// few fails the test where a query looks at more pages.
+// few fails the test if a query looks at more pages.
 func few(t *testing.T, most int, what string, custom, generic int) {
 	t.Helper()
 	t.Logf("%s: %d pages, %d by the generic plan", what, custom, generic)
@@ -58,7 +57,7 @@ func few(t *testing.T, most int, what string, custom, generic int) {
 	}
 }
 
-// What a reader of few facilities costs does not grow with the patients of the others.
+// The cost for a reader of few facilities does not grow with the patients of the others.
 func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")
@@ -99,8 +98,8 @@ func TestReadersOfFewFacilitiesReadFewPages(t *testing.T) {
 	few(t, 100, "a pickup's patient", custom, generic)
 }
 
-// What a reader of 10,000 facilities, through 1,000 groups, reads of one patient or
-// pickup costs them no more.
+// The cost of reading one patient or pickup does not grow for a reader of 10,000 facilities through 1,000
+// groups.
 func TestReadersOfManyFacilitiesReadFewPages(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")

@@ -21,7 +21,7 @@ func TestARetriedWriteEndsWithItsContext(t *testing.T) {
 		"TransitionPickupsSkipLocked": func() { tries++; w.must(w.assigning(ctx, id, one)(w.as)) },
 		"ExplainTransition":           release,
 	}}
-	// All attempts take longer than this, by their backoff alone.
+	// The backoff alone makes all attempts take longer than this.
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	if err := refused(w.assigning(short, id, other)(db.CombiningOver(always)), db.Timeout); err != nil {
@@ -32,8 +32,8 @@ func TestARetriedWriteEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// unbatched are writes that share their statement with no other: their outcome is not looked
-// up. Each leaves a row of version 2, or a new one.
+// unbatched are writes that do not share a statement: their outcome is not looked up. Each leaves a row of
+// version 2, or a new one.
 func (w *world) unbatched(ctx context.Context) map[string]act {
 	facility, patient, pickup := newID(), newID(), w.pickup(ctx)
 	name, cents := "Renamed", int64(600)
@@ -67,7 +67,7 @@ func (w *world) unbatched(ctx context.Context) map[string]act {
 	}
 }
 
-// A repeat would find its own row, or find itself too late, and be told so.
+// A retry would find its own row, or come too late, and report that.
 func TestWhatMayHaveBeenCommittedIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), open(t)
@@ -86,7 +86,7 @@ func TestWhatMayHaveBeenCommittedIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// An outcome that cannot be found out is told, and the request not made anew.
+// An outcome that cannot be determined is reported, and the request is not retried.
 func TestAnUnknownOutcomeIsLookedUpABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), openCombining(t)

@@ -13,8 +13,8 @@ import (
 	"waybill/sql"
 )
 
-// River's migrations are in ours, one file each, as its pinned release exports them.
-// A release with another one fails here: export it into a file of the next number.
+// Our migrations contain River's, one file each, as its pinned release exports them. A release with a new
+// one fails here: export it into a file of the next number.
 func TestRiversMigrationsAreThoseOfItsRelease(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -37,8 +37,8 @@ func TestRiversMigrationsAreThoseOfItsRelease(t *testing.T) {
 	}
 }
 
-// asGoose is the text of a migration's file: without River's marks for another schema,
-// and with the line in its own table by which River knows what was applied.
+// asGoose returns the text of a migration's file: without River's marks for another schema, and with the
+// line in its own table by which River knows what was applied.
 func asGoose(v rivermigrate.Migration) string {
 	own := func(text string) string {
 		return strings.TrimSpace(strings.ReplaceAll(text, "/* TEMPLATE: schema */", ""))

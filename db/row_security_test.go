@@ -19,9 +19,9 @@ import (
 	"waybill/db/dbtest"
 )
 
-// The policies by which PostgreSQL's log has no values of rows are no condition in any
-// plan. What they take from the planner, the statistics of enums, matters to no statement
-// but lists of pickups and a driver's facilities, which TestAPageOfPickupsIsFewPages is about.
+// The policies that keep values of rows out of PostgreSQL's log add no condition to any plan. They keep
+// the planner from using the statistics of enums, which matters only to lists of pickups and a driver's
+// facilities; TestAPageOfPickupsIsFewPages covers these.
 func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")
@@ -29,8 +29,8 @@ func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 	d := openUnchecked(t)
 	w := d.world(ctx)
 	w.manyRows(ctx)
-	// A driver's policy goes by one of two indexes of the same cost, as statistics have it that
-	// are drawn by lot: see below.
+	// A driver's policy uses one of two indexes of the same estimated cost, depending on random samples of
+	// the statistics: see below.
 	must(w.owner.Exec(ctx, "DROP POLICY patients_drivers ON patients"))
 	with := plansOf(ctx, t, w)
 	for _, table := range underPolicy(ctx, w.owner) {
@@ -52,8 +52,8 @@ func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 	}
 }
 
-// A page of pickups costs what it shows, whichever status is asked for and however few
-// of the table's rows are in it, or are a driver's now.
+// The cost of a page of pickups depends on what it shows, whichever status is requested and however few of
+// the table's rows are in it, or are the driver's now.
 func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")
@@ -84,12 +84,12 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	}
 }
 
-// idsAlone are tables that the application writes and whose rows hold ids, digests,
-// switches and times: what PostgreSQL's log has of them tells of nobody.
+// idsAlone are tables that the application writes and whose rows hold only ids, digests, flags and times:
+// PostgreSQL's log of them identifies nobody.
 var idsAlone = []string{"account_keys", "appointment_feeds", "driver_slots", "flags", "group_facilities",
 	"group_members", "login_attempts", "login_buckets", "river_job", "river_leader", "river_queue"}
 
-// Every table that the application writes is under row level security, or holds ids alone.
+// Every table that the application writes has row-level security, or holds only ids.
 func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -113,8 +113,8 @@ func TestEveryTableThatIsWrittenIsUnderRowSecurity(t *testing.T) {
 	}
 }
 
-// What PostgreSQL says of a row that it refuses, to the client and in its log, has none
-// of the row's values, whichever constraint it is and however talkative the log.
+// PostgreSQL's message about a row that it refuses, to the client and in its log, has none of the row's
+// values, whichever constraint it is and however verbose the log.
 func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -163,15 +163,15 @@ func TestARefusalRepeatsNothingOfTheRow(t *testing.T) {
 	}
 }
 
-// underPolicy lists the tables whose one policy lets everything through.
+// underPolicy lists the tables whose single policy allows everything.
 func underPolicy(ctx context.Context, owner *pgxpool.Pool) []string {
 	rows := must(owner.Query(ctx,
 		"SELECT polrelid::regclass::text FROM pg_policy WHERE polname = 'no_values_in_logs' ORDER BY 1"))
 	return must(pgx.CollectRows(rows, pgx.RowTo[string]))
 }
 
-// manyRows fills the tables that grow, with statuses as they are after some time: most
-// pickups are delivered, by one of forty drivers.
+// manyRows fills the tables that grow, with statuses as they are after some time: most pickups are
+// delivered, by one of forty drivers.
 func (w *world) manyRows(ctx context.Context) (driver db.Viewer) {
 	driver = w.driver(ctx, 1, 1)
 	for _, statement := range []string{
@@ -209,7 +209,7 @@ func (w *world) manyRows(ctx context.Context) (driver db.Viewer) {
 	return driver
 }
 
-// plansOf gives the plan of each statement for any arguments, and some for given ones.
+// plansOf returns the generic plan of each statement, and custom plans of some.
 func plansOf(ctx context.Context, t *testing.T, w *world) map[string]string {
 	conn := must(w.pool.Acquire(ctx))
 	defer conn.Release()
@@ -239,7 +239,6 @@ func plansOf(ctx context.Context, t *testing.T, w *world) map[string]string {
 	return plans
 }
 
-// numbers of what a plan computes once, which change with what else there is, and what
-// it is thought to cost: another estimate of the same way is no other plan, and
-// no other order of its filters.
+// Numbers of what a plan computes once, which change with the rest of the plan, and estimated costs:
+// another estimate, or another order of filters, does not make it another plan.
 var numbers = regexp.MustCompile(`\$\d+|\(cost=[^)]*\)|Filter: .*`)

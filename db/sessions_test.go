@@ -95,7 +95,7 @@ func (w *world) alter(ctx context.Context, token db.Token, set string) {
 		w.tenant, token.Hash()))
 }
 
-// isOver says whether the token is refused.
+// isOver reports whether the token is refused.
 func (w *world) isOver(ctx context.Context, token db.Token) error {
 	_, err := w.Authenticate(ctx, token, time.Hour)
 	return refused(err, db.Unauthenticated)
@@ -153,7 +153,7 @@ func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
 	}
 }
 
-// Luck for what the races do by plan: nobody is logged in after the end.
+// A randomized version of the races: nobody is logged in after the end.
 func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

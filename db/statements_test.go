@@ -29,7 +29,7 @@ type touched struct {
 	result        reflect.Type    // what the generated method returns
 }
 
-// readStatements reads every statement of sql/queries, by its name.
+// readStatements parses every statement of sql/queries, by name.
 func readStatements(t *testing.T) map[string]touched {
 	t.Helper()
 	projects, err := project.Load("..")
@@ -112,11 +112,11 @@ func (s touched) touches(tables []string) string {
 	return ""
 }
 
-// pickupTables show of pickups what not everybody in the tenant may see.
+// pickupTables hold rows of pickups that not everybody in the tenant may see.
 var pickupTables = []string{"pickups", "pickup_events", "messages"}
 
-// showsPickup returns an error if the statement shows somebody a pickup, or what happened to
-// it, and does not ask whether they see it. A place in the stream of events tells nothing.
+// showsPickup returns an error if the statement shows a pickup, or what happened to it, without checking
+// that the viewer sees it. A position in the stream of events reveals nothing.
 func (s touched) showsPickup() error {
 	table := s.touches(pickupTables)
 	if table == "" || s.seesPickup || isPlaces(s.result) {
@@ -125,7 +125,7 @@ func (s touched) showsPickup() error {
 	return fmt.Errorf("it touches %s and does not ask who sees the pickup", table)
 }
 
-// isPlaces tells whether a result has tenants' ids and places in the stream alone.
+// isPlaces reports whether a result has only tenants' ids and positions in the stream.
 func isPlaces(result reflect.Type) bool {
 	if result.Kind() != reflect.Slice || result.Elem().Kind() != reflect.Struct {
 		return false
@@ -139,7 +139,7 @@ func isPlaces(result reflect.Type) bool {
 	return true
 }
 
-// ofStore returns why a handler must not be given the statement as it is, nil if it may.
+// ofStore returns why a handler must not call the generated statement directly, or nil if it may.
 func (s touched) ofStore(guarded []string) error {
 	switch table := s.touches(guarded); {
 	case table != "":
@@ -165,7 +165,7 @@ func (s touched) ofReader(guarded []string) error {
 	return s.showsPickup()
 }
 
-// ofSystem is ofStore for the program's own work, which has no viewer.
+// ofSystem is ofStore for background work, which has no viewer.
 func (s touched) ofSystem(guarded []string) error {
 	switch table := s.touches(guarded); {
 	case table != "":
@@ -178,8 +178,8 @@ func (s touched) ofSystem(guarded []string) error {
 	return nil
 }
 
-// statementsOf returns the generated statements that a type shows as they are: those of the
-// interfaces that it embeds.
+// statementsOf returns the generated statements that a type exports unchanged: those of the interfaces
+// that it embeds.
 func statementsOf(t *testing.T, of reflect.Type) (names []string) {
 	t.Helper()
 	for i := range of.NumField() {
@@ -199,7 +199,7 @@ func statementsOf(t *testing.T, of reflect.Type) (names []string) {
 	return names
 }
 
-// What can be called outside of this package as it was generated is judged by its SQL.
+// Generated statements that other packages can call are checked by their SQL.
 func TestStatementsAreSafeAsTheyAre(t *testing.T) {
 	t.Parallel()
 	all, guarded := readStatements(t), guardedTables(t, open(t))
@@ -219,7 +219,7 @@ func TestStatementsAreSafeAsTheyAre(t *testing.T) {
 	}
 }
 
-// A statement that is given and that nobody calls is taken back.
+// Every exported statement has a caller.
 func TestEveryStatementGivenIsCalled(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{}
@@ -255,7 +255,7 @@ func TestEveryStatementGivenIsCalled(t *testing.T) {
 	}
 }
 
-// The rules refuse: of all statements, each that writes pickups or patients, or shows them.
+// The rules refuse, of all statements, each that writes pickups or patients, or shows them.
 func TestUnsafeStatementsAreRefused(t *testing.T) {
 	t.Parallel()
 	all, guarded := readStatements(t), guardedTables(t, open(t))

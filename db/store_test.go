@@ -27,8 +27,8 @@ func TestAFullPoolIsAnAnswerNotAQueue(t *testing.T) {
 	}
 }
 
-// A request waits longer for its own user's than for anybody's: one who asks for many things
-// at once has them in turn.
+// A request waits longer for its own user's connections than for others': the requests of one user run in
+// turn.
 func TestAUsersRequestsWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -47,7 +47,7 @@ func TestAUsersRequestsWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Whoever goes away cancels their query on the server, and the connection lives on.
+// A caller who disconnects cancels their query on the server, and the connection stays usable.
 func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -127,7 +127,7 @@ func TestOpenRefusesWhatItCannotReach(t *testing.T) {
 	}
 }
 
-// A probe does not say no because all connections are in use for longer than a request waits.
+// A readiness probe does not fail because all connections are in use for longer than a request waits.
 func TestABusyStoreIsReady(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -18,8 +18,8 @@ import (
 	"waybill/db"
 )
 
-// An event is told as soon as it is committed, whatever else runs for as long as it likes:
-// nobody but those who write events can commit one that belongs before.
+// An event is delivered as soon as it is committed, whatever other transactions run: only transactions
+// that write events can commit an earlier one.
 func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -71,7 +71,7 @@ func parseXID(text string) (xid uint64, err error) {
 	return xid, err
 }
 
-// writersOfEvents gives the statements that write them, by name.
+// writersOfEvents returns the statements that write events, by name.
 func writersOfEvents(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -88,7 +88,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 	return all
 }
 
-// held tells what a session holds: the lock of those who write events, and a transaction's id.
+// held returns what a session holds: the lock of the writers of events, and a transaction id.
 func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
@@ -99,7 +99,8 @@ func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
 	return lock, xid
 }
 
-// The stream's horizon rests on it: planned and not yet run, each has the lock and no id.
+// The stream's horizon relies on this: a statement that is planned and has not run yet has the lock and no
+// transaction id.
 func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -118,8 +119,8 @@ func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 	}
 }
 
-// And so it is where the plan is an old one, and the statement comes as the store sends it:
-// stopped at the first row that it locks, it has the lock already.
+// The same with a cached plan, and the statement as the store sends it: blocked at the first row that it
+// locks, it already has the lock.
 func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -169,7 +170,7 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	}
 }
 
-// insertEvent is what somebody may write in psql.
+// insertEvent is a statement that somebody may run in psql.
 const insertEvent = `
 	WITH moved AS (
 		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
@@ -178,8 +179,8 @@ const insertEvent = `
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
 
-// Where nobody writes any more, an event with a place of its own is told once the horizon is
-// moved on. Other tests' transactions may do it as well.
+// When nobody writes any more, an event at an unusual position is delivered once the horizon has moved.
+// Other tests' transactions may move it as well.
 func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -197,8 +198,8 @@ func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
 	}
 }
 
-// Whoever has an id before the lock, by another statement of the transaction, writes an event
-// that belongs where the stream has passed: it comes where the stream goes on.
+// A transaction that has an id before the lock, by another statement, writes an event at a position that
+// the stream has passed: the event is moved to where the stream continues.
 func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -250,8 +251,8 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 	}
 }
 
-// A transition that waited for another of the same pickup is told after it, also where its
-// transaction had an id long before.
+// A transition that waited for another of the same pickup is delivered after it, also if its transaction
+// had an id long before.
 func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -277,7 +278,7 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	}
 }
 
-// One that reads as of long ago cannot know where the stream is.
+// A transaction with an old snapshot cannot know the position of the stream.
 func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -17,7 +17,7 @@ import (
 	"waybill/db"
 )
 
-// follower reads the stream as the server does: on from where nothing is left.
+// follower reads the stream as the server does, until nothing is left.
 type follower struct {
 	w    *world
 	by   db.Viewer
@@ -44,7 +44,7 @@ func (f *follower) read(ctx context.Context) (n int) {
 	return len(rows)
 }
 
-// catchUpWhenTold reads nothing but what a look for several tenants says is there.
+// catchUpWhenTold reads only the streams in which a query over several tenants found new events.
 func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) error {
 	since := must(f.w.GetStreamHorizon(ctx)).Xid
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; time.Sleep(time.Millisecond) {
@@ -72,8 +72,7 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 	return nil
 }
 
-// catchUp reads until so many events were seen: those of other tests of the database may
-// hold it back.
+// catchUp reads until so many events were seen: those of other tests of the database may hold it back.
 func (f *follower) catchUp(ctx context.Context, n int) error {
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; {
 		if time.Now().After(end) {
@@ -85,11 +84,11 @@ func (f *follower) catchUp(ctx context.Context, n int) error {
 	return nil
 }
 
-// takeXID gives a transaction an id, and nothing else.
+// takeXID gives a transaction an id, and does nothing else.
 func takeXID(ctx context.Context, tx pgx.Tx) { must(tx.Exec(ctx, "SELECT pg_current_xact_id()")) }
 
-// midway runs a submit in tx up to where it has an id, has locked its pickup, and waits for
-// its account. finish lets it end.
+// midway runs a submit in tx up to where it has an id, has locked its pickup, and waits for its account.
+// finish lets it end.
 func (w *world) midway(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) (finish func()) {
 	holder := must(w.owner.Begin(ctx))
 	must(holder.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", account))
@@ -102,8 +101,8 @@ func (w *world) midway(ctx context.Context, tx pgx.Tx, account, id uuid.UUID) (f
 	}
 }
 
-// A transaction takes its id, or its event's number, and commits after one that came
-// later: whoever reads in between misses nothing.
+// A transaction takes its id, or its event's number, and commits after a later one: a reader in between
+// misses nothing.
 func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -143,8 +142,8 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 	}
 }
 
-// A number can be lower under a higher id: taken in the order of the numbers alone,
-// under a horizon of ids, it would be skipped.
+// A number can be lower under a higher id: ordered by number alone, under a horizon of ids, it would be
+// skipped.
 func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -215,7 +214,7 @@ func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// Each viewer is told of what is theirs; a driver also of what is taken from them.
+// Each viewer gets the events of what they see; a driver also of what is taken from them.
 func TestTheStreamTellsEachViewerWhatTheyMaySee(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -12,7 +12,7 @@ import (
 	"waybill/db"
 )
 
-// The dictionary as the design has it: what a transition leads from and to.
+// The dictionary is that of the design: what a transition leads from and to.
 var dictionary = map[db.TransitionName]struct {
 	before []db.PickupStatus
 	after  db.PickupStatus
@@ -55,7 +55,7 @@ func TestTheDictionaryIsTheDesigns(t *testing.T) {
 	}
 }
 
-// As somebody in psql would: whoever they are, only what is declared.
+// In psql, too, every role can make only the declared changes.
 func TestNoPairOfStatusesButTheDeclaredIsAccepted(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -81,7 +81,7 @@ func TestNoPairOfStatusesButTheDeclaredIsAccepted(t *testing.T) {
 	}
 }
 
-// setStatus updates as the owner, with columns that suit the status, and undoes it.
+// setStatus updates as the owner, with columns that suit the status, and rolls it back.
 func (w *world) setStatus(
 	ctx context.Context, pickup any, to db.PickupStatus, previous *db.PickupStatus, spare db.Viewer,
 ) error {
@@ -147,7 +147,7 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 	if err := set(assigned, "note = 'x', version = version + 1"); err != nil {
 		t.Errorf("a note: %v", err)
 	}
-	// Nor does the trigger sleep where others do.
+	// The trigger also fires on replicas, where others do not.
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	var always bool
@@ -158,8 +158,8 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 	}
 }
 
-// Every transition from every status: it moves, or says where the pickup stands
-// and what is possible from there.
+// Every transition from every status succeeds, or states the pickup's status and the transitions allowed
+// from there.
 func TestEveryTransitionIsTriedFromEveryStatus(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -206,7 +206,7 @@ func hubSees(s db.PickupStatus) bool {
 	return slices.Contains([]db.PickupStatus{"COLLECTED", "RECEIVED", "PACKED", "SHIPPED", "DELIVERED"}, s)
 }
 
-// allowed are the transitions of a role from a status, in the dictionary's order.
+// allowed returns the transitions of a role from a status, in the dictionary's order.
 func allowed(from db.PickupStatus, role db.UserRole) []string {
 	hub := []db.TransitionName{"receive", "pack", "ship", "deliver"}
 	out := []string{}
@@ -218,8 +218,8 @@ func allowed(from db.PickupStatus, role db.UserRole) []string {
 	return out
 }
 
-// What both of the transitions' statements do with those that won is written in each, since
-// a statement cannot be called from another; it is the same.
+// Both statements for transitions contain the same text for the effects of those that won, since a
+// statement cannot call another.
 func TestBothStatementsOfTransitionsEndAlike(t *testing.T) {
 	t.Parallel()
 	texts := statements(t)
@@ -235,7 +235,8 @@ func TestBothStatementsOfTransitionsEndAlike(t *testing.T) {
 	}
 }
 
-// One id keys all that a transition leaves: by it a caller whose connection broke finds it.
+// One id is the key of everything that a transition writes: a caller whose connection broke finds it by
+// that id.
 func TestATransitionsEventEntryAndTextHaveOneID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -259,7 +260,7 @@ func TestATransitionsEventEntryAndTextHaveOneID(t *testing.T) {
 	}
 }
 
-// The dictionary says what each transition does; whoever adds one has to say it too.
+// The dictionary states what each transition does, and has no default for a new one.
 func TestTheDictionarySaysWhatATransitionDoes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -272,8 +272,8 @@ func (w *world) secondAdmin(ctx context.Context) db.Viewer {
 
 const adminsInOrder = "admins are locked in another order than that of their keys"
 
-// adminsLockedInOrder takes the first of several admins away while the second is held: that one
-// is waited for with the first locked, and no other, whatever the plan.
+// adminsLockedInOrder demotes the first of several admins while the second is locked: it waits for that
+// one with the first locked, and no other, whatever the plan.
 func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of db.Viewer) error) error {
 	admins := ids(w.admin.UserID)
 	for range 5 {
@@ -294,8 +294,7 @@ func (w *world) adminsLockedInOrder(ctx context.Context, away func(s *db.Raw, of
 	return nil
 }
 
-// keepsAnAdmin has two admins do the same to each other, again and again: one is left each
-// time.
+// keepsAnAdmin has two admins do the same to each other, again and again: one is left each time.
 func (w *world) keepsAnAdmin(ctx context.Context, act func(s *db.Raw, by, of db.Viewer) error) error {
 	for range 4 {
 		must(w.owner.Exec(ctx, "UPDATE users SET active = role <> 'admin', version = 1 WHERE tenant_id = $1", w.tenant))
@@ -327,7 +326,7 @@ func (w *world) slug(ctx context.Context) string {
 	return scan[string](ctx, w.owner, "SELECT slug FROM tenants WHERE id = $1", w.tenant)
 }
 
-// second is the error of a call whose value nobody wants.
+// second returns the error of a call whose value is not needed.
 func second[T any](_ T, err error) error { return err }
 
 func renew(ctx context.Context, s *db.Raw, v db.Viewer, old, new string) (int64, error) {

@@ -17,11 +17,11 @@ import (
 	"waybill/db"
 )
 
-// guarded are the tables with row level security, each with the rows that a world has of
-// the facility that staff see (1) and of the hidden one (1).
+// guarded are the tables with row-level security, each with the rows that a world has of the facility that
+// staff see (1) and of the hidden one (1).
 var guarded = []string{"patients", "patient_facilities", "appointments"}
 
-// wards is a world with a patient and an appointment at each of its facilities.
+// wards makes a world with a patient and an appointment at each of its facilities.
 func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) {
 	w = d.world(ctx)
 	seen, hidden = w.patient(ctx), newID()
@@ -34,8 +34,8 @@ func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) 
 	return w, seen, hidden
 }
 
-// count runs the statement as it is, with no predicate of its own, and gives how many
-// rows it has shown or written.
+// count runs the statement unchanged, with no predicate of its own, and returns how many rows it has shown
+// or written.
 func count(ctx context.Context, q db.DBTX, statement string, args ...any) (int64, error) {
 	tag, err := q.Exec(ctx, statement, args...)
 	return tag.RowsAffected(), err
@@ -86,7 +86,7 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 	}
 }
 
-// Which patients deny a facility is for who sees that facility, by the patients' ids in its
+// The patients who deny a facility are visible to viewers of that facility, by the patients' ids in its
 // own records.
 func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
 	t.Parallel()
@@ -118,7 +118,7 @@ func TestDenialsAreShownToTheFacilityAlone(t *testing.T) {
 	}
 }
 
-// What is written has to be the viewer's too.
+// A written row must be visible to the viewer, too.
 func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -176,7 +176,7 @@ func TestStatementThatForgotItsPredicateWritesNothing(t *testing.T) {
 	}
 }
 
-// A mutant shows or writes to whoever asks.
+// A mutant shows or writes rows for any viewer.
 func anyViewer(t *testing.T) (all []*mutant) {
 	t.Helper()
 	for query, sql := range statements(t) {

@@ -14,8 +14,8 @@ import (
 	"waybill/db/seed"
 )
 
-// world is a tenant of its own with users, a facility, an account and whatever a
-// race needs besides. Several share a database, since no statement reaches across.
+// world is a tenant of its own with users, a facility, an account and whatever else a race needs. Several
+// share a database, since no statement reaches another tenant.
 type world struct {
 	*db.Raw         // the statements as they are tried, perhaps a mutant among them
 	as      *db.Raw // the statements as they are, for what comes before
@@ -30,7 +30,7 @@ type world struct {
 	facility, hidden, account               uuid.UUID               // hidden: only admin and dispatcher see it
 }
 
-// manyCallers take part in a race: as many as leave no mutant alive.
+// manyCallers is the number of callers in a race: enough to kill every mutant.
 const manyCallers = 8
 
 // setUpError is a failure before or after what is tried, never a finding.
@@ -56,27 +56,27 @@ type database struct {
 	*dbtest.DB
 }
 
-// open gives the test a database; the invariants are checked when it ends.
+// open returns a database for the test; the invariants are checked when it ends.
 func open(t testing.TB) *database {
 	t.Helper()
 	return opened(t, dbtest.New(t, checkInvariants), false)
 }
 
-// openSettled is for so many statements that planning each for its arguments would be the
-// most of the work. Their plans go by statistics: make what they are about, then ANALYZE.
+// openSettled is for tests with so many statements that custom plans would be most of the work. Generic
+// plans depend on statistics: make the rows that they are about, then ANALYZE.
 func openSettled(t testing.TB) *database {
 	t.Helper()
 	d := dbtest.New(t, checkInvariants)
 	return &database{openStore(t, config(d.SettledURL(), false)), d.Owner(), d}
 }
 
-// openCombining is for what must hold also where concurrent requests share statements.
+// openCombining is for what must also hold where concurrent requests share statements.
 func openCombining(t testing.TB) *database {
 	t.Helper()
 	return opened(t, dbtest.New(t, checkInvariants), true)
 }
 
-// openUnchecked is for what breaks them on purpose.
+// openUnchecked is for tests that break the invariants on purpose.
 func openUnchecked(t testing.TB) *database {
 	t.Helper()
 	return opened(t, dbtest.New(t), false)
@@ -118,19 +118,19 @@ func (d *database) world(ctx context.Context) *world {
 
 func withOldHash(u *db.CreateUserParams) { u.PasswordHash = "old hash" }
 
-// make makes rows of the tenant, by the statements as they are.
+// make inserts rows of the tenant, by the unchanged statements.
 func (w *world) make(ctx context.Context, fill func(*seed.Rows)) {
 	w.must(seed.Make(ctx, w.owner, w.tenant, fill))
 }
 
-// on gives the world whose statements are a mutant's.
+// on returns the world with the statements of a mutant.
 func (w *world) on(m *mutant) *world {
 	w.mutant = m
 	w.Raw = w.over(w.as.DBTX())
 	return w
 }
 
-// over is a store over one connection or transaction, the mutant included.
+// over returns a store over one connection or transaction, the mutant included.
 func (w *world) over(q db.DBTX) *db.Raw {
 	if w.mutant == nil {
 		return db.StoreOver(q, func(q db.DBTX) db.DBTX { return q })
@@ -139,7 +139,7 @@ func (w *world) over(q db.DBTX) *db.Raw {
 	return db.StoreConfirming(q, func(q db.DBTX) db.DBTX { return rewriting{q, w.mutant} }, mutated.text)
 }
 
-// purse makes an account with money.
+// purse makes an account with a balance.
 func (w *world) purse(ctx context.Context, cents int64) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		if id = r.Account(); cents > 0 {
@@ -154,13 +154,13 @@ func (w *world) balance(ctx context.Context, account uuid.UUID) int64 {
 		w.tenant, account)
 }
 
-// user makes one more of a role.
+// user makes another user of a role.
 func (w *world) user(ctx context.Context, role db.UserRole) (v db.Viewer) {
 	w.make(ctx, func(r *seed.Rows) { v = r.User(role, withOldHash).Viewer })
 	return v
 }
 
-// driver makes one on duty, at a place, with a login of their own.
+// driver makes a driver on duty, at a place, with a login of their own.
 func (w *world) driver(ctx context.Context, latitude, longitude float64) (v db.Viewer) {
 	w.make(ctx, func(r *seed.Rows) { v = driverAt(r, latitude, longitude) })
 	return v
@@ -182,7 +182,7 @@ func driverAt(r *seed.Rows, latitude, longitude float64) db.Viewer {
 	return v
 }
 
-// draft asks for a pickup of 500 cents from the account, unless edits say otherwise.
+// draft returns a pickup of 500 cents from the account, changed by edits.
 func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
 	d := w.seeded.Pickup().Draft
 	d.ID = uuid.New()
@@ -192,13 +192,13 @@ func (w *world) draft(edits ...func(*db.Draft)) db.Draft {
 	return d
 }
 
-// pickup makes one, as a draft.
+// pickup makes a pickup, as a draft.
 func (w *world) pickup(ctx context.Context, edits ...func(*db.Draft)) uuid.UUID {
 	return w.pickupIn(ctx, db.PickupStatusDRAFT, uuid.Nil, edits...)
 }
 
-// pickupIn makes one that stands at a status, with a driver of its own unless one is named. It
-// goes over the connections of the store, which have the statements prepared.
+// pickupIn makes a pickup in a status, with a driver of its own unless one is named. It uses the
+// connections of the store, which have the statements prepared.
 func (w *world) pickupIn(
 	ctx context.Context, status db.PickupStatus, driver uuid.UUID, edits ...func(*db.Draft),
 ) uuid.UUID {
@@ -221,17 +221,17 @@ func (w *world) assigned(ctx context.Context, driver db.Viewer, edits ...func(*d
 	return w.pickupIn(ctx, db.PickupStatusASSIGNED, driver.DriverID, edits...)
 }
 
-// at makes a pickup that stands at a status.
+// at makes a pickup in a status.
 func (w *world) at(ctx context.Context, status db.PickupStatus) uuid.UUID {
 	return w.pickupIn(ctx, status, uuid.Nil)
 }
 
-// row is the pickup as it stands.
+// row returns the pickup's current row.
 func (w *world) row(ctx context.Context, id uuid.UUID) db.Pickup {
 	return must(w.as.GetOne(ctx, w.dispatcher, id))
 }
 
-// expect says whether the pickup stands at the status.
+// expect returns an error unless the pickup is in the status.
 func (w *world) expect(ctx context.Context, id uuid.UUID, status db.PickupStatus) error {
 	if got := w.row(ctx, id).Status; got != status {
 		return fmt.Errorf("the pickup is %s, want %s", got, status)
