@@ -14,8 +14,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// analyze does with a text all that the command does with a project: what stands
-// before the first annotation is the schema, the rest are queries.
+// analyze runs the whole analysis on a text, as the command does on a project: the part before the first
+// annotation is the schema, the rest are queries.
 func analyze(text string) {
 	schema, _, _ := strings.Cut(text, "-- name:")
 	d := &project.Database{
@@ -37,7 +37,7 @@ func analyze(text string) {
 	}
 }
 
-// FuzzAnalyze looks for text that makes the analysis panic or hang.
+// FuzzAnalyze searches for text that makes the analysis panic or hang.
 func FuzzAnalyze(f *testing.F) {
 	if raceDetector {
 		f.Skip("the queries of TestWaybillHasNoFinding are analysed at once, with the race detector looking on")
@@ -60,11 +60,11 @@ func FuzzAnalyze(f *testing.F) {
 	for _, r := range rules.All {
 		f.Add(r.Block("sql schema") + r.Block("sql fails") + r.Block("sql passes"))
 	}
-	// One that does not end is found by the limit of go test.
+	// The timeout of go test detects an analysis that does not end.
 	f.Fuzz(func(_ *testing.T, text string) { analyze(text) })
 }
 
-// TestAnalyzeSurvives tries what once broke, or might.
+// TestAnalyzeSurvives analyzes texts that once made it panic, or might.
 func TestAnalyzeSurvives(t *testing.T) {
 	t.Parallel()
 	chain := "WITH c0 AS (SELECT 1 AS a)"

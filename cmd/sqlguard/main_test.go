@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// guard runs the command and gives its status and what it prints.
+// guard runs the command and returns its exit code and its output.
 func guard(args ...string) (status int, out, problems string) {
 	var o, p bytes.Buffer
 	status = run(args, &o, &p)
@@ -252,8 +252,8 @@ func putIn(t *testing.T, dir, name, text string) {
 	put(t, filepath.Join(dir, name), text)
 }
 
-// The file of fixtures moves the token that the other file's guard tests: without it there
-// is no guard.
+// The file of fixtures increments the version that the other file's guard checks: without it there is no
+// guard.
 func TestFilesAreExcludedAndHaveSeveritiesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	const fence = "-- name: Rename :execrows\nUPDATE dogs SET name = @name WHERE id = @id AND token = @token;\n"
@@ -327,7 +327,7 @@ func TestExplainPrintsThePage(t *testing.T) {
 	}
 }
 
-// TestAdoptingIsTrue runs the page's commands, in their order, in a project full of mistakes.
+// TestAdoptingIsTrue runs the page's commands, in their order, in a project with many mistakes.
 func TestAdoptingIsTrue(t *testing.T) {
 	page, err := os.ReadFile("ADOPTING.md")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func itoa(i int) string { return strconv.Itoa(i) }
 
-// shapes are twenty queries as a project has them; T stands for a table's number.
+// shapes are twenty typical queries of a project; T stands for a table's number.
 const shapes = `
 -- name: Create_T :one
 INSERT INTO t_T (id, tenant_id, name, status) VALUES (@id, @tenant_id, @name, @status) ON CONFLICT (id) DO NOTHING
@@ -95,8 +95,8 @@ func put(tb testing.TB, path, text string) {
 	}
 }
 
-// TestLargeProjectIsAnalyzedWhole looks at what is found in each of 200 files; how soon is
-// the benchmark's.
+// TestLargeProjectIsAnalyzedWhole checks the findings in each of 200 files; the benchmark measures the
+// time.
 func TestLargeProjectIsAnalyzedWhole(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("takes long")

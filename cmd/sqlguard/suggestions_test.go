@@ -15,8 +15,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// TestSuggestionsAreSQL carries out every suggestion for the fixtures, the pages and the
-// project's own queries: what comes out is SQL.
+// TestSuggestionsAreSQL runs every suggestion for the fixtures, the pages and the project's own queries:
+// each is valid SQL.
 func TestSuggestionsAreSQL(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{}

@@ -1,5 +1,5 @@
-// Command variants writes the statements that are like another one but for a few marked places,
-// so that sqlc reads them, and sqlguard and the tests see them, like any other:
+// Command variants writes statements that differ from another one in a few marked places, so that sqlc
+// generates their code, and sqlguard and the tests check them, like any other:
 //
 //	go run ./cmd/variants sql/queries
 //
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// output is the file in the folder of the queries that run writes.
+// output is the file that run writes in the folder of the queries.
 const output = "variants.sql"
 
 func run(args []string) error {
@@ -47,8 +47,8 @@ var (
 	mark  = regexp.MustCompile(`( *)/\* (\w+): (.*?) \*/`)
 )
 
-// variants returns the text of the file that has all variants of the folder's queries. It fails
-// for a variant that is declared in two queries, and for a mark that stands in none.
+// variants returns the text of the file that has all variants of the folder's queries. It fails for a
+// variant that is declared in two queries, and for a mark outside of a query.
 func variants(folder fs.FS) (string, error) {
 	files, err := fs.Glob(folder, "*.sql")
 	if err != nil {
@@ -92,7 +92,7 @@ func declared(statement string) (names []string) {
 	return names
 }
 
-// texts returns what the marks of a variant put into the statement.
+// texts returns the texts that a variant's marks insert into the statement.
 func texts(statement, name string) (all []string) {
 	for _, m := range mark.FindAllStringSubmatch(statement, -1) {
 		if m[2] == name {
@@ -102,8 +102,8 @@ func texts(statement, name string) (all []string) {
 	return all
 }
 
-// variant returns the statement with the text of one variant's marks in their places, and
-// nothing in the places of the others'.
+// variant returns the statement with the text of one variant's marks in their places; the marks of other
+// variants are removed.
 func variant(statement, name string) string {
 	return mark.ReplaceAllStringFunc(statement, func(found string) string {
 		if m := mark.FindStringSubmatch(found); m[2] == name {

@@ -1,7 +1,7 @@
-// Package scale fills an empty database with pickups by the million, and with what belongs to
-// them: patients, appointments, events, texts, entries, reads. All of it is generated in the
-// database, so that ten million take minutes; the shape is the same at any size, so that what
-// an operation costs can be compared between sizes:
+// Package scale fills an empty database with millions of pickups and the rows that belong to them:
+// patients, appointments, events, texts, ledger entries, reads. The database generates all of it, so that
+// ten million take minutes. The distribution is the same at any size, so that the cost of an operation can
+// be compared between sizes:
 //
 //   - A tenant of 2,000 facilities has 70 % of all, another 20 %, and fifty small ones the rest.
 //   - The busiest facility has 8 % of its tenant's pickups, the small clinic some 200 at any size,
@@ -32,25 +32,25 @@ func statement(name string) string {
 	return string(text)
 }
 
-// ErrNotEmpty says that the database has tenants already.
+// ErrNotEmpty reports that the database already has tenants.
 var ErrNotEmpty = errors.New("the database has tenants: it must be a migrated one without any")
 
-// Smallest is the least number of pickups that all parts of the shape have room in.
+// Smallest is the least number of pickups with which every part of the data has rows.
 const Smallest = 200
 
-// Facilities is how many the large tenant has, unless told otherwise.
+// Facilities is the default number of facilities of the large tenant.
 const Facilities = 2000
 
-// Size says how much to load.
+// Size is how much to load.
 type Size struct {
 	Pickups    int // of all tenants, at least Smallest; as many patients, half as many appointments and reads
 	Facilities int // of the large tenant, at least 50; 0: Facilities
 }
 
-// Role says what a user of [World] is there for.
+// Role is the purpose of a user of [World].
 type Role int
 
-// The users of the large tenant that matter, whose order is that of their ids.
+// The users of the large tenant, in the order of their ids.
 const (
 	Admin Role = iota
 	Dispatcher
@@ -62,10 +62,10 @@ const (
 	StaffOfSome // of forty, the busiest among them
 )
 
-// PasswordHash is every user's: nobody can log in by a password, a session can be opened.
+// PasswordHash is that of every user, and matches no password: sessions are opened without one.
 const PasswordHash = "none"
 
-// World is the large tenant, and what there is in it to look at.
+// World is the large tenant, and rows of it to read.
 type World struct {
 	TenantID uuid.UUID
 	Slug     string
@@ -79,10 +79,10 @@ type World struct {
 	Pickups                                  []uuid.UUID // the small clinic's, the oldest first, the last eight open
 }
 
-// Load fills the database of conn, which must be that of the tables' owner, and has the planner
-// know what there is. said is told of each part before it begins; nil: nobody.
+// Load fills the database of conn, which must be a connection of the tables' owner, and updates the
+// planner's statistics. It calls said with each part before it begins, unless said is nil.
 //
-// It returns [ErrNotEmpty] if there are tenants. After another error, the database is as it was.
+// It returns [ErrNotEmpty] if there are tenants. After another error, the database is unchanged.
 func Load(ctx context.Context, conn *pgx.Conn, size Size, said func(part string)) (*World, error) {
 	if size.Facilities == 0 {
 		size.Facilities = Facilities
@@ -103,8 +103,8 @@ func Load(ctx context.Context, conn *pgx.Conn, size Size, said func(part string)
 	return Look(ctx, conn)
 }
 
-// vacuum has each page marked whose rows all see, as it would be after a while: what reads an
-// index alone would look at each row else. It tries some times.
+// vacuum fills the visibility map, as autovacuum would after a while: without it an index-only scan visits
+// the table for each row. It makes several attempts.
 func vacuum(ctx context.Context, conn *pgx.Conn) error {
 	again := statement("vacuum")
 	for range 10 {
@@ -118,7 +118,7 @@ func vacuum(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// fill is one transaction: under wal_level minimal, most of it is not written twice.
+// fill runs in one transaction: with wal_level minimal, most of it is not written to the WAL.
 func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 	var tenants int
 	if err := tx.QueryRow(ctx, statement("tenants")).Scan(&tenants); err != nil {
@@ -141,7 +141,7 @@ func fill(ctx context.Context, tx pgx.Tx, size Size, said func(string)) error {
 	return nil
 }
 
-// Look finds the world of a database that was loaded before.
+// Look returns the world of a database that was loaded before.
 func Look(ctx context.Context, conn *pgx.Conn) (*World, error) {
 	w := World{}
 	var facilities, accounts, groups []uuid.UUID

@@ -34,7 +34,7 @@ func load(t *testing.T, conn *pgx.Conn, pickups int) *scale.World {
 	return w
 }
 
-// ask gives the one value that a query answers with, as text.
+// ask returns the single value that a query answers, as text.
 func ask(t *testing.T, conn *pgx.Conn, query string, args ...any) string {
 	t.Helper()
 	var answer any
@@ -47,8 +47,8 @@ func ask(t *testing.T, conn *pgx.Conn, query string, args ...any) string {
 	return fmt.Sprint(answer)
 }
 
-// What is dropped for the load comes back as it was, so that what is measured afterwards is
-// the schema of the migrations.
+// What is dropped for the load is restored, so that measurements are made with the schema of the
+// migrations.
 func TestLoadLeavesTheSchemaAsItWas(t *testing.T) {
 	t.Parallel()
 	conn := open(t)
@@ -71,7 +71,7 @@ func TestLoadHasTheSameShapeAtAnySize(t *testing.T) {
 		conn := open(t)
 		w := load(t, conn, pickups)
 		for _, s := range shape {
-			// Both are used by each: PostgreSQL must know their types.
+			// Each query uses both parameters: PostgreSQL must know their types.
 			query := fmt.Sprintf("SELECT (%s)::text WHERE $1::uuid IS NOT NULL AND $2::bigint > 0", s.query)
 			if got := ask(t, conn, query, w.TenantID, pickups); got != s.want {
 				t.Errorf("of %d pickups, %s: %s, not %s", pickups, s.name, got, s.want)

@@ -17,7 +17,7 @@ const (
 			FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 		) AS l (line)`
 
-	// indexOrder has each table's indexes in the order in which the planner has them.
+	// indexOrder lists each table's indexes in the planner's order.
 	indexOrder = `
 		SELECT string_agg(t || ' ' || names, E'\n' ORDER BY t) FROM (
 			SELECT indrelid::regclass::text AS t, string_agg(indexrelid::regclass::text, ' ' ORDER BY indexrelid)
@@ -31,8 +31,8 @@ const (
 			AND (reltuples < 1 OR relallvisible = 0)`
 )
 
-// shape are questions about the large tenant, $1, whose answers are the same at any size, or a
-// share of the pickups, $2.
+// shape are queries about the large tenant, $1, whose results are the same at any size, or a share of the
+// pickups, $2.
 var shape = []struct{ name, query, want string }{
 	{"pickups in all", "SELECT count(*) - $2 FROM pickups", "0"},
 	{"patients in all", "SELECT count(*) - $2 FROM patients", "0"},

@@ -9,22 +9,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Sender takes several statements in one round trip, and begins a transaction: a pool, a
-// connection, or a transaction, which begins one within it.
+// Sender sends several statements in one round trip, and begins a transaction: a pool, a connection, or a
+// transaction, which begins a nested one.
 type Sender interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 	Begin(context.Context) (pgx.Tx, error)
 }
 
-// batch is where statements go that are to be sent together. It answers each with no row: what
-// they return is looked at when they are sent.
+// batch collects statements that are to be sent together. It answers each with no row: their results are
+// read when they are sent.
 type batch struct {
 	statements pgx.Batch
 	want       int64 // rows of the next statement
 }
 
-// send sends them. Whether each made its rows is known after all of them: hence a transaction
-// that is still open then, unless there is one alone.
+// send sends the statements. Whether each made its rows is known only after all of them: therefore several
+// are sent in a transaction that is still open then.
 func (b *batch) send(ctx context.Context, conn Sender) error {
 	if b.statements.Len() == 1 {
 		return conn.SendBatch(ctx, &b.statements).Close()
@@ -42,7 +42,7 @@ func (b *batch) add(sql string, args []any) {
 	})
 }
 
-// name is the first line: of a generated query, "-- name: CreateUser :one".
+// name returns the first line: of a generated query, "-- name: CreateUser :one".
 func name(sql string) string {
 	line, _, _ := strings.Cut(sql, "\n")
 	return line
@@ -66,7 +66,7 @@ func (b *batch) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
 	return noRows{}
 }
 
-// noRows are the rows of a statement that was not sent yet.
+// noRows is the answer to a statement that was not sent yet.
 type noRows struct{ pgx.Rows }
 
 func (noRows) Close()            {}

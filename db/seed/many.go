@@ -10,13 +10,14 @@ import (
 	"waybill/db"
 )
 
-// What no statement of the application makes: appointments without a feed, and rows by the thousand.
+// Rows that no statement of the application makes: appointments without a feed, and thousands of rows at
+// once.
 
 //go:embed sql/*.sql
 var statements embed.FS
 
-// run runs the statement of a file in sql, which makes n rows in its last table. The first of its
-// arguments is the tenant.
+// run runs the statement of a file in sql, which makes n rows in its last table. Its first argument is the
+// tenant.
 func (r *Rows) run(name string, n int, args ...any) {
 	text, err := statements.ReadFile("sql/" + name + ".sql")
 	r.fail(err)
@@ -34,7 +35,7 @@ func (r *Rows) FacilitiesSeenBy(userID uuid.UUID, n, groups int) {
 // Patients makes n patients of a facility, whose ids in its records are p0, p1 and so on.
 func (r *Rows) Patients(facility uuid.UUID, n int) { r.run("patients", n, facility, n) }
 
-// Appointment is an hour of a patient's, at the facility whose records know them.
+// Appointment is an hour of a patient's, at the facility in whose records they are.
 type Appointment struct {
 	ID         uuid.UUID
 	Patient    uuid.UUID

@@ -12,7 +12,7 @@ import (
 	"waybill/db"
 )
 
-// Pickup is one to be made: a draft, the status that it is to reach, and by whom.
+// Pickup describes a pickup to be made: a draft, the status that it is to reach, and the users who act.
 type Pickup struct {
 	db.Draft
 	By         db.Viewer // asks for it and submits it
@@ -22,10 +22,10 @@ type Pickup struct {
 	Driver     uuid.UUID // the one it is assigned to; Nil: a new one with a login, off duty
 }
 
-// In has a pickup reach the status.
+// In sets the status that a pickup is to reach.
 func In(status db.PickupStatus) func(*Pickup) { return func(p *Pickup) { p.Status = status } }
 
-// Pickup is a draft that staff ask for, of 500 cents from the account, unless edits say otherwise.
+// Pickup returns a draft by staff, of 500 cents from the account, changed by edits.
 func (s *Standard) Pickup(edits ...func(*Pickup)) Pickup {
 	return edited(Pickup{
 		Draft: db.Draft{
@@ -37,7 +37,7 @@ func (s *Standard) Pickup(edits ...func(*Pickup)) Pickup {
 	}, edits)
 }
 
-// step is a transition on the way of a pickup that is not canceled.
+// step is a transition of a pickup that is not canceled.
 type step struct {
 	to         db.PickupStatus
 	transition db.TransitionName
@@ -74,13 +74,13 @@ func way(status db.PickupStatus) ([]step, error) {
 	return happyPath[:at+1], nil
 }
 
-// Pickup makes one, with the events, entries and texts of the transitions that lead to its status.
+// Pickup makes a pickup, with the events, entries and texts of the transitions that lead to its status.
 func (r *Rows) Pickup(p Pickup) uuid.UUID {
 	return r.pickups(p, []uuid.UUID{cmp.Or(p.ID, uuid.New())})[0]
 }
 
-// Pickups makes n of them; each transition of all is one statement. Their ids are random, like
-// an account's.
+// Pickups makes n of them, with one statement for each transition. Their ids are random, like an
+// account's.
 func (r *Rows) Pickups(n int, p Pickup) []uuid.UUID {
 	ids := make([]uuid.UUID, n)
 	for i := range ids {
@@ -116,7 +116,7 @@ func (r *Rows) driversOf(p Pickup, n int) []uuid.UUID {
 	return drivers
 }
 
-// moves are one transition of all of them.
+// moves returns one transition of all the pickups.
 func (s step) moves(p Pickup, ids, drivers []uuid.UUID) db.TransitionPickupsParams {
 	n, by := len(ids), s.by(p)
 	return db.TransitionPickupsParams{
@@ -129,7 +129,7 @@ func (s step) moves(p Pickup, ids, drivers []uuid.UUID) db.TransitionPickupsPara
 	}
 }
 
-// drafts are as many as there are ids.
+// drafts returns one draft for each id.
 func (p Pickup) drafts(ids []uuid.UUID) db.CreatePickupsParams {
 	n := len(ids)
 	return db.CreatePickupsParams{

@@ -1,7 +1,7 @@
-// Package seed makes rows to start from, for tests, benchmarks and the demo tenant: a tenant
-// with users, facilities, groups, accounts, drivers, patients, and pickups in any status. It
-// sends the application's own statements. Tenants, and patients, are made over a connection of
-// the schema's owner; the rest over one of the application's, too.
+// Package seed makes initial rows for tests, benchmarks and the demo tenant: a tenant with users,
+// facilities, groups, accounts, drivers, patients, and pickups in any status. It sends the application's
+// own statements. Tenants and patients need a connection of the schema's owner; the application's suffices
+// for the rest.
 //
 //	var s *seed.Standard
 //	err := seed.Make(ctx, pool, uuid.New(), func(r *seed.Rows) {
@@ -9,8 +9,7 @@
 //		r.Pickups(3, s.Pickup(seed.In(db.PickupStatusASSIGNED)))
 //	})
 //
-// What a function takes by itself is an option's to change: an edit of the statement's
-// parameters.
+// A default of a function is changed by an option: an edit of the statement's parameters.
 package seed
 
 import (
@@ -22,7 +21,7 @@ import (
 	"waybill/db"
 )
 
-// Rows are rows of one tenant that are being made.
+// Rows collects the rows to be made for one tenant.
 type Rows struct {
 	TenantID uuid.UUID
 
@@ -34,8 +33,8 @@ type Rows struct {
 	err   error     // the first: nothing is made after it
 }
 
-// Make makes the rows that fill asks for, in one round trip and one transaction: all or none.
-// It returns an error also where a statement makes fewer rows than it was asked for.
+// Make makes the rows that fill asks for, in one round trip and one transaction: all or none. It also
+// returns an error if a statement makes fewer rows than requested.
 func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)) error {
 	b := &batch{}
 	r := &Rows{TenantID: tenantID, ctx: ctx, conn: b, q: db.New(b), batch: b}
@@ -46,8 +45,8 @@ func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)
 	return b.send(ctx, conn)
 }
 
-// Complete makes what is not there yet of the rows that fill asks for, each at once. A row is
-// there if one has its id, or if the database refuses it with one of the codes taken.
+// Complete makes the missing ones of the rows that fill asks for, each at once. A row exists if one has
+// its id, or if the database refuses it with one of the codes taken.
 func Complete(ctx context.Context, conn db.DBTX, tenantID uuid.UUID, taken []db.Code, fill func(*Rows)) error {
 	r := &Rows{TenantID: tenantID, ctx: ctx, conn: conn, q: db.New(conn), taken: taken}
 	fill(r)
@@ -69,7 +68,7 @@ func create[P, R any](r *Rows, query func(*db.Queries, context.Context, P) (R, e
 	createAll(r, 1, query, params)
 }
 
-// createAll runs one that makes n.
+// createAll runs a generated query that makes n rows.
 func createAll[P, R any](r *Rows, n int, query func(*db.Queries, context.Context, P) (R, error), params P) {
 	if r.batch != nil {
 		r.batch.want = int64(n)
@@ -94,10 +93,10 @@ func (r *Rows) isThere(err error) bool {
 	return err != nil && (db.NoRow(err) || slices.Contains(r.taken, db.Explain(err).Code))
 }
 
-// digest stands for the requests that nobody made.
+// digest is the request digest of seeded rows, which no request has made.
 var digest = []byte("seed")
 
-// newID is an id as the server makes them: in the order of time.
+// newID returns an id as the server makes them: ordered by time.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func edited[P any](p P, edits []func(*P)) P {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
 
-// standard is a tenant of a test's own database.
+// standard makes a Standard tenant in a test's own database.
 func standard(t *testing.T) (*dbtest.DB, *seed.Standard) {
 	t.Helper()
 	d := dbtest.New(t)
@@ -49,8 +49,8 @@ func TestPickupsReachEveryStatus(t *testing.T) {
 			t.Errorf("%d of 3 are %s", n, status)
 		}
 	}
-	// Each but the drafts and the canceled ones, which were drafts, is charged, has an event a
-	// step, and its text; and those that were assigned before keep no slot.
+	// Each pickup except drafts and canceled drafts is charged, and has an event and a text for each step;
+	// drivers assigned earlier keep no slot.
 	for want, query := range map[int]string{
 		7 * 3 * 500: "SELECT 1000000 - balance_cents FROM accounts",
 		7 * 3:       "SELECT count(*) FROM ledger_entries WHERE kind = 'charge'",

@@ -6,7 +6,7 @@ import (
 	"waybill/db"
 )
 
-// Standard is a tenant with what a pickup needs. Most tests start from it.
+// Standard is a tenant with the rows that a pickup needs. Most tests start with it.
 type Standard struct {
 	TenantID                      uuid.UUID
 	Slug                          string
@@ -21,13 +21,13 @@ type Standard struct {
 }
 
 const (
-	// StandardCents are on the account of a Standard tenant.
+	// StandardCents is the balance of the account of a Standard tenant.
 	StandardCents = 1_000_000
-	// StandardPhone is where texts about the pickups of its staff go.
+	// StandardPhone is the number for texts about the pickups of its staff.
 	StandardPhone = "+14155550100"
 )
 
-// Standard makes a Standard tenant. The edits are of all its users.
+// Standard makes a Standard tenant. The edits apply to all its users.
 func (r *Rows) Standard(edits ...func(*db.CreateUserParams)) *Standard {
 	s := &Standard{
 		TenantID: r.TenantID, Slug: r.Tenant(),

@@ -9,7 +9,7 @@ import (
 	"waybill/db"
 )
 
-// User is a user as the Store takes them, and what they log in with.
+// User is a user as the Store takes them, and their credentials.
 type User struct {
 	db.Viewer
 	Email        string
@@ -25,7 +25,7 @@ func (r *Rows) Tenant(edits ...func(*db.CreateTenantParams)) (slug string) {
 	return p.Slug
 }
 
-// User makes a user of the role. Their password is nobody's, unless an edit gives its hash.
+// User makes a user of the role. No password matches, unless an edit sets its hash.
 func (r *Rows) User(role db.UserRole, edits ...func(*db.CreateUserParams)) User {
 	id := newID()
 	p := edited(db.CreateUserParams{
@@ -36,7 +36,7 @@ func (r *Rows) User(role db.UserRole, edits ...func(*db.CreateUserParams)) User 
 	return User{db.SystemViewer(p.TenantID, p.ID, p.Role), p.Email, p.PasswordHash}
 }
 
-// sessionLifetime is that of a session: longer than any test.
+// sessionLifetime is longer than any test.
 const sessionLifetime = 24 * time.Hour
 
 // Session opens a session for the user, and returns its token.
@@ -49,7 +49,7 @@ func (r *Rows) Session(u User) db.Token {
 	return token
 }
 
-// PhoneNumber gives the user a number, where texts about their pickups go.
+// PhoneNumber gives the user a phone number, for texts about their pickups.
 func (r *Rows) PhoneNumber(userID uuid.UUID, number string, edits ...func(*db.CreatePhoneNumberParams)) uuid.UUID {
 	p := edited(db.CreatePhoneNumberParams{
 		TenantID: r.TenantID, ID: newID(), UserID: userID, Number: number, RequestDigest: digest,
@@ -58,7 +58,7 @@ func (r *Rows) PhoneNumber(userID uuid.UUID, number string, edits ...func(*db.Cr
 	return p.ID
 }
 
-// Facility makes a facility, which only admins and dispatchers see until a group does.
+// Facility makes a facility, which only admins and dispatchers see until it is added to a group.
 func (r *Rows) Facility(edits ...func(*db.CreateFacilityParams)) uuid.UUID {
 	p := edited(db.CreateFacilityParams{
 		TenantID: r.TenantID, ID: newID(), Name: "Clinic", Address: "1 Main St", Latitude: 37.77, Longitude: -122.42,
@@ -93,8 +93,8 @@ func (r *Rows) Shows(group uuid.UUID, facilityIDs ...uuid.UUID) {
 	}
 }
 
-// Account makes an empty account. Its id is random: accounts are locked in the order of their
-// ids, which is then not the one in which they were made.
+// Account makes an account with a balance of zero. Its id is random: accounts are locked in the order of
+// their ids, which then differs from the order in which they were made.
 func (r *Rows) Account(edits ...func(*db.CreateAccountParams)) uuid.UUID {
 	p := edited(db.CreateAccountParams{
 		TenantID: r.TenantID, ID: uuid.New(), Name: "Account", Currency: "USD", RequestDigest: digest,
@@ -103,7 +103,7 @@ func (r *Rows) Account(edits ...func(*db.CreateAccountParams)) uuid.UUID {
 	return p.ID
 }
 
-// Deposit is money for an account.
+// Deposit returns the entry of a deposit.
 type Deposit struct {
 	ID      uuid.UUID
 	Account uuid.UUID
@@ -125,8 +125,8 @@ func (r *Rows) Deposit(d Deposit) uuid.UUID {
 	return d.ID
 }
 
-// Driver makes a driver with a free slot, off duty and nowhere, without a login. Its id is
-// random, like an account's.
+// Driver makes a driver with a free slot, off duty and without a location or login. Its id is random, like
+// an account's.
 func (r *Rows) Driver(edits ...func(*db.CreateDriverParams)) uuid.UUID {
 	p := edited(db.CreateDriverParams{
 		TenantID: r.TenantID, ID: uuid.New(), Name: "Driver", RequestDigest: digest,
@@ -135,12 +135,12 @@ func (r *Rows) Driver(edits ...func(*db.CreateDriverParams)) uuid.UUID {
 	return p.ID
 }
 
-// OnDuty has a driver be on duty at a place.
+// OnDuty sets a driver on duty at a place.
 func OnDuty(latitude, longitude float64) func(*db.CreateDriverParams) {
 	return func(p *db.CreateDriverParams) { p.OnDuty, p.Latitude, p.Longitude = true, &latitude, &longitude }
 }
 
-// Locate moves a driver to where they were at a time, which is newer than what is known of them.
+// Locate moves a driver to a location at a time, which must be later than the last one.
 func (r *Rows) Locate(driver uuid.UUID, latitude, longitude float64, at time.Time) {
 	create(r, (*db.Queries).LocateDrivers, db.LocateDriversParams{
 		TenantIds: []uuid.UUID{r.TenantID}, Ids: []uuid.UUID{driver},

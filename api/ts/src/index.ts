@@ -11,7 +11,7 @@ export type Schema<Name extends keyof components["schemas"]> = components["schem
 
 export type Waybill = Client<paths>;
 
-/** How to reach a server: openapi-fetch's options, and the token of a login. */
+/** The options of a client: those of openapi-fetch, and the token of a session. */
 export type Options = ClientOptions & { baseUrl: string; token?: string };
 
 /**

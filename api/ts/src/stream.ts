@@ -1,7 +1,7 @@
 import type { Schema, Waybill } from "./index.js";
 import { Refused } from "./problem.js";
 
-/** One message of the stream. A checkpoint has no event, and an id all the same. */
+/** One message of the stream. A checkpoint has an id and no event. */
 export type Message = { id: string; event?: Schema<"PickupEvent"> };
 
 /**
@@ -36,7 +36,7 @@ export async function* follow(
         if (message) yield message;
         fields = new Map();
       } else if (!line.startsWith(":")) {
-        fields.set(...field(line)); // a line with a colon first is a comment, which keeps the connection open
+        fields.set(...field(line)); // a line that begins with a colon is a comment that keeps the connection open
       }
     }
   }

@@ -1,6 +1,6 @@
 //go:build !race
 
-// One goroutine: the race detector sees the package at work in those of cmd/sqlguard.
+// Sequential code: the race detector checks it in the tests of cmd/sqlguard.
 
 package catalog_test
 
@@ -21,7 +21,7 @@ func build(t *testing.T, text string) *catalog.Catalog {
 	return c
 }
 
-// keys are a table's keys, each as its columns and what else it is.
+// keys returns a table's keys, each as its columns and its properties.
 func keys(table *catalog.Table) []string {
 	var all []string
 	for _, k := range table.Keys {

@@ -1,6 +1,6 @@
 //go:build !race
 
-// What is played is SQL, of which the race detector learns nothing.
+// These tests run SQL in PostgreSQL, which the race detector does not see.
 
 package prove_test
 
@@ -39,8 +39,8 @@ CREATE TABLE notes (paper_id bigint NOT NULL REFERENCES papers, body text NOT NU
 CREATE TABLE seats (id int PRIMARY KEY, worker text, state text NOT NULL);
 `
 
-// proofs are queries and what becomes of two callers: the columns in which the first one's
-// write is lost, "twice" where both took one row, "" where nothing is lost, or "no row".
+// proofs are queries and the outcome for two callers: the columns in which the first one's write is lost,
+// "twice" where both took one row, "" where nothing is lost, or "no row".
 var proofs = map[string]struct{ query, lost, advised string }{
 	"an overwrite": {"UPDATE papers SET title = @title WHERE id = @id;", "title", ""},
 	"through types and keys": {"UPDATE papers SET title = @title FROM teams t WHERE t.id = papers.team_id AND " +
@@ -108,7 +108,7 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// told is the outcome of the race without the suggestion.
+// told returns the outcome of the race without the suggestion.
 func told(p *prove.Proof, err error) string {
 	switch {
 	case errors.Is(err, prove.ErrNoRow):
@@ -130,8 +130,8 @@ func text(p *prove.Proof) string {
 	return p.String()
 }
 
-// TestSuggestionsOfThePagesHelp plays the failing example of each rule's page that is about
-// the write of one row.
+// TestSuggestionsOfThePagesHelp runs the failing example of each rule's page that is about the write of
+// one row.
 func TestSuggestionsOfThePagesHelp(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"blind-overwrite", "stale-test", "noop-guard", "tautology-guard",

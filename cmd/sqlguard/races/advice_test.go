@@ -1,6 +1,6 @@
 //go:build !race
 
-// What is played is SQL, of which the race detector learns nothing.
+// These tests run SQL in PostgreSQL, which the race detector does not see.
 
 package races_test
 
@@ -22,7 +22,7 @@ import (
 // values are a caller's parameters, by name.
 type values = map[string]any
 
-// advised is a query that gets a suggestion, and a race that it loses without.
+// advised is a query that gets a suggestion, and a race that it loses without it.
 type advised struct {
 	name    string
 	kind    rules.AdviceKind
@@ -37,15 +37,15 @@ type advised struct {
 	refused string // SQLSTATE that the second gets once it is closed
 }
 
-// played are the kinds whose suggestion says more than can be done by rote: the page of a
-// rule plays them, lost and closed.
+// played are the kinds whose suggestion cannot be applied mechanically: the tests of the rule's page run
+// them, lost and closed.
 var played = map[rules.AdviceKind]string{
 	rules.ReadAfresh: "same-statement-explanation", rules.LockInOrder: "unordered-locks",
 	rules.WriteOnce: "written-twice", rules.TellLoss: "silent-loss",
 }
 
-// TestEverySuggestionClosesItsRace runs what is found with the suggestion and without: two
-// sessions, the second beginning while the first is not yet committed.
+// TestEverySuggestionClosesItsRace runs each query that gets a finding with the suggestion and without:
+// two sessions, the second begins while the first is not yet committed.
 func TestEverySuggestionClosesItsRace(t *testing.T) {
 	t.Parallel()
 	for _, c := range suggestions {
@@ -71,8 +71,8 @@ func TestEveryKindOfSuggestionIsRun(t *testing.T) {
 	}
 }
 
-// advice judges the queries; it returns the text of the found one, what the suggestion
-// makes of it, and what the schema needs for that.
+// advice judges the queries; it returns the text of the query with a finding, the text with the suggestion
+// applied, and the change of the schema that this needs.
 func (c advised) advice(t *testing.T) (before, after, schema string) {
 	t.Helper()
 	db, errs := verdict.Judge(&project.Database{
@@ -95,7 +95,7 @@ func (c advised) advice(t *testing.T) (before, after, schema string) {
 	return "", "", ""
 }
 
-// duel plays the found query as the second, and as the first too unless another comes first.
+// duel runs the query with the finding as the second, and as the first too unless another comes first.
 func (c advised) duel(t *testing.T, schema, query, want, refused string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

@@ -12,8 +12,8 @@ import (
 	"waybill/db/dbtest"
 )
 
-// TestMootRacesAreRefusedByPostgreSQL plays the lost race of each rule that is not told at
-// a level of isolation: there the second statement fails with 40001.
+// TestMootRacesAreRefusedByPostgreSQL runs the lost race of each rule that is not reported at a level of
+// isolation: there the second statement fails with 40001.
 func TestMootRacesAreRefusedByPostgreSQL(t *testing.T) {
 	t.Parallel()
 	played := 0
@@ -56,7 +56,7 @@ func lines(t *testing.T, text string) []races.Line {
 	return all
 }
 
-// meeting is the statement that waits, and the one of the other session before it.
+// meeting returns the statement that waits, and the one of the other session before it.
 func meeting(t *testing.T, race string) (first, second string) {
 	t.Helper()
 	for _, l := range lines(t, race) {

@@ -1,6 +1,6 @@
 //go:build !race
 
-// What is played is SQL, of which the race detector learns nothing.
+// These tests run SQL in PostgreSQL, which the race detector does not see.
 
 package races_test
 
@@ -20,7 +20,7 @@ import (
 	"waybill/cmd/sqlguard/races"
 )
 
-// outcome is what a statement gave.
+// outcome is the result of a statement.
 type outcome struct {
 	rows  int64
 	first string
@@ -33,8 +33,8 @@ type session struct {
 	waiting chan outcome
 }
 
-// play runs the lines one after the other. A line that waits goes on in the
-// background, and the next one begins when PostgreSQL says that it is blocked.
+// play runs the lines one after the other. A line that waits continues in the background, and the next one
+// begins when PostgreSQL reports that it is blocked.
 type play struct {
 	t        *testing.T
 	ctx      context.Context
@@ -71,7 +71,7 @@ func (p *play) line(l races.Line) {
 	}
 }
 
-// session is the one of that name, a new one at its first use.
+// session returns the session of that name, a new one at its first use.
 func (p *play) session(name string) *session {
 	if s := p.sessions[name]; s != nil {
 		return s
@@ -137,7 +137,7 @@ func (p *play) any(l races.Line) {
 	}
 }
 
-// blocked waits until PostgreSQL says that the session waits for another.
+// blocked waits until PostgreSQL reports that the session waits for another.
 func (p *play) blocked(l races.Line, s *session) {
 	p.t.Helper()
 	for p.ctx.Err() == nil {
@@ -164,7 +164,7 @@ func (p *play) expect(l races.Line, o outcome) {
 	}
 }
 
-// says is the outcome in the words of what is wanted.
+// says returns the outcome in the words in which the expected one is written.
 func (o outcome) says(want string) string {
 	var refused *pgconn.PgError
 	switch {

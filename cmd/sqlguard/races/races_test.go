@@ -1,6 +1,6 @@
 //go:build !race
 
-// What is played is SQL, of which the race detector learns nothing.
+// These tests run SQL in PostgreSQL, which the race detector does not see.
 
 package races_test
 
@@ -16,8 +16,7 @@ import (
 
 func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m, dbtest.Empty{}, dbtest.Parallel(2))) }
 
-// TestPagesTellTheTruth plays each page's race as it is lost, and as the page's
-// rewrite closes it.
+// TestPagesTellTheTruth runs each page's race as it is lost, and as the page's rewrite closes it.
 func TestPagesTellTheTruth(t *testing.T) {
 	t.Parallel()
 	for _, r := range rules.All {

@@ -27,7 +27,7 @@ var later = time.Now().Add(time.Hour)
 
 func day(year int) time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// sqlState is the code of PostgreSQL's refusal, or "".
+// sqlState returns the code of PostgreSQL's error, or "".
 func sqlState(err error) string {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
@@ -39,7 +39,7 @@ func sqlState(err error) string {
 	return ""
 }
 
-// callers are ann and bob, callers who saw the same row.
+// callers are ann and bob, who have read the same row.
 func callers(same values, param string) (a, b values) {
 	a, b = values{param: "ann"}, values{param: "bob"}
 	for name, value := range same {
@@ -48,7 +48,7 @@ func callers(same values, param string) (a, b values) {
 	return a, b
 }
 
-// race is a case in which ann comes first and bob overwrites her, or does not.
+// race is a case in which ann writes first and bob overwrites her write, or does not.
 func race(c advised, param string, same values) advised {
 	c.a, c.b = callers(same, param)
 	c.lost, c.closed = "bob", "ann"

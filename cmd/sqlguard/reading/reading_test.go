@@ -1,6 +1,6 @@
 //go:build !race
 
-// One goroutine: the race detector sees the package at work in those of cmd/sqlguard.
+// Sequential code: the race detector checks it in the tests of cmd/sqlguard.
 
 package reading_test
 
@@ -20,7 +20,7 @@ CREATE TABLE kennels (id int PRIMARY KEY, dog_id int, label text);
 CREATE VIEW heavy (k, w) AS SELECT id, weight FROM dogs WHERE weight > 40;
 `
 
-// read reads one statement against the schema.
+// read parses one statement against the schema.
 func read(t *testing.T, text string) *reading.Statement {
 	t.Helper()
 	c, errs := catalog.Of(schema)
@@ -31,7 +31,7 @@ func read(t *testing.T, text string) *reading.Statement {
 	return reading.Read(c, nodes[0])
 }
 
-// outputs are a block's columns, each with where it comes from.
+// outputs returns a block's columns, each with its origin.
 func outputs(b *reading.Block) []string {
 	var all []string
 	for _, o := range b.Outputs {

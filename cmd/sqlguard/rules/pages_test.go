@@ -1,6 +1,6 @@
 //go:build !race
 
-// One goroutine: the race detector sees the package at work in those of cmd/sqlguard.
+// Sequential code: the race detector checks it in the tests of cmd/sqlguard.
 
 package rules_test
 
@@ -14,7 +14,7 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// check judges queries against a schema and gives the ids of what is found.
+// check judges queries against a schema and returns the ids of the findings.
 func check(t *testing.T, schema, queries string, o *rules.Options) []string {
 	t.Helper()
 	db, errs := verdict.Judge(&project.Database{

@@ -23,8 +23,7 @@ CREATE TABLE tokens (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), serial bigse
 CREATE TABLE marks (no bigint PRIMARY KEY, code text UNIQUE, mail text UNIQUE, label text);
 `
 
-// quiet are queries of which most that could be said is noise, with what is found all the
-// same.
+// quiet are queries for which most possible findings would be noise, with those that are still reported.
 var quiet = map[string]struct {
 	queries string
 	want    []string
@@ -197,7 +196,7 @@ func TestFindingsWithoutNoise(t *testing.T) {
 	}
 }
 
-// found judges queries against a schema.
+// found returns the findings of queries against a schema.
 func found(t *testing.T, schema, queries string) []rules.Finding {
 	t.Helper()
 	db, errs := verdict.Judge(&project.Database{
@@ -210,7 +209,8 @@ func found(t *testing.T, schema, queries string) []rules.Finding {
 	return rules.Check(db, &rules.Options{})
 }
 
-// TestAVersionOfSomethingElseIsNoLock: it is what the row is about, and no write moves it.
+// TestAVersionOfSomethingElseIsNoLock: a column named version that describes the row, and that no write
+// increments, is no lock.
 func TestAVersionOfSomethingElseIsNoLock(t *testing.T) {
 	t.Parallel()
 	for column, lock := range map[string]bool{
@@ -231,7 +231,7 @@ func TestAVersionOfSomethingElseIsNoLock(t *testing.T) {
 	}
 }
 
-// TestNoSuggestionForManyRows: what a caller saw of one row is none of the others'.
+// TestNoSuggestionForManyRows: the version that a caller read of one row says nothing of other rows.
 func TestNoSuggestionForManyRows(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{
@@ -250,7 +250,7 @@ func TestNoSuggestionForManyRows(t *testing.T) {
 	}
 }
 
-// said are queries, and what their first finding says.
+// said are queries, and the text of their first finding.
 var said = map[string]struct{ queries, want string }{
 	"nothing else": {"-- name: A :exec\nUPDATE orders SET title = @title WHERE id = @id;",
 		"by primary key (id) alone."},
@@ -296,8 +296,8 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 }
 
-// TestFindingsInAFunctionStayWhereItIsCalled: an offset in the function's body is none in
-// the query, and could be in the next one.
+// TestFindingsInAFunctionStayWhereItIsCalled: an offset in the function's body is not one in the query,
+// and could fall into the next one.
 func TestFindingsInAFunctionStayWhereItIsCalled(t *testing.T) {
 	t.Parallel()
 	schema := orders + `CREATE FUNCTION close(o bigint) RETURNS void LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 //go:build !race
 
-// One goroutine: the race detector sees the package at work in those of cmd/sqlguard.
+// Sequential code: the race detector checks it in the tests of cmd/sqlguard.
 
 package rules_test
 
@@ -22,7 +22,7 @@ CREATE TABLE parts (tenant_id bigint NOT NULL, id bigint NOT NULL, job_id bigint
 CREATE FUNCTION put(j bigint, t text) RETURNS void LANGUAGE sql AS $$ UPDATE jobs SET note = t WHERE id = j $$;
 `
 
-// cases are queries and the findings that they give with the schema above.
+// cases are queries and their findings with the schema above.
 var cases = map[string]struct {
 	queries string
 	want    []string

@@ -9,8 +9,8 @@ import (
 	"waybill/cmd/sqlguard/sqltext"
 )
 
-// In these texts ^ is where the table's name begins, | where each of SET's end, WHERE's
-// end and the end is.
+// In these texts ^ is where the table's name begins, and each | where SET, WHERE and the statement end, in
+// this order.
 func TestClausesEndWhereTheNextBegins(t *testing.T) {
 	t.Parallel()
 	for _, marked := range []string{

@@ -1,6 +1,6 @@
 //go:build !race
 
-// One goroutine: the race detector sees the package at work in those of cmd/sqlguard.
+// Sequential code: the race detector checks it in the tests of cmd/sqlguard.
 
 package syntax_test
 

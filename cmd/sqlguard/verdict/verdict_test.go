@@ -11,8 +11,8 @@ import (
 	"waybill/cmd/sqlguard/verdict"
 )
 
-// TestVerdicts judges the queries of each file in testdata. A file begins with its
-// schema; a query's comments say what to expect, "want: table verdict kind".
+// TestVerdicts judges the queries of each file in testdata. A file begins with its schema; a query's
+// comments state what is expected, "want: table verdict kind".
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.sql")

@@ -15,7 +15,7 @@ import (
 	"waybill/db/scale"
 )
 
-// scaleBench is the benchmark scale: its settings, and what it measures on.
+// scaleBench is the benchmark scale: its settings, and the databases that it measures.
 type scaleBench struct {
 	sizes      []int
 	facilities int
@@ -64,13 +64,13 @@ func (b *scaleBench) setSizes(text string) error {
 	return nil
 }
 
-// mostRounds is what drafts are made for.
+// mostRounds is the number of rounds for which drafts are made.
 const mostRounds = 10
 
-// errMissed says that --check found an operation that misses its aim.
+// errMissed reports that --check found an operation that misses its target.
 var errMissed = errors.New("an operation misses what it is held to")
 
-// benchScale measures what the size of the tables costs: see db/scale for what is in them. Each
+// benchScale measures the cost of each operation as the tables grow: see db/scale for their contents. Each
 // operation is sent one at a time, to each database in turn.
 func benchScale(ctx context.Context, env *Env, args []string) error {
 	b := scaleBench{sizes: []int{10_000, 1_000_000}, machine: ThisMachine()}
@@ -105,7 +105,7 @@ func benchScale(ctx context.Context, env *Env, args []string) error {
 	return missed
 }
 
-// verdict is an error for a line that misses its aims, with --check.
+// verdict returns an error for a line that misses its targets, with --check.
 func (b *scaleBench) verdict(l *scaleLine) error {
 	if b.check && len(l.Missed) > 0 {
 		return errMissed
@@ -113,7 +113,7 @@ func (b *scaleBench) verdict(l *scaleLine) error {
 	return nil
 }
 
-// timeIsUp says so if the limit ended it, and not an interrupt.
+// timeIsUp returns an error if the time limit ended the run, and not an interrupt.
 func (b *scaleBench) timeIsUp(ctx, limited context.Context, when string) error {
 	if limited.Err() == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -133,7 +133,7 @@ func (b *scaleBench) prepare(ctx context.Context, env *Env) error {
 	return nil
 }
 
-// measures are those that --only lets through, reads before writes.
+// measures returns the operations that --only selects, reads before writes.
 func (b *scaleBench) measures() (all []scaleMeasure) {
 	for _, r := range ScaleReads() {
 		for _, viewer := range r.Viewers {

@@ -15,7 +15,7 @@ import (
 	"waybill/db/scale"
 )
 
-// scaleDatabase is one of a size, with a server over it.
+// scaleDatabase is a database of one size, with a server.
 type scaleDatabase struct {
 	pickups  int
 	name     string
@@ -30,19 +30,19 @@ type scaleDatabase struct {
 	writers  *world            // made for the first write
 }
 
-// scaleSettings are those of its own PostgreSQL: what is loaded is not written twice, and
-// nothing is vacuumed while it measures but by the load itself.
+// scaleSettings are the settings of the benchmark's own PostgreSQL: the load is not written to the WAL,
+// and only the load vacuums.
 var scaleSettings = map[string]string{
 	"max_connections": "200", "wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "4GB",
 	"checkpoint_timeout": "30min", "shared_buffers": "512MB", "autovacuum": "off",
 }
 
-// countPages has PostgreSQL count pages by statement, as long as it has what that takes.
+// countPages are the settings of pg_stat_statements, which counts pages by statement.
 var countPages = map[string]string{
 	"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track_utility": "off",
 }
 
-// startServer starts a PostgreSQL of its own, which keeps its data where --data says.
+// startServer starts the benchmark's own PostgreSQL, with its data in --data.
 func (b *scaleBench) startServer(ctx context.Context, env *Env) (*localpg.Server, error) {
 	o := localpg.Options{Durable: true, Settings: maps.Clone(scaleSettings)}
 	if b.data != "" {
@@ -64,7 +64,7 @@ func (b *scaleBench) startServer(ctx context.Context, env *Env) (*localpg.Server
 	return server, nil
 }
 
-// open makes the databases, or finds those that an earlier run has left in --data.
+// open creates the databases, or finds those that an earlier run has left in --data.
 func (b *scaleBench) open(ctx context.Context, env *Env) error {
 	if env.databaseURL != "" {
 		if len(b.sizes) > 1 || b.data != "" {
@@ -109,7 +109,7 @@ func createScaleDatabase(ctx context.Context, url, name string) error {
 	return err
 }
 
-// fill loads the next size into a database, unless that was done before.
+// fill loads the next size into a database, unless an earlier run has.
 func (b *scaleBench) fill(ctx context.Context, env *Env, name, owner, app, counter string, again bool) error {
 	d := &scaleDatabase{pickups: b.sizes[len(b.databases)], name: name, ownerURL: owner, appURL: app}
 	if err := db.Migrate(ctx, owner); err != nil {
@@ -143,7 +143,7 @@ func (b *scaleBench) fill(ctx context.Context, env *Env, name, owner, app, count
 	return nil
 }
 
-// load says how long it took, and how large the database is.
+// load loads a database, and logs how long it took and how large the database is.
 func (b *scaleBench) load(ctx context.Context, env *Env, conn *pgx.Conn, d *scaleDatabase) (err error) {
 	begun := time.Now()
 	size := scale.Size{Pickups: d.pickups, Facilities: b.facilities}
@@ -162,7 +162,7 @@ func (b *scaleBench) load(ctx context.Context, env *Env, conn *pgx.Conn, d *scal
 	return nil
 }
 
-// counters tell how many pages statements looked at. Without what counts them, it is nil.
+// counters count the pages that statements looked at. It is nil without pg_stat_statements.
 type counters struct{ conn *pgx.Conn }
 
 func openCounters(ctx context.Context, env *Env, url string) (*counters, error) {
@@ -172,7 +172,7 @@ func openCounters(ctx context.Context, env *Env, url string) (*counters, error) 
 	}
 	env.stops = append(env.stops, func() error { return conn.Close(context.WithoutCancel(ctx)) })
 	c := &counters{conn}
-	// A database that is given may not let its owner, or may not have been started with it.
+	// With a given database, the owner may lack the right, or the server may run without the library.
 	_, err = conn.Exec(ctx, statement("scale_count"))
 	if err == nil {
 		_, err = c.of(ctx, "")
@@ -184,7 +184,7 @@ func openCounters(ctx context.Context, env *Env, url string) (*counters, error) 
 	return &counters{}, ctx.Err()
 }
 
-// of gives how many pages the application's statements have looked at in a database so far.
+// of returns how many pages the application's statements have looked at in a database so far.
 func (c *counters) of(ctx context.Context, database string) (pages int64, err error) {
 	if c.conn == nil {
 		return 0, nil

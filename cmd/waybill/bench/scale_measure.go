@@ -13,11 +13,11 @@ import (
 	"waybill/db/scale"
 )
 
-// scaleMeasure is a line to come: an operation, by somebody, on some rows.
+// scaleMeasure is an operation to measure, by a user, on some rows.
 type scaleMeasure struct {
 	operation, viewer, which string
 	mostPages                int // 0: none
-	// start asks once, and says how many items it was answered with and how to ask again.
+	// start makes a first request, and returns the number of items in its answer and how to repeat it.
 	start func(ctx context.Context, d *scaleDatabase) (load httpLoad, items int, err error)
 }
 
@@ -74,10 +74,10 @@ func (d *scaleDatabase) startStream(ctx context.Context, viewer scale.Role) (l h
 // streamPause lets the server notice that a stream was closed: a user may have eight.
 const streamPause = 200 * time.Millisecond
 
-// slow is what is not asked more often than it must be.
+// slow is the duration from which a request is repeated only as often as necessary.
 const slow = time.Second
 
-// measure asks each database in turn. Where one fails, the others are measured all the same.
+// measure measures each database in turn. If one fails, the others are still measured.
 func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
 	line := &scaleLine{Operation: m.operation, Viewer: m.viewer, Which: m.which, MostPages: m.mostPages,
 		Machine: b.machine}
@@ -103,8 +103,8 @@ func (b *scaleBench) measure(ctx context.Context, m scaleMeasure) *scaleLine {
 	return line
 }
 
-// ratioOf compares the quickest rounds: what else a machine does makes a round slower, never
-// quicker. It is nil for one database, and where one failed.
+// ratioOf compares the fastest rounds: other load on the machine only ever makes a round slower. It is nil
+// for one database, and if one failed.
 func ratioOf(least, largest *scaleRun) *float64 {
 	if least == largest || least.err != nil || largest.err != nil {
 		return nil
@@ -124,8 +124,8 @@ type scaleRun struct {
 	err      error
 }
 
-// round counts the pages of all requests, those too whose statements PostgreSQL planned for their
-// arguments alone.
+// round counts the pages of all requests, including those whose statements PostgreSQL planned with a
+// custom plan.
 func (b *scaleBench) round(ctx context.Context, r *scaleRun) error {
 	before, err := b.counters.of(ctx, r.database.name)
 	if err != nil {
@@ -146,7 +146,7 @@ func (b *scaleBench) round(ctx context.Context, r *scaleRun) error {
 	return loaded.err
 }
 
-// asked is a failure as it is told: which status, not where.
+// asked returns a failure as it is reported: the status, without the address.
 func asked(err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {

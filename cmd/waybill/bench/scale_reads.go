@@ -4,7 +4,7 @@ import (
 	"waybill/db/scale"
 )
 
-// ScaleRead is an operation that reads, by those who may, with some filters.
+// ScaleRead is an operation that reads, by the roles that may, with some filters.
 type ScaleRead struct {
 	Operation string // its id in the document
 	Which     string // page and filters, in words
@@ -15,8 +15,8 @@ type ScaleRead struct {
 	MostPages int    // that it may look at; 0: mostPages
 }
 
-// What an operation may look at, in pages of 8 KB, for the fifty rows that it shows: the audit and
-// patients are joined and recorded, row by row.
+// Limits of the pages of 8 KB that an operation may look at, for the fifty rows that it shows: rows of the
+// audit and of patients are joined and recorded one by one.
 const (
 	mostPages        = 500
 	mostPatientPages = 1000
@@ -34,7 +34,8 @@ var (
 	admin = []scale.Role{scale.Admin}
 )
 
-// pickupFilters are those of list-pickups: values that many rows have and few, alone and together.
+// pickupFilters are filters of list-pickups: values that many rows have and values that few have, alone
+// and combined.
 var pickupFilters = []struct {
 	which, query string
 	deep         bool
@@ -56,7 +57,7 @@ var pickupFilters = []struct {
 		false},
 }
 
-// ScaleReads are all that the benchmark scale measures of what reads.
+// ScaleReads are all the reads that the benchmark scale measures.
 func ScaleReads() (all []ScaleRead) {
 	for _, f := range pickupFilters {
 		all = append(all, ScaleRead{
@@ -68,7 +69,7 @@ func ScaleReads() (all []ScaleRead) {
 	return append(all, tenantReads()...)
 }
 
-// pickupReads are of one pickup, but for the stream. A driver sees another than the others.
+// pickupReads are reads of one pickup, and the stream. A driver reads another pickup than the other roles.
 func pickupReads() (all []ScaleRead) {
 	for _, o := range []struct {
 		operation, path string
@@ -141,7 +142,7 @@ func patientReads() []ScaleRead {
 	}
 }
 
-// tenantReads are of what there are thousands of, and of accounts.
+// tenantReads are reads of accounts, and of rows of which a tenant has thousands.
 func tenantReads() (all []ScaleRead) {
 	list := func(operation, path string, viewers []scale.Role) {
 		all = append(all,
@@ -175,14 +176,14 @@ func tenantReads() (all []ScaleRead) {
 	return all
 }
 
-// ScaleExempt are the operations that read and are not measured, and why.
+// ScaleExempt are the reads that are not measured, and why.
 var ScaleExempt = map[string]string{
 	"get-error": "it is a page of the program, and asks the database nothing",
 	"livez":     "it asks the database nothing",
 	"readyz":    "it asks the database for no rows",
 }
 
-// ScaleExemptRoles are the roles that may read and are not measured, and why.
+// ScaleExemptRoles are the roles that may read but are not measured, and why.
 var ScaleExemptRoles = map[string]map[scale.Role]string{
 	"stream-pickups": {scale.Driver: "what a driver is told is not enough for fifty events in a small database"},
 }

@@ -62,7 +62,7 @@ func scaleServer(t *testing.T) *scaleDatabase {
 	return target
 }
 
-// documented are the ids of the operations that read, with their paths, from the document.
+// documented returns the ids of the operations that read, with their paths, from the document.
 func documented(t *testing.T) map[string]string {
 	t.Helper()
 	handler, err := api.New(t.Context(), nil, api.Options{})
@@ -120,7 +120,7 @@ func TestScaleReads(t *testing.T) {
 	t.Run("are answered", d.testAnswers)
 }
 
-// testRoles fails where a role that is not in the table may call the operation, and sees something.
+// testRoles fails if a role that is not in the table may call the operation, and sees something.
 func (d *scaleDatabase) testRoles(t *testing.T) {
 	byOperation := map[string][]ScaleRead{}
 	for _, r := range ScaleReads() {
@@ -166,7 +166,7 @@ func (d *scaleDatabase) status(t *testing.T, r ScaleRead, viewer scale.Role) int
 	return answer.StatusCode
 }
 
-// testAnswers fails where a line of the table is not answered, or without the rows that it is about.
+// testAnswers fails if a line of the table gets an error, or an answer without its rows.
 func (d *scaleDatabase) testAnswers(t *testing.T) {
 	for _, r := range ScaleReads() {
 		for _, viewer := range r.Viewers {
@@ -210,7 +210,7 @@ func TestScaleJudgesByTheRatioThePagesAndTheAnswers(t *testing.T) {
 	}
 }
 
-// What weighs on a database in one round makes no ratio.
+// Load on one database in one round does not change the ratio.
 func TestScaleComparesTheQuickestRounds(t *testing.T) {
 	t.Parallel()
 	least := &scaleRun{p50s: []float64{1, 10, 1}}

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// scaleLine is a line of what the benchmark scale prints.
+// scaleLine is a line of the benchmark's output.
 type scaleLine struct {
 	Operation string        `json:"operation"`
 	Viewer    string        `json:"viewer"`
 	Which     string        `json:"which,omitempty"`
 	Sizes     []scaleFigure `json:"sizes"`
-	// Of p50, of the largest to the smallest database, in the quickest round of each.
+	// Of p50, of the largest to the smallest database, in the fastest round of each.
 	Ratio      *float64 `json:"ratio"`
 	PagesRatio *float64 `json:"pages_ratio"` // likewise
 	MostPages  int      `json:"most_pages,omitempty"`
@@ -19,7 +19,7 @@ type scaleLine struct {
 	Machine    Machine  `json:"machine"`
 }
 
-// scaleFigure is what came of one database.
+// scaleFigure is the result for one database.
 type scaleFigure struct {
 	Pickups  int      `json:"pickups"`
 	P50      float64  `json:"p50_ms"`
@@ -30,7 +30,7 @@ type scaleFigure struct {
 	Error    string   `json:"error,omitempty"`
 }
 
-// mostRatio is what the largest database may cost, of the smallest one's.
+// mostRatio is the limit of the largest database's cost relative to the smallest one's.
 const mostRatio = 1.5
 
 func (l *scaleLine) add(r *scaleRun, counted bool) {
@@ -48,14 +48,14 @@ func (l *scaleLine) add(r *scaleRun, counted bool) {
 	l.Sizes = append(l.Sizes, f)
 }
 
-// judge compares the largest with the smallest, where they answer with as many items, and all with
-// what they may cost.
+// judge compares the largest database with the smallest, if they answer with equally many items, and all
+// with their limits.
 func (l *scaleLine) judge() {
 	least, largest := l.Sizes[0], l.Sizes[len(l.Sizes)-1]
 	if l.Ratio != nil && least.Pages != nil && largest.Pages != nil && *least.Pages > 0 {
 		l.PagesRatio = new(roundSignificant(*largest.Pages / *least.Pages))
 	}
-	// Five rows are no yardstick for fifty; what those may cost, the pages tell.
+	// An answer of five rows cannot be compared with one of fifty; the limit of pages covers it.
 	missed := map[string]bool{"ratio": l.Ratio != nil && *l.Ratio > mostRatio && least.Items == largest.Items}
 	for _, f := range l.Sizes {
 		missed["answer"] = missed["answer"] || f.Error != ""
@@ -105,7 +105,7 @@ func (l *scaleLine) String() string {
 	return b.String()
 }
 
-// short is a failure in the place of figures.
+// short returns a failure in place of figures.
 func (f scaleFigure) short() string {
 	if len(f.Error) > 20 {
 		return "failed"

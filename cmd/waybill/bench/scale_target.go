@@ -25,7 +25,7 @@ var roleNames = map[scale.Role]string{
 	scale.StaffOfSome: "staff of forty", scale.StaffOfAll: "staff of all",
 }
 
-// ScaleViewer says who a user of the world is, as the lines do.
+// ScaleViewer names a user of the world, as the lines do.
 func ScaleViewer(role scale.Role) string { return roleNames[role] }
 
 // serve starts a server over the database, and logs in to it.
@@ -36,7 +36,7 @@ func (d *scaleDatabase) serve(ctx context.Context, env *Env) (err error) {
 	return d.logIn(ctx, env)
 }
 
-// logIn opens a session for each user of the world, and finds what paths name.
+// logIn opens a session for each user of the world, and finds the rows that paths name.
 func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 	at, err := url.Parse(d.url)
 	if err != nil {
@@ -56,7 +56,7 @@ func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 			anyRole: " HTTP/1.1\r\nHost: " + at.Host + "\r\nAuthorization: Bearer " + token + "\r\n",
 		}}
 	}
-	// A connection that waited for long may be closed when it is needed.
+	// A connection that was idle for long may be closed when it is needed.
 	d.asker = &world{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, base: d.url}
 	return d.nameRows(ctx)
 }
@@ -64,7 +64,7 @@ func (d *scaleDatabase) logIn(ctx context.Context, env *Env) error {
 // anyRole is the key of a reader's only head.
 const anyRole db.UserRole = ""
 
-// nameRows finds what the {names} in paths stand for.
+// nameRows finds the values of the {names} in paths.
 func (d *scaleDatabase) nameRows(ctx context.Context) error {
 	w, now := d.world, time.Now().UTC()
 	at := func(days int) string { return now.AddDate(0, 0, days).Format(time.DateOnly) + "T00:00:00Z" }
@@ -86,7 +86,7 @@ func (d *scaleDatabase) nameRows(ctx context.Context) error {
 		}))
 }
 
-// find names the first pickup of a list that will do. There may be none.
+// find returns the first suitable pickup of a list. There may be none.
 func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, path string,
 	will func(scalePickup) bool) error {
 	page, err := d.page(ctx, role, path)
@@ -96,7 +96,7 @@ func (d *scaleDatabase) find(ctx context.Context, name string, role scale.Role, 
 	return err
 }
 
-// scalePage is what is looked at of an answer.
+// scalePage has the members of an answer that are read.
 type scalePage struct {
 	Items      []scalePickup
 	NextCursor string `json:"next_cursor"`
@@ -110,7 +110,7 @@ type scalePickup struct {
 
 func (p scalePickup) ofPatient() bool { return p.PatientID != nil }
 
-// expand puts what they stand for in the place of {names}.
+// expand replaces the {names} by their values.
 func (d *scaleDatabase) expand(path string) string {
 	for name, value := range d.names {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
@@ -122,11 +122,11 @@ func (d *scaleDatabase) page(ctx context.Context, role scale.Role, path string) 
 	return p, d.asker.as(ctx, d.tokens[role], http.MethodGet, d.expand(path), nil, &p)
 }
 
-// deepBy is how many parts of 200 a deep page lies behind, where there are as many.
+// deepBy is how many pages of 200 come before a deep page, if there are as many.
 const deepBy = 10
 
-// pathOf is the path that a read asks for. A cursor is of a list, whatever its filters and whoever
-// asks: that in the middle of pickups is one that an admin gets at once.
+// pathOf returns the path of a read. A cursor is valid for a list with any filters and viewer: an admin
+// gets the one in the middle of the pickups at once.
 func (d *scaleDatabase) pathOf(ctx context.Context, r ScaleRead, role scale.Role) (string, error) {
 	path := d.expand(r.Path)
 	if strings.Contains(path, "{") {
@@ -170,7 +170,7 @@ func withQuery(path string, parts ...string) string {
 // streamed is how many events are read of a stream.
 const streamed = 50
 
-// stream reads events from the middle of what there is.
+// stream reads events from the middle of the stream.
 func (d *scaleDatabase) stream(ctx context.Context, role scale.Role, after string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -191,7 +191,7 @@ func (d *scaleDatabase) stream(ctx context.Context, role scale.Role, after strin
 	return readEvents(response.Body, streamed)
 }
 
-// readEvents reads until it has seen as many events that say something.
+// readEvents reads until it has seen as many events that are not checkpoints.
 func readEvents(from io.Reader, events int) error {
 	seen, buffer, line := 0, make([]byte, 32<<10), []byte(nil)
 	for {

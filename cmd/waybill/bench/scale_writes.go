@@ -12,7 +12,7 @@ import (
 	"waybill/db/scale"
 )
 
-// Writes are of a clinic of their own, that the benchmark http has too; what is read stays as it was
+// Writes use a clinic of their own, as in the benchmark http; the rows that are read stay as they were
 // loaded. Its tables are as large as any.
 const (
 	writeAccounts = 4
@@ -46,7 +46,7 @@ func writeMeasures() (all []scaleMeasure) {
 			start: func(ctx context.Context, d *scaleDatabase) (httpLoad, int, error) { return d.startFeed(ctx) }})
 }
 
-// writer gives a caller whose clinic is new.
+// writer returns a caller with a new clinic.
 func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	if d.writers == nil {
 		d.writers, err = newWorld(ctx, d.url, d.world.Slug, d.tokens[scale.Admin], writeAccounts, 1, 1)
@@ -57,10 +57,10 @@ func (d *scaleDatabase) writer(ctx context.Context) (_ *caller, err error) {
 	return d.writers.callers(1)[0], nil
 }
 
-// draftsAhead is how many drafts are made for the work that takes one each.
+// draftsAhead is how many drafts are made for work that uses one each.
 const draftsAhead = 1000
 
-// startWork prepares what the rounds of a work need.
+// startWork prepares the rows that the rounds of a work need.
 func (d *scaleDatabase) startWork(ctx context.Context, w work) (l httpLoad, items int, err error) {
 	c, err := d.writer(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (d *scaleDatabase) startWork(ctx context.Context, w work) (l httpLoad, item
 	return l, 0, nil
 }
 
-// startFeed makes feeds of one clinic, which differ in few records.
+// startFeed prepares alternating feeds of one clinic, which differ in few records.
 func (d *scaleDatabase) startFeed(ctx context.Context) (l httpLoad, items int, err error) {
 	c, err := d.writer(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (d *scaleDatabase) startFeed(ctx context.Context) (l httpLoad, items int, e
 	return l, 0, l.operate(c, 0) // the first creates all
 }
 
-// feedBody is the list that the benchmark sync has, as a request.
+// feedBody returns the list of the benchmark sync, as a request's body.
 func feedBody(minutes int) (records []object) {
 	for _, r := range (&syncing{records: feedSize}).list(feedChanged, minutes) {
 		records = append(records, object{
