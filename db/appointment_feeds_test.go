@@ -432,7 +432,7 @@ var feedRules = []check{
 			return errors.New("the watermark is an hour ahead")
 		}
 		if n := moved(0); n != 1 {
-			return errors.New("the list of now is taken for one of the future")
+			return errors.New("a list as of now is refused as one of the future")
 		}
 		return nil
 	}},
@@ -723,7 +723,7 @@ func TestFeedReachesItsOwnFacilityAlone(t *testing.T) {
 	})
 	if err := first(w.holds(ctx, renamed), w.holdsIn(ctx, w.hidden, record(1), record(2))); err != nil ||
 		!maps.Equal(foreign, other.places(ctx)) {
-		t.Errorf("another facility's have changed: %v", err)
+		t.Errorf("another facility's appointments have changed: %v", err)
 	}
 	for name, c := range map[string]struct {
 		v        db.Viewer

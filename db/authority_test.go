@@ -374,10 +374,10 @@ func TestOnlyASessionOrTheSystemWrites(t *testing.T) {
 	}
 	if _, err := w.As(madeUp(w.staff)).GetPatient(ctx, db.GetPatientParams{TenantID: w.tenant, ID: patient,
 		ViewerID: w.staff.UserID}); code(err) != db.Unauthenticated {
-		t.Errorf("who was made up reads a patient: %v", err)
+		t.Errorf("an invented viewer reads a patient: %v", err)
 	}
 	if err := w.getPatient(ctx, w.Raw, w.staff.ForReading(), patient); err != nil {
-		t.Errorf("who was let in to read: %v", err)
+		t.Errorf("a viewer admitted for reading cannot read: %v", err)
 	}
 }
 

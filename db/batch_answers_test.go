@@ -143,7 +143,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 			acts = append(acts, func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
 				if replayed != replays[i] {
-					err = fmt.Errorf("replayed is %t", replayed)
+					err = fmt.Errorf("got replayed = %t", replayed)
 				}
 				return err
 			})

@@ -147,7 +147,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 			acts = append(acts, func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
 				if err == nil && replayed {
-					err = errors.New("it is called a repeat")
+					err = errors.New("it is reported as a replay")
 				}
 				return err
 			})
@@ -163,7 +163,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 					_, applied, err := s.Locate(ctx, w.dispatcher, db.Location{DriverID: driver.DriverID,
 						Latitude: 1, Longitude: 2, At: time.Now().Add(time.Minute)})
 					if err == nil && !applied {
-						err = errors.New("it is called older than itself")
+						err = errors.New("the location is reported as older than itself")
 					}
 					return err
 				})
@@ -279,7 +279,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	}
 	t.Logf("%d rounds, %d tries, %d without an answer", rounds.Load(), caller.tried.Load(), caller.unanswered.Load())
 	if rounds.Load() == 0 || caller.unanswered.Load() == caller.tried.Load() {
-		t.Error("too few to show anything")
+		t.Error("too few rounds to test anything")
 	}
 }
 
@@ -374,11 +374,11 @@ func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 		there := scan[bool](ctx, w.owner, "SELECT EXISTS (SELECT FROM ledger_entries WHERE tenant_id = $1 AND id = $2)",
 			w.tenant, id)
 		if c == "" && !there || c == db.InsufficientFunds {
-			t.Errorf("told %q, and there: %t", c, there)
+			t.Errorf("the answer is %q, and the row exists: %t", c, there)
 		}
 	}
 	t.Logf("%v, and %d sessions ended", told, terminated.Load())
 	if told[""] == 0 || terminated.Load() < enough {
-		t.Error("too few to show anything")
+		t.Error("too few rounds to test anything")
 	}
 }

@@ -218,7 +218,7 @@ func (h *history) check() error {
 		for _, o := range h.all {
 			fmt.Fprintf(&lines, "\n%d: %d to %d: %+v: %+v", o.ClientId, o.Call, o.Return, o.Input, o.Output)
 		}
-		return fmt.Errorf("no order of these, one by one, explains the answers (%s):%s", result, &lines)
+		return fmt.Errorf("no sequential order of these explains the answers (%s):%s", result, &lines)
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func TestHistoriesOfABrokenStoreAreFoundOut(t *testing.T) {
 					return
 				}
 			}
-			t.Error("not found out")
+			t.Error("the outcome was not determined")
 		})
 	}
 }

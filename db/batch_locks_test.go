@@ -135,7 +135,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 		}
 	}
 	if len(all) > 0 {
-		t.Error("the others waited for the account's charges, or these not again")
+		t.Error("the others waited for the account's charges, or these were not retried")
 	}
 	errs := <-all
 	if err := first(refused(errs[1], db.Overloaded), refused(errs[3], db.Overloaded),

@@ -63,7 +63,7 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 			times, _ := told.LoadOrStore(code(err), new(atomic.Int64))
 			times.(*atomic.Int64).Add(1)
 			if !known[code(err)] {
-				return fmt.Errorf("told %q: %w", code(err), err)
+				return fmt.Errorf("undocumented error %q: %w", code(err), err)
 			}
 		}
 		return nil

@@ -192,7 +192,7 @@ func (w *world) awaitBlockedBy(ctx context.Context, tx pgx.Tx) {
 func (w *world) await(what func() bool) {
 	for end := time.Now().Add(time.Minute); !what(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
-			w.must(errors.New("awaited in vain"))
+			w.must(errors.New("the condition did not become true"))
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 		return fmt.Errorf("confirmed is %t, outdated is %t: %w", v.Confirmed(), v.Outdated(), err)
 	}
 	if after := w.written(ctx); after != before {
-		return errors.New("something was written")
+		return errors.New("a row was written")
 	}
 	// The entry is gone, and the next request looks the session up.
 	if err := refused(work(w.as, v), db.Unauthenticated); err != nil {

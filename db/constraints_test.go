@@ -39,7 +39,7 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("without a code: %s", name)
+			t.Errorf("a constraint without a code: %s", name)
 		}
 	}
 	for name := range codes {
@@ -240,7 +240,7 @@ func TestEveryConstraintRefusesWithItsCode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for name := range codes {
 		if _, ok := breaches[name]; !ok {
-			t.Errorf("never broken: %s", name)
+			t.Errorf("a constraint that no statement violates: %s", name)
 		}
 	}
 	for name, statement := range breaches {

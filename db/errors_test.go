@@ -41,7 +41,7 @@ func TestRefusedConnectionIsUnavailable(t *testing.T) {
 	const unreachable = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"
 	_, err := pgconn.Connect(t.Context(), unreachable)
 	if got := Explain(err).Code; got != Unavailable {
-		t.Errorf("nobody listens: %s", got)
+		t.Errorf("no server listens: %s", got)
 	}
 	for state, want := range map[string]Code{"28P01": Unavailable, "28000": Unavailable,
 		"3D000": Unavailable, "42501": Unavailable, "53300": Overloaded} {

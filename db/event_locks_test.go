@@ -41,20 +41,20 @@ func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
 		select {
 		case err := <-ended:
 			w.must(holder.Rollback(ctx))
-			t.Fatalf("the other tenant is told only when the write has ended: %v", err)
+			t.Fatalf("the other tenant gets the event only when the write has ended: %v", err)
 		default:
 			theirs.read(ctx)
 		}
 	}
 	if !slices.Equal(theirs.seen, []uuid.UUID{id}) {
-		t.Errorf("the other tenant is told of %v", theirs.seen)
+		t.Errorf("the other tenant gets the events of %v", theirs.seen)
 	}
 	w.awaitBlockedBy(ctx, holder) // it waits on
 	w.must(holder.Rollback(ctx))
 	w.must(<-ended)
 	w.must(mineToo.catchUp(ctx, 1))
 	if !slices.Equal(mineToo.seen, []uuid.UUID{mine}) {
-		t.Errorf("told of %v", mineToo.seen)
+		t.Errorf("got the events of %v", mineToo.seen)
 	}
 }
 

@@ -66,7 +66,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	}
 	t.Logf("%d flushes, %d transitions won", flushes.Load(), won.Load())
 	if won.Load() < 100 {
-		t.Error("too few to show anything")
+		t.Error("too few rounds to test anything")
 	}
 }
 

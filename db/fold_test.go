@@ -37,10 +37,10 @@ func TestFoldCaseIsThatOfTheDatabase(t *testing.T) {
 		{"ПОЧТА@x", "почта@X"}, {"\u212aim@x", "KIM@x"},
 	} {
 		if db.FoldCase(twins[0]) != db.FoldCase(twins[1]) {
-			t.Errorf("%q and %q are two", twins[0], twins[1])
+			t.Errorf("%q and %q are different addresses", twins[0], twins[1])
 		}
 	}
 	if db.FoldCase("straße@x") == db.FoldCase("strasse@x") {
-		t.Error("two addresses are one")
+		t.Error("two different addresses are equal")
 	}
 }

@@ -137,7 +137,7 @@ func refused(err error, want db.Code) error {
 	case code(err) != want:
 		return fmt.Errorf("got %q (%v), want %q", code(err), err, want)
 	case want == db.IllegalTransition && (!errors.As(err, &refusal) || refusal.Status == ""):
-		return fmt.Errorf("the refusal does not tell the status: %v", err)
+		return fmt.Errorf("the refusal does not state the status: %v", err)
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ var ledgerEntryRules = []check{
 		w.must(w.depositing(ctx, account, 50)(w.as))
 		_, replayed, err := w.Enter(ctx, w.admin, e)
 		if err == nil && replayed {
-			err = errors.New("it was called a repeat")
+			err = errors.New("it was reported as a replay")
 		}
 		return err
 	}},
@@ -169,7 +169,7 @@ var ledgerEntryRules = []check{
 	}},
 }
 
-var errTaken = errors.New("taken, not replayed")
+var errTaken = errors.New("booked anew, not replayed")
 
 func charge(account uuid.UUID, cents int64) db.Entry {
 	return db.Entry{ID: newID(), AccountID: account, Kind: db.EntryKindCharge,
@@ -233,7 +233,7 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 		}
 		// Either the large one, or both small ones: each refused one did not fit.
 		if left != 10 && left != 65 || w.balance(ctx, account) != left {
-			t.Fatalf("the balance is %d, and what was taken leaves %d", w.balance(ctx, account), left)
+			t.Fatalf("the balance is %d, but should be %d after the entries booked", w.balance(ctx, account), left)
 		}
 	}
 }

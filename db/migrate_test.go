@@ -28,7 +28,7 @@ func TestMigratingDownAndUpAgainGivesTheSameSchema(t *testing.T) {
 	t.Cleanup(func() { m.Close() })
 	must(m.DownTo(ctx, 0))
 	if left := catalog(ctx, d.Owner()); len(left) > 0 {
-		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+		t.Errorf("objects left behind:\n%s", strings.Join(left, "\n"))
 	}
 	must(m.Up(ctx))
 	after := catalog(ctx, d.Owner())

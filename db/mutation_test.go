@@ -113,7 +113,7 @@ func TestAQueryWithoutItsGuardFails(t *testing.T) {
 		return
 	}
 	for _, guard := range slices.Sorted(maps.Keys(gone)) {
-		t.Errorf("%s has a guard that no query has: %s", killersFile, guard)
+		t.Errorf("killers of %s name a guard that no query has: %s", killersFile, guard)
 	}
 }
 

@@ -75,7 +75,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 		t.Errorf("%d were shown, %d are recorded", shown.Load(), n)
 	}
 	if n := scan[int](ctx, w.owner, "SELECT count(*) FROM phi_reads WHERE user_id <> $1", w.staff.UserID); n != 0 {
-		t.Errorf("%d reads of who sees nothing are recorded", n)
+		t.Errorf("%d reads by viewers who see nothing are recorded", n)
 	}
 }
 

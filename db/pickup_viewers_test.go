@@ -138,7 +138,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	}
 	for what, sees := range shown() {
 		if !sees {
-			t.Errorf("SHIPPED: %s is not shown: this proves nothing", what)
+			t.Errorf("SHIPPED: %s is not shown: the test is void", what)
 		}
 	}
 	for _, statement := range []string{
@@ -206,7 +206,7 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	}
 	current = w.assigned(ctx, before)
 	if got := must(streamed(ctx, w, before)); len(got) != 7 {
-		t.Fatalf("the login before is told %v", got)
+		t.Fatalf("the previous login gets the events %v", got)
 	}
 	now := w.user(ctx, db.UserRoleDriver)
 	now.DriverID = before.DriverID
@@ -219,26 +219,26 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 	told := func(v db.Viewer) []string { return append(must(streamed(ctx, w, v)), w.listEvents(ctx, v, current)...) }
 	link(1, &now.UserID)
 	if got := told(now); len(got) > 0 {
-		t.Errorf("the new login is told of %v before it", got)
+		t.Errorf("the new login gets events of %v from before it", got)
 	}
 	if got := told(before); len(got) > 0 { // whoever still has the driver's id
-		t.Errorf("the old login is told of %v", got)
+		t.Errorf("the old login gets the events of %v", got)
 	}
 	if !slices.Equal(w.listPickups(ctx, now), ids(current)) {
 		t.Error("the driver's current pickup is not the new login's")
 	}
 	w.must(move(ctx, w.as, now, db.TransitionNameCollect, current))
 	if got := told(now); !slices.Equal(got, []string{"collect", "collect"}) {
-		t.Errorf("the new login is told %v", got)
+		t.Errorf("the new login gets the events %v", got)
 	}
 	link(2, &now.UserID) // an edit that changes nothing
 	if got := told(now); !slices.Equal(got, []string{"collect", "collect"}) {
-		t.Errorf("linked again to the same login, it is told %v", got)
+		t.Errorf("linked again to the same login, it gets the events %v", got)
 	}
 	link(3, nil)
 	link(4, &now.UserID)
 	if got := told(now); len(got) > 0 {
-		t.Errorf("linked anew, it is told %v", got)
+		t.Errorf("linked to a new login, it gets the events %v", got)
 	}
 }
 
@@ -351,6 +351,6 @@ func TestAPickupIsReadWhole(t *testing.T) {
 		}
 	}
 	if unset > 2 { // driver_id and charged_cents
-		t.Errorf("%d members are not set: this proves nothing of them", unset)
+		t.Errorf("%d members are not set: the test does not cover them", unset)
 	}
 }

@@ -50,7 +50,7 @@ var pickupRaces = []check{
 				return fmt.Errorf("got %v, want a refusal of item 1's %s", err, field)
 			}
 			if _, err := w.as.GetOne(ctx, w.staff, good.ID); code(err) != db.NotFound {
-				return fmt.Errorf("%s was refused, and its neighbour made", field)
+				return fmt.Errorf("%s was refused, and its neighbour succeeded", field)
 			}
 		}
 		hidden := w.draft(func(d *db.Draft) { d.FacilityID = w.hidden })
@@ -443,7 +443,7 @@ var pickupRules = []check{
 			return err
 		}
 		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
-			return errors.New("the balance counts a move")
+			return errors.New("the balance includes a refused transition")
 		}
 		return nil
 	}},
@@ -515,7 +515,7 @@ var pickupRules = []check{
 			return err
 		}
 		if scan[int](ctx, w.owner, "SELECT balance_version FROM accounts WHERE id = $1", account) != 0 {
-			return errors.New("the balance counts a move")
+			return errors.New("the balance includes a refused transition")
 		}
 		return nil
 	}},
@@ -591,7 +591,7 @@ func created(ctx context.Context, s *db.Raw, v db.Viewer, drafts []db.Draft) err
 	}
 	for i, p := range pickups {
 		if p.ID != drafts[i].ID {
-			return errors.New("answered in another order")
+			return errors.New("the answers are in another order")
 		}
 	}
 	return nil

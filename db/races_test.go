@@ -130,12 +130,12 @@ func TestEveryRaceThatAQueryClosesIsRun(t *testing.T) {
 	closed := closes(t)
 	for _, race := range closed {
 		if !slices.Contains(run, race) {
-			t.Errorf("closed by a comment and not run: %s", race)
+			t.Errorf("a comment closes this race, which is not run: %s", race)
 		}
 	}
 	for _, race := range run {
 		if !slices.Contains(closed, race) {
-			t.Errorf("run and in no comment: %s", race)
+			t.Errorf("this race is run, but in no comment: %s", race)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestEveryWriteHasARace(t *testing.T) {
 		if writes.MatchString(text) && !slices.ContainsFunc(closed, func(r string) bool {
 			return strings.HasPrefix(r, query+": ")
 		}) {
-			t.Errorf("%s writes and closes no race", query)
+			t.Errorf("%s writes, but names no race that it closes", query)
 		}
 	}
 }

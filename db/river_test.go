@@ -28,7 +28,7 @@ func TestRiversMigrationsAreThoseOfItsRelease(t *testing.T) {
 	}
 	result := must(migrator.Validate(ctx, nil))
 	if !result.OK {
-		t.Errorf("River finds its schema wanting: %s", strings.Join(result.Messages, "; "))
+		t.Errorf("River rejects its schema: %s", strings.Join(result.Messages, "; "))
 	}
 	applied := must(migrator.ExistingVersions(ctx))
 	if all := migrator.AllVersions(); len(applied) != len(all) ||

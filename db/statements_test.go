@@ -173,7 +173,7 @@ func (s touched) ofSystem(guarded []string) error {
 	case s.writes["pickups"]:
 		return errors.New("it moves pickups without the Store")
 	case len(s.writes) > 0 && s.result.Kind() != reflect.Int64:
-		return errors.New("it writes, and does not count what it wrote")
+		return errors.New("it writes, and does not return the number of rows")
 	}
 	return nil
 }

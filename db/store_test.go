@@ -91,7 +91,7 @@ func TestACallerWhoGoesAwayCancelsTheQueryAndKeepsTheConnection(t *testing.T) {
 		t.Error("the connection was lost")
 	}
 	if w.balance(ctx, w.account) != 1_000_000 {
-		t.Error("the charge was taken")
+		t.Error("the charge was booked")
 	}
 }
 
@@ -122,7 +122,7 @@ func TestOpenRefusesWhatItCannotReach(t *testing.T) {
 			t.Fatal("opened")
 		}
 		if strings.Contains(err.Error(), "secret") {
-			t.Errorf("it tells the password: %v", err)
+			t.Errorf("the error contains the password: %v", err)
 		}
 	}
 }

@@ -233,19 +233,19 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
 			w.must(f.catchUp(ctx, 1))
 			if !slices.Equal(f.seen, []uuid.UUID{fast}) {
-				t.Errorf("told of %v while nobody writes", f.seen)
+				t.Errorf("got the events of %v while nobody writes", f.seen)
 			}
 			write(w, tx, slow)
 			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Raw))
 			if f.read(ctx); len(f.seen) > 1 {
-				t.Error("an event was told before its predecessor had ended")
+				t.Error("an event was delivered before its predecessor had ended")
 			}
 			w.must(tx.Commit(ctx))
 			if err := f.catchUp(ctx, 3); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(f.seen, []uuid.UUID{fast, slow, last}) {
-				t.Error("another order")
+				t.Error("the order differs")
 			}
 		})
 	}
@@ -274,7 +274,7 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	versions := scan[[]int64](ctx, w.owner,
 		"SELECT array_agg(version ORDER BY xid, seq) FROM pickup_events WHERE pickup_id = $1", id)
 	if !slices.Equal(versions, []int64{2, 3}) {
-		t.Errorf("told in the order of versions %v", versions)
+		t.Errorf("events arrive in the order of versions %v", versions)
 	}
 }
 

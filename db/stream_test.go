@@ -49,7 +49,7 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 	since := must(f.w.GetStreamHorizon(ctx)).Xid
 	for end := time.Now().Add(time.Minute); len(f.seen) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			return fmt.Errorf("was told of %d events of %d", len(f.seen), n)
+			return fmt.Errorf("got %d events of %d", len(f.seen), n)
 		}
 		horizon := must(parseXID(must(f.w.GetStreamHorizon(ctx)).Xid))
 		found := must(f.w.FindNewEvents(ctx, db.FindNewEventsParams{
@@ -58,7 +58,7 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 		isNew := false
 		for _, first := range found {
 			if first.TenantID == quiet.tenant {
-				return errors.New("was told of events where there are none")
+				return errors.New("found new events where there are none")
 			}
 			isNew = isNew || first.Xid < horizon
 		}
@@ -129,14 +129,14 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 			late()
 			f.read(ctx)
 			if len(f.seen) > 0 {
-				t.Error("an event was told before its predecessor had ended")
+				t.Error("an event was delivered before its predecessor had ended")
 			}
 			w.must(tx.Commit(ctx))
 			if err := f.catchUp(ctx, 2); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(f.seen, []uuid.UUID{slow, fast}) {
-				t.Error("another order")
+				t.Error("the order differs")
 			}
 		})
 	}
@@ -164,7 +164,7 @@ func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(f.seen, []uuid.UUID{one, other}) {
-		t.Error("another order")
+		t.Error("the order differs")
 	}
 }
 

@@ -142,7 +142,7 @@ func TestADriverChangesWithTheStatusAlone(t *testing.T) {
 		t.Errorf("collected by another driver: %v", err)
 	}
 	if err := set(assigned, "previous_status = 'DRAFT'"); code(err) != db.IllegalTransition {
-		t.Errorf("another past: %v", err)
+		t.Errorf("the history was changed: %v", err)
 	}
 	if err := set(assigned, "note = 'x', version = version + 1"); err != nil {
 		t.Errorf("a note: %v", err)
@@ -226,7 +226,7 @@ func TestBothStatementsOfTransitionsEndAlike(t *testing.T) {
 	end := func(query string) string {
 		_, end, found := strings.Cut(texts[query], "), event AS (")
 		if !found {
-			t.Fatalf("%s inserts its events otherwise", query)
+			t.Fatalf("%s inserts its events with another text", query)
 		}
 		return end
 	}

@@ -81,7 +81,7 @@ func TestStatementThatForgotItsPredicateShowsNothing(t *testing.T) {
 	}
 	for _, table := range guarded {
 		if n := scan[int](ctx, w.owner, "SELECT count(*) FROM "+table); n < 3 {
-			t.Errorf("%s has %d rows: this proves nothing", table, n)
+			t.Errorf("%s has %d rows: the test is void", table, n)
 		}
 	}
 }
@@ -317,7 +317,7 @@ func TestViewerLeavesWithTheirStatement(t *testing.T) {
 		}
 		last := isNobody(t, s, name)
 		if last != pid {
-			t.Errorf("after %s, the connection is another: this proves nothing", name)
+			t.Errorf("after %s, the connection is another: the test is void", name)
 		}
 	}
 }
