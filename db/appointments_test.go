@@ -13,13 +13,13 @@ var appointmentRules = []check{
 	{"ListAppointments", "a list has what overlaps its time, in order, whole, once each, and recorded as shown",
 		func(ctx context.Context, w *world) error {
 			w.must(w.fed(ctx, w.list(1,
-				lasting(1, -db.LongestAppointment, db.LongestAppointment), // ends as the time begins
+				lasting(1, -db.LongestAppointment, db.LongestAppointment), // ends as the range begins
 				lasting(2, -db.LongestAppointment+time.Second, db.LongestAppointment),
 				// the longest appointment that overlaps the range
 				lasting(3, 0, time.Hour),               // begins with it
 				lasting(4, 5*time.Hour, time.Hour),     // two at one moment
 				lasting(5, 5*time.Hour, time.Hour),     //
-				lasting(6, day-time.Second, time.Hour), // reaches out of it
+				lasting(6, day-time.Second, time.Hour), // extends beyond the range
 				lasting(7, day, time.Hour),             // begins as it ends
 				with(lasting(8, time.Hour, time.Hour), canceled),
 			)))

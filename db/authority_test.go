@@ -496,7 +496,7 @@ func TestAFeedEndsWithItsAuthority(t *testing.T) {
 type losing struct {
 	db.DBTX
 	query string
-	then  func() // nil: lost already
+	then  func() // nil once the connection was lost
 }
 
 func (q *losing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {

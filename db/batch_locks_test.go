@@ -65,7 +65,7 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 					t.Error("while the pickup is held: ", err)
 				}
 			}
-			w.awaitBlockedBy(ctx, tx) // it waits by itself now
+			w.awaitBlockedBy(ctx, tx) // it now waits in a batch of one
 			w.must(tx.Rollback(ctx))
 			if err := first(<-all...); err != nil {
 				t.Error(err)

@@ -251,7 +251,7 @@ func TestDispatchWaitsForWhoIsTakingTheLastDriver(t *testing.T) {
 		w.must(w.dispatching(ctx, one)(w.over(tx)))
 		got := make(chan error)
 		go func() { got <- w.moving(ctx, db.TransitionNameDispatch, other)(w.Raw) }()
-		time.Sleep(20 * time.Millisecond) // as long as a statement takes on a bad day
+		time.Sleep(20 * time.Millisecond) // longer than a statement usually takes
 		w.must(end.ending(ctx, tx))
 		if err := <-got; code(err) != end.want {
 			t.Errorf("%s: got %v, want %q", name, err, end.want)

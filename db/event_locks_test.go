@@ -49,7 +49,7 @@ func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
 	if !slices.Equal(theirs.seen, []uuid.UUID{id}) {
 		t.Errorf("the other tenant gets the events of %v", theirs.seen)
 	}
-	w.awaitBlockedBy(ctx, holder) // it waits on
+	w.awaitBlockedBy(ctx, holder) // it still waits
 	w.must(holder.Rollback(ctx))
 	w.must(<-ended)
 	w.must(mineToo.catchUp(ctx, 1))

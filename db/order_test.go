@@ -67,7 +67,7 @@ func (w *world) freeWhileWaiting(
 
 	tx := must(w.pool.Begin(ctx)) // what the flush did is undone, for the next round
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	must(tx.Exec(ctx, plan+"; SET LOCAL jit = off")) // what is disabled counts as costly
+	must(tx.Exec(ctx, plan+"; SET LOCAL jit = off")) // a disabled node has a high estimated cost
 	pid, done := tx.Conn().PgConn().PID(), make(chan struct{})
 	go func() {
 		defer close(done)

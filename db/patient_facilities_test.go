@@ -142,7 +142,7 @@ var patientFacilityRules = []check{
 			return err
 		}
 		return first(
-			disallow(w.hidden), // never allowed: it takes nobody's sight
+			disallow(w.hidden), // never allowed: nobody loses access
 			refused(disallow(w.facility), db.LastFacility),
 			w.seenBy(ctx, id, 1), w.consented(ctx, id, 1))
 	}},

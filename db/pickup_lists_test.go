@@ -120,7 +120,7 @@ func listsOfEveryViewer(ctx context.Context, w *world) error {
 	for name, of := range mine {
 		viewers[name] = w.staffOf(ctx, of)
 	}
-	for _, facility := range facilities[:20] { // which is no reason to list its pickups twice
+	for _, facility := range facilities[:20] { // must not list its pickups twice
 		w.shows(ctx, w.hub, facility)
 	}
 	rows := must(w.owner.Query(ctx,

@@ -197,7 +197,7 @@ var pickupReadRules = []check{
 	{"ExplainTransition", "what a repeat shows is not recorded, or what a refusal does not is",
 		func(ctx context.Context, w *world) error {
 			id, patient := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)
-			w.shows(ctx, w.hub, w.facility) // which the hub's sight does not go by
+			w.shows(ctx, w.hub, w.facility) // which does not decide what the hub sees
 			driver, key := w.driver(ctx, 1, 1), withKey("once")
 			w.must(assign(ctx, w.as, w.dispatcher, id, driver, key))
 			once := []string{"assign-pickup by dispatcher"}

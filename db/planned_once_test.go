@@ -15,7 +15,7 @@ func TestWritesOfFewRowsArePlannedOnce(t *testing.T) {
 	w := d.world(ctx)
 	w.signIn(ctx, false)
 	s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1, OneByOne: true})
-	for range 8 { // PostgreSQL may change its mind after five
+	for range 8 { // PostgreSQL may choose a generic plan after five
 		w.must(enter(ctx, s, w.admin, charge(w.account, 1)))
 		w.must(move(ctx, s, w.staff, "submit", w.pickup(ctx)))
 		w.must(created(ctx, s, w.staff, []db.Draft{w.draft()}))

@@ -57,7 +57,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		pickup := w.pickup(ctx)
 		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Raw))
 		for tries := 0; len(f.seen) == 0 &&
-			tries < 50; tries++ { // one that ends during a look is in doubt until the next
+			tries < 50; tries++ { // one that ends during a snapshot counts as running until the next
 			f.read(ctx)
 		}
 		if !slices.Equal(f.seen, []uuid.UUID{pickup}) {

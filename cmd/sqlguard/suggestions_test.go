@@ -56,7 +56,7 @@ func TestSuggestionsAreSQL(t *testing.T) {
 		}
 	}
 	if carriedOut < 100 {
-		t.Errorf("%d suggestions are few", carriedOut)
+		t.Errorf("only %d suggestions", carriedOut)
 	}
 	t.Log(carriedOut, "suggestions")
 }

@@ -96,6 +96,6 @@ func TestRunWritesBesideTheQueries(t *testing.T) {
 		t.Errorf("wrote %s, %v", got, err)
 	}
 	if run(nil) == nil || run([]string{filepath.Join(dir, "nowhere")}) == nil {
-		t.Error("a call without a folder, or with none that is there, succeeds")
+		t.Error("a call without a folder, or with a missing one, succeeds")
 	}
 }

@@ -100,7 +100,7 @@ func TestWhatIsMadeIsAllOrNothing(t *testing.T) {
 	n := count(t, d, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM drivers)
 		+ (SELECT count(*) FROM pickups)`)
 	if n != 6 {
-		t.Errorf("%d users, drivers and pickups, want the 6 of before", n)
+		t.Errorf("%d users, drivers and pickups, want the 6 from before", n)
 	}
 }
 
@@ -143,10 +143,10 @@ func TestWhatIsThereIsLeftAsItIs(t *testing.T) {
 		t.Error(err)
 	}
 	if n := count(t, d, "SELECT count(*) FROM facilities WHERE name = 'Clinic'"); n != 2 {
-		t.Errorf("%d facilities of the name of before, want 2", n)
+		t.Errorf("%d facilities with the earlier name, want 2", n)
 	}
 	if n := count(t, d, "SELECT count(*) FROM drivers"); n != 1 {
-		t.Errorf("%d drivers: the first time one must not be made, the second time it must", n)
+		t.Errorf("%d drivers: the first run must not make one, the second must", n)
 	}
 }
 

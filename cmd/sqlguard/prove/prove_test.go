@@ -160,7 +160,7 @@ func TestSuggestionsOfThePagesHelp(t *testing.T) {
 				}
 				return
 			}
-			t.Error("nothing is found")
+			t.Error("there is no finding")
 		})
 	}
 }

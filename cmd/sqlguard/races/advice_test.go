@@ -66,7 +66,7 @@ func TestEveryKindOfSuggestionIsRun(t *testing.T) {
 			continue
 		}
 		if !slices.ContainsFunc(suggestions, func(c advised) bool { return c.kind == kind }) {
-			t.Errorf("nothing runs %s", kind)
+			t.Errorf("no test runs %s", kind)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func perform(t *testing.T, setup, race string) {
 			t.Fatal(err)
 		}
 		if len(lines) == 0 {
-			t.Fatal("nothing to play")
+			t.Fatal("no example to run")
 		}
 		p := &play{t, ctx, d.Owner(), map[string]*session{}}
 		p.run(lines)

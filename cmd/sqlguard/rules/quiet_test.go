@@ -286,7 +286,7 @@ func TestWhatIsSaid(t *testing.T) {
 	for name, c := range said {
 		all := found(t, orders, c.queries)
 		if len(all) == 0 {
-			t.Errorf("%s: nothing is found", name)
+			t.Errorf("%s: there is no finding", name)
 			continue
 		}
 		if text := strings.Join(all[0].Lines, " "); !strings.Contains(text, c.want) ||
