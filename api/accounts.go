@@ -120,7 +120,7 @@ func (a *server) getAccount(ctx context.Context, v db.Viewer, in *getAccountInpu
 		return nil, err
 	}
 	tag := accountTag(row)
-	return &Row[db.Account]{tag, &row}, in.shown(tag)
+	return &Row[db.Account]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // AccountEdit holds the members to change; omitted members keep their value.

@@ -114,9 +114,9 @@ func newServer(store *db.Store, o Options) *server {
 		bodyTimeout: min(cmp.Or(o.BodyTimeout, bodyTimeout), bodyTimeout),
 		undeclared:  o.Undeclared, stopping: make(chan struct{}),
 		loginPause: cmp.Or(o.LoginPause, loginPause),
-		streams:    newShares[uuid.UUID]("event streams", o.Streams.or(streamsAtOnce)),
+		streams:    newShares[uuid.UUID]("event streams", o.Streams.withDefaults(streamsAtOnce)),
 		events:     newEventWatch(store, cmp.Or(o.StreamPoll, 100*time.Millisecond)),
-		feeds:      newShares[uuid.UUID]("feeds", o.Feeds.or(feedsAtOnce)),
+		feeds:      newShares[uuid.UUID]("feeds", o.Feeds.withDefaults(feedsAtOnce)),
 		bodies:     newBodies(max(cmp.Or(o.BodyMemory, BodyMemory), MinBodyMemory)),
 		feedIdle:   cmp.Or(o.FeedIdle, 30*time.Second), feedTimeout: cmp.Or(o.FeedTimeout, time.Hour),
 	}

@@ -20,7 +20,7 @@ func (a *server) registerAppointments() {
 			"The range is limited to 31 days and one hour, a month in which the clocks are set back. Requires, " +
 			"whatever the role, that the facility is in one of your groups. The read is audited for each " +
 			"patient shown: see list-patient-reads.",
-		roles: patientRoles, codes: []db.Code{rangeTooWide}, missing: []db.Code{db.FacilityNotFound},
+		roles: patientRoles, codes: []db.Code{rangeTooWide}, asNotFound: []db.Code{db.FacilityNotFound},
 	}, a.listAppointments)
 }
 
@@ -118,7 +118,7 @@ func (p *ByStart) Resolve(ctx huma.Context) []error {
 	}
 	p.after = time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(place)))).UTC()
 	copy(p.afterID[:], place[8:])
-	if p.after.After(beyond) || p.after.Year() < 1 {
+	if p.after.After(endOfTime) || p.after.Year() < 1 {
 		return []error{badCursor()}
 	}
 	return nil

@@ -18,25 +18,25 @@ import (
 // or times in another form.
 type walk struct{ *jsonText }
 
-// misfitIn returns the first violation in a body of type t, or nil.
-func misfitIn(data []byte, t reflect.Type) *misfit {
+// violationIn returns the first violation in a body of type t, or nil.
+func violationIn(data []byte, t reflect.Type) *violation {
 	w := walk{readText(data)}
 	defer w.release()
 	return w.value("", bodyMember{t: t}, t.Kind() == reflect.Pointer)
 }
 
-// misfit is a violation at a member.
-type misfit struct{ field, what string }
+// violation is a violation at a member.
+type violation struct{ field, what string }
 
 // within prefixes the member's path with the outer name.
-func (m *misfit) within(outer string) *misfit {
+func (m *violation) within(outer string) *violation {
 	switch {
 	case m == nil:
 		return nil
 	case m.field == "" || m.field[0] == '[':
-		return &misfit{outer + m.field, m.what}
+		return &violation{outer + m.field, m.what}
 	}
-	return &misfit{outer + "." + m.field, m.what}
+	return &violation{outer + "." + m.field, m.what}
 }
 
 // unknown is the message for an unknown member.
@@ -45,14 +45,14 @@ const unknown = "unknown member"
 // unreadable is the message for a text that encoding/json accepted and jsontext rejects.
 const unreadable = "expected one complete JSON text"
 
-func (m *misfit) badBody() badBody {
+func (m *violation) badBody() badBody {
 	if m.what == unknown {
 		return badBody{unknownField, m.field, ""}
 	}
 	return badBody{db.ValidationFailed, m.field, m.sentence()}
 }
 
-func (m *misfit) sentence() string {
+func (m *violation) sentence() string {
 	if m.field == "" {
 		return "The body: " + m.what + "."
 	}
@@ -61,11 +61,11 @@ func (m *misfit) sentence() string {
 
 // value reads the next value, that of the member name, and returns its violation. nullable reports
 // whether it may be null, which encoding/json treats like an omitted member.
-func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
+func (w walk) value(name string, m bodyMember, nullable bool) *violation {
 	t, _ := bare(m.t)
 	token, err := w.ReadToken()
 	if err != nil {
-		return &misfit{"", unreadable}
+		return &violation{"", unreadable}
 	}
 	switch token.Kind() {
 	case '[':
@@ -76,34 +76,34 @@ func (w walk) value(name string, m bodyMember, nullable bool) *misfit {
 		return oddString(name, token, t, m.rule)
 	case 'n':
 		if !nullable {
-			return &misfit{"", "null is not allowed here: omit the member"}
+			return &violation{"", "null is not allowed here: omit the member"}
 		}
 	}
 	return nil
 }
 
 // oddString validates a string that must have a certain form.
-func oddString(name string, token jsontext.Token, t reflect.Type, rule *textRule) *misfit {
+func oddString(name string, token jsontext.Token, t reflect.Type, rule *textRule) *violation {
 	if rule != nil && !rule.holds(token.String()) {
-		return &misfit{"", rule.otherwise}
+		return &violation{"", rule.message}
 	}
 	switch t {
 	case reflect.TypeFor[uuid.UUID]():
 		if v := token.String(); !isID(v) {
-			return &misfit{"", noID}
+			return &violation{"", noID}
 		} else if name == "id" && isNil(v) {
-			return &misfit{"", anID}
+			return &violation{"", anID}
 		}
 	case reflect.TypeFor[Time]():
 		if _, wrong := parseTime(token.String()); wrong != "" {
-			return &misfit{"", wrong}
+			return &violation{"", wrong}
 		}
 	}
 	return nil
 }
 
 // array reads an array after its opening bracket.
-func (w walk) array(t reflect.Type) *misfit {
+func (w walk) array(t reflect.Type) *violation {
 	if t != nil && t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
@@ -119,7 +119,7 @@ func (w walk) array(t reflect.Type) *misfit {
 // object reads an object after its opening brace. The decoder rejects duplicate names: encoding/json
 // would merge the second value into the first, and huma has validated only the second. In an edit, null
 // does not mean omitted: it clears the member, or is rejected.
-func (w walk) object(t reflect.Type) *misfit {
+func (w walk) object(t reflect.Type) *violation {
 	members, isEdit := membersOf(t), isEdit(t)
 	for w.PeekKind() != '}' {
 		token, err := w.ReadToken()
@@ -129,7 +129,7 @@ func (w walk) object(t reflect.Type) *misfit {
 		name := token.String()
 		m, known := members[name]
 		if !known && members != nil { // also if its value is null, which huma accepts
-			return &misfit{name, unknown}
+			return &violation{name, unknown}
 		}
 		_, clears := bare(m.t)
 		if wrong := w.value(name, m, clears || !isEdit); wrong != nil {
@@ -141,12 +141,12 @@ func (w walk) object(t reflect.Type) *misfit {
 }
 
 // wrongName returns the violation for a name that the decoder rejected.
-func wrongName(err error) *misfit {
+func wrongName(err error) *violation {
 	at, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok || !errors.Is(err, jsontext.ErrDuplicateName) {
-		return &misfit{"", unreadable}
+		return &violation{"", unreadable}
 	}
-	return &misfit{at.JSONPointer.LastToken(), "the member is given more than once"}
+	return &violation{at.JSONPointer.LastToken(), "the member is given more than once"}
 }
 
 // bare returns a value's type without pointer and Clearable.

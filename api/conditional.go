@@ -159,8 +159,8 @@ func isNotModified(err error) bool {
 	return errors.As(err, &n)
 }
 
-// shown returns notModified if the client has the row, otherwise nil.
-func (m IfNoneMatch) shown(tag string) error {
+// notModifiedIf returns notModified if the client has the row, otherwise nil.
+func (m IfNoneMatch) notModifiedIf(tag string) error {
 	if m.Tags != "" && m.fresh(tag) {
 		return notModified{tag}
 	}

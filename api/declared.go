@@ -22,7 +22,7 @@ func (a *server) declaredRefusals(op operation) map[string]*huma.Response {
 	byStatus := map[int][]db.Code{}
 	for _, code := range op.allCodes() {
 		status := meanings[code].status
-		if slices.Contains(op.missing, code) {
+		if slices.Contains(op.asNotFound, code) {
 			status = http.StatusNotFound
 		}
 		byStatus[status] = append(byStatus[status], code)

@@ -101,9 +101,9 @@ func (r *request) begin() {
 }
 
 // outcome is what metrics and the log are told. What a departed client would have been told is
-// that its request was given up.
+// that its request was given up, or that it has waited in vain. A fault of the server stays one.
 func (r *request) outcome(status int) (int, string) {
-	if status == http.StatusGatewayTimeout && r.gone.Load() {
+	if (status == http.StatusGatewayTimeout || status == http.StatusServiceUnavailable) && r.gone.Load() {
 		return statusClientGone, ""
 	}
 	return status, r.code

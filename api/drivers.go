@@ -106,7 +106,7 @@ func (a *server) getDriver(ctx context.Context, v db.Viewer, in *getDriverInput)
 		return nil, err
 	}
 	tag := driverTag(row)
-	return &Row[db.Driver]{tag, &row}, in.shown(tag)
+	return &Row[db.Driver]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // DriverEdit holds the members to change; omitted members keep their value.
@@ -170,12 +170,12 @@ type locatedOutput struct {
 	Body *Located
 }
 
-// ahead is the accepted clock skew of a client: a time far in the future would win over all later
+// maxClockSkew is the accepted clock skew of a client: a time far in the future would win over all later
 // observations.
-const ahead = time.Minute
+const maxClockSkew = time.Minute
 
 func (a *server) locateDriver(ctx context.Context, v db.Viewer, in *locateDriverInput) (*locatedOutput, error) {
-	if time.Until(in.Body.LocatedAt.Time) > ahead {
+	if time.Until(in.Body.LocatedAt.Time) > maxClockSkew {
 		return nil, problem(db.ValidationFailed, "located_at", "located_at is in the future.")
 	}
 	row, applied, err := a.store.Locate(ctx, v, db.Location{

@@ -36,10 +36,10 @@ const pagesKept = 8
 
 var errUnread = errors.New("the events were not read")
 
-// together reads a page once for all streams of the tenant that reach the same place: the first stream
+// readShared reads a page once for all streams of the tenant that reach the same place: the first stream
 // reads, even if its client disconnects, and the others wait for it. They share an error too, which is
 // not cached.
-func (f follower) together(
+func (f follower) readShared(
 	ctx context.Context, of place, read func(context.Context) (eventPage, error),
 ) (eventPage, error) {
 	s, isFirst := f.shared(of)

@@ -39,7 +39,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 		var streams sync.WaitGroup
 		for range 60 {
 			streams.Go(func() {
-				if p, err := f.together(t.Context(), here,
+				if p, err := f.readShared(t.Context(), here,
 					read); err != nil || string(p.text) != "events" || p.next.xid != 9 || !p.more {
 					t.Errorf("%+v, %v", p, err)
 				}
@@ -48,7 +48,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 		synctest.Wait()
 		close(answer)
 		streams.Wait()
-		if _, err := f.together(t.Context(), here, read); err != nil || reads.Load() != 1 {
+		if _, err := f.readShared(t.Context(), here, read); err != nil || reads.Load() != 1 {
 			t.Errorf("read %d times, %v", reads.Load(), err)
 		}
 		for i, other := range []place{
@@ -56,7 +56,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 			{here.role, position{8, 1}, here.horizon},
 			{here.role, here.after, 10},
 		} {
-			if _, err := f.together(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {
+			if _, err := f.readShared(t.Context(), other, read); err != nil || int(reads.Load()) != 2+i {
 				t.Errorf("%+v is not another place: %d reads", other, reads.Load())
 			}
 		}
@@ -81,7 +81,7 @@ func TestWhoGoesAwayWhileReadingTogetherHoldsUpNobody(t *testing.T) {
 		got := make(chan error, 3)
 		for _, ctx := range []context.Context{gone, gone, t.Context()} {
 			go func() {
-				_, err := f.together(ctx, place{}, read)
+				_, err := f.readShared(ctx, place{}, read)
 				got <- err
 			}()
 			synctest.Wait()
@@ -103,17 +103,17 @@ func TestAReadThatFailsIsNotKept(t *testing.T) {
 	t.Parallel()
 	f := followed(t)
 	broken := errors.New("no database")
-	if _, err := f.together(t.Context(), place{},
+	if _, err := f.readShared(t.Context(), place{},
 		func(context.Context) (eventPage, error) { return eventPage{}, broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	func() {
 		defer func() { recover() }()
-		f.together(t.Context(), place{}, func(context.Context) (eventPage, error) { panic("on purpose") })
+		f.readShared(t.Context(), place{}, func(context.Context) (eventPage, error) { panic("on purpose") })
 	}()
 	read := func(context.Context) (eventPage, error) { return eventPage{text: []byte("events")}, nil }
 	for i := range uint64(3 * pagesKept) {
-		if p, err := f.together(t.Context(), place{horizon: i}, read); err != nil || string(p.text) != "events" {
+		if p, err := f.readShared(t.Context(), place{horizon: i}, read); err != nil || string(p.text) != "events" {
 			t.Errorf("%+v, %v", p, err)
 		}
 	}

@@ -112,7 +112,7 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 	}
 	from := in.from
 	if in.LastEventID == "" {
-		from = position{xid: horizon.told}
+		from = position{xid: horizon.sendable}
 	}
 	return &streamOutput{"text/event-stream", "no-store", "no", func(hc huma.Context) {
 		defer release()
@@ -120,9 +120,9 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 		if in.isHead {
 			return
 		}
-		events, told := a.events.follow(v.TenantID, horizon.told)
+		events, told := a.events.follow(v.TenantID, horizon.sendable)
 		defer events.leave()
-		s := &eventStream{server: a, viewer: v, events: events, at: from, horizon: told, passed: in.LastEventID != ""}
+		s := &eventStream{server: a, viewer: v, events: events, at: from, horizon: told, skipped: in.LastEventID != ""}
 		s.run(hc)
 	}}, nil
 }
@@ -131,10 +131,10 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
-	streamPage  = 200              // events per read
-	streamAlive = 15 * time.Second // interval of heartbeats
-	streamAuth  = 2 * time.Second  // interval of session checks
-	streamWrite = 10 * time.Second // timeout of one write to the client
+	streamPage        = 200              // events per read
+	heartbeatInterval = 15 * time.Second // interval of heartbeats
+	streamAuth        = 2 * time.Second  // interval of session checks
+	streamWrite       = 10 * time.Second // timeout of one write to the client
 )
 
 // eventStream is an open stream.
@@ -144,7 +144,7 @@ type eventStream struct {
 	events  follower
 	at      position // where to continue reading
 	horizon uint64   // where to stop
-	passed  bool     // events of other viewers were skipped since the last sent id
+	skipped bool     // events of other viewers were skipped since the last sent id
 	checked time.Time
 	sent    time.Time
 	write   func([]byte) error
@@ -171,7 +171,7 @@ func (s *eventStream) run(hc huma.Context) {
 			}
 			awake.Reset(streamAuth)
 		}
-		more, err := s.tell(ctx)
+		more, err := s.sendNext(ctx)
 		if err != nil {
 			return // the client reconnects with its Last-Event-ID
 		}
@@ -190,7 +190,7 @@ func (s *eventStream) run(hc huma.Context) {
 			return
 		case <-news:
 			news, s.horizon = s.events.news()
-			s.passed = true // unless they are sent
+			s.skipped = true // unless they are sent
 		case <-awake.C: // regardless of the watch
 			news, _ = s.events.news()
 			s.horizon = s.events.horizon()
@@ -222,9 +222,9 @@ func (s *eventStream) authenticate(ctx context.Context) (err error) {
 	return err
 }
 
-// tell sends the next events, or a heartbeat when it is due. more reports whether there are further
+// sendNext sends the next events, or a heartbeat when it is due. more reports whether there are further
 // events.
-func (s *eventStream) tell(ctx context.Context) (more bool, err error) {
+func (s *eventStream) sendNext(ctx context.Context) (more bool, err error) {
 	page, err := s.next(ctx)
 	if err != nil {
 		return false, err
@@ -232,10 +232,10 @@ func (s *eventStream) tell(ctx context.Context) (more bool, err error) {
 	s.at = page.next
 	switch {
 	case len(page.text) > 0:
-		s.passed = false
+		s.skipped = false
 		err = s.send(page.text)
-	case time.Since(s.sent) > streamAlive:
-		err = s.send(s.signOfLife())
+	case time.Since(s.sent) > heartbeatInterval:
+		err = s.send(s.heartbeat())
 	}
 	return page.more, err
 }
@@ -245,15 +245,15 @@ const checkpointName = "checkpoint"
 // checkpoint returns an event with an id and empty data: some parsers would deliver an event without
 // data as an empty message.
 func (s *eventStream) checkpoint() []byte {
-	s.passed = false
+	s.skipped = false
 	return fmt.Appendf(nil, "event: %s\nid: %s\ndata: {}\n\n", checkpointName, s.at)
 }
 
-// signOfLife returns a heartbeat: a comment without a blank line, which some parsers would take for the
+// heartbeat returns a heartbeat: a comment without a blank line, which some parsers would take for the
 // end of an empty event. If events of other viewers were skipped, it returns a checkpoint instead, so
 // that a resuming client does not read them again.
-func (s *eventStream) signOfLife() []byte {
-	if s.passed {
+func (s *eventStream) heartbeat() []byte {
+	if s.skipped {
 		return s.checkpoint()
 	}
 	return []byte(": still here\n")
@@ -269,7 +269,7 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 	read := func(ctx context.Context) (eventPage, error) { return s.server.readEvents(ctx, v, at, horizon) }
 	switch v.Role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
-		return s.events.together(ctx, place{v.Role, at, horizon}, read)
+		return s.events.readShared(ctx, place{v.Role, at, horizon}, read)
 	}
 	return read(ctx)
 }

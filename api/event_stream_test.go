@@ -23,7 +23,7 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		tell := func(want ...string) {
 			t.Helper()
 			sent = nil
-			if more, err := s.tell(t.Context()); more || err != nil {
+			if more, err := s.sendNext(t.Context()); more || err != nil {
 				t.Error(more, err)
 			}
 			if got := strings.Join(sent, ""); got != strings.Join(want, "") {
@@ -31,14 +31,14 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 			}
 		}
 		tell()
-		time.Sleep(streamAlive + 1)
+		time.Sleep(heartbeatInterval + 1)
 		tell(": still here\n")
 		tell()
-		s.passed = true
+		s.skipped = true
 		tell()
-		time.Sleep(streamAlive + 1)
+		time.Sleep(heartbeatInterval + 1)
 		tell("event: checkpoint\nid: 9-0\ndata: {}\n\n")
-		time.Sleep(streamAlive + 1)
+		time.Sleep(heartbeatInterval + 1)
 		tell(": still here\n")
 	})
 }

@@ -27,7 +27,7 @@ type eventWatch struct {
 
 // eventHorizon is the horizon up to which events can be sent, and the horizon if no transaction were
 // running.
-type eventHorizon struct{ told, newest uint64 }
+type eventHorizon struct{ sendable, newest uint64 }
 
 // eventLook is the result of one poll: the tenants with events below the horizon.
 type eventLook struct {
@@ -67,7 +67,7 @@ func findEvents(ctx context.Context, in eventFinder, since map[uuid.UUID]uint64)
 	}
 	isBeyond := false
 	for _, first := range firsts {
-		if first.Xid < look.told {
+		if first.Xid < look.sendable {
 			look.tenants = append(look.tenants, first.TenantID)
 		}
 		isBeyond = isBeyond || first.Xid >= look.newest
@@ -83,7 +83,7 @@ func readHorizon(ctx context.Context, in eventFinder) (h eventHorizon, err error
 	if err != nil {
 		return h, err
 	}
-	if h.told, err = strconv.ParseUint(row.Xid, 10, 64); err != nil {
+	if h.sendable, err = strconv.ParseUint(row.Xid, 10, 64); err != nil {
 		return h, err
 	}
 	h.newest, err = strconv.ParseUint(row.NewestXid, 10, 64)
@@ -204,9 +204,9 @@ func (w *eventWatch) look() {
 	defer w.mu.Unlock()
 	w.lag.saw(at, found.eventHorizon)
 	// The horizon never decreases.
-	w.seen = max(w.seen, found.told)
+	w.seen = max(w.seen, found.sendable)
 	for _, t := range asked { // tenants added during the poll were not part of it
-		t.since = max(t.since, found.told)
+		t.since = max(t.since, found.sendable)
 	}
 	for _, id := range found.tenants {
 		t := asked[id]

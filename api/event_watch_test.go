@@ -27,7 +27,7 @@ func watched(every time.Duration) (*eventWatch, looks) {
 	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
 		l.asked <- since
 		look := <-l.answered
-		if look.told == 0 {
+		if look.sendable == 0 {
 			return look, errors.New("no database")
 		}
 		return look, nil
@@ -287,7 +287,8 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	} {
 		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
 		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
-		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants, c.news) || look.told != 10 {
+		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants,
+			c.news) || look.sendable != 10 {
 			t.Errorf("%v: asks for %v, finds %v, %v", c.events, in.asked, look, err)
 		}
 	}

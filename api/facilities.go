@@ -96,7 +96,7 @@ func (a *server) getFacility(ctx context.Context, v db.Viewer, in *getFacilityIn
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Facility]{tag, &row}, in.shown(tag)
+	return &Row[db.Facility]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // FacilityEdit holds the members to change; omitted members keep their value.

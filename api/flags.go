@@ -63,7 +63,7 @@ func (a *server) getFlag(ctx context.Context, v db.Viewer, in *getFlagInput) (*R
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Flag]{tag, &row}, in.shown(tag)
+	return &Row[db.Flag]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // FlagSetting is the body of set-flag.

@@ -43,8 +43,8 @@ func (a *server) registerGroupMembers() {
 		id: "add-group-member", method: http.MethodPut, path: path + "/{user_id}",
 		tag: "groups", status: http.StatusNoContent,
 		summary: "Add a member", about: "Takes effect on the user's next request. Repeating it has no effect.",
-		roles:   admin,
-		missing: []db.Code{db.NotFound, db.UserNotFound},
+		roles:      admin,
+		asNotFound: []db.Code{db.NotFound, db.UserNotFound},
 	}, a.addGroupMember)
 	register(a, operation{
 		id: "remove-group-member", method: http.MethodDelete, path: path + "/{user_id}",
@@ -64,10 +64,10 @@ func (a *server) registerGroupFacilities() {
 	register(a, operation{
 		id: "add-group-facility", method: http.MethodPut, path: path + "/{facility_id}",
 		tag: "groups", status: http.StatusNoContent,
-		summary: "Add a facility to a group",
-		about:   "Takes effect on the members' next request. Repeating it has no effect.",
-		roles:   admin,
-		missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		summary:    "Add a facility to a group",
+		about:      "Takes effect on the members' next request. Repeating it has no effect.",
+		roles:      admin,
+		asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.addGroupFacility)
 	register(a, operation{
 		id: "remove-group-facility", method: http.MethodDelete, path: path + "/{facility_id}",
@@ -94,7 +94,8 @@ func (a *server) createGroup(ctx context.Context, v db.Viewer, in *createGroupIn
 		return nil, err
 	}
 	d := digest(v, "create-group", in.Body)
-	row, replayed, err := a.store.CreateGroup(ctx, v, db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
+	row, replayed, err := a.store.CreateGroup(ctx, v,
+		db.CreateGroupParams{ID: id, Name: in.Body.Name, RequestDigest: d})
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (a *server) getGroup(ctx context.Context, v db.Viewer, in *getGroupInput) (
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.Group]{tag, &row}, in.shown(tag)
+	return &Row[db.Group]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // GroupEdit holds the members to change; omitted members keep their value.

@@ -230,7 +230,7 @@ func objectRule(o object, t reflect.Type) string {
 		}
 		text, isText := inner.(string)
 		if rule := ruleOf(m); isText && rule != nil && !rule.holds(text) {
-			return rule.otherwise
+			return rule.message
 		}
 	}
 	return ""

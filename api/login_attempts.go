@@ -44,12 +44,12 @@ type bucket struct {
 	burst  int
 }
 
-// drained returns how long an empty bucket takes to be full, less the one token that makes it usable.
-func (b bucket) drained() time.Duration { return b.refill * time.Duration(b.burst-1) }
+// fillTime returns how long an empty bucket takes to be full, less the one token that makes it usable.
+func (b bucket) fillTime() time.Duration { return b.refill * time.Duration(b.burst-1) }
 
 // token returns the request for a token.
 func (b bucket) token() db.TakeLoginTokenParams {
-	return db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.drained()}
+	return db.TakeLoginTokenParams{Key: b.key, Refill: b.refill, Drained: b.fillTime()}
 }
 
 // loginTry is one login attempt.
@@ -73,9 +73,9 @@ func (a *server) newLoginTry(ctx context.Context, given Credentials) *loginTry {
 	}
 }
 
-// ofSource returns the context of a login: of the connections, all logins share a tenant's quota, and
+// withSource returns the context of a login: of the connections, all logins share a tenant's quota, and
 // those of one source a user's.
-func ofSource(ctx context.Context, source string) context.Context {
+func withSource(ctx context.Context, source string) context.Context {
 	return context.WithValue(ctx, db.CallerKey{}, &db.Viewer{UserID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(source))})
 }
 

@@ -28,10 +28,10 @@ type operation struct {
 	anyone     bool              // without a session
 	// codes are the codes it can answer in addition to everyCode; missing are those of them that mean
 	// that the resource in the path does not exist: their status is 404.
-	codes   []db.Code
-	missing []db.Code
-	maxBody int64 // 0 means 1 MiB
-	long    bool  // a stream: no time limit
+	codes      []db.Code
+	asNotFound []db.Code
+	maxBody    int64 // 0 means 1 MiB
+	long       bool  // a stream: no time limit
 	// of the answer, if not JSON
 	mediaType string
 	body      bool              // whether it has a request body: derived from the input type
@@ -93,7 +93,7 @@ func problemFor(ctx context.Context, op operation, err error) error {
 		return err
 	}
 	p := problemOf(err)
-	if p.Field == "" && slices.Contains(op.missing, p.Code) {
+	if p.Field == "" && slices.Contains(op.asNotFound, p.Code) {
 		p.Status = http.StatusNotFound
 	}
 	p.RequestID = requestOf(ctx).id
@@ -101,9 +101,9 @@ func problemFor(ctx context.Context, op operation, err error) error {
 	return p
 }
 
-// againstDocument returns a function that checks each code answered to a request against the codes that
+// checkDeclared returns a function that checks each code answered to a request against the codes that
 // the operation declares.
-func (a *server) againstDocument(op operation) func(context.Context, db.Code) {
+func (a *server) checkDeclared(op operation) func(context.Context, db.Code) {
 	return func(ctx context.Context, code db.Code) {
 		if !slices.Contains(op.allCodes(), code) {
 			a.log.ErrorContext(ctx, "undeclared code", "operation", op.id, "code", code)
@@ -128,10 +128,10 @@ func (a *server) entry(op operation) huma.Operation {
 		text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		described.Responses["200"] = &huma.Response{Content: map[string]*huma.MediaType{op.mediaType: text}}
 	}
-	described.Middlewares = huma.Middlewares{a.named(op)}
+	described.Middlewares = huma.Middlewares{a.begin(op)}
 	if !op.anyone {
 		described.Security = []map[string][]string{{"bearer": {}}}
-		described.Description = strings.TrimSpace(op.about + "\n\n" + a.whoMay(op))
+		described.Description = strings.TrimSpace(op.about + "\n\n" + a.roleDescription(op))
 		described.Middlewares = append(described.Middlewares, strictAuthorization, a.gate(op).pass)
 	}
 	described.Middlewares = append(described.Middlewares, strictPath, strictQuery, strictForms, strictHeaders)
@@ -146,9 +146,9 @@ func (a *server) entry(op operation) huma.Operation {
 	return described
 }
 
-// named records the operation of the request, and starts its time limit.
-func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
-	declared := a.againstDocument(op)
+// begin records the operation of the request, and starts its time limit.
+func (a *server) begin(op operation) func(huma.Context, func(huma.Context)) {
+	declared := a.checkDeclared(op)
 	return func(ctx huma.Context, next func(huma.Context)) {
 		known := requestOf(ctx.Context())
 		known.operation, known.declared, known.readOnly = op.id, declared, op.readOnly
@@ -163,7 +163,7 @@ func (a *server) named(op operation) func(huma.Context, func(huma.Context)) {
 
 // allCodes returns all codes that the operation can answer.
 func (op operation) allCodes() []db.Code {
-	codes := slices.Concat(op.codes, op.missing, everyCode)
+	codes := slices.Concat(op.codes, op.asNotFound, everyCode)
 	if op.body {
 		codes = append(codes, bodyCodes...)
 	} else {
@@ -180,8 +180,8 @@ func (op operation) allCodes() []db.Code {
 	return slices.Compact(codes)
 }
 
-// whoMay returns the description of the allowed roles. Those of a transition are in the dictionary.
-func (a *server) whoMay(op operation) string {
+// roleDescription returns the description of the allowed roles. Those of a transition are in the dictionary.
+func (a *server) roleDescription(op operation) string {
 	if op.transition != "" {
 		return "Roles: see list-pickup-transitions."
 	}

@@ -64,12 +64,12 @@ type Keyset struct {
 	beforeID uuid.UUID
 }
 
-// beyond sorts after every row.
-var beyond = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+// endOfTime sorts after every row.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Resolve implements huma.Resolver.
 func (k *Keyset) Resolve(ctx huma.Context) []error {
-	k.before, k.beforeID = beyond, uuid.Max
+	k.before, k.beforeID = endOfTime, uuid.Max
 	place, err := k.open(ctx)
 	if err != nil || place == "" {
 		return asErrors(err)
@@ -79,7 +79,7 @@ func (k *Keyset) Resolve(ctx huma.Context) []error {
 	}
 	k.before = time.UnixMicro(int64(binary.BigEndian.Uint64([]byte(place)))).UTC()
 	copy(k.beforeID[:], place[8:])
-	if k.before.After(beyond) || k.before.Year() < 1 {
+	if k.before.After(endOfTime) || k.before.Year() < 1 {
 		return []error{badCursor()}
 	}
 	return nil

@@ -21,12 +21,12 @@ import (
 // leaves processors for other requests. Waiting callers are served fairly, for as long as their requests
 // may take; a caller that finds no place in the queue gets 503.
 type passwords struct {
-	cost    int
-	slots   int
-	turns   *turns
-	logins  *door        // callers without a session
-	members *door        // callers with a session: a login storm does not take their places
-	highest atomic.Int64 // highest bcrypt cost that was compared with
+	cost        int
+	slots       int
+	turns       *fairSlots
+	logins      *admission   // callers without a session
+	withSession *admission   // callers with a session: a login storm does not take their places
+	highest     atomic.Int64 // highest bcrypt cost that was compared with
 	// tries holds, by its key, each try that is running, as a channel that is closed at its end: tries of
 	// one user from one source are serialized.
 	tries sync.Map
@@ -48,8 +48,8 @@ const maxPassword = 72
 
 func newPasswords(cost int) *passwords {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	return &passwords{cost: cost, slots: slots, turns: newTurns(slots), logins: newDoor(),
-		members: newDoor(), compareHash: bcrypt.CompareHashAndPassword}
+	return &passwords{cost: cost, slots: slots, turns: newFairSlots(slots), logins: newAdmission(),
+		withSession: newAdmission(), compareHash: bcrypt.CompareHashAndPassword}
 }
 
 // enter admits a login to the queue. It returns a function that leaves it.
@@ -57,13 +57,13 @@ func (p *passwords) enter(c caller) (leave func(), err error) { return p.admit(p
 
 // enterAs admits a user with a session.
 func (p *passwords) enterAs(v db.Viewer) (leave func(), err error) {
-	return p.admit(p.members, asCaller(v))
+	return p.admit(p.withSession, asCaller(v))
 }
 
 // asCaller returns the caller for a user with a session, whatever their source.
 func asCaller(v db.Viewer) caller { return caller{"user " + v.UserID.String(), v.TenantID.String()} }
 
-func (p *passwords) admit(d *door, c caller) (leave func(), err error) {
+func (p *passwords) admit(d *admission, c caller) (leave func(), err error) {
 	leave, ok := d.enter(c, maxQueue*p.slots)
 	if !ok {
 		return nil, tooManyLogins()
@@ -152,8 +152,8 @@ func (p *passwords) generate(ctx context.Context, c caller, prepared string) (st
 
 // verdict is the result of comparing a password with a hash.
 type verdict struct {
-	same    bool
-	outworn bool // the hash has a lower cost than new ones, or is of an unprepared password
+	same     bool
+	outdated bool // the hash has a lower cost than new ones, or is of an unprepared password
 }
 
 // compare compares a password with a hash for an admitted caller, after count, which counts the try: not

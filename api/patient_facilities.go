@@ -19,7 +19,7 @@ func (a *server) registerPatientFacilities() {
 		summary: "Record a patient's consent that a facility sees them",
 		about: "Requires that you see the patient. Takes effect on the next request of the facility's users. " +
 			"Repeating it has no effect. See list-patient-consents.",
-		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound},
+		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound},
 	}, a.allowFacility)
 	register(a, operation{
 		id: "disallow-facility", method: http.MethodDelete, path: path, tag: "patients", status: http.StatusNoContent,
@@ -28,7 +28,7 @@ func (a *server) registerPatientFacilities() {
 			"including your own, and on the next list of its appointments: see sync-appointments. A facility " +
 			"that was never allowed can be denied too. Repeating it has no effect. The last facility that sees " +
 			"the patient cannot be removed: last_facility. See list-patient-consents.",
-		roles: patientRoles, missing: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
+		roles: patientRoles, asNotFound: []db.Code{db.NotFound, db.FacilityNotFound}, codes: []db.Code{db.LastFacility},
 	}, a.disallowFacility)
 	register(a, operation{
 		id: "list-patient-consents", method: http.MethodGet,

@@ -154,7 +154,7 @@ func (a *server) getPatient(ctx context.Context, v db.Viewer, in *getPatientInpu
 		return nil, err
 	}
 	tag := etag(row.Patient.Version)
-	return &Row[db.Patient]{tag, &row.Patient}, in.shown(tag)
+	return &Row[db.Patient]{tag, &row.Patient}, in.notModifiedIf(tag)
 }
 
 // PatientEdit holds the members to change; omitted members keep their value, and null clears.

@@ -16,15 +16,15 @@ func (a *server) registerPhoneNumbers() {
 		tag: "users", status: http.StatusCreated,
 		summary: "Add a phone number", about: "Staff add their own phone number, admins that of any user.",
 		roles: adminOrStaff,
-		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, missing: []db.Code{db.UserNotFound},
+		codes: []db.Code{db.PhoneNumberTaken, db.IDReused}, asNotFound: []db.Code{db.UserNotFound},
 		also: []int{http.StatusOK},
 	}, a.addPhoneNumber)
 	register(a, operation{
 		id: "list-phone-numbers", method: http.MethodGet, path: "/v1/users/{user_id}/phone-numbers", tag: "users",
 		summary: "List a user's phone numbers", about: "Admins and dispatchers see those of all users, the " +
 			"others their own.",
-		roles:   everyRole,
-		missing: []db.Code{db.UserNotFound},
+		roles:      everyRole,
+		asNotFound: []db.Code{db.UserNotFound},
 	}, a.listPhoneNumbers)
 	register(a, operation{
 		id: "remove-phone-number", method: http.MethodDelete,
@@ -81,7 +81,7 @@ func (a *server) listPhoneNumbers(
 	ctx context.Context, v db.Viewer, in *listPhoneNumbersInput,
 ) (*ListOf[db.PhoneNumber], error) {
 	if _, err := a.store.GetUser(ctx, a.userParams(v, in.UserID)); err != nil {
-		return nil, missing(err, db.UserNotFound)
+		return nil, asNotFound(err, db.UserNotFound)
 	}
 	rows, err := a.store.ListPhoneNumbers(ctx, db.ListPhoneNumbersParams{
 		TenantID: v.TenantID, UserID: in.UserID, BeforeCreatedAt: in.before, BeforeID: in.beforeID, MaxRows: in.more(),

@@ -36,7 +36,7 @@ func (a *server) registerPickups() {
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
 		about: "Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned " +
-			"to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members " +
+			"to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members " +
 			"depend on the role: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)
@@ -186,7 +186,7 @@ type CreatedRange struct {
 func (a *server) listPickups(ctx context.Context, v db.Viewer, in *listPickupsInput) (*ListOf[Pickup], error) {
 	to := in.CreatedTo.Time
 	if to.IsZero() {
-		to = beyond
+		to = endOfTime
 	}
 	rows, err := a.store.ListPickups(ctx, db.ListPickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
@@ -232,7 +232,7 @@ func (a *server) getPickup(ctx context.Context, v db.Viewer, in *getPickupInput)
 		return nil, err
 	}
 	tag, shown := pickupTag(v.Role, row.Version), pickupFor(v.Role, row)
-	return &Row[Pickup]{tag, &shown}, in.shown(tag)
+	return &Row[Pickup]{tag, &shown}, in.notModifiedIf(tag)
 }
 
 // PickupEdit holds the members to change; omitted members keep their value, and null clears.

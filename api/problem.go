@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -68,17 +69,17 @@ func problem(code db.Code, field, detail string) *Problem {
 	}
 	return &Problem{
 		Type: "/errors/" + string(code), Title: m.title, Status: m.status, Code: code,
-		Detail: cmp.Or(detail, m.detail), Field: tellable(field),
+		Detail: cmp.Or(detail, m.detail), Field: printableName(field),
 	}
 }
 
 // longestField limits a repeated name in characters: it is longer than any name in the document.
 const longestField = 64
 
-// tellable returns a field's name in a form that an answer may repeat. An unknown member's or
+// printableName returns a field's name in a form that an answer may repeat. An unknown member's or
 // parameter's name is the caller's: it is shortened, and invisible or directional characters are
 // escaped.
-func tellable(field string) string {
+func printableName(field string) string {
 	isPlain := func(r rune) bool { return r > ' ' && r < 0x7f }
 	if len(field) <= longestField && !strings.ContainsFunc(field, func(r rune) bool { return !isPlain(r) }) {
 		return field
@@ -110,7 +111,7 @@ func problemOf(err error) *Problem {
 	field := cmp.Or(inHeaders[e.Field], e.Field)
 	p = problem(e.Code, field, "")
 	if e.Code == db.ValidationFailed {
-		p.Detail = sentenceOn(field)
+		p.Detail = detailFor(field)
 	}
 	if e.Changed {
 		p.Detail = "Your role, or your driver, was changed during the request. Nothing was changed: send it " +
@@ -131,21 +132,21 @@ func problemOf(err error) *Problem {
 // inHeaders maps a field of the database to the header that states it.
 var inHeaders = map[string]string{"version": "If-Match", "idempotency_key": idempotencyKey}
 
-// together maps a field to the field that the database compares it with.
-var together = map[string]string{
+// comparedWith maps a field to the field that the database compares it with.
+var comparedWith = map[string]string{
 	"window_end":       "window_end must be after window_start.",
 	"pickup_longitude": "pickup_latitude and pickup_longitude must be given together.",
 	"longitude":        "latitude and longitude must be given together.",
 	"as_of":            "as_of is more than a minute ahead of the database's clock.",
 }
 
-// sentenceOn returns the detail for a field that a constraint rejected, or "".
-func sentenceOn(field string) string {
+// detailFor returns the detail for a field that a constraint rejected, or "".
+func detailFor(field string) string {
 	if field == "" {
 		return meanings[db.ValidationFailed].detail
 	}
 	name := field[strings.LastIndexByte(field, '.')+1:]
-	return cmp.Or(together[name], field+" has an invalid value.")
+	return cmp.Or(comparedWith[name], field+" has an invalid value.")
 }
 
 // problemOfRequest turns huma's validation errors into one problem: one from a resolver if there is
@@ -231,7 +232,18 @@ func sentence(field, message string) string {
 		kind, _, _ := strings.Cut(rest, ":")
 		message = "invalid " + kind
 	}
-	return fmt.Sprintf("%s: %s.", field, message)
+	return fmt.Sprintf("%s: %s.", field, scientific.ReplaceAllStringFunc(message, inDigits))
+}
+
+// scientific matches a number as a validator prints a large limit: 9.007199254740991e+15.
+var scientific = regexp.MustCompile(`[0-9.]+e\+[0-9]+`)
+
+func inDigits(number string) string {
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return number
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 
 func init() {

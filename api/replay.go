@@ -92,8 +92,8 @@ func createdRow[T any](row *T, location, tag string, replayed bool) *Created[T] 
 	return out
 }
 
-// missing replaces NotFound by a more specific code.
-func missing(err error, code db.Code) error {
+// asNotFound replaces NotFound by a more specific code.
+func asNotFound(err error, code db.Code) error {
 	if db.NoRow(err) {
 		return problem(code, "", "")
 	}

@@ -71,7 +71,7 @@ func (a *server) admitLogin(ctx context.Context, in *loginInput) (*loginOutput, 
 		return nil, err
 	}
 	defer leave()
-	ctx = ofSource(ctx, try.source)
+	ctx = withSource(ctx, try.source)
 	unlock, err := a.passwords.lockTry(ctx, try.key)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (a *server) openSession(
 		if err != nil {
 			return nil, err
 		}
-		if v.outworn {
+		if v.outdated {
 			a.renewHash(ctx, tenantID, user, try.caller, given.Password)
 		}
 		return &loginOutput{&Login{string(token), opened.ExpiresAt, opened.User}}, nil

@@ -11,8 +11,8 @@ import (
 // Limits bound the concurrent uses of something: in the process, per tenant, and per user of a tenant.
 type Limits struct{ Whole, PerTenant, PerUser int }
 
-// or returns the limits with zeros replaced by those of otherwise.
-func (l Limits) or(otherwise Limits) Limits {
+// withDefaults returns the limits with zeros replaced by those of otherwise.
+func (l Limits) withDefaults(otherwise Limits) Limits {
 	return Limits{cmp.Or(l.Whole, otherwise.Whole), cmp.Or(l.PerTenant, otherwise.PerTenant),
 		cmp.Or(l.PerUser, otherwise.PerUser)}
 }

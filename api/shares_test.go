@@ -22,7 +22,7 @@ func refusal(t *testing.T, err error) (db.Code, string) {
 
 func TestSharesKeepPlacesForOtherUsersAndTenants(t *testing.T) {
 	t.Parallel()
-	s := newShares[string]("streams", Limits{Whole: 6}.or(Limits{9, 4, 2}))
+	s := newShares[string]("streams", Limits{Whole: 6}.withDefaults(Limits{9, 4, 2}))
 	var releases []func()
 	take := func(tenant, user string, want db.Code, says string) {
 		t.Helper()

@@ -22,7 +22,7 @@ const mostSightings = 256
 func (l *streamLag) saw(at time.Time, h eventHorizon) {
 	l.open = append(l.open, sighting{h.newest, at})
 	told := 0
-	for told < len(l.open) && l.open[told].newest <= h.told {
+	for told < len(l.open) && l.open[told].newest <= h.sendable {
 		l.caughtUp = l.open[told].at
 		told++
 	}

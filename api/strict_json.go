@@ -38,7 +38,7 @@ var strictJSON = huma.Format{
 			return err
 		}
 		// err, if any, is from a member's own type
-		if wrong := misfitIn(data, reflect.TypeOf(into).Elem()); wrong != nil {
+		if wrong := violationIn(data, reflect.TypeOf(into).Elem()); wrong != nil {
 			return wrong.badBody()
 		}
 		return err

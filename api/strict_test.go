@@ -482,3 +482,14 @@ func TestUncleanPathIsNotFound(t *testing.T) {
 		}
 	}
 }
+
+// A limit is told in digits, as a client would write it.
+func TestLimitsAreToldInDigits(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"price_cents": 1 << 53}))
+	a.refused(422, "validation_failed", "price_cents")
+	if detail := a.str("detail"); detail != "price_cents: expected number <= 9007199254740991." {
+		t.Error(detail)
+	}
+}

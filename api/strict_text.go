@@ -8,8 +8,8 @@ import (
 // textRule implements a pattern of the document for all scripts. The meaning of `\s` ranges from a few
 // characters in Go to many in a browser: the pattern alone would accept invisible text.
 type textRule struct {
-	holds     func(text string) bool
-	otherwise string
+	holds   func(text string) bool
+	message string
 }
 
 const notBlank = "expected text that is not blank"

@@ -10,20 +10,22 @@ import (
 // and the tenant.
 type caller struct{ source, tenant string }
 
-// door admits callers to the queue for a hash. A source gets at most as many places as are free, and a
+// admission admits callers to the queue for a hash. A source gets at most as many places as are free, and a
 // tenant three times as many: a single source gets half of them, two get a third each, so that there is
 // always a place for a newcomer.
-type door struct {
+type admission struct {
 	mu      sync.Mutex
 	inside  int
 	sources map[string]int
 	tenants map[string]int
 }
 
-func newDoor() *door { return &door{sources: map[string]int{}, tenants: map[string]int{}} }
+func newAdmission() *admission {
+	return &admission{sources: map[string]int{}, tenants: map[string]int{}}
+}
 
 // enter takes one of the places if the caller may have it.
-func (d *door) enter(c caller, places int) (leave func(), ok bool) {
+func (d *admission) enter(c caller, places int) (leave func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	free := places - d.inside
@@ -38,7 +40,7 @@ func (d *door) enter(c caller, places int) (leave func(), ok bool) {
 	}), true
 }
 
-func (d *door) count(c caller, by int) {
+func (d *admission) count(c caller, by int) {
 	d.inside += by
 	add(d.sources, c.source, by)
 	add(d.tenants, c.tenant, by)
@@ -51,9 +53,9 @@ func add(held map[string]int, name string, by int) {
 	}
 }
 
-// turns grants slots fairly: to the source that was served longest ago, within it to the tenant that
+// fairSlots grants slots fairly: to the source that was served longest ago, within it to the tenant that
 // was, and within that in order of arrival.
-type turns struct {
+type fairSlots struct {
 	mu      sync.Mutex
 	free    int
 	waiting []*waiter         // in order of arrival
@@ -69,11 +71,11 @@ type waiter struct {
 // maxServed bounds the history: a forgotten source is served first once more.
 const maxServed = 1024
 
-func newTurns(slots int) *turns { return &turns{free: slots, served: map[caller]uint64{}} }
+func newFairSlots(slots int) *fairSlots { return &fairSlots{free: slots, served: map[caller]uint64{}} }
 
 // take waits for a slot until ctx ends. It returns Overloaded if the time limit of the request passes,
 // and Timeout if its client goes away.
-func (t *turns) take(ctx context.Context, c caller) (release func(), err error) {
+func (t *fairSlots) take(ctx context.Context, c caller) (release func(), err error) {
 	w := t.join(c)
 	select {
 	case <-w.granted:
@@ -84,7 +86,7 @@ func (t *turns) take(ctx context.Context, c caller) (release func(), err error) 
 	}
 }
 
-func (t *turns) join(c caller) *waiter {
+func (t *fairSlots) join(c caller) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := &waiter{c, make(chan struct{})}
@@ -94,7 +96,7 @@ func (t *turns) join(c caller) *waiter {
 }
 
 // abandon stops waiting, or releases a slot that was granted concurrently.
-func (t *turns) abandon(w *waiter) {
+func (t *fairSlots) abandon(w *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, other := range t.waiting {
@@ -107,14 +109,14 @@ func (t *turns) abandon(w *waiter) {
 	t.grant()
 }
 
-func (t *turns) release() {
+func (t *fairSlots) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.free++
 	t.grant()
 }
 
-func (t *turns) grant() {
+func (t *fairSlots) grant() {
 	for t.free > 0 && len(t.waiting) > 0 {
 		next := 0
 		for i := range t.waiting {
@@ -136,10 +138,10 @@ func (t *turns) grant() {
 
 // before reports whether one is to be served before the other; both are equal if they have the same
 // source and tenant.
-func (t *turns) before(one, other caller) bool {
+func (t *fairSlots) before(one, other caller) bool {
 	return cmp.Or(
 		cmp.Compare(t.served[caller{source: one.source}], t.served[caller{source: other.source}]),
 		cmp.Compare(t.served[one], t.served[other])) < 0
 }
 
-func (t *turns) remove(i int) { t.waiting = append(t.waiting[:i], t.waiting[i+1:]...) }
+func (t *fairSlots) remove(i int) { t.waiting = append(t.waiting[:i], t.waiting[i+1:]...) }

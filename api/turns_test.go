@@ -13,7 +13,7 @@ func TestDoorLeavesPlacesForOthers(t *testing.T) {
 	t.Parallel()
 	const places = 64
 	for _, sources := range []int{1, 2, 5} {
-		d := newDoor()
+		d := newAdmission()
 		held := map[string]int{}
 		for range places {
 			for i := range sources {
@@ -39,7 +39,7 @@ func TestDoorLeavesPlacesForOthers(t *testing.T) {
 
 func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 	t.Parallel()
-	d := newDoor()
+	d := newAdmission()
 	for range 3 {
 		leave, ok := d.enter(caller{"a", "acme"}, 2)
 		if !ok {
@@ -57,7 +57,7 @@ func TestDoorRemembersNobodyWhoLeft(t *testing.T) {
 // in which they get it.
 func grantsOf(t *testing.T, callers ...caller) (order []caller) {
 	t.Helper()
-	turns := newTurns(1)
+	turns := newFairSlots(1)
 	release, err := turns.take(t.Context(), caller{})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestTenantsOfASourceTakeTurns(t *testing.T) {
 
 func TestASlotIsNotLostByWhoeverGoesAway(t *testing.T) {
 	t.Parallel()
-	turns := newTurns(1)
+	turns := newFairSlots(1)
 	release, err := turns.take(t.Context(), caller{"a", "acme"})
 	if err != nil {
 		t.Fatal(err)

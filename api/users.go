@@ -123,7 +123,7 @@ func (a *server) getUser(ctx context.Context, v db.Viewer, in *getUserInput) (*R
 		return nil, err
 	}
 	tag := etag(row.Version)
-	return &Row[db.User]{tag, &row}, in.shown(tag)
+	return &Row[db.User]{tag, &row}, in.notModifiedIf(tag)
 }
 
 // UserEdit holds the members to change; omitted members keep their value.

@@ -34,17 +34,17 @@ func (s *Store) EditAccount(ctx context.Context, v Viewer, p EditAccountParams) 
 	})
 }
 
-// Entry asks for one charge or deposit.
+// Entry is a request for one charge or deposit.
 type Entry struct {
-	ID          uuid.UUID // the caller's: it makes a repeat harmless
+	ID          uuid.UUID // chosen by the caller, so that a repetition has no effect
 	AccountID   uuid.UUID
 	Kind        EntryKind
 	AmountCents int64
-	Note        string // "" for none
-	Digest      []byte // of the request, to know a repeat
+	Note        string // empty for none
+	Digest      []byte // of the request, to recognize a replay
 }
 
-// entry is an Entry under way, for its viewer.
+// entry is an Entry with its viewer.
 type entry struct {
 	Entry
 	viewer Viewer
@@ -54,8 +54,8 @@ func (e entry) by() Viewer { return e.viewer }
 
 func (e entry) pickupIDs() []uuid.UUID { return nil }
 
-// Enter books one charge or deposit. replayed says that an earlier try of the same
-// request did. Refused with NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
+// Enter books one charge or deposit. replayed reports that an earlier try of the same request booked
+// it. It returns NotFound, IDReused, InsufficientFunds or BalanceTooLarge.
 func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, replayed bool, err error) {
 	err = retryWrite(ctx, func(attempt int) error {
 		send := s.entries.do
@@ -66,7 +66,7 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 		switch {
 		case err != nil:
 			return Explain(err)
-		case made.is:
+		case made.ok:
 			booked = made.row
 			return nil
 		}
@@ -78,24 +78,24 @@ func (s *Store) Enter(ctx context.Context, v Viewer, e Entry) (booked LedgerEntr
 
 func (s *Store) flushEntries(ctx context.Context, asks []entry) ([]found[LedgerEntry], error) {
 	rows, err := s.q.CreateLedgerEntries(plannedOnce(confirmedBy(ctx, asks), len(asks)), CreateLedgerEntriesParams{
-		TenantIds:      each(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
-		Ids:            each(asks, func(e entry) uuid.UUID { return e.ID }),
-		AccountIds:     each(asks, func(e entry) uuid.UUID { return e.AccountID }),
-		Kinds:          each(asks, func(e entry) string { return string(e.Kind) }),
-		AmountsCents:   each(asks, func(e entry) int64 { return e.AmountCents }),
-		Notes:          each(asks, func(e entry) string { return e.Note }),
-		ActorIds:       each(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
-		RequestDigests: each(asks, func(e entry) []byte { return e.Digest }),
+		TenantIds:      mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.TenantID }),
+		Ids:            mapSlice(asks, func(e entry) uuid.UUID { return e.ID }),
+		AccountIds:     mapSlice(asks, func(e entry) uuid.UUID { return e.AccountID }),
+		Kinds:          mapSlice(asks, func(e entry) string { return string(e.Kind) }),
+		AmountsCents:   mapSlice(asks, func(e entry) int64 { return e.AmountCents }),
+		Notes:          mapSlice(asks, func(e entry) string { return e.Note }),
+		ActorIds:       mapSlice(asks, func(e entry) uuid.UUID { return e.viewer.UserID }),
+		RequestDigests: mapSlice(asks, func(e entry) []byte { return e.Digest }),
 	})
 	return byKey(asks,
 		func(e entry) key { return key{e.viewer.TenantID, e.ID} },
-		each(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
+		mapSlice(rows, func(r CreateLedgerEntriesRow) LedgerEntry { return r.LedgerEntry }),
 		func(e LedgerEntry) key { return key{e.TenantID, e.ID} }), err
 }
 
-// resolveEntry finds out what became of an entry whose statement may have been
-// committed: its id is there, or it is tried again, which does nothing if it is by then.
-// If the first is still running, it may enter yet what does not fit now.
+// resolveEntry finds the outcome of an entry whose statement may have been committed: either its id
+// exists, or it is tried again, which has no effect if it exists by then. While the first try is still
+// running, a refusal for lack of funds is not final.
 func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], error) {
 	find := func() (found[LedgerEntry], error) {
 		row, err := s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: e.viewer.TenantID, ID: e.ID})
@@ -104,22 +104,22 @@ func (s *Store) resolveEntry(ctx context.Context, e entry) (found[LedgerEntry], 
 		}
 		return found[LedgerEntry]{row, err == nil && bytes.Equal(row.RequestDigest, e.Digest)}, err
 	}
-	if f, err := find(); f.is || err != nil {
+	if f, err := find(); f.ok || err != nil {
 		return f, err
 	}
-	f, err := one(s.flushEntries(ctx, []entry{e}))
-	if f.is || err != nil {
+	f, err := single(s.flushEntries(ctx, []entry{e}))
+	if f.ok || err != nil {
 		return f, err
 	}
-	if f, err = find(); !f.is && err == nil {
+	if f, err = find(); !f.ok && err == nil {
 		err = errUnknown
 	}
 	return f, err
 }
 
-// explainEntry says why an entry was not made, from reads of its own. The id comes
-// first: a charge that was paid is paid, however empty the account is by now. It also
-// comes last, for a twin may have been paid between the two reads.
+// explainEntry returns why an entry was not made, using fresh reads. It looks up the id first: a charge
+// that was paid is a success, even if the account is empty by now. It looks it up again at the end,
+// since a duplicate may have been paid between the reads.
 func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntry, bool, error) {
 	booked, found, err := s.repeatedEntry(ctx, v, e)
 	if found || err != nil {
@@ -135,7 +135,7 @@ func (s *Store) explainEntry(ctx context.Context, v Viewer, e Entry) (LedgerEntr
 	return LedgerEntry{}, false, refusal
 }
 
-// repeatedEntry gives the entry that an earlier try of the same request made, if any.
+// repeatedEntry returns the entry of an earlier try of the same request, if there is one.
 func (s *Store) repeatedEntry(ctx context.Context, v Viewer, e Entry) (booked LedgerEntry, found bool, err error) {
 	booked, err = s.q.GetLedgerEntry(ctx, GetLedgerEntryParams{TenantID: v.TenantID, ID: e.ID})
 	switch {
@@ -156,7 +156,7 @@ func (s *Store) explainAccount(ctx context.Context, v Viewer, e Entry) error {
 		return Explain(err)
 	case e.Kind == EntryKindCharge && account.BalanceCents >= e.AmountCents,
 		e.Kind == EntryKindDeposit && account.BalanceCents <= maxBalance-e.AmountCents:
-		// The balance has moved since; or, in a flush, a repeat took up what was left.
+		// The balance has changed since, or a duplicate in the same batch used up the balance.
 		return errRetry
 	case e.Kind == EntryKindCharge:
 		return refuse(InsufficientFunds, "")

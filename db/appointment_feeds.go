@@ -11,33 +11,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// FeedRecord is one appointment as a facility's records have it, with whom it is.
-// Times are kept to the microsecond.
+// FeedRecord is one appointment in a facility's records, with its patient. Times have microsecond
+// precision.
 type FeedRecord struct {
 	ExternalID        string
 	PatientExternalID string
 	GivenName         string
 	FamilyName        string
 	BirthDate         Date
-	Phone             string // "" for none
+	Phone             string // empty for none
 	StartsAt, EndsAt  time.Time
 	Status            AppointmentStatus
 }
 
-// Feed is a facility's whole list of appointments, as it was at a time.
+// Feed is a facility's complete list of appointments as of a time.
 type Feed struct {
 	FacilityID uuid.UUID
 	AsOf       time.Time
-	Count      *int64 // how many records there are, where the caller says so
+	Count      *int64 // the number of records, if the caller stated it
 
-	AllowEmpty      bool // an empty list cancels all that is to come, and is more often a mistake
-	AllowMassCancel bool // so is one that cancels more than the facility's share
+	AllowEmpty      bool // accept an empty list, which cancels all upcoming appointments
+	AllowMassCancel bool // accept a list that cancels more than the facility's share
 
 	Records iter.Seq2[FeedRecord, error]
 }
 
-// FeedResult says what a feed changed, in records, and in Canceled those that the
-// list no longer has. Superseded: nothing, because a newer list, or this one, has come before.
+// FeedResult counts what a feed changed, in records; Canceled counts those that are not in the list.
+// Superseded means that nothing changed, because this list or a newer one was applied before.
 type FeedResult struct {
 	Created, Updated, Unchanged, Canceled int64
 	Superseded                            bool
@@ -49,54 +49,54 @@ type NotApplied struct {
 	ConsentWithdrawn int64 // their patient, or the one whose appointment it was, does not allow the facility
 }
 
-// FeedContradiction refuses a feed whose record at Position (from 0) says the id of
-// the one at Earlier again, or something else of its patient.
+// FeedContradiction is the error for a feed whose record at Position (from 0) repeats the id of the
+// record at Earlier, or has different data for its patient.
 type FeedContradiction struct {
 	Position, Earlier int
 	IsDuplicate       bool
 }
 
-// Error names no value of a record.
+// Error contains no value of a record.
 func (c *FeedContradiction) Error() string { return "the feed contradicts itself" }
 
-// Unwrap gives the refusal's code.
+// Unwrap returns an *Error with the code.
 func (c *FeedContradiction) Unwrap() error { return &Error{Code: ValidationFailed, Item: c.Position} }
 
-// FeedMassCancellation refuses a feed that would cancel more of the facility's current
-// appointments than its setting lets pass.
+// FeedMassCancellation is the error for a feed that would cancel more of the facility's current
+// appointments than its settings allow.
 type FeedMassCancellation struct{ Canceled, Current int64 }
 
-// Error tells counts alone.
+// Error contains no counts.
 func (c *FeedMassCancellation) Error() string { return "the feed cancels too much" }
 
-// Unwrap gives the refusal's code.
+// Unwrap returns an *Error with the code.
 func (c *FeedMassCancellation) Unwrap() error { return refuse(MassCancellation, "") }
 
-// FeedRecordsMismatch refuses a feed of another number of records than its caller said.
+// FeedRecordsMismatch is the error for a feed whose number of records differs from the stated one.
 type FeedRecordsMismatch struct{ Said, Came int64 }
 
-// Error tells counts alone.
+// Error contains no counts.
 func (c *FeedRecordsMismatch) Error() string { return "the feed is not whole" }
 
-// Unwrap gives the refusal's code.
+// Unwrap returns an *Error with the code.
 func (c *FeedRecordsMismatch) Unwrap() error { return refuse(RecordsMismatch, "records") }
 
-// How a feed comes in and is applied. While it comes in, no transaction is open for
-// longer than one chunk takes: an open one delays the event stream.
+// Limits of staging and applying a feed. While a feed is staged, no transaction is open for longer than
+// one chunk takes: an open transaction delays the event stream.
 const (
 	feedChunkRecords = 10_000
-	feedChunkBytes   = 4 << 20 // of text: what a chunk holds in memory
+	feedChunkBytes   = 4 << 20 // bytes of text in memory per chunk
 
 	feedStatementTimeout = 5 * time.Minute
-	feedLockTimeout      = 10 * time.Second // for another feed of the facility to end
+	feedLockTimeout      = 10 * time.Second // to wait for another feed of the facility
 	feedWorkMemory       = "64MB"
 	dropTimeout          = 10 * time.Second
 )
 
-// SyncFeed makes a facility's appointments what the feed says, whole or not at all; of
-// patients who do not allow the facility to see them, it changes and tells nothing. Who
-// does not see the facility is told NotFound; an as_of ahead of the database's clock is
-// ValidationFailed; an error of f.Records comes back as it is.
+// SyncFeed replaces a facility's appointments by those of the feed, as a whole or not at all. It
+// neither changes nor reveals patients who do not allow the facility to see them. It returns NotFound
+// if the viewer does not see the facility, ValidationFailed for an as_of ahead of the database's clock,
+// and errors of f.Records unchanged.
 func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, error) {
 	if err := v.mayWrite(); err != nil {
 		return FeedResult{}, err
@@ -125,7 +125,7 @@ func (s *Store) SyncFeed(ctx context.Context, v Viewer, f Feed) (FeedResult, err
 	return result, err
 }
 
-// checkFeed refuses a feed that could not move the watermark, whatever it holds.
+// checkFeed rejects a feed that could not advance the watermark, whatever it contains.
 func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
 	check, err := s.q.CheckFeed(ctx,
 		CheckFeedParams{TenantID: v.TenantID, FacilityID: f.FacilityID, ViewerID: v.UserID, AsOf: f.AsOf})
@@ -140,7 +140,7 @@ func (s *Store) checkFeed(ctx context.Context, v Viewer, f Feed) error {
 	return nil
 }
 
-// checkCount refuses a list that is not as long as it should be.
+// checkCount rejects a list of an unexpected length.
 func (f Feed) checkCount(staged int64) error {
 	switch {
 	case f.Count != nil && *f.Count != staged:
@@ -151,7 +151,7 @@ func (f Feed) checkCount(staged int64) error {
 	return nil
 }
 
-// dropFeed forgets what was staged, also of a caller who went away.
+// dropFeed deletes the staged records, also after the caller has disconnected.
 func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
@@ -159,7 +159,7 @@ func (s *Store) dropFeed(ctx context.Context, v Viewer, id uuid.UUID) error {
 	return err
 }
 
-// stageFeed takes in the records, some thousands at a time, and counts them.
+// stageFeed stages the records, some thousands at a time, and counts them.
 func (s *Store) stageFeed(
 	ctx context.Context, v Viewer, id uuid.UUID, records iter.Seq2[FeedRecord, error],
 ) (staged int64, err error) {
@@ -191,7 +191,7 @@ func (s *Store) stageFeed(
 	return staged, flush()
 }
 
-// add puts a record into the chunk, and tells how much text it holds.
+// add appends a record to the chunk, and returns the size of its text.
 func (c *StageFeedChunkParams) add(r FeedRecord) (bytes int) {
 	c.ExternalIds = append(c.ExternalIds, r.ExternalID)
 	c.PatientExternalIds = append(c.PatientExternalIds, r.PatientExternalID)
@@ -206,7 +206,7 @@ func (c *StageFeedChunkParams) add(r FeedRecord) (bytes int) {
 	return len(r.ExternalID) + len(r.PatientExternalID) + len(r.GivenName) + len(r.FamilyName) + len(r.Phone)
 }
 
-// empty forgets the records and keeps the memory.
+// empty removes the records and keeps the memory.
 func (c *StageFeedChunkParams) empty() {
 	*c = StageFeedChunkParams{
 		TenantID: c.TenantID, FeedID: c.FeedID, ExternalIds: c.ExternalIds[:0],
@@ -217,9 +217,9 @@ func (c *StageFeedChunkParams) empty() {
 	}
 }
 
-// feedPatientID is the id of a patient whom a feed may bring: the same for all of
-// their records, without a map of a million. It is a UUID of version 7 with the time
-// of the feed's.
+// feedPatientID returns the id for a new patient of a feed, derived from the feed and the external id,
+// so that it is the same in all records without a map of a million entries. It is a UUID of version 7
+// with the time of the feed.
 func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
 	sum := sha256.Sum256(append(feed[:], externalID...))
 	id := feed
@@ -229,8 +229,8 @@ func feedPatientID(feed uuid.UUID, externalID string) uuid.UUID {
 	return id
 }
 
-// applyFeed is the one transaction of a feed. It is tried again where it met the
-// create of a patient whom the feed brings too: the patient is there by then.
+// applyFeed applies a feed in one transaction. It retries after a conflict with a concurrent create of
+// a patient in the feed: the patient exists by then.
 func (s *Store) applyFeed(
 	ctx context.Context, v Viewer, f Feed, id uuid.UUID, staged int64,
 ) (result FeedResult, err error) {
@@ -255,8 +255,8 @@ func (s *Store) tryFeed(
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		result, err = New(tx).applyFeed(ctx, v, f, id)
 		if err == nil && !result.Superseded && result.records() != staged {
-			// The database crashed meanwhile, with which what is not logged is gone: what
-			// is missing would have been canceled.
+			// The database crashed meanwhile, which empties unlogged tables: missing records would be
+			// canceled.
 			err = refuse(Overloaded, "")
 		}
 		if err == nil {
@@ -267,16 +267,16 @@ func (s *Store) tryFeed(
 	if err != nil || !result.Superseded {
 		return result, err
 	}
-	return result, s.checkFeed(ctx, v, f) // why the watermark did not move
+	return result, s.checkFeed(ctx, v, f) // returns why the watermark did not advance
 }
 
-// records are those that the counts are of.
+// records returns the number of records that the counts cover.
 func (r FeedResult) records() int64 {
 	return r.Created + r.Updated + r.Unchanged + r.NotApplied.ConsentWithdrawn
 }
 
-// applyFeed runs in a transaction: first the watermark, then, with a snapshot of after
-// it, the difference. What is tested before holds no lock.
+// applyFeed runs inside the transaction: it advances the watermark, and then, on a newer snapshot,
+// applies the difference. Earlier tests hold no lock.
 func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID) (FeedResult, error) {
 	if err := q.SetViewer(ctx, SetViewerParams{TenantID: v.TenantID, ViewerID: v.UserID}); err != nil {
 		return FeedResult{}, err
@@ -298,7 +298,7 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 	done, err := New(replanning{q.db}).SyncAppointments(ctx, SyncAppointmentsParams{
 		TenantID: v.TenantID, FacilityID: f.FacilityID, AsOf: f.AsOf, ViewerID: v.UserID, FeedID: id,
 	})
-	if err == nil && !done.Current { // the facility was taken from the viewer meanwhile
+	if err == nil && !done.Current { // the facility was hidden from the viewer meanwhile
 		err = refuse(NotFound, "")
 	}
 	if err != nil {
@@ -309,13 +309,13 @@ func (q *Queries) applyFeed(ctx context.Context, v Viewer, f Feed, id uuid.UUID)
 		NotApplied: NotApplied{ConsentWithdrawn: done.ConsentWithdrawn},
 	}
 	if done.CancelsTooMany && !f.AllowMassCancel && !(f.AllowEmpty && result.records() == 0) {
-		return FeedResult{}, &FeedMassCancellation{done.Canceled, done.CurrentAppointments} // which rolls back
+		return FeedResult{}, &FeedMassCancellation{done.Canceled, done.CurrentAppointments} // rolls back
 	}
 	_, err = q.DropFeedRecords(ctx, DropFeedRecordsParams{TenantID: v.TenantID, FeedID: id})
 	return result, err
 }
 
-// confirmFeed is a feed's last statements: it was let in long ago.
+// confirmFeed runs a feed's last statements: its session was checked long ago.
 func (q *Queries) confirmFeed(ctx context.Context, v Viewer, facility uuid.UUID) error {
 	if c := confirmationOf(v); len(c.sessions.TokenHashes) > 0 {
 		if err := q.ConfirmSessions(ctx, c.sessions); err != nil {

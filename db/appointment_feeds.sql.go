@@ -323,24 +323,34 @@ WITH feed AS MATERIALIZED (
         WHERE a.starts_at > ($3::timestamptz) - longest_appointment()
     ) AS k ON k.external_id = r.external_id
     LEFT JOIN LATERAL (
-        SELECT x.id, x.patient_id, x.starts_at, x.ends_at, x.status
-        FROM appointments AS x
-        WHERE x.tenant_id = $1
-            AND x.facility_id = $2
-            AND x.external_id = r.external_id
-            AND k.id IS NULL
-        LIMIT 1
+        SELECT n.id, n.external_id, n.patient_id, n.starts_at, n.ends_at, n.status
+        FROM (
+            SELECT x.id, x.external_id, x.patient_id, x.starts_at, x.ends_at, x.status
+            FROM appointments AS x
+            WHERE x.tenant_id = $1
+                AND x.facility_id = $2
+                AND x.external_id >= r.external_id
+                AND k.id IS NULL
+            ORDER BY x.external_id
+            LIMIT 1
+        ) AS n
+        WHERE n.external_id = r.external_id
     ) AS o ON true
     LEFT JOIN LATERAL (
         SELECT
-            x.id,
-            (x.given_name, x.family_name, x.birth_date, coalesce(x.phone, ''))
+            n.id,
+            (n.given_name, n.family_name, n.birth_date, coalesce(n.phone, ''))
                 <> (r.given_name, r.family_name, r.birth_date, coalesce(r.phone, '')) AS differs
-        FROM patients AS x
-        WHERE x.tenant_id = $1
-            AND x.facility_id = $2
-            AND x.external_id = r.patient_external_id
-        LIMIT 1
+        FROM (
+            SELECT x.id, x.external_id, x.given_name, x.family_name, x.birth_date, x.phone
+            FROM patients AS x
+            WHERE x.tenant_id = $1
+                AND x.facility_id = $2
+                AND x.external_id >= r.patient_external_id
+            ORDER BY x.external_id
+            LIMIT 1
+        ) AS n
+        WHERE n.external_id = r.patient_external_id
     ) AS p ON true
     WHERE (r.external_id IS NOT NULL OR (k.ends_at > $3 AND k.status <> 'CANCELED'))
 ), consented AS MATERIALIZED (
@@ -491,10 +501,12 @@ type SyncAppointmentsRow struct {
 	Current             bool  `json:"current"`
 }
 
-// Applies the feed to the facility's appointments: the second statement of a feed, with a snapshot
-// taken after the watermark moved. The records are joined with all appointments that may be canceled;
-// the few others are looked up by key, and so is each patient (LIMIT 1 keeps a LATERAL from becoming
-// another kind of join). Only differing rows are written, and each written patient is audited.
+// Makes the facility's appointments what the feed says: the second statement of a
+// feed, with a snapshot of after the watermark moved. The records are held against what
+// may yet be canceled, all at once; the few that are not among it are looked up, and so
+// is each patient: as the first in the order of the key, not below theirs, since no other
+// index has this order, and the statistics have no say in it. Only
+// what differs is written, and each patient of whom something is written is recorded.
 //
 // Patients who do not allow the facility to see them are skipped: neither records that name them nor
 // their appointments are written or reported. The consents of all patients to be written are locked

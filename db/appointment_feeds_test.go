@@ -230,7 +230,8 @@ var feedRules = []check{
 				}
 				next := w.list(2, with(record(1), func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
 				w.must(w.stage(ctx, next.id, next.records...))
-				waited, errs := w.behind(ctx, commit, w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
+				waited, errs := w.behind(ctx, commit,
+					w.changes("appointments", "updated_at = '"+untouched+"', "+c.change),
 					func(s *db.Raw) error {
 						return w.within(ctx, s, w.staff, func() error { return w.apply(ctx, s, next) })
 					})
@@ -371,6 +372,17 @@ var feedRules = []check{
 		}
 		return w.holds(ctx, append(next.records,
 			with(record(4), canceled), with(record(6), canceled), past, with(running, canceled))...)
+	}},
+	{"SyncAppointments", "what is long over is made again", func(ctx context.Context, w *world) error {
+		var before, now []db.FeedRecord
+		for i := range 6 {
+			over := with(record(i), func(r *db.FeedRecord) {
+				r.StartsAt, r.EndsAt = r.StartsAt.AddDate(-1, 0, 0), r.EndsAt.AddDate(-1, 0, 0)
+			})
+			before = append(before, over)
+			now = append(now, with(over, func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+		}
+		return first(w.fed(ctx, w.list(1, before...)), w.fed(ctx, w.list(2, now...)))
 	}},
 	{"SyncAppointments", "an appointment is compared twice, or one that is long over at all",
 		func(ctx context.Context, w *world) error {
@@ -567,7 +579,8 @@ func TestFeedIsAppliedByTheOrderOfItsTime(t *testing.T) {
 		t.Errorf("an empty list: %v", err)
 	}
 	got, err := w.as.SyncFeed(ctx, w.staff,
-		db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(7 * time.Hour), AllowEmpty: true, Records: each(nil, nil)})
+		db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(7 * time.Hour), AllowEmpty: true,
+			Records: sequenceOf(nil, nil)})
 	if err != nil || got != (db.FeedResult{Canceled: 2}) {
 		t.Errorf("an empty list that is meant: %+v, %v", got, err)
 	}
@@ -625,7 +638,7 @@ func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
 	for name, f := range map[string]func() error{
 		"a bad record at the end": func() error {
 			_, err := w.as.SyncFeed(ctx, w.staff,
-				db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: each(many, broken)})
+				db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour), Records: sequenceOf(many, broken)})
 			if !errors.Is(err, broken) || w.staged(ctx) != 0 {
 				return fmt.Errorf("got %v", err)
 			}
@@ -634,9 +647,9 @@ func TestFeedThatBreaksOffChangesNothing(t *testing.T) {
 		"a caller who goes away": func() error {
 			_, err := w.as.SyncFeed(gone, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour),
 				Records: func(yield func(db.FeedRecord, error) bool) {
-					each(many, nil)(yield)
+					sequenceOf(many, nil)(yield)
 					leave()
-					each(many[:1], nil)(yield)
+					sequenceOf(many[:1], nil)(yield)
 				}})
 			if code(err) != db.Timeout {
 				return fmt.Errorf("got %v", err)
@@ -774,7 +787,7 @@ func TestFeedWhoseRecordsGotLostIsNotApplied(t *testing.T) {
 	}
 	_, err := w.as.SyncFeed(ctx, w.staff, db.Feed{FacilityID: w.facility, AsOf: feedDay.Add(2 * time.Hour),
 		Records: func(yield func(db.FeedRecord, error) bool) {
-			each(many, nil)(yield)
+			sequenceOf(many, nil)(yield)
 			must(w.owner.Exec(ctx, "TRUNCATE appointment_feed_chunks")) // as a crash of the server does
 			yield(record(1), nil)
 		}})

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// authority is what stands behind a viewer's statements. The zero one is nobody's: it
-// neither writes nor reads what row level security guards.
+// authority is the proof that a viewer's statements may run. The zero value is no proof: it permits
+// neither writes nor reads of tables with row level security.
 type authority struct {
 	kind      authorityKind
-	tokenHash tokenHash // of the session
+	tokenHash tokenHash // of the session token
 	claim     *claim    // nil if the session was looked up for this request
 }
 
@@ -19,13 +19,13 @@ type authorityKind byte
 
 const (
 	ofNobody  authorityKind = iota
-	ofSession               // its writes are confirmed: see confirming.go
-	ofReader                // a session's, let in to read alone
-	ofSystem                // the program's own work: there is no session to confirm
+	ofSession               // the session is checked again with each write: see confirming.go
+	ofReader                // a session that may only read
+	ofSystem                // the program itself: no session to check
 )
 
-// SystemViewer is on whose behalf the program itself works: a job that goes on with what
-// a user began, a demo, a benchmark. Its writes are confirmed by no session.
+// SystemViewer returns the viewer for the program's own work: a job that continues what a user started,
+// a demo, a benchmark. No session is checked with its writes.
 func SystemViewer(tenantID, userID uuid.UUID, role UserRole) Viewer {
 	return Viewer{TenantID: tenantID, UserID: userID, Role: role, authority: authority{kind: ofSystem}}
 }
@@ -38,13 +38,13 @@ func (v Viewer) ForReading() Viewer {
 	return v
 }
 
-// asSystem is the viewer of what the program has to do whatever became of the session.
+// asSystem returns the viewer for work that must happen whatever became of the session.
 func (v Viewer) asSystem() Viewer {
 	v.authority = authority{kind: ofSystem}
 	return v
 }
 
-// mayWrite is Unauthenticated for a viewer without a session, unless it is the system's.
+// mayWrite returns Unauthenticated for a viewer without a session, unless it is the system's.
 func (v Viewer) mayWrite() error {
 	if v.authority.kind == ofSession || v.authority.kind == ofSystem {
 		return nil
@@ -52,7 +52,7 @@ func (v Viewer) mayWrite() error {
 	return refuse(Unauthenticated, "")
 }
 
-// mayRead is Unauthenticated for a viewer who came from nowhere.
+// mayRead returns Unauthenticated for a viewer that was not authenticated.
 func (v Viewer) mayRead() error {
 	if v.authority.kind == ofNobody {
 		return refuse(Unauthenticated, "")
@@ -60,11 +60,11 @@ func (v Viewer) mayRead() error {
 	return nil
 }
 
-// The SQLSTATEs of refuse_authority.
+// The SQLSTATEs raised by refuse_authority.
 const (
 	sessionOver      = "WB001"
-	authorityChanged = "WB002" // the session is good, but its user's role or driver is another
-	notSeenAnyMore   = "WB003" // what was written is of a facility that the user does not see by now
+	authorityChanged = "WB002" // the session is valid, but the role or driver of its user has changed
+	notSeenAnyMore   = "WB003" // the written row belongs to a facility that the user does not see any more
 )
 
 // lostAuthority tells whether err refuses a request because what it was let in with is
@@ -78,8 +78,8 @@ func lostAuthority(err error) bool {
 		(server.Code == sessionOver || server.Code == authorityChanged || server.Code == notSeenAnyMore)
 }
 
-// notSeen tells whether err says that the viewer does not see, by now, what they wrote:
-// like a row that was not there for them.
+// notSeen reports whether err means that the viewer does not see the written row any more, which is
+// reported as not found.
 func notSeen(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code == notSeenAnyMore

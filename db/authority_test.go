@@ -266,7 +266,8 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 			}
 			// As it was, for the next one.
-			must(w.owner.Exec(ctx, "UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
+			must(w.owner.Exec(ctx,
+				"UPDATE users SET active = true, password_epoch = 1 WHERE tenant_id = $1 AND id = $2",
 				w.tenant, user.UserID))
 			must(w.owner.Exec(ctx, "UPDATE sessions SET revoked_at = NULL WHERE tenant_id = $1 AND user_id = $2",
 				w.tenant, user.UserID))
@@ -418,7 +419,7 @@ func ofABatchOneEnded(t *testing.T, cached bool) {
 			acts = append(acts, o.good())
 		}
 		acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-		errs, _ := w.sharing(combinerOf(o.kind), o.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(o.kind), o.decoy, acts...)
 		if err := refused(errs[7], db.Unauthenticated); err != nil {
 			t.Errorf("%s: whose session ended: %v", o.kind, err)
 		}

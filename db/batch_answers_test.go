@@ -102,7 +102,7 @@ func TestEachRequestOfABatchGetsItsOwnAnswer(t *testing.T) {
 		for _, r := range c.requests {
 			acts = append(acts, r.act)
 		}
-		errs, _ := w.sharing(combinerOf(kind), c.decoy, acts...)
+		errs, _ := w.sharing(batcherOf(kind), c.decoy, acts...)
 		for i, err := range errs {
 			if err := refused(err, c.requests[i].want); err != nil {
 				t.Errorf("%s %d: %v", kind, i, err)

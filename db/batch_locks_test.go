@@ -59,7 +59,7 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 				acts = append(acts, report(c.act(ctx, w, c.pickup(ctx, w))))
 			}
 			all := make(chan []error)
-			go func() { errs, _ := w.sharing(combinerOf(kind), c.decoy(ctx, w), acts...); all <- errs }()
+			go func() { errs, _ := w.sharing(batcherOf(kind), c.decoy(ctx, w), acts...); all <- errs }()
 			for range neighbours {
 				if err := <-done; err != nil {
 					t.Error("while the pickup is held: ", err)

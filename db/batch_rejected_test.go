@@ -94,7 +94,7 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 					acts = append(acts, o.good())
 				}
 				acts = append(acts[:7], append([]act{o.offender}, acts[7:]...)...)
-				errs, f := w.sharing(combinerOf(o.kind), o.decoy, acts...)
+				errs, f := w.sharing(batcherOf(o.kind), o.decoy, acts...)
 				if err := refused(errs[7], db.ValidationFailed); err != nil {
 					t.Errorf("%s: the offender: %v", o.kind, err)
 				}

@@ -100,8 +100,8 @@ func (w *world) sharingOver(s *db.Raw, f *flushing, kind string, decoy func(i in
 	return errs
 }
 
-// combinerOf is the kind in Stats of the requests that a test calls so.
-func combinerOf(kind string) string {
+// batcherOf is the kind in Stats of the requests that a test calls so.
+func batcherOf(kind string) string {
 	if slices.Contains([]string{"submit", "assign", "move"}, kind) {
 		return "transition"
 	}
@@ -174,7 +174,7 @@ func TestGatheredRequestsShareOneStatement(t *testing.T) {
 		for range 12 {
 			acts = append(acts, c.act())
 		}
-		errs, f := w.sharing(combinerOf(c.kind), c.decoy, acts...)
+		errs, f := w.sharing(batcherOf(c.kind), c.decoy, acts...)
 		if err := first(errs...); err != nil || f.count(c.query) != decoys+1 {
 			t.Errorf("%s: %d statements for %d requests, %v", c.kind, f.count(c.query), decoys+len(acts), err)
 		}

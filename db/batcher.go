@@ -27,7 +27,7 @@ var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
 
 // batchedReads returns a batcher for reads: if an answer is lost, the read is repeated.
 func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
-	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: again(flush)})
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush)})
 }
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
@@ -84,10 +84,11 @@ func (b *batcher[Q, A]) answer(
 
 // explainBatch translates a batcher's own errors; it returns other errors unchanged.
 func explainBatch(err error) error {
+	if err == nil { // before panicked, which is allocated
+		return nil
+	}
 	var panicked *batch.PanicError
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, batch.ErrQueueFull):
 		return refuse(Overloaded, "")
 	case errors.Is(err, batch.ErrUnknownOutcome):

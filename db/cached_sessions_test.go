@@ -43,15 +43,18 @@ func (w *world) cachedWork(ctx context.Context) map[string]func(*db.Raw, db.View
 
 // outdating are the ways in which a session comes to be other than what is cached of it.
 var outdating = map[string]string{
-	"revoked":         "UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
-	"expired":         "UPDATE sessions SET expires_at = now() WHERE tenant_id = $1 AND user_id = $2",
-	"another expiry":  "UPDATE sessions SET expires_at = expires_at + interval '1 s' WHERE tenant_id = $1 AND user_id = $2",
-	"another epoch":   "UPDATE users SET password_epoch = password_epoch + 1 WHERE tenant_id = $1 AND id = $2",
-	"deactivated":     "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
-	"another role":    "UPDATE users SET role = 'hub' WHERE tenant_id = $1 AND id = $2",
-	"another driver":  "UPDATE drivers SET user_id = $2 WHERE id = (SELECT id FROM drivers WHERE tenant_id = $1 AND user_id IS NULL LIMIT 1)",
-	"gone":            "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2",
-	"unused for long": "UPDATE sessions SET last_seen_at = now() - interval '61 s' WHERE tenant_id = $1 AND user_id = $2",
+	"revoked": "UPDATE sessions SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2",
+	"expired": "UPDATE sessions SET expires_at = now() WHERE tenant_id = $1 AND user_id = $2",
+	"another expiry": "UPDATE sessions SET expires_at = expires_at + interval '1 s' WHERE tenant_id = $1 AND " +
+		"user_id = $2",
+	"another epoch": "UPDATE users SET password_epoch = password_epoch + 1 WHERE tenant_id = $1 AND id = $2",
+	"deactivated":   "UPDATE users SET active = false WHERE tenant_id = $1 AND id = $2",
+	"another role":  "UPDATE users SET role = 'hub' WHERE tenant_id = $1 AND id = $2",
+	"another driver": "UPDATE drivers SET user_id = $2 WHERE id = (SELECT id FROM drivers WHERE tenant_id = $1 AND " +
+		"user_id IS NULL LIMIT 1)",
+	"gone": "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2",
+	"unused for long": "UPDATE sessions SET last_seen_at = now() - interval '61 s' WHERE tenant_id = $1 AND " +
+		"user_id = $2",
 }
 
 var cachedSessionRules = []check{
@@ -66,23 +69,25 @@ var cachedSessionRules = []check{
 			}
 			return nil
 		}},
-	{"RequireSessions", "a session that is not as it was cached has nothing done", func(ctx context.Context, w *world) error {
-		for change, statement := range outdating {
-			for name := range w.cachedWork(ctx) {
-				if err := w.outdated(ctx, name, statement); err != nil {
-					return fmt.Errorf("%s, %s: %w", change, name, err)
+	{"RequireSessions", "a session that is not as it was cached has nothing done",
+		func(ctx context.Context, w *world) error {
+			for change, statement := range outdating {
+				for name := range w.cachedWork(ctx) {
+					if err := w.outdated(ctx, name, statement); err != nil {
+						return fmt.Errorf("%s, %s: %w", change, name, err)
+					}
 				}
 			}
-		}
-		return nil
-	}},
+			return nil
+		}},
 }
 
 // outdated does a piece of work with a viewer who is not what is cached any more.
 func (w *world) outdated(ctx context.Context, name, statement string) error {
 	user := w.user(ctx, db.UserRoleStaff)
 	work := w.cachedWork(ctx)[name]
-	must(w.as.CreateDriver(ctx, db.CreateDriverParams{TenantID: w.tenant, ID: newID(), Name: "D", RequestDigest: []byte("x")}))
+	must(w.as.CreateDriver(ctx, db.CreateDriverParams{TenantID: w.tenant,
+		ID: newID(), Name: "D", RequestDigest: []byte("x")}))
 	_, token := w.signedIn(ctx, user)
 	v := w.cachedViewer(ctx, token)
 	must(w.owner.Exec(ctx, statement, w.tenant, user.UserID))
@@ -108,7 +113,8 @@ func (w *world) outdated(ctx context.Context, name, statement string) error {
 func (w *world) written(ctx context.Context) string {
 	return scan[string](ctx, w.owner, `SELECT concat_ws(' ',
 		(SELECT count(*) FROM ledger_entries WHERE tenant_id = $1), (SELECT count(*) FROM groups WHERE tenant_id = $1),
-		(SELECT count(*) FROM patients WHERE tenant_id = $1), (SELECT count(*) FROM phi_reads WHERE tenant_id = $1))`, w.tenant)
+		(SELECT count(*) FROM patients WHERE tenant_id = $1), (SELECT count(*) FROM phi_reads WHERE tenant_id = $1))`,
+		w.tenant)
 }
 
 // Of readers who share a statement, only the one whose session ended is refused.
@@ -127,7 +133,8 @@ func TestOfABatchOfReadsOnlyTheEndedSessionIsRefused(t *testing.T) {
 	}
 	errs := together(len(viewers), func(i int) error { return w.SeesPickup(ctx, viewers[i].ForReading(), pickup) })
 	for i, err := range errs {
-		if ended := i == 7; ended != (code(err) == db.Unauthenticated) || ended != viewers[i].Outdated() || !ended && err != nil {
+		if ended := i == 7; ended != (code(err) == db.Unauthenticated) || ended != viewers[i].Outdated() ||
+			!ended && err != nil {
 			t.Errorf("%d: outdated is %t: %v", i, viewers[i].Outdated(), err)
 		}
 	}

@@ -60,7 +60,7 @@ func (e entry) row() []key { return []key{{e.viewer.TenantID, e.ID}} }
 func (e entry) accountRow() []key { return []key{{e.viewer.TenantID, e.AccountID}} }
 
 func (b draftBatch) rows() []key {
-	return each(b.drafts, func(d Draft) key { return key{b.viewer.TenantID, d.ID} })
+	return mapSlice(b.drafts, func(d Draft) key { return key{b.viewer.TenantID, d.ID} })
 }
 
 func (l location) driverRow() []key { return []key{{l.viewer.TenantID, l.DriverID}} }

@@ -8,10 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A request is let in by its session before its body is read, and its write may wait for
-// locks after that. So each write goes in one round trip, and one implicit transaction,
-// with a last statement that refuses it where the session is not what it was: see
-// ConfirmSessions.
+// A session is checked before the body of a request is read, and the write may wait for locks after
+// that. So each write is sent in one round trip and one implicit transaction with a final statement
+// that rejects it if the session has changed since: see ConfirmSessions.
 
 // Reading gives the context of an operation that only reads for v: the first statement
 // sent with it confirms v's session, if that is not confirmed yet.
@@ -25,8 +24,8 @@ func Reading(ctx context.Context, v Viewer) context.Context {
 	return ctx
 }
 
-// Acting gives the context of an operation that writes for v: each statement sent with it
-// that names no viewer of its own is confirmed by v's session.
+// Acting returns the context of an operation that writes for v: each statement that names no viewer of
+// its own is confirmed by v's session.
 func Acting(ctx context.Context, v Viewer) context.Context {
 	c := confirmationOf(v)
 	c.may = v.mayWrite()
@@ -34,14 +33,14 @@ func Acting(ctx context.Context, v Viewer) context.Context {
 	return withConfirmation(ctx, c)
 }
 
-// confirmation is what the statements of a context are confirmed by. The zero one is
+// confirmation lists what must be confirmed with the statements of a context. The zero value requires
 // nothing: reads, and the system's own writes.
 type confirmation struct {
 	claims   claims // confirmed before the first statement
 	sessions ConfirmSessionsParams
-	pickups  ConfirmPickupsParams // that staff write, while they see their facilities
-	// alone is a statement that shares nothing, of whatever kind: it may end the very
-	// session that it is sent with, which is therefore confirmed before it as well.
+	pickups  ConfirmPickupsParams // written by staff, who must see their facilities
+	// alone marks a statement of any kind that is not batched: it may end its own session, which is
+	// therefore also confirmed before it.
 	alone bool
 	few   bool  // rows: the plan for any arguments serves them
 	may   error // why nothing may be sent at all
@@ -55,8 +54,8 @@ func withConfirmation(ctx context.Context, c confirmation) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, &c)
 }
 
-// unconfirmed is the context of what decides nothing: reads, and what has to be done
-// whatever became of the session.
+// unconfirmed returns a context without confirmation, for reads, and for work that must happen whatever
+// became of the session.
 func unconfirmed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, confirmationKey{}, (*confirmation)(nil))
 }
@@ -66,7 +65,7 @@ func confirmationIn(ctx context.Context) *confirmation {
 	return c
 }
 
-// confirmationOf has each session of the viewers once.
+// confirmationOf returns a confirmation with each of the viewers' sessions once.
 func confirmationOf(viewers ...Viewer) (c confirmation) {
 	type asked struct {
 		tokenHash          tokenHash
@@ -96,24 +95,24 @@ func confirmationOf(viewers ...Viewer) (c confirmation) {
 	return c
 }
 
-// confirmed is a request of a flush: whose it is, and the pickups that it writes.
+// confirmed is a request of a batch, with its viewer and the pickups that it writes.
 type confirmed interface {
 	by() Viewer
 	pickupIDs() []uuid.UUID
 }
 
-// confirmedBy gives the context of a flush, whose statement is confirmed by the sessions
-// of all its requests.
+// confirmedBy returns the context of a batch, whose statement is confirmed by the sessions of all its
+// requests.
 func confirmedBy[Q confirmed](ctx context.Context, asks []Q) context.Context {
-	c := confirmationOf(each(asks, Q.by)...)
+	c := confirmationOf(mapSlice(asks, Q.by)...)
 	for _, ask := range asks {
 		c.addPickups(ask.by(), ask.pickupIDs()...)
 	}
 	return withConfirmation(ctx, c)
 }
 
-// addPickups has it confirmed that staff see what they write: the others' rights go by no
-// group.
+// addPickups adds a confirmation that staff see what they write; the permissions of other roles do not
+// depend on groups.
 func (c *confirmation) addPickups(v Viewer, ids ...uuid.UUID) {
 	if v.authority.kind != ofSession || v.Role != UserRoleStaff {
 		return
@@ -138,6 +137,21 @@ func (c *confirmation) before(required bool) (all []queued) {
 		all = append(all, c.sessionsBy(confirmSessions))
 	}
 	return all
+}
+
+// confirmedFirst gives the context of a shared read: the claims of all its requests are
+// confirmed first.
+func confirmedFirst(ctx context.Context, asks []seen) context.Context {
+	var all claims
+	for i := range asks {
+		if v := &asks[i].viewer; !v.Confirmed() {
+			all = append(all, v.authority.claim)
+		}
+	}
+	if all == nil {
+		return unconfirmed(ctx)
+	}
+	return withConfirmation(ctx, confirmation{claims: all})
 }
 
 // plannedOnce has the statement of a confirmed context, whose arrays have so many rows, use the
@@ -173,7 +187,7 @@ func (c *confirmation) sessionsBy(sql string) queued {
 
 // confirming sends each statement with the confirmation of its context, if there is one.
 type confirming struct {
-	DBTX // without one
+	DBTX // without confirmation
 	take taker
 }
 

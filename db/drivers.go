@@ -36,14 +36,14 @@ func getDriverParams(v Viewer, id uuid.UUID) GetDriverParams {
 	return GetDriverParams{TenantID: v.TenantID, ID: id, ViewerRole: v.Role, ViewerDriverID: v.DriverID}
 }
 
-// Location tells where a driver was observed, and when.
+// Location is an observation of a driver's position.
 type Location struct {
 	DriverID            uuid.UUID
-	Latitude, Longitude float64 // degrees
+	Latitude, Longitude float64 // in degrees
 	At                  time.Time
 }
 
-// location is a Location under way, for its viewer.
+// location is a Location with its viewer.
 type location struct {
 	Location
 	viewer Viewer
@@ -53,33 +53,33 @@ func (l location) by() Viewer { return l.viewer }
 
 func (l location) pickupIDs() []uuid.UUID { return nil }
 
-// Locate moves a driver, unless a newer observation of them is known, or the viewer
-// may not: then applied is false.
+// Locate updates a driver's location. applied is false if a newer observation is known, or the viewer
+// may not update it.
 func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver, applied bool, err error) {
 	moved, err := s.locations.do(ctx, location{l, v})
-	return moved.row, moved.is, err
+	return moved.row, moved.ok, err
 }
 
 func (s *Store) flushLocations(ctx context.Context, asks []location) ([]found[Driver], error) {
 	rows, err := s.q.LocateDrivers(plannedOnce(confirmedBy(ctx, asks), len(asks)), LocateDriversParams{
-		TenantIds:       each(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
-		Ids:             each(asks, func(l location) uuid.UUID { return l.DriverID }),
-		ViewerRoles:     each(asks, func(l location) string { return string(l.viewer.Role) }),
-		ViewerDriverIds: each(asks, func(l location) uuid.UUID { return l.viewer.DriverID }),
-		Latitudes:       each(asks, func(l location) float64 { return l.Latitude }),
-		Longitudes:      each(asks, func(l location) float64 { return l.Longitude }),
-		LocatedAts:      each(asks, func(l location) time.Time { return l.At }),
+		TenantIds:       mapSlice(asks, func(l location) uuid.UUID { return l.viewer.TenantID }),
+		Ids:             mapSlice(asks, func(l location) uuid.UUID { return l.DriverID }),
+		ViewerRoles:     mapSlice(asks, func(l location) string { return string(l.viewer.Role) }),
+		ViewerDriverIds: mapSlice(asks, func(l location) uuid.UUID { return l.viewer.DriverID }),
+		Latitudes:       mapSlice(asks, func(l location) float64 { return l.Latitude }),
+		Longitudes:      mapSlice(asks, func(l location) float64 { return l.Longitude }),
+		LocatedAts:      mapSlice(asks, func(l location) time.Time { return l.At }),
 	})
 	return byKey(asks,
 		func(l location) key { return key{l.viewer.TenantID, l.DriverID} },
 		rows, func(d Driver) key { return key{d.TenantID, d.ID} }), err
 }
 
-// resolveLocation finds out what became of an observation whose statement may have been
-// committed: it is applied if it is what is known, whoever told it.
+// resolveLocation finds the outcome of an observation whose statement may have been committed: it was
+// applied if the stored location equals it, whoever reported it.
 func (s *Store) resolveLocation(ctx context.Context, l location) (found[Driver], error) {
-	f, err := one(s.flushLocations(ctx, []location{l}))
-	if f.is || err != nil {
+	f, err := single(s.flushLocations(ctx, []location{l}))
+	if f.ok || err != nil {
 		return f, err
 	}
 	d, err := s.q.GetDriver(ctx, getDriverParams(l.viewer, l.DriverID))

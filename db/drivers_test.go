@@ -39,7 +39,9 @@ var driverRaces = []check{
 					w.tenant, driver.DriverID)
 				return err
 			},
-			w.assigning(ctx, id, driver), // it checks the driver's key when it has the slot
+			func(s *db.Raw) error { // it checks the driver's key when it has the slot
+				return w.flush(ctx, s, db.TransitionNameAssign, ids(id), []db.Viewer{driver})
+			},
 			func(s *db.Raw) error { // another login is another key, the duty is the slot's
 				_, err := s.EditDriver(ctx, db.EditDriverParams{
 					TenantID: w.tenant, ID: driver.DriverID, Version: 1, OnDuty: &off, ViewerRole: w.dispatcher.Role,

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"waybill/db/retry"
 )
 
 // eventLockTimeout bounds each wait for a lock of a statement that writes events. Its transaction may have
@@ -32,12 +34,12 @@ func inShortWaits[R any](
 	if w.tries == 0 {
 		return send(ctx)
 	}
-	for range w.tries {
-		rows, err = send(withLockTimeout(ctx, w.each))
-		if !isLockTimeout(err) || ctx.Err() != nil {
-			break
+	_ = retry.Do(ctx, w.tries, func(int) error {
+		if rows, err = send(withLockTimeout(ctx, w.each)); isLockTimeout(err) {
+			return errRetry
 		}
-	}
+		return nil
+	})
 	return rows, err
 }
 

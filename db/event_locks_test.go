@@ -31,9 +31,15 @@ func TestAHeldRowHoldsUpNoOtherStream(t *testing.T) {
 			begins    db.PickupStatus
 		}{
 			{"an account", "SELECT FROM accounts WHERE id = $1 FOR UPDATE", w.account,
-				func(id uuid.UUID) error { return w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw) }, db.PickupStatusDRAFT},
+				func(id uuid.UUID) error {
+					return w.moving(ctx, db.TransitionNameSubmit, id)(
+						w.Raw)
+				}, db.PickupStatusDRAFT},
 			{"a driver's slot", "SELECT FROM driver_slots WHERE driver_id = $1 FOR UPDATE", driver.DriverID,
-				func(id uuid.UUID) error { return assign(ctx, w.Raw, w.dispatcher, id, driver) }, db.PickupStatusSUBMITTED},
+				func(id uuid.UUID) error {
+					return assign(ctx, w.Raw, w.dispatcher, id,
+						driver)
+				}, db.PickupStatusSUBMITTED},
 		} {
 			t.Run(fmt.Sprintf("%s, combining %t", held.row, combining), func(t *testing.T) {
 				mine := w.at(ctx, held.begins)

@@ -35,7 +35,7 @@ func OpenRaw(ctx context.Context, c Config) (*Raw, error) {
 // As gives every statement, under the row-level security of one viewer.
 func (r *Raw) As(v Viewer) *Queries { return r.Store.as(v) }
 
-// ListPickups is the Store's, which plans it for its arguments.
+// ListPickups is the Store's.
 func (r *Raw) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
 	return r.Store.ListPickups(ctx, p)
 }
@@ -100,11 +100,11 @@ const Attempts = retry.MaxAttempts
 func (r *Raw) SendMoves(
 	ctx context.Context, v Viewer, name TransitionName, pickups ...uuid.UUID,
 ) (moved []bool, err error) {
-	asks := each(pickups, func(id uuid.UUID) move {
+	asks := mapSlice(pickups, func(id uuid.UUID) move {
 		return move{Transition{Name: name, PickupID: id, Digest: id[:]}, v, newID()}
 	})
 	all, err := r.transitioning(r.TransitionPickups)(ctx, asks)
-	return each(all, func(m found[Moved]) bool { return m.is }), err
+	return mapSlice(all, func(m found[Moved]) bool { return m.ok }), err
 }
 
 // SendDrafts sends the statement, whatever it will be refused for.

@@ -134,11 +134,11 @@ WHERE f.tenant_id = $1
     AND CASE $3::user_role
         WHEN 'admin' THEN true
         WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN f.id IN (
-            SELECT p.facility_id
-            FROM pickups AS p
-            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id,
-                $4::uuid))
+        WHEN 'driver' THEN EXISTS (
+            SELECT FROM pickups AS p
+            WHERE p.tenant_id = f.tenant_id
+                AND p.facility_id = f.id
+                AND role_sees_pickup('driver', p.status, p.driver_id, $4::uuid))
         ELSE EXISTS (
             SELECT FROM facility_viewers AS v
             WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $5)
@@ -178,44 +178,96 @@ func (q *Queries) GetFacility(ctx context.Context, arg GetFacilityParams) (Facil
 }
 
 const listFacilities = `-- name: ListFacilities :many
-SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS f
-WHERE f.tenant_id = $1
-    AND CASE $2::user_role
-        WHEN 'admin' THEN true
-        WHEN 'dispatcher' THEN true
-        WHEN 'driver' THEN f.id IN (
-            SELECT p.facility_id
-            FROM pickups AS p
-            WHERE p.tenant_id = $1 AND role_sees_pickup('driver', p.status, p.driver_id,
-                $3::uuid))
-        ELSE EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = f.tenant_id AND v.facility_id = f.id AND v.user_id = $4)
-    END
-    AND (f.created_at, f.id) < ($5::timestamptz, $6::uuid)
+WITH asked AS MATERIALIZED (
+    SELECT
+        $2::uuid AS tenant_id,
+        $3::uuid AS viewer_id,
+        $4::user_role AS viewer_role,
+        $5::uuid AS viewer_driver_id,
+        $6::timestamptz AS created_at,
+        $7::uuid AS id,
+        $1::int AS most
+), mine AS MATERIALIZED (
+    SELECT v.facility_id
+    FROM asked AS a
+    JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
+    WHERE a.viewer_role NOT IN ('admin', 'dispatcher', 'driver')
+    UNION
+    SELECT p.facility_id
+    FROM asked AS a
+    JOIN pickups AS p ON p.tenant_id = a.tenant_id
+    WHERE a.viewer_role = 'driver' AND role_sees_pickup('driver', p.status, p.driver_id, a.viewer_driver_id)
+), newest AS MATERIALIZED (
+    SELECT
+        n.created_at, n.id,
+        (n.sees_all OR n.id IN (SELECT m.facility_id FROM mine AS m))::boolean AS is_theirs
+    FROM (
+        SELECT f.created_at, f.id, a.viewer_role IN ('admin', 'dispatcher') AS sees_all
+        FROM asked AS a
+        CROSS JOIN LATERAL (
+            SELECT k.created_at, k.id
+            FROM facilities AS k
+            WHERE k.tenant_id = a.tenant_id AND (k.created_at, k.id) < (a.created_at, a.id)
+            ORDER BY k.created_at DESC, k.id DESC
+            LIMIT CASE
+                WHEN a.viewer_role IN ('admin', 'dispatcher') THEN a.most
+                WHEN (SELECT count(*) FROM mine) > 50 THEN 4 * a.most
+                ELSE 0
+            END
+        ) AS f
+    ) AS n
+), tried AS MATERIALIZED (
+    SELECT
+        a.viewer_role IN ('admin', 'dispatcher')
+            OR (SELECT count(*) FROM mine) > 50
+                AND (count(n.id) < 4 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+    FROM asked AS a
+    LEFT JOIN newest AS n ON true
+    GROUP BY a.viewer_role, a.most
+), found AS MATERIALIZED (
+    (SELECT n.id
+    FROM newest AS n
+    WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+    ORDER BY n.created_at DESC, n.id DESC
+    LIMIT (SELECT a.most FROM asked AS a))
+    UNION ALL
+    SELECT m.facility_id
+    FROM mine AS m
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
+)
+SELECT f.tenant_id, f.id, f.name, f.address, f.latitude, f.longitude, f.version, f.request_digest, f.created_at, f.max_cancel_share
+FROM asked AS a
+CROSS JOIN found AS n
+CROSS JOIN LATERAL (
+    SELECT tenant_id, id, name, address, latitude, longitude, version, request_digest, created_at, max_cancel_share FROM facilities AS k WHERE k.tenant_id = a.tenant_id AND k.id = n.id LIMIT 1
+) AS f
+WHERE (f.created_at, f.id) < (a.created_at, a.id)
 ORDER BY f.created_at DESC, f.id DESC
-LIMIT $7::int
+LIMIT $1::int
 `
 
 type ListFacilitiesParams struct {
-	TenantID        uuid.UUID `format:"uuid" json:"-"`
+	MaxRows         int32     `json:"max_rows"`
+	TenantID        uuid.UUID `format:"uuid" json:"tenant_id"`
+	ViewerID        uuid.UUID `format:"uuid" json:"viewer_id"`
 	ViewerRole      UserRole  `json:"viewer_role"`
 	ViewerDriverID  uuid.UUID `format:"uuid" json:"viewer_driver_id"`
-	ViewerID        uuid.UUID `format:"uuid" json:"viewer_id"`
 	BeforeCreatedAt time.Time `json:"before_created_at"`
 	BeforeID        uuid.UUID `format:"uuid" json:"before_id"`
-	MaxRows         int32     `json:"max_rows"`
 }
 
+// The newest facilities that the viewer sees: those of theirs, or, where they are many, the
+// newest of the tenant without those that are not theirs, unless these leave too few of some
+// hundreds. See ListPickups.
 func (q *Queries) ListFacilities(ctx context.Context, arg ListFacilitiesParams) ([]Facility, error) {
 	rows, err := q.db.Query(ctx, listFacilities,
+		arg.MaxRows,
 		arg.TenantID,
+		arg.ViewerID,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
-		arg.ViewerID,
 		arg.BeforeCreatedAt,
 		arg.BeforeID,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err

@@ -228,8 +228,8 @@ func (w *world) appointmentsAndPatients(ctx context.Context) string {
 		    ORDER BY p.id) FROM patients AS p WHERE p.tenant_id = $1))`, w.tenant)
 }
 
-// each gives the records, and then the error, if any.
-func each(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
+// sequenceOf gives the records, and then the error, if any.
+func sequenceOf(records []db.FeedRecord, err error) iter.Seq2[db.FeedRecord, error] {
 	return func(yield func(db.FeedRecord, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
@@ -247,5 +247,5 @@ func (w *world) sync(
 	ctx context.Context, v db.Viewer, facility uuid.UUID, hour int, records ...db.FeedRecord,
 ) (db.FeedResult, error) {
 	return w.as.SyncFeed(ctx, v, db.Feed{FacilityID: facility, AsOf: w.watermark(hour).
-		AsOf, Records: each(records, nil)})
+		AsOf, Records: sequenceOf(records, nil)})
 }

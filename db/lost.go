@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NoRow tells whether a statement matched no row.
+// NoRow reports whether a statement matched no row.
 func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
 // created tells what became of an INSERT. Where it made nothing, or a constraint
@@ -25,7 +25,7 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 	earlier, of, unknown := known()
 	switch {
 	case NoRow(unknown) && NoRow(err):
-		return none, false, refuse(Overloaded, "") // taken and gone in between
+		return none, false, refuse(Overloaded, "") // created and deleted in between
 	case NoRow(unknown):
 		return none, false, err
 	case unknown != nil:

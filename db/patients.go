@@ -47,7 +47,7 @@ func (s *Store) CreatePatient(
 	return patient, replayed, err
 }
 
-// explainCreatePatient says why no patient was made, as things stand now.
+// explainCreatePatient returns why no patient was created, by a fresh read.
 func (s *Store) explainCreatePatient(ctx context.Context, v Viewer, p CreatePatientParams) error {
 	seen, err := s.q.SeesFacility(ctx,
 		SeesFacilityParams{TenantID: v.TenantID, FacilityID: p.FacilityID, ViewerID: v.UserID})

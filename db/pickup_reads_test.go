@@ -126,6 +126,7 @@ var pickupReadRules = []check{
 			w.lists(ctx, made[2:], w.dispatcher, inStatus(db.PickupStatusSUBMITTED),
 				func(p *db.ListPickupsParams) { p.BeforeCreatedAt, p.BeforeID = created, made[1] }))
 	}},
+	{"ListPickups", "a list is not what its viewer sees, newest first", listsOfEveryViewer},
 	{"ListPickups", "what is not shown is recorded", func(ctx context.Context, w *world) error {
 		older, unread := w.ofAPatient(ctx, db.PickupStatusDRAFT)
 		newer, shown := w.ofAPatient(ctx, db.PickupStatusSUBMITTED)

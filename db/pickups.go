@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Draft asks for one pickup.
+// Draft is a request for one pickup.
 type Draft struct {
 	ID              uuid.UUID
 	FacilityID      uuid.UUID
@@ -25,15 +25,15 @@ type Draft struct {
 	DropoffAddress  string
 	WindowStart     *time.Time
 	WindowEnd       *time.Time
-	Note            string // "" for none
-	Digest          []byte // of the request, to know a repeat
-	Operation       string // of the API, for the record of the patients shown; "": create-pickup
+	Note            string // empty for none
+	Digest          []byte // of the request, to recognize a replay
+	Operation       string // the API operation, for the audit of the patients shown; empty means create-pickup
 }
 
-// CreateDrafts makes pickups, all or none, and gives them in the order asked. created
-// counts the new ones; the others were made by an earlier try of the same request.
-// Refused with IDReused, FacilityNotFound, AccountNotFound, PatientNotFound or ValidationFailed, the
-// Error's Item saying which.
+// CreateDrafts creates all or none of the pickups, and returns them in the order of the drafts. created
+// counts the new ones; the others were created by an earlier try of the same request. It returns
+// IDReused, FacilityNotFound, AccountNotFound, PatientNotFound or ValidationFailed with the Error's
+// Item.
 func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pickups []Pickup, created int, err error) {
 	for i, d := range drafts {
 		if field := d.refusedField(); field != "" {
@@ -47,8 +47,7 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 			pickups = inOrder(drafts, rows)
 			return nil
 		}
-		// An id met by a request that came at the same time is explained like one
-		// that was there before.
+		// An id conflict with a concurrent request is explained like one with an earlier request.
 		if err != nil && !violates(err, "pickups_pkey") {
 			return Explain(err)
 		}
@@ -68,23 +67,23 @@ func (s *Store) CreateDrafts(ctx context.Context, v Viewer, drafts []Draft) (pic
 	return pickups, created, nil
 }
 
-// explainDrafts counts the pickups that are there, or names the first item
-// that keeps all of them from being made.
+// explainDrafts counts the existing pickups, or returns an error for the first draft that prevents the
+// batch.
 func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (known int, err error) {
 	items, err := s.q.ExplainCreatePickups(ctx, ExplainCreatePickupsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
-		Ids:            each(drafts, func(d Draft) uuid.UUID { return d.ID }),
-		FacilityIds:    each(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
-		AccountIds:     each(drafts, func(d Draft) uuid.UUID { return d.AccountID }),
-		PatientIds:     each(drafts, func(d Draft) uuid.UUID { return orNil(d.PatientID) }),
-		RequestDigests: each(drafts, func(d Draft) []byte { return d.Digest }),
+		Ids:            mapSlice(drafts, func(d Draft) uuid.UUID { return d.ID }),
+		FacilityIds:    mapSlice(drafts, func(d Draft) uuid.UUID { return d.FacilityID }),
+		AccountIds:     mapSlice(drafts, func(d Draft) uuid.UUID { return d.AccountID }),
+		PatientIds:     mapSlice(drafts, func(d Draft) uuid.UUID { return orNil(d.PatientID) }),
+		RequestDigests: mapSlice(drafts, func(d Draft) []byte { return d.Digest }),
 	})
 	if err != nil {
 		return 0, Explain(err)
 	}
 	for _, i := range items {
 		switch item := int(i.Item); {
-		case !i.FacilityFound: // also where they no longer see the one of an earlier try
+		case !i.FacilityFound: // also if the viewer no longer sees the facility of an earlier try
 			return 0, &Error{Code: FacilityNotFound, Field: "facility_id", Item: item}
 		case i.Known && i.SameRequest:
 			known++
@@ -99,9 +98,9 @@ func (s *Store) explainDrafts(ctx context.Context, v Viewer, drafts []Draft) (kn
 	return known, nil
 }
 
-// refusedField is the field that a CHECK of pickups would refuse, else "". The CHECKs stay
-// behind it, but what meets one is an error in the server's log, and of a batch
-// PostgreSQL does not say which item it was.
+// refusedField returns the field that a CHECK of pickups would reject, or "". The CHECKs remain the
+// authority, but violating one writes an error to the server's log, and for a batch PostgreSQL does not
+// report the item.
 func (d Draft) refusedField() string {
 	blank := func(text string) bool { return strings.Trim(text, " ") == "" }
 	within := func(at *float64, most float64) bool { return at == nil || *at >= -most && *at <= most }
@@ -117,7 +116,7 @@ func (d Draft) refusedField() string {
 	case !within(d.PickupLongitude, 180) || (d.PickupLatitude == nil) != (d.PickupLongitude == nil):
 		return "pickup_longitude"
 	case d.WindowStart != nil && d.WindowEnd != nil &&
-		d.WindowStart.UnixMicro() >= d.WindowEnd.UnixMicro(): // as they are stored
+		d.WindowStart.UnixMicro() >= d.WindowEnd.UnixMicro(): // with the stored precision
 		return "window_end"
 	case utf8.RuneCountInString(d.Note) > 2000:
 		return "note"
@@ -125,7 +124,7 @@ func (d Draft) refusedField() string {
 	return ""
 }
 
-// draftBatch are drafts of which all are made or none, for their viewer.
+// draftBatch is a set of drafts of which all or none are created, with their viewer.
 type draftBatch struct {
 	drafts []Draft
 	viewer Viewer
@@ -133,12 +132,12 @@ type draftBatch struct {
 
 func (b draftBatch) by() Viewer { return b.viewer }
 
-// pickupIDs are none: nobody holds for long what a create waits for, so that its
-// statement, which comes after the body, looks at the groups as they are.
+// pickupIDs is empty: a create waits for no long-held lock, so its statement, which runs after the body
+// was read, sees the current groups.
 func (b draftBatch) pickupIDs() []uuid.UUID { return nil }
 
-// create makes the batch: fewer rows than drafts, if it did not make all. A single
-// draft shares its statement, unless it names a patient.
+// create creates the batch. It returns fewer rows than drafts if it did not create all. A single draft
+// may share its statement, unless it has a patient.
 func (s *Store) create(ctx context.Context, b draftBatch) ([]Pickup, error) {
 	if len(b.drafts) == 1 && b.drafts[0].PatientID == nil {
 		return s.drafts.do(ctx, b)
@@ -171,7 +170,7 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 			p.RequestDigests = append(p.RequestDigests, d.Digest)
 		}
 	}
-	p.Operation = operationOf(asks[0].drafts) // those of several batches name no patient
+	p.Operation = operationOf(asks[0].drafts) // drafts in a shared statement have no patient
 	rows, err := s.q.CreatePickups(plannedOnce(confirmedBy(ctx, asks), len(p.Ids)), p)
 	made := make([][]Pickup, len(asks))
 	for _, r := range rows {
@@ -181,32 +180,31 @@ func (s *Store) flushDrafts(ctx context.Context, asks []draftBatch) ([][]Pickup,
 	return made, err
 }
 
-// resolveDrafts finds out what became of a batch whose statement may have been
-// committed. Trying again tells: rows that are there already it does not make again,
-// and CreateDrafts reads them.
+// resolveDrafts finds the outcome of a batch whose statement may have been committed, by repeating it:
+// existing rows are not created again, and CreateDrafts reads them.
 func (s *Store) resolveDrafts(ctx context.Context, b draftBatch) ([]Pickup, error) {
-	return one(s.flushDrafts(ctx, []draftBatch{b}))
+	return single(s.flushDrafts(ctx, []draftBatch{b}))
 }
 
 func operationOf(drafts []Draft) string { return cmp.Or(drafts[0].Operation, "create-pickup") }
 
-// seen asks for a pickup, for its viewer, to show it in the answer of an operation, or
-// with "" to look at it alone.
+// seen is a request for a pickup, with its viewer and the operation that shows it in its answer, or ""
+// if it is only checked.
 type seen struct {
 	id        uuid.UUID
 	viewer    Viewer
 	operation string
 }
 
-// SeesPickup says whether the viewer may see the pickup: nil, or NotFound. Nothing of it
-// is shown, or recorded as shown.
+// SeesPickup returns nil if the viewer may see the pickup, otherwise NotFound. Nothing of it is shown
+// or audited.
 func (s *Store) SeesPickup(ctx context.Context, v Viewer, id uuid.UUID) error {
 	_, err := s.getOne(ctx, seen{id, v, ""})
 	return err
 }
 
-// GetOne gives a pickup that the viewer may see, else NotFound, to show it in the answer
-// of get-pickup: where it names a patient, that is recorded.
+// GetOne returns a pickup that the viewer may see, otherwise NotFound, for the answer of get-pickup: if
+// it names a patient, that is audited.
 func (s *Store) GetOne(ctx context.Context, v Viewer, id uuid.UUID) (Pickup, error) {
 	return s.GetOneFor(ctx, v, id, "get-pickup")
 }
@@ -221,16 +219,16 @@ func (s *Store) getOne(ctx context.Context, ask seen) (Pickup, error) {
 	if err != nil {
 		return Pickup{}, Explain(err)
 	}
-	if !p.is {
+	if !p.ok {
 		return Pickup{}, refuse(NotFound, "")
 	}
 	return p.row.pickup(), nil
 }
 
-// ListPickups gives the newest pickups that the viewer sees, each with whether there are
-// more than MaxRows.
+// ListPickups returns the newest pickups that the viewer sees; each row states whether there are more
+// than MaxRows.
 func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPickupsRow, error) {
-	return New(replanning{s.q.db}).ListPickups(ctx, p)
+	return s.q.ListPickups(ctx, p)
 }
 
 // replanning has each statement planned for its arguments: the plan for any arguments, to
@@ -248,7 +246,7 @@ func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.R
 // replanned is the mode of such a statement; in a pipeline, PlanForArguments does it.
 const replanned = pgx.QueryExecModeCacheDescribe
 
-// pickup is the row of pickups in what GetPickups reads.
+// pickup returns the row of pickups in a row of GetPickups.
 func (r GetPickupsRow) pickup() Pickup {
 	return Pickup{
 		TenantID:        r.TenantID,
@@ -298,15 +296,15 @@ func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (P
 	return row.Pickup, nil
 }
 
-// getDrafts gives the pickups of the drafts, in their order.
+// getDrafts returns the pickups of the drafts in their order.
 func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pickup, error) {
-	rows, err := s.flushSeen(ctx, each(drafts, func(d Draft) seen { return seen{d.ID, v, operationOf(drafts)} }))
+	rows, err := s.flushSeen(ctx, mapSlice(drafts, func(d Draft) seen { return seen{d.ID, v, operationOf(drafts)} }))
 	if err != nil {
 		return nil, Explain(err)
 	}
 	pickups := make([]Pickup, len(rows))
 	for i, r := range rows {
-		if !r.is {
+		if !r.ok {
 			return nil, refuse(NotFound, "")
 		}
 		pickups[i] = r.row.pickup()
@@ -315,19 +313,18 @@ func (s *Store) getDrafts(ctx context.Context, v Viewer, drafts []Draft) ([]Pick
 }
 
 func (s *Store) flushSeen(ctx context.Context, asks []seen) ([]found[GetPickupsRow], error) {
-	claims := claimsOf(each(asks, func(a seen) Viewer { return a.viewer })...)
-	rows, err := s.q.GetPickups(withConfirmation(ctx, confirmation{claims: claims}), GetPickupsParams{
-		TenantIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
-		Ids:             each(asks, func(a seen) uuid.UUID { return a.id }),
-		ViewerIds:       each(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
-		ViewerRoles:     each(asks, func(a seen) string { return string(a.viewer.Role) }),
-		ViewerDriverIds: each(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
-		Operations:      each(asks, func(a seen) string { return a.operation }),
+	rows, err := s.q.GetPickups(confirmedFirst(ctx, asks), GetPickupsParams{
+		TenantIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.TenantID }),
+		Ids:             mapSlice(asks, func(a seen) uuid.UUID { return a.id }),
+		ViewerIds:       mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.UserID }),
+		ViewerRoles:     mapSlice(asks, func(a seen) string { return string(a.viewer.Role) }),
+		ViewerDriverIds: mapSlice(asks, func(a seen) uuid.UUID { return a.viewer.DriverID }),
+		Operations:      mapSlice(asks, func(a seen) string { return a.operation }),
 	})
 	return inPlace(asks, rows, func(r GetPickupsRow) int64 { return r.Asked }), err
 }
 
-// inOrder sorts rows, which come in any order, as their drafts were asked for.
+// inOrder sorts rows by the order of their drafts.
 func inOrder(drafts []Draft, rows []Pickup) []Pickup {
 	byID := make(map[uuid.UUID]Pickup, len(rows))
 	for _, r := range rows {

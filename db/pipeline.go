@@ -7,12 +7,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// batches takes several statements in one round trip.
+// batches sends several statements in one round trip.
 type batches interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 }
 
-// taker gives a connection, and what gives it back.
+// taker acquires a connection, and returns a function that releases it.
 type taker func(context.Context) (_ batches, release func(), _ error)
 
 // queued is a statement of a pipeline.
@@ -63,9 +63,9 @@ func (q queued) mode() (mode pgx.QueryExecMode, ok bool) {
 	return mode, ok
 }
 
-// send sends a statement with others before and after it, in one round trip and one
-// implicit transaction: one that is refused takes all of them back. The rows are the
-// statement's, and no answer before they are closed without an error.
+// send sends a statement with others before and after it, in one round trip and one implicit
+// transaction: if one fails, all are rolled back. The rows are the statement's, and are no answer
+// before they are closed without an error.
 func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
 	conn, release, err := take(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (take taker) send(ctx context.Context, p pipeline) (pgx.Rows, error) {
 	return &closing{rows, results, release, nil}, nil
 }
 
-// executed is the tag of a statement whose rows nobody reads.
+// executed returns the command tag of a statement whose rows are not read.
 func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
 	if err != nil {
 		return pgconn.CommandTag{}, err
@@ -103,8 +103,8 @@ func executed(rows pgx.Rows, err error) (pgconn.CommandTag, error) {
 	return rows.CommandTag(), rows.Err()
 }
 
-// closing ends the batch with its rows, and gives the connection back. The
-// transaction ends with the batch: only then are the rows an answer.
+// closing ends the batch with its rows, and releases the connection. The transaction ends with the
+// batch: only then are the rows an answer.
 type closing struct {
 	pgx.Rows
 	batch   pgx.BatchResults

@@ -207,3 +207,48 @@ func TestForeignKeysOfAFeedAreCheckedByTheirKey(t *testing.T) {
 		t.Errorf("%d rows of patients were looked at for %d records", fetched, records)
 	}
 }
+
+// A feed that names again what is long over, and patients who are known, looks each up by its
+// key also where the statistics know another facility alone: by the time of the appointments or
+// the tenant of the patients it would read the facility's rows for each record.
+func TestAFeedLooksUpWhatItNamesByItsKey(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := openUnchecked(t)
+	known, w := d.world(ctx), d.world(ctx)
+	known.make(ctx, func(r *seed.Rows) { r.Patients(known.facility, 2000) })
+	must(d.owner.Exec(
+		ctx, `INSERT INTO appointments (tenant_id, facility_id, patient_id, external_id, starts_at, ends_at, status)
+		SELECT p.tenant_id, p.facility_id, p.id, 'a' || p.external_id, now(), now() + interval '1 hour', 'BOOKED'
+		FROM patients AS p`))
+	must(d.owner.Exec(ctx, "ANALYZE patients, appointments, patient_facilities"))
+	const records = 1000
+	var over, again []db.FeedRecord
+	for n := range records {
+		r := with(record(n), func(r *db.FeedRecord) {
+			r.StartsAt, r.EndsAt = r.StartsAt.AddDate(-1, 0, 0), r.EndsAt.AddDate(-1, 0, 0)
+		})
+		over = append(over, r)
+		again = append(again, with(r, func(r *db.FeedRecord) { r.Status = db.AppointmentStatusARRIVED }))
+	}
+	w.must(w.fed(ctx, w.list(1, over...)))
+	l := w.list(2, again...)
+	w.must(w.stage(ctx, l.id, l.records...))
+	var plan node
+	w.must(w.viewed(ctx, w.staff, func(s *db.Raw) error {
+		w.must(s.SetFeedLimits(ctx, feedLimits))
+		must(s.MoveFeed(ctx, w.watermark(l.hour)))
+		_, err := w.explained(s, &plan).SyncAppointments(ctx, w.difference(w.staff, l.hour, l.id))
+		if !errors.Is(err, errExplained) {
+			return err
+		}
+		return nil
+	}))
+	for _, table := range []string{"appointments", "patients"} {
+		found, removed := plan.scanned(table)
+		t.Logf("%v rows of %s found, %v removed, for %d records", found, table, removed, records)
+		if found < records || found+removed > 5*records {
+			t.Errorf("%v rows of %s were looked at for %d records", found+removed, table, records)
+		}
+	}
+}

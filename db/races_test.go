@@ -36,7 +36,8 @@ func races() []check {
 // same statement must not notice.
 func rules() []check {
 	return slices.Concat(
-		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules, ledgerEntryRules, loginAttemptRules, messageRules,
+		appointmentRules, authorityRules, cachedSessionRules, driverRules, feedRules,
+		ledgerEntryRules, loginAttemptRules, messageRules,
 		patientRules, patientFacilityRules, pickupRules, pickupReadRules, dispatchRules,
 		sessionRules, userRules)
 }

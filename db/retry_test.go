@@ -53,7 +53,8 @@ func (w *world) unbatched(ctx context.Context) map[string]act {
 			must(w.as.CreateGroup(ctx, db.CreateGroupParams{TenantID: w.tenant, ID: p.GroupID, Name: "New",
 				RequestDigest: digest("new")}))
 			must(w.as.AddGroupMember(ctx, p))
-			return s.Store.RemoveGroupMember(ctx, w.admin, db.RemoveGroupMemberParams{GroupID: p.GroupID, UserID: p.UserID})
+			return s.Store.RemoveGroupMember(ctx, w.admin,
+				db.RemoveGroupMemberParams{GroupID: p.GroupID, UserID: p.UserID})
 		},
 		"create a patient": func(s *db.Raw) error {
 			_, _, err := s.Store.CreatePatient(ctx, w.staff, w.newPatient(patient))
@@ -100,7 +101,8 @@ func TestAnUnknownOutcomeIsLookedUpABoundedNumberOfTimes(t *testing.T) {
 	if p.cut.Store(0); p.lost.Load() != 1+db.Attempts {
 		t.Errorf("%d answers were lost; want that of the charge and of %d reads", p.lost.Load(), db.Attempts)
 	}
-	if got := scan[string](ctx, w.owner, "SELECT count(*)::text FROM ledger_entries WHERE account_id = $1 AND kind = 'charge'",
+	if got := scan[string](ctx, w.owner, "SELECT count(*)::text FROM ledger_entries WHERE account_id = $1 AND kind "+
+		"= 'charge'",
 		w.account); got != fmt.Sprint(2) {
 		t.Errorf("%s charges; want 2", got)
 	}

@@ -41,9 +41,9 @@ func TestPoliciesThatLetEverythingThroughChangeNoPlan(t *testing.T) {
 		t.Fatalf("%d plans, and %d without policies", len(with), len(without))
 	}
 	spared := map[string]bool{
-		"ListPickups": true,                         // is planned for its arguments
-		"EditPickup":  true,                         // with them by primary key, without by the index of statuses
-		"GetFacility": true, "ListFacilities": true, // a driver's: see below
+		"EditPickup": true, // uses the primary key with them, and the index of statuses without
+		// a driver's: see below
+		"GetFacility": true, "ListFacilities": true,
 	}
 	for name, plan := range with {
 		if plan != without[name] && !spared[name] {
@@ -68,7 +68,7 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	for what, args := range map[string][]any{
 		"GetFacility":      {w.tenant, w.facility, driver.Role, driver.DriverID, driver.UserID},
 		"GetPickupPatient": {driver.Role, w.tenant, pickup, driver.DriverID, driver.UserID},
-		"ListFacilities":   {w.tenant, driver.Role, driver.DriverID, driver.UserID, last, uuid.Max, 50},
+		"ListFacilities":   {50, w.tenant, driver.UserID, driver.Role, driver.DriverID, last, uuid.Max},
 	} {
 		custom, generic := buffers(ctx, t, d.Raw, driver, what, args...)
 		few(t, 100, what+" of a driver", custom, generic)
@@ -76,9 +76,9 @@ func TestAPageOfPickupsIsFewPages(t *testing.T) {
 	for _, v := range []db.Viewer{w.admin, w.staff, w.hub, driver} {
 		for _, status := range []any{nil, "SUBMITTED", "COLLECTED", "SHIPPED", "DELIVERED", "CANCELED", "PACKED"} {
 			for _, of := range []any{nil, driver.DriverID} {
-				custom, _ := buffers(ctx, t, d.Raw, v, "ListPickups",
-					50, w.tenant, v.Role, v.DriverID, v.UserID, status, time.Time{}, last, last, uuid.Max, nil, of)
-				few(t, 400, fmt.Sprintf("%s, status %v, driver %v", v.Role, status, of != nil), custom, 0)
+				custom, generic := buffers(ctx, t, d.Raw, v, "ListPickups",
+					50, w.tenant, v.UserID, v.Role, v.DriverID, status, nil, of, time.Time{}, last, last, uuid.Max)
+				few(t, 400, fmt.Sprintf("%s, status %v, driver %v", v.Role, status, of != nil), custom, generic)
 			}
 		}
 	}

@@ -12,26 +12,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Viewer is who asks: every statement that reads or moves a tenant's rows names one.
-// Its size is constant, whatever the viewer may see; that is joined in the statements.
+// Viewer is the user on whose behalf a statement runs: every statement that reads or writes a tenant's
+// rows has one. Its size is constant, whatever the viewer may see; statements join that.
 type Viewer struct {
 	TenantID  uuid.UUID
 	UserID    uuid.UUID
 	Role      UserRole
-	DriverID  uuid.UUID // the driver whose login this is, else the nil UUID
-	DigestKey []byte    // keys the digests of this tenant's requests
+	DriverID  uuid.UUID // the driver that the user is linked to, or the nil UUID
+	DigestKey []byte    // keys the request digests of the tenant
 	ExpiresAt time.Time
 
-	authority authority // set by Authenticate and SystemViewer alone
+	authority authority // set only by Authenticate and SystemViewer
 }
 
-// Token is what a client holds of its session: the tenant's id and 256 random bits.
-// Only its hash is stored.
+// Token is a client's session token: the tenant's id and 256 random bits. Only its hash is stored.
 type Token string
 
 const secretBytes = 32
 
-// NewToken makes a token for a session of the tenant.
+// NewToken returns a new token for a session of the tenant.
 func NewToken(tenantID uuid.UUID) Token {
 	raw := append(make([]byte, 0, len(tenantID)+secretBytes), tenantID[:]...)
 	raw = raw[:cap(raw)]
@@ -39,7 +38,7 @@ func NewToken(tenantID uuid.UUID) Token {
 	return Token(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// parse gives the tenant and the hash of the whole token. ok is false if it is none.
+// parse returns the tenant and the hash of the whole token. ok is false if it is malformed.
 func (t Token) parse() (tenantID uuid.UUID, hash tokenHash, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(t))
 	if err != nil || len(raw) != len(tenantID)+secretBytes {
@@ -58,13 +57,13 @@ func (t Token) Hash() []byte {
 	return hash[:]
 }
 
-// Lifetimes of a session: in all, and without a request.
+// Lifetimes are the absolute and the idle timeout of sessions.
 type Lifetimes struct {
-	Absolute time.Duration // 0: 30 days
-	Idle     time.Duration // 0: 12 hours
+	Absolute time.Duration // 0 means 30 days
+	Idle     time.Duration // 0 means 12 hours
 }
 
-// WithDefaults fills what is not set.
+// WithDefaults replaces zeros by defaults.
 func (l Lifetimes) WithDefaults() Lifetimes {
 	if l.Absolute == 0 {
 		l.Absolute = 30 * 24 * time.Hour
@@ -75,9 +74,8 @@ func (l Lifetimes) WithDefaults() Lifetimes {
 	return l
 }
 
-// OpenSession opens a session for a user whose password was verified against
-// passwordHash. Unauthenticated, if the password was changed or the user
-// deactivated since.
+// OpenSession creates a session for a user whose password was verified against passwordHash. It returns
+// Unauthenticated if the password was changed or the user deactivated since.
 func (s *Store) OpenSession(
 	ctx context.Context, tenantID, userID uuid.UUID, passwordHash string, lifetime time.Duration,
 ) (Token, CreateSessionRow, error) {
@@ -127,13 +125,14 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	if err != nil {
 		return Viewer{}, err
 	}
-	if !known.is {
+	if !known.ok {
 		s.viewers.drop(hash)
 		return Viewer{}, refuse(Unauthenticated, "")
 	}
 	row := known.row
 	if row.FreshFor < 0 {
-		if _, err := s.q.TouchSession(unconfirmed(ctx), TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
+		if _, err := s.q.TouchSession(unconfirmed(ctx),
+			TouchSessionParams{TenantID: tenantID, TokenHash: hash[:]}); err != nil {
 			return Viewer{}, err
 		}
 		row.FreshFor = touchInterval
@@ -146,7 +145,7 @@ func (s *Store) Authenticate(ctx context.Context, token Token, idle time.Duratio
 	return v, nil
 }
 
-// session asks whose it is.
+// session is a request for a token's session.
 type session struct {
 	tenantID uuid.UUID
 	hash     tokenHash
@@ -155,14 +154,14 @@ type session struct {
 
 func (s *Store) flushSessions(ctx context.Context, asks []session) ([]found[GetSessionsRow], error) {
 	rows, err := s.q.GetSessions(unconfirmed(ctx), GetSessionsParams{
-		TenantIds:   each(asks, func(a session) uuid.UUID { return a.tenantID }),
-		TokenHashes: each(asks, func(a session) []byte { return a.hash[:] }),
+		TenantIds:   mapSlice(asks, func(a session) uuid.UUID { return a.tenantID }),
+		TokenHashes: mapSlice(asks, func(a session) []byte { return a.hash[:] }),
 		Idle:        asks[0].idle,
 	})
 	return inPlace(asks, rows, func(r GetSessionsRow) int64 { return r.Asked }), err
 }
 
-// CloseSession revokes the token's session, at once and on every process.
+// CloseSession revokes the token's session, immediately and on all processes.
 func (s *Store) CloseSession(ctx context.Context, token Token) error {
 	tenantID, hash, ok := token.parse()
 	if !ok {

@@ -271,9 +271,9 @@ type RequireSessionsParams struct {
 
 // Raises an error if the session of a request is not as the process has cached it: it has ended or
 // was unused for too long, its user has another role or driver, or last_seen_at has to be moved. It is
-// the first statement of the transaction, and keeps the next ones from running. Those have snapshots of their own: a session that ends in
-// between was valid after the request arrived, and a write is confirmed again after it has its
-// locks.
+// the first statement of the transaction, and keeps the next ones from running. Those have snapshots
+// of their own: a session that ends in between was valid after the request arrived, and a write is
+// confirmed again after it has its locks.
 func (q *Queries) RequireSessions(ctx context.Context, arg RequireSessionsParams) error {
 	_, err := q.db.Exec(ctx, requireSessions,
 		arg.TenantIds,

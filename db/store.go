@@ -18,25 +18,25 @@ import (
 	"waybill/db/quota"
 )
 
-// AppRole is the database role that everything but the migrations runs as: neither
-// the owner of the schema nor a superuser.
+// AppRole is the database role for everything but migrations: neither the owner of the schema nor a
+// superuser.
 const AppRole = "waybill_app"
 
-// Config says how to reach the database. Its zero times are sensible ones, each
-// shorter than the one outside it.
+// Config configures the connection to the database. Zero timeouts mean sensible defaults, each shorter
+// than the one that encloses it.
 type Config struct {
 	URL              string
-	MaxConns         int32         // 0: 16
-	IdleConns        int32         // as many are kept ready, where MaxConns allows; 0: none
-	StatementTimeout time.Duration // of one statement, waiting included; 0: 5 s
-	LockTimeout      time.Duration // of one wait for a lock; 0: 3 s
-	AcquireTimeout   time.Duration // of the wait for a connection; 0: 250 ms
-	OneByOne         bool          // concurrent requests do not share statements
-	ConnsPerTenant   int32         // that one tenant's requests hold at once; 0: three quarters of MaxConns
-	ConnsPerUser     int32         // that one user's requests hold at once; 0: half of MaxConns
+	MaxConns         int32         // 0 means 16
+	IdleConns        int32         // connections kept open, up to MaxConns; 0 for none
+	StatementTimeout time.Duration // of one statement including waits; 0 means 5 s
+	LockTimeout      time.Duration // of one wait for a lock; 0 means 3 s
+	AcquireTimeout   time.Duration // of the wait for a connection; 0 means 250 ms
+	OneByOne         bool          // do not batch concurrent requests
+	ConnsPerTenant   int32         // maximum for one tenant; 0 means three quarters of MaxConns
+	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
 
-	// OnTexts, if set, is told how many texts a statement's transitions owed, and how
-	// many of those the tenants' flags let through.
+	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
+	// number that the tenants' flags let through.
 	OnTexts func(owed, enqueued int)
 }
 
@@ -47,7 +47,7 @@ type Config struct {
 type Store struct {
 	statements
 	q       *Queries                    // all of them, for this package
-	viewing func(Viewer, []queued) DBTX // where the statements of one viewer go, with what comes after each
+	viewing func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
 	conns   pooled
 	onTexts func(owed, enqueued int)
 	waits   lockWaits // of statements that write events
@@ -64,8 +64,8 @@ type System struct {
 	systemStatements
 }
 
-// Open connects as the application's role. It fails if the database cannot be
-// reached, or if the connection would be an owner's or a superuser's all the same.
+// Open connects as the application's role. It returns an error if the database cannot be reached, or if
+// the connection has the privileges of an owner or superuser.
 func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -85,7 +85,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return CheckEncoding(conn.PgConn())
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
-	// A caller who goes away cancels the query on the server; the connection lives on.
+	// A disconnecting caller cancels the query on the server; the connection stays open.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
 	}
@@ -104,7 +104,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	return &System{s, s.q}, nil
 }
 
-// SessionSettings are those of each of the store's connections.
+// SessionSettings returns the settings of each of the store's connections.
 func SessionSettings(c Config) map[string]string {
 	return map[string]string{
 		"role":                          AppRole,
@@ -118,7 +118,7 @@ func SessionSettings(c Config) map[string]string {
 	}
 }
 
-// newStore is a store whose statements go to q, and those of one viewer elsewhere.
+// newStore returns a store that sends its statements to q, and those of one viewer to viewing.
 func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store {
 	all := New(q)
 	s := &Store{statements: all, q: all, viewing: viewing,
@@ -130,17 +130,17 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store
 // Close waits for the running queries and closes the connections.
 func (s *System) Close() { s.conns.pool.Close() }
 
-// Pool gives the connections themselves, to River, whose statements are its own.
+// Pool returns the connection pool, for River, which has statements of its own.
 func (s *System) Pool() *pgxpool.Pool { return s.conns.pool }
 
-// Ping asks whether the database answers.
+// Ping checks that the database answers.
 func (s *System) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx) }
 
-// Stat tells how the connections are used, for the metrics.
+// Stat returns statistics of the connections, for metrics.
 func (s *System) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
-// connLimits are those of the connections: whatever one tenant or one user asks for,
-// some are left for the others.
+// connLimits returns the quota of connections: whatever one tenant or user requests, some are left for
+// the others.
 func connLimits(conns int32, c Config) quota.Limits {
 	return quota.Limits{
 		Whole:     int64(conns),
@@ -149,32 +149,31 @@ func connLimits(conns int32, c Config) quota.Limits {
 	}
 }
 
-// pooled runs each query on a connection of its own, for which it waits no longer
-// than acquire: a full pool is an answer (Overloaded), not a place to queue. Of a request
-// whose context tells the caller, there is a wait for a share of theirs before
-// (ConcurrencyLimit). A flush of several requests has its connection without one.
+// pooled runs each query on a connection of its own, for which it waits at most the acquire timeout: a
+// full pool is answered with Overloaded, and is no place to queue. If the context has a caller, it
+// first waits for a share of the caller's quota (ConcurrencyLimit). A batch of several requests needs
+// no share.
 type pooled struct {
 	pool    *pgxpool.Pool
 	acquire time.Duration
 	shares  *quota.Quota
 }
 
-// CallerKey is under which a request's context tells the *Viewer who sent it, if it was
-// one with a session.
+// CallerKey is the context key of the *Viewer who sent a request with a session.
 type CallerKey struct{}
 
-// uncounted is the context of what is not counted as its caller's.
+// uncounted returns a context that does not count toward its caller's quota.
 func uncounted(ctx context.Context) context.Context {
 	return context.WithValue(ctx, CallerKey{}, (*Viewer)(nil))
 }
 
-// sharedConn gives the caller's share back with the connection.
+// sharedConn releases the caller's share together with the connection.
 type sharedConn struct {
 	*pgxpool.Conn
 	giveBack func()
 }
 
-// Release implements what pgxpool.Conn does.
+// Release implements the method of pgxpool.Conn.
 func (c *sharedConn) Release() {
 	c.Conn.Release()
 	if c.giveBack != nil {
@@ -182,9 +181,8 @@ func (c *sharedConn) Release() {
 	}
 }
 
-// shareWait is how long a request waits, at least, for those of its own user or tenant. It
-// holds nothing meanwhile that others wait for: an integration that asks for many things at
-// once has them in turn.
+// shareWait is the minimum time that a request waits for other requests of its user or tenant. It holds
+// nothing meanwhile that others wait for: concurrent requests of an integration are served in turn.
 const shareWait = time.Second
 
 func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
@@ -204,7 +202,7 @@ func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
 	return &sharedConn{conn, giveBack}, nil
 }
 
-// share takes one of the caller's connections, if a caller is known.
+// share takes a share of the caller's quota, if there is a caller.
 func (p pooled) share(ctx context.Context) (giveBack func(), err error) {
 	caller, _ := ctx.Value(CallerKey{}).(*Viewer)
 	if caller == nil || caller.UserID == uuid.Nil {
@@ -215,7 +213,7 @@ func (p pooled) share(ctx context.Context) (giveBack func(), err error) {
 	return p.shares.Take(limited, caller.TenantID, caller.UserID, 1)
 }
 
-// tooLate says why no connection was had in time, if that is it.
+// tooLate returns the reason why no connection was available in time, if that is the cause.
 func tooLate(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -264,7 +262,7 @@ func (p pooled) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return oneRow{rows, err}
 }
 
-// releasing gives the connection back when the rows are closed.
+// releasing releases the connection when the rows are closed.
 type releasing struct {
 	pgx.Rows
 	conn *sharedConn
@@ -297,14 +295,14 @@ func (r oneRow) Scan(dest ...any) error {
 	if err := r.rows.Scan(dest...); err != nil {
 		return err
 	}
-	// A row reaches the client before the commit: only the closed result is an answer.
+	// Rows arrive before the commit: only the closed result is an answer.
 	r.rows.Close()
 	return r.rows.Err()
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%d", d.Milliseconds()) }
 
-// withoutPassword drops the connection string that a parse or connect error repeats.
+// withoutPassword removes the connection string from a parse or connect error.
 func withoutPassword(err error) error {
 	var parse *pgconn.ParseConfigError
 	if errors.As(err, &parse) {

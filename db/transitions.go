@@ -9,35 +9,34 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Transition asks for one move of one pickup.
+// Transition is a request for one transition of one pickup.
 type Transition struct {
 	Name     TransitionName
 	PickupID uuid.UUID
 	Version  int64     // the version that it must have; 0 for any
 	Key      string    // the idempotency key, or ""
-	Digest   []byte    // of the request, to know a repeat
+	Digest   []byte    // of the request, to recognize a replay
 	DriverID uuid.UUID // for assign
 	Reason   string    // for cancel, or ""
 }
 
-// move is a transition under way, for its viewer. Its id, which keys its event, its entry
-// and its text, is made in advance: by it one finds out later whether it was made.
+// move is a transition in progress, with its viewer. Its id, which keys its event, ledger entry and
+// message, is generated in advance, so that its outcome can be looked up later.
 type move struct {
 	Transition
 	viewer Viewer
 	id     uuid.UUID
 }
 
-// Moved is a pickup after a transition, for who made it.
+// Moved is a pickup after a transition, as its caller may see it.
 type Moved struct {
 	Pickup
-	// Seen says that they still see the pickup. Else what they did took it from their
-	// sight: Pickup has the status and the version that this left, and nothing of an
-	// address, a patient or money.
+	// Seen reports whether the caller still sees the pickup. Otherwise Pickup has only the resulting
+	// status and version, and no address, patient or money.
 	Seen bool
 }
 
-// movedAway is what an event left, for who no longer sees its pickup.
+// movedAway returns the result of an event for a caller who no longer sees the pickup.
 func movedAway(p Pickup, after PickupStatus, version int64, at time.Time) Moved {
 	return Moved{Pickup: Pickup{
 		TenantID: p.TenantID, ID: p.ID, FacilityID: p.FacilityID, RequestedBy: p.RequestedBy, CreatedAt: p.CreatedAt,
@@ -49,22 +48,22 @@ func (m move) by() Viewer { return m.viewer }
 
 func (m move) pickupIDs() []uuid.UUID { return []uuid.UUID{m.PickupID} }
 
-// MoveOne makes the transition, with all its effects, in one statement. replayed says
-// that an earlier request with the same key did, which its maker is told also where it
-// took the pickup from their sight. Whoever may not see the pickup is refused with NotFound; else with
-// Forbidden, IdempotencyKeyReused, StaleVersion,
-// IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy or NoDriverFree.
+// MoveOne makes the transition with all its effects in one statement. replayed reports that an earlier
+// request with the same key made it, which its caller is told even if the pickup is no longer visible
+// to them. It returns NotFound if the viewer may not see the pickup; otherwise Forbidden,
+// IdempotencyKeyReused, StaleVersion, IllegalTransition, InsufficientFunds, DriverNotFound, DriverBusy
+// or NoDriverFree.
 func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Moved, replayed bool, err error) {
 	m := move{t, v, newID()}
 	err = retryWrite(ctx, func(attempt int) error {
 		moved, err := s.move(ctx, m, attempt)
-		if err == nil && moved.is {
+		if err == nil && moved.ok {
 			pickup = moved.row
 			return nil
 		}
-		// A duplicate that came at the same time meets the key, or the driver taken
-		// meanwhile the index: both are explained like a row that did not match.
-		// So is one that its viewer was not to see any more when it was made.
+		// A concurrent duplicate violates the unique index of the key, or a driver taken meanwhile that
+		// of the driver: both are explained like a row that did not match. So is a pickup that its
+		// viewer did not see any more.
 		if err != nil && !violates(err, "pickup_events_idempotency_key") &&
 			!violates(err, "only_one_assigned_driver") && !notSeen(err) {
 			return Explain(err)
@@ -75,57 +74,57 @@ func (s *Store) MoveOne(ctx context.Context, v Viewer, t Transition) (pickup Mov
 	return pickup, replayed, err
 }
 
-// move tries once. Who tries again goes apart: what was left out of a flush because
-// others held it is then waited for.
+// move makes one attempt. A retry is not batched: it waits for rows that the batch skipped because they
+// were locked.
 func (s *Store) move(ctx context.Context, m move, attempt int) (found[Moved], error) {
-	c := s.combinerOf(m.Name)
+	c := s.batcherOf(m.Name)
 	if attempt > 0 {
 		return c.unbatched(ctx, m)
 	}
 	return c.do(ctx, m)
 }
 
-func (s *Store) combinerOf(name TransitionName) *batcher[move, found[Moved]] {
+func (s *Store) batcherOf(name TransitionName) *batcher[move, found[Moved]] {
 	if name == TransitionNameDispatch {
 		return s.dispatches
 	}
 	return s.transitions
 }
 
-// transitionUnlocked leaves out the pickups that others hold.
+// transitionUnlocked skips locked pickups.
 func (s *Store) transitionUnlocked(ctx context.Context, p TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := s.q.TransitionPickupsSkipLocked(ctx, TransitionPickupsSkipLockedParams(p))
-	return each(rows,
+	return mapSlice(rows,
 		func(r TransitionPickupsSkipLockedRow) TransitionPickupsRow { return TransitionPickupsRow(r) }), err
 }
 
-// transitioning makes the moves by one statement.
+// transitioning makes the moves in one statement.
 func (s *Store) transitioning(
 	transition func(context.Context, TransitionPickupsParams) ([]TransitionPickupsRow, error),
 ) func(context.Context, []move) ([]found[Moved], error) {
 	return func(ctx context.Context, asks []move) ([]found[Moved], error) {
 		p := TransitionPickupsParams{
-			TenantIds:       each(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
-			Ids:             each(asks, func(m move) uuid.UUID { return m.PickupID }),
-			ViewerIds:       each(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
-			ViewerRoles:     each(asks, func(m move) string { return string(m.viewer.Role) }),
-			ViewerDriverIds: each(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
-			Transitions:     each(asks, func(m move) string { return string(m.Name) }),
-			Versions:        each(asks, func(m move) int64 { return m.Version }),
-			IdempotencyKeys: each(asks, func(m move) string { return m.Key }),
-			RequestDigests:  each(asks, func(m move) []byte { return m.Digest }),
-			MoveIds:         each(asks, func(m move) uuid.UUID { return m.id }),
-			DriverIds:       each(asks, func(m move) uuid.UUID { return m.DriverID }),
-			Reasons:         each(asks, func(m move) string { return m.Reason }),
+			TenantIds:       mapSlice(asks, func(m move) uuid.UUID { return m.viewer.TenantID }),
+			Ids:             mapSlice(asks, func(m move) uuid.UUID { return m.PickupID }),
+			ViewerIds:       mapSlice(asks, func(m move) uuid.UUID { return m.viewer.UserID }),
+			ViewerRoles:     mapSlice(asks, func(m move) string { return string(m.viewer.Role) }),
+			ViewerDriverIds: mapSlice(asks, func(m move) uuid.UUID { return m.viewer.DriverID }),
+			Transitions:     mapSlice(asks, func(m move) string { return string(m.Name) }),
+			Versions:        mapSlice(asks, func(m move) int64 { return m.Version }),
+			IdempotencyKeys: mapSlice(asks, func(m move) string { return m.Key }),
+			RequestDigests:  mapSlice(asks, func(m move) []byte { return m.Digest }),
+			MoveIds:         mapSlice(asks, func(m move) uuid.UUID { return m.id }),
+			DriverIds:       mapSlice(asks, func(m move) uuid.UUID { return m.DriverID }),
+			Reasons:         mapSlice(asks, func(m move) string { return m.Reason }),
 		}
 		rows, err := inShortWaits(plannedOnce(confirmedBy(ctx, asks), len(asks)), s.waits,
 			func(ctx context.Context) ([]TransitionPickupsRow, error) { return transition(ctx, p) })
-		return s.results(asks, each(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
+		return s.results(asks, mapSlice(rows, func(r TransitionPickupsRow) moved { return moved(r) })), err
 	}
 }
 
-// dispatch serves the first and only: a statement does not skip its own locks, and
-// would take one driver twice.
+// dispatch serves only one request: a statement does not skip its own locks, and would take one driver
+// twice.
 func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], error) {
 	m := asks[0]
 	p := DispatchPickupParams{
@@ -134,11 +133,11 @@ func (s *Store) dispatch(ctx context.Context, asks []move) ([]found[Moved], erro
 	}
 	rows, err := inShortWaits(confirmedBy(ctx, asks), s.waits,
 		func(ctx context.Context) ([]DispatchPickupRow, error) { return s.q.DispatchPickup(ctx, p) })
-	return s.results(asks, each(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
+	return s.results(asks, mapSlice(rows, func(r DispatchPickupRow) moved { return moved(r) })), err
 }
 
-// moved is a row of either of the transitions' statements. The texts are those of all
-// the statement: what the transitions owed, and what the tenants' flags let through.
+// moved is a row of either transition statement. The text counts cover the whole statement: texts owed
+// by its transitions, and texts that the tenants' flags let through.
 type moved struct {
 	Pickup        Pickup
 	Seen          bool
@@ -146,14 +145,14 @@ type moved struct {
 	TextsEnqueued int32
 }
 
-// results gives each move its row. A flush has one move for each pickup.
+// results returns the row of each move. A batch has one move for each pickup.
 func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 	if len(rows) > 0 && rows[0].TextsOwed > 0 && s.onTexts != nil {
 		s.onTexts(int(rows[0].TextsOwed), int(rows[0].TextsEnqueued))
 	}
 	return byKey(asks,
 		func(m move) key { return key{m.viewer.TenantID, m.PickupID} },
-		each(rows, func(m moved) Moved {
+		mapSlice(rows, func(m moved) Moved {
 			if p := m.Pickup; !m.Seen {
 				return movedAway(p, p.Status, p.Version, p.UpdatedAt)
 			}
@@ -162,10 +161,10 @@ func (s *Store) results(asks []move, rows []moved) []found[Moved] {
 		func(m Moved) key { return key{m.TenantID, m.ID} })
 }
 
-// resolveMove finds out what became of a move whose statement may have been committed.
-// By its event it was; else it is tried again with the same event: of the two, should
-// the first still be running, one wins, and the event is there once. If neither is seen
-// to have won, the first may do so yet, so that no loss can be told.
+// resolveMove finds the outcome of a move whose statement may have been committed. If its event exists,
+// it was; otherwise it is retried with the same event id: if the first attempt is still running, only
+// one of the two wins, and there is one event. If neither has won yet, the first may still do so, and
+// no loss can be reported.
 func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	find := func() (found[Moved], error) {
 		r, err := s.q.GetMovedPickup(ctx, GetMovedPickupParams{
@@ -180,14 +179,14 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 		}
 		return found[Moved]{Moved{r.Pickup, r.Seen}, err == nil}, err
 	}
-	if r, err := find(); r.is || err != nil {
+	if r, err := find(); r.ok || err != nil {
 		return r, err
 	}
-	r, err := one(s.combinerOf(m.Name).FlushWaiting(ctx, []move{m}))
-	if r.is || err != nil && !isServerError(err) {
+	r, err := single(s.batcherOf(m.Name).FlushWaiting(ctx, []move{m}))
+	if r.ok || err != nil && !isServerError(err) {
 		return r, err
 	}
-	if earlier, lost := find(); earlier.is || lost != nil {
+	if earlier, lost := find(); earlier.ok || lost != nil {
 		return earlier, lost
 	}
 	if err == nil {
@@ -196,12 +195,12 @@ func (s *Store) resolveMove(ctx context.Context, m move) (found[Moved], error) {
 	return r, err
 }
 
-// errUnknown: the connection broke, and the request may be done or not. Who sends it
-// again, with the same id or key, is told.
+// errUnknown means that the connection broke, and the request may have been applied. Repeating it with
+// the same id or key returns the outcome.
 var errUnknown = &Error{Code: Unavailable, cause: errors.New("the outcome is not known")}
 
-// explainTransition says why t did not move its pickup, as things stand now, or
-// finds that an earlier try of it did.
+// explainTransition returns why t did not move its pickup, by a fresh read, or finds that an earlier
+// try of it did.
 func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (Moved, bool, error) {
 	now, err := s.q.ExplainTransition(ctx, ExplainTransitionParams{
 		Transition: t.Name, TenantID: v.TenantID, ID: t.PickupID, IdempotencyKey: t.Key, RequestDigest: t.Digest,
@@ -232,18 +231,18 @@ func (s *Store) explainTransition(ctx context.Context, v Viewer, t Transition) (
 	return Moved{}, false, errRetry
 }
 
-// unmoved lets a refusal stand that was read after the pickup, if the pickup has not
-// moved meanwhile: else the two may never have been true at once. A dispatcher would be
-// told that the driver is busy, with the very pickup that somebody else just gave them.
+// unmoved confirms a refusal that was read after the pickup, if the pickup has not changed meanwhile:
+// otherwise the two may never have been true together. A dispatcher would get driver_busy because of
+// the very pickup that somebody else just assigned.
 func (s *Store) unmoved(ctx context.Context, v Viewer, p Pickup, refusal error) error {
 	if errors.Is(refusal, errRetry) {
 		return refusal
 	}
-	now, err := one(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
+	now, err := single(s.flushSeen(ctx, []seen{{p.ID, v, ""}}))
 	switch {
 	case err != nil:
 		return Explain(err)
-	case !now.is || now.row.Version != p.Version:
+	case !now.ok || now.row.Version != p.Version:
 		return errRetry
 	}
 	return refusal

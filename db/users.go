@@ -89,6 +89,5 @@ func (s *Store) RenewPasswordHash(ctx context.Context, p RenewPasswordHashParams
 	return err
 }
 
-// isAdmin tells whether the user is an admin who can log in: what the database counts where
-// it keeps the last one.
+// isAdmin reports whether the user is an active admin: the database keeps at least one.
 func (u User) isAdmin() bool { return u.Active && u.Role == UserRoleAdmin }

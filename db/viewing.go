@@ -22,14 +22,15 @@ func (s *Store) As(v Viewer) Reader { return Reader{s.as(v)} }
 // as gives all statements as As does.
 func (s *Store) as(v Viewer) *Queries { return New(s.viewing(v, nil)) }
 
-// writing gives the queries that write the patient: like As, but what the viewer does not
-// see after the write is refused (see notSeen). Unauthenticated for who may not write.
+// writing returns the queries that write the patient: like As, but a write is rejected if the viewer
+// does not see the patient afterwards (see notSeen). It returns Unauthenticated if the viewer may not
+// write.
 func (s *Store) writing(v Viewer, patientID uuid.UUID) (*Queries, error) {
 	after := []queued{{confirmPatient, []any{v.TenantID, patientID, v.UserID}}}
 	return New(s.viewing(v, after)), v.mayWrite()
 }
 
-// viewing sends each statement behind the viewer's setting.
+// viewing sends each statement after the viewer's setting.
 type viewing struct {
 	DBTX   // without a viewer, for CopyFrom: PostgreSQL does not copy into a table with policies
 	take   taker

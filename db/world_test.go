@@ -26,8 +26,8 @@ type world struct {
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
-	cached                                  map[*db.Viewer]db.Token // those of them who have their session cached
-	facility, hidden, account               uuid.UUID               // hidden: a facility that only admin and dispatcher see
+	cached                                  map[*db.Viewer]db.Token // those whose session is cached
+	facility, hidden, account               uuid.UUID               // hidden: only admin and dispatcher see it
 }
 
 // manyCallers take part in a race: as many as leave no mutant alive.

@@ -97,12 +97,12 @@ func TestScaleBenchFillsAnEmptyDatabaseOnce(t *testing.T) {
 		t.Errorf("%d pickups, %v", n, err)
 	}
 	for args, want := range map[string]string{
-		"--sizes 400":     "the database has tenants",
-		"--sizes 400,500": "one database has one size",
-		"--sizes 199":     "at least 200",
-		"--sizes 300,300": "the sizes must differ",
-		"--rounds 0":      "must be positive",
-		"--limit 1us":     "the limit of 1µs was reached",
+		"--sizes 400":             "the database has tenants",
+		"--sizes 400,500":         "one database has one size",
+		"--sizes 199":             "at least 200",
+		"--sizes 300,300":         "the sizes must differ",
+		"--rounds 0":              "must be positive",
+		"--sizes 400 --limit 1us": "the limit of 1µs was reached",
 	} {
 		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL},
 			append([]string{"bench", "scale"}, strings.Fields(args)...)...)

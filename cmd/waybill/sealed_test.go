@@ -101,6 +101,9 @@ func retryLoops(t *testing.T, tree fs.FS) (loops []string) {
 	return loops
 }
 
+// count is how a number of attempts is called that is no constant.
+var count = regexp.MustCompile(`(?i)^\w*(attempts|tries|retries|times)$`)
+
 func isRetryLoop(n ast.Node, constants map[string]bool) bool {
 	switch loop := n.(type) {
 	case *ast.RangeStmt:
@@ -108,7 +111,9 @@ func isRetryLoop(n ast.Node, constants map[string]bool) bool {
 		case *ast.BasicLit:
 			return ends(loop.Body)
 		case *ast.Ident:
-			return constants[x.Name] && ends(loop.Body) || waits(loop.Body)
+			return (constants[x.Name] || count.MatchString(x.Name)) && ends(loop.Body) || waits(loop.Body)
+		case *ast.SelectorExpr:
+			return count.MatchString(x.Sel.Name) && ends(loop.Body) || waits(loop.Body)
 		}
 		return waits(loop.Body)
 	case *ast.ForStmt:

@@ -46,10 +46,10 @@ func TestTenantsAdminLogsIn(t *testing.T) {
 	for name, c := range map[string]struct{ slug, email, password, says string }{
 		"the slug is taken": {"acme", "bob@acme.example", "correct horse",
 			"the slug is taken by another tenant"},
-		"no password":             {"other", "bob@acme.example", "", "not blank"},
+		"no password":             {"other", "bob@acme.example", "", "must not be blank"},
 		"a password too short":    {"other", "bob@acme.example", "short\n", "at least 8 characters"},
 		"a password too long":     {"other", "bob@acme.example", strings.Repeat("long", 19), "at most 72 bytes"},
-		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "commonest"},
+		"one of the commonest":    {"other", "bob@acme.example", "Password1\n", "too common"},
 		"an address that is none": {"other", "bob", "correct horse", "the email address is invalid"},
 		"a slug that is none": {"Not A Slug", "bob@acme.example", "correct horse",
 			"--slug may contain only lower-case letters"},

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// maxDeadlockRetries is how often a batch that lost a deadlock is sent again, whole.
+	// maxDeadlockRetries is how often a whole batch is sent again after a deadlock.
 	maxDeadlockRetries = 3
-	// batchTimeout bounds a batch, however often it is split; longer than the server's
-	// own timeout for one statement.
+	// batchTimeout bounds a batch including its splits; it is longer than the server's timeout of one
+	// statement.
 	batchTimeout = 10 * time.Second
 )
 
-// serve completes each of the requests, in a batch of their own.
+// serve completes all requests in a batch of their own.
 func (b *Batcher[Q, A, K]) serve(requests []*request[Q, A, K]) {
 	ctx, cancel := b.contextOf(requests)
 	defer cancel()
 	b.serveBatch(ctx, requests, fromQueue)
 }
 
-// contextOf returns the context of a batch. That of a batch of one is its caller's: if
-// they disconnect, the statement is canceled. A disconnect does not cancel a larger one.
+// contextOf returns the context of a batch. A batch of one uses its caller's: a disconnect cancels the
+// statement. A disconnect does not cancel a larger batch.
 func (b *Batcher[Q, A, K]) contextOf(requests []*request[Q, A, K]) (context.Context, context.CancelFunc) {
 	if len(requests) > 1 {
 		return context.WithTimeout(context.Background(), batchTimeout)
@@ -38,7 +38,7 @@ func (b *Batcher[Q, A, K]) contextOf(requests []*request[Q, A, K]) (context.Cont
 	return ctx, func() {}
 }
 
-// serveBatch completes each of the requests, or the parts that it splits them into.
+// serveBatch completes all requests, splitting the batch where necessary.
 func (b *Batcher[Q, A, K]) serveBatch(ctx context.Context, requests []*request[Q, A, K], from origin) {
 	if requests = dropCanceled(requests); len(requests) == 0 {
 		return
@@ -64,7 +64,7 @@ func (b *Batcher[Q, A, K]) serveBatch(ctx context.Context, requests []*request[Q
 	}
 }
 
-// dropCanceled returns the requests whose callers did not go away; the others are dropped.
+// dropCanceled drops the requests whose callers have disconnected, and returns the others.
 func dropCanceled[Q, A any, K comparable](requests []*request[Q, A, K]) []*request[Q, A, K] {
 	present := make([]*request[Q, A, K], 0, len(requests))
 	for _, r := range requests {
@@ -77,7 +77,7 @@ func dropCanceled[Q, A any, K comparable](requests []*request[Q, A, K]) []*reque
 	return present
 }
 
-// flushUnlessDeadlock sends the requests' statement, and again if it lost a deadlock.
+// flushUnlessDeadlock sends the requests' statement, and repeats it after a deadlock.
 func (b *Batcher[Q, A, K]) flushUnlessDeadlock(
 	ctx context.Context, requests []*request[Q, A, K],
 ) (answers []A, err error) {
@@ -106,9 +106,9 @@ func (b *Batcher[Q, A, K]) flush(ctx context.Context, requests []*request[Q, A, 
 	return recovered(func() ([]A, error) { return flush(ctx, values) })
 }
 
-// resolve finds out the outcome of a request, with backoff where the connection breaks on
-// this as well: when a server goes down, all connections of a pool do. That the caller has
-// lost the right to the request meanwhile says nothing about the first attempt.
+// resolve finds the outcome of a request, with backoff if the connection breaks again: when a server
+// goes down, all connections of a pool break. A session that lost its permission meanwhile says nothing
+// about the first attempt.
 func (b *Batcher[Q, A, K]) resolve(ctx context.Context, value Q) (answer A, err error) {
 	var unknown error
 	err = retry.Do(ctx, retry.MaxAttempts, func(int) (err error) {
@@ -132,7 +132,7 @@ func (b *Batcher[Q, A, K]) resolve(ctx context.Context, value Q) (answer A, err 
 	return answer, err
 }
 
-// classify tells what an error means. A panic is nobody's fault.
+// classify interprets an error. A panic is no caller's fault.
 func (b *Batcher[Q, A, K]) classify(err error) Failure {
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
@@ -141,8 +141,7 @@ func (b *Batcher[Q, A, K]) classify(err error) Failure {
 	return b.config.Classify(err)
 }
 
-// recovered makes an error of a panic: on a goroutine without a caller it would end the
-// program.
+// recovered turns a panic into an error: on a goroutine without a caller it would end the program.
 func recovered[V any](do func() (V, error)) (v V, err error) {
 	defer func() {
 		if p := recover(); p != nil {

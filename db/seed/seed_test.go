@@ -51,12 +51,13 @@ func TestPickupsReachEveryStatus(t *testing.T) {
 	}
 	// Each step has its event, and its entry and text if it owes them; and of those that were
 	// assigned only they who are still keep a slot.
+	const texts = "SELECT count(*) FROM messages WHERE to_number = '" + seed.StandardPhone + "'"
 	for ours, theirs := range map[string]string{
-		"SELECT 1000000 - balance_cents FROM accounts":                                 "SELECT sum(charged_cents) FROM pickups",
-		"SELECT count(*) FROM pickup_events":                                           "SELECT sum(version - 1) FROM pickups",
-		"SELECT count(*) FROM ledger_entries WHERE kind = 'charge'":                    transitionsWith("t.money = 'charge'"),
-		"SELECT count(*) FROM messages WHERE to_number = '" + seed.StandardPhone + "'": transitionsWith("t.text IS NOT NULL"),
-		"SELECT count(pickup_id) FROM driver_slots":                                    "SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'",
+		"SELECT 1000000 - balance_cents FROM accounts":              "SELECT sum(charged_cents) FROM pickups",
+		"SELECT count(*) FROM pickup_events":                        "SELECT sum(version - 1) FROM pickups",
+		"SELECT count(*) FROM ledger_entries WHERE kind = 'charge'": transitionsWith("t.money = 'charge'"),
+		"SELECT count(pickup_id) FROM driver_slots":                 "SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'",
+		texts: transitionsWith("t.text IS NOT NULL"),
 	} {
 		if n, want := count(t, d, ours), count(t, d, theirs); n != want || n == 0 {
 			t.Errorf("%s: %d, want %d", ours, n, want)
@@ -169,7 +170,8 @@ func TestSessionsAndLoginsAreThoseOfTheirUsers(t *testing.T) {
 		hourAgo := time.Now().Add(-time.Hour)
 		r.Locate(r.Driver(func(p *db.CreateDriverParams) { p.OnDuty = true }), 3, 4, hourAgo)
 	})
-	if n := count(t, d, "SELECT count(*) FROM drivers WHERE latitude = 3 AND located_at < now() - interval '1 hour'"); n != 1 {
+	if n := count(
+		t, d, "SELECT count(*) FROM drivers WHERE latitude = 3 AND located_at < now() - interval '1 hour'"); n != 1 {
 		t.Errorf("%d drivers were there an hour ago, want 1", n)
 	}
 	store, err := db.Open(t.Context(), db.Config{URL: d.AppURL, AcquireTimeout: 5 * time.Second})

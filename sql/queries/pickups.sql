@@ -130,43 +130,130 @@ SELECT
     s.asked::bigint AS asked
 FROM seen AS s;
 
--- Lists the newest pickups that the viewer sees. Shown patients are audited, and of the next row only
--- its existence is returned. With a status it uses the index of statuses, in whose order the rows come,
--- however many PostgreSQL expects: under row level security it has no statistics of an enum. It needs a
--- custom plan (Store.ListPickups).
+-- The newest pickups that the viewer sees; what is shown of patients is recorded, and
+-- whether there is more is all that is told of the next one.
+--
+-- It costs what it shows, whoever asks for whatever (newest_pickups): it is merged from the
+-- newest of each facility of staff, and in each of the statuses that the role sees. Where
+-- staff have many facilities it is the newest of the tenant without those that are not
+-- theirs, unless these leave too few of twice a page. What is there tells which way it
+-- goes, not statistics nor arguments: there is one plan, and it is made once.
 -- name: ListPickups :many
-WITH found AS MATERIALIZED (
-    SELECT p.*
-    FROM pickups AS p
-    WHERE p.tenant_id = @tenant_id
-        AND (role_sees_pickup(@viewer_role::user_role, p.status, p.driver_id, @viewer_driver_id::uuid)
-            OR @viewer_role::user_role = 'staff' AND EXISTS (
-            SELECT FROM facility_viewers AS v
-            WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid))
-        AND (sqlc.narg('status')::pickup_status IS NULL
-            -- A status that the role does not see matches nothing.
-            OR (@viewer_role = 'staff' OR role_sees_pickup(@viewer_role, sqlc.narg('status'), p.driver_id,
-                @viewer_driver_id))
-            AND (p.status, p.created_at) >= (sqlc.narg('status'), @created_from::timestamptz)
-            AND (p.status, p.created_at) < (sqlc.narg('status'), @created_to::timestamptz)
-            AND (p.status, p.created_at, p.id) < (sqlc.narg('status'), @before_created_at::timestamptz,
-                @before_id::uuid))
-        AND (sqlc.narg('facility_id')::uuid IS NULL OR p.facility_id = sqlc.narg('facility_id'))
-        AND (sqlc.narg('driver_id')::uuid IS NULL OR p.driver_id = sqlc.narg('driver_id'))
-        AND p.created_at >= @created_from
-        AND p.created_at < @created_to
-        AND (p.created_at, p.id) < (@before_created_at, @before_id)
-    ORDER BY CASE WHEN sqlc.narg('status')::pickup_status IS NOT NULL THEN p.status END DESC, p.created_at DESC,
-        p.id DESC
-    LIMIT 1 + @max_rows::int
+WITH asked AS MATERIALIZED (
+    SELECT
+        @tenant_id::uuid AS tenant_id,
+        @viewer_id::uuid AS viewer_id,
+        @viewer_role::user_role AS viewer_role,
+        @viewer_driver_id::uuid AS viewer_driver_id,
+        sqlc.narg('status')::pickup_status AS status,
+        sqlc.narg('facility_id')::uuid AS facility_id,
+        CASE WHEN @viewer_role = 'driver' THEN @viewer_driver_id ELSE sqlc.narg('driver_id')::uuid END AS driver_id,
+        coalesce(sqlc.narg('driver_id') = @viewer_driver_id, true) OR @viewer_role <> 'driver' AS is_own,
+        @created_from::timestamptz AS since,
+        least(@before_created_at::timestamptz, @created_to::timestamptz) AS created_at,
+        CASE
+            WHEN @before_created_at < @created_to THEN @before_id::uuid
+            ELSE '00000000-0000-0000-0000-000000000000'
+        END AS id,
+        1 + @max_rows::int AS most
+), listed AS MATERIALIZED (
+    SELECT s.status
+    FROM asked AS a
+    CROSS JOIN unnest(enum_range(NULL::pickup_status)) AS s (status)
+    WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
+        AND s.status = coalesce(a.status, s.status)
+        AND a.is_own
+), statuses AS MATERIALIZED (
+    -- One NULL, where they are all there are.
+    SELECT DISTINCT
+        CASE
+            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < cardinality(enum_range(NULL::pickup_status))
+                THEN l.status
+        END AS status
+    FROM asked AS a
+    CROSS JOIN listed AS l
+), mine AS MATERIALIZED (
+    SELECT DISTINCT v.facility_id
+    FROM asked AS a
+    JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
+    WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
+), wide AS MATERIALIZED (
+    SELECT CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 2 * a.most ELSE 0 END AS most
+    FROM asked AS a
+), newest AS MATERIALIZED (
+    SELECT n.created_at, n.id, f.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
+    FROM asked AS a
+    CROSS JOIN wide AS w
+    CROSS JOIN statuses AS s
+    -- Called with a subselect, it would not be put in the place of the call.
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
+    ) AS n (created_at, id, facility_id)
+    -- By their keys: an index that has the facility too would seem worth to be read as a whole.
+    CROSS JOIN LATERAL (
+        SELECT k.facility_id
+        FROM pickups AS k
+        WHERE k.tenant_id = a.tenant_id AND k.id = n.id
+        LIMIT 1
+    ) AS f
+), tried AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM mine) > 50
+            AND (count(n.id) < 2 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+    FROM asked AS a
+    LEFT JOIN newest AS n ON true
+    GROUP BY a.most
+), places AS MATERIALIZED (
+    -- Where to read on, by the newest that each has.
+    SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    FROM asked AS a
+    CROSS JOIN statuses AS s
+    CROSS JOIN (
+        SELECT b.facility_id FROM asked AS b WHERE b.viewer_role <> 'staff'
+        UNION ALL
+        SELECT m.facility_id FROM mine AS m
+    ) AS f
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, f.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
+    ) AS n (created_at, id, facility_id)
+    WHERE NOT (SELECT t.is_enough FROM tried AS t)
+), found AS MATERIALIZED (
+    SELECT u.created_at, u.id
+    FROM (
+        SELECT n.created_at, n.id
+        FROM newest AS n
+        WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+        UNION ALL
+        SELECT n.created_at, n.id
+        FROM asked AS a
+        CROSS JOIN places AS p
+        -- Each place before it has one that is newer than all of those here.
+        CROSS JOIN LATERAL newest_pickups(
+            a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int
+        ) AS n (created_at, id, facility_id)
+        WHERE p.place <= a.most
+    ) AS u
+    ORDER BY u.created_at DESC, u.id DESC
+    LIMIT (SELECT a.most FROM asked AS a)
 ), shown AS MATERIALIZED (
-    SELECT f.*
-    FROM found AS f
-    ORDER BY f.created_at DESC, f.id DESC
-    LIMIT @max_rows::int
+    SELECT p.*
+    FROM asked AS a
+    CROSS JOIN (
+        SELECT f.id
+        FROM found AS f
+        ORDER BY f.created_at DESC, f.id DESC
+        LIMIT (SELECT b.most - 1 FROM asked AS b)
+    ) AS f
+    CROSS JOIN LATERAL (
+        SELECT *
+        FROM pickups AS k
+        WHERE k.tenant_id = a.tenant_id
+            AND k.id = f.id
+        LIMIT 1
+    ) AS p
 ), audited AS (
     INSERT INTO phi_reads (tenant_id, patient_id, user_id, operation)
-    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id, 'list-pickups'
+    SELECT DISTINCT s.tenant_id, s.patient_id, @viewer_id::uuid, 'list-pickups'
     FROM shown AS s
     WHERE s.patient_id IS NOT NULL
 )

@@ -22,7 +22,8 @@ SELECT
                     SELECT FROM pg_auth_members AS m
                     WHERE m.roleid = to_regrole('waybill_app')::oid AND m.member = me.oid AND m.admin_option))
     ) AS may_grant,
-    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'), false)::boolean AS may_create;
+    coalesce(has_schema_privilege(current_user, to_regnamespace('public')::oid, 'CREATE'),
+        false)::boolean AS may_create;
 
 -- Bounds each wait for a lock, of the statements that follow in the transaction. It goes in one
 -- round trip with the statement that it is for.

@@ -55,9 +55,9 @@ WHERE s.last_seen_at > now() - @idle::interval;
 
 -- Raises an error if the session of a request is not as the process has cached it: it has ended or
 -- was unused for too long, its user has another role or driver, or last_seen_at has to be moved. It is
--- the first statement of the transaction, and keeps the next ones from running. Those have snapshots of their own: a session that ends in
--- between was valid after the request arrived, and a write is confirmed again after it has its
--- locks.
+-- the first statement of the transaction, and keeps the next ones from running. Those have snapshots
+-- of their own: a session that ends in between was valid after the request arrived, and a write is
+-- confirmed again after it has its locks.
 -- name: RequireSessions :exec
 SELECT refuse_authority('WB004')
 FROM (

@@ -60,7 +60,8 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.StringVar(&b.serve, "serve", "",
 		"additional flags of serve, separated by blanks, such as --combine=false")
 	flags.DurationVar(&b.delay, "database-delay", 0,
-		"the delay of each request of the server to the database: with 1ms, the p50 of one caller shows how many round "+
+		"the delay of each request of the server to the database: with 1ms, the p50 of one caller shows how "+
+			"many round "+
 			"trips an operation takes")
 	flags.StringVar(&b.compare.url, "compare", "",
 		"URL of another server with this API to compare with: needs --tenant and --token, or --ready-file; "+

@@ -25,7 +25,8 @@ type RefusedText struct {
 // Refused calls each for the refused texts of all tenants that were created since a time, with the
 // given reason if it is not empty. Texts without a phone number are not included: see
 // ListRefusedMessages.
-func Refused(ctx context.Context, store *db.System, since time.Time, reason string, each func(RefusedText) error) error {
+func Refused(ctx context.Context, store *db.System, since time.Time, reason string,
+	each func(RefusedText) error) error {
 	for after := ""; ; {
 		tenants, err := store.ListTenants(ctx, db.ListTenantsParams{AfterSlug: after, MaxRows: page})
 		if err != nil {

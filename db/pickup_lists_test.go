@@ -1,0 +1,201 @@
+package db_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+	"waybill/db/seed"
+)
+
+// listed is a pickup as a list finds it.
+type listed struct {
+	ID, FacilityID uuid.UUID
+	DriverID       *uuid.UUID
+	Status         db.PickupStatus
+	CreatedAt      time.Time
+}
+
+// manyFacilities are more than those of which each is read by itself.
+const manyFacilities = 60
+
+// manyPickups makes some in all statuses, in as many facilities, of a few drivers; the old ones
+// are in others than the new ones. It gives the facilities, in this order, and a driver of some.
+func (w *world) manyPickups(ctx context.Context) (facilities []uuid.UUID, driver db.Viewer) {
+	driver = w.driver(ctx, 1, 1)
+	for _, statement := range []string{
+		`INSERT INTO facilities (tenant_id, id, name, address, latitude, longitude, request_digest)
+			SELECT $1, md5(($1::uuid)::text || 'f' || n)::uuid, 'Clinic', '1 Main St', 0, 0, ''
+			FROM generate_series(0, 59) AS n
+			WHERE ($2::uuid, $3::uuid) IS NOT NULL`,
+		`INSERT INTO drivers (tenant_id, id, name, request_digest)
+			SELECT $1, md5(($1::uuid)::text || 'd' || n)::uuid, 'Driver', '' FROM generate_series(0, 29) AS n
+			WHERE ($2::uuid, $3::uuid) IS NOT NULL`,
+		`INSERT INTO pickups (tenant_id, id, facility_id, account_id, requested_by, price_cents, pickup_address,
+				dropoff_address, request_digest, created_at)
+			SELECT $1, gen_random_uuid(), md5(($1::uuid)::text || 'f' || n / 5)::uuid, $2, $3, 0, 'a', 'b', '',
+				now() - n / 3 * interval '1 minute' FROM generate_series(0, 299) AS n`,
+		`UPDATE pickups SET status = 'SUBMITTED', previous_status = 'DRAFT'
+			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int > 1 AND ($2::uuid, $3::uuid) IS NOT NULL`,
+		`UPDATE pickups SET status = 'CANCELED', previous_status = 'SUBMITTED'
+			WHERE tenant_id = $1 AND ('x' || right(id::text, 1))::bit(4)::int IN (2, 3)
+				AND ($2::uuid, $3::uuid) IS NOT NULL`,
+	} {
+		must(w.owner.Exec(ctx, statement, w.tenant, w.account, w.admin.UserID))
+	}
+	w.giveToDrivers(ctx, driver.DriverID)
+	for n := range manyFacilities {
+		facilities = append(facilities,
+			scan[uuid.UUID](ctx, w.owner, "SELECT md5($1::text || 'f' || $2::int)::uuid", w.tenant.String(), n))
+	}
+	return facilities, driver
+}
+
+// giveToDrivers moves most of what is submitted on, to one status or another: a driver has one
+// that is assigned at a time.
+func (w *world) giveToDrivers(ctx context.Context, driver uuid.UUID) {
+	for range 6 {
+		must(w.owner.Exec(ctx, `WITH next AS (
+				SELECT id, row_number() OVER (ORDER BY created_at) AS n FROM pickups
+				WHERE tenant_id = $1 AND status = 'SUBMITTED' AND ('x' || right(id::text, 1))::bit(4)::int > 5
+				ORDER BY created_at LIMIT 31)
+			UPDATE pickups AS p SET status = 'ASSIGNED', previous_status = p.status,
+				driver_id = CASE n WHEN 31 THEN $2 ELSE md5(($1::uuid)::text || 'd' || n - 1)::uuid END
+			FROM next WHERE p.tenant_id = $1 AND p.id = next.id`, w.tenant, driver))
+		for _, step := range [][2]string{
+			{"ASSIGNED", "COLLECTED"}, {"COLLECTED", "RECEIVED"}, {"RECEIVED", "PACKED"},
+			{"PACKED", "SHIPPED"}, {"SHIPPED", "DELIVERED"},
+		} {
+			must(w.owner.Exec(ctx, `UPDATE pickups SET status = $3::pickup_status, previous_status = status
+				WHERE tenant_id = $1 AND status = $2::pickup_status
+					AND ('x' || right(id::text, 1))::bit(4)::int
+						> array_position(enum_range(NULL::pickup_status), $3::pickup_status) + 2`,
+				w.tenant, step[0], step[1]))
+		}
+		must(w.owner.Exec(ctx, `UPDATE pickups SET status = 'COLLECTED', previous_status = status
+			WHERE tenant_id = $1 AND status = 'ASSIGNED'`, w.tenant))
+	}
+}
+
+// seenBy is the list of a viewer as it is made without SQL: of staff, of these facilities.
+func seenBy(all []listed, v db.Viewer, mine []uuid.UUID, p db.ListPickupsParams) (ids []uuid.UUID) {
+	for _, k := range all {
+		sees := slices.Contains(seenIn[v.Role], k.Status)
+		switch v.Role {
+		case db.UserRoleStaff:
+			sees = slices.Contains(mine, k.FacilityID)
+		case db.UserRoleDriver:
+			sees = sees && k.DriverID != nil && *k.DriverID == v.DriverID
+		}
+		if sees && (p.Status == nil || *p.Status == k.Status) &&
+			(p.FacilityID == nil || *p.FacilityID == k.FacilityID) &&
+			(p.DriverID == nil || k.DriverID != nil && *p.DriverID == *k.DriverID) &&
+			!k.CreatedAt.Before(p.CreatedFrom) && k.CreatedAt.Before(p.CreatedTo) {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
+}
+
+// listsOfEveryViewer reads, in pages, the lists of each role and of staff of no, one, some and
+// most facilities, by every combination of filters, and holds them against the rows.
+func listsOfEveryViewer(ctx context.Context, w *world) error {
+	facilities, driver := w.manyPickups(ctx)
+	// They came to their statuses without an event.
+	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
+	viewers := map[string]db.Viewer{
+		"admin": w.admin, "hub": w.hub, "driver": driver, "stranger": w.stranger,
+		"staff of one": {}, "staff of some": {}, "staff of the oldest": {}, "staff of all": {},
+	}
+	mine := map[string][]uuid.UUID{
+		"staff of one": facilities[3:4], "staff of some": facilities[2:9],
+		"staff of the oldest": append(slices.Clone(facilities[8:]), facilities[1]), "staff of all": facilities,
+	}
+	for name, of := range mine {
+		viewers[name] = w.staffOf(ctx, of)
+	}
+	for _, facility := range facilities[:20] { // which is no reason to list its pickups twice
+		w.shows(ctx, w.hub, facility)
+	}
+	rows := must(w.owner.Query(ctx,
+		"SELECT id, facility_id, driver_id, status, created_at FROM pickups WHERE tenant_id = $1", w.tenant))
+	all := must(pgx.CollectRows(rows, pgx.RowToStructByPos[listed]))
+	slices.SortFunc(all, func(a, b listed) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID.String(), a.ID.String()))
+	})
+	for name, v := range viewers {
+		for _, p := range w.filters(all, facilities[3], driver.DriverID) {
+			if err := w.pagesAre(ctx, v, p, seenBy(all, v, mine[name], p)); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// staffOf makes a viewer of these facilities, one of them by two groups.
+func (w *world) staffOf(ctx context.Context, facilities []uuid.UUID) db.Viewer {
+	var v db.Viewer
+	w.make(ctx, func(r *seed.Rows) { v = r.User(db.UserRoleStaff).Viewer })
+	w.shows(ctx, v, facilities[0])
+	group := w.group(ctx)
+	must(w.as.AddGroupMember(ctx, db.AddGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: v.UserID}))
+	must(w.owner.Exec(
+		ctx, "INSERT INTO group_facilities (tenant_id, group_id, facility_id) SELECT $1, $2, unnest($3::uuid[])",
+		w.tenant, group, facilities))
+	return v
+}
+
+// filters are all combinations, with values that are there.
+func (w *world) filters(all []listed, facility, driver uuid.UUID) (out []db.ListPickupsParams) {
+	last := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	another := all[slices.IndexFunc(all,
+		func(k listed) bool { return k.DriverID != nil && *k.DriverID != driver })].DriverID
+	delivered, canceled := db.PickupStatusDELIVERED, db.PickupStatusCANCELED
+	for _, status := range []*db.PickupStatus{nil, &delivered, &canceled} {
+		for _, of := range []*uuid.UUID{nil, &facility} {
+			for _, by := range []*uuid.UUID{nil, &driver, another} {
+				for _, between := range [][2]time.Time{{{}, last}, {all[len(all)-40].CreatedAt, all[30].CreatedAt}} {
+					out = append(out, db.ListPickupsParams{
+						Status: status, FacilityID: of, DriverID: by, CreatedFrom: between[0],
+						CreatedTo: between[1], MaxRows: 7,
+					})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// pagesAre reads the first pages of a list, one after another.
+func (w *world) pagesAre(ctx context.Context, v db.Viewer, p db.ListPickupsParams, want []uuid.UUID) error {
+	p.TenantID, p.ViewerID, p.ViewerRole, p.ViewerDriverID = w.tenant, v.UserID, v.Role, v.DriverID
+	p.BeforeCreatedAt, p.BeforeID = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), uuid.Max
+	for page := range 4 {
+		rows, err := w.Store.ListPickups(ctx, p)
+		if err != nil {
+			return err
+		}
+		n := min(len(want), int(p.MaxRows))
+		for i, r := range rows {
+			if len(rows) != n || r.Pickup.ID != want[i] || r.More != (len(want) > n) {
+				return fmt.Errorf("page %d of %+v has %d, more %v; want %d of %d",
+					page, p, len(rows), r.More, n, len(want))
+			}
+			p.BeforeCreatedAt, p.BeforeID = r.Pickup.CreatedAt, r.Pickup.ID
+		}
+		if len(rows) != n {
+			return fmt.Errorf("page %d of %+v is %d, want %d", page, p, len(rows), n)
+		}
+		if want = want[n:]; len(want) == 0 {
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,502 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"waybill/db"
+	"waybill/db/dbtest"
+	"waybill/db/scale"
+)
+
+// readCost is a read of a viewer, and how many pages of the database it may look at.
+type readCost struct {
+	what   string
+	viewer db.Viewer
+	most   int64
+	read   func(context.Context, *db.Queries) error
+}
+
+const (
+	pageCost  = 500   // of a page of 50
+	auditCost = 1_000 // of one that shows patients, or who read them
+	rowCost   = 100   // of one row
+	wideCost  = 2_500 // of staff of forty facilities, each of which has a look in each status
+)
+
+// uncosted are the reads that have no viewer and no list, each with why.
+var uncosted = map[string]string{
+	"FeedContradictsItself":  "reads the whole feed: it is about it",
+	"FindFeedContradiction":  "reads the whole feed: it is about it",
+	"CountJobs":              "counts what waits, for the metrics: nobody waits for it",
+	"ListTroubledJobs":       "an operator's command, in River's own table",
+	"GetJobTable":            "reads the catalog",
+	"ListPausedQueues":       "counts what waits in paused queues, for the metrics",
+	"ListTellingLogSettings": "reads settings",
+	"GetStreamHorizon":       "reads locks and the snapshot",
+	"MoveStreamHorizon":      "reads no table",
+	"IsReadOnly":             "reads a setting",
+	"GetOwnerRights":         "reads the catalog",
+	"ListTransitions":        "reads the dictionary",
+	"GetLoginAttempt":        "a row by its key",
+	"GetLoginTokenWait":      "a row by its key",
+	"GetTenantBySlug":        "a row by its key",
+	"GetPasswordEpoch":       "an operator's command: a row by its key",
+	"ListTenants":            "an operator's command, by the key's order",
+	"ListRefusedMessages":    "an operator's command: texts that were refused for other reasons are passed over",
+	"GetSessions":            "TestReadersOfManyFacilitiesReadFewPages has it",
+	"ExplainCreatePickups":   "rows by their keys",
+	"ExplainEditPickup":      "a row by its key",
+}
+
+// costWorld names who reads what.
+type costWorld struct {
+	*scale.World
+	viewers map[string]db.Viewer
+}
+
+func newCostWorld(w *scale.World) costWorld {
+	c := costWorld{w, map[string]db.Viewer{}}
+	for name, u := range map[string]struct {
+		role scale.Role
+		of   db.UserRole
+	}{
+		"admin": {scale.Admin, db.UserRoleAdmin}, "dispatcher": {scale.Dispatcher, db.UserRoleDispatcher},
+		"hub": {scale.Hub, db.UserRoleHub}, "driver": {scale.Driver, db.UserRoleDriver},
+		"staff of one":          {scale.StaffOfOne, db.UserRoleStaff},
+		"staff of a new clinic": {scale.StaffOfNew, db.UserRoleStaff},
+		"staff of all":          {scale.StaffOfAll, db.UserRoleStaff},
+		"staff of some":         {scale.StaffOfSome, db.UserRoleStaff},
+	} {
+		c.viewers[name] = db.SystemViewer(w.TenantID, w.Users[u.role], u.of)
+	}
+	driver := c.viewers["driver"]
+	driver.DriverID = w.DriverID
+	c.viewers["driver"] = driver
+	c.viewers["staff of none"] = db.SystemViewer(w.TenantID, newID(), db.UserRoleStaff)
+	return c
+}
+
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// each gives a cost for every viewer.
+func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
+	for _, name := range slices.Sorted(maps.Keys(c.viewers)) {
+		v := c.viewers[name]
+		all = append(all, readCost{name, v, most,
+			func(ctx context.Context, q *db.Queries) error { return read(ctx, q, v) }})
+	}
+	return all
+}
+
+// pickups are the lists of pickups of each viewer by every combination of filters, from the
+// newest on and from the middle.
+func (c costWorld) pickups() (all []readCost) {
+	common, rare, none := db.PickupStatusDELIVERED, db.PickupStatusPACKED, db.PickupStatusSUBMITTED
+	for _, status := range []*db.PickupStatus{nil, &common, &rare, &none} {
+		for _, facility := range []*uuid.UUID{nil, &c.SmallClinic, &c.NewClinic, &c.BusiestClinic} {
+			for _, driver := range []*uuid.UUID{nil, &c.DriverID} {
+				for _, since := range []time.Time{{}, time.Now()} {
+					for name, v := range c.viewers {
+						most := int64(pageCost)
+						switch {
+						case name == "staff of some" && facility == nil && driver != nil:
+							most = wideCost
+						case name == "staff of all" && facility == nil:
+							most = auditCost // whose page is chosen from two
+						}
+						p := db.ListPickupsParams{
+							TenantID: c.TenantID, ViewerID: v.UserID, ViewerRole: v.Role,
+							ViewerDriverID: v.DriverID, Status: status,
+							FacilityID: facility, DriverID: driver, CreatedFrom: since, CreatedTo: endOfTime,
+							BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: 50,
+						}
+						what := fmt.Sprintf("%s: status %v, facility %v, driver %v, since %v", name,
+							deref(status), deref(facility), driver != nil, since.Year())
+						all = append(all, readCost{what, v, most, func(ctx context.Context, q *db.Queries) error {
+							_, err := q.ListPickups(ctx, p)
+							return err
+						}})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+func deref[T any](p *T) string {
+	if p == nil {
+		return "any"
+	}
+	return fmt.Sprint(*p)
+}
+
+// costs is the table: each read that a viewer makes.
+func (c costWorld) costs() map[string][]readCost {
+	pickup, first := c.Pickups[len(c.Pickups)-1], time.Time{}
+	t, max50 := c.TenantID, int32(50)
+	return map[string][]readCost{
+		"ListPickups": c.pickups(),
+		"ListFacilities": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListFacilities(ctx, db.ListFacilitiesParams{TenantID: t, ViewerID: v.UserID, ViewerRole: v.Role,
+				ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListUsers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListUsers(ctx, db.ListUsersParams{TenantID: t, ViewerID: v.UserID, ViewerRole: v.Role,
+				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListDrivers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListDrivers(ctx,
+				db.ListDriversParams{TenantID: t, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
+					BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListAccounts": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListAccounts(ctx,
+				db.ListAccountsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListGroups": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListGroups(ctx,
+				db.ListGroupsParams{TenantID: t, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListGroupMembers": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListGroupMembers(ctx,
+				db.ListGroupMembersParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
+			return err
+		}),
+		"ListGroupFacilities": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListGroupFacilities(ctx,
+				db.ListGroupFacilitiesParams{TenantID: t, GroupID: c.GroupOfAll, MaxRows: max50})
+			return err
+		}),
+		"ListFlags": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListFlags(ctx, db.ListFlagsParams{TenantID: t, MaxRows: max50})
+			return err
+		}),
+		"ListLedgerEntries": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListLedgerEntries(ctx, db.ListLedgerEntriesParams{TenantID: t, AccountID: c.BusyAccount,
+				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListPhoneNumbers": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListPhoneNumbers(ctx, db.ListPhoneNumbersParams{TenantID: t, UserID: v.UserID,
+				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListMessages": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListMessages(ctx,
+				db.ListMessagesParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
+					ViewerDriverID: v.DriverID, BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListPickupEvents(ctx,
+				db.ListPickupEventsParams{TenantID: t, PickupID: pickup, ViewerRole: v.Role,
+					ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: max50})
+			return err
+		}),
+		"ListPatientReads": c.each(auditCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListPatientReads(ctx, db.ListPatientReadsParams{TenantID: t, PatientID: c.PatientID,
+				BeforeCreatedAt: endOfTime, BeforeID: uuid.Max, MaxRows: max50})
+			return err
+		}),
+		"ListConsents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListConsents(ctx,
+				db.ListConsentsParams{TenantID: t, PatientID: c.PatientID, BeforeSeq: 1 << 40, MaxRows: max50})
+			return err
+		}),
+		"ListPatients": c.patients(),
+		"ListAppointments": c.each(auditCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ListAppointments(ctx,
+				db.ListAppointmentsParams{TenantID: t, ViewerID: v.UserID, FacilityID: c.BusiestClinic,
+					AfterStartsAt: first, FromTime: time.Now().AddDate(0, 0, -7), ToTime: time.Now(), MaxRows: max50})
+			return err
+		}),
+		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.FindNewEvents(ctx,
+				db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
+			return err
+		}),
+		"StreamPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			// What is new: a stream that resumes from far back passes over the events of others.
+			_, err := q.StreamPickupEvents(ctx,
+				db.StreamPickupEventsParams{TenantID: t, AfterXid: "999999998", Horizon: "999999999",
+					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200})
+			return err
+		}),
+	}
+}
+
+// patients are the lists of patients: of staff of many facilities, of one of them.
+func (c costWorld) patients() (all []readCost) {
+	for name, v := range c.viewers {
+		var facility *uuid.UUID
+		most := int64(auditCost)
+		switch name {
+		case "staff of all", "dispatcher", "hub", "admin": // of all facilities it costs a look into each
+			facility = &c.BusiestClinic
+		case "staff of some":
+			most = wideCost
+		}
+		all = append(all, readCost{name, v, most, func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListPatients(ctx,
+				db.ListPatientsParams{TenantID: c.TenantID, ViewerID: v.UserID, FacilityID: facility, MaxRows: 50})
+			return err
+		}})
+	}
+	return all
+}
+
+// rows are the reads of one row, each with its cost.
+func (c costWorld) rows() map[string][]readCost {
+	pickup, t := c.Pickups[len(c.Pickups)-1], c.TenantID
+	one := func(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
+		return c.each(rowCost, read)
+	}
+	return map[string][]readCost{
+		"GetPickups": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetPickups(ctx, db.GetPickupsParams{TenantIds: []uuid.UUID{t},
+				Ids: []uuid.UUID{pickup}, ViewerIds: []uuid.UUID{v.UserID},
+				ViewerRoles: []string{string(v.Role)}, ViewerDriverIds: []uuid.UUID{v.DriverID},
+				Operations: []string{"get-pickup"}})
+			return err
+		}),
+		"GetFacility": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetFacility(ctx, db.GetFacilityParams{TenantID: t, ID: c.BusiestClinic, ViewerRole: v.Role,
+				ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"GetPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetPatient(ctx,
+				db.GetPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID, Operation: "get-patient"})
+			return err
+		}),
+		"GetPickupPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetPickupPatient(ctx, db.GetPickupPatientParams{TenantID: t, PickupID: pickup,
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"ExplainTransition": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ExplainTransition(ctx,
+				db.ExplainTransitionParams{TenantID: t, ID: pickup, ViewerRole: v.Role, ViewerID: v.UserID,
+					ViewerDriverID: v.DriverID, Transition: db.TransitionNameSubmit, RequestDigest: digest("submit")})
+			return err
+		}),
+		"GetMovedPickup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetMovedPickup(ctx, db.GetMovedPickupParams{TenantID: t, EventID: newID(),
+				ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"ExplainEditPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ExplainEditPatient(ctx,
+				db.ExplainEditPatientParams{TenantID: t, ID: c.PatientID, ViewerID: v.UserID})
+			return err
+		}),
+		"SeesPatient": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.SeesPatient(ctx, db.SeesPatientParams{TenantID: t, PatientID: c.PatientID, ViewerID: v.UserID})
+			return err
+		}),
+		"SeesFacility": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.SeesFacility(ctx,
+				db.SeesFacilityParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID})
+			return err
+		}),
+		"CheckFeed": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.CheckFeed(ctx,
+				db.CheckFeedParams{TenantID: t, FacilityID: c.BusiestClinic, ViewerID: v.UserID, AsOf: time.Now()})
+			return err
+		}),
+		"PatientExists": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.PatientExists(ctx, db.PatientExistsParams{TenantID: t, ID: c.PatientID})
+			return err
+		}),
+		"GetUser": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetUser(ctx,
+				db.GetUserParams{TenantID: t, ID: v.UserID, ViewerRole: v.Role, ViewerID: v.UserID})
+			return err
+		}),
+		"GetLogin": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetLogin(ctx, db.GetLoginParams{TenantID: t, Email: "nobody@example.com"})
+			return err
+		}),
+		"GetDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetDriver(ctx,
+				db.GetDriverParams{TenantID: t, ID: c.DriverID, ViewerRole: v.Role, ViewerDriverID: v.DriverID})
+			return err
+		}),
+		"ExplainDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.ExplainDriver(ctx, db.ExplainDriverParams{TenantID: t, DriverID: c.DriverID})
+			return err
+		}),
+		"HasFreeDriver": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.HasFreeDriver(ctx, t)
+			return err
+		}),
+		"GetAccount": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetAccount(ctx, db.GetAccountParams{TenantID: t, ID: c.BusyAccount})
+			return err
+		}),
+		"GetGroup": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetGroup(ctx, db.GetGroupParams{TenantID: t, ID: c.GroupOfAll})
+			return err
+		}),
+		"GetFlag": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetFlag(ctx, db.GetFlagParams{TenantID: t, Name: "pickup_texts"})
+			return err
+		}),
+		"GetLedgerEntry": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetLedgerEntry(ctx, db.GetLedgerEntryParams{TenantID: t, ID: newID()})
+			return err
+		}),
+		"GetMessage": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetMessage(ctx, db.GetMessageParams{TenantID: t, ID: newID()})
+			return err
+		}),
+		"GetPhoneNumber": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetPhoneNumber(ctx, db.GetPhoneNumberParams{TenantID: t, ID: newID()})
+			return err
+		}),
+		"GetPickupEvent": one(func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			_, err := q.GetPickupEvent(ctx, db.GetPickupEventParams{TenantID: t, ID: newID()})
+			return err
+		}),
+	}
+}
+
+// readsNothingElse are the statements that read, or record that they do.
+func readsNothingElse(t *testing.T) (names []string) {
+	t.Helper()
+	for name, sql := range statements(t) {
+		kind := strings.Fields(strings.SplitN(sql, "\n", 2)[0])[3]
+		if (kind == ":many" || kind == ":one") &&
+			!writes.MatchString(strings.ReplaceAll(sql, "INSERT INTO phi_reads", "")) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// planned runs each statement under EXPLAIN as often as it takes PostgreSQL to settle on a
+// plan, and keeps the dearest.
+type planned struct {
+	explaining
+	tx pgx.Tx
+}
+
+var parameter = regexp.MustCompile(`\$\d+`)
+
+func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if _, err := p.tx.Exec(ctx, "PREPARE planned AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return nil, err
+	}
+	defer p.tx.Exec(ctx, "DEALLOCATE planned")
+	var marks []string
+	for n, arg := range args {
+		args[n] = asText(arg)
+		marks = append(marks, fmt.Sprintf("$%d", n+1))
+	}
+	call := "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE planned"
+	if len(marks) > 0 {
+		call += "(" + strings.Join(marks, ", ") + ")"
+	}
+	for range 7 {
+		var text []byte
+		err := p.tx.QueryRow(ctx, call, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...).Scan(&text)
+		if err != nil {
+			return nil, err
+		}
+		var out []struct{ Plan node }
+		if err := json.Unmarshal(text, &out); err != nil {
+			return nil, err
+		}
+		if n := out[0].Plan; n.Hit+n.Read >= p.plan.Hit+p.plan.Read {
+			*p.plan = n
+		}
+	}
+	return nil, errExplained
+}
+
+// asText is an array as it is written in a statement.
+func asText(arg any) any {
+	switch list := arg.(type) {
+	case []uuid.UUID:
+		var texts []string
+		for _, id := range list {
+			texts = append(texts, id.String())
+		}
+		return "{" + strings.Join(texts, ",") + "}"
+	case []string:
+		return "{" + strings.Join(list, ",") + "}"
+	}
+	return arg
+}
+
+func (p planned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	_, err := p.Query(ctx, sql, args...)
+	return failing{err}
+}
+
+// Every read costs what it shows: no more pages than its kind may, whoever asks for whatever
+// in a tenant of 2,000 facilities, by whichever plan PostgreSQL settles on.
+func TestEveryReadCostsWhatItShows(t *testing.T) {
+	t.Parallel()
+	dbtest.Thorough(t, "plans over large tables")
+	ctx := t.Context()
+	d := openUnchecked(t)
+	conn := must(pgx.Connect(ctx, d.OwnerURL))
+	defer conn.Close(context.Background())
+	c := newCostWorld(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
+	table := c.costs()
+	maps.Copy(table, c.rows())
+	for _, name := range readsNothingElse(t) {
+		if _, spared := uncosted[name]; spared == (len(table[name]) > 0) {
+			t.Errorf("%s is to be in the table, or among what needs not be", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		var dearest int64
+		for _, r := range table[name] {
+			plan := d.planOf(ctx, t, r)
+			pages, rows := plan.Hit+plan.Read, 0.0
+			plan.walk(func(n node) {
+				if n.Relation != "" && strings.HasSuffix(n.Type, "Scan") {
+					rows += (n.Rows + n.Removed) * n.Loops
+				}
+			})
+			if dearest = max(dearest, pages); pages > r.most || rows > 20*pageCost {
+				t.Errorf("%s: %s: %d pages, %.0f rows; want %d pages at most", name, r.what, pages, rows, r.most)
+			}
+		}
+		t.Logf("%s: %d pages at most", name, dearest)
+	}
+}
+
+// planOf explains what a read does for its viewer, and undoes it.
+func (d *database) planOf(ctx context.Context, t *testing.T, r readCost) (plan node) {
+	t.Helper()
+	tx := must(d.Pool().Begin(ctx))
+	defer tx.Rollback(ctx)
+	must(tx.Exec(ctx, "SET LOCAL plan_cache_mode = auto"))
+	must(tx.Exec(ctx, "SELECT set_config('waybill.tenant_id', $1, true), set_config('waybill.viewer_id', $2, true)",
+		r.viewer.TenantID.String(), r.viewer.UserID.String()))
+	if err := r.read(ctx, db.New(planned{explaining{tx, &plan}, tx})); err == nil ||
+		!strings.Contains(err.Error(), errExplained.Error()) {
+		t.Fatalf("%s: %v", r.what, err)
+	}
+	return plan
+}

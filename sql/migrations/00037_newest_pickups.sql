@@ -1,0 +1,141 @@
+-- The newest pickups of a tenant, of a facility, of a driver, in a status: an index for each
+-- combination.
+
+-- +goose NO TRANSACTION
+-- +goose Up
+-- Gives the newest pickups before a place in the list, newest first: those of the facility,
+-- of the driver and in the status that are not NULL. A driver takes a status, too. PostgreSQL
+-- puts the body in the place of the call, and runs one of its parts.
+--
+-- The planner does not know how many are asked for, and takes it for a tenth of all: so it is
+-- told that they are a thousand at most.
+--
+-- Each part reads as many entries of its index as it is asked for at most, and leaves out
+-- those that lie beyond what it is asked for. Whatever the planner makes of the table, be it
+-- that it has no statistics of it, no other index has the order: the rows are compared and
+-- sorted by all columns together. (Only where facility_id is asked for without a facility does
+-- an index that has that column too seem worth being read as a whole and sorted: who needs it
+-- looks it up by the key.) Were it told which facility it is by an equality, any index of the
+-- tenant in the order of time would seem to do as well, where the facility is the only one
+-- that the statistics know. And only an equality would stop it at the end of a facility.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION newest_pickups(
+    of_tenant uuid, of_facility uuid, of_driver uuid, in_status pickup_status,
+    since timestamptz, before_created_at timestamptz, before_id uuid, most integer)
+RETURNS TABLE (created_at timestamptz, id uuid, facility_id uuid)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id
+            FROM pickups AS p
+            WHERE num_nonnulls(of_facility, of_driver, in_status) = 0
+                AND p.tenant_id = of_tenant
+                AND (p.created_at, p.id) < (before_created_at, before_id)
+            ORDER BY p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since
+    UNION ALL
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id, p.status
+            FROM pickups AS p
+            WHERE num_nonnulls(of_facility, of_driver) = 0
+                AND in_status IS NOT NULL
+                AND p.tenant_id = of_tenant
+                AND (p.status, p.created_at, p.id) < (in_status, before_created_at, before_id)
+            ORDER BY p.status DESC, p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.status DESC, k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since AND n.status = in_status
+    UNION ALL
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id
+            FROM pickups AS p
+            WHERE of_facility IS NOT NULL
+                AND num_nonnulls(of_driver, in_status) = 0
+                AND p.tenant_id = of_tenant
+                AND (p.facility_id, p.created_at, p.id) < (of_facility, before_created_at, before_id)
+            ORDER BY p.facility_id DESC, p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.facility_id DESC, k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since AND n.facility_id = of_facility
+    UNION ALL
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id, p.status
+            FROM pickups AS p
+            WHERE num_nonnulls(of_facility, in_status) = 2
+                AND of_driver IS NULL
+                AND p.tenant_id = of_tenant
+                AND (p.facility_id, p.status, p.created_at, p.id)
+                    < (of_facility, in_status, before_created_at, before_id)
+            ORDER BY p.facility_id DESC, p.status DESC, p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.facility_id DESC, k.status DESC, k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since AND n.facility_id = of_facility AND n.status = in_status
+    UNION ALL
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id, p.driver_id, p.status
+            FROM pickups AS p
+            WHERE of_facility IS NULL
+                AND num_nonnulls(of_driver, in_status) = 2
+                AND p.tenant_id = of_tenant
+                AND p.driver_id IS NOT NULL
+                AND (p.driver_id, p.status, p.created_at, p.id) < (of_driver, in_status, before_created_at, before_id)
+            ORDER BY p.driver_id DESC, p.status DESC, p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.driver_id DESC, k.status DESC, k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since AND n.driver_id = of_driver AND n.status = in_status
+    UNION ALL
+    SELECT n.created_at, n.id, n.facility_id
+    FROM (
+        SELECT *
+        FROM (
+            SELECT p.created_at, p.id, p.facility_id, p.driver_id, p.status
+            FROM pickups AS p
+            WHERE num_nonnulls(of_facility, of_driver, in_status) = 3
+                AND p.tenant_id = of_tenant
+                AND p.driver_id IS NOT NULL
+                AND (p.facility_id, p.driver_id, p.status, p.created_at, p.id)
+                    < (of_facility, of_driver, in_status, before_created_at, before_id)
+            ORDER BY p.facility_id DESC, p.driver_id DESC, p.status DESC, p.created_at DESC, p.id DESC
+            LIMIT 1000
+        ) AS k
+        ORDER BY k.facility_id DESC, k.driver_id DESC, k.status DESC, k.created_at DESC, k.id DESC
+        LIMIT most
+    ) AS n
+    WHERE n.created_at >= since AND n.facility_id = of_facility AND n.driver_id = of_driver AND n.status = in_status;
+END;
+-- +goose StatementEnd
+
+-- +goose Down
+DROP FUNCTION IF EXISTS newest_pickups;
