@@ -51,12 +51,13 @@ func TestPickupsReachEveryStatus(t *testing.T) {
 	}
 	// Each step has its event, and its entry and text if it owes them; and of those that were
 	// assigned only they who are still keep a slot.
+	const charges = "SELECT count(*) FROM ledger_entries WHERE kind = 'charge'"
 	const texts = "SELECT count(*) FROM messages WHERE to_number = '" + seed.StandardPhone + "'"
 	for ours, theirs := range map[string]string{
-		"SELECT 1000000 - balance_cents FROM accounts":              "SELECT sum(charged_cents) FROM pickups",
-		"SELECT count(*) FROM pickup_events":                        "SELECT sum(version - 1) FROM pickups",
-		"SELECT count(*) FROM ledger_entries WHERE kind = 'charge'": transitionsWith("t.money = 'charge'"),
-		"SELECT count(pickup_id) FROM driver_slots":                 "SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'",
+		"SELECT 1000000 - balance_cents FROM accounts": "SELECT sum(charged_cents) FROM pickups",
+		"SELECT count(*) FROM pickup_events":           "SELECT sum(version - 1) FROM pickups",
+		charges:                                        transitionsWith("t.money = 'charge'"),
+		"SELECT count(pickup_id) FROM driver_slots":    "SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'",
 		texts: transitionsWith("t.text IS NOT NULL"),
 	} {
 		if n, want := count(t, d, ours), count(t, d, theirs); n != want || n == 0 {
