@@ -7,11 +7,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
 )
 
 // Sender sends several statements in one round trip, and begins a transaction: a pool, a connection, or a
 // transaction, which begins a nested one.
 type Sender interface {
+	db.DBTX
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 	Begin(context.Context) (pgx.Tx, error)
 }
