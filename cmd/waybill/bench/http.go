@@ -41,6 +41,7 @@ type httpBench struct {
 	log          *os.File // the log of the server
 	postmaster   int      // 0 if unknown or on another machine
 	pgbench      *pgbench // nil if not available
+	status       *statusLine
 }
 
 // otherServer is an already running server to compare with.
@@ -175,23 +176,37 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	env.Progress("%s", httpHeader)
-	var unexpected error
-	for _, w := range b.works {
-		for _, callers := range b.callers {
-			line, err := b.measure(ctx, w, callers)
-			if err != nil {
-				return err
-			}
-			if err := env.Report(line, line.String()); err != nil {
-				return err
-			}
-			unexpected = cmp.Or(unexpected, line.err)
-		}
+	failed := b.measureAll(ctx, env)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	m := ThisMachine()
 	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", m.System, m.CPUs, m.GOMAXPROCS,
 		m.Go)
-	return unexpected
+	return failed
+}
+
+// measureAll prints each line as soon as it is measured. What fails is said in its line and passed over;
+// the first such failure is returned.
+func (b *httpBench) measureAll(ctx context.Context, env *Env) (failed error) {
+	b.status = env.newStatusLine()
+	for _, w := range b.works {
+		for _, callers := range b.callers {
+			line, err := b.measure(ctx, w, callers)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				line = b.failedLine(w, callers, err)
+			}
+			b.status.clear()
+			if err := env.Report(line, line.String()); err != nil {
+				return err
+			}
+			failed = cmp.Or(failed, line.err)
+		}
+	}
+	return failed
 }
 
 func (b *httpBench) prepare(ctx context.Context, env *Env) error {
@@ -319,6 +334,7 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 		sides = append(sides, newSide(b.theirs, callers))
 	}
 	unwatched := func(run func() error) error { return run() }
+	b.status.show("%s, %d callers: warming up", w.name, callers)
 	for _, s := range sides {
 		if _, err := s.run(ctx, w, min(b.seconds, 1), 0, unwatched); err != nil {
 			return nil, err
@@ -329,7 +345,8 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 	}
 	var used cpu
 	singles := b.singles(w, callers, sides[0].guess)
-	for range b.rounds {
+	for round := range b.rounds {
+		b.status.show("%s, %d callers: round %d of %d", w.name, callers, round+1, b.rounds)
 		for i, s := range sides {
 			watch := unwatched
 			if i == 0 {
@@ -341,9 +358,7 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 			}
 			s.count(loaded)
 		}
-		if err := singles.round(ctx); err != nil {
-			return nil, err
-		}
+		singles.round(ctx)
 	}
 	return b.line(w, callers, sides, singles, used), nil
 }
@@ -380,91 +395,6 @@ func (b *httpBench) cpu() (now cpu) {
 		now.database, _ = cpuOfAll(b.postmaster)
 	}
 	return now
-}
-
-// singles are pgbench's rounds of one workload.
-type singles struct {
-	*httpBench
-	work    work
-	clients []int // the client counts to try; after the first round only the best
-	guess   float64
-	tried   bool
-	rates   []float64
-}
-
-func (b *httpBench) singles(w work, callers int, guess float64) *singles {
-	s := &singles{httpBench: b, work: w, clients: []int{callers}, guess: guess}
-	if w.hot || b.accounts == 1 { // on one hot row fewer clients are faster
-		s.clients = slices.Compact(slices.Sorted(slices.Values([]int{1, min(2, callers), callers})))
-	}
-	return s
-}
-
-func (s *singles) round(ctx context.Context) error {
-	if s.pgbench == nil {
-		return nil
-	}
-	best, clients := 0.0, 0
-	for _, n := range s.clients {
-		rate, err := s.run(ctx, n)
-		if err != nil {
-			return err
-		}
-		if rate > best {
-			best, clients = rate, n
-		}
-	}
-	s.clients, s.rates = []int{clients}, append(s.rates, best)
-	return nil
-}
-
-// run runs pgbench on rows of its own, of which it must prepare enough.
-func (s *singles) run(ctx context.Context, clients int) (float64, error) {
-	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.accountCount}
-	if s.work.hot {
-		r.accounts = 1
-	}
-	if !s.tried {
-		if err := s.rows(ctx, &r, 1); err != nil {
-			return 0, err
-		}
-		if err := s.pgbench.try(ctx, r); err != nil {
-			return 0, err
-		}
-		s.tried = true
-	}
-	// Each client plans its statements six times at first: that second does not count.
-	r.clients, r.seconds, r.warm = clients, s.seconds, 1+clients/64
-	for {
-		rows := int64(100 * clients)
-		if !r.trial() {
-			rows += int64(2 * s.guess * (s.seconds + float64(r.warm)))
-		}
-		if err := s.rows(ctx, &r, rows); err != nil {
-			return 0, err
-		}
-		rate, err := s.pgbench.run(ctx, r)
-		if errors.Is(err, errDraftsUsedUp) {
-			s.guess *= 2
-			continue
-		}
-		s.guess = rate
-		return rate, err
-	}
-}
-
-// rows prepares the run's rows: drafts, or ids for new rows.
-func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) {
-	r.drafts = n
-	switch {
-	case s.work.drafts:
-		r.made, err = s.ours.prepare(ctx, n)
-	case s.work.name == "get":
-		r.made = s.ours.drafts
-	default:
-		r.made = newRun()
-	}
-	return err
 }
 
 // median returns the median of the rounds; 0 without any.

@@ -27,10 +27,11 @@ type httpLine struct {
 	DatabaseCPU *float64   `json:"database_cpu,omitempty"`
 	Compared    *httpOther `json:"compared,omitempty"`
 	Rate        float64    `json:"rate,omitempty"`
-	Serve       string     `json:"serve,omitempty"` // further flags of "waybill serve"
+	Serve       string     `json:"serve,omitempty"`  // further flags of "waybill serve"
+	Failed      string     `json:"failed,omitempty"` // what could not be measured, and why
 	Machine     Machine    `json:"machine"`
 
-	err error // the first unexpected answer
+	err error // the first unexpected answer or failure
 }
 
 // httpRound is one round: neighboring rounds show whether the machine was quiet.
@@ -48,6 +49,21 @@ type httpOther struct {
 	Unexpected int64   `json:"unexpected"`
 }
 
+// failedLine is the line of a workload of which nothing was measured.
+func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
+	l := &httpLine{Work: w.name, Callers: callers, Rate: b.rate, Serve: b.serve, Machine: ThisMachine()}
+	l.fail("", err)
+	return l
+}
+
+// fail notes what could not be measured.
+func (l *httpLine) fail(what string, err error) {
+	l.Failed = what + err.Error()
+	if l.err == nil {
+		l.err = fmt.Errorf("%s with %d callers: %s%w", l.Work, l.Callers, what, err)
+	}
+}
+
 func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, used cpu) *httpLine {
 	ours := sides[0]
 	latency := ours.all.Latencies.Summary()
@@ -59,7 +75,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: roundSignificant(rate)}
-		if len(singles.rates) > 0 {
+		if i < len(singles.rates) {
 			round.OneByOne = roundSignificant(singles.rates[i])
 		}
 		l.Rounds = append(l.Rounds, round)
@@ -88,6 +104,9 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 				w.name, callers, s.all.unexpected, []string{"the server", "the other server"}[i], s.all.err)
 		}
 	}
+	if singles.err != nil {
+		l.fail("one by one: ", singles.err)
+	}
 	return l
 }
 
@@ -115,8 +134,12 @@ func (l *httpLine) String() string {
 		fmt.Fprintf(&b, "  other server: %.0f per second, p50 %.2f, p99 %.2f ms; ratio %.2f",
 			c.PerSecond, c.P50, c.P99, c.Ratio)
 	}
-	if l.err != nil {
+	if l.Unexpected > 0 || l.Compared != nil && l.Compared.Unexpected > 0 {
 		fmt.Fprintf(&b, "  %d unexpected answers", l.Unexpected)
+	}
+	if l.Failed != "" {
+		text, _, _ := strings.Cut(l.Failed, "\n")
+		fmt.Fprintf(&b, "  failed: %.200s", text)
 	}
 	return b.String()
 }

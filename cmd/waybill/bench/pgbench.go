@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -108,41 +107,17 @@ func (r pgbenchRun) trial() bool { return r.seconds < 1 }
 // errDraftsUsedUp means that the run used more rows than were prepared.
 var errDraftsUsedUp = errors.New("pgbench has used up the prepared rows")
 
-var (
-	progress = regexp.MustCompile(`(?m)^progress: [\d.]+ s, ([\d.]+) tps`)
-	total    = regexp.MustCompile(`(?m)^tps = ([\d.]+) \(without`)
-)
-
 // run returns the operations per second.
 func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err error) {
-	seconds := int(math.Ceil(r.seconds))
-	args := []string{"-T", strconv.Itoa(r.warm + seconds), "-P", "1"}
+	args := []string{"-T", strconv.Itoa(r.warm + int(math.Ceil(r.seconds))), "-P", "1"}
 	if r.trial() {
-		args = []string{"-t", "20"}
+		args, r.warm = []string{"-t", "20"}, 0
 	}
 	out, err := p.start(ctx, r, ";", args...)
 	if err != nil {
 		return 0, err
 	}
-	if r.trial() {
-		found := total.FindStringSubmatch(out)
-		if found == nil {
-			return 0, fmt.Errorf("pgbench printed no rate: %s", out)
-		}
-		return strconv.ParseFloat(found[1], 64)
-	}
-	lines := progress.FindAllStringSubmatch(out, r.warm+seconds)
-	if len(lines) <= r.warm {
-		return 0, fmt.Errorf("pgbench printed no progress after the first %d seconds: %s", r.warm, out)
-	}
-	for _, line := range lines[r.warm:] {
-		rate, err := strconv.ParseFloat(line[1], 64)
-		if err != nil {
-			return 0, err
-		}
-		perSecond += rate
-	}
-	return perSecond / float64(len(lines)-r.warm), nil
+	return pgbenchRate(out, float64(r.warm))
 }
 
 // try runs the script once, and fails unless each of its statements returns one row: failing statements
