@@ -65,6 +65,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 			PerSecond        float64 `json:"per_second"`
 			OneByOne         float64 `json:"one_by_one_per_second"`
 			Ratio            float64
+			Scalar           float64 `json:"scalar_per_second"`
+			ScalarRatio      float64 `json:"scalar_ratio"`
 			P50              float64 `json:"p50_ms"`
 			P99              float64 `json:"p99_ms"`
 			Operations       int
@@ -76,6 +78,10 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		}
 		of = append(of, fmt.Sprint(r.Work, " ", r.Callers))
 		_, missing := localpg.FindProgram("pgbench")
+		// Nobody writes the whole way of a pickup as one statement.
+		if written := r.Work != "lifecycle"; missing == nil && (r.Scalar > 0 != written || r.ScalarRatio > 0 != written) {
+			t.Error(line)
+		}
 		if r.PerSecond <= 0 || missing == nil && (r.OneByOne <= 0 || r.Ratio <= 0) || r.P50 <= 0 || r.P99 < r.P50 ||
 			r.Operations < 1 || r.Unexpected != 0 || r.Compared != nil {
 			t.Error(line)

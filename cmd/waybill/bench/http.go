@@ -150,7 +150,7 @@ func (o *otherServer) read() error {
 
 // httpWork runs the benchmark http. Results on two cores, PostgreSQL 15, fsync on, with client, server
 // and database on one machine: operations per second, and the ratio to pgbench, which sends the same
-// statements one by one:
+// statements one by one (the scalar ones came later):
 //
 //	               1 caller      32 callers    256 callers
 //	get            2,148  0.22   14,955  0.43  27,137   1.55
@@ -344,7 +344,8 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 		return nil, err
 	}
 	var used cpu
-	singles := b.singles(w, callers, sides[0].guess)
+	guess := sides[0].guess
+	yardsticks := []*singles{b.singles(w, callers, guess, false), b.singles(w, callers, guess, true)}
 	for round := range b.rounds {
 		b.status.show("%s, %d callers: round %d of %d", w.name, callers, round+1, b.rounds)
 		for i, s := range sides {
@@ -358,9 +359,11 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 			}
 			s.count(loaded)
 		}
-		singles.round(ctx)
+		for _, y := range yardsticks {
+			y.round(ctx)
+		}
 	}
-	return b.line(w, callers, sides, singles, used), nil
+	return b.line(w, callers, sides, yardsticks, used), nil
 }
 
 // settle analyzes the prepared rows, and truncates the server's log.

@@ -17,7 +17,11 @@ type httpLine struct {
 	P99               float64  `json:"p99_ms"`
 	Max               float64  `json:"max_ms"`
 	// The number of pgbench clients: on a hot row, the fastest number.
-	OneByOneClients int         `json:"one_by_one_clients,omitempty"`
+	OneByOneClients int `json:"one_by_one_clients,omitempty"`
+	// The scalar statement with the same effects, one by one.
+	ScalarPerSecond *float64    `json:"scalar_per_second"`
+	ScalarRatio     *float64    `json:"scalar_ratio"`
+	ScalarClients   int         `json:"scalar_clients,omitempty"`
 	Operations      int64       `json:"operations"`
 	Unexpected      int64       `json:"unexpected"` // unexpected answers
 	Rounds          []httpRound `json:"rounds"`
@@ -38,6 +42,7 @@ type httpLine struct {
 type httpRound struct {
 	PerSecond float64 `json:"per_second"`
 	OneByOne  float64 `json:"one_by_one_per_second,omitempty"`
+	Scalar    float64 `json:"scalar_per_second,omitempty"`
 }
 
 // httpOther is the result of the other server.
@@ -58,13 +63,13 @@ func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
 
 // fail notes what could not be measured.
 func (l *httpLine) fail(what string, err error) {
-	l.Failed = what + err.Error()
+	l.Failed = strings.TrimPrefix(l.Failed+"; "+what+strings.TrimSpace(err.Error()), "; ")
 	if l.err == nil {
 		l.err = fmt.Errorf("%s with %d callers: %s%w", l.Work, l.Callers, what, err)
 	}
 }
 
-func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, used cpu) *httpLine {
+func (b *httpBench) line(w work, callers int, sides []*side, yardsticks []*singles, used cpu) *httpLine {
 	ours := sides[0]
 	latency := ours.all.Latencies.Summary()
 	l := &httpLine{
@@ -75,15 +80,16 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: roundSignificant(rate)}
-		if i < len(singles.rates) {
-			round.OneByOne = roundSignificant(singles.rates[i])
+		for j, into := range []*float64{&round.OneByOne, &round.Scalar} {
+			if rates := yardsticks[j].rates; i < len(rates) {
+				*into = roundSignificant(rates[i])
+			}
 		}
 		l.Rounds = append(l.Rounds, round)
 	}
-	if one := median(singles.rates); one > 0 {
-		l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = new(roundSignificant(one)), new(
-			roundSignificant(median(ours.rates)/one)), singles.clients[0]
-	}
+	own, scalar := yardsticks[0].median(median(ours.rates)), yardsticks[1].median(median(ours.rates))
+	l.OneByOnePerSecond, l.Ratio, l.OneByOneClients = own.perSecond, own.ratio, own.clients
+	l.ScalarPerSecond, l.ScalarRatio, l.ScalarClients = scalar.perSecond, scalar.ratio, scalar.clients
 	for into, took := range map[**float64]time.Duration{&l.ClientCPU: used.client,
 		&l.ServerCPU: used.server, &l.DatabaseCPU: used.database} {
 		if took > 0 {
@@ -104,23 +110,31 @@ func (b *httpBench) line(w work, callers int, sides []*side, singles *singles, u
 				w.name, callers, s.all.unexpected, []string{"the server", "the other server"}[i], s.all.err)
 		}
 	}
-	if singles.err != nil {
-		l.fail("one by one: ", singles.err)
+	for _, y := range yardsticks {
+		if y.err != nil {
+			l.fail(y.what()+": ", y.err)
+		}
 	}
 	return l
 }
 
 const httpHeader = "" +
-	"                                                              milliseconds     CPU seconds per second\n" +
-	"work           callers  per sec.  one by one (clients)  ratio      p50      p99  client  server  database"
+	"                                                              " +
+	"                                 milliseconds     CPU seconds per second\n" +
+	"work           callers  per sec.  one by one (clients)  ratio  " +
+	"    scalar (clients)  ratio      p50      p99  client  server  database"
 
 func (l *httpLine) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-14s %7d  %8.0f", l.Work, l.Callers, l.PerSecond)
-	if l.Ratio != nil {
-		fmt.Fprintf(&b, "  %10.0f %9s  %5.2f", *l.OneByOnePerSecond, fmt.Sprintf("(%d)", l.OneByOneClients), *l.Ratio)
-	} else {
-		fmt.Fprintf(&b, "  %10s %9s  %5s", "-", "", "-")
+	for _, one := range []rate{
+		{l.OneByOnePerSecond, l.Ratio, l.OneByOneClients}, {l.ScalarPerSecond, l.ScalarRatio, l.ScalarClients},
+	} {
+		if one.ratio != nil {
+			fmt.Fprintf(&b, "  %10.0f %9s  %5.2f", *one.perSecond, fmt.Sprintf("(%d)", one.clients), *one.ratio)
+		} else {
+			fmt.Fprintf(&b, "  %10s %9s  %5s", "-", "", "-")
+		}
 	}
 	fmt.Fprintf(&b, "  %7.2f  %7.2f", l.P50, l.P99)
 	for i, used := range []*float64{l.ClientCPU, l.ServerCPU, l.DatabaseCPU} {

@@ -6,10 +6,12 @@ import (
 	"slices"
 )
 
-// singles are pgbench's rounds of one workload.
+// singles are pgbench's rounds of one workload, one by one: with the project's own statement, or the
+// scalar one.
 type singles struct {
 	*httpBench
 	work    work
+	scalar  bool
 	clients []int // the client counts to try; after the first round only the best
 	guess   float64
 	tried   bool
@@ -17,8 +19,8 @@ type singles struct {
 	err     error // why there is none
 }
 
-func (b *httpBench) singles(w work, callers int, guess float64) *singles {
-	s := &singles{httpBench: b, work: w, clients: []int{callers}, guess: guess}
+func (b *httpBench) singles(w work, callers int, guess float64, scalar bool) *singles {
+	s := &singles{httpBench: b, work: w, scalar: scalar, clients: []int{callers}, guess: guess}
 	if w.hot || b.accounts == 1 { // on one hot row fewer clients are faster
 		s.clients = slices.Compact(slices.Sorted(slices.Values([]int{1, min(2, callers), callers})))
 	}
@@ -27,7 +29,7 @@ func (b *httpBench) singles(w work, callers int, guess float64) *singles {
 
 // round runs pgbench once, unless it has failed: then the workload has only its figures over HTTP.
 func (s *singles) round(ctx context.Context) {
-	if s.pgbench == nil || s.err != nil {
+	if s.pgbench == nil || s.err != nil || s.work.script == "" || s.scalar && !hasScalar(s.work.script) {
 		return
 	}
 	best, clients := 0.0, 0
@@ -46,7 +48,7 @@ func (s *singles) round(ctx context.Context) {
 
 // run runs pgbench on rows of its own, of which it must prepare enough.
 func (s *singles) run(ctx context.Context, clients int) (float64, error) {
-	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.accountCount}
+	r := pgbenchRun{work: s.work, scalar: s.scalar, clients: 1, accounts: s.ours.accountCount}
 	if s.work.hot {
 		r.accounts = 1
 	}
@@ -91,4 +93,26 @@ func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) 
 		r.made = newRun()
 	}
 	return err
+}
+
+// what names the statement that is sent.
+func (s *singles) what() string {
+	if s.scalar {
+		return "scalar"
+	}
+	return "one by one"
+}
+
+// rate is what one kind of statement reached one by one; all are nil where it was not measured.
+type rate struct {
+	perSecond, ratio *float64
+	clients          int
+}
+
+// median returns the median rate of the rounds, and the ratio of the rate over HTTP to it.
+func (s *singles) median(http float64) (r rate) {
+	if one := median(s.rates); one > 0 {
+		r = rate{new(roundSignificant(one)), new(roundSignificant(http / one)), s.clients[0]}
+	}
+	return r
 }
