@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"waybill/db/dbtest"
 )
 
@@ -74,5 +76,46 @@ func TestHTTPBenchPassesOverAWorkThatFails(t *testing.T) {
 	}
 	if failed < 0 || measured != failed+1 {
 		t.Errorf("%s%s", out, errors)
+	}
+}
+
+// Each operation is for its own tenant, whichever process it reaches, and the mix has its proportions.
+func TestHTTPBenchSpreadsWorkAmongTenantsAndProcesses(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t, invariants)
+	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.OwnerURL}, "bench", "http", "--json",
+		"--seconds", "0.5", "--rounds", "1", "--rate", "1000", "--callers", "4", "--work", "submit,mix",
+		"--accounts", "2", "--pickups", "100", "--tenants", "3", "--processes", "2")
+	if code != 0 || strings.Count(out, "\n") != 2 {
+		t.Fatalf("exit code %d: %s%s", code, out, errors)
+	}
+	for line := range strings.Lines(out) {
+		has(t, line, `"tenants":3`, `"processes":2`, `"unexpected":0`, `"one_by_one_per_second":null`)
+	}
+	type share struct{ Submits, Cancels, Charges int }
+	rows, err := d.Owner().Query(t.Context(), `SELECT
+			(SELECT count(*) FROM pickup_events AS e WHERE e.tenant_id = t.id AND e.transition = 'submit') AS submits,
+			(SELECT count(*) FROM pickup_events AS e WHERE e.tenant_id = t.id AND e.transition = 'cancel') AS cancels,
+			(
+				SELECT count(*) FROM ledger_entries AS l
+				WHERE l.tenant_id = t.id AND l.kind = 'charge' AND l.pickup_id IS NULL
+			) AS charges
+		FROM tenants AS t
+		ORDER BY charges DESC`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shares, err := pgx.CollectRows(rows, pgx.RowToStructByName[share])
+	if err != nil || len(shares) != 3 {
+		t.Fatalf("%+v, %v", shares, err)
+	}
+	for _, s := range shares {
+		// In turn: no tenant has more than a flush's operations more than another.
+		if s.Submits < shares[0].Submits-9 || s.Submits > shares[0].Submits+9 || s.Cancels < s.Charges || s.Charges == 0 {
+			t.Errorf("%+v of %+v", s, shares)
+		}
+	}
+	if shares[0].Charges < 2*shares[2].Charges {
+		t.Errorf("no skew: %+v", shares)
 	}
 }

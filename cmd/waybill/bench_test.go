@@ -79,16 +79,16 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 		of = append(of, fmt.Sprint(r.Work, " ", r.Callers))
 		_, missing := localpg.FindProgram("pgbench")
 		// Nobody writes the whole way of a pickup as one statement.
-		if written := r.Work != "lifecycle"; missing == nil && (r.Scalar > 0 != written || r.ScalarRatio > 0 != written) {
+		if written := r.Work != "lifecycle" && r.Work != "mix"; missing == nil && (r.Scalar > 0 != written || r.ScalarRatio > 0 != written) {
 			t.Error(line)
 		}
-		if r.PerSecond <= 0 || missing == nil && (r.OneByOne <= 0 || r.Ratio <= 0) || r.P50 <= 0 || r.P99 < r.P50 ||
+		if r.PerSecond <= 0 || missing == nil && (r.OneByOne > 0 != (r.Work != "mix")) || r.P50 <= 0 || r.P99 < r.P50 ||
 			r.Operations < 1 || r.Unexpected != 0 || r.Compared != nil {
 			t.Error(line)
 		}
 	}
 	if got, want := strings.Join(of,
-		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2"; got != want {
+		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2, mix 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	// Pickups submitted by pgbench have the same effects as over HTTP.
@@ -197,6 +197,7 @@ func TestBenchSaysWhatItHas(t *testing.T) {
 		"bench http --work get,put":        `unknown name "put"; see: waybill bench http -h`,
 		"bench crowd --phase lists,walls":  `unknown name "walls"; see: waybill bench crowd -h`,
 		"bench crowd --streams 0":          "the sizes of the crowd must be positive",
+		"bench http --tenants 0":           "--tenants and --processes must be positive",
 		"bench http --seconds 0":           "--seconds, --rounds, --accounts and --pickups must be positive",
 		"bench http --compare http://x":    "--compare needs --tenant and --token, or --ready-file",
 	} {

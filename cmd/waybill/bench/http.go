@@ -24,20 +24,23 @@ import (
 
 // httpBench holds the settings and servers of the benchmark http.
 type httpBench struct {
-	works    []work
-	callers  []int
-	seconds  float64
-	rounds   int
-	rate     float64
-	accounts int
-	pickups  int
-	serve    string        // further flags of "waybill serve"
-	delay    time.Duration // of what the server sends to the database
-	compare  otherServer
+	works              []work
+	callers            []int
+	seconds            float64
+	rounds             int
+	rate               float64
+	accounts           int
+	pickups            int
+	serve              string // further flags of "waybill serve"
+	tenants, processes int
+	delay              time.Duration // of what the server sends to the database
+	compare            otherServer
 
 	ours, theirs *world // theirs is nil without another server
 	owner        *pgx.Conn
-	server       *server
+	servers      []*server
+	hosts        []string // of the servers
+	worlds       []*world // ours and its neighbors
 	log          *os.File // the log of the server
 	postmaster   int      // 0 if unknown or on another machine
 	pgbench      *pgbench // nil if not available
@@ -58,6 +61,9 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.accounts, "accounts", 1000, "number of paying accounts, except in charge-hot")
 	flags.IntVar(&b.pickups, "pickups", 20_000,
 		"number of pickups to read: with a thousand, the planner would scan the whole table")
+	flags.IntVar(&b.tenants, "tenants", 1,
+		"number of tenants among which each work is spread, but for lifecycle; pgbench works in one")
+	flags.IntVar(&b.processes, "processes", 1, "number of server processes, among which the callers are spread")
 	flags.StringVar(&b.serve, "serve", "",
 		"additional flags of serve, separated by blanks, such as --combine=false")
 	flags.DurationVar(&b.delay, "database-delay", 0,
@@ -110,11 +116,17 @@ func (b *httpBench) check() error {
 	if b.rate > 0 && b.rate*b.seconds < 1 {
 		return errors.New("--rate times --seconds is less than one operation")
 	}
+	if b.tenants < 1 || b.processes < 1 {
+		return errors.New("--tenants and --processes must be positive")
+	}
 	if err := b.compare.read(); err != nil {
 		return err
 	}
 	if b.compare.url != "" && (b.compare.tenant == "" || b.compare.token == "") {
 		return errors.New("--compare needs --tenant and --token, or --ready-file")
+	}
+	if b.compare.url != "" && b.tenants > 1 {
+		return errors.New("--compare works in one tenant of each server: without --tenants")
 	}
 	return nil
 }
@@ -239,6 +251,9 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, crew); err != nil {
 		return err
 	}
+	if err = b.addNeighbors(ctx, ownerURL); err != nil {
+		return err
+	}
 	if o := b.compare; o.url != "" {
 		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, crew); err != nil {
 			return err
@@ -275,26 +290,35 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 	defer log.Close()
 	// Hashing the users' passwords is not part of the measurement.
 	args := append([]string{"--bcrypt-cost", "4"}, strings.Fields(b.serve)...)
-	if b.server, err = env.serve(databaseURL, log, args); err != nil {
-		return "", err
+	for range b.processes {
+		server, err := env.serve(databaseURL, log, args)
+		if err != nil {
+			return "", err
+		}
+		at, err := server.ready(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				io.Copy(os.Stderr, b.log)
+			}
+			return "", err
+		}
+		b.servers, b.hosts = append(b.servers, server), append(b.hosts, strings.TrimPrefix(at, "http://"))
+		url = cmp.Or(url, at)
 	}
-	if url, err = b.server.ready(ctx); err != nil && ctx.Err() == nil {
-		io.Copy(os.Stderr, b.log)
-	}
-	return url, err
+	return url, nil
 }
 
 // side is one of the servers during the measurement of one workload.
 type side struct {
-	world   *world
+	worlds  []*world // of the tenants among which the work is spread
 	callers []*caller
 	guess   float64 // estimated operations per second, to prepare rows for
 	rates   []float64
 	all     httpLoaded
 }
 
-func newSide(w *world, callers int) *side {
-	return &side{world: w, callers: w.callers(callers), guess: 2000}
+func newSide(worlds []*world, callers int) *side {
+	return &side{worlds: worlds, callers: worlds[0].callers(callers), guess: 2000}
 }
 
 // run measures the workload for a duration, on rows of its own.
@@ -303,10 +327,13 @@ func (s *side) run(
 ) (loaded *httpLoaded, err error) {
 	run := newRun()
 	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
-	l.operate = func(c *caller, n int64) error { return w.operate(c, run, n) }
+	l.operate = func(c *caller, n int64) error {
+		c.world = s.worlds[w.of(n, len(s.worlds))]
+		return w.operate(c, run, n)
+	}
 	if w.drafts {
 		l.most = int64(2*max(rate, s.guess)*seconds) + int64(4*len(s.callers))
-		if run, err = s.world.prepare(ctx, l.most); err != nil {
+		if err = s.prepare(ctx, w, run, l.most); err != nil {
 			return nil, err
 		}
 	}
@@ -329,10 +356,7 @@ func (s *side) count(l *httpLoaded) {
 
 // measure measures one workload at a number of callers: over HTTP and by pgbench in turn.
 func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine, error) {
-	sides := []*side{newSide(b.ours, callers)}
-	if b.theirs != nil {
-		sides = append(sides, newSide(b.theirs, callers))
-	}
+	sides := b.sides(w, callers)
 	unwatched := func(run func() error) error { return run() }
 	b.status.show("%s, %d callers: warming up", w.name, callers)
 	for _, s := range sides {
@@ -393,7 +417,10 @@ func (b *httpBench) watch(used *cpu, run func() error) error {
 
 func (b *httpBench) cpu() (now cpu) {
 	now.client, _ = cpuOf(os.Getpid())
-	now.server, _ = cpuOf(b.server.cmd.Process.Pid)
+	for _, s := range b.servers {
+		used, _ := cpuOf(s.cmd.Process.Pid)
+		now.server += used
+	}
 	if b.postmaster != 0 {
 		now.database, _ = cpuOfAll(b.postmaster)
 	}

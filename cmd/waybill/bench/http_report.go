@@ -31,6 +31,8 @@ type httpLine struct {
 	DatabaseCPU *float64   `json:"database_cpu,omitempty"`
 	Compared    *httpOther `json:"compared,omitempty"`
 	Rate        float64    `json:"rate,omitempty"`
+	Tenants     int        `json:"tenants"`          // among which the operations were spread
+	Processes   int        `json:"processes"`        // of the server
 	Serve       string     `json:"serve,omitempty"`  // further flags of "waybill serve"
 	Failed      string     `json:"failed,omitempty"` // what could not be measured, and why
 	Machine     Machine    `json:"machine"`
@@ -56,7 +58,8 @@ type httpOther struct {
 
 // failedLine is the line of a workload of which nothing was measured.
 func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
-	l := &httpLine{Work: w.name, Callers: callers, Rate: b.rate, Serve: b.serve, Machine: ThisMachine()}
+	l := &httpLine{Work: w.name, Callers: callers, Rate: b.rate, Serve: b.serve, Machine: ThisMachine(),
+		Tenants: len(b.worldsOf(w)), Processes: len(b.servers)}
 	l.fail("", err)
 	return l
 }
@@ -76,7 +79,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, yardsticks []*singl
 		Work: w.name, Callers: callers, PerSecond: roundSignificant(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
 		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
-		Serve: b.serve, Machine: ThisMachine(),
+		Serve: b.serve, Machine: ThisMachine(), Tenants: len(ours.worlds), Processes: len(b.servers),
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: roundSignificant(rate)}
@@ -143,6 +146,9 @@ func (l *httpLine) String() string {
 			text = fmt.Sprintf("%.2f", *used)
 		}
 		fmt.Fprintf(&b, "  %*s", []int{6, 6, 8}[i], text)
+	}
+	if l.Tenants > 1 || l.Processes > 1 {
+		fmt.Fprintf(&b, "  %d tenants, %d processes", l.Tenants, l.Processes)
 	}
 	if c := l.Compared; c != nil {
 		fmt.Fprintf(&b, "  other server: %.0f per second, p50 %.2f, p99 %.2f ms; ratio %.2f",
