@@ -110,8 +110,9 @@ func TestHTTPBenchSpreadsWorkAmongTenantsAndProcesses(t *testing.T) {
 		t.Fatalf("%+v, %v", shares, err)
 	}
 	for _, s := range shares {
-		// In turn: no tenant has more than a flush's operations more than another.
-		if s.Submits < shares[0].Submits-9 || s.Submits > shares[0].Submits+9 || s.Cancels < s.Charges || s.Charges == 0 {
+		// In turn: no tenant has many more than another.
+		if s.Submits < shares[0].Submits-9 || s.Submits > shares[0].Submits+9 || s.Cancels < s.Charges ||
+			s.Charges == 0 {
 			t.Errorf("%+v of %+v", s, shares)
 		}
 	}

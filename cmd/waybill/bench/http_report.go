@@ -148,7 +148,7 @@ func (l *httpLine) String() string {
 		fmt.Fprintf(&b, "  %*s", []int{6, 6, 8}[i], text)
 	}
 	if l.Tenants > 1 || l.Processes > 1 {
-		fmt.Fprintf(&b, "  %d tenants, %d processes", l.Tenants, l.Processes)
+		fmt.Fprintf(&b, "  tenants %d, processes %d", l.Tenants, l.Processes)
 	}
 	if c := l.Compared; c != nil {
 		fmt.Fprintf(&b, "  other server: %.0f per second, p50 %.2f, p99 %.2f ms; ratio %.2f",
