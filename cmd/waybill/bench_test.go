@@ -90,8 +90,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 			t.Error(line)
 		}
 	}
-	if got, want := strings.Join(of,
-		", "), "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2, mix 2"; got != want {
+	const want = "get 2, create 2, charge-spread 2, charge-hot 2, transition 2, submit 2, lifecycle 2, mix 2"
+	if got := strings.Join(of, ", "); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	// Pickups submitted by pgbench have the same effects as over HTTP.
