@@ -20,8 +20,8 @@ func All() []Benchmark {
 		{"jobs", "rates of enqueueing and working jobs, and their delay; compared with River's own client",
 			benchJobs},
 		{"jobs-soak", "texts at a steady rate with spikes: backlog, delay, and table bloat", benchJobsSoak},
-		{"http", "requests per second of the whole server, compared with pgbench sending the same statements one by " +
-			"one", httpWork},
+		{"http", "requests per second of the whole server, compared with pgbench sending the same statements, and " +
+			"scalar ones, one by one", httpWork},
 		{"login-storm", "latency of a cheap request, alone and during a login storm", loginStorm},
 		{"crowd", "one caller crowds in six ways, and another tenant is measured beside: refusals, latency, lateness " +
 			"of events", benchCrowd},

@@ -24,23 +24,27 @@ import (
 
 // httpBench holds the settings and servers of the benchmark http.
 type httpBench struct {
-	works    []work
-	callers  []int
-	seconds  float64
-	rounds   int
-	rate     float64
-	accounts int
-	pickups  int
-	serve    string        // further flags of "waybill serve"
-	delay    time.Duration // of what the server sends to the database
-	compare  otherServer
+	works              []work
+	callers            []int
+	seconds            float64
+	rounds             int
+	rate               float64
+	accounts           int
+	pickups            int
+	serve              string // further flags of "waybill serve"
+	tenants, processes int
+	delay              time.Duration // of what the server sends to the database
+	compare            otherServer
 
 	ours, theirs *world // theirs is nil without another server
 	owner        *pgx.Conn
-	server       *server
+	servers      []*server
+	hosts        []string // of the servers
+	worlds       []*world // ours and its neighbors
 	log          *os.File // the log of the server
 	postmaster   int      // 0 if unknown or on another machine
 	pgbench      *pgbench // nil if not available
+	status       *statusLine
 }
 
 // otherServer is an already running server to compare with.
@@ -57,6 +61,9 @@ func (b *httpBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.accounts, "accounts", 1000, "number of paying accounts, except in charge-hot")
 	flags.IntVar(&b.pickups, "pickups", 20_000,
 		"number of pickups to read: with a thousand, the planner would scan the whole table")
+	flags.IntVar(&b.tenants, "tenants", 1,
+		"number of tenants among which each work is spread, but for lifecycle; pgbench works in one")
+	flags.IntVar(&b.processes, "processes", 1, "number of server processes, among which the callers are spread")
 	flags.StringVar(&b.serve, "serve", "",
 		"additional flags of serve, separated by blanks, such as --combine=false")
 	flags.DurationVar(&b.delay, "database-delay", 0,
@@ -109,11 +116,17 @@ func (b *httpBench) check() error {
 	if b.rate > 0 && b.rate*b.seconds < 1 {
 		return errors.New("--rate times --seconds is less than one operation")
 	}
+	if b.tenants < 1 || b.processes < 1 {
+		return errors.New("--tenants and --processes must be positive")
+	}
 	if err := b.compare.read(); err != nil {
 		return err
 	}
 	if b.compare.url != "" && (b.compare.tenant == "" || b.compare.token == "") {
 		return errors.New("--compare needs --tenant and --token, or --ready-file")
+	}
+	if b.compare.url != "" && b.tenants > 1 {
+		return errors.New("--compare works in one tenant of each server: without --tenants")
 	}
 	return nil
 }
@@ -149,7 +162,7 @@ func (o *otherServer) read() error {
 
 // httpWork runs the benchmark http. Results on two cores, PostgreSQL 15, fsync on, with client, server
 // and database on one machine: operations per second, and the ratio to pgbench, which sends the same
-// statements one by one:
+// statements one by one (the scalar ones came later):
 //
 //	               1 caller      32 callers    256 callers
 //	get            2,148  0.22   14,955  0.43  27,137   1.55
@@ -175,23 +188,37 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 		return err
 	}
 	env.Progress("%s", httpHeader)
-	var unexpected error
-	for _, w := range b.works {
-		for _, callers := range b.callers {
-			line, err := b.measure(ctx, w, callers)
-			if err != nil {
-				return err
-			}
-			if err := env.Report(line, line.String()); err != nil {
-				return err
-			}
-			unexpected = cmp.Or(unexpected, line.err)
-		}
+	failed := b.measureAll(ctx, env)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	m := ThisMachine()
 	env.Progress("%s, %d CPUs, GOMAXPROCS %d, %s; running client, server and database", m.System, m.CPUs, m.GOMAXPROCS,
 		m.Go)
-	return unexpected
+	return failed
+}
+
+// measureAll prints each line as soon as it is measured. What fails is said in its line and passed over;
+// the first such failure is returned.
+func (b *httpBench) measureAll(ctx context.Context, env *Env) (failed error) {
+	b.status = env.newStatusLine()
+	for _, w := range b.works {
+		for _, callers := range b.callers {
+			line, err := b.measure(ctx, w, callers)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				line = b.failedLine(w, callers, err)
+			}
+			b.status.clear()
+			if err := env.Report(line, line.String()); err != nil {
+				return err
+			}
+			failed = cmp.Or(failed, line.err)
+		}
+	}
+	return failed
 }
 
 func (b *httpBench) prepare(ctx context.Context, env *Env) error {
@@ -222,6 +249,9 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 	env.Progress("preparing accounts, users and pickups")
 	crew := slices.Max(b.callers)
 	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, crew); err != nil {
+		return err
+	}
+	if err = b.addNeighbors(ctx, ownerURL); err != nil {
 		return err
 	}
 	if o := b.compare; o.url != "" {
@@ -260,26 +290,35 @@ func (b *httpBench) start(ctx context.Context, env *Env, databaseURL string) (ur
 	defer log.Close()
 	// Hashing the users' passwords is not part of the measurement.
 	args := append([]string{"--bcrypt-cost", "4"}, strings.Fields(b.serve)...)
-	if b.server, err = env.serve(databaseURL, log, args); err != nil {
-		return "", err
+	for range b.processes {
+		server, err := env.serve(databaseURL, log, args)
+		if err != nil {
+			return "", err
+		}
+		at, err := server.ready(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				io.Copy(os.Stderr, b.log)
+			}
+			return "", err
+		}
+		b.servers, b.hosts = append(b.servers, server), append(b.hosts, strings.TrimPrefix(at, "http://"))
+		url = cmp.Or(url, at)
 	}
-	if url, err = b.server.ready(ctx); err != nil && ctx.Err() == nil {
-		io.Copy(os.Stderr, b.log)
-	}
-	return url, err
+	return url, nil
 }
 
 // side is one of the servers during the measurement of one workload.
 type side struct {
-	world   *world
+	worlds  []*world // of the tenants among which the work is spread
 	callers []*caller
 	guess   float64 // estimated operations per second, to prepare rows for
 	rates   []float64
 	all     httpLoaded
 }
 
-func newSide(w *world, callers int) *side {
-	return &side{world: w, callers: w.callers(callers), guess: 2000}
+func newSide(worlds []*world, callers int) *side {
+	return &side{worlds: worlds, callers: worlds[0].callers(callers), guess: 2000}
 }
 
 // run measures the workload for a duration, on rows of its own.
@@ -288,10 +327,13 @@ func (s *side) run(
 ) (loaded *httpLoaded, err error) {
 	run := newRun()
 	l := httpLoad{callers: s.callers, rate: rate, For: time.Duration(seconds * float64(time.Second))}
-	l.operate = func(c *caller, n int64) error { return w.operate(c, run, n) }
+	l.operate = func(c *caller, n int64) error {
+		c.world = s.worlds[w.of(n, len(s.worlds))]
+		return w.operate(c, run, n)
+	}
 	if w.drafts {
 		l.most = int64(2*max(rate, s.guess)*seconds) + int64(4*len(s.callers))
-		if run, err = s.world.prepare(ctx, l.most); err != nil {
+		if err = s.prepare(ctx, w, run, l.most); err != nil {
 			return nil, err
 		}
 	}
@@ -314,11 +356,9 @@ func (s *side) count(l *httpLoaded) {
 
 // measure measures one workload at a number of callers: over HTTP and by pgbench in turn.
 func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine, error) {
-	sides := []*side{newSide(b.ours, callers)}
-	if b.theirs != nil {
-		sides = append(sides, newSide(b.theirs, callers))
-	}
+	sides := b.sides(w, callers)
 	unwatched := func(run func() error) error { return run() }
+	b.status.show("%s, %d callers: warming up", w.name, callers)
 	for _, s := range sides {
 		if _, err := s.run(ctx, w, min(b.seconds, 1), 0, unwatched); err != nil {
 			return nil, err
@@ -328,8 +368,10 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 		return nil, err
 	}
 	var used cpu
-	singles := b.singles(w, callers, sides[0].guess)
-	for range b.rounds {
+	guess := sides[0].guess
+	yardsticks := []*singles{b.singles(w, callers, guess, false), b.singles(w, callers, guess, true)}
+	for round := range b.rounds {
+		b.status.show("%s, %d callers: round %d of %d", w.name, callers, round+1, b.rounds)
 		for i, s := range sides {
 			watch := unwatched
 			if i == 0 {
@@ -341,11 +383,11 @@ func (b *httpBench) measure(ctx context.Context, w work, callers int) (*httpLine
 			}
 			s.count(loaded)
 		}
-		if err := singles.round(ctx); err != nil {
-			return nil, err
+		for _, y := range yardsticks {
+			y.round(ctx)
 		}
 	}
-	return b.line(w, callers, sides, singles, used), nil
+	return b.line(w, callers, sides, yardsticks, used), nil
 }
 
 // settle analyzes the prepared rows, and truncates the server's log.
@@ -375,96 +417,14 @@ func (b *httpBench) watch(used *cpu, run func() error) error {
 
 func (b *httpBench) cpu() (now cpu) {
 	now.client, _ = cpuOf(os.Getpid())
-	now.server, _ = cpuOf(b.server.cmd.Process.Pid)
+	for _, s := range b.servers {
+		used, _ := cpuOf(s.cmd.Process.Pid)
+		now.server += used
+	}
 	if b.postmaster != 0 {
 		now.database, _ = cpuOfAll(b.postmaster)
 	}
 	return now
-}
-
-// singles are pgbench's rounds of one workload.
-type singles struct {
-	*httpBench
-	work    work
-	clients []int // the client counts to try; after the first round only the best
-	guess   float64
-	tried   bool
-	rates   []float64
-}
-
-func (b *httpBench) singles(w work, callers int, guess float64) *singles {
-	s := &singles{httpBench: b, work: w, clients: []int{callers}, guess: guess}
-	if w.hot || b.accounts == 1 { // on one hot row fewer clients are faster
-		s.clients = slices.Compact(slices.Sorted(slices.Values([]int{1, min(2, callers), callers})))
-	}
-	return s
-}
-
-func (s *singles) round(ctx context.Context) error {
-	if s.pgbench == nil {
-		return nil
-	}
-	best, clients := 0.0, 0
-	for _, n := range s.clients {
-		rate, err := s.run(ctx, n)
-		if err != nil {
-			return err
-		}
-		if rate > best {
-			best, clients = rate, n
-		}
-	}
-	s.clients, s.rates = []int{clients}, append(s.rates, best)
-	return nil
-}
-
-// run runs pgbench on rows of its own, of which it must prepare enough.
-func (s *singles) run(ctx context.Context, clients int) (float64, error) {
-	r := pgbenchRun{work: s.work, clients: 1, accounts: s.ours.accountCount}
-	if s.work.hot {
-		r.accounts = 1
-	}
-	if !s.tried {
-		if err := s.rows(ctx, &r, 1); err != nil {
-			return 0, err
-		}
-		if err := s.pgbench.try(ctx, r); err != nil {
-			return 0, err
-		}
-		s.tried = true
-	}
-	// Each client plans its statements six times at first: that second does not count.
-	r.clients, r.seconds, r.warm = clients, s.seconds, 1+clients/64
-	for {
-		rows := int64(100 * clients)
-		if !r.trial() {
-			rows += int64(2 * s.guess * (s.seconds + float64(r.warm)))
-		}
-		if err := s.rows(ctx, &r, rows); err != nil {
-			return 0, err
-		}
-		rate, err := s.pgbench.run(ctx, r)
-		if errors.Is(err, errDraftsUsedUp) {
-			s.guess *= 2
-			continue
-		}
-		s.guess = rate
-		return rate, err
-	}
-}
-
-// rows prepares the run's rows: drafts, or ids for new rows.
-func (s *singles) rows(ctx context.Context, r *pgbenchRun, n int64) (err error) {
-	r.drafts = n
-	switch {
-	case s.work.drafts:
-		r.made, err = s.ours.prepare(ctx, n)
-	case s.work.name == "get":
-		r.made = s.ours.drafts
-	default:
-		r.made = newRun()
-	}
-	return err
 }
 
 // median returns the median of the rounds; 0 without any.

@@ -12,9 +12,12 @@ import (
 // work is one workload, over HTTP and for pgbench.
 type work struct {
 	name   string
-	script string // the file in the folder pgbench
-	drafts bool   // each operation uses a draft that was prepared for it
-	hot    bool   // all operations are on one account
+	script string                         // the file in the folder pgbench
+	drafts bool                           // each operation uses a draft that was prepared for it
+	hot    bool                           // all operations are on one account
+	alone  bool                           // it has rows in one tenant only
+	tenant func(n int64, tenants int) int // whose the n-th operation is; nil: each tenant's in turn
+	moves  func(n int64) bool             // whether the n-th operation uses a draft; nil: each does
 	// operate performs the n-th operation, on the prepared drafts or with the run's ids.
 	operate func(c *caller, run ids, n int64) error
 }
@@ -37,7 +40,8 @@ func works() []work {
 		{name: "submit", script: "submit", drafts: true, operate: func(c *caller, run ids, n int64) error {
 			return c.move(db.UserRoleStaff, run.at(n), db.TransitionNameSubmit)
 		}},
-		{name: "lifecycle", script: "lifecycle", operate: (*caller).lifecycle},
+		{name: "lifecycle", script: "lifecycle", alone: true, operate: (*caller).lifecycle},
+		{name: "mix", drafts: true, tenant: skewed, moves: mixMoves, operate: (*caller).mix},
 	}
 }
 
@@ -46,7 +50,7 @@ type caller struct {
 	wire
 	world  *world
 	number int64
-	heads  map[db.UserRole]string // the first header lines of each role's requests
+	heads  map[db.UserRole]string // its own, in place of its tenant's
 	random *rand.Rand
 	body   []byte // the request body's buffer, reused
 }
@@ -54,15 +58,20 @@ type caller struct {
 func (w *world) callers(n int) []*caller {
 	all := make([]*caller, n)
 	for i := range all {
-		c := &caller{wire: wire{address: w.host}, world: w, number: int64(i), heads: map[db.UserRole]string{}}
+		c := &caller{wire: wire{address: w.host}, world: w, number: int64(i)}
 		c.random = rand.New(rand.NewPCG(1, uint64(i)))
-		for role, tokens := range w.tokens {
-			c.heads[role] = " HTTP/1.1\r\nHost: " + w.host + "\r\nAuthorization: Bearer " + tokens[i%len(tokens)] +
-				"\r\n"
-		}
 		all[i] = c
 	}
 	return all
+}
+
+// head returns the first header lines of a role's requests in the caller's current tenant.
+func (c *caller) head(role db.UserRole) string {
+	if head, own := c.heads[role]; own {
+		return head
+	}
+	heads := c.world.heads[role]
+	return heads[int(c.number)%len(heads)]
 }
 
 // abort aborts the pending read.
@@ -77,7 +86,7 @@ func (c *caller) reconnect(ctx context.Context) bool {
 func (c *caller) get(role db.UserRole, path, id string) error {
 	c.out = append(c.out[:0], "GET "...)
 	c.out = append(append(c.out, path...), id...)
-	c.out = append(append(c.out, c.heads[role]...), "\r\n"...)
+	c.out = append(append(c.out, c.head(role)...), "\r\n"...)
 	return c.exchange(200)
 }
 
@@ -87,7 +96,7 @@ func (c *caller) post(role db.UserRole, want int, path ...string) error {
 	for _, part := range path {
 		c.out = append(c.out, part...)
 	}
-	c.out = append(c.out, c.heads[role]...)
+	c.out = append(c.out, c.head(role)...)
 	if len(c.body) > 0 {
 		c.out = append(c.out, "Content-Type: application/json\r\n"...)
 	}

@@ -11,6 +11,7 @@ import (
 	randv2 "math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +46,8 @@ type world struct {
 	host         string
 	tenant       string // slug
 	tokens       map[db.UserRole][]string
-	users        map[db.UserRole]string // the id of the first user of each role
+	heads        map[db.UserRole][]string // the first header lines of each role's requests
+	users        map[db.UserRole]string   // the id of the first user of each role
 	facility     string
 	group        string // the path of the group that can see the facility
 	accounts     ids
@@ -117,6 +119,7 @@ func (w *world) seed(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	w.setHeads()
 	w.drafts, err = w.prepare(ctx, w.read)
 	return err
 }
@@ -154,13 +157,38 @@ func (w *world) openAccount(ctx context.Context, n int64) error {
 		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
-// prepare creates n drafts, paid by the accounts in turn.
+// setHeads prepares what the callers send.
+func (w *world) setHeads() {
+	w.heads = map[db.UserRole][]string{}
+	for role, tokens := range w.tokens {
+		for _, token := range tokens {
+			w.heads[role] = append(w.heads[role],
+				" HTTP/1.1\r\nHost: "+w.host+"\r\nAuthorization: Bearer "+token+"\r\n")
+		}
+	}
+}
+
+// numbers returns 0 to n-1.
+func numbers(n int64) []int64 {
+	all := make([]int64, n)
+	for i := range all {
+		all[i] = int64(i)
+	}
+	return all
+}
+
+// prepare creates n drafts of a new run, paid by the accounts in turn.
 func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
-	const most = 500
 	made := newRun()
-	err := forEachConcurrently(ctx, (n+most-1)/most, func(ctx context.Context, batch int64) error {
+	return made, w.prepareThese(ctx, made, numbers(n))
+}
+
+// prepareThese creates the drafts of a run that have these numbers.
+func (w *world) prepareThese(ctx context.Context, made ids, numbers []int64) error {
+	batches := slices.Collect(slices.Chunk(numbers, 500))
+	return forEachConcurrently(ctx, int64(len(batches)), func(ctx context.Context, batch int64) error {
 		var items []object
-		for i := batch * most; i < min(n, (batch+1)*most); i++ {
+		for _, i := range batches[batch] {
 			items = append(items, object{
 				"id": made.at(i), "facility_id": w.facility, "account_id": w.accounts.at(i % w.accountCount),
 				"price_cents":    priceCents,
@@ -169,7 +197,6 @@ func (w *world) prepare(ctx context.Context, n int64) (ids, error) {
 		}
 		return w.as(ctx, w.tokens[db.UserRoleStaff][0], "POST", "/v1/pickups/batch", object{"items": items}, nil)
 	})
-	return made, err
 }
 
 // forEachConcurrently calls do for 0 to n-1, several at once.

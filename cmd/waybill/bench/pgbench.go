@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -31,7 +30,8 @@ type pgbench struct {
 	program string
 	folder  string // the folder of the scripts
 	env     []string
-	values  map[string]string // variables for all scripts
+	values  map[string]string // variables of the project's statements, which take arrays
+	scalars map[string]string // variables of the scalar statements
 }
 
 // newPgbench looks for the program; it returns nil if there is none.
@@ -85,14 +85,21 @@ func (p *pgbench) setVariables(tenantID uuid.UUID, w *world) {
 		"accounts_made":     string(w.accounts), "drivers_made": string(w.drivers),
 		"drafts": strconv.FormatInt(w.read, 10),
 	}
+	p.scalars = map[string]string{
+		"tenant": tenantID.String(), "facility": w.facility, "price": strconv.Itoa(priceCents),
+		"pickup_address": pickupAddress, "dropoff_address": dropoffAddress,
+		"digest":        `\x` + hex.EncodeToString(make([]byte, 32)),
+		"accounts_made": string(w.accounts), "drafts": strconv.FormatInt(w.read, 10),
+	}
 	for role, id := range w.users {
-		p.values[string(role)] = one(id)
+		p.values[string(role)], p.scalars[string(role)] = one(id), id
 	}
 }
 
 // pgbenchRun is one run of pgbench.
 type pgbenchRun struct {
 	work     work
+	scalar   bool // the scalar statement, not the project's own
 	clients  int
 	seconds  float64
 	warm     int   // additional seconds before, which do not count
@@ -108,41 +115,17 @@ func (r pgbenchRun) trial() bool { return r.seconds < 1 }
 // errDraftsUsedUp means that the run used more rows than were prepared.
 var errDraftsUsedUp = errors.New("pgbench has used up the prepared rows")
 
-var (
-	progress = regexp.MustCompile(`(?m)^progress: [\d.]+ s, ([\d.]+) tps`)
-	total    = regexp.MustCompile(`(?m)^tps = ([\d.]+) \(without`)
-)
-
 // run returns the operations per second.
 func (p *pgbench) run(ctx context.Context, r pgbenchRun) (perSecond float64, err error) {
-	seconds := int(math.Ceil(r.seconds))
-	args := []string{"-T", strconv.Itoa(r.warm + seconds), "-P", "1"}
+	args := []string{"-T", strconv.Itoa(r.warm + int(math.Ceil(r.seconds))), "-P", "1"}
 	if r.trial() {
-		args = []string{"-t", "20"}
+		args, r.warm = []string{"-t", "20"}, 0
 	}
 	out, err := p.start(ctx, r, ";", args...)
 	if err != nil {
 		return 0, err
 	}
-	if r.trial() {
-		found := total.FindStringSubmatch(out)
-		if found == nil {
-			return 0, fmt.Errorf("pgbench printed no rate: %s", out)
-		}
-		return strconv.ParseFloat(found[1], 64)
-	}
-	lines := progress.FindAllStringSubmatch(out, r.warm+seconds)
-	if len(lines) <= r.warm {
-		return 0, fmt.Errorf("pgbench printed no progress after the first %d seconds: %s", r.warm, out)
-	}
-	for _, line := range lines[r.warm:] {
-		rate, err := strconv.ParseFloat(line[1], 64)
-		if err != nil {
-			return 0, err
-		}
-		perSecond += rate
-	}
-	return perSecond / float64(len(lines)-r.warm), nil
+	return pgbenchRate(out, float64(r.warm))
 }
 
 // try runs the script once, and fails unless each of its statements returns one row: failing statements
@@ -152,8 +135,25 @@ func (p *pgbench) try(ctx context.Context, r pgbenchRun) error {
 	return err
 }
 
+// script returns the text of the run's script and the values of its variables.
+func (p *pgbench) script(r pgbenchRun, end string) (text string, values map[string]string, err error) {
+	if r.scalar {
+		values = maps.Clone(p.scalars)
+		text, err = scalarScript(r.work.script, end)
+	} else {
+		values = maps.Clone(p.values)
+		text, err = script(r.work.script, end)
+	}
+	maps.Copy(values, map[string]string{
+		"k": "-1", "clients": strconv.Itoa(r.clients), "made": string(r.made),
+		"accounts": strconv.FormatInt(r.accounts, 10),
+		"share":    strconv.FormatInt(r.drafts/int64(r.clients), 10),
+	})
+	return text, values, err
+}
+
 func (p *pgbench) start(ctx context.Context, r pgbenchRun, end string, args ...string) (string, error) {
-	text, err := script(r.work.script, end)
+	text, values, err := p.script(r, end)
 	if err != nil {
 		return "", err
 	}
@@ -163,12 +163,6 @@ func (p *pgbench) start(ctx context.Context, r pgbenchRun, end string, args ...s
 	}
 	args = append(args, "-n", "-M", "prepared", "-c", strconv.Itoa(r.clients),
 		"-j", strconv.Itoa(min(2, r.clients)), "-f", file)
-	values := maps.Clone(p.values)
-	maps.Copy(values, map[string]string{
-		"k": "-1", "clients": strconv.Itoa(r.clients), "made": string(r.made),
-		"accounts": strconv.FormatInt(r.accounts, 10),
-		"share":    strconv.FormatInt(r.drafts/int64(r.clients), 10),
-	})
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		args = append(args, "-D", name+"="+values[name])
 	}

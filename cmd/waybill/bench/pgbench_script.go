@@ -3,6 +3,7 @@ package bench
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,6 +17,24 @@ import (
 //
 //go:embed pgbench/*.sql
 var scripts embed.FS
+
+// scalars are the scripts with statements that change one row, written by hand: what the project's own
+// statements, which take arrays, are compared with. They have the same effects, at the same guards.
+//
+//go:embed scalar/*.sql
+var scalars embed.FS
+
+// scalarScript returns the script with the scalar statement of a workload, followed by end.
+func scalarScript(name, end string) (string, error) {
+	text, err := scalars.ReadFile("scalar/" + name + ".sql")
+	return strings.TrimSuffix(strings.TrimSpace(string(text)), ";") + end + "\n", err
+}
+
+// hasScalar reports whether a workload has a scalar statement.
+func hasScalar(name string) bool {
+	_, err := fs.Stat(scalars, "scalar/"+name+".sql")
+	return err == nil
+}
 
 // script generates a pgbench script from a file: the unchanged text of each query with its parameters
 // replaced, followed by end.

@@ -10,6 +10,9 @@ import (
 func TestScriptsHaveTheQueriesAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, w := range works() {
+		if w.script == "" {
+			continue
+		}
 		got, err := script(w.script, ";")
 		if err != nil {
 			t.Error(err)
