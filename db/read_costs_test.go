@@ -233,10 +233,10 @@ func (c costWorld) costs() map[string][]readCost {
 			return err
 		}),
 		"StreamPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			// What is new: a stream that resumes from far back passes over the events of others.
+			// From the beginning on, over the events of others.
 			_, err := q.StreamPickupEvents(ctx,
-				db.StreamPickupEventsParams{TenantID: t, AfterXid: "999999998", Horizon: "999999999",
-					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200})
+				db.StreamPickupEventsParams{TenantID: t, AfterXid: "0", Horizon: "999999999",
+					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: max50})
 			return err
 		}),
 	}
