@@ -102,7 +102,7 @@ func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
 			s.newUser(s.tenant, db.UserRoleAdmin) // the other one may be deactivated
 			for _, op := range reading() {
 				for _, role := range roles {
-					if table[op.id].may(role) == '-' {
+					if s.rightsOf(op.id).may(role) == '-' {
 						continue
 					}
 					for _, underWay := range []bool{false, true} {

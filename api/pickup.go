@@ -19,14 +19,14 @@ type Pickup struct {
 	Version     int64               `json:"version" doc:"Incremented by each edit; compared by If-Match" example:"1"`
 	FacilityID  uuid.UUID           `json:"facility_id" format:"uuid"`
 	RequestedBy uuid.UUID           `json:"requested_by" format:"uuid" doc:"The user who created it"`
-	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set exactly in the statuses ASSIGNED to DELIVERED"`
+	DriverID    Optional[uuid.UUID] `json:"driver_id,omitzero" format:"uuid" doc:"Set exactly in the statuses to which a transition with has_driver leads"`
 	CreatedAt   time.Time           `json:"created_at" doc:"When it was created"`
 	UpdatedAt   time.Time           `json:"updated_at" doc:"When it last changed"`
 
 	AccountID     *uuid.UUID `json:"account_id,omitempty" format:"uuid" doc:"Visible to admins, dispatchers and staff"`
 	PriceCents    *int64     `json:"price_cents,omitempty" minimum:"0" doc:"The amount that submit-pickup charges. Visible to admins, dispatchers and staff"`
 	ChargedCents  *int64     `json:"charged_cents,omitempty" minimum:"0" doc:"The amount currently charged. Visible to admins, dispatchers and staff"`
-	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff"`
+	RefundedCents *int64     `json:"refunded_cents,omitempty" minimum:"0" doc:"The amount that was refunded. Visible to admins, dispatchers and staff"`
 
 	PickupAddress   *string             `json:"pickup_address,omitempty" doc:"Visible to everyone who sees the pickup"`
 	PickupLatitude  Optional[float64]   `json:"pickup_latitude,omitzero" doc:"If it is null, the facility's location is used. Visible to everyone who sees the pickup"`
@@ -44,7 +44,7 @@ type Pickup struct {
 func (Pickup) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	s.Description = "Members that the caller's role may not see are omitted. Admins, dispatchers and staff see " +
 		"all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub " +
-		"(COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient " +
+		"(from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient " +
 		"and note. The answer to a transition after which the caller may not see the pickup any more, like a " +
 		"driver's deliver, has only the required members."
 	return s

@@ -36,7 +36,7 @@ func (a *server) registerPickups() {
 		id: "get-pickup", method: http.MethodGet, path: "/v1/pickups/{pickup_id}", tag: "pickups",
 		summary: "Get a pickup",
 		about: "Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned " +
-			"to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members " +
+			"to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members " +
 			"depend on the role: see the schema.",
 		roles: everyRole, codes: []db.Code{db.NotFound}, also: []int{http.StatusNotModified},
 	}, a.getPickup)

@@ -73,18 +73,30 @@ var table = map[string]rights{
 	"list-patient-reads": {"A----", "patient"}, "list-patient-consents": {"A----", "patient"},
 }
 
-// begins is the status of a pickup in which an operation is tried.
+// begins is the status of a pickup in which an operation is tried. A transition is, in the last of the
+// statuses that the dictionary lets it start from.
 var begins = map[string]db.PickupStatus{
-	"edit-pickup": db.PickupStatusDRAFT, "submit-pickup": db.PickupStatusDRAFT,
-	"cancel-pickup": db.PickupStatusSUBMITTED,
-	"assign-pickup": db.PickupStatusSUBMITTED, "dispatch-pickup": db.PickupStatusSUBMITTED,
-	"release-pickup": db.PickupStatusASSIGNED,
-	"collect-pickup": db.PickupStatusASSIGNED, "receive-pickup": db.PickupStatusCOLLECTED,
-	"pack-pickup": db.PickupStatusRECEIVED,
-	"ship-pickup": db.PickupStatusPACKED, "deliver-pickup": db.PickupStatusSHIPPED,
-	"get-pickup": db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
+	"edit-pickup": db.PickupStatusDRAFT,
+	"get-pickup":  db.PickupStatusCOLLECTED, "list-pickup-events": db.PickupStatusCOLLECTED,
 	"get-pickup-patient": db.PickupStatusCOLLECTED,
 	"list-messages":      db.PickupStatusCOLLECTED,
+}
+
+// beginsIn returns the operation's status of begins.
+func (s *server) beginsIn(op *described) db.PickupStatus {
+	s.t.Helper()
+	if status, ok := begins[op.id]; ok {
+		return status
+	}
+	rules, err := s.store.ListTransitions(s.t.Context())
+	s.must(err)
+	for _, r := range rules {
+		if op.id == string(r.Transition)+"-pickup" {
+			return db.PickupStatus(r.FromStatuses[len(r.FromStatuses)-1])
+		}
+	}
+	s.t.Fatalf("%s: where does it begin?", op.id)
+	return ""
 }
 
 var roles = []db.UserRole{db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleStaff, db.UserRoleDriver, db.UserRoleHub}
@@ -104,11 +116,23 @@ func (r rights) may(role db.UserRole) byte {
 	return r.who[slices.Index(roles, role)]
 }
 
-// roleDescription returns a user who may call the operation.
-func (t *tenant) whoMay(operation string) *user {
+// rightsOf returns the operation's row of the table.
+func (s *server) rightsOf(operation string) rights {
+	s.t.Helper()
+	right, ok := table[operation]
+	if !ok {
+		s.t.Fatalf("%s stands in no line of the table: say who may", operation)
+	}
+	return right
+}
+
+// whoMay returns a user of the tenant who may call the operation.
+func (s *server) whoMay(operation string) *user {
+	s.t.Helper()
+	right := s.rightsOf(operation)
 	for _, role := range roles {
-		if table[operation].may(role) != '-' {
-			return t.as(role)
+		if right.may(role) != '-' {
+			return s.as(role)
 		}
 	}
 	return nil
@@ -153,7 +177,7 @@ func TestRolesMayWhatTheTableSays(t *testing.T) {
 
 func (s *server) tryRole(op *described, role db.UserRole) {
 	s.t.Helper()
-	right, as := table[op.id], s.as(role)
+	right, as := s.rightsOf(op.id), s.as(role)
 	try := func(which string, t *tenant) *answer {
 		c := s.call(op, role, which, t)
 		a := s.do(as, op.method, c.path, c.body, c.headers...)
@@ -313,10 +337,7 @@ func (s *server) currentTag(op *described, path string, t *tenant) string {
 // pickupFor makes one where the operation begins: seen by the role, or not.
 func (s *server) pickupFor(op *described, role db.UserRole, which string, t *tenant) uuid.UUID {
 	s.t.Helper()
-	status, ok := begins[op.id]
-	if !ok {
-		s.t.Fatalf("%s: where does it begin?", op.id)
-	}
+	status := s.beginsIn(op)
 	facility, driver := t.facility, uuid.Nil
 	if op.id != "assign-pickup" && op.id != "dispatch-pickup" {
 		driver = t.driverID

@@ -121,13 +121,17 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	must(m.Up(ctx))
 	after := contents(ctx, d.owner)
 	for table, rows := range before {
-		if len(after[table]) != len(rows) {
-			t.Errorf("%s had %d rows, has %d", table, len(rows), len(after[table]))
+		now := after[table]
+		if table == "pickup_transitions" { // migrations add some, whose names come last
+			now = now[:min(len(rows), len(now))]
+		}
+		if len(now) != len(rows) {
+			t.Errorf("%s had %d rows, has %d", table, len(rows), len(now))
 			continue
 		}
 		for i, row := range rows {
-			if !scan[bool](ctx, d.owner, "SELECT $1::jsonb @> $2::jsonb", after[table][i], row) {
-				t.Errorf("%s had %s, has %s", table, row, after[table][i])
+			if !scan[bool](ctx, d.owner, "SELECT $1::jsonb @> $2::jsonb", now[i], row) {
+				t.Errorf("%s had %s, has %s", table, row, now[i])
 			}
 		}
 	}

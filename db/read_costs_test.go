@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -397,8 +396,6 @@ type planned struct {
 	explaining
 	tx pgx.Tx
 }
-
-var parameter = regexp.MustCompile(`\$\d+`)
 
 func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if _, err := p.tx.Exec(ctx, "PREPARE planned AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {

@@ -1137,7 +1137,7 @@ type PhoneNumber struct {
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
+// Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
 type Pickup struct {
 	// AccountID Visible to admins, dispatchers and staff
 	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
@@ -1151,7 +1151,7 @@ type Pickup struct {
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// DriverID Set exactly in the statuses ASSIGNED to DELIVERED
+	// DriverID Set exactly in the statuses to which a transition with has_driver leads
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
 	// DropoffAddress Visible to everyone who sees the pickup
@@ -1177,7 +1177,7 @@ type Pickup struct {
 	// PriceCents The amount that submit-pickup charges. Visible to admins, dispatchers and staff
 	PriceCents *int64 `json:"price_cents,omitempty"`
 
-	// RefundedCents The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff
+	// RefundedCents The amount that was refunded. Visible to admins, dispatchers and staff
 	RefundedCents *int64 `json:"refunded_cents,omitempty"`
 
 	// RequestedBy The user who created it
@@ -2725,7 +2725,7 @@ type ClientInterface interface {
 
 	// GetPickup Get a pickup
 	//
-	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
+	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members depend on the role: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -4351,7 +4351,7 @@ func (c *Client) StreamPickups(ctx context.Context, params *StreamPickupsParams,
 
 // GetPickup Get a pickup
 //
-// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
+// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members depend on the role: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -10053,7 +10053,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPickupWithResponse Get a pickup
 	//
-	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
+	// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members depend on the role: see the schema.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -15670,7 +15670,7 @@ func (c *ClientWithResponses) StreamPickupsWithResponse(ctx context.Context, par
 
 // GetPickupWithResponse Get a pickup
 //
-// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
+// Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members depend on the role: see the schema.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //

@@ -7,11 +7,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"waybill/db"
 )
 
 // Sender takes several statements in one round trip, and begins a transaction: a pool, a
 // connection, or a transaction, which begins one within it.
 type Sender interface {
+	db.DBTX
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 	Begin(context.Context) (pgx.Tx, error)
 }

@@ -15,9 +15,9 @@ import (
 // Pickup is one to be made: a draft, the status that it is to reach, and by whom.
 type Pickup struct {
 	db.Draft
-	By         db.Viewer // asks for it and submits it
-	Dispatcher db.Viewer // assigns and collects it, or cancels it
-	Hub        db.Viewer // makes the transitions after that
+	By         db.Viewer // asks for it, and makes the transitions of a draft
+	Dispatcher db.Viewer // makes those after that which a dispatcher may make
+	Hub        db.Viewer // makes the others
 	Status     db.PickupStatus
 	Driver     uuid.UUID // the one it is assigned to; Nil: a new one with a login, off duty
 }
@@ -37,41 +37,52 @@ func (s *Standard) Pickup(edits ...func(*Pickup)) Pickup {
 	}, edits)
 }
 
-// step is a transition on the way of a pickup that is not canceled.
-type step struct {
-	to         db.PickupStatus
-	transition db.TransitionName
-	by         func(Pickup) db.Viewer
-}
-
-func byRequester(p Pickup) db.Viewer  { return p.By }
-func byDispatcher(p Pickup) db.Viewer { return p.Dispatcher }
-func byHub(p Pickup) db.Viewer        { return p.Hub }
-
-// happyPath leads from DRAFT to DELIVERED.
-var happyPath = []step{
-	{db.PickupStatusSUBMITTED, db.TransitionNameSubmit, byRequester},
-	{db.PickupStatusASSIGNED, db.TransitionNameAssign, byDispatcher},
-	{db.PickupStatusCOLLECTED, db.TransitionNameCollect, byDispatcher},
-	{db.PickupStatusRECEIVED, db.TransitionNameReceive, byHub},
-	{db.PickupStatusPACKED, db.TransitionNamePack, byHub},
-	{db.PickupStatusSHIPPED, db.TransitionNameShip, byHub},
-	{db.PickupStatusDELIVERED, db.TransitionNameDeliver, byHub},
-}
-
-// way lists the steps from DRAFT to the status.
-func way(status db.PickupStatus) ([]step, error) {
-	switch status {
-	case db.PickupStatusDRAFT:
+// way lists the transitions from DRAFT to the status: the fewest that the dictionary has, and of
+// equally many the first in its order.
+func (r *Rows) way(status db.PickupStatus) ([]db.ListTransitionsRow, error) {
+	if status == db.PickupStatusDRAFT {
 		return nil, nil
-	case db.PickupStatusCANCELED:
-		return []step{{status, db.TransitionNameCancel, byDispatcher}}, nil
 	}
-	at := slices.IndexFunc(happyPath, func(s step) bool { return s.to == status })
-	if at < 0 {
+	rules, err := r.dictionary()
+	if err != nil {
+		return nil, err
+	}
+	ways := map[db.PickupStatus][]db.ListTransitionsRow{db.PickupStatusDRAFT: nil}
+	for reached := []db.PickupStatus{db.PickupStatusDRAFT}; len(reached) > 0; reached = reached[1:] {
+		for _, t := range rules {
+			if _, known := ways[t.ToStatus]; known || !slices.Contains(t.FromStatuses, string(reached[0])) {
+				continue
+			}
+			ways[t.ToStatus] = append(slices.Clone(ways[reached[0]]), t)
+			reached = append(reached, t.ToStatus)
+		}
+	}
+	way, ok := ways[status]
+	if !ok {
 		return nil, fmt.Errorf("seed: no way leads to %s", status)
 	}
-	return happyPath[:at+1], nil
+	return way, nil
+}
+
+// dictionary reads the transitions, once.
+func (r *Rows) dictionary() (rules []db.ListTransitionsRow, err error) {
+	if r.rules == nil {
+		r.rules, err = r.read.ListTransitions(r.ctx)
+	}
+	return r.rules, err
+}
+
+// by is who makes a transition: of a draft, who asked for it; later the dispatcher, where the
+// dictionary lets them, else the hub.
+func (p Pickup) by(t db.ListTransitionsRow) db.Viewer {
+	may := func(v db.Viewer) bool { return slices.Contains(t.Roles, string(v.Role)) }
+	switch {
+	case slices.Contains(t.FromStatuses, string(db.PickupStatusDRAFT)) && may(p.By):
+		return p.By
+	case may(p.Dispatcher):
+		return p.Dispatcher
+	}
+	return p.Hub
 }
 
 // Pickup makes one, with the events, entries and texts of the transitions that lead to its status.
@@ -91,16 +102,16 @@ func (r *Rows) Pickups(n int, p Pickup) []uuid.UUID {
 
 func (r *Rows) pickups(p Pickup, ids []uuid.UUID) []uuid.UUID {
 	createAll(r, len(ids), (*db.Queries).CreatePickups, p.drafts(ids))
-	steps, err := way(p.Status)
+	steps, err := r.way(p.Status)
 	r.fail(err)
 	var drivers []uuid.UUID
-	for _, s := range steps {
-		if s.transition == db.TransitionNameAssign {
+	for _, t := range steps {
+		if t.Transition == db.TransitionNameAssign {
 			drivers = r.driversOf(p, len(ids))
 		} else {
 			drivers = make([]uuid.UUID, len(ids))
 		}
-		createAll(r, len(ids), (*db.Queries).TransitionPickups, s.moves(p, ids, drivers))
+		createAll(r, len(ids), (*db.Queries).TransitionPickups, p.moves(t, ids, drivers))
 	}
 	return ids
 }
@@ -117,13 +128,13 @@ func (r *Rows) driversOf(p Pickup, n int) []uuid.UUID {
 }
 
 // moves are one transition of all of them.
-func (s step) moves(p Pickup, ids, drivers []uuid.UUID) db.TransitionPickupsParams {
-	n, by := len(ids), s.by(p)
+func (p Pickup) moves(t db.ListTransitionsRow, ids, drivers []uuid.UUID) db.TransitionPickupsParams {
+	n, by := len(ids), p.by(t)
 	return db.TransitionPickupsParams{
 		TenantIds: repeated(by.TenantID, n), Ids: ids,
 		ViewerIds: repeated(by.UserID, n), ViewerRoles: repeated(string(by.Role), n),
 		ViewerDriverIds: repeated(by.DriverID, n),
-		Transitions:     repeated(string(s.transition), n), Versions: make([]int64, n),
+		Transitions:     repeated(string(t.Transition), n), Versions: make([]int64, n),
 		IdempotencyKeys: make([]string, n), RequestDigests: repeated(digest, n), MoveIds: newIDs(n),
 		DriverIds: drivers, Reasons: make([]string, n),
 	}

@@ -29,16 +29,19 @@ type Rows struct {
 	ctx   context.Context
 	conn  db.DBTX
 	q     *db.Queries
-	batch *batch    // nil: each statement is sent at once
-	taken []db.Code // refusals of what is there already
-	err   error     // the first: nothing is made after it
+	read  *db.Queries             // answers at once
+	rules []db.ListTransitionsRow // the dictionary, once read
+	batch *batch                  // nil: each statement is sent at once
+	taken []db.Code               // refusals of what is there already
+	err   error                   // the first: nothing is made after it
 }
 
-// Make makes the rows that fill asks for, in one round trip and one transaction: all or none.
+// Make makes the rows that fill asks for, in one round trip and one transaction: all or none. Where
+// there are pickups that are no drafts, it reads the dictionary of transitions before.
 // It returns an error also where a statement makes fewer rows than it was asked for.
 func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)) error {
 	b := &batch{}
-	r := &Rows{TenantID: tenantID, ctx: ctx, conn: b, q: db.New(b), batch: b}
+	r := &Rows{TenantID: tenantID, ctx: ctx, conn: b, q: db.New(b), read: db.New(conn), batch: b}
 	fill(r)
 	if r.err != nil {
 		return r.err
@@ -49,7 +52,8 @@ func Make(ctx context.Context, conn Sender, tenantID uuid.UUID, fill func(*Rows)
 // Complete makes what is not there yet of the rows that fill asks for, each at once. A row is
 // there if one has its id, or if the database refuses it with one of the codes taken.
 func Complete(ctx context.Context, conn db.DBTX, tenantID uuid.UUID, taken []db.Code, fill func(*Rows)) error {
-	r := &Rows{TenantID: tenantID, ctx: ctx, conn: conn, q: db.New(conn), taken: taken}
+	q := db.New(conn)
+	r := &Rows{TenantID: tenantID, ctx: ctx, conn: conn, q: q, read: q, taken: taken}
 	fill(r)
 	return r.err
 }

@@ -49,19 +49,26 @@ func TestPickupsReachEveryStatus(t *testing.T) {
 			t.Errorf("%d of 3 are %s", n, status)
 		}
 	}
-	// Each but the drafts and the canceled ones, which were drafts, is charged, has an event a
-	// step, and its text; and those that were assigned before keep no slot.
-	for want, query := range map[int]string{
-		7 * 3 * 500: "SELECT 1000000 - balance_cents FROM accounts",
-		7 * 3:       "SELECT count(*) FROM ledger_entries WHERE kind = 'charge'",
-		3 * 29:      "SELECT count(*) FROM pickup_events",
-		3 * 14:      "SELECT count(*) FROM messages WHERE to_number = '" + seed.StandardPhone + "'",
-		3:           "SELECT count(pickup_id) FROM driver_slots",
+	// Each step has its event, and its entry and text if it owes them; and of those that were
+	// assigned only they who are still keep a slot.
+	const charges = "SELECT count(*) FROM ledger_entries WHERE kind = 'charge'"
+	const texts = "SELECT count(*) FROM messages WHERE to_number = '" + seed.StandardPhone + "'"
+	for ours, theirs := range map[string]string{
+		"SELECT 1000000 - balance_cents FROM accounts": "SELECT sum(charged_cents) FROM pickups",
+		"SELECT count(*) FROM pickup_events":           "SELECT sum(version - 1) FROM pickups",
+		charges:                                        transitionsWith("t.money = 'charge'"),
+		"SELECT count(pickup_id) FROM driver_slots":    "SELECT count(*) FROM pickups WHERE status = 'ASSIGNED'",
+		texts: transitionsWith("t.text IS NOT NULL"),
 	} {
-		if n := count(t, d, query); n != want {
-			t.Errorf("%s: %d, want %d", query, n, want)
+		if n, want := count(t, d, ours), count(t, d, theirs); n != want || n == 0 {
+			t.Errorf("%s: %d, want %d", ours, n, want)
 		}
 	}
+}
+
+// transitionsWith counts the events of transitions of which the dictionary says so.
+func transitionsWith(condition string) string {
+	return "SELECT count(*) FROM pickup_events JOIN pickup_transitions AS t USING (transition) WHERE " + condition
 }
 
 func TestWhatIsMadeIsAllOrNothing(t *testing.T) {

@@ -811,7 +811,7 @@ export interface paths {
         };
         /**
          * Get a pickup
-         * @description Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those from COLLECTED to DELIVERED. The visible members depend on the role: see the schema.
+         * @description Admins and dispatchers see all pickups, staff those of their facilities, drivers those assigned to them now (ASSIGNED to SHIPPED), the hub those that were collected. The visible members depend on the role: see the schema.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -2277,7 +2277,7 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
-        /** @description Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (COLLECTED to DELIVERED) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members. */
+        /** @description Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members. */
         Pickup: {
             /**
              * Format: uuid
@@ -2298,7 +2298,7 @@ export interface components {
             created_at: string;
             /**
              * Format: uuid
-             * @description Set exactly in the statuses ASSIGNED to DELIVERED
+             * @description Set exactly in the statuses to which a transition with has_driver leads
              */
             driver_id?: string | null;
             /** @description Visible to everyone who sees the pickup */
@@ -2333,7 +2333,7 @@ export interface components {
             price_cents?: number;
             /**
              * Format: int64
-             * @description The amount that cancel-pickup refunded. Visible to admins, dispatchers and staff
+             * @description The amount that was refunded. Visible to admins, dispatchers and staff
              */
             refunded_cents?: number;
             /**
