@@ -12,8 +12,10 @@ RETURN char_length($1) <= 254
     AND $1 !~ '[\u0080-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]' -- what is not seen
     AND $1 ~ (
     '^[^[:space:]\x01-\x1f"(),:;<>@\[\\\]\x7f]{1,64}@'
-    '[^[:space:]\x01-/:-@\[-\x60{-\x7f](?:[^[:space:]\x01-,./:-@\[-\x60{-\x7f]{0,61}[^[:space:]\x01-/:-@\[-\x60{-\x7f])?'
-    '(?:\.[^[:space:]\x01-/:-@\[-\x60{-\x7f](?:[^[:space:]\x01-,./:-@\[-\x60{-\x7f]{0,61}[^[:space:]\x01-/:-@\[-\x60{-\x7f])?)*$');
+    '[^[:space:]\x01-/:-@\[-\x60{-\x7f]'
+    '(?:[^[:space:]\x01-,./:-@\[-\x60{-\x7f]{0,61}[^[:space:]\x01-/:-@\[-\x60{-\x7f])?'
+    '(?:\.[^[:space:]\x01-/:-@\[-\x60{-\x7f]'
+    '(?:[^[:space:]\x01-,./:-@\[-\x60{-\x7f]{0,61}[^[:space:]\x01-/:-@\[-\x60{-\x7f])?)*$');
 
 -- What to write in place of an address or a slug, a migration can't know.
 -- +goose StatementBegin
@@ -25,7 +27,8 @@ BEGIN
     SELECT count(*) INTO addresses FROM users WHERE NOT is_email_address(email);
     SELECT count(*) INTO slugs FROM tenants WHERE slug !~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$';
     IF addresses + slugs > 0 THEN
-        RAISE EXCEPTION '% users have an email address that is none, and % tenants a slug that is none: change them, then migrate again. '
+        RAISE EXCEPTION '% users have an email address that is none, and % tenants a slug that is none: '
+            'change them, then migrate again. '
             'To find them: SELECT tenant_id, id FROM users WHERE NOT is_email_address(email); '
             'SELECT id FROM tenants WHERE slug !~ ''^[a-z][a-z0-9]*(-[a-z0-9]+)*$''', addresses, slugs
             USING ERRCODE = 'check_violation';
