@@ -16,12 +16,14 @@ type place struct {
 	horizon uint64
 }
 
-// eventPage is the result of reading a place: the next events as text, the position after them, and
-// whether there are more.
+// eventPage is the result of reading a place: the next events that the viewer sees as text, the position
+// after all that were looked at, whether there may be more, and whether events of other viewers were
+// skipped after the last one of the text.
 type eventPage struct {
-	text []byte
-	next position
-	more bool
+	text    []byte
+	next    position
+	more    bool
+	skipped bool
 }
 
 type sharedPage struct {

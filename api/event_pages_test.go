@@ -34,7 +34,7 @@ func TestStreamsAtOnePlaceReadOnce(t *testing.T) {
 		read := func(context.Context) (eventPage, error) {
 			reads.Add(1)
 			<-answer
-			return eventPage{[]byte("events"), position{xid: 9}, true}, nil
+			return eventPage{text: []byte("events"), next: position{xid: 9}, more: true}, nil
 		}
 		var streams sync.WaitGroup
 		for range 60 {

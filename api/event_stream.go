@@ -131,7 +131,7 @@ func (a *server) streamPickups(ctx context.Context, v db.Viewer, in *streamInput
 var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
-	streamPage        = 200              // events per read
+	streamPage        = 200              // events that a read looks at
 	heartbeatInterval = 15 * time.Second // interval of heartbeats
 	streamAuth        = 2 * time.Second  // interval of session checks
 	streamWrite       = 10 * time.Second // timeout of one write to the client
@@ -230,9 +230,12 @@ func (s *eventStream) sendNext(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	s.at = page.next
+	if len(page.text) > 0 {
+		s.skipped = false
+	}
+	s.skipped = s.skipped || page.skipped
 	switch {
 	case len(page.text) > 0:
-		s.skipped = false
 		err = s.send(page.text)
 	case time.Since(s.sent) > heartbeatInterval:
 		err = s.send(s.heartbeat())
@@ -275,7 +278,7 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 }
 
 func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horizon uint64) (eventPage, error) {
-	rows, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+	page, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
 		Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
@@ -283,8 +286,13 @@ func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horiz
 	if err != nil {
 		return eventPage{}, err
 	}
+	return pageAsText(page, at, horizon)
+}
+
+// pageAsText returns the page after a position as it is sent.
+func pageAsText(page db.EventPage, at position, horizon uint64) (eventPage, error) {
 	var out bytes.Buffer
-	for _, e := range rows {
+	for _, e := range page.Events {
 		at = position{e.Xid, uint64(e.Seq)}
 		data, err := json.Marshal(e)
 		if err != nil {
@@ -292,9 +300,9 @@ func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horiz
 		}
 		fmt.Fprintf(&out, "id: %s\nevent: %s\ndata: %s\n\n", at, e.Transition, data)
 	}
-	if len(rows) == streamPage {
-		return eventPage{out.Bytes(), at, true}, nil
+	last := position{page.LastXid, uint64(page.LastSeq)}
+	if page.IsLast { // everything below the horizon has been read
+		return eventPage{text: out.Bytes(), next: position{xid: horizon}, skipped: last.xid > 0 && at != last}, nil
 	}
-	// Everything below the horizon has been read.
-	return eventPage{out.Bytes(), position{xid: horizon}, false}, nil
+	return eventPage{text: out.Bytes(), next: last, more: true, skipped: at != last}, nil
 }

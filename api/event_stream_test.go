@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,5 +41,60 @@ func TestSignsOfLifeAreComments(t *testing.T) {
 		tell("event: checkpoint\nid: 9-0\ndata: {}\n\n")
 		time.Sleep(heartbeatInterval + 1)
 		tell(": still here\n")
+	})
+}
+
+// A page without an event for the viewer makes progress as well, and says that events were skipped, so that
+// a client resumes behind them.
+func TestAPageGoesOnAfterAllThatWasLookedAt(t *testing.T) {
+	t.Parallel()
+	seen := db.PickupEvent{Xid: 5, Seq: 7, Transition: db.TransitionNameSubmit}
+	for name, c := range map[string]struct {
+		page    db.EventPage
+		next    position
+		more    bool
+		skipped bool
+	}{
+		"nothing there": {db.EventPage{IsLast: true}, position{xid: 9}, false, false},
+		"all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7, IsLast: true},
+			position{xid: 9}, false, false},
+		"others' after it": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 6, LastSeq: 1, IsLast: true},
+			position{xid: 9}, false, true},
+		"only others'":           {db.EventPage{LastXid: 6, LastSeq: 1, IsLast: true}, position{xid: 9}, false, true},
+		"a full page of others'": {db.EventPage{LastXid: 6, LastSeq: 1}, position{6, 1}, true, true},
+		"a full page, all seen": {db.EventPage{Events: []db.PickupEvent{seen}, LastXid: 5, LastSeq: 7},
+			position{5, 7}, true, false},
+	} {
+		got, err := pageAsText(c.page, position{1, 2}, 9)
+		if err != nil || got.next != c.next || got.more != c.more || got.skipped != c.skipped ||
+			strings.Contains(string(got.text), "id: 5-7\n") != (len(c.page.Events) > 0) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// What was skipped while a stream catches up is told as well, by the next sign of life.
+func TestASkippedPageMakesTheNextHeartbeatACheckpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sent string
+		s := &eventStream{
+			viewer: db.Viewer{Role: db.UserRoleDispatcher}, events: followed(t), at: position{1, 2}, horizon: 9,
+			sent:  time.Now().Add(-2 * heartbeatInterval),
+			write: func(text []byte) error { sent += string(text); return nil },
+		}
+		_, err := s.events.readShared(t.Context(), place{db.UserRoleDispatcher, s.at, s.horizon},
+			func(context.Context) (eventPage, error) {
+				return eventPage{next: position{6, 1}, more: true, skipped: true}, nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if more, err := s.sendNext(t.Context()); !more || err != nil || s.at != (position{6, 1}) {
+			t.Error(more, err, s.at)
+		}
+		if sent != "event: checkpoint\nid: 6-1\ndata: {}\n\n" {
+			t.Errorf("sends %q", sent)
+		}
 	})
 }

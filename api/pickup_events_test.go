@@ -231,12 +231,12 @@ func TestStreamsThatReadTogetherGoByTheRoleAlone(t *testing.T) {
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.facility, s.driverID)
 	s.pickupIn(s.tenant, db.PickupStatusCOLLECTED, s.hidden, s.rivalID)
 	seen := func(viewer uuid.UUID, role db.UserRole) []db.PickupEvent {
-		rows, err := s.store.StreamPickupEvents(t.Context(), db.StreamPickupEventsParams{
+		page, err := s.store.StreamPickupEvents(t.Context(), db.StreamPickupEventsParams{
 			TenantID: s.tenant.id, ViewerID: viewer, ViewerRole: role, AfterXid: "3",
 			Horizon: strconv.Itoa(math.MaxInt64), MaxRows: 100,
 		})
 		s.must(err)
-		return rows
+		return page.Events
 	}
 	for _, as := range []*user{s.admin, s.dispatcher, s.hub} {
 		// One viewer of the facility, and one of no facility.
@@ -410,6 +410,39 @@ func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 	}
 	if n := s.api.OpenStreams(); n != 1 {
 		t.Errorf("%d streams are open", n)
+	}
+}
+
+// A stream that resumes from far back passes over more events of others than one read looks at: it loses
+// none of its own on the way.
+func TestStreamPassesOverTheEventsOfOthers(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	url := s.listen()
+	from := follow(t, url, s.staff, "")
+	from.cancel()
+	others := func() {
+		id := s.pickupIn(s.tenant, db.PickupStatusSUBMITTED, s.hidden, uuid.Nil)
+		s.exec(`INSERT INTO pickup_events (
+				tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
+			SELECT tenant_id, gen_random_uuid(), id, n, 'cancel', requested_by, 'SUBMITTED', 'CANCELED', ''
+			FROM pickups, generate_series(1001, 1450) AS n WHERE id = $1`, id)
+	}
+	others()
+	mine := s.pickupIn(s.tenant, db.PickupStatusASSIGNED, s.facility, s.driverID)
+	others()
+	for _, as := range []*user{s.staff, s.tenant.driver} {
+		st := follow(t, url, as, from.last)
+		want := []string{"submit", "assign"}
+		if as == s.tenant.driver {
+			want = want[1:]
+		}
+		for _, name := range want {
+			if e := st.transition(); e.name != name || e.data["pickup_id"] != mine.String() {
+				t.Errorf("%s: told %v, want %s", as.role, e, name)
+			}
+		}
+		st.cancel()
 	}
 }
 

@@ -330,21 +330,46 @@ func (q *Queries) MoveStreamHorizon(ctx context.Context) (string, error) {
 }
 
 const streamPickupEvents = `-- name: StreamPickupEvents :many
-SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
-FROM pickup_events AS e
-JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
-WHERE e.tenant_id = $1
-    AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
-    AND e.xid < ($4::text)::xid8
-    AND (role_sees_event($5::user_role, e.after, e.driver_id, $6::uuid)
-        OR $5 = 'staff' AND EXISTS (
-        SELECT FROM facility_viewers AS v
-        WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = $7))
-    AND ($5 <> 'driver' OR e.created_at >= (
-        SELECT d.user_since FROM drivers AS d
-        WHERE d.tenant_id = $1 AND d.id = $6 AND d.user_id = $7))
-ORDER BY e.xid, e.seq
-LIMIT $8::int
+WITH page AS MATERIALIZED (
+    SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
+    FROM pickup_events AS e
+    WHERE e.tenant_id = $1
+        AND (e.xid, e.seq) > (($2::text)::xid8, $3::bigint)
+        AND e.xid < ($4::text)::xid8
+    ORDER BY e.xid, e.seq
+    LIMIT $5::int
+), staffs AS MATERIALIZED (
+    SELECT p.id
+    FROM (SELECT DISTINCT e.pickup_id FROM page AS e) AS k
+    CROSS JOIN LATERAL (
+        SELECT p.id
+        FROM pickups AS p
+        JOIN facility_viewers AS v ON v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id
+        WHERE p.tenant_id = $1 AND p.id = k.pickup_id AND v.user_id = $6
+        LIMIT 1
+    ) AS p
+), judged AS MATERIALIZED (
+    SELECT
+        e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq,
+        coalesce(
+            (role_sees_event($7::user_role, e.after, e.driver_id, $8::uuid)
+                OR $7 = 'staff' AND e.pickup_id IN (SELECT s.id FROM staffs AS s))
+            AND ($7 <> 'driver' OR e.created_at >= (
+                SELECT d.user_since FROM drivers AS d
+                WHERE d.tenant_id = $1 AND d.id = $8 AND d.user_id = $6)),
+            false) AS seen,
+        row_number() OVER (ORDER BY e.xid, e.seq) AS place,
+        count(*) OVER () AS page_rows
+    FROM page AS e
+)
+SELECT
+    j.tenant_id, j.id, j.pickup_id, j.version, j.transition, j.actor_id, j.before, j.after, j.driver_id,
+    j.idempotency_key, j.request_digest, j.created_at, j.xid, j.seq,
+    j.seen::boolean AS seen,
+    j.page_rows::bigint AS page_rows
+FROM judged AS j
+WHERE (j.seen OR j.place = j.page_rows)
+ORDER BY j.xid, j.seq
 `
 
 type StreamPickupEventsParams struct {
@@ -352,33 +377,56 @@ type StreamPickupEventsParams struct {
 	AfterXid       string    `json:"after_xid"`
 	AfterSeq       int64     `json:"after_seq"`
 	Horizon        string    `json:"horizon"`
+	MaxRows        int32     `json:"max_rows"`
+	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
 	ViewerRole     UserRole  `json:"viewer_role"`
 	ViewerDriverID uuid.UUID `format:"uuid" json:"viewer_driver_id"`
-	ViewerID       uuid.UUID `format:"uuid" json:"viewer_id"`
-	MaxRows        int32     `json:"max_rows"`
 }
 
-// Returns the events after a position and below a horizon for one viewer. A driver gets the events that
-// assign a pickup to them or remove it, since their login was linked. What admins, dispatchers and hubs
-// get depends only on their role: their streams share reads.
-func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]PickupEvent, error) {
+type StreamPickupEventsRow struct {
+	TenantID       uuid.UUID      `format:"uuid" json:"-"`
+	ID             uuid.UUID      `format:"uuid" json:"id"`
+	PickupID       uuid.UUID      `format:"uuid" json:"pickup_id"`
+	Version        int64          `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Transition     TransitionName `json:"transition"`
+	ActorID        uuid.UUID      `format:"uuid" json:"actor_id"`
+	FromStatus     PickupStatus   `json:"before"`
+	ToStatus       PickupStatus   `json:"after"`
+	DriverID       *uuid.UUID     `format:"uuid" json:"driver_id" nullable:"true"`
+	IdempotencyKey *string        `json:"idempotency_key"`
+	RequestDigest  []byte         `json:"-"`
+	CreatedAt      time.Time      `doc:"When it was created" json:"created_at"`
+	Xid            uint64         `json:"xid"`
+	Seq            int64          `json:"seq"`
+	Seen           bool           `json:"seen"`
+	PageRows       int64          `json:"page_rows"`
+}
+
+// Looks at the next events after a position and below a horizon, max_rows at most, and returns those that
+// the viewer sees, and the last one in any case: its position is where to continue, also if nothing was
+// seen. So a call reads no more than its window, however far back it resumes and whatever the viewer sees.
+// Each pickup of the window is looked up once for staff, by its key: with EXISTS, PostgreSQL would rather
+// look up all of the viewer's pickups. A driver sees the events that assign a pickup to them or remove it,
+// since their login was linked. What admins, dispatchers and hubs see depends only on their role: their
+// streams share reads.
+func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEventsParams) ([]StreamPickupEventsRow, error) {
 	rows, err := q.db.Query(ctx, streamPickupEvents,
 		arg.TenantID,
 		arg.AfterXid,
 		arg.AfterSeq,
 		arg.Horizon,
+		arg.MaxRows,
+		arg.ViewerID,
 		arg.ViewerRole,
 		arg.ViewerDriverID,
-		arg.ViewerID,
-		arg.MaxRows,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []PickupEvent{}
+	items := []StreamPickupEventsRow{}
 	for rows.Next() {
-		var i PickupEvent
+		var i StreamPickupEventsRow
 		if err := rows.Scan(
 			&i.TenantID,
 			&i.ID,
@@ -394,6 +442,8 @@ func (q *Queries) StreamPickupEvents(ctx context.Context, arg StreamPickupEvents
 			&i.CreatedAt,
 			&i.Xid,
 			&i.Seq,
+			&i.Seen,
+			&i.PageRows,
 		); err != nil {
 			return nil, err
 		}

@@ -160,11 +160,11 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 }
 
 func streamed(ctx context.Context, w *world, v db.Viewer) (names []string, err error) {
-	rows, err := w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+	page, err := w.Store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: w.tenant, AfterXid: "0", Horizon: fmt.Sprint(uint64(1 << 62)), ViewerRole: v.Role,
 		ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200,
 	})
-	for _, r := range rows {
+	for _, r := range page.Events {
 		names = append(names, string(r.Transition))
 	}
 	return names, err

@@ -26,22 +26,25 @@ type follower struct {
 	seen []uuid.UUID // the pickups of the events, in their order
 }
 
-// followedPage is how many events are read at once.
+// followedPage is how many events a read looks at.
 const followedPage = 10
 
-func (f *follower) read(ctx context.Context) (n int) {
+func (f *follower) read(ctx context.Context) (more bool) {
 	horizon := must(f.w.GetStreamHorizon(ctx))
-	rows := must(f.w.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
+	page := must(f.w.Store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: f.w.tenant, AfterXid: strconv.FormatUint(f.xid, 10), AfterSeq: f.seq, Horizon: horizon.Xid,
 		ViewerRole: f.by.Role, ViewerID: f.by.UserID, ViewerDriverID: f.by.DriverID, MaxRows: followedPage,
 	}))
-	for _, r := range rows {
-		f.xid, f.seq, f.seen = r.Xid, r.Seq, append(f.seen, r.PickupID)
+	for _, e := range page.Events {
+		f.seen = append(f.seen, e.PickupID)
 	}
-	if told := must(parseXID(horizon.Xid)); len(rows) < followedPage && told > f.xid {
+	if page.LastXid > 0 {
+		f.xid, f.seq = page.LastXid, page.LastSeq
+	}
+	if told := must(parseXID(horizon.Xid)); page.IsLast && told > f.xid {
 		f.xid, f.seq = told, 0 // nothing below it is left
 	}
-	return len(rows)
+	return !page.IsLast
 }
 
 // catchUpWhenTold reads only the streams in which a query over several tenants found new events.
@@ -66,7 +69,7 @@ func (f *follower) catchUpWhenTold(ctx context.Context, n int, quiet *world) err
 		if !isNew {
 			continue
 		}
-		for f.read(ctx) == followedPage {
+		for f.read(ctx) {
 		}
 	}
 	return nil
