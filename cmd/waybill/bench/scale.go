@@ -113,9 +113,10 @@ func (b *scaleBench) verdict(l *scaleLine) error {
 	return nil
 }
 
-// timeIsUp returns an error if the time limit ended the run, and not an interrupt.
+// timeIsUp says so if the limit ended it, and not an interrupt. A connection can notice the deadline
+// before the context does, so the clock decides.
 func (b *scaleBench) timeIsUp(ctx, limited context.Context, when string) error {
-	if limited.Err() == nil || ctx.Err() != nil {
+	if deadline, _ := limited.Deadline(); ctx.Err() != nil || time.Now().Before(deadline) {
 		return ctx.Err()
 	}
 	return fmt.Errorf("the limit of %v was reached %s", b.limit, when)
