@@ -94,7 +94,12 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 	if got := strings.Join(of, ", "); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	// Pickups submitted by pgbench have the same effects as over HTTP.
+	nothingIsHalfDone(t, d)
+}
+
+// nothingIsHalfDone checks that pickups submitted by pgbench have the same effects as over HTTP.
+func nothingIsHalfDone(t *testing.T, d *dbtest.DB) {
+	t.Helper()
 	for what, query := range map[string]string{
 		"a submit without its text and charge": `SELECT count(*) FROM pickup_events AS e
 			LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.status = 'QUEUED'
@@ -102,9 +107,8 @@ func TestHTTPBenchPrintsALineForEachWork(t *testing.T) {
 			WHERE e.transition = 'submit' AND (m.id IS NULL OR l.id IS NULL)`,
 		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
 		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
-		"a road that " +
-			"was left": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
-    'DELIVERED')`,
+		"a pickup off the happy path": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
+			'DELIVERED')`,
 	} {
 		var n int
 		if err := d.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
