@@ -105,9 +105,11 @@ func nothingIsHalfDone(t *testing.T, d *dbtest.DB) {
 			LEFT JOIN messages AS m ON m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.status = 'QUEUED'
 			LEFT JOIN ledger_entries AS l ON l.tenant_id = e.tenant_id AND l.pickup_id = e.pickup_id
 			WHERE e.transition = 'submit' AND (m.id IS NULL OR l.id IS NULL)`,
-		"a text without its job":       `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
-		"a cancel with anything to it": `SELECT count(*) FROM pickups WHERE status = 'CANCELED' AND refunded_cents > 0`,
-		"a pickup off the happy path": `SELECT count(*) FROM pickups WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
+		"a text without its job": `SELECT (SELECT count(*) FROM messages) - (SELECT count(*) FROM river_job)`,
+		"a cancel with anything to it": `SELECT count(*) FROM pickups
+			WHERE status = 'CANCELED' AND refunded_cents > 0`,
+		"a pickup off the happy path": `SELECT count(*) FROM pickups
+			WHERE status NOT IN ('DRAFT', 'CANCELED', 'SUBMITTED',
 			'DELIVERED')`,
 	} {
 		var n int
