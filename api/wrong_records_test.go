@@ -70,7 +70,7 @@ var wrongRecords = map[string]struct{ record, code, field string }{
 		"validation_failed", ".patient.birth_date"},
 	"long ago": {recordOf(`"given_name":"A","family_name":"B","birth_date":"1799-12-31"`),
 		"validation_failed", ".patient.birth_date"},
-	"unborn": {recordOf(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`),
+	"in the future": {recordOf(`"given_name":"A","family_name":"B","birth_date":"9000-01-01"`),
 		"validation_failed", ".patient.birth_date"},
 	"phone": {recordOf(`"given_name":"A","family_name":"B","birth_date":"1990-05-17","phone":"555-0100"`),
 		"validation_failed", ".patient.phone"},

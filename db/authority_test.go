@@ -124,9 +124,9 @@ func editOnePatient(ctx context.Context, s *db.Raw, v db.Viewer, id uuid.UUID) e
 	return err
 }
 
-// heldUp lets the write wait for its row, runs something meanwhile, and then unlocks the row. It returns
+// whileLocked lets the write wait for its row, runs something meanwhile, and then unlocks the row. It returns
 // the write's error, and whether the row is unchanged.
-func (w *world) heldUp(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
+func (w *world) whileLocked(ctx context.Context, h heldWrite, meanwhile act) (err error, untouched bool) {
 	key := "id"
 	if h.table == "driver_slots" {
 		key = "driver_id"
@@ -173,7 +173,7 @@ var authorityRules = []check{
 	{"ConfirmSessions", "a write that waited for a lock ends with its user's role",
 		func(ctx context.Context, w *world) error {
 			for _, h := range w.heldWrites(ctx, true) {
-				err, untouched := w.heldUp(ctx, h, w.alteredBy(ctx,
+				err, untouched := w.whileLocked(ctx, h, w.alteredBy(ctx,
 					"UPDATE users SET role = 'driver' WHERE tenant_id = $1 AND id = $2", w.tenant, h.by.UserID))
 				if err := refused(err, db.Forbidden); err != nil || !untouched {
 					return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
@@ -261,7 +261,7 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
 		for _, h := range w.heldWrites(ctx, cached) {
 			user := h.by
-			err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
+			err, untouched := w.whileLocked(ctx, h, func(s *db.Raw) error { return deactivate(ctx, s, user) })
 			if err := refused(err, db.Unauthenticated); err != nil || !untouched {
 				return fmt.Errorf("%s: %w; untouched is %t", h.name, err, untouched)
 			}
@@ -279,7 +279,7 @@ func endsWithItsSession(cached bool) func(context.Context, *world) error {
 func staysWithItsSession(cached bool) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
 		for _, h := range w.heldWrites(ctx, cached) {
-			if err, _ := w.heldUp(ctx, h, func(*db.Raw) error { return nil }); err != nil {
+			if err, _ := w.whileLocked(ctx, h, func(*db.Raw) error { return nil }); err != nil {
 				return fmt.Errorf("%s: %w", h.name, err)
 			}
 		}
@@ -304,7 +304,7 @@ func leavesTheGroup(what string) func(context.Context, *world) error {
 			}
 			group := scan[uuid.UUID](ctx, w.owner,
 				"SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2", w.tenant, h.by.UserID)
-			err, untouched := w.heldUp(ctx, h, func(s *db.Raw) error {
+			err, untouched := w.whileLocked(ctx, h, func(s *db.Raw) error {
 				_, err := s.RemoveGroupMember(ctx,
 					db.RemoveGroupMemberParams{TenantID: w.tenant, GroupID: group, UserID: h.by.UserID})
 				return err

@@ -53,7 +53,7 @@ type mixedRequest struct {
 
 // mixedBatches returns a batch of each kind, and makes the rows that it needs.
 func (w *world) mixedBatches(ctx context.Context) map[string]mixedBatch {
-	poor := w.purse(ctx, 10)
+	poor := w.fundedAccount(ctx, 10)
 	done := w.pickup(ctx)
 	w.must(w.moving(ctx, "submit", done, withKey("once"))(w.as))
 	submit := func(v db.Viewer, id uuid.UUID, edits ...func(*db.Transition)) act {
@@ -128,7 +128,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 	ctx, w := combiningWorld(t)
 	for range 5 {
 		balance := int64(rand.IntN(1000))
-		account := w.purse(ctx, balance+50)
+		account := w.fundedAccount(ctx, balance+50)
 		paid := charge(account, 50)
 		w.must(w.enter(ctx, paid))
 		var acts []act
@@ -162,7 +162,7 @@ func TestBatchOfChargesIsTakenInOrderWhileTheBalanceLasts(t *testing.T) {
 
 func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account := w.purse(ctx, 100)
+	account := w.fundedAccount(ctx, 100)
 	errs := together(32, func(int) error { return w.charging(ctx, account, 7)(w.Raw) })
 	if err := first(someWin(14, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 2)); err != nil {
 		t.Error(err)
@@ -180,7 +180,7 @@ func TestOfManyChargesOfOneAccountTheSumIsTaken(t *testing.T) {
 // fit the balance, and is not inserted. The entries behind it must not fail for that.
 func TestAnEntryThatTurnsOutARepeatCostsTheLaterOnesNothing(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account, elsewhere := w.purse(ctx, 100), w.purse(ctx, 100)
+	account, elsewhere := w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)
 	repeated := charge(elsewhere, 60)
 	tx := must(w.pool.Begin(ctx))
 	defer tx.Rollback(ctx)

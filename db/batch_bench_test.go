@@ -21,20 +21,20 @@ var combinedWork = []struct {
 	prepare func(ctx context.Context, w *world, n int) func(s *db.Raw, i int) error
 }{
 	{"charge-hot", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-		account := w.purse(ctx, 1<<40)
+		account := w.fundedAccount(ctx, 1<<40)
 		return func(s *db.Raw, i int) error { return enter(ctx, s, w.admin, charge(account, 1)) }
 	}},
 	{"charge-spread", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
 		accounts := make([]uuid.UUID, 1000)
 		for i := range accounts {
-			accounts[i] = w.purse(ctx, 1<<40)
+			accounts[i] = w.fundedAccount(ctx, 1<<40)
 		}
 		return func(s *db.Raw, i int) error {
 			return enter(ctx, s, w.admin, charge(accounts[i%len(accounts)], 1))
 		}
 	}},
 	{"submit", func(ctx context.Context, w *world, n int) func(*db.Raw, int) error {
-		account := w.purse(ctx, 1<<40)
+		account := w.fundedAccount(ctx, 1<<40)
 		ids := w.manyDrafts(ctx, account, n)
 		return func(s *db.Raw, i int) error {
 			_, _, err := s.MoveOne(ctx, w.staff,

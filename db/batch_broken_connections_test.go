@@ -141,7 +141,7 @@ func TestAnswerLostAfterTheCommitIsResolvedAsSuccess(t *testing.T) {
 		s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second, OneByOne: oneByOne})
 		w := d.world(ctx)
 		var acts []act
-		account := w.purse(ctx, 8*10)
+		account := w.fundedAccount(ctx, 8*10)
 		for range 8 {
 			e := charge(account, 10)
 			acts = append(acts, func(s *db.Raw) error {
@@ -236,7 +236,7 @@ func TestBrokenConnectionsLoseNothingAndDoNothingTwice(t *testing.T) {
 	w := d.world(ctx)
 	p, address := unreliable(t, d.DB)
 	s := openStore(t, db.Config{URL: address, AcquireTimeout: 5 * time.Second})
-	account := w.purse(ctx, 1_000_000)
+	account := w.fundedAccount(ctx, 1_000_000)
 	drivers := w.drivers(ctx, 8)
 	end := time.Now().Add(200*time.Millisecond + time.Duration(dbtest.Rounds(800))*time.Millisecond)
 	var breaking sync.WaitGroup
@@ -306,9 +306,9 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 	// The batch waits for the account while one of its callers disconnects.
 	tx := must(w.owner.Begin(ctx))
 	defer tx.Rollback(ctx)
-	purse := w.purse(ctx, 10_000)
-	must(tx.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", purse))
-	after, neighbour := w.pickup(ctx, paidBy(purse)), w.pickup(ctx, paidBy(purse))
+	fundedAccount := w.fundedAccount(ctx, 10_000)
+	must(tx.Exec(ctx, "SELECT FROM accounts WHERE id = $1 FOR UPDATE", fundedAccount))
+	after, neighbour := w.pickup(ctx, paidBy(fundedAccount)), w.pickup(ctx, paidBy(fundedAccount))
 	late, leave := context.WithCancel(ctx)
 	left := make(chan error, 1)
 	done := make(chan []error)
@@ -334,7 +334,7 @@ func TestDisconnectCancelsOnlyAWaitingRequest(t *testing.T) {
 // has taken effect.
 func TestAnswersAreTrueWhenBackendsAreTerminated(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account := w.purse(ctx, 1_000_000)
+	account := w.fundedAccount(ctx, 1_000_000)
 	var entries sync.Map
 	stop := make(chan struct{})
 	var terminated atomic.Int64

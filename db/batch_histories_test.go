@@ -125,7 +125,8 @@ type history struct {
 }
 
 func newHistory(ctx context.Context, w *world, store func() *db.Raw) *history {
-	h := &history{w: w, store: store, account: w.purse(ctx, modelBalance), drivers: w.drivers(ctx, modelDrivers)}
+	h := &history{w: w, store: store, account: w.fundedAccount(ctx, modelBalance),
+		drivers: w.drivers(ctx, modelDrivers)}
 	for range modelPickups {
 		h.pickups = append(h.pickups, w.pickup(ctx, paidBy(h.account), costing(modelPrice)))
 	}

@@ -107,7 +107,7 @@ func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {
 // the locked account fail, with Overloaded.
 func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account := w.purse(ctx, 10)
+	account := w.fundedAccount(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
 	impatient := openStore(t, db.Config{URL: w.pool.Config().ConnString(),
@@ -115,7 +115,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 	f := &flushing{DBTX: impatient.DBTX()}
 	f.hold()
 	s := db.CombiningOver(f)
-	others := []uuid.UUID{w.purse(ctx, 2), w.purse(ctx, 2), w.purse(ctx, 2)}
+	others := []uuid.UUID{w.fundedAccount(ctx, 2), w.fundedAccount(ctx, 2), w.fundedAccount(ctx, 2)}
 	through := make(chan error, len(others))
 	charging := func(account uuid.UUID) act {
 		return func(s *db.Raw) error { err := w.charging(ctx, account, 1)(s); through <- err; return err }
@@ -147,7 +147,7 @@ func TestLockTimeoutOnAnAccountFailsItsOwnChargesOnly(t *testing.T) {
 // A charge waits only for the lock of its own account.
 func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account := w.purse(ctx, 10)
+	account := w.fundedAccount(ctx, 10)
 	tx := w.holding(ctx, "accounts", account)
 	defer tx.Rollback(ctx)
 	const held = 4
@@ -157,7 +157,7 @@ func TestLockedAccountDoesNotStallOtherAccounts(t *testing.T) {
 	}
 	w.awaitBlockedBy(ctx, tx)
 	for range 10 {
-		if err := w.charging(ctx, w.purse(ctx, 1), 1)(w.Raw); err != nil {
+		if err := w.charging(ctx, w.fundedAccount(ctx, 1), 1)(w.Raw); err != nil {
 			t.Error(err)
 		}
 	}

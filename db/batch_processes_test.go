@@ -27,7 +27,7 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 		stores = append(stores, openStore(t, db.Config{URL: d.AppURL, MaxConns: 24, AcquireTimeout: 5 * time.Second}))
 	}
 	drivers := w.drivers(ctx, 5)
-	accounts := []uuid.UUID{w.purse(ctx, 20_000), w.purse(ctx, 20_000), w.purse(ctx, 20_000)}
+	accounts := []uuid.UUID{w.fundedAccount(ctx, 20_000), w.fundedAccount(ctx, 20_000), w.fundedAccount(ctx, 20_000)}
 	var pickups sync.Map // by number
 	var created atomic.Int64
 	known := map[db.Code]bool{
@@ -81,7 +81,7 @@ func TestSeveralProcessesBatchOnOneDatabase(t *testing.T) {
 // another order.
 func TestBatchThatLosesADeadlockIsRetried(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	accounts := []uuid.UUID{w.purse(ctx, 100), w.purse(ctx, 100)}
+	accounts := []uuid.UUID{w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)}
 	sortIDs(accounts)
 	for range 5 {
 		f, lost, err := w.crossing(ctx, accounts)

@@ -44,24 +44,24 @@ type offence struct {
 }
 
 func (w *world) offences(ctx context.Context) []offence {
-	purse, draft, driver := w.purse(ctx, 100), w.draft(), w.driver(ctx, 1, 1)
+	fundedAccount, draft, driver := w.fundedAccount(ctx, 100), w.draft(), w.driver(ctx, 1, 1)
 	submit, assign, cancel := w.pickup(ctx), w.submitted(ctx), w.submitted(ctx)
 	stays := func(id uuid.UUID, status db.PickupStatus) func() error {
 		return func() error { return w.expect(ctx, id, status) }
 	}
 	return []offence{
-		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", purse, w.decoyCharges(ctx),
-			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, purse, 1),
-			func() error { return w.expectBalance(ctx, purse, 100) }},
+		{"entry", "CreateLedgerEntries", "ledger_entries", "account_id", fundedAccount, w.decoyCharges(ctx),
+			func() act { return w.charging(ctx, w.account, 1) }, w.charging(ctx, fundedAccount, 1),
+			func() error { return w.expectBalance(ctx, fundedAccount, 100) }},
 		{"submit", "TransitionPickups", "pickup_events", "pickup_id", submit, w.decoyMoves(ctx, "submit", "DRAFT"),
 			func() act { return w.moving(ctx, "submit", w.pickup(ctx)) },
 			w.moving(ctx, "submit", submit), stays(submit, "DRAFT")},
 		{"assign", "TransitionPickups", "messages", "pickup_id", assign, w.decoyAssigns(ctx),
 			func() act { return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1)) },
 			w.assigning(ctx, assign, w.driver(ctx, 1, 1)), stays(assign, "SUBMITTED")},
-		{"move", "TransitionPickups", "pickups", "cancel_reason", "guilty", w.decoyMoves(ctx, "cancel", "DRAFT"),
+		{"move", "TransitionPickups", "pickups", "cancel_reason", "offender", w.decoyMoves(ctx, "cancel", "DRAFT"),
 			func() act { return w.moving(ctx, "cancel", w.submitted(ctx)) },
-			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "guilty" }),
+			w.moving(ctx, "cancel", cancel, func(t *db.Transition) { t.Reason = "offender" }),
 			stays(cancel, "SUBMITTED")},
 		{"create", "CreatePickups", "pickups", "id", draft.ID, w.decoyCreates(ctx),
 			func() act { return w.creating(ctx, w.draft()) }, w.creating(ctx, draft),
@@ -116,11 +116,11 @@ func TestRejectedBatchFailsTheOffenderAlone(t *testing.T) {
 // One of 32 callers makes requests that the server always rejects.
 func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	purse := w.purse(ctx, 100)
-	w.refuses(ctx, "ledger_entries", "account_id", purse, false)
+	fundedAccount := w.fundedAccount(ctx, 100)
+	w.refuses(ctx, "ledger_entries", "account_id", fundedAccount, false)
 	f := w.flushing()
 	s := db.CombiningOver(f)
-	offender := func(s *db.Raw) error { return enter(ctx, s, w.dispatcher, charge(purse, 1)) }
+	offender := func(s *db.Raw) error { return enter(ctx, s, w.dispatcher, charge(fundedAccount, 1)) }
 	var good []act
 	for range neighbours {
 		good = append(good, w.charging(ctx, w.account, 1))
@@ -148,7 +148,7 @@ func TestOffenderInQuarantineDoesNotSlowTheOthers(t *testing.T) {
 // PostgreSQL sends the rows before it commits.
 func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	purses := [decoys]uuid.UUID{w.purse(ctx, 1), w.purse(ctx, 1)}
+	fundedAccounts := [decoys]uuid.UUID{w.fundedAccount(ctx, 1), w.fundedAccount(ctx, 1)}
 	w.refuses(ctx, "ledger_entries", "tenant_id", w.tenant, true)
 	refusedOn := func(account uuid.UUID) act {
 		return func(s *db.Raw) error {
@@ -159,7 +159,7 @@ func TestNoRequestIsAnsweredBeforeTheCommit(t *testing.T) {
 	for range 8 {
 		acts = append(acts, refusedOn(w.account))
 	}
-	errs, _ := w.sharing("entry", func(i int) act { return refusedOn(purses[i]) }, acts...)
+	errs, _ := w.sharing("entry", func(i int) act { return refusedOn(fundedAccounts[i]) }, acts...)
 	if err := first(first(errs...), w.expectBalance(ctx, w.account, 1_000_000)); err != nil {
 		t.Error(err)
 	}

@@ -109,7 +109,7 @@ func batcherOf(kind string) string {
 
 // decoyCharges, and so on, use rows that no other request uses.
 func (w *world) decoyCharges(ctx context.Context) func(int) act {
-	return func(int) act { return w.charging(ctx, w.purse(ctx, 1), 1) }
+	return func(int) act { return w.charging(ctx, w.fundedAccount(ctx, 1), 1) }
 }
 
 func (w *world) decoyMoves(ctx context.Context, name db.TransitionName, status db.PickupStatus) func(int) act {

@@ -18,7 +18,7 @@ import (
 // needs the deposit would fail the whole batch.
 func TestBatchOfChargesCountsTheDepositThatItWaitedFor(t *testing.T) {
 	ctx, w := combiningWorld(t)
-	account := w.purse(ctx, 10)
+	account := w.fundedAccount(ctx, 10)
 	tx := must(w.pool.Begin(ctx))
 	defer tx.Rollback(ctx)
 	w.must(w.depositing(ctx, account, 100)(w.over(tx)))
@@ -94,7 +94,7 @@ func TestARefusalOfADriverIsOfThePickupAsItStands(t *testing.T) {
 	}
 
 	// The same charge is booked between the reads, with all that is left.
-	account := w.purse(ctx, 10)
+	account := w.fundedAccount(ctx, 10)
 	e := charge(account, 60)
 	paid := false
 	twin := meddling{w.as.DBTX(), map[string]func(){"GetAccount": func() {
@@ -130,7 +130,7 @@ func TestDuplicatesAtOnceMoveOnceAndAreAnsweredAlike(t *testing.T) {
 		t.Errorf("moved %d times", version-1)
 	}
 	// The first of two loses: nothing is stored, and the second is judged on the new state.
-	broke := w.purse(ctx, 0)
+	broke := w.fundedAccount(ctx, 0)
 	id = w.pickup(ctx, paidBy(broke))
 	w.must(refused(w.moving(ctx, "submit", id, withKey("again"))(w.Raw), db.InsufficientFunds))
 	w.must(w.depositing(ctx, broke, 500)(w.as))

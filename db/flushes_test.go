@@ -21,7 +21,7 @@ func TestFlushesInAnyOrderDoNotDeadlock(t *testing.T) {
 	drivers := w.drivers(ctx, 12)
 	var accounts []uuid.UUID
 	for range 4 {
-		accounts = append(accounts, w.purse(ctx, 30_000))
+		accounts = append(accounts, w.fundedAccount(ctx, 30_000))
 	}
 	pickups := make([]uuid.UUID, 400)
 	var drafts []db.Draft
@@ -78,7 +78,7 @@ func TestCreatesAndChargesOfOneAccountDoNotDeadlock(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	w := d.world(ctx)
-	account := w.purse(ctx, 1_000_000)
+	account := w.fundedAccount(ctx, 1_000_000)
 	for _, err := range together(16, func(int) error {
 		for range dbtest.Rounds(8) {
 			draft := w.draft(paidBy(account), costing(1))

@@ -15,7 +15,7 @@ import (
 
 var ledgerEntryRaces = []check{
 	{"CreateLedgerEntries", "charges at once take more than the balance", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 100)
+		account := w.fundedAccount(ctx, 100)
 		if err := first(
 			w.loses(ctx, db.InsufficientFunds, w.charging(ctx, account, 60), w.charging(ctx, account, 60)),
 			w.wins(ctx, rollback, w.charging(ctx, account, 40), w.charging(ctx, account, 40)),
@@ -34,7 +34,7 @@ var ledgerEntryRaces = []check{
 		return first(someWin(2, errs, db.InsufficientFunds), w.expectBalance(ctx, account, 0))
 	}},
 	{"CreateLedgerEntries", "a repeated charge is taken twice", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 100)
+		account := w.fundedAccount(ctx, 100)
 		same := func(e db.Entry) act {
 			return func(s *db.Raw) error {
 				_, replayed, err := s.Enter(ctx, w.admin, e)
@@ -73,7 +73,7 @@ var ledgerEntryRaces = []check{
 	{"CreateLedgerEntries", "two flushes lock their accounts crosswise", func(ctx context.Context, w *world) error {
 		var accounts []uuid.UUID
 		for range 6 {
-			accounts = append(accounts, w.purse(ctx, 100))
+			accounts = append(accounts, w.fundedAccount(ctx, 100))
 		}
 		return w.locksInOrder(ctx, "accounts", "id", accounts, func(s *db.Raw, order []uuid.UUID) error {
 			var entries []db.Entry
@@ -102,7 +102,7 @@ var ledgerEntryRaces = []check{
 				return err
 			}
 		}
-		held, one, other := w.purse(ctx, 100), w.purse(ctx, 100), w.purse(ctx, 100)
+		held, one, other := w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100), w.fundedAccount(ctx, 100)
 		// A batch that waits for the lowest must not have inserted another: the next one gets them at
 		// once.
 		waited, errs := w.behind(ctx, rollback, flush(held, all[7:]...), flush(one, all...), flush(other, all[:7]...))
@@ -116,7 +116,7 @@ var ledgerEntryRaces = []check{
 var ledgerEntryRules = []check{
 	{"CreateLedgerEntries", "a repeat in a flush uses up its neighbour's money",
 		func(ctx context.Context, w *world) error {
-			account := w.purse(ctx, 150)
+			account := w.fundedAccount(ctx, 150)
 			paid := charge(account, 60)
 			w.must(w.enter(ctx, paid))
 			made, err := enterAll(ctx, w.Raw, w.admin, []db.Entry{paid, charge(account, 40)})
@@ -126,7 +126,7 @@ var ledgerEntryRules = []check{
 			return err
 		}},
 	{"CreateLedgerEntries", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 120)
+		account := w.fundedAccount(ctx, 120)
 		made, err := enterAll(ctx, w.Raw, w.admin,
 			[]db.Entry{charge(account, 100), charge(account, 30), charge(account, 15)})
 		if err == nil && len(made) != 2 {
@@ -135,7 +135,7 @@ var ledgerEntryRules = []check{
 		return first(err, w.expectBalance(ctx, account, 5))
 	}},
 	{"CreateLedgerEntries", "a charge that was refused uses up its id", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 10)
+		account := w.fundedAccount(ctx, 10)
 		e := charge(account, 60)
 		_, _, err := w.Enter(ctx, w.admin, e)
 		if err := refused(err, db.InsufficientFunds); err != nil {
@@ -157,7 +157,7 @@ var ledgerEntryRules = []check{
 	}},
 	{"CreateLedgerEntries", "a balance grows past what clients can count", func(ctx context.Context, w *world) error {
 		const most = 1<<53 - 1
-		account := w.purse(ctx, most-10)
+		account := w.fundedAccount(ctx, most-10)
 		return first(
 			refused(w.depositing(ctx, account, 11)(w.Raw), db.BalanceTooLarge),
 			w.depositing(ctx, account, 10)(w.Raw),
@@ -221,7 +221,7 @@ func TestOfThreeChargesAtOnceThoseThatFitAreTaken(t *testing.T) {
 	d := open(t)
 	for range 20 {
 		w := d.world(ctx)
-		account := w.purse(ctx, 110)
+		account := w.fundedAccount(ctx, 110)
 		amounts := []int64{100, 30, 15}
 		left := int64(110)
 		for i, err := range together(3, func(i int) error { return w.charging(ctx, account, amounts[i])(w.Raw) }) {
@@ -250,7 +250,7 @@ func TestAFlushOfEntriesDoesWhatTheyWouldDoOneByOne(t *testing.T) {
 		var accounts []uuid.UUID
 		for range 1 + random.IntN(3) {
 			cents := random.Int64N(200)
-			account := w.purse(ctx, cents)
+			account := w.fundedAccount(ctx, cents)
 			accounts, balances[account] = append(accounts, account), cents
 		}
 		var entries []db.Entry

@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const listTellingLogSettings = `-- name: ListTellingLogSettings :many
+const listLeakyLogSettings = `-- name: ListLeakyLogSettings :many
 SELECT s.name::text AS name, s.wanted::text AS wanted
 FROM (
     VALUES
@@ -26,7 +26,7 @@ ORDER BY s.name
 LIMIT 10
 `
 
-type ListTellingLogSettingsRow struct {
+type ListLeakyLogSettingsRow struct {
 	Name   string `json:"name"`
 	Wanted string `json:"wanted"`
 }
@@ -34,15 +34,15 @@ type ListTellingLogSettingsRow struct {
 // Lists the settings with which the server's log would contain values of rows and requests, each with
 // its recommended value: no row if all is well. A log in CSV or JSON contains the DETAIL of errors,
 // whatever their verbosity.
-func (q *Queries) ListTellingLogSettings(ctx context.Context) ([]ListTellingLogSettingsRow, error) {
-	rows, err := q.db.Query(ctx, listTellingLogSettings)
+func (q *Queries) ListLeakyLogSettings(ctx context.Context) ([]ListLeakyLogSettingsRow, error) {
+	rows, err := q.db.Query(ctx, listLeakyLogSettings)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ListTellingLogSettingsRow{}
+	items := []ListLeakyLogSettingsRow{}
 	for rows.Next() {
-		var i ListTellingLogSettingsRow
+		var i ListLeakyLogSettingsRow
 		if err := rows.Scan(&i.Name, &i.Wanted); err != nil {
 			return nil, err
 		}

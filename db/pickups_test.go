@@ -98,7 +98,7 @@ var pickupRaces = []check{
 				w.expectBalance(ctx, w.account, 1_000_000))
 		}},
 	{"TransitionPickups", "submits at once take more than the balance", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 100)
+		account := w.fundedAccount(ctx, 100)
 		pickups := make([]uuid.UUID, max(manyCallers, 4))
 		for i := range pickups {
 			pickups[i] = w.pickup(ctx, costing(60), paidBy(account))
@@ -113,7 +113,7 @@ var pickupRaces = []check{
 			return err
 		}
 		// Each transition of a batch sees the balance that the batch waited for.
-		other := w.purse(ctx, 10)
+		other := w.fundedAccount(ctx, 10)
 		two := ids(w.pickup(ctx, costing(60), paidBy(other)), w.pickup(ctx, costing(50), paidBy(other)))
 		if err := first(
 			w.wins(ctx, commit, w.depositing(ctx, other, 100), func(s *db.Raw) error {
@@ -141,7 +141,7 @@ var pickupRaces = []check{
 	{"TransitionPickups", "two flushes lock their rows crosswise", func(ctx context.Context, w *world) error {
 		var pickups, accounts []uuid.UUID
 		for range 6 {
-			accounts = append(accounts, w.purse(ctx, 1000))
+			accounts = append(accounts, w.fundedAccount(ctx, 1000))
 		}
 		of := map[uuid.UUID]uuid.UUID{}
 		for _, account := range accounts {
@@ -246,7 +246,7 @@ var pickupRaces = []check{
 	}},
 	{"TransitionPickups", "a pickup skips a status", func(ctx context.Context, w *world) error {
 		id := w.at(ctx, db.PickupStatusCOLLECTED)
-		road := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
+		path := []db.TransitionName{db.TransitionNameReceive, db.TransitionNamePack,
 			db.TransitionNameShip, db.TransitionNameDeliver}
 		step := func(name db.TransitionName) act {
 			return func(s *db.Raw) error { return move(ctx, s, w.hub, name, id) }
@@ -260,7 +260,7 @@ var pickupRaces = []check{
 		}
 		// Each step happens once, in order, with any timing; the invariants check the chain.
 		for w.row(ctx, id).Status != db.PickupStatusDELIVERED {
-			for _, err := range together(manyCallers, func(i int) error { return step(road[i%len(road)])(w.Raw) }) {
+			for _, err := range together(manyCallers, func(i int) error { return step(path[i%len(path)])(w.Raw) }) {
 				if err != nil {
 					if err := refused(err, db.IllegalTransition); err != nil {
 						return err
@@ -320,7 +320,7 @@ var pickupRaces = []check{
 		var pickups, slots, accounts []uuid.UUID
 		bySlot, byAccount := map[uuid.UUID]uuid.UUID{}, map[uuid.UUID]uuid.UUID{}
 		for _, driver := range drivers {
-			account := w.purse(ctx, 1000)
+			account := w.fundedAccount(ctx, 1000)
 			id := w.assigned(ctx, driver, paidBy(account))
 			pickups, slots, accounts = append(pickups, id), append(slots, driver.DriverID), append(accounts, account)
 			bySlot[driver.DriverID], byAccount[account] = id, id
@@ -361,7 +361,7 @@ var pickupRaces = []check{
 	{"TransitionPickups", "two flushes lock slots and accounts crosswise", func(ctx context.Context, w *world) error {
 		// A transition that waits for a slot, to take it or to free it, has not locked an account that
 		// another needs.
-		account, driver, free := w.purse(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
+		account, driver, free := w.fundedAccount(ctx, 1000), w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 		canceled, taking, paying := w.assigned(ctx, driver,
 			paidBy(account)), w.submitted(ctx), w.pickup(ctx, paidBy(account))
 		freeing := func(s *db.Raw) error { return w.flush(ctx, s, db.TransitionNameCancel, ids(canceled), nil) }
@@ -437,7 +437,7 @@ var pickupRules = []check{
 				})
 		}},
 	{"TransitionPickups", "what costs nothing is charged", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 0)
+		account := w.fundedAccount(ctx, 0)
 		id := w.pickup(ctx, costing(0), paidBy(account))
 		if err := w.moving(ctx, db.TransitionNameSubmit, id)(w.Raw); err != nil {
 			return err
@@ -448,7 +448,7 @@ var pickupRules = []check{
 		return nil
 	}},
 	{"TransitionPickups", "what does not fit costs the flush the others", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 120)
+		account := w.fundedAccount(ctx, 120)
 		var pickups []uuid.UUID
 		for _, cents := range []int64{100, 30, 15} {
 			pickups = append(pickups, w.pickup(ctx, costing(cents), paidBy(account)))
@@ -459,7 +459,7 @@ var pickupRules = []check{
 			w.expectBalance(ctx, account, 5))
 	}},
 	{"TransitionPickups", "a charge spends a refund that comes after it", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 100)
+		account := w.fundedAccount(ctx, 100)
 		paid, draft := w.submitted(ctx, costing(100), paidBy(account)), w.pickup(ctx, costing(70), paidBy(account))
 		both := func(names []db.TransitionName, pickups []uuid.UUID, winners int) error {
 			n, err := w.sendEach(ctx, w.Raw, names, pickups, nil)
@@ -483,7 +483,7 @@ var pickupRules = []check{
 	}},
 	{"TransitionPickups", "a refund that an account cannot hold is lost without a reason",
 		func(ctx context.Context, w *world) error {
-			account := w.purse(ctx, 1000)
+			account := w.fundedAccount(ctx, 1000)
 			id := w.submitted(ctx, paidBy(account))
 			w.must(w.depositing(ctx, account, 1<<53-1-500)(w.as))
 			return first(
@@ -510,7 +510,7 @@ var pickupRules = []check{
 			move(ctx, w.Raw, w.admin, db.TransitionNameCancel, id))
 	}},
 	{"TransitionPickups", "a draft's cancel refunds", func(ctx context.Context, w *world) error {
-		account := w.purse(ctx, 0)
+		account := w.fundedAccount(ctx, 0)
 		if err := w.moving(ctx, db.TransitionNameCancel, w.pickup(ctx, paidBy(account)))(w.Raw); err != nil {
 			return err
 		}
@@ -521,7 +521,7 @@ var pickupRules = []check{
 	}},
 	{"TransitionPickups", "a flush of cancels waits for accounts that it refunds nothing",
 		func(ctx context.Context, w *world) error {
-			account := w.purse(ctx, 10)
+			account := w.fundedAccount(ctx, 10)
 			id := w.pickup(ctx, paidBy(account))
 			return w.passes(ctx, w.charging(ctx, account, 1), w.moving(ctx, db.TransitionNameCancel, id))
 		}},

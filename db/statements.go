@@ -77,5 +77,5 @@ type systemStatements interface {
 	GetJobTable(context.Context) (GetJobTableRow, error)
 	ListPausedQueues(context.Context) ([]ListPausedQueuesRow, error)
 
-	ListTellingLogSettings(context.Context) ([]ListTellingLogSettingsRow, error)
+	ListLeakyLogSettings(context.Context) ([]ListLeakyLogSettingsRow, error)
 }

@@ -225,7 +225,7 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := d.world(ctx)
-			slow, fast, last := w.pickup(ctx, paidBy(w.purse(ctx, 10_000))), w.pickup(ctx), w.pickup(ctx)
+			slow, fast, last := w.pickup(ctx, paidBy(w.fundedAccount(ctx, 10_000))), w.pickup(ctx), w.pickup(ctx)
 			f := &follower{w: w, by: w.staff}
 			tx := must(w.owner.Begin(ctx))
 			defer tx.Rollback(context.WithoutCancel(ctx))
@@ -341,7 +341,7 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	pickups := make([]uuid.UUID, writers*each)
 	for i := range pickups {
 		if i%each == 0 {
-			w.account = w.purse(ctx, 1_000_000) // a writer's own
+			w.account = w.fundedAccount(ctx, 1_000_000) // a writer's own
 		}
 		pickups[i] = w.pickup(ctx, paidBy(w.account))
 	}

@@ -121,7 +121,7 @@ func TestTheStreamMissesNoLateCommitter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := d.world(ctx)
-			account := w.purse(ctx, 10_000) // so that the two do not wait for each other
+			account := w.fundedAccount(ctx, 10_000) // so that the two do not wait for each other
 			slow, fast := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
 			f := &follower{w: w, by: w.staff}
 			tx := must(w.pool.Begin(ctx))
@@ -151,7 +151,7 @@ func TestTheStreamMissesNoLowNumberUnderAHighID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := open(t).world(ctx)
-	account := w.purse(ctx, 10_000)
+	account := w.fundedAccount(ctx, 10_000)
 	one, other := w.pickup(ctx, paidBy(account)), w.pickup(ctx)
 	f := &follower{w: w, by: w.staff}
 	low, high := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))

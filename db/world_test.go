@@ -139,8 +139,8 @@ func (w *world) over(q db.DBTX) *db.Raw {
 	return db.StoreConfirming(q, func(q db.DBTX) db.DBTX { return rewriting{q, w.mutant} }, mutated.text)
 }
 
-// purse makes an account with a balance.
-func (w *world) purse(ctx context.Context, cents int64) (id uuid.UUID) {
+// fundedAccount makes an account with a balance.
+func (w *world) fundedAccount(ctx context.Context, cents int64) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) {
 		if id = r.Account(); cents > 0 {
 			r.Deposit(seed.Deposit{Account: id, Cents: cents, ActorID: w.admin.UserID})

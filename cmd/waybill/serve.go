@@ -184,7 +184,7 @@ func (r *server) serve(ctx context.Context) error {
 // warnAboutLogSettings warns if the database's own log would contain patient data. That log is the
 // operator's responsibility: the server warns once, and serves all the same.
 func (r *server) warnAboutLogSettings(ctx context.Context) {
-	leaky, err := r.store.ListTellingLogSettings(ctx)
+	leaky, err := r.store.ListLeakyLogSettings(ctx)
 	if ctx.Err() != nil { // already stopping
 		return
 	}

@@ -5,6 +5,7 @@ package pgproxy
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -90,7 +91,7 @@ func (p *Proxy) Before(call func()) {
 }
 
 // Cut has the server's next answer lost: the function is called in its place, and the
-// connection ends.
+// connection ends. The answer to a pool's check of an idle connection does not count.
 func (p *Proxy) Cut(call func()) { p.cut.Store(&call) }
 
 // Close ends all connections.
@@ -169,9 +170,11 @@ func (p *Proxy) answer(client, server net.Conn) {
 	for {
 		n, err := server.Read(buffer)
 		if n > 0 {
-			if call := p.cut.Swap(nil); call != nil {
-				(*call)()
-				return
+			if isPong := buffer[0] == 'I'; !isPong {
+				if call := p.cut.Swap(nil); call != nil {
+					(*call)()
+					return
+				}
 			}
 			if _, err := client.Write(buffer[:n]); err != nil {
 				return
@@ -202,7 +205,7 @@ func (p *Proxy) read(client *bufio.Reader, packets chan<- packet) {
 			return
 		}
 		if kind == 1 {
-			under = p.see(next[0], under)
+			under = p.see(next, under)
 		}
 		kind, out = 1, append(out, next...)
 		if client.Buffered() == 0 || len(out) > maxPacket {
@@ -212,10 +215,14 @@ func (p *Proxy) read(client *bufio.Reader, packets chan<- packet) {
 	}
 }
 
-// see counts a message of a type, and returns whether the round trip goes on.
-func (p *Proxy) see(kind byte, under bool) bool {
-	switch kind {
-	case 'X', 'p': // Terminate; what a login sends
+// see counts a message, and returns whether the round trip goes on. The empty query with which a pool
+// checks a connection that was idle for a second is none of its client's.
+func (p *Proxy) see(message []byte, under bool) bool {
+	kind := message[0]
+	switch {
+	case kind == 'X', kind == 'p': // Terminate; what a login sends
+		return under
+	case kind == 'Q' && bytes.Equal(message[5:], []byte("-- ping\x00")):
 		return under
 	}
 	if call := p.before.Load(); call != nil && !under {

@@ -1,7 +1,7 @@
 -- Lists the settings with which the server's log would contain values of rows and requests, each with
 -- its recommended value: no row if all is well. A log in CSV or JSON contains the DETAIL of errors,
 -- whatever their verbosity.
--- name: ListTellingLogSettings :many
+-- name: ListLeakyLogSettings :many
 SELECT s.name::text AS name, s.wanted::text AS wanted
 FROM (
     VALUES

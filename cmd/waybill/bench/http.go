@@ -247,15 +247,15 @@ func (b *httpBench) prepare(ctx context.Context, env *Env) error {
 		return err
 	}
 	env.Progress("preparing accounts, users and pickups")
-	crew := slices.Max(b.callers)
-	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, crew); err != nil {
+	most := slices.Max(b.callers)
+	if b.ours, err = newWorld(ctx, url, tenant.Slug, string(token), b.accounts, b.pickups, most); err != nil {
 		return err
 	}
 	if err = b.addNeighbors(ctx, ownerURL); err != nil {
 		return err
 	}
 	if o := b.compare; o.url != "" {
-		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, crew); err != nil {
+		if b.theirs, err = newWorld(ctx, o.url, o.tenant, o.token, b.accounts, b.pickups, most); err != nil {
 			return err
 		}
 	}

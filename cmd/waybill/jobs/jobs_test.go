@@ -90,7 +90,7 @@ func (c *clinic) exec(statement string, args ...any) {
 	c.must(err)
 }
 
-// work has a crew at work until the test ends.
+// work starts workers, which run until the test ends.
 func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Workers {
 	c.t.Helper()
 	o := Options{
@@ -99,14 +99,14 @@ func (c *clinic) work(sender texts.Sender, edits ...func(*Options)) *Workers {
 	for _, edit := range edits {
 		edit(&o)
 	}
-	crew, err := Start(c.t.Context(), o)
+	workers, err := Start(c.t.Context(), o)
 	c.must(err)
 	c.t.Cleanup(func() {
-		if err := crew.Stop(); err != nil {
+		if err := workers.Stop(); err != nil {
 			c.t.Error(err)
 		}
 	})
-	return crew
+	return workers
 }
 
 // gateway returns a sender for the fake gateway with a timeout beyond any busy machine: answers are

@@ -19,9 +19,9 @@ func TestAWrongSecretLosesNoText(t *testing.T) {
 		fake := fakegateway.Start(t)
 		fake.Always(fault)
 		c.submit(10)
-		crew := c.work(c.gateway(fake), func(o *Options) { o.Clock = lapse(60) })
+		workers := c.work(c.gateway(fake), func(o *Options) { o.Clock = lapse(60) })
 		c.schedule(60)
-		c.eventually("the gateway is thought to be down", crew.GatewayDown)
+		c.eventually("the gateway is thought to be down", workers.GatewayDown)
 		if n := c.count("SELECT count(*) FROM messages WHERE status <> 'QUEUED'"); n != 0 {
 			t.Errorf("%s: %d texts are settled", fault, n)
 		}

@@ -207,16 +207,16 @@ func TestAStopHandsJobsBack(t *testing.T) {
 		Secret: fakegateway.Secret, Timeout: time.Minute})
 	c.must(err)
 	c.submit(6)
-	crew, err := Start(t.Context(),
+	workers, err := Start(t.Context(),
 		Options{Store: c.store, Sender: gateway, Workers: 4, Log: quiet, SoftStop: 200 * time.Millisecond})
 	c.must(err)
 	c.eventually("four are being sent", func() bool { return fake.Requests() == 4 })
-	c.must(crew.Stop()) // the gateway would not answer for a minute
+	c.must(workers.Stop()) // the gateway would not answer for a minute
 	if n := c.count(
 		"SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0 AND scheduled_at <= now()"); n != 6 {
 		t.Errorf("%d of 6 jobs are back", n)
 	}
-	// And the next crew sends them.
+	// And the next workers send them.
 	fake.Always(fakegateway.Accept)
 	c.work(c.gateway(fake))
 	c.eventually("all texts are sent", func() bool { return c.count(countSent) == 6 })

@@ -1,4 +1,4 @@
--- The whole road of a pickup, each step a statement and a commit of its own: create,
+-- The happy path of a pickup, each step a statement and a commit of its own: create,
 -- submit, assign (each client has a driver of its own), collect, receive, pack, ship,
 -- deliver. The steps' moves have ids apart from each other's. Of an id see
 -- get.sql.
