@@ -10,6 +10,8 @@ import (
 	"waybill/db/pgproxy"
 )
 
+func TestMain(m *testing.M) { dbtest.Exit(dbtest.Run(m)) }
+
 // A pool checks a connection that was idle for a second before it uses it again. Neither is that a round
 // trip of a statement, nor is its answer the one that Cut is for.
 func TestACheckOfAnIdleConnectionDoesNotCount(t *testing.T) {
