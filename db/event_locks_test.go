@@ -26,8 +26,10 @@ func holdsUpNoOtherStream(t *testing.T, w, other *world, held heldRow) {
 	ctx := t.Context()
 	mine := w.at(ctx, held.begins)
 	mineToo, theirs := &follower{w: w, by: w.dispatcher}, &follower{w: other, by: other.staff}
-	mineToo.read(ctx)
-	theirs.read(ctx)
+	for _, f := range []*follower{mineToo, theirs} { // up to what has been so far
+		w.must(f.catchUp(ctx, scan[int](ctx, w.owner,
+			"SELECT count(*) FROM pickup_events WHERE tenant_id = $1", f.w.tenant)))
+	}
 	mineToo.seen, theirs.seen = nil, nil
 	holder := must(w.owner.Begin(ctx))
 	must(holder.Exec(ctx, held.lock, held.id))
