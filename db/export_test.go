@@ -55,7 +55,7 @@ func StoreConfirming(q DBTX, rewrite func(DBTX) DBTX, text func(sql string) stri
 	}
 	over.take = over.take.rewriting(text)
 	viewing := func(v Viewer, after []queued) DBTX { return rewrite(viewing{over.DBTX, over.take, v, after}) }
-	return raw(newStore(rewrite(over), viewing, true))
+	return raw(newStore(rewrite(over), viewing, lockWaits{}, true))
 }
 
 func (take taker) rewriting(text func(string) string) taker {
@@ -79,7 +79,7 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // CombiningOver returns a store whose concurrent requests share statements.
-func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
+func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, lockWaits{}, false)) }
 
 // DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }
@@ -109,5 +109,5 @@ func (r *Raw) SendMoves(
 
 // SendDrafts sends the statement without checking the drafts first.
 func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
-	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
+	return r.drafting(r.CreatePickups)(ctx, []draftBatch{{drafts, v}})
 }

@@ -89,16 +89,18 @@ func (b *Batcher[Q, A, K]) watch() {
 
 // collect takes a batch and its rows from the queue, in order. A request stays in the queue if its rows
 // are taken, or if a request that stays before it needs the same row. It is dropped if its caller has
-// disconnected. Quarantined requests are started separately.
+// disconnected. Quarantined requests are started separately; they do not keep shared rows from batches.
 func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
-	var waiting []*request[Q, A, K]
+	var waiting, apart []*request[Q, A, K]
 	passed, elsewhere := map[K]struct{}{}, maps.Clone(b.sharedRows)
 	for _, r := range b.queue {
 		blocked := b.rowsTaken(r) || anyIn(passed, r.ownRows)
 		switch {
 		case r.ctx.Err() != nil:
-		case b.quarantined(r) && !b.quarantineBusy && !blocked:
-			b.startInQuarantine(r)
+		case b.quarantined(r) && !b.quarantineBusy && !blocked && len(apart) < b.config.MaxBatch:
+			r.sharedRows = nil
+			b.take(r)
+			apart = append(apart, r)
 		case b.quarantined(r), blocked, len(requests) == b.config.MaxBatch, anyIn(elsewhere, r.sharedRows):
 			waiting = append(waiting, r)
 			addAll(passed, r.ownRows)
@@ -108,5 +110,8 @@ func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
 		}
 	}
 	b.queue = waiting
+	if len(apart) > 0 {
+		b.startInQuarantine(apart)
+	}
 	return requests
 }
