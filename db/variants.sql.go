@@ -173,7 +173,7 @@ WITH asked AS (
         AND (a.patient_id = '00000000-0000-0000-0000-000000000000' OR EXISTS (
             SELECT FROM patient_viewers AS v
             WHERE v.tenant_id = a.tenant_id AND v.patient_id = a.patient_id AND v.user_id = a.viewer_id))
-    ORDER BY f.tenant_id, f.id FOR KEY SHARE OF f SKIP LOCKED
+    FOR KEY SHARE OF f SKIP LOCKED
 ), created AS (
     INSERT INTO pickups (
         tenant_id, id, requested_by, facility_id, account_id, patient_id, price_cents,
@@ -224,7 +224,7 @@ type CreatePickupsSkipLockedRow struct {
 	Pickup Pickup `json:"pickup"`
 }
 
-// CreatePickupsSkipLocked is CreatePickups with ORDER BY f.tenant_id, f.id FOR KEY SHARE OF f SKIP LOCKED.
+// CreatePickupsSkipLocked is CreatePickups with FOR KEY SHARE OF f SKIP LOCKED.
 // Written by cmd/variants: edit that statement, not this one.
 func (q *Queries) CreatePickupsSkipLocked(ctx context.Context, arg CreatePickupsSkipLockedParams) ([]CreatePickupsSkipLockedRow, error) {
 	rows, err := q.db.Query(ctx, createPickupsSkipLocked,
@@ -410,7 +410,8 @@ WITH asked AS (
             SELECT FROM pickup_events AS e
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
-    FOR NO KEY UPDATE OF p SKIP LOCKED
+    FOR NO KEY UPDATE OF p
+        SKIP LOCKED
 ), slots AS MATERIALIZED (
     -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
     -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
@@ -670,6 +671,7 @@ WITH asked AS (
             WHERE e.tenant_id = a.tenant_id AND e.pickup_id = a.id AND e.idempotency_key = a.idempotency_key)
     ORDER BY p.tenant_id, p.id
     FOR NO KEY UPDATE OF p SKIP LOCKED
+
 ), slots AS MATERIALIZED (
     -- To be freed, found only by the driver of the locked row. A condition on pickup_id would also be
     -- tested on the snapshot, and miss a slot taken by the assign that this statement waited for.
