@@ -26,8 +26,10 @@ type config[Q, A any] = batch.Config[Q, A, key]
 var batchLimits = batch.Limits{MaxInFlight: 2, MaxBatch: 256, MaxQueue: 4096}
 
 // batchedReads returns a batcher for reads: if an answer is lost, the read is repeated.
-func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A, error)) *batcher[Q, A] {
-	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush)})
+func batchedReads[Q, A any](
+	oneByOne bool, tenant func(Q) key, flush func(context.Context, []Q) ([]A, error),
+) *batcher[Q, A] {
+	return newBatcher(oneByOne, config[Q, A]{Flush: flush, Resolve: retryRead(flush), Tenant: tenant})
 }
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
@@ -39,6 +41,7 @@ func batchedWrites[Q confirmed, A any](waits lockWaits, oneByOne bool, c config[
 	}
 	c.Flush, c.FlushSkipping = briefly(waits, c.Flush), briefly(waits, c.FlushSkipping)
 	c.FlushWaiting = briefly(waits, c.FlushWaiting)
+	c.Tenant = func(ask Q) key { return key{tenantID: ask.by().TenantID} }
 	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
 	resolve := c.Resolve
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) {

@@ -41,10 +41,14 @@ func combine(s *Store, oneByOne bool) combined {
 			Flush: s.locating(s.q.LocateDrivers), FlushSkipping: s.locating(s.locatePastLocks),
 			Resolve: s.resolveLocation, OwnRows: location.driverRow,
 		}),
-		pickups:  batchedReads(oneByOne, s.flushSeen),
-		sessions: batchedReads(oneByOne, s.flushSessions),
+		pickups:  batchedReads(oneByOne, seen.tenant, s.flushSeen),
+		sessions: batchedReads(oneByOne, session.tenant, s.flushSessions),
 	}
 }
+
+func (a seen) tenant() key { return key{tenantID: a.viewer.TenantID} }
+
+func (a session) tenant() key { return key{tenantID: a.tenantID} }
 
 // The rows that a request must have for itself, or shares within its batch.
 

@@ -28,6 +28,10 @@ type Batcher[Q, A any, K comparable] struct {
 	quarantine     map[K]int // how many more requests of a caller stay out of the others' batches
 	quarantineBusy bool      // a batch of quarantined requests is in flight
 
+	records      map[K]record  // of tenants whose statements may be slow
+	slowInFlight int           // the number of batches of suspects
+	usual        time.Duration // how long a batch takes
+
 	heldUntil atomic.Int64 // a row is held until then, as far as known: nanoseconds since epoch
 	epoch     time.Time
 
@@ -52,7 +56,8 @@ func New[Q, A any, K comparable](c Config[Q, A, K]) *Batcher[Q, A, K] {
 		c.FlushWaiting = c.Flush
 	}
 	return &Batcher[Q, A, K]{config: c, ownRows: map[K]struct{}{},
-		sharedRows: map[K]struct{}{}, quarantine: map[K]int{}, epoch: time.Now()}
+		sharedRows: map[K]struct{}{}, quarantine: map[K]int{},
+		records: map[K]record{}, epoch: time.Now()}
 }
 
 // Do returns the answer to one request after its commit. If the caller disconnects before its batch

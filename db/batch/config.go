@@ -37,6 +37,9 @@ type Config[Q, A any, K comparable] struct {
 	SharedRows func(Q) []K
 	// Caller returns the caller of a request, for the quarantine; nil if there is none.
 	Caller func(Q) K
+	// Tenant returns the tenant of a request, who may be served apart if its statements are slow; nil if
+	// there is none.
+	Tenant func(Q) K
 	// BatchContext derives the context of a batch of one from its caller's; nil to use the caller's
 	// own. A larger batch has a context of its own.
 	BatchContext func(context.Context) context.Context
