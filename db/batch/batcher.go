@@ -30,7 +30,8 @@ type Batcher[Q, A any, K comparable] struct {
 
 	records      map[K]record  // of tenants whose statements may be slow
 	slowInFlight int           // the number of batches of suspects
-	usual        time.Duration // how long a batch takes
+	usual        time.Duration // how long a batch of others takes
+	finished     int           // the number of those that have finished
 
 	heldUntil atomic.Int64 // a row is held until then, as far as known: nanoseconds since epoch
 	epoch     time.Time

@@ -29,6 +29,7 @@ func (b *Batcher[Q, A, K]) slowAfter() time.Duration { return max(slowBatchAfter
 // noteUsual notes how long a batch took that is none of a suspect.
 func (b *Batcher[Q, A, K]) noteUsual(took time.Duration) {
 	b.usual += (min(took, 2*b.slowAfter()) - b.usual) / 8
+	b.finished++
 }
 
 // judge makes suspects of the tenants of a slow batch, and no suspects of those of another.
@@ -78,12 +79,15 @@ func (b *Batcher[Q, A, K]) startSuspects(batches map[K][]*request[Q, A, K]) {
 	for tenant, requests := range batches {
 		b.records[tenant] = record{maxSlow, true}
 		b.slowInFlight++
-		batch := &inFlight[Q, A, K]{requests, time.Now()}
+		batch, finished := &inFlight[Q, A, K]{requests, time.Now()}, b.finished
 		go func() {
 			b.serve(batch.requests)
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.records[tenant] = record{maxSlow, false}
+			if b.finished == finished { // there is nobody who would be quicker
+				delete(b.records, tenant)
+			}
 			b.slowInFlight--
 			b.judge(batch, time.Since(batch.started))
 			b.release(batch.requests)
