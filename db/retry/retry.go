@@ -1,5 +1,5 @@
 // Package retry repeats what failed, or found nothing, and may succeed a moment later. It is
-// the only such loop of this module: a bounded number of attempts, exponential backoff with
+// the only such loop of this module, beside the wait for a locked row in package batch: a bounded number of attempts, exponential backoff with
 // jitter, and an end when the context ends.
 //
 // It decides nothing about what is safe to repeat: an attempt that returns ErrRetry says that
