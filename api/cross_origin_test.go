@@ -114,7 +114,8 @@ func TestPagesOfOtherOriginsCannotCall(t *testing.T) {
 		"": {allowedOrigin, "null", "http://localhost:5173"},
 		allowedOrigin: {otherOrigin, "http://app.example", "https://app.example:8443", "https://app.example.evil",
 			"null"},
-		"http://localhost:*": {"https://localhost:5173", "http://localhost.evil:80", "http://evil.localhost:80", "null"},
+		"http://localhost:*": {"https://localhost:5173", "http://localhost.evil:80", "http://evil.localhost:80",
+			"null"},
 	} {
 		a := crossOriginAPI(t, list)
 		for _, origin := range origins {
@@ -154,7 +155,8 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 			t.Errorf("%q: %v", list, err)
 		}
 	}
-	for _, list := range []string{"app.example", "https://app.example/", "https://app.example/path", "https://*.example",
+	for _, list := range []string{"app.example", "https://app.example/", "https://app.example/path",
+		"https://*.example",
 		"HTTPS://app.example", "https://App.example", "ftp://app.example", "https://", "https://user@app.example",
 		"https://app.example:443", "http://app.example:80", "https://app.example:", "https://app.example:80:*",
 		"https://app.example?x=1", "https://app.example#x", "null", "https://a.example;https://b.example"} {
