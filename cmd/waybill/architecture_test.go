@@ -42,6 +42,7 @@ var layers = []layer{
 		"cmd/waybill/..."}},
 	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
 	{"cmd/waybill/texts", nil},
+	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},
 }
 
