@@ -96,8 +96,8 @@ type CreateLedgerEntriesRow struct {
 // in the result: a fresh read shows which.
 // Closes: charges at once take more than the balance
 // Closes: a repeated charge is taken twice
-// Closes: two flushes lock their accounts crosswise
-// Closes: two flushes enter the same ids crosswise
+// Closes: two batches deadlock on accounts
+// Closes: two batches deadlock on the same ids
 func (q *Queries) CreateLedgerEntries(ctx context.Context, arg CreateLedgerEntriesParams) ([]CreateLedgerEntriesRow, error) {
 	rows, err := q.db.Query(ctx, createLedgerEntries,
 		arg.TenantIds,

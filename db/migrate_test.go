@@ -124,7 +124,7 @@ func TestUpgradeKeepsWhatIsThereAndItGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	at := map[db.PickupStatus]uuid.UUID{}
 	for _, status := range db.AllPickupStatusValues() {
 		at[status] = w.at(ctx, status)
@@ -181,7 +181,7 @@ func TestUpgradeKeepsWhatPatientsDenied(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	ids := map[string]uuid.UUID{}
 	for _, name := range []string{"seen", "shared", "denied", "undone", "again", "nobody's", "lost"} {
 		ids[name] = w.patient(ctx)
@@ -241,7 +241,7 @@ func TestUpgradeTrimsIDs(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	m := must(db.NewMigrator(d.OwnerURL))
 	t.Cleanup(func() { m.Close() })
 	must(m.DownTo(ctx, beforeDenials))

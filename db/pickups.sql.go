@@ -147,8 +147,8 @@ type CreatePickupsRow struct {
 // which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
 // of their type: ”, NaN, the year 1, the nil UUID. Shown patients are audited.
 // Closes: a retried request makes a second pickup
-// Closes: a batch is half made
-// Closes: two batches insert the same ids crosswise
+// Closes: a batch is partly created
+// Closes: two batches deadlock on the same ids
 func (q *Queries) CreatePickups(ctx context.Context, arg CreatePickupsParams) ([]CreatePickupsRow, error) {
 	rows, err := q.db.Query(ctx, createPickups,
 		arg.Batches,
@@ -342,8 +342,8 @@ type DispatchPickupRow struct {
 // Closes: a driver is dispatched who has gone off duty
 // Closes: two dispatchers dispatch one pickup
 // Closes: a late duplicate dispatches a pickup again after its release
-// Closes: a driver is passed over while their location moves
-// Closes: a dispatch that two callers make owes two texts
+// Closes: a driver whose location moves is passed over
+// Closes: two callers of a dispatch owe two texts
 func (q *Queries) DispatchPickup(ctx context.Context, arg DispatchPickupParams) ([]DispatchPickupRow, error) {
 	rows, err := q.db.Query(ctx, dispatchPickup,
 		arg.ViewerRole,
@@ -481,7 +481,7 @@ type EditPickupRow struct {
 	Pickup Pickup `json:"pickup"`
 }
 
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 // Closes: a pickup is edited after it was submitted
 func (q *Queries) EditPickup(ctx context.Context, arg EditPickupParams) (EditPickupRow, error) {
 	row := q.db.QueryRow(ctx, editPickup,
@@ -1470,18 +1470,18 @@ type TransitionPickupsRow struct {
 // Closes: two dispatchers assign one driver
 // Closes: two dispatchers assign one pickup
 // Closes: a late duplicate assigns a pickup again after its release
-// Closes: a release and an assign of one driver meet in one flush
+// Closes: a release and an assign of one driver share a batch
 // Closes: two callers cancel one pickup
 // Closes: a pickup skips a status
 // Closes: a driver collects what was given to another
 // Closes: a refund misses the charge that it waited for
 // Closes: a cancel misses the driver that it waited for
 // Closes: a late duplicate moves a later round
-// Closes: two flushes lock their rows crosswise
-// Closes: two flushes lock slots and accounts crosswise
-// Closes: a submit that two callers make owes two texts
-// Closes: an assign that two callers make owes two texts
-// Closes: a deliver that two callers make owes two texts
+// Closes: two batches deadlock on rows
+// Closes: two batches deadlock on slots and accounts
+// Closes: two callers of a submit owe two texts
+// Closes: two callers of an assign owe two texts
+// Closes: two callers of a deliver owe two texts
 func (q *Queries) TransitionPickups(ctx context.Context, arg TransitionPickupsParams) ([]TransitionPickupsRow, error) {
 	rows, err := q.db.Query(ctx, transitionPickups,
 		arg.TenantIds,

@@ -53,7 +53,7 @@ type Store struct {
 	waits   lockWaits // of statements that write events
 	viewers *viewerCache
 
-	combined
+	batchers
 }
 
 // System is the database as the program itself sees it, for its workers, its operators'
@@ -123,7 +123,7 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store
 	all := New(q)
 	s := &Store{statements: all, q: all, viewing: viewing,
 		viewers: newViewerCache(maxCachedViewers)}
-	s.combined = combine(s, oneByOne)
+	s.batchers = newBatchers(s, oneByOne)
 	return s
 }
 

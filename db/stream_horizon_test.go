@@ -24,7 +24,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d, elsewhere := open(t), open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	begin := func(d *database, statements ...string) {
 		conn := must(d.owner.Acquire(ctx)).Hijack() // more than the pool has
 		t.Cleanup(func() { conn.Close(context.WithoutCancel(ctx)) })
@@ -89,7 +89,7 @@ func writersOfEvents(t *testing.T) map[string]string {
 }
 
 // held returns what a session holds: the lock of the writers of events, and a transaction id.
-func held(ctx context.Context, w *world, pid uint32) (lock, xid bool) {
+func held(ctx context.Context, w *fixture, pid uint32) (lock, xid bool) {
 	w.must(w.owner.QueryRow(ctx, `
 		SELECT
 			coalesce(bool_or(locktype = 'relation' AND relation = 'pickup_events'::regclass
@@ -105,7 +105,7 @@ func TestWhoWritesEventsLocksThemBeforeItHasAnID(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	for name, text := range writersOfEvents(t) {
 		tx := must(w.pool.Begin(ctx))
 		prepared := must(tx.Prepare(ctx, "", text))
@@ -126,7 +126,7 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	ctx := t.Context()
 	d := open(t)
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
-		w := d.world(ctx)
+		w := d.fixture(ctx)
 		first, second := w.driver(ctx, 1, 1), w.driver(ctx, 2, 2)
 		conn := must(w.pool.Acquire(ctx))
 		defer conn.Release()
@@ -184,7 +184,7 @@ const insertEvent = `
 func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	tx := must(w.owner.Begin(ctx))
 	takeXID(ctx, tx)
@@ -204,27 +204,27 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	for name, write := range map[string]func(w *world, tx pgx.Tx, id uuid.UUID){
-		"a statement of ours": func(w *world, tx pgx.Tx, id uuid.UUID) {
+	for name, write := range map[string]func(w *fixture, tx pgx.Tx, id uuid.UUID){
+		"a statement of ours": func(w *fixture, tx pgx.Tx, id uuid.UUID) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, id)(w.over(tx)))
 		},
-		"one by hand": func(_ *world, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
-		"several that came as one": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+		"one by hand": func(_ *fixture, tx pgx.Tx, id uuid.UUID) { must(tx.Exec(ctx, insertEvent, id)) },
+		"several that came as one": func(_ *fixture, tx pgx.Tx, id uuid.UUID) {
 			must(tx.Conn().PgConn().Exec(ctx, "SELECT 1; "+strings.ReplaceAll(insertEvent, "$1", "'"+id.String()+"'")).
 				ReadAll())
 		},
-		"a function's": func(_ *world, tx pgx.Tx, id uuid.UUID) {
+		"a function's": func(_ *fixture, tx pgx.Tx, id uuid.UUID) {
 			must(tx.Exec(ctx, "DO $do$ BEGIN PERFORM 1; "+strings.ReplaceAll(insertEvent,
 				"$1", "'"+id.String()+"'")+"; END $do$"))
 		},
-		"a subtransaction's": func(w *world, tx pgx.Tx, id uuid.UUID) {
+		"a subtransaction's": func(w *fixture, tx pgx.Tx, id uuid.UUID) {
 			sub := must(tx.Begin(ctx))
 			must(sub.Exec(ctx, insertEvent, id))
 			w.must(sub.Commit(ctx))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := d.world(ctx)
+			w := d.fixture(ctx)
 			slow, fast, last := w.pickup(ctx, paidBy(w.fundedAccount(ctx, 10_000))), w.pickup(ctx), w.pickup(ctx)
 			f := &follower{w: w, by: w.staff}
 			tx := must(w.owner.Begin(ctx))
@@ -256,7 +256,7 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	old, other, first := must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx)), must(w.pool.Begin(ctx))
 	for _, tx := range []pgx.Tx{old, other, first} {
@@ -282,7 +282,7 @@ func TestTheEventsOfAPickupAreToldInTheirOrder(t *testing.T) {
 func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := open(t).world(ctx)
+	w := open(t).fixture(ctx)
 	id := w.pickup(ctx)
 	for _, level := range []pgx.TxIsoLevel{pgx.RepeatableRead, pgx.Serializable} {
 		tx := must(w.owner.BeginTx(ctx, pgx.TxOptions{IsoLevel: level}))
@@ -297,7 +297,7 @@ func TestAnEventUnderAnOldSnapshotIsRefused(t *testing.T) {
 
 // writingOrders returns transactions that submit a pickup, and transactions that take a lock or an id without
 // submitting it.
-func (w *world) writingOrders(ctx context.Context) (ways, lost []func(uuid.UUID) error) {
+func (w *fixture) writingOrders(ctx context.Context) (ways, lost []func(uuid.UUID) error) {
 	pause := func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond) }
 	in := func(end ending, steps ...func(tx pgx.Tx, id uuid.UUID)) func(id uuid.UUID) error {
 		return func(id uuid.UUID) error {
@@ -335,7 +335,7 @@ func TestTheStreamTellsEachEventOnceHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w, quiet := d.world(ctx), d.world(ctx)
+	w, quiet := d.fixture(ctx), d.fixture(ctx)
 	ways, lost := w.writingOrders(ctx)
 	const writers, each = 8, 12
 	pickups := make([]uuid.UUID, writers*each)

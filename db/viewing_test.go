@@ -17,13 +17,13 @@ import (
 	"waybill/db"
 )
 
-// guarded are the tables with row-level security, each with the rows that a world has of the facility that
+// guarded are the tables with row-level security, each with the rows that a fixture has of the facility that
 // staff see (1) and of the hidden one (1).
 var guarded = []string{"patients", "patient_facilities", "appointments"}
 
-// wards makes a world with a patient and an appointment at each of its facilities.
-func wards(ctx context.Context, d *database) (w *world, seen, hidden uuid.UUID) {
-	w = d.world(ctx)
+// wards makes a fixture with a patient and an appointment at each of its facilities.
+func wards(ctx context.Context, d *database) (w *fixture, seen, hidden uuid.UUID) {
+	w = d.fixture(ctx)
 	seen, hidden = w.patient(ctx), newID()
 	must(w.owner.Exec(ctx, `WITH p AS (
 			INSERT INTO patients SELECT tenant_id, $3, $4, external_id, given_name, family_name, birth_date

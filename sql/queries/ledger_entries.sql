@@ -4,8 +4,8 @@
 -- in the result: a fresh read shows which.
 -- Closes: charges at once take more than the balance
 -- Closes: a repeated charge is taken twice
--- Closes: two flushes lock their accounts crosswise
--- Closes: two flushes enter the same ids crosswise
+-- Closes: two batches deadlock on accounts
+-- Closes: two batches deadlock on the same ids
 -- name: CreateLedgerEntries :many
 WITH asked AS (
     SELECT *

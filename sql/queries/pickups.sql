@@ -3,8 +3,8 @@
 -- which. Pickups of an earlier try of the same request are left as they are. Absent values are the zero
 -- of their type: '', NaN, the year 1, the nil UUID. Shown patients are audited.
 -- Closes: a retried request makes a second pickup
--- Closes: a batch is half made
--- Closes: two batches insert the same ids crosswise
+-- Closes: a batch is partly created
+-- Closes: two batches deadlock on the same ids
 -- name: CreatePickups :many
 WITH asked AS (
     SELECT u.*, row_number() OVER () AS ord
@@ -284,18 +284,18 @@ LIMIT 100;
 -- Closes: two dispatchers assign one driver
 -- Closes: two dispatchers assign one pickup
 -- Closes: a late duplicate assigns a pickup again after its release
--- Closes: a release and an assign of one driver meet in one flush
+-- Closes: a release and an assign of one driver share a batch
 -- Closes: two callers cancel one pickup
 -- Closes: a pickup skips a status
 -- Closes: a driver collects what was given to another
 -- Closes: a refund misses the charge that it waited for
 -- Closes: a cancel misses the driver that it waited for
 -- Closes: a late duplicate moves a later round
--- Closes: two flushes lock their rows crosswise
--- Closes: two flushes lock slots and accounts crosswise
--- Closes: a submit that two callers make owes two texts
--- Closes: an assign that two callers make owes two texts
--- Closes: a deliver that two callers make owes two texts
+-- Closes: two batches deadlock on rows
+-- Closes: two batches deadlock on slots and accounts
+-- Closes: two callers of a submit owe two texts
+-- Closes: two callers of an assign owe two texts
+-- Closes: two callers of a deliver owe two texts
 -- name: TransitionPickups :many
 WITH asked AS (
     SELECT
@@ -476,8 +476,8 @@ JOIN won AS s ON s.tenant_id = pickups.tenant_id AND s.id = pickups.id;
 -- Closes: a driver is dispatched who has gone off duty
 -- Closes: two dispatchers dispatch one pickup
 -- Closes: a late duplicate dispatches a pickup again after its release
--- Closes: a driver is passed over while their location moves
--- Closes: a dispatch that two callers make owes two texts
+-- Closes: a driver whose location moves is passed over
+-- Closes: two callers of a dispatch owe two texts
 -- name: DispatchPickup :many
 WITH locked AS MATERIALIZED (
     SELECT
@@ -688,7 +688,7 @@ WHERE p.tenant_id = @tenant_id
         SELECT FROM facility_viewers AS v
         WHERE v.tenant_id = p.tenant_id AND v.facility_id = p.facility_id AND v.user_id = @viewer_id::uuid);
 
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- Closes: a pickup is edited after it was submitted
 -- name: EditPickup :one
 WITH edited AS (
