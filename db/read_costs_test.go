@@ -61,11 +61,11 @@ var uncosted = map[string]string{
 
 // costFixture names who reads what.
 type costFixture struct {
-	*scale.World
+	*scale.Dataset
 	viewers map[string]db.Viewer
 }
 
-func newCostFixture(w *scale.World) costFixture {
+func newCostFixture(w *scale.Dataset) costFixture {
 	c := costFixture{w, map[string]db.Viewer{}}
 	for name, u := range map[string]struct {
 		role scale.Role

@@ -42,7 +42,7 @@ type move struct {
 
 // killing is the shared state.
 type killing struct {
-	*town
+	*fixture
 	t   *testing.T
 	url string
 
@@ -187,7 +187,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if dbtest.UnderRace {
 		kills = 12
 	}
-	k := &killing{t: t, town: newTown(t), up: make(chan struct{})}
+	k := &killing{t: t, fixture: newFixture(t), up: make(chan struct{})}
 	address := freeAddress(t)
 	k.url = "http://" + address
 	gateway := fakegateway.Start(t)

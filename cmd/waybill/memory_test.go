@@ -8,7 +8,7 @@ import (
 // The process's memory has a soft limit, by the bodies that it may hold, unless somebody says another.
 func TestMemoryHasASoftLimit(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	for _, c := range []struct {
 		env  []string
 		want string

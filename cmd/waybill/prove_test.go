@@ -20,14 +20,14 @@ import (
 	"waybill/db/dbtest"
 )
 
-func (w *town) options(url string) prove.Options {
+func (w *fixture) options(url string) prove.Options {
 	return prove.Options{URL: url, Token: w.tokens[db.UserRoleAdmin], Tenant: demoSlug,
 		Callers: 8, Rounds: 2, Attempts: 200}
 }
 
 func TestEveryStoryHolds(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
 	told := 0
 	err := prove.Run(t.Context(), w.options(s.URL), func(r prove.Result) {
@@ -165,7 +165,7 @@ func (l lie) told(t *testing.T, to string) string {
 func TestProveCatchesLies(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a test of the stories themselves")
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
 	var caught []string
 	for _, l := range lies() {
@@ -191,7 +191,7 @@ func TestProveCatchesLies(t *testing.T) {
 }
 
 // readyFile writes one as dev does.
-func (w *town) readyFile(t testing.TB, url string) string {
+func (w *fixture) readyFile(t testing.TB, url string) string {
 	t.Helper()
 	r := ready{URL: url, Tenant: demoSlug, TenantID: w.tenantID}
 	for _, u := range w.users {
@@ -233,7 +233,7 @@ func proveExitsBeforeAnyStory(t *testing.T) {
 func TestProveExits(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
-	w := newTown(t)
+	w := newFixture(t)
 	s := w.inProcess(t)
 	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20",
 		"--story", "attempts,one-driver,unknown-user"}

@@ -202,7 +202,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 // Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL)
 	if status, body := text(t, "GET", s.url+"/readyz", "", ""); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
@@ -212,7 +212,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 
 // BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
-	w := newTown(b)
+	w := newFixture(b)
 	total := 0
 	for b.Loop() {
 		s := serve(b, w.db.AppURL)
@@ -224,7 +224,7 @@ func BenchmarkServeStarts(b *testing.B) {
 
 func TestAdminPort(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	admin := freeAddress(t)
 	s := serve(t, w.db.AppURL, "--admin-addr", admin)
 	text(t, "GET", s.url+"/v1/session", w.tokens[db.UserRoleHub], "")
@@ -272,7 +272,7 @@ func TestAdminPort(t *testing.T) {
 // No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	const secret = "whsec_aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMg=="
 	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2",
 		"--gateway-secret", secret, "--database-url", w.db.AppURL}
@@ -311,7 +311,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 		return s.errors.String()
 	}
 	if os.Getenv("DATABASE_URL") == "" {
-		hasNot(t, log(newTown(t).db.AppURL), warning)
+		hasNot(t, log(newFixture(t).db.AppURL), warning)
 	}
 	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
 		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100",
@@ -335,7 +335,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 // The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--log-level", "debug", "--log", "json")
 	secret := "Zaphod Beeblebrox"
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]

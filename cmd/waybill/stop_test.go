@@ -20,7 +20,7 @@ import (
 
 func charge(id fmt.Stringer) string { return fmt.Sprintf(`{"id":"%s","amount_cents":1}`, id) }
 
-func (w *town) charges(account string) string {
+func (w *fixture) charges(account string) string {
 	return "/v1/accounts/" + demoID("account "+account).String() + "/charges"
 }
 
@@ -28,7 +28,7 @@ func (w *town) charges(account string) string {
 // and the exit code is 0.
 func TestStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--drain", "400ms")
 	// One request waits in the database, for a lock that ends after the drain.
 	waiting, unlock := w.chargeThatWaits(t, s.url)
@@ -79,7 +79,7 @@ func TestStopLosesNoRequest(t *testing.T) {
 
 // chargeThatWaits sends a request that waits in the database until it is unlocked. The channel returns
 // its status.
-func (w *town) chargeThatWaits(t *testing.T, url string) (status <-chan int, unlock func()) {
+func (w *fixture) chargeThatWaits(t *testing.T, url string) (status <-chan int, unlock func()) {
 	t.Helper()
 	lock, err := w.db.Owner().Begin(t.Context())
 	if err != nil {
@@ -134,7 +134,7 @@ const readTimeout = 2 * time.Second
 // streams are not cut off.
 func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	admin := freeAddress(t)
 	s := serve(t, w.db.AppURL, "--admin-addr", admin, "--read-timeout", readTimeout.String(), "--feed-idle", "4s",
 		"--lock-timeout", "40s", "--statement-timeout", "50s", "--handler-timeout", "60s")
@@ -182,7 +182,7 @@ var feedPath = "/v1/facilities/" + demoID("facility").String() +
 	"/appointments/sync?allow_empty=true&as_of=2026-01-01T00:00:00Z"
 
 // feedThatTakes sends an empty list, with more and more blank lines before its end.
-func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-chan int {
+func (w *fixture) feedThatTakes(t *testing.T, url string, long time.Duration) <-chan int {
 	body, in := io.Pipe()
 	go func() {
 		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -213,7 +213,7 @@ func (w *town) feedThatTakes(t *testing.T, url string, long time.Duration) <-cha
 // It does not spoil an orderly end either.
 func TestStopWithBodiesThatNeverCome(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--read-timeout", readTimeout.String())
 	for _, asked := range []string{"GET /livez", "POST /nope", "POST /v1/sessions"} {
 		withoutItsBody(t, s.url, asked)
@@ -225,7 +225,7 @@ func TestStopWithBodiesThatNeverCome(t *testing.T) {
 
 // hammer charges an account from many connections, each until the server closes it. Every request must
 // be answered.
-func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *sync.WaitGroup) {
+func (w *fixture) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *sync.WaitGroup) {
 	taken, callers = new(atomic.Int64), new(sync.WaitGroup)
 	for range 16 {
 		callers.Go(func() {
@@ -258,7 +258,7 @@ func (w *town) hammer(t *testing.T, url string) (taken *atomic.Int64, callers *s
 
 // follow reads the event stream to its end, which must be that of an answer, not of a
 // broken connection.
-func (w *town) follow(t *testing.T, url string) <-chan error {
+func (w *fixture) follow(t *testing.T, url string) <-chan error {
 	response, err := call(t.Context(), http.DefaultClient, "GET", url+"/v1/pickups/stream",
 		w.tokens[db.UserRoleDispatcher], "")
 	if err != nil || response.StatusCode != http.StatusOK {
@@ -279,7 +279,7 @@ func (w *town) follow(t *testing.T, url string) <-chan error {
 
 func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	// Its lock wait would exceed the shutdown timeout.
 	s := serve(t, w.db.AppURL, "--shutdown-timeout", "50ms", "--lock-timeout", "100s",
 		"--statement-timeout", "110s", "--handler-timeout", "120s")
@@ -306,7 +306,7 @@ func TestStopGivesUpOnARequestThatDoesNotEnd(t *testing.T) {
 	has(t, s.errors.String(), "requests were still running at shutdown")
 }
 
-func (w *town) awaitLockWait(t testing.TB) {
+func (w *fixture) awaitLockWait(t testing.TB) {
 	t.Helper()
 	eventually(t, "a statement waits for a lock", func() bool {
 		var n int
@@ -319,7 +319,7 @@ func (w *town) awaitLockWait(t testing.TB) {
 // Who presses Ctrl-C twice does not want to wait.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--drain", "1m")
 	s.signal(syscall.SIGINT)
 	eventually(t, "it drains", func() bool {

@@ -20,7 +20,7 @@ func to(g *fakegateway.Gateway) []string {
 }
 
 // submit submits a new pickup over HTTP.
-func (w *town) submit(t testing.TB, url string) uuid.UUID {
+func (w *fixture) submit(t testing.TB, url string) uuid.UUID {
 	t.Helper()
 	status, answer := text(t, "POST", url+"/v1/pickups", w.tokens[db.UserRoleStaff], fmt.Sprintf(`{
 		"facility_id": "%s", "account_id": "%s", "price_cents": 100, "pickup_address": "here",
@@ -39,7 +39,7 @@ func (w *town) submit(t testing.TB, url string) uuid.UUID {
 
 func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 	t.Parallel()
-	w, gateway, admin := newTown(t), fakegateway.Start(t), freeAddress(t)
+	w, gateway, admin := newFixture(t), fakegateway.Start(t), freeAddress(t)
 	s := serve(t, w.db.AppURL, append(to(gateway), "--workers", "4", "--admin-addr", admin)...)
 	id := w.submit(t, s.url)
 	eventually(t, "the text is taken", func() bool { return len(gateway.Taken()) == 1 })
@@ -88,7 +88,7 @@ func TestServeWithWorkersSendsTheTexts(t *testing.T) {
 
 func TestWorkAloneSendsTheTexts(t *testing.T) {
 	t.Parallel()
-	w, gateway := newTown(t), fakegateway.Start(t)
+	w, gateway := newFixture(t), fakegateway.Start(t)
 	web := w.inProcess(t)
 	w.submit(t, web.URL)
 	p := start(t, []string{"DATABASE_URL=" + w.db.AppURL, "WAYBILL_GATEWAY_URL=" + gateway.URL,
@@ -113,7 +113,7 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 
 func TestDevShowsTheTextsInItsLog(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	d := startDev(t, folder(t), []string{"DATABASE_URL=" + w.db.OwnerURL}, "--log-level", "info")
 	w.submit(t, d.URL)
 	eventually(t, "the text is shown",
@@ -151,7 +151,7 @@ func TestWorkersNeedAGateway(t *testing.T) {
 
 func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	env := []string{"DATABASE_URL=" + w.db.AppURL}
 	exec := func(statement string, args ...any) {
 		t.Helper()
@@ -205,7 +205,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 }
 
 // exec runs a statement as the owner.
-func (w *town) exec(t testing.TB, statement string, args ...any) {
+func (w *fixture) exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	if _, err := w.db.Owner().Exec(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func (w *town) exec(t testing.TB, statement string, args ...any) {
 }
 
 // count returns the number that a query of the owner's answers.
-func (w *town) count(t testing.TB, query string) (n int) {
+func (w *fixture) count(t testing.TB, query string) (n int) {
 	t.Helper()
 	if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func (w *town) count(t testing.TB, query string) (n int) {
 }
 
 // jobs runs the command jobs and returns what it prints.
-func (w *town) jobs(t testing.TB, args ...string) string {
+func (w *fixture) jobs(t testing.TB, args ...string) string {
 	t.Helper()
 	code, out, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, append([]string{"jobs"}, args...)...)
 	if code != 0 {
@@ -232,7 +232,7 @@ func (w *town) jobs(t testing.TB, args ...string) string {
 }
 
 // resends retries the listed texts while their queue is paused, and then resumes it.
-func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list string) {
+func (w *fixture) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list string) {
 	t.Helper()
 	jobs := func(args ...string) string { return w.jobs(t, args...) }
 	w.exec(t, "UPDATE river_queue SET paused_at = now() WHERE name = 'texts'") // a worker hears of it within seconds
@@ -270,7 +270,7 @@ func (w *town) resends(t *testing.T, gateway *fakegateway.Gateway, admin, list s
 // Refused texts are listed and can be sent again; a paused queue is listed and can be resumed.
 func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	t.Parallel()
-	w, gateway := newTown(t), fakegateway.Start(t)
+	w, gateway := newFixture(t), fakegateway.Start(t)
 	web := w.inProcess(t)
 	jobs := func(args ...string) string { return w.jobs(t, args...) }
 	has(t, jobs(), "no failed or retrying jobs", "no refused texts in the last 24h")

@@ -59,7 +59,7 @@ type httpOther struct {
 // failedLine is the line of a workload of which nothing was measured.
 func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
 	l := &httpLine{Work: w.name, Callers: callers, Rate: b.rate, Serve: b.serve, Machine: ThisMachine(),
-		Tenants: len(b.worldsOf(w)), Processes: len(b.servers)}
+		Tenants: len(b.fixturesOf(w)), Processes: len(b.servers)}
 	l.fail("", err)
 	return l
 }
@@ -79,7 +79,7 @@ func (b *httpBench) line(w work, callers int, sides []*side, yardsticks []*singl
 		Work: w.name, Callers: callers, PerSecond: roundSignificant(median(ours.rates)),
 		P50: latency.P50, P99: latency.P99, Max: latency.Max,
 		Operations: ours.all.done, Unexpected: ours.all.unexpected, Rate: b.rate,
-		Serve: b.serve, Machine: ThisMachine(), Tenants: len(ours.worlds), Processes: len(b.servers),
+		Serve: b.serve, Machine: ThisMachine(), Tenants: len(ours.fixtures), Processes: len(b.servers),
 	}
 	for i, rate := range ours.rates {
 		round := httpRound{PerSecond: roundSignificant(rate)}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const patience = 5 * time.Second
+const maxWait = 5 * time.Second
 
 // fail opens the breaker, or keeps it open.
 func fail(t *testing.T, b *Breaker, times int) {
@@ -52,7 +52,7 @@ func TestWhileItIsOpenOneTriesAtATime(t *testing.T) {
 		for range 32 {
 			senders.Go(func() {
 				for ctx.Err() == nil {
-					if !b.Enter(ctx, patience) {
+					if !b.Enter(ctx, maxWait) {
 						continue
 					}
 					tries.Add(1)
@@ -81,7 +81,7 @@ func TestOneSuccessLetsAllIn(t *testing.T) {
 		var in atomic.Int32
 		for range 32 {
 			go func() {
-				for !b.Enter(t.Context(), patience) {
+				for !b.Enter(t.Context(), maxWait) {
 				}
 				in.Add(1)
 				b.Succeeded()
