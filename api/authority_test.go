@@ -188,13 +188,13 @@ func (s *server) endsUnderWay(op *described, e end, cached bool, twin *server) {
 	})
 	switch {
 	case e.happen == nil && a.status >= 300:
-		s.t.Errorf("%s, and nothing happens: got %s", op.id, a)
+		s.t.Errorf("%s with unchanged authority: got %s", op.id, a)
 	case e.happen == nil: // the same request would have been done
 	case before == nil:
-		s.t.Errorf("%s: nothing happened in between: got %s", op.id, a)
+		s.t.Errorf("%s: the authority did not change during the request: got %s", op.id, a)
 	case twin != nil && op.id != "sync-appointments": // which looks every session up
 		if want := twin.answerAfter(op, e); a.status != want.status || a.code() != want.code() {
-			s.t.Errorf("%s by %s: got %s, want as after it: %s", op.id, as.role, a, want)
+			s.t.Errorf("%s by %s: got %s, want the answer of a later request: %s", op.id, as.role, a, want)
 		}
 		if a.status >= 300 {
 			s.unchanged(op.id, before)

@@ -138,7 +138,7 @@ func (s *server) readsByNow(proxy *pgproxy.Proxy, op *described, as *user, e end
 	a := read()
 	proxy.Before(nil)
 	if !happened {
-		s.t.Errorf("%s: nothing happened", what)
+		s.t.Errorf("%s: the session did not change", what)
 	}
 	if e.status == 401 {
 		if a.status != 401 || a.code() != e.code {
@@ -197,7 +197,7 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 		}
 		s.exec("UPDATE sessions SET revoked_at = now() WHERE user_id = $1", s.staff.id)
 		if a := ask(); a.status != 401 || a.code() != "unauthenticated" {
-			t.Errorf("%s, of a session that is over: got %s", name, a)
+			t.Errorf("%s with a revoked session: got %s", name, a)
 		}
 	}
 }
@@ -246,7 +246,7 @@ func TestACachedSessionsWriteIsDoneOnceThoughItsAnswerIsLost(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", path, a, c.status)
 		}
 		if n := rows() - before; n != 1 {
-			t.Errorf("%s: %d rows of %s were made", path, n, c.table)
+			t.Errorf("%s: created %d rows of %s", path, n, c.table)
 		}
 		s.restore(c.by)
 	}

@@ -43,7 +43,7 @@ func TestUndeclaredCodesAreTold(t *testing.T) {
 			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, strings.NewReader("")))
 	}
 	if want := []db.Code{db.DriverBusy, bodyTooLarge, db.Forbidden}; !slices.Equal(told, want) {
-		t.Errorf("told of %v, want %v", told, want)
+		t.Errorf("reported codes %v, want %v", told, want)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestBodiesOfAllOperationsHaveTheLimitOfTime(t *testing.T) {
 			}
 		}
 		if n == 0 {
-			t.Error("no operation: this proves nothing")
+			t.Error("no operation was tested")
 		}
 	}
 }

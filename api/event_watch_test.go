@@ -134,7 +134,7 @@ func TestWhoComesDuringALookMissesNothing(t *testing.T) {
 		l.want(t, map[uuid.UUID]uint64{early: 20, back: 8, late: 8})
 		l.answer(21, back, late)
 		if !isWoken(news[1]) || !isWoken(news[2]) {
-			t.Error("an event of between is not told")
+			t.Error("an event committed between two polls is not delivered")
 		}
 	})
 }
@@ -177,7 +177,7 @@ func TestWhoComesBehindTheOthersReadsOnFromWhereTheyWereWoken(t *testing.T) {
 		second, from := w.follow(tenant, 8) // it read its horizon earlier, and subscribes only now
 		defer second.leave()
 		if from != 20 || second.horizon() != 20 {
-			t.Errorf("reads up to %d, %d; what came below 20 wakes nobody any more", from, second.horizon())
+			t.Errorf("reads up to %d, %d; events below 20 no longer wake a stream", from, second.horizon())
 		}
 		third, from := w.follow(tenant, 25)
 		defer third.leave()
@@ -204,7 +204,7 @@ func TestTheWatchNeverGoesBack(t *testing.T) {
 		l.want(t, map[uuid.UUID]uint64{tenant: 20})
 		l.answer(22, tenant)
 		if _, horizon := f.news(); horizon != 22 || f.horizon() != 22 {
-			t.Errorf("told up to %d, %d", horizon, f.horizon())
+			t.Errorf("delivered up to %d, %d", horizon, f.horizon())
 		}
 	})
 }
@@ -214,7 +214,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := watched(time.Second)
 		if w.behind() != 0 {
-			t.Error("behind without a stream")
+			t.Error("reports a lag without a stream")
 		}
 		tenant := uuid.New()
 		f, _ := w.follow(tenant, 7)
@@ -226,19 +226,19 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 			l.answerLate(7, 9)
 		}
 		if got := w.behind(); got != 5*time.Second {
-			t.Errorf("%v behind, want 5s", got)
+			t.Errorf("a lag of %v, want 5s", got)
 		}
 		for range 3 { // and then there is no database
 			l.want(t, want)
 			l.fail()
 		}
 		if got := w.behind(); got != 8*time.Second {
-			t.Errorf("%v behind, want 8s", got)
+			t.Errorf("a lag of %v, want 8s", got)
 		}
 		l.want(t, want)
 		l.answer(12)
 		if got := w.behind(); got != 0 {
-			t.Errorf("%v behind", got)
+			t.Errorf("a lag of %v", got)
 		}
 		f.leave()
 	})
@@ -289,7 +289,7 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
 		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants,
 			c.news) || look.sendable != 10 {
-			t.Errorf("%v: asks for %v, finds %v, %v", c.events, in.asked, look, err)
+			t.Errorf("%v: queried %v, found %v, %v", c.events, in.asked, look, err)
 		}
 	}
 }

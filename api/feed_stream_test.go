@@ -44,7 +44,7 @@ func (s *server) tellsBesideFeed(ofTenant, ofForeign *stream) {
 	for t, st := range map[*tenant]*stream{s.tenant: ofTenant, s.foreign: ofForeign} {
 		id := s.pickupIn(t, db.PickupStatusSUBMITTED, t.facility, uuid.Nil)
 		if e := st.transition(); e.data["pickup_id"] != id.String() {
-			s.t.Errorf("told %v", e)
+			s.t.Errorf("got the event %v", e)
 		}
 	}
 }
@@ -97,6 +97,6 @@ func TestStreamsAreToldBesideTwentyThousandRecords(t *testing.T) {
 	(<-ended).want(200)
 	t.Logf("%d times while the feed was applied", told)
 	if told < 2 {
-		t.Errorf("told %d times while the feed was applied", told)
+		t.Errorf("events arrived %d times while the feed was applied", told)
 	}
 }

@@ -96,7 +96,7 @@ func start(t testing.TB, settings ...func(*db.Config, *api.Options)) *server {
 		slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o := api.Options{Log: log, PasswordCost: bcrypt.MinCost, LoginPause: 1, StreamPoll: 5 * time.Millisecond,
 		Undeclared: func(operation string, code db.Code) {
-			t.Errorf("%s answered %s, which the document does not declare", operation, code)
+			t.Errorf("%s returned %s, which the document does not declare", operation, code)
 		}}
 	for _, set := range settings {
 		set(&c, &o)
@@ -241,7 +241,7 @@ func (s *server) serve(r *http.Request) *answer {
 	s.api.ServeHTTP(w, r)
 	a := &answer{s.t, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.Bytes()}
 	if err := theDocument().check(r, a); err != nil {
-		s.t.Errorf("%s: not as the document says: %v\n%s", a.request, err, a)
+		s.t.Errorf("%s: the answer violates the document: %v\n%s", a.request, err, a)
 	}
 	return a
 }
@@ -354,7 +354,7 @@ func (a *answer) fresh(status int) *answer {
 	a.t.Helper()
 	a.want(status)
 	if a.header.Get("Idempotency-Replayed") != "" {
-		a.t.Fatalf("%s: said to be a repeat: %s", a.request, a)
+		a.t.Fatalf("%s: marked as a replay: %s", a.request, a)
 	}
 	return a
 }

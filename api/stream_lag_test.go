@@ -38,7 +38,7 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	for i := range looks {
 		l.saw(begin.Add(time.Duration(i)*time.Second), eventHorizon{0, uint64(1 + i)})
 		if len(l.open) > mostSightings {
-			t.Fatalf("%d sightings", len(l.open))
+			t.Fatalf("%d observations", len(l.open))
 		}
 	}
 	if l.caughtUp != begin {
@@ -46,6 +46,6 @@ func TestTheLagOfASlowWriterTakesBoundedMemory(t *testing.T) {
 	}
 	l.saw(begin.Add(looks*time.Second), eventHorizon{looks + 1, looks + 2})
 	if behind := looks*time.Second - l.caughtUp.Sub(begin); behind <= 0 || behind > looks*time.Second/10 {
-		t.Errorf("%v behind", behind)
+		t.Errorf("a lag of %v", behind)
 	}
 }

@@ -183,7 +183,7 @@ func TestClientCreatesAPatientWhomItsFacilitySees(t *testing.T) {
 	unseen, err := w.dispatcher.CreatePatientWithResponse(ctx, nil, input)
 	check(t, err)
 	if p := unseen.ApplicationProblemJSONDefault; p == nil || p.Code != client.ErrorCodeFacilityNotFound {
-		t.Errorf("created for a facility that is not seen: %v", p)
+		t.Errorf("created for a hidden facility: %v", p)
 	}
 	group, err := w.admin.CreateGroupWithResponse(ctx, nil, client.NewGroup{Name: "Mission"})
 	check(t, err)
@@ -235,7 +235,7 @@ func TestClientSwitchesOnTheCode(t *testing.T) {
 	check(t, err)
 	p := res.ApplicationProblemJSONDefault
 	if p == nil {
-		t.Fatal("submitted with no money")
+		t.Fatal("submitted without funds")
 	}
 	switch p.Code {
 	case client.ErrorCodeInsufficientFunds:
