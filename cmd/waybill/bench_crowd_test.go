@@ -93,7 +93,7 @@ func TestNoCrowdCostsAnotherTenantARefusal(t *testing.T) {
 		delete(want, l.Phase)
 	}
 	if len(want) > 0 {
-		t.Errorf("nothing is said of %v", want)
+		t.Errorf("the report lacks %v", want)
 	}
 }
 

@@ -58,7 +58,7 @@ func startDevBy(t testing.TB, by []string, data, file string, env []string, args
 		}
 		// Whenever it is there, it is whole.
 		if err := json.Unmarshal(text, &d.ready); err != nil {
-			t.Fatalf("a part of the ready file: %s", text)
+			t.Fatalf("the ready file is incomplete: %s", text)
 		}
 		return true
 	})
@@ -115,11 +115,11 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		t.FailNow()
 	}
 	if a.URL == b.URL || a.DatabaseURL == b.DatabaseURL || a.AdminURL == b.AdminURL {
-		t.Errorf("they share a port: %s %s", a.URL, b.URL)
+		t.Errorf("two servers share a port: %s %s", a.URL, b.URL)
 	}
 	code, _, complaint := ended(t, "", nil, "dev", "--addr", "127.0.0.1:0", "--data", one)
 	if code != 1 {
-		t.Errorf("a second one on the same data: exit code %d", code)
+		t.Errorf("a second server on the same data: exit code %d", code)
 	}
 	has(t, complaint, one, "in use")
 
@@ -136,15 +136,15 @@ func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 		before := a
 		a = startDev(t, one, nil)
 		if status, _ := text(t, "POST", a.URL+"/v1/accounts", a.token(db.UserRoleAdmin), body); status != 200 {
-			t.Errorf("what was made before is made again: %d", status)
+			t.Errorf("a repeated create: %d", status)
 		}
 		// So does an earlier session.
 		if status, _ := text(t, "GET", a.URL+"/v1/session", before.token(db.UserRoleHub), ""); status != 200 {
-			t.Errorf("a session of before: %d", status)
+			t.Errorf("a session from before the restart: %d", status)
 		}
 	}
 	if !b.answers() {
-		t.Error("the other one's database is gone")
+		t.Error("the other server's database is gone")
 	}
 	b.stop(syscall.SIGTERM)
 	if b.answers() {
@@ -230,7 +230,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "unused")
 	dev := startDev(t, data, []string{"DATABASE_URL=" + d.OwnerURL})
 	if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a folder for data was made: %v", err)
+		t.Errorf("a data folder was created: %v", err)
 	}
 	if dev.DatabaseURL != d.OwnerURL {
 		t.Errorf("database_url: %s", dev.DatabaseURL)
@@ -377,7 +377,7 @@ func (d *developing) hasDrivers(t *testing.T) {
 	d.read(t, db.UserRoleDispatcher, "/v1/drivers", &drivers)
 	for _, driver := range drivers.Items {
 		if driver.Latitude == nil || driver.Longitude == nil || !driver.OnDuty {
-			t.Errorf("a driver without a place, or off duty: %+v", driver)
+			t.Errorf("a driver without a location, or off duty: %+v", driver)
 		}
 	}
 	if len(drivers.Items) < 2 || d.count(t, db.UserRoleDriver, "/v1/drivers") != 1 {

@@ -254,7 +254,7 @@ func (k *killing) accountTexts(gateway *fakegateway.Gateway) {
 	if taken := int64(len(gateway.Taken())); sent != owed || jobs != owed || all != owed || taken != owed {
 		k.t.Errorf("%d texts owed, %d sent, %d jobs for %d texts, %d took effect", owed, sent, all, jobs, taken)
 	}
-	k.t.Logf("%d texts, %d sent again by those who did not know", owed, gateway.Repeats())
+	k.t.Logf("%d texts, %d resent after an unknown outcome", owed, gateway.Repeats())
 }
 
 // awaitAnswer waits for the first answer of a server: new ones are busy connecting.
@@ -333,12 +333,12 @@ func (k *killing) account(senders []*sender, opening int64) {
 			len(all.charges))*killCharge,
 	} {
 		if got != 0 {
-			k.t.Errorf("%s: %d between what was acknowledged and what is there", what, got)
+			k.t.Errorf("%s: the rows differ from the acknowledged requests by %d", what, got)
 		}
 	}
 	if k.cut.Load() == 0 || k.replayed.Load() == 0 {
-		k.t.Errorf("%d requests cut, %d found done by then: this tested nothing", k.cut.Load(), k.replayed.Load())
+		k.t.Errorf("%d requests cut, %d of them committed: nothing was tested", k.cut.Load(), k.replayed.Load())
 	}
-	k.t.Logf("%d acknowledged, %d tries cut, %d found done when sent again; %s",
+	k.t.Logf("%d acknowledged, %d attempts cut, %d replayed; %s",
 		k.answers.Load(), k.cut.Load(), k.replayed.Load(), fmt.Sprint(names))
 }

@@ -149,7 +149,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not in time: %s", what)
+			t.Fatalf("not true in time: %s", what)
 		}
 	}
 }
@@ -289,7 +289,7 @@ func has(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("%q is not in: %s", part, text)
+			t.Errorf("%q is missing in: %s", part, text)
 		}
 	}
 }
@@ -298,7 +298,7 @@ func hasNot(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if strings.Contains(text, part) {
-			t.Errorf("%q is in: %s", part, text)
+			t.Errorf("%q is unexpected in: %s", part, text)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestEveryStoryHolds(t *testing.T) {
 		}
 	})
 	if err != nil || told != len(prove.Names()) {
-		t.Errorf("%d of %d stories were told: %v", told, len(prove.Names()), err)
+		t.Errorf("%d of %d stories were reported: %v", told, len(prove.Names()), err)
 	}
 	// Created rows are cleaned up: no driver of prove's on duty, no waiting pickup, no active user.
 	for what, query := range map[string]string{
@@ -52,7 +52,7 @@ func TestEveryStoryHolds(t *testing.T) {
 	} {
 		var n int
 		if err := w.db.Owner().QueryRow(t.Context(), query).Scan(&n); err != nil || n != 0 {
-			t.Errorf("left behind, %s: %d %v", what, n, err)
+			t.Errorf("%s remaining after the run: %d %v", what, n, err)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestProveCatchesLies(t *testing.T) {
 			o.Stories, o.Rounds = l.caught, 1
 			err := prove.Run(t.Context(), o, func(r prove.Result) {
 				if r.Held {
-					t.Errorf("the story %s held: %s", r.Story, r.Figure)
+					t.Errorf("the story %s held against a faulty server: %s", r.Story, r.Figure)
 				}
 			})
 			if err != nil {
@@ -185,7 +185,7 @@ func TestProveCatchesLies(t *testing.T) {
 	}
 	for _, name := range prove.Names() {
 		if !slices.Contains(caught, name) {
-			t.Errorf("no lie is caught by the story %s", name)
+			t.Errorf("the story %s detects no faulty server", name)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func proveExitsBeforeAnyStory(t *testing.T) {
 		}
 		has(t, errors, "connection refused")
 	})
-	t.Run("1 with a story that is not there", func(t *testing.T) {
+	t.Run("1 with an unknown story", func(t *testing.T) {
 		code, _, errors := ended(t, "", nil, "prove", "--story", "once-upon-a-time")
 		if code != 1 {
 			t.Errorf("exit code %d", code)
@@ -237,7 +237,7 @@ func TestProveExits(t *testing.T) {
 	s := w.inProcess(t)
 	few := []string{"prove", "--callers", "4", "--rounds", "1", "--attempts", "20",
 		"--story", "attempts,one-driver,unknown-user"}
-	t.Run("0 when all held, with a table", func(t *testing.T) {
+	t.Run("0 when every story held, with a table", func(t *testing.T) {
 		code, out, _ := ended(t, "", nil, append(few, "--url", s.URL)...)
 		if code != 0 {
 			t.Errorf("exit code %d", code)
@@ -245,7 +245,7 @@ func TestProveExits(t *testing.T) {
 		has(t, out, "CLAIM", "ATTEMPT", "RESULT", "yes: 1 of 20 won", "3 of 3 stories held", s.URL)
 		hasNot(t, out, "NO")
 	})
-	t.Run("1 when one did not, in lines of JSON", func(t *testing.T) {
+	t.Run("1 when a story failed, in lines of JSON", func(t *testing.T) {
 		liar := lies()[0].told(t, s.URL)
 		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, liar))...)
 		if code != 1 {
@@ -265,7 +265,7 @@ func TestProveExits(t *testing.T) {
 			t.Errorf("held: %v", held)
 		}
 	})
-	t.Run("1 with a server that says yes to everything", func(t *testing.T) {
+	t.Run("1 with a server that accepts everything", func(t *testing.T) {
 		yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "{}")
 		}))

@@ -107,7 +107,7 @@ func TestWorkAloneSendsTheTexts(t *testing.T) {
 	if err := w.db.Owner().
 		QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'available' AND attempt = 0").
 		Scan(&back); err != nil || back != 1 {
-		t.Errorf("%d jobs are back, %v", back, err)
+		t.Errorf("%d jobs are available again, %v", back, err)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestJobsShowsWhatFailedAndRunsItAgain(t *testing.T) {
 	}
 	has(t, jobs("retry", "1001"), "job 1001 will run again")
 	if state(1001) != "available" || state(1002) != "cancelled" {
-		t.Errorf("after a retry: %s, %s", state(1001), state(1002))
+		t.Errorf("states after a retry: %s, %s", state(1001), state(1002))
 	}
 	jobs("retry", "--all")
 	if state(1002) != "available" || state(1003) != "available" || state(1005) != "running" ||
@@ -248,9 +248,9 @@ func (w *fixture) resends(t *testing.T, gateway *fakegateway.Gateway, admin, lis
 	has(t, jobs("retry", "--all"), "0 jobs will run again, 1 texts will be sent again")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "retry",
 		one); code != 1 || !strings.Contains(errors, "no text "+one) {
-		t.Errorf("a text that waits already: %d %s", code, errors)
+		t.Errorf("a text that is already queued: %d %s", code, errors)
 	}
-	eventually(t, "the pause is told", func() bool {
+	eventually(t, "the pause is listed", func() bool {
 		list := jobs()
 		return strings.Contains(list, "queue texts has been paused since 2") &&
 			strings.Contains(list, "waybill jobs resume texts")
@@ -258,7 +258,7 @@ func (w *fixture) resends(t *testing.T, gateway *fakegateway.Gateway, admin, lis
 	_, metrics := text(t, "GET", "http://"+admin+"/metrics", "", "")
 	has(t, metrics, `queue="texts"`, "waybill_jobs_paused{")
 	has(t, jobs("resume", "texts"), "queue texts resumed")
-	eventually(t, "they are sent",
+	eventually(t, "the texts are sent",
 		func() bool { return w.count(t, "SELECT count(*) FROM messages WHERE status = 'SENT'") == 2 })
 	hasNot(t, jobs(), "paused")
 	if code, _, errors := ended(t, "", []string{"DATABASE_URL=" + w.db.AppURL}, "jobs", "resume",
@@ -294,7 +294,7 @@ func TestJobsShowsWhatWasRefusedAndWhatIsPaused(t *testing.T) {
 	}
 	hasNot(t, list, "+1415", "booked")
 	if n := strings.Count(jobs("--since", "72h"), "refused_422"); n != 3 {
-		t.Errorf("%d texts of three days", n)
+		t.Errorf("%d texts in three days", n)
 	}
 
 	w.resends(t, gateway, admin, list)

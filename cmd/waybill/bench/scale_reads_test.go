@@ -98,17 +98,17 @@ func TestScaleMeasuresEveryOperationThatReads(t *testing.T) {
 	for _, r := range ScaleReads() {
 		measured[r.Operation] = true
 		if _, ok := reads[r.Operation]; !ok {
-			t.Errorf("%s is measured, and not in the document", r.Operation)
+			t.Errorf("%s is measured but not in the document", r.Operation)
 		}
 	}
 	for id := range reads {
 		if why, exempt := ScaleExempt[id]; exempt == measured[id] || exempt && why == "" {
-			t.Errorf("%s must be measured, or exempt for a reason, and not both", id)
+			t.Errorf("%s must be either measured or exempt with a reason", id)
 		}
 	}
 	for id := range ScaleExempt {
 		if _, ok := reads[id]; !ok {
-			t.Errorf("%s is exempt, and not in the document", id)
+			t.Errorf("%s is exempt but not in the document", id)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (d *scaleDatabase) testRoles(t *testing.T) {
 			}
 			for _, r := range reads {
 				if status := d.status(t, r, viewer); status < 400 || status >= 500 {
-					t.Errorf("%s of a %s is not measured, and %s answers %d", operation, role, r.Path, status)
+					t.Errorf("%s by %s is not measured, but %s returns %d", operation, role, r.Path, status)
 				}
 			}
 		}
