@@ -191,12 +191,12 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 	} {
 		s.startSession(s.staff)
 		s.do(s.staff, "GET", "/v1/session", nil).want(200)
-		ask := func() *answer { return s.do(s.staff, c.method, c.path, c.body, c.headers...) }
-		if a := ask(); a.status != c.status {
+		send := func() *answer { return s.do(s.staff, c.method, c.path, c.body, c.headers...) }
+		if a := send(); a.status != c.status {
 			t.Errorf("%s: got %s, want %d", name, a, c.status)
 		}
 		s.exec("UPDATE sessions SET revoked_at = now() WHERE user_id = $1", s.staff.id)
-		if a := ask(); a.status != 401 || a.code() != "unauthenticated" {
+		if a := send(); a.status != 401 || a.code() != "unauthenticated" {
 			t.Errorf("%s with a revoked session: got %s", name, a)
 		}
 	}

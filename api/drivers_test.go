@@ -17,9 +17,9 @@ func TestNewestLocationWins(t *testing.T) {
 		return s.do(s.tenant.driver, "PUT", path+"/location",
 			object{"latitude": latitude, "longitude": 2, "located_at": at})
 	}
-	told := locate(1, now).want(200)
-	if told.object()["applied"] != true || told.object()["driver"].(object)["latitude"] != 1.0 {
-		t.Errorf("got %s", told)
+	located := locate(1, now).want(200)
+	if located.object()["applied"] != true || located.object()["driver"].(object)["latitude"] != 1.0 {
+		t.Errorf("got %s", located)
 	}
 	for _, older := range []time.Time{now, now.Add(-time.Second), now.Add(-24 * time.Hour)} {
 		if a := locate(5, older).
@@ -30,8 +30,8 @@ func TestNewestLocationWins(t *testing.T) {
 	locate(1, now.Add(2*time.Minute)).refused(422, "validation_failed", "located_at")
 	locate(91, now).refused(422, "validation_failed", "latitude")
 	after := s.do(s.dispatcher, "GET", path, nil, "If-None-Match", seen.etag()).want(200)
-	if after.etag() != told.etag() {
-		t.Errorf("ETag %s, but locate returned %s", after.etag(), told.etag())
+	if after.etag() != located.etag() {
+		t.Errorf("ETag %s, but locate returned %s", after.etag(), located.etag())
 	}
 	// A moving driver is edited with the version seen before the move.
 	s.do(s.dispatcher, "PATCH", path, object{"name": "Grace"}, "If-Match", seen.etag()).want(200)

@@ -17,7 +17,7 @@ import (
 // looks replaces the database of a watch: the test sees each query, and decides when and what it
 // returns.
 type looks struct {
-	asked    chan map[uuid.UUID]uint64 // since which horizon
+	queries    chan map[uuid.UUID]uint64 // since which horizon
 	answered chan eventLook            // without a horizon: an error
 }
 
@@ -25,7 +25,7 @@ func watched(every time.Duration) (*eventWatch, looks) {
 	l := looks{make(chan map[uuid.UUID]uint64), make(chan eventLook)}
 	w := newEventWatch(nil, every)
 	w.find = func(_ context.Context, since map[uuid.UUID]uint64) (eventLook, error) {
-		l.asked <- since
+		l.queries <- since
 		look := <-l.answered
 		if look.sendable == 0 {
 			return look, errors.New("no database")
@@ -53,7 +53,7 @@ func (l looks) fail() {
 
 func (l looks) want(t *testing.T, want map[uuid.UUID]uint64) {
 	t.Helper()
-	if got := <-l.asked; !maps.Equal(got, want) {
+	if got := <-l.queries; !maps.Equal(got, want) {
 		t.Errorf("looks for %v, want %v", got, want)
 	}
 }
@@ -248,21 +248,21 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 type foundEvents struct {
 	horizon db.GetStreamHorizonRow
 	events  []db.FindNewEventsRow
-	asked   []string
+	queries   []string
 }
 
 func (f *foundEvents) GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error) {
-	f.asked = append(f.asked, "horizon")
+	f.queries = append(f.queries, "horizon")
 	return f.horizon, nil
 }
 
 func (f *foundEvents) FindNewEvents(_ context.Context, about db.FindNewEventsParams) ([]db.FindNewEventsRow, error) {
-	f.asked = append(f.asked, "events")
+	f.queries = append(f.queries, "events")
 	return f.events, nil
 }
 
 func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
-	f.asked = append(f.asked, "move")
+	f.queries = append(f.queries, "move")
 	return "", nil
 }
 
@@ -270,26 +270,26 @@ func (f *foundEvents) MoveStreamHorizon(context.Context) (string, error) {
 // the last finished transaction is sent only after another one has finished.
 func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	t.Parallel()
-	told, beyond := uuid.New(), uuid.New()
+	tenant, beyond := uuid.New(), uuid.New()
 	for _, c := range []struct {
 		newest string
 		events []db.FindNewEventsRow
-		asked  []string
+		queries  []string
 		news   []uuid.UUID
 	}{
 		{"10", nil, []string{"horizon", "events"}, nil},
-		{"10", []db.FindNewEventsRow{{TenantID: told, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{told}},
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 10}}, []string{"horizon", "events"}, nil},
-		{"12", []db.FindNewEventsRow{{TenantID: told, Xid: 9}, {TenantID: beyond, Xid: 12}},
-			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
-		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: told, Xid: 8}},
-			[]string{"horizon", "events", "move"}, []uuid.UUID{told}},
+		{"10", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{tenant}},
+		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 10}}, []string{"horizon", "events"}, nil},
+		{"12", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}, {TenantID: beyond, Xid: 12}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
+		{"10", []db.FindNewEventsRow{{TenantID: beyond, Xid: 10}, {TenantID: tenant, Xid: 8}},
+			[]string{"horizon", "events", "move"}, []uuid.UUID{tenant}},
 	} {
 		in := &foundEvents{horizon: db.GetStreamHorizonRow{Xid: "10", NewestXid: c.newest}, events: c.events}
-		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{told: 5, beyond: 5})
-		if err != nil || !slices.Equal(in.asked, c.asked) || !slices.Equal(look.tenants,
+		look, err := findEvents(t.Context(), in, map[uuid.UUID]uint64{tenant: 5, beyond: 5})
+		if err != nil || !slices.Equal(in.queries, c.queries) || !slices.Equal(look.tenants,
 			c.news) || look.sendable != 10 {
-			t.Errorf("%v: queried %v, found %v, %v", c.events, in.asked, look, err)
+			t.Errorf("%v: queried %v, found %v, %v", c.events, in.queries, look, err)
 		}
 	}
 }

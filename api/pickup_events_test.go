@@ -212,15 +212,15 @@ func TestStreamsOfOneTenantAreToldTheSame(t *testing.T) {
 		}
 	}
 	s.api.Drain() // also ends a lagging stream
-	told := 0
+	sent := 0
 	st := follow(t, url, s.dispatcher, before.last)
 	for e, ok := st.next(); ok; e, ok = st.next() {
 		if e.isTransition() {
-			told++
+			sent++
 		}
 	}
-	if told > 200 {
-		t.Errorf("a draining server sends %d events", told)
+	if sent > 200 {
+		t.Errorf("a draining server sends %d events", sent)
 	}
 }
 
@@ -282,23 +282,23 @@ func TestStreamWaitsForLateCommitters(t *testing.T) {
 	_, err = tx.Exec(t.Context(), insertCancel, strings.TrimPrefix(early, "/v1/pickups/"))
 	s.must(err)
 	s.do(s.staff, "POST", late+"/submit", nil).want(200) // younger than tx, and committed before it
-	told := make(chan event, 2)
+	events := make(chan event, 2)
 	go func() {
 		for range 2 {
 			e, ok := st.next()
 			for ok && !e.isTransition() {
 				e, ok = st.next()
 			}
-			told <- e
+			events <- e
 		}
 	}()
 	select {
-	case e := <-told:
+	case e := <-events:
 		t.Fatalf("got %v while an older transaction runs", e)
 	case <-time.After(100 * time.Millisecond):
 	}
 	s.must(tx.Commit(t.Context()))
-	if first, second := <-told, <-told; first.name != "cancel" || second.name != "submit" {
+	if first, second := <-events, <-events; first.name != "cancel" || second.name != "submit" {
 		t.Errorf("got %v, then %v", first, second)
 	}
 }
@@ -322,7 +322,7 @@ func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
 	begin(other)
 	streams := []*stream{follow(t, s.listen(), s.dispatcher, ""), follow(t, s.listen(), s.staff, "")}
 	begin(s)
-	told := func(name string) {
+	next := func(name string) {
 		t.Helper()
 		for _, st := range streams { // while all of them are open
 			if e := st.transition(); e.name != name {
@@ -332,13 +332,13 @@ func TestStreamTellsEventsBesideLongTransactions(t *testing.T) {
 	}
 	path := s.pickup()
 	s.do(s.staff, "POST", path+"/submit", nil).want(200)
-	told("submit")
+	next("submit")
 	_, err := feed.Exec(t.Context(), insertCancel, strings.TrimPrefix(s.pickup(), "/v1/pickups/"))
 	s.must(err)
 	s.must(feed.Commit(t.Context()))
-	told("cancel")
+	next("cancel")
 	s.do(s.dispatcher, "POST", path+"/cancel", nil).want(200)
-	told("cancel")
+	next("cancel")
 }
 
 // HEAD is answered like GET, and ends: it takes no stream's place, and leaves the connection usable.
@@ -392,7 +392,7 @@ func TestHeadOfTheStreamEnds(t *testing.T) {
 	}
 }
 
-// Proxies and browsers are told not to buffer or cache.
+// The headers tell proxies and browsers not to buffer or cache.
 func TestStreamIsOneForProxiesAndParsers(t *testing.T) {
 	t.Parallel()
 	s := start(t)

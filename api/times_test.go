@@ -128,10 +128,10 @@ func TestTimesAreOfRFC3339AndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	for value, told := range rightTimes {
+	for value, want := range rightTimes {
 		a := s.do(s.staff, "POST", "/v1/pickups", with(s.newPickup(), object{"window_start": value})).want(201)
-		if a.str("window_start") != told {
-			t.Errorf("%s is returned as %s, want %s", value, a.str("window_start"), told)
+		if a.str("window_start") != want {
+			t.Errorf("%s is returned as %s, want %s", value, a.str("window_start"), want)
 		}
 	}
 }

@@ -389,7 +389,7 @@ func (d *developing) hasDrivers(t *testing.T) {
 func (d *developing) hasTwoClinics(t *testing.T) {
 	t.Helper()
 	staff, dispatcher := d.login(t, db.UserRoleStaff), d.login(t, db.UserRoleDispatcher)
-	ask := func(token, path string) (status int, ids []string) {
+	get := func(token, path string) (status int, ids []string) {
 		status, body := text(t, "GET", d.URL+path, token, "")
 		var page struct{ Items []struct{ ID string } }
 		if err := json.Unmarshal([]byte(body), &page); err != nil {
@@ -408,28 +408,28 @@ func (d *developing) hasTwoClinics(t *testing.T) {
 	appointments := "/v1/appointments?limit=200&from=" + today.Format(day) + "&to=" +
 		today.AddDate(0, 0, 31).Format(day) + "&facility_id="
 	for _, path := range []string{patients, appointments} {
-		_, here := ask(dispatcher, path+own)
-		_, there := ask(dispatcher, path+other)
+		_, here := get(dispatcher, path+own)
+		_, there := get(dispatcher, path+other)
 		if len(here) == 0 || len(there) == 0 || slices.Equal(here, there) {
 			t.Errorf("%s: one clinic has %v, the other %v", path, here, there)
 		}
-		if _, ids := ask(staff, path+own); !slices.Equal(ids, here) {
+		if _, ids := get(staff, path+own); !slices.Equal(ids, here) {
 			t.Errorf("%s: staff see %v of their clinic's %v", path, ids, here)
 		}
-		if _, ids := ask(staff, path+other); len(ids) > 0 {
+		if _, ids := get(staff, path+other); len(ids) > 0 {
 			t.Errorf("%s: staff see %v of the other clinic", path, ids)
 		}
 	}
-	_, theirs := ask(staff, patients+own)
-	if _, all := ask(staff, "/v1/patients?limit=200"); !slices.Equal(all, theirs) {
+	_, theirs := get(staff, patients+own)
+	if _, all := get(staff, "/v1/patients?limit=200"); !slices.Equal(all, theirs) {
 		t.Errorf("staff see the patients %v, their clinic has %v", all, theirs)
 	}
-	_, there := ask(dispatcher, patients+other)
+	_, there := get(dispatcher, patients+other)
 	for _, path := range []string{appointments + other, "/v1/facilities/" + other, "/v1/patients/" + there[0]} {
-		if status, _ := ask(staff, path); status != 404 {
+		if status, _ := get(staff, path); status != 404 {
 			t.Errorf("%s by staff: %d", path, status)
 		}
-		if status, _ := ask(dispatcher, path); status != 200 {
+		if status, _ := get(dispatcher, path); status != 200 {
 			t.Errorf("%s by the dispatcher: %d", path, status)
 		}
 	}

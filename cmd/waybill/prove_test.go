@@ -29,9 +29,9 @@ func TestEveryStoryHolds(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
 	s := w.inProcess(t)
-	told := 0
+	reported := 0
 	err := prove.Run(t.Context(), w.options(s.URL), func(r prove.Result) {
-		told++
+		reported++
 		if !r.Held {
 			t.Errorf("%s did not hold: %s", r.Story, r.Figure)
 		}
@@ -39,8 +39,8 @@ func TestEveryStoryHolds(t *testing.T) {
 			t.Errorf("%s has no figure", r.Story)
 		}
 	})
-	if err != nil || told != len(prove.Names()) {
-		t.Errorf("%d of %d stories were reported: %v", told, len(prove.Names()), err)
+	if err != nil || reported != len(prove.Names()) {
+		t.Errorf("%d of %d stories were reported: %v", reported, len(prove.Names()), err)
 	}
 	// Created rows are cleaned up: no driver of prove's on duty, no waiting pickup, no active user.
 	for what, query := range map[string]string{
@@ -57,8 +57,8 @@ func TestEveryStoryHolds(t *testing.T) {
 	}
 }
 
-// lie is a proxy between prove and a correct server that changes a request or its answer.
-type lie struct {
+// fault is a proxy between prove and a correct server that changes a request or its answer.
+type fault struct {
 	name     string
 	request  func(*http.Request)
 	response func(*http.Response)
@@ -88,8 +88,8 @@ func answerOK(status int) func(*http.Response) {
 	}
 }
 
-func lies() []lie {
-	return []lie{
+func faults() []fault {
+	return []fault{
 		{"says yes to what is refused by state", nil, answerOK(http.StatusConflict), []string{
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
 			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
@@ -135,8 +135,8 @@ func lies() []lie {
 	}
 }
 
-// told starts the proxy in front of the server.
-func (l lie) told(t *testing.T, to string) string {
+// serve starts the proxy in front of the server.
+func (f fault) serve(t *testing.T, to string) string {
 	target, err := url.Parse(to)
 	if err != nil {
 		t.Fatal(err)
@@ -144,13 +144,13 @@ func (l lie) told(t *testing.T, to string) string {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			if l.request != nil {
-				l.request(r.Out)
+			if f.request != nil {
+				f.request(r.Out)
 			}
 		},
 		ModifyResponse: func(r *http.Response) error {
-			if l.response != nil {
-				l.response(r)
+			if f.response != nil {
+				f.response(r)
 			}
 			return nil
 		},
@@ -162,17 +162,17 @@ func (l lie) told(t *testing.T, to string) string {
 }
 
 // A proof that finds nothing wrong with anything proves nothing.
-func TestProveCatchesLies(t *testing.T) {
+func TestProveDetectsFaultyServers(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "a test of the stories themselves")
 	w := newFixture(t)
 	s := w.inProcess(t)
 	var caught []string
-	for _, l := range lies() {
-		caught = append(caught, l.caught...)
-		t.Run(l.name, func(t *testing.T) {
-			o := w.options(l.told(t, s.URL))
-			o.Stories, o.Rounds = l.caught, 1
+	for _, f := range faults() {
+		caught = append(caught, f.caught...)
+		t.Run(f.name, func(t *testing.T) {
+			o := w.options(f.serve(t, s.URL))
+			o.Stories, o.Rounds = f.caught, 1
 			err := prove.Run(t.Context(), o, func(r prove.Result) {
 				if r.Held {
 					t.Errorf("the story %s held against a faulty server: %s", r.Story, r.Figure)
@@ -246,8 +246,8 @@ func TestProveExits(t *testing.T) {
 		hasNot(t, out, "NO")
 	})
 	t.Run("1 when a story failed, in lines of JSON", func(t *testing.T) {
-		liar := lies()[0].told(t, s.URL)
-		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, liar))...)
+		faulty := faults()[0].serve(t, s.URL)
+		code, out, errors := ended(t, "", nil, append(few, "--json", "--ready-file", w.readyFile(t, faulty))...)
 		if code != 1 {
 			t.Errorf("exit code %d", code)
 		}
