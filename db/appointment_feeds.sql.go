@@ -501,12 +501,12 @@ type SyncAppointmentsRow struct {
 	Current             bool  `json:"current"`
 }
 
-// Makes the facility's appointments what the feed says: the second statement of a
-// feed, with a snapshot of after the watermark moved. The records are held against what
-// may yet be canceled, all at once; the few that are not among it are looked up, and so
-// is each patient: as the first in the order of the key, not below theirs, since no other
-// index has this order, and the statistics have no say in it. Only
-// what differs is written, and each patient of whom something is written is recorded.
+// Synchronizes the facility's appointments with the feed. It is the second statement of a feed: its
+// snapshot is taken after the watermark moved. The records are joined at once with the appointments
+// that can still be canceled. The few other appointments, and the patients, are looked up by key. Each
+// lookup reads the first row in key order from the wanted key on: only the key's index has this order,
+// so that the plan does not depend on statistics. Only differences are written. Patients whose data or
+// appointments are written are audited.
 //
 // Patients who do not allow the facility to see them are skipped: neither records that name them nor
 // their appointments are written or reported. The consents of all patients to be written are locked

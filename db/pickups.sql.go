@@ -1031,7 +1031,7 @@ WITH asked AS MATERIALIZED (
         AND s.status = coalesce(a.status, s.status)
         AND a.is_own
 ), statuses AS MATERIALIZED (
-    -- One NULL, where they are all there are.
+    -- A single NULL if all statuses are listed.
     SELECT DISTINCT
         CASE
             WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < cardinality(enum_range(NULL::pickup_status))
@@ -1052,11 +1052,11 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN wide AS w
     CROSS JOIN statuses AS s
-    -- Called with a subselect, it would not be put in the place of the call.
+    -- The arguments are columns: with a subselect as argument, the function would not be inlined.
     CROSS JOIN LATERAL newest_pickups(
         a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
     ) AS n (created_at, id, facility_id)
-    -- By their keys: an index that has the facility too would seem worth to be read as a whole.
+    -- By primary key: the planner would rather scan an index that contains the facility.
     CROSS JOIN LATERAL (
         SELECT k.facility_id
         FROM pickups AS k
@@ -1071,7 +1071,7 @@ WITH asked AS MATERIALIZED (
     LEFT JOIN newest AS n ON true
     GROUP BY a.most
 ), places AS MATERIALIZED (
-    -- Where to read on, by the newest that each has.
+    -- Facilities and statuses to merge, in the order of their newest pickups.
     SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
     CROSS JOIN statuses AS s
@@ -1094,7 +1094,7 @@ WITH asked AS MATERIALIZED (
         SELECT n.created_at, n.id
         FROM asked AS a
         CROSS JOIN places AS p
-        -- Each place before it has one that is newer than all of those here.
+        -- Each earlier place has at least one newer pickup, so that a later place contributes fewer rows.
         CROSS JOIN LATERAL newest_pickups(
             a.tenant_id, p.facility_id, a.driver_id, p.status, a.since, a.created_at, a.id, (1 + a.most - p.place)::int
         ) AS n (created_at, id, facility_id)
@@ -1149,14 +1149,13 @@ type ListPickupsRow struct {
 	More   bool   `json:"more"`
 }
 
-// The newest pickups that the viewer sees; what is shown of patients is recorded, and
-// whether there is more is all that is told of the next one.
+// Lists the newest pickups that the viewer sees, and whether there are more. Shown patients are audited.
 //
-// It costs what it shows, whoever asks for whatever (newest_pickups): it is merged from the
-// newest of each facility of staff, and in each of the statuses that the role sees. Where
-// staff have many facilities it is the newest of the tenant without those that are not
-// theirs, unless these leave too few of twice a page. What is there tells which way it
-// goes, not statistics nor arguments: there is one plan, and it is made once.
+// The cost depends on the size of the page only, for any viewer and filters. The list merges the newest
+// pickups (newest_pickups) of each of the viewer's facilities and of each status visible to the role.
+// For staff with many facilities it first reads twice a page of the tenant's newest pickups and keeps
+// those of the viewer's facilities; it merges only if these are fewer than a page. Stored rows decide
+// between the two, not the planner: one generic plan serves all arguments.
 func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]ListPickupsRow, error) {
 	rows, err := q.db.Query(ctx, listPickups,
 		arg.MaxRows,
