@@ -43,7 +43,7 @@ func newBatchers(s *Store, oneByOne bool) batchers {
 	}
 }
 
-// The rows that a request must have for itself, or shares within its batch.
+// The rows that a request locks alone (own), or together with others of its batch (shared).
 
 // rows returns the pickup and, for an assign, the driver. A slot that it frees belongs to the pickup,
 // and nobody takes it before the commit.

@@ -231,8 +231,8 @@ func (s *Store) ListPickups(ctx context.Context, p ListPickupsParams) ([]ListPic
 	return s.q.ListPickups(ctx, p)
 }
 
-// replanning has each statement planned for its arguments: the plan for any arguments, to
-// which PostgreSQL turns after five times, cannot choose an index by what is asked for.
+// replanning makes each statement use a custom plan: the generic plan, which PostgreSQL uses after five
+// executions, cannot choose an index by the arguments.
 type replanning struct{ DBTX }
 
 func (r replanning) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -243,7 +243,7 @@ func (r replanning) QueryRow(ctx context.Context, sql string, args ...any) pgx.R
 	return r.DBTX.QueryRow(ctx, sql, append([]any{replanned}, args...)...)
 }
 
-// replanned is the mode of such a statement; in a pipeline, PlanForArguments does it.
+// replanned is the query mode of such a statement; in a pipeline, PlanForArguments has the same effect.
 const replanned = pgx.QueryExecModeCacheDescribe
 
 // pickup returns the row of pickups in a row of GetPickups.
@@ -276,9 +276,8 @@ func (r GetPickupsRow) pickup() Pickup {
 	}
 }
 
-// EditPickup edits the pickup of p, whose tenant and viewer are v's. Where no row was such
-// that v may edit it, a fresh read says why: NotFound, StaleVersion, NotEditable, or what is
-// wrong with a value.
+// EditPickup edits the pickup of p, whose tenant and viewer are v's. If no row matched, a fresh read finds
+// the reason: NotFound, StaleVersion, NotEditable, or the error of a value.
 func (s *Store) EditPickup(ctx context.Context, v Viewer, p EditPickupParams) (Pickup, error) {
 	if err := v.mayWrite(); err != nil {
 		return Pickup{}, err
