@@ -79,7 +79,7 @@ func (s *server) everything() map[string]string {
 	return sums
 }
 
-// end is one way in which a user's authority ends while their request is under way.
+// end is a way to end a user's authority during their request.
 type end struct {
 	name   string
 	happen func(*server, *user)
@@ -227,10 +227,10 @@ func (s *server) answerAfter(op *described, e end) *answer {
 	return s.doMeanwhile(as, op.method, c, func() {})
 }
 
-// writeCall is one that the user may make.
+// writeCall is a write that the user may make.
 func (s *server) writeCall(op *described, as *user) call {
 	c := s.call(op, as.role, "own", s.tenant)
-	if op.id == "locate-driver" { // newer than what is known
+	if op.id == "locate-driver" { // newer than the known location
 		c.body = with(c.body.(object), object{"located_at": time.Now()})
 	}
 	return c

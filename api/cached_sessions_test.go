@@ -39,7 +39,7 @@ func startBehind(t testing.TB) (*server, *pgproxy.Proxy) {
 // manyRoundTrips are the operations that need more than one, with how many.
 var manyRoundTrips = map[string]int64{
 	"change-password":   5,  // verifies the current one, whose tries are counted
-	"reactivate-user":   2,  // of one who is active
+	"reactivate-user":   2,  // of an active user
 	"sync-appointments": 14, // looks the session up, stages what it reads, applies it in a transaction
 
 	// A list of what belongs to a row: whether the viewer sees that comes first.
@@ -61,7 +61,7 @@ func TestARequestIsOneRoundTrip(t *testing.T) {
 		var trips int64
 		for range 3 { // the first ones prepare the statements
 			s.exec("UPDATE drivers SET on_duty = true, latitude = 1, longitude = 1, located_at = now() WHERE id = $1",
-				s.newDriver(s.tenant)) // one who is free
+				s.newDriver(s.tenant)) // a free driver
 			c := s.writeCall(op, as)
 			s.startSession(as)
 			s.do(as, "GET", "/v1/session", nil).want(200)
@@ -90,7 +90,7 @@ func reading() (ops []*described) {
 }
 
 // What a session that is cached may read is decided by the database, on the very next
-// request, and on one that is already on its way there: an end of the session is 401, and
+// request, and on one that is already on its way there: an ended session is 401, and
 // another role or driver sees what it would see with a session that was looked up.
 func TestACachedSessionReadsByItsAuthorityOfNow(t *testing.T) {
 	t.Parallel()
@@ -183,7 +183,7 @@ func TestACachedSessionIsToldNothingWhenItIsOver(t *testing.T) {
 		"a role that may not":  {"GET", "/v1/groups", nil, nil, 403},
 		"a handler's own no": {"PATCH", "/v1/users/" + s.staff.id.String(),
 			object{"role": "admin"}, []string{"If-Match", `"1"`}, 403},
-		"what is not there": {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
+		"a missing row": {"GET", "/v1/pickups/" + newID().String(), nil, nil, 404},
 		"a constraint's no": {"POST", "/v1/users/" + s.staff.id.String() + "/phone-numbers",
 			object{"number": "+14155550100"}, nil, 409},
 		"a precondition":         {"PATCH", "/v1/users/" + s.staff.id.String(), object{"name": "x"}, nil, 428},

@@ -2,7 +2,7 @@ package api
 
 import "testing"
 
-// Whether its request was canceled, or had waited too long in that moment, a departed client is one.
+// A disconnected client is reported as such, whether its request was canceled or timed out.
 func TestOutcomeOfADepartedClient(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]int{200: 200, 201: 201, 409: 409, 500: 500, 503: 499, 504: 499} {

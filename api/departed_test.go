@@ -107,7 +107,7 @@ func TestHalfClosedClientGetsItsAnswer(t *testing.T) {
 					t.Errorf("%q, %v", line, err)
 				}
 			} else {
-				time.Sleep(300 * time.Millisecond) // time for one that must not come
+				time.Sleep(300 * time.Millisecond) // time for a line that must not come
 			}
 			release()
 			r, err := http.ReadResponse(in, nil)

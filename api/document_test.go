@@ -34,7 +34,7 @@ type document struct {
 	patterns   map[string]*regexp.Regexp
 }
 
-// described is one operation of it.
+// described is an operation of the document.
 type described struct {
 	id, method, path string
 	parameters       []object

@@ -17,7 +17,7 @@ import (
 // looks replaces the database of a watch: the test sees each query, and decides when and what it
 // returns.
 type looks struct {
-	queries    chan map[uuid.UUID]uint64 // since which horizon
+	queries  chan map[uuid.UUID]uint64 // since which horizon
 	answered chan eventLook            // without a horizon: an error
 }
 
@@ -248,7 +248,7 @@ func TestTheLagGrowsWhileEventsCannotBeTold(t *testing.T) {
 type foundEvents struct {
 	horizon db.GetStreamHorizonRow
 	events  []db.FindNewEventsRow
-	queries   []string
+	queries []string
 }
 
 func (f *foundEvents) GetStreamHorizon(context.Context) (db.GetStreamHorizonRow, error) {
@@ -272,10 +272,10 @@ func TestALookReadsTheHorizonFirstAndMovesItWhereNobodyElseWill(t *testing.T) {
 	t.Parallel()
 	tenant, beyond := uuid.New(), uuid.New()
 	for _, c := range []struct {
-		newest string
-		events []db.FindNewEventsRow
-		queries  []string
-		news   []uuid.UUID
+		newest  string
+		events  []db.FindNewEventsRow
+		queries []string
+		news    []uuid.UUID
 	}{
 		{"10", nil, []string{"horizon", "events"}, nil},
 		{"10", []db.FindNewEventsRow{{TenantID: tenant, Xid: 9}}, []string{"horizon", "events"}, []uuid.UUID{tenant}},

@@ -152,7 +152,7 @@ func textRuleOf(text []byte) string {
 	case !utf8.Valid(text):
 		return "UTF-8"
 	case notCharacter.Match(escapes):
-		return "an escape of what is no character"
+		return "an escape of a noncharacter"
 	case repeats(json.NewDecoder(bytes.NewReader(text))):
 		return "a name comes twice"
 	}

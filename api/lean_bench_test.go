@@ -25,7 +25,7 @@ import (
 
 // BenchmarkRequest is what a request costs the server's process, from its router to its
 // log line, by 32 callers at once; and what it would with net/http and encoding/json
-// alone, over the same store, of which nobody would learn what went wrong:
+// alone, over the same store, which reports no errors:
 //
 //	go test ./api -run - -bench Request -benchmem
 //

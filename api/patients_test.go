@@ -195,7 +195,7 @@ func TestPatientsAreValidated(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"1799-12-31", "0002-01-01",
-		day(2)} { // the answer says what is expected, like that of a list
+		day(2)} { // the answer states the accepted form, like that of a list
 		const expected = "birth_date: expected a date from 1800 on, and not in the future."
 		a := s.do(s.staff, "POST", "/v1/patients", with(s.newPatient(), object{"birth_date": value}))
 		b := s.do(s.staff, "PATCH", created.header.Get("Location"),
@@ -309,7 +309,7 @@ func TestDriverReadsTheNameAloneWhileThePickupIsTheirs(t *testing.T) {
 	for _, at := range []db.PickupStatus{db.PickupStatusASSIGNED, db.PickupStatusCOLLECTED, db.PickupStatusSHIPPED} {
 		id := s.pickupIn(s.tenant, at, s.facility, s.driverID)
 		path := "/v1/pickups/" + id.String() + "/patient"
-		s.do(s.tenant.driver, "GET", path, nil).refused(404, "not_found", "") // of nobody
+		s.do(s.tenant.driver, "GET", path, nil).refused(404, "not_found", "") // a driver has no patients
 		s.exec("UPDATE pickups SET patient_id = $2 WHERE id = $1", id, patient)
 		a := s.do(s.tenant.driver, "GET", path, nil).want(200)
 		o := a.object()

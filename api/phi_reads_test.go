@@ -142,7 +142,7 @@ func TestPickupsThatNameAPatientAreRecorded(t *testing.T) {
 		with(body, object{"id": newID()}), with(body, object{"id": newID()}), s.newPickup()}}).want(201))
 	did("list-pickups", 1, s.do(s.staff, "GET", "/v1/pickups", nil).want(200))
 	did("list-pickups", 0, s.do(s.stranger, "GET", "/v1/pickups", nil).want(200))
-	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // the batch's last, for nobody
+	did("list-pickups", 0, s.do(s.staff, "GET", "/v1/pickups?limit=1", nil).want(200)) // without a patient
 	did("edit-pickup", 1, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).want(200))
 	did("edit-pickup", 0, s.do(s.staff, "PATCH", pickup, object{"note": "Ring"}, "If-Match", made.etag()).
 		refused(412, "stale_version"))

@@ -126,7 +126,7 @@ func (s *server) rightsOf(operation string) rights {
 	return right
 }
 
-// whoMay returns a user of the tenant who may call the operation.
+// whoMay returns a permitted user of the tenant.
 func (s *server) whoMay(operation string) *user {
 	s.t.Helper()
 	right := s.rightsOf(operation)
@@ -143,7 +143,7 @@ func (s *server) whoMay(operation string) *user {
 // answer contains their values.
 func TestRolesMayWhatTheTableSays(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "who may, asked one after the other")
+	dbtest.WithoutRace(t, "permissions, tested one after the other")
 	for id := range table {
 		if theDocument().operation(id) == nil {
 			t.Errorf("the role table has %s, which the document lacks", id)

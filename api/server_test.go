@@ -47,7 +47,7 @@ type server struct {
 	*tenant
 	foreign *tenant // another one, of which nothing may be seen
 	planted planted // canaries
-	shown   int     // answers with a canary to users who may see it
+	shown   int     // answers with a canary to permitted users
 }
 
 // tenant has a user of each role. Staff and hub see the facility, only admin and dispatcher the hidden
@@ -277,7 +277,7 @@ func (a *answer) String() string {
 	return fmt.Sprintf("%d %s %.600s", a.status, a.header.Get("Content-Type"), a.body)
 }
 
-// want ends the test unless the status is this one.
+// want ends the test unless the answer has the status.
 func (a *answer) want(status int) *answer {
 	a.t.Helper()
 	if a.status != status {
@@ -286,7 +286,7 @@ func (a *answer) want(status int) *answer {
 	return a
 }
 
-// refused ends the test unless the answer is this one problem.
+// refused ends the test unless the answer is the problem.
 func (a *answer) refused(status int, code string, field ...string) *answer {
 	a.t.Helper()
 	a.want(status)

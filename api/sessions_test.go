@@ -148,7 +148,7 @@ func TestTriesForOneUserDoNotKeepOthersOut(t *testing.T) {
 		tries.Go(func() { s.login(s.staff.email, password) })
 	}
 	s.until("a try hangs", func() bool { return s.waiting() > 0 })
-	// Of three others, one may share the turn of staff, which is one of 64.
+	// One of three other users may share the staff user's queue, one of 64.
 	others := make(chan int, 3)
 	for _, u := range []*user{s.hub, s.tenant.driver, s.rival} {
 		tries.Go(func() { others <- s.login(u.email, password).status })

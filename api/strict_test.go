@@ -498,7 +498,7 @@ func TestUncleanPathIsNotFound(t *testing.T) {
 	}
 }
 
-// A limit is told in digits, as a client would write it.
+// An error prints a limit in digits, not in scientific notation.
 func TestLimitsAreToldInDigits(t *testing.T) {
 	t.Parallel()
 	s := start(t)

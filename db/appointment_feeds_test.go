@@ -347,7 +347,7 @@ var feedRules = []check{
 			return err
 		}
 		want := db.SyncAppointmentsRow{Created: 3, Updated: 4, Unchanged: 2, Canceled: 2, CurrentAppointments: 8,
-			Current: true} // canceled: 6 and the one that runs
+			Current: true} // canceled: 6 and the current one
 		if *next.done != want {
 			return fmt.Errorf("it says %+v, want %+v", *next.done, want)
 		}
@@ -539,7 +539,7 @@ var feedRules = []check{
 		}
 		return w.holds(ctx, records...)
 	}},
-	{"SyncAppointments", "an appointment that comes back is revived, and one that has ended is found",
+	{"SyncAppointments", "a canceled appointment is revived, and an ended one is found",
 		func(ctx context.Context, w *fixture) error {
 			back := w.list(24*400, record(1)) // long after it ended
 			if err := w.fed(ctx, w.list(1, record(1)), w.list(2), back); err != nil {

@@ -91,7 +91,7 @@ func (p *proxy) carry(client net.Conn) {
 		for {
 			n, err := client.Read(buffer)
 			if n > 0 {
-				// A message that executes a statement begins with Bind, one that prepares it does not.
+				// A message that executes a statement begins with Bind; a message that prepares it does not.
 				executes.Store(buffer[0] == 'B')
 				server.Write(buffer[:n])
 			}

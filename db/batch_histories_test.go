@@ -18,7 +18,7 @@ import (
 	"waybill/db/dbtest"
 )
 
-// input is one request of a history, output its answer.
+// input is a request of a history, output its answer.
 type input struct {
 	what           string
 	pickup, driver int   // of the model's

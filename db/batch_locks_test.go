@@ -74,7 +74,7 @@ func TestLockedPickupDoesNotStallItsBatch(t *testing.T) {
 	}
 }
 
-var errHeld = errors.New("the one that is held was answered")
+var errHeld = errors.New("the blocked request was answered")
 
 // There are more of them than batches may be in flight, each in a batch of one.
 func TestLockedPickupsDoNotStallOtherBatches(t *testing.T) {

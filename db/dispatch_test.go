@@ -91,7 +91,7 @@ var dispatchRules = []check{
 			refused(w.moving(ctx, db.TransitionNameDispatch, w.pickup(ctx))(w.Raw), db.IllegalTransition),
 			w.expect(ctx, id, db.PickupStatusSUBMITTED))
 	}},
-	{"DispatchPickup", "a driver who is busy, off duty or nowhere is chosen",
+	{"DispatchPickup", "an unavailable driver is chosen",
 		func(ctx context.Context, w *fixture) error {
 			none := func() error {
 				return refused(w.moving(ctx, db.TransitionNameDispatch, w.submitted(ctx))(w.Raw), db.NoDriverFree)

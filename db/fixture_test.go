@@ -14,11 +14,11 @@ import (
 	"waybill/db/seed"
 )
 
-// fixture is a tenant of its own with users, a facility, an account and whatever else a race needs. Several
+// fixture is a tenant of its own with users, a facility, an account and other rows that races need. Several
 // share a database, since no statement reaches another tenant.
 type fixture struct {
-	*db.Raw         // the statements as they are tried, perhaps a mutant among them
-	as      *db.Raw // the statements as they are, for what comes before
+	*db.Raw         // the statements under test, perhaps with a mutant
+	as      *db.Raw // the unchanged statements, for the set-up
 	pool    *pgxpool.Pool
 	owner   *pgxpool.Pool
 	mutant  *mutant // nil for none
@@ -26,14 +26,14 @@ type fixture struct {
 
 	tenant                                  uuid.UUID
 	admin, dispatcher, staff, stranger, hub db.Viewer
-	cached                                  map[*db.Viewer]db.Token // those whose session is cached
+	cached                                  map[*db.Viewer]db.Token // viewers with a cached session
 	facility, hidden, account               uuid.UUID               // hidden: only admin and dispatcher see it
 }
 
 // manyCallers is the number of callers in a race: enough to kill every mutant.
 const manyCallers = 8
 
-// setUpError is a failure before or after what is tried, never a finding.
+// setUpError is a failure outside the statement under test, never a finding.
 type setUpError struct{ error }
 
 func (w *fixture) must(err error) {

@@ -136,7 +136,7 @@ var messageRules = func() (all []check) {
 			check{t.query, "a text goes to a later number", func(ctx context.Context, w *fixture) error {
 				w.driver(ctx, 37.77, -122.42)
 				id := w.at(ctx, t.from)
-				// The first is neither the one that was stored first, nor the last.
+				// The first is neither the first nor the last that was stored.
 				for i, ago := range []string{"2 days", "2 days", "1 day"} {
 					w.set(ctx, "INSERT INTO phone_numbers VALUES ($1, $2, $3, $4, '', date_trunc('day', now()) - "+
 						"$5::interval)",

@@ -99,7 +99,7 @@ func catalog(ctx context.Context, owner *pgxpool.Pool) (lines []string) {
 // beforePatients is the last version of the schema without patients.
 const beforePatients = 8
 
-// keeps checks that each table has the rows of before, perhaps with more columns.
+// keeps checks that each table has its earlier rows, perhaps with more columns.
 func keeps(t *testing.T, owner *pgxpool.Pool, before, after map[string][]string) {
 	t.Helper()
 	for table, rows := range before {

@@ -75,7 +75,7 @@ func (k killers) first(guard string, checks []check) []check {
 // one of them must fail, or the guard is untested.
 func TestAQueryWithoutItsGuardFails(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "what is changed is SQL")
+	dbtest.WithoutRace(t, "the mutants are SQL")
 	d := openUnchecked(t)
 	checks := map[string][]check{}
 	for _, c := range slices.Concat(rules(), races()) {

@@ -79,7 +79,7 @@ func TestEveryReadIsRecorded(t *testing.T) {
 	}
 }
 
-// patientPickups are pickups of one patient, and a driver who is free.
+// patientPickups are pickups of one patient, and a free driver.
 type patientPickups struct {
 	patient                              uuid.UUID
 	draft, submitted, assigned, repeated uuid.UUID

@@ -151,7 +151,7 @@ func TestANewStatusIsSeenByNeitherDriverNorHub(t *testing.T) {
 	}
 	for what, sees := range shown() {
 		if sees {
-			t.Errorf("in a status that nobody listed: %s is shown", what)
+			t.Errorf("in a status that no rule lists: %s is shown", what)
 		}
 	}
 	if _, err := w.GetOne(ctx, w.dispatcher, id); err != nil {
@@ -243,7 +243,7 @@ func TestADriversNewLoginIsToldNothingOfTheOneBefore(t *testing.T) {
 }
 
 // A transition after which its caller no longer sees the pickup is replayed to them, as they left it, and
-// to nobody else who may not see it.
+// to no other viewer.
 func TestARepeatIsToldToItsActorAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -112,7 +112,7 @@ func readsByIndexes(t *testing.T, name string, plan node) {
 // lastDays is a list of the last appointments of the 75,000 there are, and of those that follow.
 func (w *fixture) lastDays(begin time.Time) list {
 	l := w.list(0)
-	for n := range 150 { // the last days of what is there, from as_of on
+	for n := range 150 { // the last stored days, from as_of on
 		at := begin.Add(time.Duration(74_849+n) * 10 * time.Minute)
 		l.records = append(l.records, db.FeedRecord{
 			ExternalID: fmt.Sprint(74_849 + n), PatientExternalID: fmt.Sprint("p", (74_849+n)%500),
@@ -124,7 +124,7 @@ func (w *fixture) lastDays(begin time.Time) list {
 	return l
 }
 
-// The cost of listing a day and of a feed grows with what they ask for, not with what is stored.
+// The cost of listing a day and of a feed grows with the requested rows, not with the stored ones.
 func TestAppointmentsAreFoundByTheirIndexes(t *testing.T) {
 	t.Parallel()
 	dbtest.Thorough(t, "plans over large tables")

@@ -32,7 +32,7 @@ func races() []check {
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)
 }
 
-// rules are the guards that no race is about: who may, and that a neighbour in the same statement is not
+// rules are the guards without a race: permissions, and that another request in the same statement is not
 // affected.
 func rules() []check {
 	return slices.Concat(
@@ -42,7 +42,7 @@ func rules() []check {
 		sessionRules, userRules)
 }
 
-// try runs the check; an error outside of what is tried is a panic.
+// try runs the check; an error outside the statement under test is a panic.
 func (c check) try(ctx context.Context, w *fixture) (err error) {
 	if err := c.run(ctx, w); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
@@ -74,7 +74,7 @@ func run(t *testing.T, d *database, checks []check, rounds int) {
 
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "who wins is SQL, and TestRacesBatched has the same with more of Go")
+	dbtest.WithoutRace(t, "SQL decides the races, and TestRacesBatched runs the same with more of Go")
 	run(t, open(t), races(), dbtest.Rounds(4))
 }
 

@@ -28,7 +28,7 @@ type readCost struct {
 
 const (
 	pageCost  = 500   // of a page of 50
-	auditCost = 1_000 // of one that shows patients, or who read them
+	auditCost = 1_000 // of a list of patients, or of their audit log
 	rowCost   = 100   // of one row
 	wideCost  = 2_500 // of staff of forty facilities, each of which has a look in each status
 )

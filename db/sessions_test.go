@@ -153,7 +153,7 @@ func TestAuthenticateMovesLastSeenOnceAMinute(t *testing.T) {
 	}
 }
 
-// A randomized version of the races: nobody is logged in after the end.
+// A randomized version of the races: no session is valid after the end.
 func TestNoSessionSurvivesWhateverComesFirst(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

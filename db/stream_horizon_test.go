@@ -38,10 +38,10 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		what string
 		open func()
 	}{
-		{"nobody", func() {}},
+		{"no transaction", func() {}},
 		{"a long transaction", func() { begin(d, id) }},
-		{"one that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
-		{"one that reads them for foreign keys", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
+		{"a transaction that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
+		{"a transaction that locks them as a foreign key", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
 		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
 		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
 		{"one of another database", func() { begin(elsewhere, id) }},
@@ -57,7 +57,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		pickup := w.pickup(ctx)
 		w.must(w.moving(ctx, db.TransitionNameSubmit, pickup)(w.Raw))
 		for tries := 0; len(f.seen) == 0 &&
-			tries < 50; tries++ { // one that ends during a snapshot counts as running until the next
+			tries < 50; tries++ { // a transaction that ends during a snapshot counts as running until the next
 			f.read(ctx)
 		}
 		if !slices.Equal(f.seen, []uuid.UUID{pickup}) {
@@ -170,7 +170,7 @@ func TestWhoWritesEventsLocksThemBeforeTheFirstRow(t *testing.T) {
 	}
 }
 
-// insertEvent is a statement that somebody may run in psql.
+// insertEvent is a statement of an operator in psql.
 const insertEvent = `
 	WITH moved AS (
 		UPDATE pickups SET status = 'CANCELED', previous_status = status, version = version + 1 WHERE id = $1
@@ -179,7 +179,7 @@ const insertEvent = `
 	INSERT INTO pickup_events (tenant_id, id, pickup_id, version, transition, actor_id, before, after, request_digest)
 	SELECT tenant_id, gen_random_uuid(), id, version, 'cancel', requested_by, previous_status, status, '' FROM moved`
 
-// When nobody writes any more, an event at an unusual position is delivered once the horizon has moved.
+// When writing stops, an event at an unusual position is delivered once the horizon has moved.
 // Other tests' transactions may move it as well.
 func TestTheHorizonMovesBeyondAnEventThatComesLast(t *testing.T) {
 	t.Parallel()
@@ -233,7 +233,7 @@ func TestAnEventOfATransactionThatHadItsIDBeforeIsTold(t *testing.T) {
 			w.must(w.moving(ctx, db.TransitionNameSubmit, fast)(w.Raw))
 			w.must(f.catchUp(ctx, 1))
 			if !slices.Equal(f.seen, []uuid.UUID{fast}) {
-				t.Errorf("got the events of %v while nobody writes", f.seen)
+				t.Errorf("got the events of %v without a writer", f.seen)
 			}
 			write(w, tx, slow)
 			w.must(w.moving(ctx, db.TransitionNameSubmit, last)(w.Raw))

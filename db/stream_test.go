@@ -217,7 +217,7 @@ func TestTheStreamTellsEachEventOnceWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// Each viewer gets the events of what they see; a driver also of what is taken from them.
+// Each viewer gets the events of the pickups that they see; a driver also those that remove one.
 func TestTheStreamTellsEachViewerWhatTheyMaySee(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

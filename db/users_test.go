@@ -132,7 +132,7 @@ var userRaces = []check{
 }
 
 var userRules = []check{
-	{"ChangePassword", "nobody sets the password of a deactivated user", func(ctx context.Context, w *fixture) error {
+	{"ChangePassword", "the password of a deactivated user is set", func(ctx context.Context, w *fixture) error {
 		w.must(deactivate(ctx, w.as, w.staff)) // which raises the epoch
 		return refused(changePassword(ctx, w.Raw, w.staff, 2, "new hash"), db.NotFound)
 	}},
@@ -157,7 +157,7 @@ var userRules = []check{
 		w.must(deactivate(ctx, w.as, off))
 		return first(
 			refused(demote(ctx, w.Raw, w.admin, w.admin), db.NotFound),
-			demoteAt(ctx, w.Raw, w.admin, off, 2), // who is none any more
+			demoteAt(ctx, w.Raw, w.admin, off, 2), // no longer an admin
 			editUser(ctx, w.Raw, w.admin, w.admin, "still admin", 1))
 	}},
 	{"EditUser", adminsInOrder, func(ctx context.Context, w *fixture) error {
@@ -171,7 +171,7 @@ var userRules = []check{
 			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "first", 1) },
 			func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.staff, "second", 1) })
 	}},
-	{"DeactivateUser", "an admin who is being edited counts once more", func(ctx context.Context, w *fixture) error {
+	{"DeactivateUser", "an admin under edit is counted again", func(ctx context.Context, w *fixture) error {
 		edit := func(version int64) act {
 			return func(s *db.Raw) error { return editUser(ctx, s, w.admin, w.admin, "edited", version) }
 		}
@@ -189,7 +189,7 @@ var userRules = []check{
 			refused(deactivate(ctx, w.Raw, w.admin), db.NotFound),
 			deactivate(ctx, w.Raw, w.hub))
 	}},
-	{"ReactivateUser", "a session of before comes back with its user", func(ctx context.Context, w *fixture) error {
+	{"ReactivateUser", "an old session is valid again with its user", func(ctx context.Context, w *fixture) error {
 		token := must(openSession(ctx, w.as, w.staff, "old hash"))
 		w.must(deactivate(ctx, w.as, w.staff))
 		if err := reactivate(ctx, w.Raw, w.staff); err != nil {

@@ -104,7 +104,7 @@ func (d *developing) token(role db.UserRole) string {
 // or losing data.
 func TestDevKeepsDataAndLeavesNothingRunning(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is kept of them")
+	dbtest.WithoutRace(t, "processes and their stored data")
 	var both sync.WaitGroup
 	one, other := folder(t), folder(t)
 	var a, b *developing
@@ -186,7 +186,7 @@ func TestDevEndsWithTheGoRunThatStartedIt(t *testing.T) {
 	}
 	dev := startDevBy(t, []string{gorun}, dir, filepath.Join(dir, "ready.json"), []string{"DATABASE_URL=" + d.OwnerURL})
 	dev.cmd.Process.Kill()
-	eventually(t, "nobody serves", func() bool {
+	eventually(t, "no server listens", func() bool {
 		response, err := http.Get(dev.URL + "/livez")
 		if err == nil {
 			response.Body.Close()
@@ -252,7 +252,7 @@ func TestDevUsesTheDatabaseOfTheEnvironment(t *testing.T) {
 // role who can log in.
 func TestDevStartsAgainAfterItsUsersWereChanged(t *testing.T) {
 	t.Parallel()
-	dbtest.WithoutRace(t, "processes and what is kept of them")
+	dbtest.WithoutRace(t, "processes and their stored data")
 	d := dbtest.New(t)
 	env := []string{"DATABASE_URL=" + d.OwnerURL}
 	dev := startDev(t, t.TempDir(), env)

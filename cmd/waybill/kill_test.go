@@ -22,7 +22,7 @@ import (
 	"waybill/db/seed"
 )
 
-// sender is one of many callers of a server that is killed again and again. It sends
+// sender is one of many callers of a server that is repeatedly killed. It sends
 // each request until it has an answer, always with the same id or key.
 type sender struct {
 	*killing
@@ -97,7 +97,7 @@ func (k *killing) awaitServer() {
 	k.mu.Unlock()
 	select {
 	case <-up:
-		time.Sleep(time.Millisecond) // it may be the one that was just killed
+		time.Sleep(time.Millisecond) // it may be the server that was just killed
 	case <-time.After(time.Second):
 	}
 }

@@ -106,9 +106,9 @@ func TestMigrateSaysWhatFailedInOneSentence(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "a command that does one thing after the other")
 	d := dbtest.New(t)
-	nobody := "postgres://u:hunter2@" + freeAddress(t) + "/db"
+	unreachable := "postgres://u:hunter2@" + freeAddress(t) + "/db"
 	for _, verb := range []string{"up", "down", "status", "version"} {
-		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + nobody}, "migrate", verb)
+		code, _, errors := ended(t, "", []string{"DATABASE_URL=" + unreachable}, "migrate", verb)
 		if code != 1 || strings.Count(errors, "connection refused") != 1 ||
 			!strings.HasPrefix(errors, "waybill: cannot use the database: failed to connect to ") {
 			t.Errorf("%s: exit code %d, %s", verb, code, errors)

@@ -90,13 +90,13 @@ func answerOK(status int) func(*http.Response) {
 
 func faults() []fault {
 	return []fault{
-		{"says yes to what is refused by state", nil, answerOK(http.StatusConflict), []string{
+		{"accepts what the state forbids", nil, answerOK(http.StatusConflict), []string{
 			"resubmission", "skipped-steps", "duplicates-without-key", "submit-against-cancel", "attempts",
 			"one-driver", "nearest-driver", "overdraw", "duplicate-email",
 		}},
-		{"says yes to what is refused by version", nil, answerOK(http.StatusPreconditionFailed),
+		{"accepts a stale version", nil, answerOK(http.StatusPreconditionFailed),
 			[]string{"late-duplicate", "clobbered-edit"}},
-		{"says yes about who is not there", nil, answerOK(http.StatusNotFound), []string{"unknown-user"}},
+		{"accepts an unknown user", nil, answerOK(http.StatusNotFound), []string{"unknown-user"}},
 		{"drops every Idempotency-Key", func(r *http.Request) { r.Header.Del("Idempotency-Key") }, nil,
 			[]string{"duplicates-with-key", "late-duplicate"}},
 		{"drops the If-Match of a transition", func(r *http.Request) {

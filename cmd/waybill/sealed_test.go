@@ -138,7 +138,7 @@ func ends(body *ast.BlockStmt) (found bool) {
 	return found
 }
 
-// waits tells whether a loop's body sleeps, or chooses at random for how long: one that polls
+// waits reports whether a loop's body sleeps, or chooses a random duration: a loop that polls
 // until something ends is no retry.
 func waits(body *ast.BlockStmt) (found bool) {
 	ast.Inspect(body, func(n ast.Node) bool {

@@ -139,7 +139,7 @@ func withPassword(t testing.TB, address string) string {
 	return u.String()
 }
 
-// emptyDatabase is one without a schema, on the test's server.
+// emptyDatabase is a database without a schema, on the test's server.
 func emptyDatabase(t testing.TB, d *dbtest.DB) (ownerURL string) {
 	t.Helper()
 	name := "waybill_empty_" + strings.ToLower(rand.Text()[:8])

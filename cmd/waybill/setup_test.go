@@ -239,7 +239,7 @@ func TestTheReadmesRunningItWorksOnAFreshPostgreSQL(t *testing.T) {
 	hasNot(t, read("stays.err"), "would contain patient data")
 }
 
-// The script can be run again, and on an existing database, to create what is missing.
+// The script can be run again, and on an existing database, to create missing objects.
 func TestSetupMakesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")

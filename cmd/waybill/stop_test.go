@@ -52,7 +52,7 @@ func TestStopLosesNoRequest(t *testing.T) {
 		t.Errorf("the stream did not end well: %v", err)
 	}
 	callers.Wait()
-	eventually(t, "nobody listens", func() bool {
+	eventually(t, "no server listens", func() bool {
 		_, err := http.Get(s.url + "/livez")
 		return err != nil
 	})

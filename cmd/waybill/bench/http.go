@@ -198,8 +198,8 @@ func httpWork(ctx context.Context, env *Env, args []string) error {
 	return failed
 }
 
-// measureAll prints each line as soon as it is measured. What fails is said in its line and passed over;
-// the first such failure is returned.
+// measureAll prints each line as soon as it is measured. A failed measurement is reported in its line and
+// skipped; the first failure is returned.
 func (b *httpBench) measureAll(ctx context.Context, env *Env) (failed error) {
 	b.status = env.newStatusLine()
 	for _, w := range b.works {

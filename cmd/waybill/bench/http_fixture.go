@@ -157,7 +157,7 @@ func (w *fixture) openAccount(ctx context.Context, n int64) error {
 		object{"id": uuid.Must(uuid.NewV7()), "amount_cents": int64(1e12)}, nil)
 }
 
-// setHeads prepares what the callers send.
+// setHeads prepares the callers' request headers.
 func (w *fixture) setHeads() {
 	w.heads = map[db.UserRole][]string{}
 	for role, tokens := range w.tokens {

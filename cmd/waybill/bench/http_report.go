@@ -34,7 +34,7 @@ type httpLine struct {
 	Tenants     int        `json:"tenants"`          // among which the operations were spread
 	Processes   int        `json:"processes"`        // of the server
 	Serve       string     `json:"serve,omitempty"`  // further flags of "waybill serve"
-	Failed      string     `json:"failed,omitempty"` // what could not be measured, and why
+	Failed      string     `json:"failed,omitempty"` // failed measurements with their reasons
 	Machine     Machine    `json:"machine"`
 
 	err error // the first unexpected answer or failure
@@ -64,7 +64,7 @@ func (b *httpBench) failedLine(w work, callers int, err error) *httpLine {
 	return l
 }
 
-// fail notes what could not be measured.
+// fail records a failed measurement.
 func (l *httpLine) fail(what string, err error) {
 	l.Failed = strings.TrimPrefix(l.Failed+"; "+what+strings.TrimSpace(err.Error()), "; ")
 	if l.err == nil {

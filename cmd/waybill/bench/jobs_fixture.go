@@ -17,7 +17,7 @@ import (
 // funded accounts. Its store connects as the application's role.
 type jobsFixture struct {
 	*db.System
-	raw      *db.Queries // over the same connections, for what no Store does
+	raw      *db.Queries // over the same connections, for statements that a Store does not have
 	by       db.Viewer
 	facility uuid.UUID
 	accounts []uuid.UUID

@@ -192,7 +192,7 @@ func (w *fixture) newPickups(ctx context.Context, n int) (ids []string, err erro
 }
 
 // cleanUp cleans up: it cancels pickups, takes drivers off duty and deactivates users. It tries each
-// once; what fails stays, and does no harm.
+// once; a failure is harmless and ignored.
 func (w *fixture) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
