@@ -41,7 +41,7 @@ func TestNoTransactionThatWritesNoEventHoldsTheStreamBack(t *testing.T) {
 		{"no transaction", func() {}},
 		{"a long transaction", func() { begin(d, id) }},
 		{"a transaction that reads events", func() { begin(d, id, "SELECT count(*) FROM pickup_events") }},
-		{"a transaction that locks them as a foreign key", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
+		{"a transaction that locks them", func() { begin(d, "SELECT FROM pickup_events FOR KEY SHARE", id) }},
 		{"one like VACUUM", func() { begin(d, "LOCK TABLE pickup_events IN SHARE UPDATE EXCLUSIVE MODE", id) }},
 		{"a feed", func() { begin(d, "UPDATE patients SET phone = phone", id) }},
 		{"one of another database", func() { begin(elsewhere, id) }},
