@@ -677,7 +677,7 @@ func transitionsBy(v db.Viewer, pickups []uuid.UUID) db.TransitionPickupsParams 
 		TenantIds: fill(n, v.TenantID), Ids: pickups, ViewerIds: fill(n, v.UserID),
 		ViewerRoles:     fill(n, string(v.Role)),
 		ViewerDriverIds: make([]uuid.UUID, n), Transitions: make([]string, n), Versions: make([]int64, n),
-		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("flush")), MoveIds: moves,
+		IdempotencyKeys: make([]string, n), RequestDigests: fill(n, digest("batch")), MoveIds: moves,
 		DriverIds: make([]uuid.UUID, n), Reasons: make([]string, n),
 	}
 }
