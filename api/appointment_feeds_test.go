@@ -236,14 +236,14 @@ func TestListHasAMillionRecordsAtMost(t *testing.T) {
 	for _, c := range []struct {
 		body  string
 		lines bool
-	}{{"," + one + "," + one + "," + one + "]", false}, {one + "\n" + one + "\n" + one + "\n", true}} {
+	}{{"[" + one + "," + one + "," + one + "]", false}, {one + "\n" + one + "\n" + one + "\n", true}} {
 		if n, err := api.ReadFeed(c.body, c.lines, 999_997); n != 3 || err != nil {
-			t.Errorf("the last three fields: %d, %v", n, err)
+			t.Errorf("the last three records: %d, %v", n, err)
 		}
 		n, err := api.ReadFeed(c.body, c.lines, 999_998)
 		p, ok := errors.AsType[*api.Problem](err)
 		if n != 2 || !ok || p.Status != 413 || p.Code != "body_too_large" || p.Field != "[1000000]" {
-			t.Errorf("two stored records and a new one: %d, %+v", n, p)
+			t.Errorf("the last two records and one more: %d, %+v", n, p)
 		}
 	}
 }
@@ -479,5 +479,47 @@ func TestFeedRevealsNothingOfAnotherFacility(t *testing.T) {
 	}
 	if slices.Sort(answers); answers[0] != answers[2] {
 		t.Errorf("the answers differ: %q", answers)
+	}
+}
+
+// endless is a reader of one byte, again and again, that counts the bytes read, and fails after 16 MiB.
+type endless struct {
+	byte
+	read int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read += len(p); e.read > 16<<20 {
+		return 0, errors.New("read without a limit")
+	}
+	for i := range p {
+		p[i] = e.byte
+	}
+	return len(p), nil
+}
+
+// A record has 64 KiB at most. A body that goes on without the end of a record, or without a record, is
+// refused before much of it is in memory.
+func TestFeedReaderLimitsRecordsAndWhiteSpace(t *testing.T) {
+	t.Parallel()
+	one := strings.TrimSpace(asLines(newRecord(1)))
+	for size, want := range map[int]int{64 << 10: 2, 64<<10 + 1: 1} {
+		padded := one[:len(one)-1] + strings.Repeat(" ", size-len(one)) + "}"
+		for _, space := range []string{"", "\n", strings.Repeat(" ", 60<<10)} {
+			n, err := api.ReadFeed("["+one+","+space+padded+space+"]", false, 0)
+			if p, _ := errors.AsType[*api.Problem](err); n != want || (err == nil) != (want == 2) ||
+				p != nil && (p.Code != "body_too_large" || p.Field != "[1]") {
+				t.Errorf("a record of %d bytes behind %d of white space: %d records, %v", size, len(space), n, err)
+			}
+		}
+	}
+	for _, begin := range []string{"", "[", "[" + one + ",", "[" + one, `[{"a":"`, `[{"a":[`, "[" + one + "]"} {
+		for _, c := range []byte{' ', '['} {
+			e := &endless{byte: c}
+			_, err := api.ReadFeedFrom(io.MultiReader(strings.NewReader(begin), e), false, 0)
+			if _, ok := errors.AsType[*api.Problem](err); !ok || e.read > 1<<20 {
+				t.Errorf("%.20q and %q without an end: %v after %d bytes", begin, c, err, e.read)
+			}
+		}
 	}
 }
