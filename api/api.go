@@ -155,7 +155,7 @@ func config() huma.Config {
 		"member. Every error is a problem (RFC 9457) with a stable code."
 	c.Info.Contact = &huma.Contact{Name: "Waybill"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
-	c.Servers = []*huma.Server{{URL: "/"}}
+	c.Servers = []*huma.Server{{URL: devURL, Description: devDescription}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "The token returned by login"},
 	}
@@ -206,7 +206,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerService()
-	forgetPatternDescriptions(a.huma.OpenAPI())
+	finishDocument(a.huma.OpenAPI())
 }
 
 // Document returns the OpenAPI document, 3.1 or 3.0, as indented JSON.
