@@ -324,11 +324,11 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	if err := db.Migrate(t.Context(), server.URL(localpg.Owner, localpg.Database)); err != nil {
 		t.Fatal(err)
 	}
-	logged := log(server.URL(localpg.App, localpg.Database))
-	has(t, logged, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
+	lines := log(server.URL(localpg.App, localpg.Database))
+	has(t, lines, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
 		"setting=log_parameter_max_length_on_error set_it_to=0", "setting=log_parameter_max_length set_it_to=0")
-	if n := strings.Count(logged, warning); n != 4 {
-		t.Errorf("%d warnings:\n%s", n, logged)
+	if n := strings.Count(lines, warning); n != 4 {
+		t.Errorf("%d warnings:\n%s", n, lines)
 	}
 }
 
