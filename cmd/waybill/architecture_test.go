@@ -201,7 +201,7 @@ func TestFunctionsAreShort(t *testing.T) {
 	t.Parallel()
 	long, n := longFunctions(t, os.DirFS("../.."))
 	for _, f := range long {
-		t.Errorf("%s, of at most %d", f, longestFunction)
+		t.Errorf("%s, want at most %d lines", f, longestFunction)
 	}
 	if n < 2_000 {
 		t.Errorf("only %d functions were examined", n)
