@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { randomInt, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 
-import { type Code, createWaybill, Refused, type Schema, unwrap, type Waybill, type WaybillOptions } from "../src/index.js";
+import {
+  type Code,
+  createWaybill,
+  Refused,
+  type Schema,
+  unwrap,
+  type Waybill,
+  type WaybillOptions,
+} from "../src/index.js";
 import { cutting, random, unreliable } from "./chaos.js";
 import { type Server, start } from "./server.js";
 
