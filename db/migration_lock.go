@@ -77,14 +77,15 @@ func behindPooler(ctx context.Context, conn *sql.Conn) (pooled bool, err error) 
 	return pooled, err
 }
 
-// lockTransaction begins a transaction that has the lock.
+// lockTransaction begins a transaction that has the lock. By the simple protocol: in the extended one the last result,
+// and its snapshot, stay open until the next statement, and CREATE INDEX CONCURRENTLY would wait for them.
 func lockTransaction(ctx context.Context, conn *pgx.Conn) error {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
+	if _, err := conn.Begin(ctx); err != nil {
 		return err
 	}
+	q := New(inMode{conn, pgx.QueryExecModeSimpleProtocol})
 	for range maxLockTries {
-		got, err := New(tx).TryMigrationLock(ctx, lock.DefaultLockID)
+		got, err := q.TryMigrationLock(ctx, lock.DefaultLockID)
 		if err != nil || got.IsLocked {
 			return err
 		}

@@ -99,7 +99,7 @@ func (c Config) checkSession(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	wanted := SessionSettings(c)
-	have, err := New(unprepared{conn}).GetSessionSettings(ctx, slices.Sorted(maps.Keys(wanted)))
+	have, err := New(unprepared(conn)).GetSessionSettings(ctx, slices.Sorted(maps.Keys(wanted)))
 	if err != nil {
 		return err
 	}
@@ -131,17 +131,23 @@ func compareSession(wanted map[string]string, have GetSessionSettingsRow) error 
 		"; through a connection pooler, the settings must come from the role: run what this prints: waybill pooler"}
 }
 
-// unprepared sends a statement in one round trip that leaves nothing on the server.
-type unprepared struct{ *pgx.Conn }
+// inMode sends each statement in a mode of its own.
+type inMode struct {
+	*pgx.Conn
+	mode pgx.QueryExecMode
+}
+
+// unprepared sends statements in one round trip that leaves nothing on the server.
+func unprepared(conn *pgx.Conn) inMode { return inMode{conn, pgx.QueryExecModeExec} }
 
 // Query implements DBTX.
-func (u unprepared) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return u.Conn.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+func (m inMode) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return m.Conn.Query(ctx, sql, append([]any{m.mode}, args...)...)
 }
 
 // QueryRow implements DBTX.
-func (u unprepared) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return u.Conn.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+func (m inMode) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return m.Conn.QueryRow(ctx, sql, append([]any{m.mode}, args...)...)
 }
 
 // isPoolerError reports whether a pooler, and not the server, ended the connection. What the server did with the
