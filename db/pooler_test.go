@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,6 +62,30 @@ func TestASessionWithoutItsRoleOrLimitsIsRefused(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A login that is only a member of waybill_app becomes it by its settings.
+func TestAMemberGetsTheRoleThroughAPooler(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := dbtest.New(t)
+	const login = "waybill_test_member"
+	p := d.PgBouncer(map[string]string{"pool_mode": "transaction"}, login)
+	must(d.Owner().Exec(ctx, "CREATE ROLE "+login+" LOGIN IN ROLE waybill_app"))
+	t.Cleanup(func() {
+		must(d.Owner().Exec(context.Background(), "ALTER ROLE "+login+" IN DATABASE "+d.Name()+" RESET ALL"))
+		must(d.Owner().Exec(context.Background(), "DROP ROLE "+login))
+	})
+	c := db.Config{URL: p.URL(login, d.Name()), Pooler: true}
+	if says := sessionError(t, c); !strings.Contains(says, "role is "+login+" and must be waybill_app") {
+		t.Errorf("got %s", says)
+	}
+	for name, value := range db.SessionSettings(c) {
+		must(d.Owner().Exec(ctx, fmt.Sprintf("ALTER ROLE %s IN DATABASE %s SET %s = '%s'",
+			login, d.Name(), name, value)))
+	}
+	must(0, p.Command(ctx, "RECONNECT"))
+	must(openStore(t, c).ListTransitions(ctx))
 }
 
 // A pooler that refuses what it does not know leads to the setting.
@@ -126,7 +151,8 @@ func TestTheEncodingOfASessionIsOurs(t *testing.T) {
 	for _, encoding := range []string{"LATIN1", "SJIS", "nonsense"} {
 		s := openStore(t, db.Config{URL: p.AppURL + "&client_encoding=" + encoding, Pooler: true})
 		var text string
-		if err := s.Pool().QueryRow(ctx, "SELECT $1::text || chr(8364)", "é").Scan(&text); err != nil || text != "é€" {
+		err := s.Pool().QueryRow(ctx, "SELECT $1::text || chr(8364)", "é").Scan(&text)
+		if err != nil || text != "é€" {
 			t.Errorf("%s: %q, %v", encoding, text, err)
 		}
 	}
@@ -212,7 +238,8 @@ func advisoryLocks(ctx context.Context, d *dbtest.DB) (n int) {
 // While one migrator holds the lock through a pooler no other gets it, whichever way that comes.
 func TestTheMigrationsLockHoldsThroughAPooler(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a lock that was lost is never given back
+	defer cancel()
 	d := dbtest.New(t)
 	p := d.PgBouncer(map[string]string{"pool_mode": "transaction", "default_pool_size": "3"})
 	for first, second := range map[string]string{p.OwnerURL: p.OwnerURL, d.OwnerURL: p.OwnerURL} {

@@ -145,8 +145,8 @@ func ConnectAdvice(err error, c *pgconn.Config) error {
 			setupCommand(database, "waybill_owner"))
 	case "08P01":
 		if strings.HasPrefix(refused.Message, "unsupported startup parameter") {
-			return errors.New("a connection pooler refuses the settings of a session: set WAYBILL_POOLER=true, and run " +
-				"what this prints: waybill pooler")
+			return errors.New("a connection pooler refuses the settings of a session: set WAYBILL_POOLER=true, and " +
+				"run what this prints: waybill pooler")
 		}
 	case "22023": // invalid parameter role
 		if c.RuntimeParams["role"] == AppRole {

@@ -14,14 +14,14 @@ type PgBouncer struct {
 	AppURL, OwnerURL string // through the pooler
 }
 
-// PgBouncer runs one until the end of the test, with settings such as pool_mode. Where none is installed it skips
+// PgBouncer runs one until the end of the test, with settings such as pool_mode, for the usual logins and others. Where none is installed it skips
 // the test, or fails it in CI.
-func (d *DB) PgBouncer(settings map[string]string) *PgBouncer {
+func (d *DB) PgBouncer(settings map[string]string, logins ...string) *PgBouncer {
 	d.t.Helper()
 	if d.cluster.server == nil {
 		d.t.Skip("needs a server of its own, whose roles log in without a password")
 	}
-	p, err := pgbouncer.Start(d.AppURL, settings)
+	p, err := pgbouncer.Start(d.AppURL, settings, logins...)
 	if errors.Is(err, pgbouncer.ErrNotInstalled) && os.Getenv("CI") == "" {
 		d.t.Skip(err)
 	}

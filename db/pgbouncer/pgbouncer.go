@@ -33,11 +33,11 @@ type Pooler struct {
 	alive io.Closer // the shell ends PgBouncer when this closes
 }
 
-// Start runs PgBouncer in front of the server of databaseURL, for all its databases and roles that need no
-// password, and for the URL's own. The settings are those of its section [pgbouncer], such as pool_mode.
+// Start runs PgBouncer in front of the server of databaseURL, for all its databases, the URL's login, and those of
+// the tests, with others, which need no password. The settings are those of its section [pgbouncer], such as pool_mode.
 // The caller must call Stop; PgBouncer ends with this process at the latest. Start returns
 // ErrNotInstalled without a PgBouncer.
-func Start(databaseURL string, settings map[string]string) (_ *Pooler, err error) {
+func Start(databaseURL string, settings map[string]string, logins ...string) (_ *Pooler, err error) {
 	program, err := find()
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func Start(databaseURL string, settings map[string]string) (_ *Pooler, err error
 	if p.dir, err = os.MkdirTemp("", "pgbouncer-*"); err != nil {
 		return nil, err
 	}
-	if err = p.configure(settings); err == nil {
+	if err = p.configure(settings, logins); err == nil {
 		err = p.run(program)
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (p *Pooler) Stop() (err error) {
 	return errors.Join(err, os.RemoveAll(p.dir))
 }
 
-func (p *Pooler) configure(settings map[string]string) error {
+func (p *Pooler) configure(settings map[string]string, logins []string) error {
 	all := map[string]string{
 		"unix_socket_dir": p.dir, "listen_port": "5432", "auth_type": "trust", "admin_users": "console",
 		"auth_file": filepath.Join(p.dir, "users"), "logfile": filepath.Join(p.dir, "log"),
@@ -118,7 +118,7 @@ func (p *Pooler) configure(settings map[string]string) error {
 		ini += name + " = " + all[name] + "\n"
 	}
 	users := fmt.Sprintf("%q %q\n\"console\" \"\"\n", p.login.User, p.login.Password)
-	for _, role := range []string{"postgres", "waybill_owner", "waybill_app"} {
+	for _, role := range append(logins, "postgres", "waybill_owner", "waybill_app") {
 		if role != p.login.User {
 			users += fmt.Sprintf("%q \"\"\n", role)
 		}
