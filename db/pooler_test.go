@@ -191,7 +191,7 @@ func TestDescribedStatementsLeaveNothingInTheSession(t *testing.T) {
 	d := dbtest.New(t)
 	for mode, want := range map[db.StatementMode]bool{db.Describe: false, db.Prepare: true} {
 		s := openStore(t, db.Config{URL: d.AppURL, MaxConns: 1, StatementMode: mode})
-		w := (&database{s, d.Owner(), d}).world(ctx)
+		w := (&database{s, d.Owner(), d}).fixture(ctx)
 		must(0, w.depositing(ctx, w.account, 1)(s))
 		must(s.ListTransitions(ctx))
 		var left []string

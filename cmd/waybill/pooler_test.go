@@ -18,9 +18,9 @@ import (
 	"waybill/db/dbtest"
 )
 
-// behindPgBouncer runs a PgBouncer in front of the town's database, whose login has the settings that waybill pooler
+// behindPgBouncer runs a PgBouncer in front of the fixture's database, whose login has the settings that waybill pooler
 // prints.
-func (w *town) behindPgBouncer(t testing.TB, settings map[string]string, args ...string) *dbtest.PgBouncer {
+func (w *fixture) behindPgBouncer(t testing.TB, settings map[string]string, args ...string) *dbtest.PgBouncer {
 	t.Helper()
 	p := w.db.PgBouncer(settings)
 	code, page, errors := ended(t, "", nil, append([]string{"pooler", "--database", w.db.Name()}, args...)...)
@@ -35,8 +35,8 @@ func (w *town) behindPgBouncer(t testing.TB, settings map[string]string, args ..
 	return p
 }
 
-// pooled serves the town through a pooler, workers included, and returns where its metrics are.
-func (w *town) pooled(t testing.TB, p *dbtest.PgBouncer, args ...string) (s serving, metrics string) {
+// pooled serves the fixture through a pooler, workers included, and returns where its metrics are.
+func (w *fixture) pooled(t testing.TB, p *dbtest.PgBouncer, args ...string) (s serving, metrics string) {
 	t.Helper()
 	admin := freeAddress(t)
 	gateway := []string{"--workers", "4", "--gateway-url", "http://127.0.0.1:1",
@@ -63,15 +63,15 @@ func TestEveryStoryHoldsThroughPgBouncer(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			w := newTown(t)
+			w := newFixture(t)
 			s, metrics := w.pooled(t, w.behindPgBouncer(t, settings), "--workers", "4")
-			told := 0
+			reported := 0
 			if err := prove.Run(t.Context(), w.options(s.url), func(r prove.Result) {
-				if told++; !r.Held {
+				if reported++; !r.Held {
 					t.Errorf("%s did not hold: %s", r.Story, r.Figure)
 				}
-			}); err != nil || told != len(prove.Names()) {
-				t.Errorf("%d of %d stories were told: %v", told, len(prove.Names()), err)
+			}); err != nil || reported != len(prove.Names()) {
+				t.Errorf("%d of %d stories were reported: %v", reported, len(prove.Names()), err)
 			}
 			_, page := text(t, "GET", metrics, "", "")
 			if !submits.MatchString(page) {
@@ -91,7 +91,7 @@ func TestEveryStoryHoldsThroughPgBouncer(t *testing.T) {
 func TestPreparedStatementsFailThroughATransactionPool(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "another program's connections")
-	w := newTown(t)
+	w := newFixture(t)
 	p := w.behindPgBouncer(t, rotating)
 	c := db.Config{URL: p.AppURL, Pooler: true, StatementMode: db.Prepare}
 	failed := false
@@ -120,7 +120,7 @@ func TestPreparedStatementsFailThroughATransactionPool(t *testing.T) {
 func TestTheStreamRunsThroughATransactionPool(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "another program's connections")
-	w := newTown(t)
+	w := newFixture(t)
 	s, _ := w.pooled(t, w.behindPgBouncer(t, rotating))
 	stream, err := call(t.Context(), http.DefaultClient, "GET", s.url+"/v1/pickups/stream",
 		w.tokens[db.UserRoleDispatcher], "")
@@ -132,21 +132,21 @@ func TestTheStreamRunsThroughATransactionPool(t *testing.T) {
 	if !lines.Scan() {
 		t.Fatal(lines.Err())
 	}
-	k := &killing{town: w, t: t, url: s.url, up: make(chan struct{})}
+	k := &killing{fixture: w, t: t, url: s.url, up: make(chan struct{})}
 	caller := k.senders(1)[0]
 	const n = 5
 	for range n {
 		caller.create()
 		caller.move("submit")
 	}
-	told := 0
-	for told < n && lines.Scan() {
+	reported := 0
+	for reported < n && lines.Scan() {
 		if lines.Text() == "event: submit" {
-			told++
+			reported++
 		}
 	}
-	if told != n {
-		t.Errorf("%d of %d events: %v", told, n, lines.Err())
+	if reported != n {
+		t.Errorf("%d of %d events: %v", reported, n, lines.Err())
 	}
 }
 
@@ -155,9 +155,9 @@ func TestTheStreamRunsThroughATransactionPool(t *testing.T) {
 func TestNothingIsLostOrDoubledWhenAPoolersSessionsAreKilled(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "another program's connections")
-	w := newTown(t)
+	w := newFixture(t)
 	s, metrics := w.pooled(t, w.behindPgBouncer(t, rotating))
-	k := &killing{town: w, t: t, url: s.url, up: make(chan struct{})}
+	k := &killing{fixture: w, t: t, url: s.url, up: make(chan struct{})}
 	opening := k.balance()
 	senders := k.senders(12)
 	var alive sync.WaitGroup
@@ -176,7 +176,7 @@ func TestNothingIsLostOrDoubledWhenAPoolersSessionsAreKilled(t *testing.T) {
 	k.account(senders, opening)
 	_, page := text(t, "GET", metrics, "", "")
 	if killed == 0 || !serverErrors.MatchString(page) {
-		t.Errorf("%d sessions were killed, and no request noticed: this tested nothing", killed)
+		t.Errorf("%d sessions were killed, and no request noticed: nothing was tested", killed)
 	}
 	for _, failed := range serverErrors.FindAllString(page, -1) {
 		if !strings.Contains(failed, `status="503"`) {
@@ -189,7 +189,7 @@ func TestNothingIsLostOrDoubledWhenAPoolersSessionsAreKilled(t *testing.T) {
 func TestTheCommandsRunThroughATransactionPool(t *testing.T) {
 	t.Parallel()
 	dbtest.WithoutRace(t, "commands that do one thing after the other")
-	w := newTown(t)
+	w := newFixture(t)
 	limits := []string{"--statement-timeout", "7s", "--lock-timeout", "2s"}
 	p := w.behindPgBouncer(t, rotating, limits...)
 	owner, app := []string{"DATABASE_URL=" + p.OwnerURL}, []string{"DATABASE_URL=" + p.AppURL, "WAYBILL_POOLER=true"}
