@@ -16,7 +16,7 @@ import (
 )
 
 // anyFacility is another facility of the tenant.
-func (w *world) anyFacility(ctx context.Context) (id uuid.UUID) {
+func (w *fixture) anyFacility(ctx context.Context) (id uuid.UUID) {
 	w.make(ctx, func(r *seed.Rows) { id = r.Facility() })
 	return id
 }
@@ -25,7 +25,7 @@ func inFacility(id uuid.UUID) func(*db.Draft) { return func(d *db.Draft) { d.Fac
 
 // passesLocked holds a row, and expects the second of two requests of one statement to be done meanwhile,
 // and the first, which needs the row, to be left out.
-func (w *world) passesLocked(
+func (w *fixture) passesLocked(
 	ctx context.Context, table, column string, id uuid.UUID, send func(*db.Raw) ([]bool, error),
 ) error {
 	return w.passes(ctx,
@@ -45,14 +45,14 @@ func (w *world) passesLocked(
 
 var heldRowRules = []check{
 	{"TransitionPickupsSkipAnyLocked", "a held pickup holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			pickups := ids(w.pickup(ctx), w.pickup(ctx))
 			return w.passesLocked(ctx, "pickups", "id", pickups[0], func(s *db.Raw) ([]bool, error) {
 				return s.MovePastLocks(ctx, w.dispatcher, db.TransitionNameSubmit, pickups, nil)
 			})
 		}},
 	{"TransitionPickupsSkipAnyLocked", "a held slot holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			pickups := ids(w.submitted(ctx), w.submitted(ctx))
 			drivers := ids(w.driver(ctx, 1, 1).DriverID, w.driver(ctx, 1, 1).DriverID)
 			return w.passesLocked(ctx, "driver_slots", "driver_id", drivers[0], func(s *db.Raw) ([]bool, error) {
@@ -60,7 +60,7 @@ var heldRowRules = []check{
 			})
 		}},
 	{"TransitionPickupsSkipAnyLocked", "a held account holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			account := w.fundedAccount(ctx, 1000)
 			pickups := ids(w.pickup(ctx, paidBy(account)), w.pickup(ctx))
 			return w.passesLocked(ctx, "accounts", "id", account, func(s *db.Raw) ([]bool, error) {
@@ -68,21 +68,21 @@ var heldRowRules = []check{
 			})
 		}},
 	{"CreateLedgerEntriesSkipLocked", "a held account holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			held, other := w.fundedAccount(ctx, 10), w.fundedAccount(ctx, 10)
 			return w.passesLocked(ctx, "accounts", "id", held, func(s *db.Raw) ([]bool, error) {
 				return s.EnterPastLocks(ctx, w.admin, charge(held, 1), charge(other, 1))
 			})
 		}},
 	{"CreatePickupsSkipLocked", "a held facility holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			held := w.anyFacility(ctx)
 			return w.passesLocked(ctx, "facilities", "id", held, func(s *db.Raw) ([]bool, error) {
 				return s.CreatePastLocks(ctx, w.dispatcher, w.draft(inFacility(held)), w.draft())
 			})
 		}},
 	{"LocateDriversSkipLocked", "a held driver holds up the others",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			held, other := w.driver(ctx, 1, 1), w.driver(ctx, 1, 1)
 			at := func(v db.Viewer) db.Location {
 				return db.Location{DriverID: v.DriverID, Latitude: 2, Longitude: 3, At: time.Now().Add(time.Minute)}
@@ -97,51 +97,53 @@ var heldRowRules = []check{
 // not.
 type stalled struct {
 	table, column string
-	row           func(context.Context, *world) uuid.UUID
-	needs         func(context.Context, *world, uuid.UUID) act
-	other         func(context.Context, *world) act
+	row           func(context.Context, *fixture) uuid.UUID
+	needs         func(context.Context, *fixture, uuid.UUID) act
+	other         func(context.Context, *fixture) act
 }
 
 func stalledRows() map[string]stalled {
-	submit := func(ctx context.Context, w *world, edits ...func(*db.Draft)) act {
+	submit := func(ctx context.Context, w *fixture, edits ...func(*db.Draft)) act {
 		return w.moving(ctx, db.TransitionNameSubmit, w.pickup(ctx, edits...))
 	}
-	ownSubmit := func(ctx context.Context, w *world) act {
+	ownSubmit := func(ctx context.Context, w *fixture) act {
 		return submit(ctx, w, paidBy(w.fundedAccount(ctx, 1000)))
 	}
-	account := func(ctx context.Context, w *world) uuid.UUID { return w.fundedAccount(ctx, 100_000) }
-	driver := func(ctx context.Context, w *world) uuid.UUID { return w.driver(ctx, 1, 1).DriverID }
+	account := func(ctx context.Context, w *fixture) uuid.UUID { return w.fundedAccount(ctx, 100_000) }
+	driver := func(ctx context.Context, w *fixture) uuid.UUID { return w.driver(ctx, 1, 1).DriverID }
 	return map[string]stalled{
 		"a pickup": {"pickups", "id",
-			func(ctx context.Context, w *world) uuid.UUID { return w.pickup(ctx) },
-			func(ctx context.Context, w *world, id uuid.UUID) act {
+			func(ctx context.Context, w *fixture) uuid.UUID { return w.pickup(ctx) },
+			func(ctx context.Context, w *fixture, id uuid.UUID) act {
 				return w.moving(ctx, db.TransitionNameSubmit, id)
 			}, ownSubmit},
 		"an account, of submits": {"accounts", "id", account,
-			func(ctx context.Context, w *world, id uuid.UUID) act { return submit(ctx, w, paidBy(id)) }, ownSubmit},
+			func(ctx context.Context, w *fixture, id uuid.UUID) act { return submit(ctx, w, paidBy(id)) }, ownSubmit},
 		"an account, of submits on one other": {"accounts", "id", account,
-			func(ctx context.Context, w *world, id uuid.UUID) act { return submit(ctx, w, paidBy(id)) },
-			func(ctx context.Context, w *world) act { return submit(ctx, w) }},
+			func(ctx context.Context, w *fixture, id uuid.UUID) act { return submit(ctx, w, paidBy(id)) },
+			func(ctx context.Context, w *fixture) act { return submit(ctx, w) }},
 		"an account, of charges": {"accounts", "id", account,
-			func(ctx context.Context, w *world, id uuid.UUID) act { return w.charging(ctx, id, 1) },
-			func(ctx context.Context, w *world) act { return w.charging(ctx, w.fundedAccount(ctx, 1), 1) }},
+			func(ctx context.Context, w *fixture, id uuid.UUID) act { return w.charging(ctx, id, 1) },
+			func(ctx context.Context, w *fixture) act { return w.charging(ctx, w.fundedAccount(ctx, 1), 1) }},
 		"a slot": {"driver_slots", "driver_id", driver,
-			func(ctx context.Context, w *world, id uuid.UUID) act {
+			func(ctx context.Context, w *fixture, id uuid.UUID) act {
 				return w.assigning(ctx, w.submitted(ctx), db.Viewer{DriverID: id})
 			},
-			func(ctx context.Context, w *world) act {
+			func(ctx context.Context, w *fixture) act {
 				return w.assigning(ctx, w.submitted(ctx), w.driver(ctx, 1, 1))
 			}},
 		"a driver": {"drivers", "id", driver,
-			func(ctx context.Context, w *world, id uuid.UUID) act { return w.locating(ctx, db.Viewer{DriverID: id}) },
-			func(ctx context.Context, w *world) act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
+			func(ctx context.Context, w *fixture, id uuid.UUID) act {
+				return w.locating(ctx, db.Viewer{DriverID: id})
+			},
+			func(ctx context.Context, w *fixture) act { return w.locating(ctx, w.driver(ctx, 1, 1)) }},
 		"a facility": {"facilities", "id",
-			func(ctx context.Context, w *world) uuid.UUID { return w.anyFacility(ctx) },
-			func(ctx context.Context, w *world, id uuid.UUID) act {
+			func(ctx context.Context, w *fixture) uuid.UUID { return w.anyFacility(ctx) },
+			func(ctx context.Context, w *fixture, id uuid.UUID) act {
 				d := w.draft(inFacility(id))
 				return func(s *db.Raw) error { return created(ctx, s, w.dispatcher, []db.Draft{d}) }
 			},
-			func(ctx context.Context, w *world) act { return w.creating(ctx, w.draft()) }},
+			func(ctx context.Context, w *fixture) act { return w.creating(ctx, w.draft()) }},
 	}
 }
 
@@ -173,10 +175,10 @@ func (c stalled) stallsNobodyElse(t *testing.T, tenants int) {
 	settings.MaxConns = 16
 	settings.LockTimeout, settings.StatementTimeout = time.Minute, 2*time.Minute
 	d := &database{openStore(t, settings), made.Owner(), made}
-	w := d.world(ctx)
-	others := []*world{w}
+	w := d.fixture(ctx)
+	others := []*fixture{w}
 	for range tenants - 1 {
-		others = append(others, d.world(ctx))
+		others = append(others, d.fixture(ctx))
 	}
 	row := c.row(ctx, w)
 	var needing, free []act
@@ -215,7 +217,7 @@ func (c stalled) stallsNobodyElse(t *testing.T, tenants int) {
 
 // whileHeld waits for those who do not need the row, and returns an error if somebody who needs it is answered,
 // or more of them wait in the database than may.
-func (c stalled) whileHeld(ctx context.Context, w *world, n int, waiting, done <-chan error) error {
+func (c stalled) whileHeld(ctx context.Context, w *fixture, n int, waiting, done <-chan error) error {
 	tooLong := time.After(30 * time.Second) // much less than those who need the row wait
 	for range n {
 		select {

@@ -14,18 +14,18 @@ import (
 
 const createLedgerEntriesSkipLocked = `-- name: CreateLedgerEntriesSkipLocked :many
 WITH asked AS (
-    SELECT tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord
-    FROM unnest(
-        $1::uuid[],
-        $2::uuid[],
-        $3::uuid[],
-        ($4::text[])::entry_kind[],
-        $5::bigint[],
-        $6::text[],
-        $7::uuid[],
-        $8::bytea[]
-    ) WITH ORDINALITY AS a (
-        tenant_id, id, account_id, kind, amount_cents, note, actor_id, request_digest, ord)
+    SELECT u.tenant_id, u.id, u.account_id, u.kind, u.amount_cents, u.note, u.actor_id, u.request_digest, row_number() OVER () AS ord
+    FROM (
+        SELECT
+            unnest($1::uuid[]) AS tenant_id,
+            unnest($2::uuid[]) AS id,
+            unnest($3::uuid[]) AS account_id,
+            unnest($4::text[])::entry_kind AS kind,
+            unnest($5::bigint[]) AS amount_cents,
+            unnest($6::text[]) AS note,
+            unnest($7::uuid[]) AS actor_id,
+            unnest($8::bytea[]) AS request_digest
+    ) AS u
 ), locked AS MATERIALIZED (
     SELECT c.tenant_id, c.id, c.balance_cents
     FROM accounts AS c

@@ -35,7 +35,7 @@ var heldRows = []heldRow{
 
 // heldBench is a tenant whose rows are held, and its callers.
 type heldBench struct {
-	*depot
+	*jobsFixture
 	owner            *pgx.Conn
 	callers, needing int
 	duration         time.Duration
@@ -88,7 +88,7 @@ func (b *heldBench) prepare(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if b.depot, err = env.depot(ctx, ownerURL, appURL, 16); err != nil {
+	if b.jobsFixture, err = env.jobsFixture(ctx, ownerURL, appURL, 16); err != nil {
 		return err
 	}
 	if err := addRows(ctx, ownerURL, b.by.TenantID, func(r *seed.Rows) {
@@ -101,7 +101,7 @@ func (b *heldBench) prepare(ctx context.Context, env *Env) error {
 	if err := b.warm(ctx, ownerURL, warmBy); err != nil {
 		return err
 	}
-	ids, err := b.depot.drafts(ctx, 2)
+	ids, err := b.jobsFixture.drafts(ctx, 2)
 	if err != nil {
 		return err
 	}
