@@ -108,7 +108,8 @@ func (b *Batcher[Q, A, K]) collect() (requests []*request[Q, A, K]) {
 			apart = append(apart, r)
 		case !b.quarantined(r) && b.isSuspect(r) && !blocked && !anyIn(elsewhere, r.sharedRows) &&
 			b.collectSuspect(suspects, r):
-		case b.quarantined(r), b.isSuspect(r), blocked, len(requests) == b.config.MaxBatch, anyIn(elsewhere, r.sharedRows):
+		case b.quarantined(r), b.isSuspect(r), blocked, len(requests) == b.config.MaxBatch,
+			anyIn(elsewhere, r.sharedRows):
 			waiting = append(waiting, r)
 			addAll(passed, r.ownRows)
 		default:

@@ -29,50 +29,53 @@ func TestRejectedBatchFailsTheOffendersAlone(t *testing.T) {
 	})
 }
 
+// brief is how long a statement waits for a lock.
+const brief = 50 * time.Millisecond
+
+// holding is the configuration where another session holds the row of the thirties, while held.
+func (f *flushes) holding(held *atomic.Bool) Config[int, int, int] {
+	needs := func(ask int) bool { return held.Load() && ask/10 == 3 }
+	config, lane := f.config(2), make(chan struct{}, 1)
+	config.Flush = func(ctx context.Context, asks []int) ([]int, error) {
+		if slices.ContainsFunc(asks, needs) {
+			time.Sleep(brief)
+			return nil, errLockTimeout
+		}
+		return f.flush(ctx, asks)
+	}
+	config.FlushWaiting = config.Flush
+	config.FlushSkipping = func(ctx context.Context, asks []int) ([]int, error) {
+		answers, err := f.flush(ctx, asks)
+		for i := range answers {
+			if needs(asks[i]) {
+				answers[i] = 0
+			}
+		}
+		return answers, err
+	}
+	config.LockWait = time.Minute
+	config.Lane = func(context.Context, int) (func(), error) { lane <- struct{}{}; return func() { <-lane }, nil }
+	return config
+}
+
 // Another session holds a row: of the requests of a batch, only those that need the row are not answered at
 // its second try, and wait in the lane, one after the other. Those that come meanwhile pass the row at the
 // first try, and nobody is put in quarantine.
 func TestHeldRowKeepsOnlyThoseWhoNeedIt(t *testing.T) {
-	const brief = 50 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		f, lane := &flushes{}, make(chan struct{}, 1)
+		f := &flushes{}
 		var held atomic.Bool
 		held.Store(true)
-		config := f.config(2)
-		needs := func(ask int) bool { return held.Load() && ask/10 == 3 }
-		config.Flush = func(ctx context.Context, asks []int) ([]int, error) {
-			if slices.ContainsFunc(asks, needs) {
-				time.Sleep(brief)
-				return nil, errLockTimeout
-			}
-			return f.flush(ctx, asks)
-		}
-		config.FlushWaiting = config.Flush
-		config.FlushSkipping = func(ctx context.Context, asks []int) ([]int, error) {
-			answers, err := f.flush(ctx, asks)
-			for i := range answers {
-				if needs(asks[i]) {
-					answers[i] = 0
-				}
-			}
-			return answers, err
-		}
-		config.LockWait = time.Minute
-		config.Lane = func(context.Context, int) (func(), error) { lane <- struct{}{}; return func() { <-lane }, nil }
-		b := New(config)
-		answered := map[int]time.Duration{}
-		var mu sync.Mutex
+		b := New(f.holding(&held))
+		var answered atomic.Int64
 		var all sync.WaitGroup
-		start := time.Now()
 		ask := func(ask int) {
 			all.Go(func() {
 				answer, err := b.Do(t.Context(), ask)
 				if err == nil && answer == 0 { // left out: as the Store does
 					answer, err = b.DoWaiting(t.Context(), ask)
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				if answered[ask] = time.Since(start); answer != -ask || err != nil {
+				if answered.Add(1); answer != -ask || err != nil {
 					t.Errorf("%d got %d, %v", ask, answer, err)
 				}
 			})
@@ -90,11 +93,9 @@ func TestHeldRowKeepsOnlyThoseWhoNeedIt(t *testing.T) {
 				t.Errorf("%d, which comes later, took %d statements", 60+i, f.sent()-before)
 			}
 		}
-		mu.Lock()
-		if len(answered) != 9 { // all but the two
-			t.Errorf("while the row is held, answered are %v", answered)
+		if n := answered.Load(); n != 9 { // all but the two
+			t.Errorf("while the row is held, %d are answered", n)
 		}
-		mu.Unlock()
 		held.Store(false)
 		all.Wait()
 		if len(b.quarantine) > 0 {
@@ -110,7 +111,6 @@ func TestHeldRowKeepsOnlyThoseWhoNeedIt(t *testing.T) {
 // Where no form skips the row, the halves find who needs it: it alone is not answered, and the others wait as
 // often as there are halves.
 func TestLockTimeoutHalvesTheBatch(t *testing.T) {
-	const brief = 50 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		f := &flushes{}
 		b := f.batcher(1)

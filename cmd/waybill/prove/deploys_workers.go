@@ -64,8 +64,8 @@ func restartWorkers(ctx context.Context, o DeployOptions) (Fault, error) {
 	if err != nil {
 		return f, err
 	}
-	server, err := startProcess(ctx, []string{"DATABASE_URL=" + o.DatabaseURL}, o.Program, "serve", "--addr", address[0],
-		"--admin-addr", "", "--log-level", "error")
+	server, err := startProcess(ctx, []string{"DATABASE_URL=" + o.DatabaseURL}, o.Program, "serve", "--addr",
+		address[0], "--admin-addr", "", "--log-level", "error", "--drain", "0")
 	if err != nil {
 		return f, err
 	}
@@ -156,8 +156,8 @@ func (l *submitLoad) run(ctx context.Context) (finish func()) {
 
 func (l *submitLoad) submit(ctx context.Context) error {
 	type row struct{ ID string }
-	made, err := create[row](ctx, l.user, "/v1/pickups", map[string]any{"facility_id": l.facility, "account_id": l.account,
-		"price_cents": 1, "pickup_address": "1 Main St", "dropoff_address": "2 Main St"})
+	made, err := create[row](ctx, l.user, "/v1/pickups", map[string]any{"facility_id": l.facility,
+		"account_id": l.account, "price_cents": 1, "pickup_address": "1 Main St", "dropoff_address": "2 Main St"})
 	if err != nil {
 		return err
 	}
