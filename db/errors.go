@@ -47,6 +47,7 @@ const (
 	RecordsMismatch      Code = "records_mismatch"
 	SlugTaken            Code = "slug_taken"
 	StaleVersion         Code = "stale_version"
+	StorageFull          Code = "storage_full"
 	Timeout              Code = "timeout"
 	Unauthenticated      Code = "unauthenticated"
 	Unavailable          Code = "unavailable"
@@ -167,6 +168,8 @@ var serverStates = map[string]Code{
 	"0A000": Overloaded, // a cached plan from before a migration: succeeds when repeated
 	"26000": Overloaded, // a prepared statement lost by a connection pooler: likewise
 
+	"53100": StorageFull,
+
 	"57014": Timeout, // canceled by statement_timeout, or because the caller disconnected
 	"25P04": Timeout, // transaction_timeout
 
@@ -183,7 +186,7 @@ var serverStates = map[string]Code{
 // the request.
 var unavailableClasses = map[string]bool{
 	"08": true, // connection failures, including those that a connection pooler reports
-	"53": true, // insufficient resources, such as a full disk
+	"53": true, // insufficient resources
 	"58": true, // system errors, such as I/O errors
 }
 
@@ -195,7 +198,10 @@ func isConnectError(err error) bool {
 
 // isUnavailable reports whether the server cannot serve anybody now: retrying the requests of a batch
 // one by one, or blaming one of them, makes no sense.
-func isUnavailable(err error) bool { return Explain(err).Code == Unavailable }
+func isUnavailable(err error) bool {
+	code := Explain(err).Code
+	return code == Unavailable || code == StorageFull
+}
 
 // isReadOnlySession reports whether a write was rejected because its session is read-only. The session
 // may stay so after the server accepts writes again.

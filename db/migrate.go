@@ -32,6 +32,8 @@ func NewMigrator(ownerURL string) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
+	SetConnectDefaults(&config.Config, ownerURL)
+	alsoValidate(&config.Config, new(Lineage).validate)
 	conn := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
 		return CheckEncoding(conn.PgConn())
 	}))

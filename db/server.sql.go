@@ -57,6 +57,29 @@ func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error)
 	return i, err
 }
 
+const getTimeline = `-- name: GetTimeline :one
+SELECT
+    c.system_identifier::text AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    END AS timeline
+FROM pg_control_system() AS c
+`
+
+type GetTimelineRow struct {
+	SystemIdentifier string  `json:"system_identifier"`
+	Timeline         *string `json:"timeline"`
+}
+
+// Returns which history of which cluster the server writes: a promotion or a recovery to a point in time
+// begins another timeline of the same system. A standby has no timeline of its own.
+func (q *Queries) GetTimeline(ctx context.Context) (GetTimelineRow, error) {
+	row := q.db.QueryRow(ctx, getTimeline)
+	var i GetTimelineRow
+	err := row.Scan(&i.SystemIdentifier, &i.Timeline)
+	return i, err
+}
+
 const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `

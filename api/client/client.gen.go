@@ -104,6 +104,7 @@ const (
 	ErrorCodeRecordsMismatch      ErrorCode = "records_mismatch"
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
+	ErrorCodeStorageFull          ErrorCode = "storage_full"
 	ErrorCodeTimeout              ErrorCode = "timeout"
 	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
 	ErrorCodeUnavailable          ErrorCode = "unavailable"
@@ -187,6 +188,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeRequestTimeout:
 		return true
 	case ErrorCodeStaleVersion:
+		return true
+	case ErrorCodeStorageFull:
 		return true
 	case ErrorCodeTimeout:
 		return true
@@ -2106,7 +2109,7 @@ type ClientInterface interface {
 
 	// Readyz Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3102,7 +3105,7 @@ func (c *Client) Livez(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // Readyz Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9376,7 +9379,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Check that the server is ready for requests
 	//
-	// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+	// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14615,7 +14618,7 @@ func (c *ClientWithResponses) LivezWithResponse(ctx context.Context, reqEditors 
 
 // ReadyzWithResponse Check that the server is ready for requests
 //
-// Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+// Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -65,7 +65,7 @@ func open(ctx context.Context, s settings) (_ *server, err error) {
 		}
 	}()
 	metrics := newMetrics()
-	s.store.OnTexts = metrics.countTexts
+	s.store.OnTexts, s.store.Lineage = metrics.countTexts, &db.Lineage{}
 	if r.store, err = openStore(ctx, s.storeConfig()); err != nil {
 		return nil, err
 	}

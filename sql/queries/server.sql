@@ -3,6 +3,16 @@
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
+-- Returns which history of which cluster the server writes: a promotion or a recovery to a point in time
+-- begins another timeline of the same system. A standby has no timeline of its own.
+-- name: GetTimeline :one
+SELECT
+    c.system_identifier::text AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    END AS timeline
+FROM pg_control_system() AS c;
+
 -- Returns what the migrating role may do, for a message that names what is missing. Since PostgreSQL 16
 -- CREATEROLE alone does not let a role grant roles that others created.
 -- name: GetOwnerRights :one

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check that the server is ready for requests
-         * @description Checks that the database accepts writes; fails while the database is read-only or the server is shutting down.
+         * @description Checks that the database accepts writes; fails while it cannot be reached, is read-only, a standby or a former primary, has just refused a write for want of storage, or the server is shutting down. The detail names the reason.
          */
         get: operations["readyz"];
         put?: never;
@@ -1547,7 +1547,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -2050,9 +2050,9 @@ export interface components {
             /** @enum {string} */
             code?: "not_found";
         };
-        OverloadedOrUnavailableProblem: components["schemas"]["Problem"] & {
+        OverloadedOrStorageFullOrUnavailableProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
-            code?: "overloaded" | "unavailable";
+            code?: "overloaded" | "storage_full" | "unavailable";
         };
         PageAccount: {
             items: components["schemas"]["Account"][];
@@ -2918,15 +2918,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["NotFoundOrUserNotFoundProblem"];
             };
         };
-        /** @description Service Unavailable: overloaded, unavailable */
-        OverloadedOrUnavailable: {
+        /** @description Service Unavailable: overloaded, storage_full, unavailable */
+        OverloadedOrStorageFullOrUnavailable: {
             headers: {
                 /** @description Seconds to wait before retrying */
                 "Retry-After": string;
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["OverloadedOrUnavailableProblem"];
+                "application/problem+json": components["schemas"]["OverloadedOrStorageFullOrUnavailableProblem"];
             };
         };
         /** @description Conflict: password_changed */
@@ -3077,7 +3077,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3102,7 +3102,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3127,7 +3127,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3160,7 +3160,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3220,7 +3220,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3265,7 +3265,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3310,7 +3310,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3370,7 +3370,7 @@ export interface operations {
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3430,7 +3430,7 @@ export interface operations {
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3466,7 +3466,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3500,7 +3500,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3542,7 +3542,7 @@ export interface operations {
             422: components["responses"]["RangeTooWideOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3574,7 +3574,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3634,7 +3634,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrUserNotFoundOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3678,7 +3678,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3724,7 +3724,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3763,7 +3763,7 @@ export interface operations {
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3795,7 +3795,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3855,7 +3855,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3899,7 +3899,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3944,7 +3944,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -3993,7 +3993,7 @@ export interface operations {
             422: components["responses"]["EmptyFeedOrRecordsMismatchOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4026,7 +4026,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4071,7 +4071,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4116,7 +4116,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4149,7 +4149,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4209,7 +4209,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4254,7 +4254,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4299,7 +4299,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4335,7 +4335,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4365,7 +4365,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4395,7 +4395,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4431,7 +4431,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4461,7 +4461,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4491,7 +4491,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4526,7 +4526,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4586,7 +4586,7 @@ export interface operations {
             422: components["responses"]["FacilityNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4631,7 +4631,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4677,7 +4677,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4713,7 +4713,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4743,7 +4743,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4774,7 +4774,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4810,7 +4810,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4837,7 +4837,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4879,7 +4879,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4940,7 +4940,7 @@ export interface operations {
             422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -4993,7 +4993,7 @@ export interface operations {
             422: components["responses"]["AccountNotFoundOrFacilityNotFoundOrIdempotencyKeyReusedOrPatientNotFoundOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5039,7 +5039,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5083,7 +5083,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5129,7 +5129,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5178,7 +5178,7 @@ export interface operations {
             422: components["responses"]["DriverNotFoundOrIdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5227,7 +5227,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5269,7 +5269,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5311,7 +5311,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5353,7 +5353,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5388,7 +5388,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5423,7 +5423,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5465,7 +5465,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5496,7 +5496,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5538,7 +5538,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5580,7 +5580,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5622,7 +5622,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5664,7 +5664,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5691,7 +5691,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5717,7 +5717,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5751,7 +5751,7 @@ export interface operations {
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimitOrRateLimited"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5784,7 +5784,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5844,7 +5844,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5888,7 +5888,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5934,7 +5934,7 @@ export interface operations {
             428: components["responses"]["PreconditionRequired"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -5968,7 +5968,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6009,7 +6009,7 @@ export interface operations {
             422: components["responses"]["ReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimitOrRateLimited"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6044,7 +6044,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6107,7 +6107,7 @@ export interface operations {
             422: components["responses"]["IdempotencyKeyReusedOrReadOnlyFieldOrInvalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6137,7 +6137,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
@@ -6170,7 +6170,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["OverloadedOrUnavailable"];
+            503: components["responses"]["OverloadedOrStorageFullOrUnavailable"];
             504: components["responses"]["Timeout"];
         };
     };
