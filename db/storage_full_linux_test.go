@@ -34,7 +34,7 @@ func smallDisk(t *testing.T, server *localpg.Server) string {
 func TestAFullDiskIsToldAndOverWhenFreed(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	server := startServer(t, localpg.Options{})
+	server := startServer(t)
 	disk := smallDisk(t, server)
 	admin := openPool(t, server.URL(localpg.Superuser, localpg.Database))
 	must(admin.Exec(ctx, fmt.Sprintf("CREATE TABLESPACE small LOCATION '%s'", disk)))

@@ -16,26 +16,6 @@ func (d *database) host(t *testing.T) *pgproxy.Host {
 	return h
 }
 
-// vanishedLimit is far more than a vanished host should cost, and far less than the kernel's and the
-// driver's own limits, which are minutes.
-const vanishedLimit = 30 * time.Second
-
-// recovers calls do until it succeeds. Meanwhile it may fail with unavailable.
-func recovers(t *testing.T, do func() error) {
-	t.Helper()
-	begin := time.Now()
-	for err := do(); err != nil; err = do() {
-		if c := code(err); c != db.Unavailable {
-			t.Errorf("after %v: %v", time.Since(begin), err)
-		}
-		if time.Since(begin) > vanishedLimit {
-			t.Fatal("it does not recover")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Logf("recovered after %v", time.Since(begin))
-}
-
 // A host that vanishes with connections in all states, idle and in use, is left for the next host.
 func TestAVanishedHostIsLeftForTheNext(t *testing.T) {
 	t.Parallel()
