@@ -22,7 +22,7 @@ func (a *server) registerPickupEvents() {
 		id: "stream-pickups", method: http.MethodGet, path: "/v1/pickups/stream", tag: "pickups",
 		long: true, mediaType: "text/event-stream",
 		summary: "Follow the pickups that you see",
-		about:   aboutStream, roles: everyRole, codes: []db.Code{concurrencyLimit},
+		about:   aboutStream, roles: everyRole, codes: []db.Code{concurrencyLimit, db.StreamRestarted},
 	}, a.streamPickups)
 	a.describeStream()
 }

@@ -48,6 +48,7 @@ const (
 	SlugTaken            Code = "slug_taken"
 	StaleVersion         Code = "stale_version"
 	StorageFull          Code = "storage_full"
+	StreamRestarted      Code = "stream_restarted"
 	Timeout              Code = "timeout"
 	Unauthenticated      Code = "unauthenticated"
 	Unavailable          Code = "unavailable"
@@ -132,6 +133,8 @@ func explainServer(err *pgconn.PgError, connecting bool) *Error {
 		return &Error{Code: Unauthenticated, cause: concealed(err)}
 	case authorityChanged: // not Unauthenticated: the session is valid
 		return &Error{Code: Forbidden, Changed: true, cause: concealed(err)}
+	case historyEnded:
+		return &Error{Code: StreamRestarted, cause: concealed(err)}
 	case notSeenAnyMore:
 		return &Error{Code: NotFound, cause: concealed(err)}
 	}

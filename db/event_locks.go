@@ -45,10 +45,5 @@ func inShortWaits[R any](
 
 // withLockTimeout returns a context whose statements wait no longer for each lock.
 func withLockTimeout(ctx context.Context, d time.Duration) context.Context {
-	var c confirmation
-	if known := confirmationIn(ctx); known != nil {
-		c = *known
-	}
-	c.lockTimeout = milliseconds(d)
-	return withConfirmation(ctx, c)
+	return confirmedWith(ctx, func(c *confirmation) { c.lockTimeout = milliseconds(d) })
 }

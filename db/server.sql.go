@@ -127,3 +127,13 @@ func (q *Queries) SetLockTimeout(ctx context.Context, lockTimeout string) error 
 	_, err := q.db.Exec(ctx, setLockTimeout, lockTimeout)
 	return err
 }
+
+const withoutStatementTimeout = `-- name: WithoutStatementTimeout :exec
+SELECT set_config('statement_timeout', '0', true)
+`
+
+// Lets the statements that follow in the transaction take as long as they need.
+func (q *Queries) WithoutStatementTimeout(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, withoutStatementTimeout)
+	return err
+}

@@ -47,7 +47,6 @@ type statements interface {
 	ListPickupEvents(context.Context, ListPickupEventsParams) ([]PickupEvent, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
 
-	GetStreamHorizon(context.Context) (GetStreamHorizonRow, error)
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)
 	MoveStreamHorizon(context.Context) (string, error)
 }

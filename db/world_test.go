@@ -88,7 +88,9 @@ func opened(t testing.TB, d *dbtest.DB, combining bool) *database {
 	if combining {
 		url = d.SettledURL()
 	}
-	return &database{openStore(t, config(url, combining)), d.Owner(), d}
+	s := openStore(t, config(url, combining))
+	must(0, s.BeginEventHistory(t.Context())) // as serve does
+	return &database{s, d.Owner(), d}
 }
 
 func config(url string, combining bool) db.Config {

@@ -105,6 +105,7 @@ const (
 	ErrorCodeRequestTimeout       ErrorCode = "request_timeout"
 	ErrorCodeStaleVersion         ErrorCode = "stale_version"
 	ErrorCodeStorageFull          ErrorCode = "storage_full"
+	ErrorCodeStreamRestarted      ErrorCode = "stream_restarted"
 	ErrorCodeTimeout              ErrorCode = "timeout"
 	ErrorCodeUnauthenticated      ErrorCode = "unauthenticated"
 	ErrorCodeUnavailable          ErrorCode = "unavailable"
@@ -190,6 +191,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeStaleVersion:
 		return true
 	case ErrorCodeStorageFull:
+		return true
+	case ErrorCodeStreamRestarted:
 		return true
 	case ErrorCodeTimeout:
 		return true
@@ -283,6 +286,21 @@ func (e PickupStatus) Valid() bool {
 	case PickupStatusSHIPPED:
 		return true
 	case PickupStatusSUBMITTED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamRestartedProblemCode.
+const (
+	StreamRestartedProblemCodeStreamRestarted StreamRestartedProblemCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamRestartedProblemCode enum.
+func (e StreamRestartedProblemCode) Valid() bool {
+	switch e {
+	case StreamRestartedProblemCodeStreamRestarted:
 		return true
 	default:
 		return false
@@ -1316,6 +1334,43 @@ type Session struct {
 	User      User                `json:"user"`
 }
 
+// StreamRestartedProblem defines model for StreamRestartedProblem.
+type StreamRestartedProblem struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName          `json:"allowed,omitempty"`
+	Code    StreamRestartedProblemCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int64 `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// StreamRestartedProblemCode defines model for StreamRestartedProblem.Code.
+type StreamRestartedProblemCode string
+
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
@@ -1372,6 +1427,9 @@ type UserEdit struct {
 
 // UserRole The role of a user, which determines their permissions
 type UserRole string
+
+// StreamRestarted defines model for StreamRestarted.
+type StreamRestarted = StreamRestartedProblem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2719,7 +2777,7 @@ type ClientInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -4335,7 +4393,7 @@ func (c *Client) CreatePickups(ctx context.Context, params *CreatePickupsParams,
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -10045,7 +10103,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 	//
-	// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+	// The stream ends with the session and when the server stops: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
@@ -13023,10 +13081,17 @@ type StreamPickupsResponse200Headers struct {
 type StreamPickupsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *StreamRestarted
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *StreamPickupsResponse200Headers
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r StreamPickupsResponse) GetApplicationProblemJSON410() *StreamRestarted {
+	return r.ApplicationProblemJSON410
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -15656,7 +15721,7 @@ func (c *ClientWithResponses) CreatePickupsWithResponse(ctx context.Context, par
 //
 // The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
 //
-// The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+// The stream ends with the session and when the server stops: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
@@ -18584,6 +18649,13 @@ func ParseStreamPickupsResponse(rsp *http.Response) (*StreamPickupsResponse, err
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest StreamRestarted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -40,6 +40,10 @@ SELECT
 -- name: SetLockTimeout :exec
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
+-- Lets the statements that follow in the transaction take as long as they need.
+-- name: WithoutStatementTimeout :exec
+SELECT set_config('statement_timeout', '0', true);
+
 -- Has each statement of this transaction planned for its arguments: the plan for any
 -- arguments, to which PostgreSQL turns after five times, cannot choose an index by what is
 -- asked for.

@@ -789,7 +789,7 @@ export interface paths {
          *
          *     The first event is a `checkpoint`, whose data is an empty object. It is sent again after events that you may not see were skipped: store its id for resuming, and otherwise ignore it. When there are no events, a comment is sent every 15 seconds as a heartbeat.
          *
-         *     The stream ends with the session and when the server stops: reconnect with the last id. By default a user may have 8 open streams, and a tenant 256.
+         *     The stream ends with the session and when the server stops: reconnect with the last id. It also ends when the database is restored, or another server takes over after a failure; then the last id is answered with `stream_restarted`: read again what you keep of the pickups, and start without an id. By default a user may have 8 open streams, and a tenant 256.
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
@@ -1547,7 +1547,7 @@ export interface components {
          * @description The error code; /errors/{code} documents it
          * @enum {string}
          */
-        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "storage_full" | "stream_restarted" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
         ExternalIdTakenOrIdReusedProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "external_id_taken" | "id_reused";
@@ -2508,6 +2508,10 @@ export interface components {
             /** @enum {string} */
             code?: "stale_version";
         };
+        StreamRestartedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "stream_restarted";
+        };
         TimeoutProblem: components["schemas"]["Problem"] & {
             /** @enum {string} */
             code?: "timeout";
@@ -2990,6 +2994,15 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["StaleVersionProblem"];
+            };
+        };
+        /** @description Gone: stream_restarted */
+        StreamRestarted: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["StreamRestartedProblem"];
             };
         };
         /** @description Gateway Timeout: timeout */
@@ -5036,6 +5049,7 @@ export interface operations {
             };
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
+            410: components["responses"]["StreamRestarted"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
