@@ -166,6 +166,9 @@ func TestARecoveryToAPointInTimeIsAnotherHistory(t *testing.T) {
 	isRestarted(t, before, w.movedTo(t, recovered, localpg.Database))
 }
 
+// manyTransactions uses up 20,000 transaction ids.
+const manyTransactions = "DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
+
 // Restored events have transaction ids of the other cluster, which this one reaches later, or has passed.
 func TestARestoredDumpIsAnotherHistory(t *testing.T) {
 	t.Parallel()
@@ -174,22 +177,33 @@ func TestARestoredDumpIsAnotherHistory(t *testing.T) {
 	w := worldOn(t, server, openStore(t, db.Config{URL: server.URL(localpg.App, localpg.Database), MaxConns: 4}))
 	before := startTold(ctx, w)
 	before.wants(t, w.event(ctx), w.event(ctx))
-	execute(t, server.URL(localpg.Owner, localpg.Database),
-		"DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+	execute(t, server.URL(localpg.Owner, localpg.Database), manyTransactions)
 	before.wants(t, w.event(ctx), w.event(ctx))
 	dump := must(dumpOf(ctx, server))
 
-	t.Run("in another cluster", func(t *testing.T) {
-		other := must(localpg.Start(ctx, localpg.Options{Initdb: true}))
-		t.Cleanup(func() { other.Stop() })
-		restore(t, other, localpg.Database, dump)
-		there := w.movedTo(t, other, localpg.Database)
-		newest := uint64(scan[int64](ctx, there.owner, "SELECT max(xid::text::bigint) - 5000 FROM pickup_events"))
-		if h := must(there.StreamHorizon(ctx)); h.Newest > newest {
-			t.Fatalf("the new cluster is at transaction %d, the events are of %d", h.Newest, newest)
-		}
-		isRestarted(t, before, there)
-	})
+	for name, change := range map[string]string{
+		"in another cluster":                        "SELECT 1",
+		"in another cluster, without the sequences": "ALTER SEQUENCE pickup_events_seq_seq RESTART", // of logical replication
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := must(localpg.Start(ctx, localpg.Options{Initdb: true}))
+			t.Cleanup(func() { other.Stop() })
+			restore(t, other, localpg.Database, dump)
+			execute(t, other.URL(localpg.Owner, localpg.Database), change)
+			there := w.movedTo(t, other, localpg.Database)
+			newest := uint64(scan[int64](ctx, there.owner, "SELECT max(xid::text::bigint) FROM pickup_events"))
+			if h := must(there.StreamHorizon(ctx)); h.Newest > newest-5000 {
+				t.Fatalf("the new cluster is at transaction %d, the events are of %d", h.Newest, newest)
+			}
+			now := isRestarted(t, before, there)
+			execute(t, other.URL(localpg.Owner, localpg.Database), manyTransactions)
+			if h := must(there.StreamHorizon(ctx)); h.Newest < newest {
+				t.Fatalf("the new cluster is at transaction %d, the events are of %d", h.Newest, newest)
+			}
+			now.wants(t) // the restored events are no news
+			now.wants(t, there.event(ctx))
+		})
+	}
 	t.Run("in another database of the cluster", func(t *testing.T) {
 		execute(t, server.URL(localpg.Superuser, localpg.Database), "CREATE DATABASE other OWNER "+localpg.Owner)
 		restore(t, server, "other", dump)
@@ -200,11 +214,14 @@ func TestARestoredDumpIsAnotherHistory(t *testing.T) {
 		restore(t, server, localpg.Database, dump)
 		isRestarted(t, before, w.movedTo(t, server, localpg.Database))
 	})
-	t.Run("without the sequences", func(t *testing.T) { // as by logical replication
-		execute(t, server.URL(localpg.Superuser, localpg.Database), "CREATE DATABASE replicated OWNER "+localpg.Owner)
-		restore(t, server, "replicated", dump)
-		execute(t, server.URL(localpg.Owner, "replicated"), "ALTER SEQUENCE pickup_events_seq_seq RESTART")
-		isRestarted(t, before, w.movedTo(t, server, "replicated"))
+	t.Run("as the copy of a database", func(t *testing.T) {
+		execute(t, server.URL(localpg.Superuser, localpg.Database), "CREATE DATABASE template OWNER "+localpg.Owner)
+		restore(t, server, "template", dump)
+		s := must(db.Open(ctx, db.Config{URL: server.URL(localpg.App, "template")}))
+		h := must(s.StreamHorizon(ctx))
+		s.Close()
+		execute(t, server.URL(localpg.Superuser, localpg.Database), "CREATE DATABASE copy TEMPLATE template")
+		isRestarted(t, &told{w, h.History, h.Sendable, 0}, w.movedTo(t, server, "copy"))
 	})
 	t.Run("as a snapshot of the disk", func(t *testing.T) { // after which the owner says so
 		execute(t, server.URL(localpg.Owner, localpg.Database), "DELETE FROM event_histories")
