@@ -598,6 +598,14 @@ func TestEventsOfAPickupArePaged(t *testing.T) {
 	if got := s.pages(s.staff, path+"/events", 2, nil); !slices.Equal(got, all) || len(all) != 9 {
 		t.Errorf("paged %v, want %v", got, all)
 	}
+	// In another history the versions after the cursor say something else.
+	first := s.do(s.staff, "GET", path+"/events?limit=2", nil).want(200)
+	next := path + "/events?cursor=" + first.str("next_cursor")
+	s.do(s.staff, "GET", next, nil).want(200)
+	s.exec("DELETE FROM event_histories")
+	s.do(s.staff, "GET", next, nil).refused(410, "stream_restarted")
+	again := s.do(s.staff, "GET", path+"/events?limit=2", nil).want(200)
+	s.do(s.staff, "GET", path+"/events?cursor="+again.str("next_cursor"), nil).want(200)
 }
 
 // pages reads a list to its end, and returns the ids; between is called after each page.

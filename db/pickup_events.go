@@ -47,6 +47,30 @@ func inHistory(ctx context.Context, history string) context.Context {
 	return confirmedWith(ctx, func(c *confirmation) { c.history = history })
 }
 
+// ListPickupEvents lists events of a pickup, and returns the history in which their versions are to be
+// understood. If after is not "", AfterVersion is one of that history: StreamRestarted if it has ended.
+func (s *Store) ListPickupEvents(
+	ctx context.Context, after string, p ListPickupEventsParams,
+) (events []PickupEvent, history string, err error) {
+	if after != "" {
+		ctx = inHistory(ctx, after)
+	}
+	rows, err := s.q.ListPickupEvents(ctx, p)
+	if err == nil && len(rows) > 0 && rows[0].History == "" {
+		if err = s.BeginEventHistory(ctx); err == nil {
+			rows, err = s.q.ListPickupEvents(ctx, p)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	events = make([]PickupEvent, 0, len(rows))
+	for _, r := range rows {
+		events, history = append(events, r.PickupEvent), r.History
+	}
+	return events, history, nil
+}
+
 // EventPage is the result of one read of the event stream.
 type EventPage struct {
 	Events []PickupEvent // that the viewer sees, in the stream's order

@@ -271,7 +271,12 @@ func (q *Queries) GetStreamHorizon(ctx context.Context) (GetStreamHorizonRow, er
 }
 
 const listPickupEvents = `-- name: ListPickupEvents :many
-SELECT e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq
+WITH history AS MATERIALIZED (
+    SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()
+)
+SELECT
+    e.tenant_id, e.id, e.pickup_id, e.version, e.transition, e.actor_id, e.before, e.after, e.driver_id, e.idempotency_key, e.request_digest, e.created_at, e.xid, e.seq,
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = $1
@@ -299,9 +304,15 @@ type ListPickupEventsParams struct {
 	MaxRows        int32     `json:"max_rows"`
 }
 
+type ListPickupEventsRow struct {
+	PickupEvent PickupEvent `json:"pickup_event"`
+	History     string      `json:"history"`
+}
+
 // Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
-// those since their login was linked.
-func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]PickupEvent, error) {
+// those since their login was linked. Versions are comparable within one history only, which is returned
+// with them; it is ” if it has not begun: see BeginEventHistory.
+func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsParams) ([]ListPickupEventsRow, error) {
 	rows, err := q.db.Query(ctx, listPickupEvents,
 		arg.TenantID,
 		arg.PickupID,
@@ -315,24 +326,25 @@ func (q *Queries) ListPickupEvents(ctx context.Context, arg ListPickupEventsPara
 		return nil, err
 	}
 	defer rows.Close()
-	items := []PickupEvent{}
+	items := []ListPickupEventsRow{}
 	for rows.Next() {
-		var i PickupEvent
+		var i ListPickupEventsRow
 		if err := rows.Scan(
-			&i.TenantID,
-			&i.ID,
-			&i.PickupID,
-			&i.Version,
-			&i.Transition,
-			&i.ActorID,
-			&i.FromStatus,
-			&i.ToStatus,
-			&i.DriverID,
-			&i.IdempotencyKey,
-			&i.RequestDigest,
-			&i.CreatedAt,
-			&i.Xid,
-			&i.Seq,
+			&i.PickupEvent.TenantID,
+			&i.PickupEvent.ID,
+			&i.PickupEvent.PickupID,
+			&i.PickupEvent.Version,
+			&i.PickupEvent.Transition,
+			&i.PickupEvent.ActorID,
+			&i.PickupEvent.FromStatus,
+			&i.PickupEvent.ToStatus,
+			&i.PickupEvent.DriverID,
+			&i.PickupEvent.IdempotencyKey,
+			&i.PickupEvent.RequestDigest,
+			&i.PickupEvent.CreatedAt,
+			&i.PickupEvent.Xid,
+			&i.PickupEvent.Seq,
+			&i.History,
 		); err != nil {
 			return nil, err
 		}

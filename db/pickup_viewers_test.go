@@ -55,7 +55,7 @@ func (w *world) listEvents(ctx context.Context, v db.Viewer, id uuid.UUID) (name
 		TenantID: w.tenant, PickupID: id, ViewerID: v.UserID, ViewerRole: v.Role,
 		ViewerDriverID: v.DriverID, MaxRows: 200,
 	})) {
-		names = append(names, string(e.Transition))
+		names = append(names, string(e.PickupEvent.Transition))
 	}
 	return names
 }

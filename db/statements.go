@@ -44,7 +44,6 @@ type statements interface {
 	ListPatientReads(context.Context, ListPatientReadsParams) ([]PhiRead, error)
 
 	ListMessages(context.Context, ListMessagesParams) ([]ListMessagesRow, error)
-	ListPickupEvents(context.Context, ListPickupEventsParams) ([]PickupEvent, error)
 	ListTransitions(context.Context) ([]ListTransitionsRow, error)
 
 	FindNewEvents(context.Context, FindNewEventsParams) ([]FindNewEventsRow, error)

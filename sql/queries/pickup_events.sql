@@ -39,9 +39,15 @@ FROM told AS t
 JOIN pickups AS p ON p.tenant_id = t.tenant_id AND p.id = t.id;
 
 -- Lists the events of a pickup that the viewer may see: those visible to their role, and for a driver
--- those since their login was linked.
+-- those since their login was linked. Versions are comparable within one history only, which is returned
+-- with them; it is '' if it has not begun: see BeginEventHistory.
 -- name: ListPickupEvents :many
-SELECT e.*
+WITH history AS MATERIALIZED (
+    SELECT h.id FROM event_histories AS h WHERE h.id = current_event_history()
+)
+SELECT
+    sqlc.embed(e),
+    coalesce((SELECT h.id FROM history AS h), '')::text AS history
 FROM pickup_events AS e
 JOIN pickups AS p ON p.tenant_id = e.tenant_id AND p.id = e.pickup_id
 WHERE e.tenant_id = @tenant_id

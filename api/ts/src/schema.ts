@@ -5399,6 +5399,7 @@ export interface operations {
             400: components["responses"]["UnreadableBody"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
+            410: components["responses"]["StreamRestarted"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["ConcurrencyLimit"];
             500: components["responses"]["Internal"];
