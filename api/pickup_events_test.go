@@ -585,6 +585,21 @@ func TestStreamRefusesPositionsOfAnotherHistory(t *testing.T) {
 	}
 }
 
+// A stream ends with its history even if none of its statements fails.
+func TestStreamEndsWithItsHistory(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	url := s.listen()
+	for range 2 {
+		st := follow(t, url, s.staff, "")
+		s.exec("DELETE FROM event_histories")
+		for e, ok := st.next(); ok; e, ok = st.next() {
+			t.Errorf("told %v", e)
+		}
+		s.do(s.staff, "GET", "/v1/pickups/stream", nil, "Last-Event-ID", st.last).refused(410, "stream_restarted")
+	}
+}
+
 func TestEventsOfAPickupArePaged(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -114,10 +114,10 @@ func TestAFailoverAndItsWayBackAreOtherHistories(t *testing.T) {
 	before := startTold(ctx, w)
 	before.wants(t, w.event(ctx), w.event(ctx))
 	must(0, first.AwaitReplay(ctx, second))
-	must(0, second.Pause()) // what follows is lost
+	must(0, second.Crash()) // what follows is lost
 	before.wants(t, w.event(ctx))
 	must(0, first.Kill())
-	must(0, second.Resume())
+	must(0, second.Restart(ctx))
 	must(0, second.Promote(ctx))
 	there := w.movedTo(t, second, localpg.Database)
 	after := isRestarted(t, before, there)
