@@ -31,9 +31,9 @@ func openPool(t *testing.T, url string) *pgxpool.Pool {
 }
 
 // worldOn makes a new tenant in the database of a server of the test's own, over a store.
-func worldOn(t *testing.T, server *localpg.Server, s *db.Raw) *world {
+func worldOn(t *testing.T, server *localpg.Server, s *db.Raw) *fixture {
 	t.Helper()
-	w := &world{Raw: s, as: s, pool: s.Pool(), tenant: uuid.New(),
+	w := &fixture{Raw: s, as: s, pool: s.Pool(), tenant: uuid.New(),
 		owner: openPool(t, server.URL(localpg.Owner, localpg.Database))}
 	w.make(t.Context(), func(r *seed.Rows) { w.seeded = r.Standard(withOldHash) })
 	w.admin, w.dispatcher, w.hub = w.seeded.Admin.Viewer, w.seeded.Dispatcher.Viewer, w.seeded.Hub.Viewer

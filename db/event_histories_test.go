@@ -14,7 +14,7 @@ import (
 )
 
 var eventHistoryRaces = []check{
-	{"BeginEventHistory", "two processes begin one history twice", func(ctx context.Context, w *world) error {
+	{"BeginEventHistory", "two processes begin one history twice", func(ctx context.Context, w *fixture) error {
 		must(w.owner.Exec(ctx, "DELETE FROM event_histories"))
 		err := errors.Join(together(manyCallers, func(int) error { return w.BeginEventHistory(ctx) })...)
 		n := scan[int](ctx, w.owner, "SELECT count(*) FROM event_histories")
@@ -31,7 +31,7 @@ func TestAHistoryBeginsAfterTheWritersUnderWay(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t)
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	must(d.owner.Exec(ctx, "DELETE FROM event_histories"))
 	tx := must(d.owner.Begin(ctx))
 	defer tx.Rollback(context.WithoutCancel(ctx))

@@ -39,7 +39,7 @@ func urlOf(servers ...*localpg.Server) string {
 }
 
 // accountsOf returns a function that makes an account, and one that counts those of a server.
-func accountsOf(t *testing.T, w *world) (create func() error, count func(*localpg.Server) int) {
+func accountsOf(t *testing.T, w *fixture) (create func() error, count func(*localpg.Server) int) {
 	t.Helper()
 	create = func() error {
 		_, _, err := w.as.Store.CreateAccount(t.Context(), w.admin, db.CreateAccountParams{

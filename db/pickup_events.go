@@ -84,9 +84,9 @@ type EventPage struct {
 	IsLast bool
 }
 
-// StreamPickupEvents looks at the next MaxRows events of the tenant after a position and below a horizon,
-// and returns those that the viewer sees. There may be more of them after a page without any. It returns
-// StreamRestarted if the server does not write this history any more.
+// StreamPickupEvents reads the next MaxRows events of the tenant after a position and below a horizon, and
+// returns those that the viewer sees. A page without any may be followed by more.
+// It returns StreamRestarted if the server does not write this history any more.
 func (s *Store) StreamPickupEvents(
 	ctx context.Context, history string, p StreamPickupEventsParams,
 ) (EventPage, error) {

@@ -36,11 +36,14 @@ func (r *reachability) watch(config *pgxpool.Config) {
 	}
 	after := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := after(ctx, conn); err != nil {
+			return err
+		}
 		if since := r.trying.Swap(0); since != 0 {
 			r.tried.Store(since)
 			r.connected.Store(time.Now().UnixNano())
 		}
-		return after(ctx, conn)
+		return nil
 	}
 	config.ShouldPing = func(ctx context.Context, p pgxpool.ShouldPingParams) bool {
 		if p.IdleDuration <= time.Second { // pgxpool's own rule

@@ -21,14 +21,14 @@ import (
 
 // told is a stream of a tenant, as a client keeps it: its history, and the position that it has reached.
 type told struct {
-	w       *world
+	w       *fixture
 	history string
 	xid     uint64
 	seq     int64
 }
 
 // startTold begins a stream at the present, without a position.
-func startTold(ctx context.Context, w *world) *told {
+func startTold(ctx context.Context, w *fixture) *told {
 	h := must(w.StreamHorizon(ctx))
 	return &told{w, h.History, h.Sendable, 0}
 }
@@ -72,14 +72,14 @@ func (s *told) wants(t *testing.T, want ...uuid.UUID) {
 }
 
 // event makes a pickup with an event, and returns the event's id.
-func (w *world) event(ctx context.Context) uuid.UUID {
+func (w *fixture) event(ctx context.Context) uuid.UUID {
 	var pickup uuid.UUID
 	w.make(ctx, func(r *seed.Rows) { pickup = r.Pickup(w.seeded.Pickup(seed.In(db.PickupStatusSUBMITTED))) })
 	return scan[uuid.UUID](ctx, w.owner, "SELECT id FROM pickup_events WHERE pickup_id = $1", pickup)
 }
 
 // movedTo returns the world of another server that has the same tenant.
-func (w *world) movedTo(t *testing.T, server *localpg.Server, database string) *world {
+func (w *fixture) movedTo(t *testing.T, server *localpg.Server, database string) *fixture {
 	t.Helper()
 	other := *w
 	other.as = openStore(t, db.Config{URL: server.URL(localpg.App, database), MaxConns: 4})
@@ -90,7 +90,7 @@ func (w *world) movedTo(t *testing.T, server *localpg.Server, database string) *
 
 // isRestarted fails the test unless a stream learns that its history has ended, and a new one begins after all
 // that is there.
-func isRestarted(t *testing.T, former *told, w *world) *told {
+func isRestarted(t *testing.T, former *told, w *fixture) *told {
 	t.Helper()
 	ctx := t.Context()
 	now := startTold(ctx, w)

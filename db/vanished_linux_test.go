@@ -23,7 +23,7 @@ func TestAVanishedHostIsLeftForTheNext(t *testing.T) {
 	d := open(t)
 	first, second := d.host(t), d.host(t)
 	s := openStore(t, db.Config{URL: pgproxy.Through(d.AppURL, first, second), MaxConns: 4, IdleConns: 2})
-	w := d.world(ctx)
+	w := d.fixture(ctx)
 	underWay := make(chan error, 1)
 	go func() {
 		_, err := s.DBTX().Exec(ctx, "SELECT pg_sleep(4)")

@@ -292,21 +292,6 @@ func (e PickupStatus) Valid() bool {
 	}
 }
 
-// Defines values for StreamRestartedProblemCode.
-const (
-	StreamRestartedProblemCodeStreamRestarted StreamRestartedProblemCode = "stream_restarted"
-)
-
-// Valid indicates whether the value is a known member of the StreamRestartedProblemCode enum.
-func (e StreamRestartedProblemCode) Valid() bool {
-	switch e {
-	case StreamRestartedProblemCodeStreamRestarted:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TransitionName.
 const (
 	TransitionNameAssign   TransitionName = "assign"
@@ -370,6 +355,51 @@ func (e UserRole) Valid() bool {
 	case UserRoleHub:
 		return true
 	case UserRoleStaff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamRestartedCode.
+const (
+	StreamRestartedCodeStreamRestarted StreamRestartedCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamRestartedCode enum.
+func (e StreamRestartedCode) Valid() bool {
+	switch e {
+	case StreamRestartedCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamPickups410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted StreamPickups410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the StreamPickups410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e StreamPickups410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case StreamPickups410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode.
+const (
+	ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode = "stream_restarted"
+)
+
+// Valid indicates whether the value is a known member of the ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode enum.
+func (e ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode) Valid() bool {
+	switch e {
+	case ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCodeStreamRestarted:
 		return true
 	default:
 		return false
@@ -452,7 +482,7 @@ type AppointmentRecord struct {
 type AppointmentRecordExternalID0 = string
 
 // AppointmentRecordExternalID1 defines model for AppointmentRecord.ExternalID.1.
-type AppointmentRecordExternalID1 = int
+type AppointmentRecordExternalID1 = int64
 
 // AppointmentRecord_ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type AppointmentRecord_ExternalID struct {
@@ -1122,7 +1152,7 @@ type PatientRecord struct {
 type PatientRecordExternalID0 = string
 
 // PatientRecordExternalID1 defines model for PatientRecord.ExternalID.1.
-type PatientRecordExternalID1 = int
+type PatientRecordExternalID1 = int64
 
 // PatientRecord_ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 type PatientRecord_ExternalID struct {
@@ -1314,7 +1344,7 @@ type Problem struct {
 	// Status The HTTP status
 	//
 	// Examples: 409
-	Status int64 `json:"status"`
+	Status int `json:"status"`
 
 	// Title A short description of the code
 	Title string `json:"title"`
@@ -1333,43 +1363,6 @@ type Session struct {
 	TenantID  openapi_types.UUID  `json:"tenant_id"`
 	User      User                `json:"user"`
 }
-
-// StreamRestartedProblem defines model for StreamRestartedProblem.
-type StreamRestartedProblem struct {
-	// Allowed The transitions that you may make from current_status
-	Allowed *[]TransitionName          `json:"allowed,omitempty"`
-	Code    StreamRestartedProblemCode `json:"code"`
-
-	// CurrentStatus The status of a pickup
-	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
-
-	// Detail One sentence about this request
-	Detail string `json:"detail"`
-
-	// Field The parameter, header or member of the body that was rejected
-	//
-	// Examples: items[7].account_id
-	Field *string `json:"field,omitempty"`
-
-	// RequestID Identifies the request in support requests
-	RequestID string `json:"request_id"`
-
-	// Status The HTTP status
-	//
-	// Examples: 409
-	Status int64 `json:"status"`
-
-	// Title A short description of the code
-	Title string `json:"title"`
-
-	// Type The documentation of the code
-	//
-	// Examples: /errors/driver_busy
-	Type string `json:"type"`
-}
-
-// StreamRestartedProblemCode defines model for StreamRestartedProblem.Code.
-type StreamRestartedProblemCode string
 
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
@@ -1429,7 +1422,43 @@ type UserEdit struct {
 type UserRole string
 
 // StreamRestarted defines model for StreamRestarted.
-type StreamRestarted = StreamRestartedProblem
+type StreamRestarted struct {
+	// Allowed The transitions that you may make from current_status
+	Allowed *[]TransitionName `json:"allowed,omitempty"`
+
+	// Code Stable and meant for programs
+	Code StreamRestartedCode `json:"code"`
+
+	// CurrentStatus The status of a pickup
+	CurrentStatus *PickupStatus `json:"current_status,omitempty"`
+
+	// Detail One sentence about this request
+	Detail string `json:"detail"`
+
+	// Field The parameter, header or member of the body that was rejected
+	//
+	// Examples: items[7].account_id
+	Field *string `json:"field,omitempty"`
+
+	// RequestID Identifies the request in support requests
+	RequestID string `json:"request_id"`
+
+	// Status The HTTP status
+	//
+	// Examples: 409
+	Status int `json:"status"`
+
+	// Title A short description of the code
+	Title string `json:"title"`
+
+	// Type The documentation of the code
+	//
+	// Examples: /errors/driver_busy
+	Type string `json:"type"`
+}
+
+// StreamRestartedCode Stable and meant for programs
+type StreamRestartedCode string
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -1716,6 +1745,9 @@ type StreamPickupsParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// StreamPickups410ApplicationProblemPlusJSONResponseBodyCode defines parameters for StreamPickups.
+type StreamPickups410ApplicationProblemPlusJSONResponseBodyCode string
+
 // GetPickupParams defines parameters for GetPickup.
 type GetPickupParams struct {
 	// IfNoneMatch ETags of cached answers, or *: the answer is 304 if one of them is current
@@ -1781,6 +1813,9 @@ type ListPickupEventsParams struct {
 	// Cursor The next_cursor of the previous page
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode defines parameters for ListPickupEvents.
+type ListPickupEvents410ApplicationProblemPlusJSONResponseBodyCode string
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
