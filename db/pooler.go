@@ -101,7 +101,7 @@ func (c Config) checkSession(ctx context.Context, conn *pgx.Conn) error {
 	wanted := SessionSettings(c)
 	have, err := New(unprepared(conn)).GetSessionSettings(ctx, slices.Sorted(maps.Keys(wanted)))
 	if err != nil {
-		return err
+		return Explain(err) // no statement of a request was sent
 	}
 	return compareSession(wanted, have)
 }
