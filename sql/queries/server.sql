@@ -3,10 +3,11 @@
 -- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only;
 
--- Returns the role of the session and some of its settings, each as name=value, to compare them with what this
--- program needs: a connection pooler may ignore the settings that a connection starts with.
+-- Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+-- with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 -- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
