@@ -169,14 +169,15 @@ func TestNothingIsLostOrDoubledWhenAPoolersSessionsAreKilled(t *testing.T) {
 		k.awaitAnswer()
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		killed += k.count(`SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
-			WHERE datname = current_database() AND usename = 'waybill_app' AND application_name = 'waybill'`)
+			WHERE datname = current_database() AND usename = 'waybill_app' AND application_name = 'waybill'
+			AND state <> 'idle'`)
 	}
 	k.over.Store(true)
 	alive.Wait()
 	k.account(senders, opening)
 	_, page := text(t, "GET", metrics, "", "")
-	if killed == 0 || !serverErrors.MatchString(page) {
-		t.Errorf("%d sessions were killed, and no request noticed: nothing was tested", killed)
+	if killed == 0 {
+		t.Error("no session was killed in the middle: nothing was tested")
 	}
 	for _, failed := range serverErrors.FindAllString(page, -1) {
 		if !strings.Contains(failed, `status="503"`) {
