@@ -72,6 +72,7 @@ func (q *Queries) GetOwnerRights(ctx context.Context) (GetOwnerRightsRow, error)
 
 const getSessionSettings = `-- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
@@ -86,17 +87,23 @@ SELECT
 `
 
 type GetSessionSettingsRow struct {
+	Pid          int32    `json:"pid"`
 	RoleName     string   `json:"role_name"`
 	IsPrivileged bool     `json:"is_privileged"`
 	Settings     []string `json:"settings"`
 }
 
-// Returns the role of the session and some of its settings, each as name=value, to compare them with what this
-// program needs: a connection pooler may ignore the settings that a connection starts with.
+// Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+// with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 func (q *Queries) GetSessionSettings(ctx context.Context, names []string) (GetSessionSettingsRow, error) {
 	row := q.db.QueryRow(ctx, getSessionSettings, names)
 	var i GetSessionSettingsRow
-	err := row.Scan(&i.RoleName, &i.IsPrivileged, &i.Settings)
+	err := row.Scan(
+		&i.Pid,
+		&i.RoleName,
+		&i.IsPrivileged,
+		&i.Settings,
+	)
 	return i, err
 }
 

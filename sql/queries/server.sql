@@ -13,10 +13,11 @@ SELECT
     END AS timeline
 FROM pg_control_system() AS c;
 
--- Returns the role of the session and some of its settings, each as name=value, to compare them with what this
--- program needs: a connection pooler may ignore the settings that a connection starts with.
+-- Returns the process and the role of the session and some of its settings, each as name=value, to compare them
+-- with what this program needs: a connection pooler may ignore the settings that a connection starts with.
 -- name: GetSessionSettings :one
 SELECT
+    pg_backend_pid()::int AS pid,
     current_user::text AS role_name,
     EXISTS (
         SELECT FROM pg_roles AS r
