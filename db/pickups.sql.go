@@ -1023,19 +1023,23 @@ WITH asked AS MATERIALIZED (
             ELSE '00000000-0000-0000-0000-000000000000'
         END AS id,
         1 + $1::int AS most
+), every AS MATERIALIZED (
+    SELECT s.status FROM unnest(enum_range(NULL::pickup_status)) AS s (status)
 ), listed AS MATERIALIZED (
     SELECT s.status
     FROM asked AS a
-    CROSS JOIN unnest(enum_range(NULL::pickup_status)) AS s (status)
+    CROSS JOIN every AS s
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
+        -- In the others, a pickup has no driver.
+        AND (a.driver_id IS NULL OR EXISTS (
+            SELECT FROM pickup_transitions AS t WHERE t.after = s.status AND t.has_driver))
         AND s.status = coalesce(a.status, s.status)
         AND a.is_own
 ), statuses AS MATERIALIZED (
     -- One NULL, where they are all there are.
     SELECT DISTINCT
         CASE
-            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < cardinality(enum_range(NULL::pickup_status))
-                THEN l.status
+            WHEN a.driver_id IS NOT NULL OR (SELECT count(*) FROM listed) < (SELECT count(*) FROM every) THEN l.status
         END AS status
     FROM asked AS a
     CROSS JOIN listed AS l
@@ -1045,10 +1049,19 @@ WITH asked AS MATERIALIZED (
     JOIN facility_viewers AS v ON v.tenant_id = a.tenant_id AND v.user_id = a.viewer_id
     WHERE a.viewer_role = 'staff' AND v.facility_id = coalesce(a.facility_id, v.facility_id)
 ), wide AS MATERIALIZED (
-    SELECT CASE WHEN (SELECT count(*) FROM mine) > 50 THEN 2 * a.most ELSE 0 END AS most
+    SELECT
+        CASE
+            WHEN (SELECT count(*) FROM mine) * (SELECT count(*) FROM statuses)
+                > CASE WHEN a.driver_id IS NULL THEN 50 ELSE 10 END
+                THEN 2 * a.most
+            ELSE 0
+        END AS most
     FROM asked AS a
 ), newest AS MATERIALIZED (
-    SELECT n.created_at, n.id, f.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs
+    SELECT
+        s.status, n.created_at, n.id,
+        n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs,
+        row_number() OVER (PARTITION BY s.status ORDER BY n.created_at DESC, n.id DESC) AS place
     FROM asked AS a
     CROSS JOIN wide AS w
     CROSS JOIN statuses AS s
@@ -1056,20 +1069,51 @@ WITH asked AS MATERIALIZED (
     CROSS JOIN LATERAL newest_pickups(
         a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
     ) AS n (created_at, id, facility_id)
-    -- By their keys: an index that has the facility too would seem worth to be read as a whole.
-    CROSS JOIN LATERAL (
-        SELECT k.facility_id
-        FROM pickups AS k
-        WHERE k.tenant_id = a.tenant_id AND k.id = n.id
-        LIMIT 1
-    ) AS f
-), tried AS MATERIALIZED (
-    SELECT
-        (SELECT count(*) FROM mine) > 50
-            AND (count(n.id) < 2 * a.most OR count(n.id) FILTER (WHERE n.is_theirs) >= a.most) AS is_enough
+), wider AS MATERIALIZED (
+    -- How many more are looked at in each status, where theirs are rare.
+    SELECT CASE WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most THEN 1000 ELSE 0 END AS most
     FROM asked AS a
     LEFT JOIN newest AS n ON true
     GROUP BY a.most
+), older AS MATERIALIZED (
+    SELECT
+        l.status, n.created_at, n.id,
+        n.facility_id IN (SELECT m.facility_id FROM mine AS m) AS is_theirs,
+        row_number() OVER (PARTITION BY l.status ORDER BY n.created_at DESC, n.id DESC) AS place
+    FROM asked AS a
+    CROSS JOIN wide AS w
+    CROSS JOIN wider AS x
+    JOIN newest AS l ON l.place = w.most
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, NULL, a.driver_id, l.status, a.since, l.created_at, l.id, x.most
+    ) AS n (created_at, id, facility_id)
+), theirs AS MATERIALIZED (
+    SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
+    UNION ALL
+    SELECT o.created_at, o.id FROM older AS o WHERE o.is_theirs
+), ends AS MATERIALIZED (
+    -- Of a status that has more than was looked at, nothing is known before its last.
+    SELECT e.created_at, e.id
+    FROM wide AS w
+    CROSS JOIN wider AS x
+    CROSS JOIN LATERAL (
+        SELECT n.created_at, n.id FROM newest AS n WHERE n.place = w.most AND x.most = 0
+        UNION ALL
+        SELECT o.created_at, o.id FROM older AS o WHERE o.place = x.most
+    ) AS e
+    ORDER BY e.created_at DESC, e.id DESC
+    LIMIT 1
+), tried AS MATERIALIZED (
+    SELECT
+        w.most > 0 AND (
+            NOT EXISTS (SELECT FROM ends)
+            OR a.most <= (
+                SELECT count(*)
+                FROM theirs AS n
+                JOIN ends AS e ON (n.created_at, n.id) >= (e.created_at, e.id))
+        ) AS is_enough
+    FROM asked AS a
+    CROSS JOIN wide AS w
 ), places AS MATERIALIZED (
     -- Where to read on, by the newest that each has.
     SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
@@ -1088,8 +1132,8 @@ WITH asked AS MATERIALIZED (
     SELECT u.created_at, u.id
     FROM (
         SELECT n.created_at, n.id
-        FROM newest AS n
-        WHERE n.is_theirs AND (SELECT t.is_enough FROM tried AS t)
+        FROM theirs AS n
+        WHERE (SELECT t.is_enough FROM tried AS t)
         UNION ALL
         SELECT n.created_at, n.id
         FROM asked AS a
@@ -1154,8 +1198,8 @@ type ListPickupsRow struct {
 //
 // It costs what it shows, whoever asks for whatever (newest_pickups): it is merged from the
 // newest of each facility of staff, and in each of the statuses that the role sees. Where
-// staff have many facilities it is the newest of the tenant without those that are not
-// theirs, unless these leave too few of twice a page. What is there tells which way it
+// these are many for staff, it is the newest of the tenant, or of the driver, without those
+// that are not theirs, unless these leave too few. What is there tells which way it
 // goes, not statistics nor arguments: there is one plan, and it is made once.
 func (q *Queries) ListPickups(ctx context.Context, arg ListPickupsParams) ([]ListPickupsRow, error) {
 	rows, err := q.db.Query(ctx, listPickups,
