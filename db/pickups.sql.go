@@ -1114,20 +1114,28 @@ WITH asked AS MATERIALIZED (
         ) AS is_enough
     FROM asked AS a
     CROSS JOIN wide AS w
-), places AS MATERIALIZED (
-    -- Where to read on, by the newest that each has.
-    SELECT f.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
-    FROM asked AS a
-    CROSS JOIN statuses AS s
+), spots AS MATERIALIZED (
+    SELECT f.facility_id, s.status, count(*) OVER () AS spots
+    FROM statuses AS s
     CROSS JOIN (
         SELECT b.facility_id FROM asked AS b WHERE b.viewer_role <> 'staff'
         UNION ALL
         SELECT m.facility_id FROM mine AS m
     ) AS f
-    CROSS JOIN LATERAL newest_pickups(
-        a.tenant_id, f.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
-    ) AS n (created_at, id, facility_id)
     WHERE NOT (SELECT t.is_enough FROM tried AS t)
+), places AS MATERIALIZED (
+    -- Where to read on, by the newest that each has; a few are read without looking there first.
+    SELECT s.facility_id, s.status, 1 AS place
+    FROM spots AS s
+    WHERE s.spots <= 50
+    UNION ALL
+    SELECT s.facility_id, s.status, row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) AS place
+    FROM asked AS a
+    CROSS JOIN spots AS s
+    CROSS JOIN LATERAL newest_pickups(
+        a.tenant_id, s.facility_id, a.driver_id, s.status, a.since, a.created_at, a.id, 1
+    ) AS n (created_at, id, facility_id)
+    WHERE s.spots > 50
 ), found AS MATERIALIZED (
     SELECT u.created_at, u.id
     FROM (
