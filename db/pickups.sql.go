@@ -1030,9 +1030,6 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN every AS s
     WHERE (a.viewer_role = 'staff' OR role_sees_pickup(a.viewer_role, s.status, a.driver_id, a.viewer_driver_id))
-        -- In the others, a pickup has no driver.
-        AND (a.driver_id IS NULL OR EXISTS (
-            SELECT FROM pickup_transitions AS t WHERE t.after = s.status AND t.has_driver))
         AND s.status = coalesce(a.status, s.status)
         AND a.is_own
 ), statuses AS MATERIALIZED (
@@ -1071,7 +1068,8 @@ WITH asked AS MATERIALIZED (
     ) AS n (created_at, id, facility_id)
 ), wider AS MATERIALIZED (
     -- How many more are looked at in each status, where theirs are rare.
-    SELECT CASE WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most THEN 1000 ELSE 0 END AS most
+    -- newest_pickups gives no more than a thousand.
+    SELECT CASE WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most THEN least(20 * a.most, 1000) ELSE 0 END AS most
     FROM asked AS a
     LEFT JOIN newest AS n ON true
     GROUP BY a.most
@@ -1083,10 +1081,11 @@ WITH asked AS MATERIALIZED (
     FROM asked AS a
     CROSS JOIN wide AS w
     CROSS JOIN wider AS x
-    JOIN newest AS l ON l.place = w.most
+    CROSS JOIN newest AS l
     CROSS JOIN LATERAL newest_pickups(
         a.tenant_id, NULL, a.driver_id, l.status, a.since, l.created_at, l.id, x.most
     ) AS n (created_at, id, facility_id)
+    WHERE l.place = w.most
 ), theirs AS MATERIALIZED (
     SELECT n.created_at, n.id FROM newest AS n WHERE n.is_theirs
     UNION ALL

@@ -81,8 +81,8 @@ SELECT
 FROM seen AS s;
 
 -- Lists the patients that the viewer sees, by id. The cost grows with the page and the viewer's facilities,
--- not with the patients. For more than fifty facilities, the next thousand of the tenant are looked at first,
--- up to a page of the viewer's (DISTINCT needs no sort): if they fill it, or there are no others, the viewer's
+-- not with the patients. For more than fifty facilities, the next of the tenant are looked at first, up to a
+-- page of the viewer's (DISTINCT needs no sort): if they fill it, or there are no others, the viewer's
 -- facilities are not read. Otherwise the page is merged from the next patients of each (next_patients).
 -- Counted rows decide between the two, not statistics. Only returned patients are audited; of the next one
 -- only its existence is returned.
@@ -93,44 +93,26 @@ WITH mine AS MATERIALIZED (
     WHERE v.tenant_id = @tenant_id
         AND v.user_id = @viewer_id
         AND (sqlc.narg('facility_id')::uuid IS NULL OR v.facility_id = sqlc.narg('facility_id'))
-), wide AS MATERIALIZED (
-    SELECT CASE WHEN count(*) > 50 THEN 1000 ELSE 0 END AS most
-    FROM mine AS m
 ), nearest AS MATERIALIZED (
     SELECT DISTINCT k.patient_id
-    FROM (
-        SELECT *
-        FROM (
-            SELECT f.patient_id, f.facility_id, f.allowed
-            FROM facility_patients AS f
-            WHERE f.tenant_id = @tenant_id AND f.patient_id > @after_id
-            ORDER BY f.patient_id, f.facility_id
-            LIMIT 1000
-        ) AS f
-        ORDER BY f.patient_id, f.facility_id
-        LIMIT (SELECT w.most FROM wide AS w)
-    ) AS k
-    -- IS TRUE keeps it from becoming a join, which would read all thousand.
-    WHERE k.allowed AND (k.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
+    FROM next_facility_patients(@tenant_id, @after_id, least(20 * (1 + @max_rows::int), 1000))
+        AS k (patient_id, facility_id, allowed)
+    WHERE (SELECT count(*) FROM mine) > 50
+        AND k.allowed
+        -- IS TRUE keeps it from becoming a join, which would read them all.
+        AND (k.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
     ORDER BY k.patient_id
     LIMIT 1 + @max_rows::int
 ), tried AS MATERIALIZED (
     SELECT
         CASE
-            WHEN w.most = 0 THEN false
-            WHEN (SELECT count(*) FROM nearest) > @max_rows::int THEN true
+            WHEN (SELECT count(*) FROM mine) <= 50 THEN false
+            WHEN count(*) > @max_rows::int THEN true
             ELSE (
-                SELECT count(*) < 1000
-                FROM (
-                    SELECT f.patient_id
-                    FROM facility_patients AS f
-                    WHERE f.tenant_id = @tenant_id AND f.patient_id > @after_id
-                    ORDER BY f.patient_id, f.facility_id
-                    LIMIT 1000
-                ) AS f
-            )
+                SELECT count(*) < least(20 * (1 + @max_rows::int), 1000)
+                FROM next_facility_patients(@tenant_id, @after_id, least(20 * (1 + @max_rows::int), 1000)) AS k)
         END AS is_enough
-    FROM wide AS w
+    FROM nearest AS n
 ), places AS MATERIALIZED (
     -- Where to read on, by the next patient that each facility has. Two may have the same.
     SELECT m.facility_id, dense_rank() OVER (ORDER BY n.patient_id) AS place
@@ -140,9 +122,7 @@ WITH mine AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT DISTINCT u.patient_id
     FROM (
-        SELECT n.patient_id
-        FROM nearest AS n
-        WHERE (SELECT t.is_enough FROM tried AS t)
+        SELECT n.patient_id FROM nearest AS n
         UNION ALL
         SELECT n.patient_id
         FROM places AS p
