@@ -239,7 +239,7 @@ func driversNewest(ctx context.Context, w *world) error {
 func listsLookAtFew(ctx context.Context, w *world) error {
 	facilities, _ := w.manyPickups(ctx)
 	defer func() { must(w.owner.Exec(ctx, "DELETE FROM pickups WHERE tenant_id = $1", w.tenant)) }()
-	for name, of := range map[string][]uuid.UUID{"staff of all": facilities, "staff of the older": facilities[31:]} {
+	for name, of := range map[string][]uuid.UUID{"staff of all": facilities, "staff of the older": facilities[17:]} {
 		v := w.staffOf(ctx, of)
 		var plan node
 		_, err := w.explained(w.Raw, &plan).ListPickups(ctx, db.ListPickupsParams{

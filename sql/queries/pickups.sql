@@ -200,9 +200,14 @@ WITH asked AS MATERIALIZED (
         a.tenant_id, NULL, a.driver_id, s.status, a.since, a.created_at, a.id, w.most
     ) AS n (created_at, id, facility_id)
 ), wider AS MATERIALIZED (
-    -- How many more are looked at in each status, where theirs are rare.
-    -- newest_pickups gives no more than a thousand.
-    SELECT CASE WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most THEN least(20 * a.most, 1000) ELSE 0 END AS most
+    -- How many more are looked at in each status, where theirs are rare: for as many pages as it takes to look
+    -- into each facility, and not for more than a page of the list costs.
+    SELECT
+        CASE
+            WHEN count(n.id) FILTER (WHERE n.is_theirs) < a.most
+                THEN least(10 * a.most, 500, 3 * (SELECT count(*) FROM mine))::int
+            ELSE 0
+        END AS most
     FROM asked AS a
     LEFT JOIN newest AS n ON true
     GROUP BY a.most
