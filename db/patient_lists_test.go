@@ -13,7 +13,7 @@ import (
 
 // manyPatients makes patients of many facilities, the first ones of the first facilities. Some are seen by a
 // second facility, some of these not by their own any more, and one by many.
-func (w *world) manyPatients(ctx context.Context) (facilities []uuid.UUID) {
+func (w *fixture) manyPatients(ctx context.Context) (facilities []uuid.UUID) {
 	facilities = w.clinics(ctx, manyFacilities)
 	for _, statement := range []string{
 		`INSERT INTO patients (tenant_id, id, facility_id, given_name, family_name, birth_date)
@@ -45,7 +45,7 @@ func (w *world) manyPatients(ctx context.Context) (facilities []uuid.UUID) {
 
 // patientListsOfEveryViewer reads, in pages, the lists of staff of no, one, some and many facilities, and
 // compares them with the rows.
-func patientListsOfEveryViewer(ctx context.Context, w *world) error {
+func patientListsOfEveryViewer(ctx context.Context, w *fixture) error {
 	facilities := w.manyPatients(ctx)
 	viewers := map[string]db.Viewer{"stranger": w.user(ctx, db.UserRoleStaff)}
 	for name, of := range map[string][]uuid.UUID{
@@ -65,7 +65,7 @@ func patientListsOfEveryViewer(ctx context.Context, w *world) error {
 }
 
 // patientPagesAre reads a list to its end, and compares it with the rows.
-func (w *world) patientPagesAre(ctx context.Context, v db.Viewer, facility *uuid.UUID) error {
+func (w *fixture) patientPagesAre(ctx context.Context, v db.Viewer, facility *uuid.UUID) error {
 	var want []uuid.UUID
 	w.must(w.owner.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT f.patient_id), '{}')
 		FROM patient_facilities AS f
@@ -98,7 +98,7 @@ func (w *world) patientPagesAre(ctx context.Context, v db.Viewer, facility *uuid
 
 // patientListsLookAtFew checks that staff of few facilities look at no others', and that staff of many do not
 // look at each if the tenant's next patients are enough.
-func patientListsLookAtFew(ctx context.Context, w *world) error {
+func patientListsLookAtFew(ctx context.Context, w *fixture) error {
 	facilities := w.manyPatients(ctx)
 	for unused, of := range map[string][]uuid.UUID{"CTE nearest": facilities[2:9], "CTE places": facilities} {
 		v := w.staffOf(ctx, of)

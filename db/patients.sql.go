@@ -174,9 +174,9 @@ type EditPatientRow struct {
 // records contain the patient: a viewer who does not see that facility cannot change it, nor learn
 // whether another patient there has it; and a viewer who sees the patient only through another facility
 // cannot remove it from a patient who denies that facility, whose feed would then create them again.
-// Closes: an edit clobbers another that it has not seen
+// Closes: an edit overwrites an unseen edit
 // Closes: two edits give patients one external id
-// Closes: an edit goes through after the consent was taken back
+// Closes: an edit goes through after consent was revoked
 func (q *Queries) EditPatient(ctx context.Context, arg EditPatientParams) (EditPatientRow, error) {
 	row := q.db.QueryRow(ctx, editPatient,
 		arg.TenantID,
@@ -386,7 +386,7 @@ WITH mine AS MATERIALIZED (
         AS k (patient_id, facility_id, allowed)
     WHERE (SELECT count(*) FROM mine) > 50
         AND k.allowed
-        -- IS TRUE keeps it from becoming a join, which would read them all.
+        -- IS TRUE keeps the planner from a join, which would read all rows.
         AND (k.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
     ORDER BY k.patient_id
     LIMIT 1 + $1::int
@@ -401,7 +401,7 @@ WITH mine AS MATERIALIZED (
         END AS is_enough
     FROM nearest AS n
 ), places AS MATERIALIZED (
-    -- Where to read on, by the next patient that each facility has. Two may have the same.
+    -- Facilities to merge, in the order of their next patients. Several may have the same one.
     SELECT m.facility_id, dense_rank() OVER (ORDER BY n.patient_id) AS place
     FROM mine AS m
     CROSS JOIN LATERAL next_patients($2, m.facility_id, $5, 1) AS n (patient_id)
@@ -413,7 +413,7 @@ WITH mine AS MATERIALIZED (
         UNION ALL
         SELECT n.patient_id
         FROM places AS p
-        -- Each place before it has a patient who comes before all of those here.
+        -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
         CROSS JOIN LATERAL next_patients(
             $2, p.facility_id, $5, (2 - p.place + $1::int)::int
         ) AS n (patient_id)
@@ -458,12 +458,11 @@ type ListPatientsRow struct {
 	More    bool    `json:"more"`
 }
 
-// Lists the patients that the viewer sees, by id. The cost grows with the page and the viewer's facilities,
-// not with the patients. For more than fifty facilities, the next of the tenant are looked at first, up to a
-// page of the viewer's (DISTINCT needs no sort): if they fill it, or there are no others, the viewer's
-// facilities are not read. Otherwise the page is merged from the next patients of each (next_patients).
-// Counted rows decide between the two, not statistics. Only returned patients are audited; of the next one
-// only its existence is returned.
+// Lists the patients that the viewer sees, in the order of ids. The cost grows with the page and the viewer's
+// facilities, not with the patients. For staff of more than fifty facilities it first reads the tenant's next
+// patients until the viewer's fill a page (DISTINCT needs no sort). If they do not, and the tenant has more,
+// it merges the next patients of each facility (next_patients). Stored rows decide between the two, not the
+// planner. Only returned patients are audited; of the next one only its existence is returned.
 func (q *Queries) ListPatients(ctx context.Context, arg ListPatientsParams) ([]ListPatientsRow, error) {
 	rows, err := q.db.Query(ctx, listPatients,
 		arg.MaxRows,

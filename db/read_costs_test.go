@@ -57,15 +57,15 @@ var uncosted = map[string]string{
 	"ExplainEditPickup":     "a row by its key",
 }
 
-// costWorld names who reads what.
-type costWorld struct {
-	*scale.World
+// costFixture names who reads what.
+type costFixture struct {
+	*scale.Dataset
 	viewers map[string]db.Viewer
 	middle  uuid.UUID // a patient
 }
 
-func newCostWorld(w *scale.World) costWorld {
-	c := costWorld{World: w, viewers: map[string]db.Viewer{}}
+func newCostFixture(w *scale.Dataset) costFixture {
+	c := costFixture{Dataset: w, viewers: map[string]db.Viewer{}}
 	for name, u := range map[string]struct {
 		role scale.Role
 		of   db.UserRole
@@ -89,7 +89,7 @@ func newCostWorld(w *scale.World) costWorld {
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // each gives a cost for every viewer.
-func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
+func (c costFixture) each(most int64, read func(context.Context, *db.Queries, db.Viewer) error) (all []readCost) {
 	for _, name := range slices.Sorted(maps.Keys(c.viewers)) {
 		v := c.viewers[name]
 		all = append(all, readCost{name, v, most,
@@ -100,7 +100,7 @@ func (c costWorld) each(most int64, read func(context.Context, *db.Queries, db.V
 
 // pickups are the lists of pickups of each viewer by every combination of filters, from the
 // newest on and from the middle.
-func (c costWorld) pickups() (all []readCost) {
+func (c costFixture) pickups() (all []readCost) {
 	common, rare, none := db.PickupStatusDELIVERED, db.PickupStatusPACKED, db.PickupStatusSUBMITTED
 	for _, status := range []*db.PickupStatus{nil, &common, &rare, &none} {
 		for _, facility := range []*uuid.UUID{nil, &c.SmallClinic, &c.NewClinic, &c.BusiestClinic} {
@@ -139,7 +139,7 @@ func deref[T any](p *T) string {
 }
 
 // listCosts are the costs of the lists of a tenant's rows.
-func (c costWorld) listCosts() map[string][]readCost {
+func (c costFixture) listCosts() map[string][]readCost {
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
 		"ListPickups": c.pickups(),
@@ -187,7 +187,7 @@ func (c costWorld) listCosts() map[string][]readCost {
 }
 
 // nestedCosts are the costs of lists of what belongs to another row, and of a tenant's patients.
-func (c costWorld) nestedCosts() map[string][]readCost {
+func (c costFixture) nestedCosts() map[string][]readCost {
 	pickup := c.Pickups[len(c.Pickups)-1]
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
@@ -234,7 +234,7 @@ func (c costWorld) nestedCosts() map[string][]readCost {
 }
 
 // eventCosts are the costs of the event stream's statements.
-func (c costWorld) eventCosts() map[string][]readCost {
+func (c costFixture) eventCosts() map[string][]readCost {
 	t, max50 := c.TenantID, int32(50)
 	return map[string][]readCost{
 		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
@@ -253,7 +253,7 @@ func (c costWorld) eventCosts() map[string][]readCost {
 }
 
 // patients are the lists of patients, from the first and from the middle.
-func (c costWorld) patients() (all []readCost) {
+func (c costFixture) patients() (all []readCost) {
 	for _, facility := range []*uuid.UUID{nil, &c.BusiestClinic, &c.SmallClinic, &c.NewClinic} {
 		for from, after := range map[string]uuid.UUID{"first": {}, "middle": c.middle} {
 			for name, v := range c.viewers {
@@ -270,7 +270,7 @@ func (c costWorld) patients() (all []readCost) {
 }
 
 // appointments are a week's and a month's, in any status and in one.
-func (c costWorld) appointments() (all []readCost) {
+func (c costFixture) appointments() (all []readCost) {
 	canceled := db.AppointmentStatusCANCELED
 	for _, status := range []*db.AppointmentStatus{nil, &canceled} {
 		for _, days := range []int{7, 31} {
@@ -289,7 +289,7 @@ func (c costWorld) appointments() (all []readCost) {
 }
 
 // jobCosts are the costs of an operator's looks at the jobs.
-func (c costWorld) jobCosts() map[string][]readCost {
+func (c costFixture) jobCosts() map[string][]readCost {
 	admin := c.viewers["admin"]
 	one := func(most int64, read func(context.Context, *db.Queries) error) []readCost {
 		return []readCost{{"operator", admin, most, read}}
@@ -332,12 +332,12 @@ const busyNeighbor = `
 	FROM made AS m, generate_series(1, 300) AS n`
 
 // one is a read of one row by each viewer.
-func (c costWorld) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
+func (c costFixture) one(read func(context.Context, *db.Queries, db.Viewer) error) []readCost {
 	return c.each(rowCost, read)
 }
 
 // rows are the reads of one pickup, facility or patient, each with its cost.
-func (c costWorld) rows() map[string][]readCost {
+func (c costFixture) rows() map[string][]readCost {
 	pickup, t := c.Pickups[len(c.Pickups)-1], c.TenantID
 	one := c.one
 	return map[string][]readCost{
@@ -397,7 +397,7 @@ func (c costWorld) rows() map[string][]readCost {
 }
 
 // rowsByKey are the reads of one row of a tenant's by its key, each with its cost.
-func (c costWorld) rowsByKey() map[string][]readCost {
+func (c costFixture) rowsByKey() map[string][]readCost {
 	t := c.TenantID
 	one := c.one
 	return map[string][]readCost{
@@ -538,7 +538,7 @@ func TestEveryReadCostsWhatItShows(t *testing.T) {
 	d := openUnchecked(t)
 	conn := must(pgx.Connect(ctx, d.OwnerURL))
 	defer conn.Close(context.Background())
-	c := newCostWorld(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
+	c := newCostFixture(must(scale.Load(ctx, conn, scale.Size{Pickups: 200_000}, nil)))
 	c.middle = scan[uuid.UUID](ctx, d.owner, `SELECT id FROM patients WHERE tenant_id = $1
 		ORDER BY id OFFSET (SELECT count(*) / 2 FROM patients WHERE tenant_id = $1) LIMIT 1`, c.TenantID)
 	must(conn.Exec(ctx, busyNeighbor, c.TenantID, c.BusyAccount, c.Users[scale.Admin]))

@@ -80,12 +80,11 @@ SELECT
     CASE WHEN @viewer_role::user_role <> 'driver' THEN s.phone END AS phone
 FROM seen AS s;
 
--- Lists the patients that the viewer sees, by id. The cost grows with the page and the viewer's facilities,
--- not with the patients. For more than fifty facilities, the next of the tenant are looked at first, up to a
--- page of the viewer's (DISTINCT needs no sort): if they fill it, or there are no others, the viewer's
--- facilities are not read. Otherwise the page is merged from the next patients of each (next_patients).
--- Counted rows decide between the two, not statistics. Only returned patients are audited; of the next one
--- only its existence is returned.
+-- Lists the patients that the viewer sees, in the order of ids. The cost grows with the page and the viewer's
+-- facilities, not with the patients. For staff of more than fifty facilities it first reads the tenant's next
+-- patients until the viewer's fill a page (DISTINCT needs no sort). If they do not, and the tenant has more,
+-- it merges the next patients of each facility (next_patients). Stored rows decide between the two, not the
+-- planner. Only returned patients are audited; of the next one only its existence is returned.
 -- name: ListPatients :many
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT v.facility_id
@@ -99,7 +98,7 @@ WITH mine AS MATERIALIZED (
         AS k (patient_id, facility_id, allowed)
     WHERE (SELECT count(*) FROM mine) > 50
         AND k.allowed
-        -- IS TRUE keeps it from becoming a join, which would read them all.
+        -- IS TRUE keeps the planner from a join, which would read all rows.
         AND (k.facility_id IN (SELECT m.facility_id FROM mine AS m)) IS TRUE
     ORDER BY k.patient_id
     LIMIT 1 + @max_rows::int
@@ -114,7 +113,7 @@ WITH mine AS MATERIALIZED (
         END AS is_enough
     FROM nearest AS n
 ), places AS MATERIALIZED (
-    -- Where to read on, by the next patient that each facility has. Two may have the same.
+    -- Facilities to merge, in the order of their next patients. Several may have the same one.
     SELECT m.facility_id, dense_rank() OVER (ORDER BY n.patient_id) AS place
     FROM mine AS m
     CROSS JOIN LATERAL next_patients(@tenant_id, m.facility_id, @after_id, 1) AS n (patient_id)
@@ -126,7 +125,7 @@ WITH mine AS MATERIALIZED (
         UNION ALL
         SELECT n.patient_id
         FROM places AS p
-        -- Each place before it has a patient who comes before all of those here.
+        -- Each earlier place has a patient who comes earlier, so that a later place contributes fewer rows.
         CROSS JOIN LATERAL next_patients(
             @tenant_id, p.facility_id, @after_id, (2 - p.place + @max_rows::int)::int
         ) AS n (patient_id)
@@ -162,9 +161,9 @@ ORDER BY patients.id;
 -- records contain the patient: a viewer who does not see that facility cannot change it, nor learn
 -- whether another patient there has it; and a viewer who sees the patient only through another facility
 -- cannot remove it from a patient who denies that facility, whose feed would then create them again.
--- Closes: an edit clobbers another that it has not seen
+-- Closes: an edit overwrites an unseen edit
 -- Closes: two edits give patients one external id
--- Closes: an edit goes through after the consent was taken back
+-- Closes: an edit goes through after consent was revoked
 -- name: EditPatient :one
 WITH consented AS MATERIALIZED (
     SELECT f.tenant_id, f.patient_id
