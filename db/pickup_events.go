@@ -49,5 +49,6 @@ func (r StreamPickupEventsRow) event() PickupEvent {
 		CreatedAt:      r.CreatedAt,
 		Xid:            r.Xid,
 		Seq:            r.Seq,
+		FacilityID:     r.FacilityID,
 	}
 }

@@ -235,18 +235,18 @@ func (c costFixture) nestedCosts() map[string][]readCost {
 
 // eventCosts are the costs of the event stream's statements.
 func (c costFixture) eventCosts() map[string][]readCost {
-	t, max50 := c.TenantID, int32(50)
+	t := c.TenantID
 	return map[string][]readCost{
 		"FindNewEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
 			_, err := q.FindNewEvents(ctx,
 				db.FindNewEventsParams{TenantIds: []uuid.UUID{t}, SinceXids: []string{"999999999"}})
 			return err
 		}),
-		"StreamPickupEvents": c.each(pageCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
-			// From the beginning on, over the events of others.
+		"StreamPickupEvents": c.each(rowCost, func(ctx context.Context, q *db.Queries, v db.Viewer) error {
+			// A window of the stream, from the beginning on, over the events of others.
 			_, err := q.StreamPickupEvents(ctx,
 				db.StreamPickupEventsParams{TenantID: t, AfterXid: "0", Horizon: "999999999",
-					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: max50})
+					ViewerRole: v.Role, ViewerID: v.UserID, ViewerDriverID: v.DriverID, MaxRows: 200})
 			return err
 		}),
 	}
