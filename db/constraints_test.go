@@ -85,6 +85,11 @@ var breaches = map[string]string{
 		"FROM generate_series(1, 2)",
 	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
+	"migration_files_pkey": "INSERT INTO migration_files SELECT * FROM migration_files",
+	"migration_files_checksum_check": `INSERT INTO migration_files (version, name, checksum)
+		VALUES (99999, '', '\x00')`,
+	"migration_files_compatible_check": "UPDATE migration_files SET compatible_from = version + 1",
+
 	"facilities_pkey":                   "UPDATE facilities SET id = $hidden WHERE id = $facility",
 	"facilities_tenant_fkey":            "INSERT INTO facilities VALUES ($new, $new, 'F', 'A', 0, 0, 1, '', now())",
 	"facilities_name_check":             "UPDATE facilities SET name = repeat('x', 201) WHERE id = $facility",

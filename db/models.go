@@ -528,6 +528,16 @@ type Message struct {
 	SentAt    *time.Time    `doc:"When the gateway accepted it" json:"sent_at" nullable:"true"`
 }
 
+type MigrationFile struct {
+	Version        int64      `doc:"Incremented by each edit; compared by If-Match" example:"1" json:"version"`
+	Name           string     `json:"name"`
+	Checksum       []byte     `json:"checksum"`
+	CompatibleFrom *int64     `json:"compatible_from"`
+	Found          bool       `json:"found"`
+	BegunAt        time.Time  `json:"begun_at"`
+	AppliedAt      *time.Time `json:"applied_at" nullable:"true"`
+}
+
 type Patient struct {
 	TenantID          uuid.UUID `format:"uuid" json:"-"`
 	ID                uuid.UUID `format:"uuid" json:"id"`

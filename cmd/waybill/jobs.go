@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -52,7 +53,8 @@ func runJobs(ctx context.Context, args []string, out io.Writer) error {
 	if err := cmp.Or(env.err, c.check()); err != nil {
 		return err
 	}
-	store, err := openStore(ctx, db.Config{URL: c.url, MaxConns: 2, AcquireTimeout: 5 * time.Second})
+	store, err := openStore(ctx, db.Config{URL: c.url, MaxConns: 2, AcquireTimeout: 5 * time.Second},
+		slog.Default())
 	if err != nil {
 		return err
 	}
