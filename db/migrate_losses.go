@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	dropsTable  = regexp.MustCompile(`(?is)\b(?:DROP\s+TABLE|TRUNCATE(?:\s+TABLE)?)\s+(?:IF\s+EXISTS\s+)?` +
+	dropsTable = regexp.MustCompile(`(?is)\b(?:DROP\s+TABLE|TRUNCATE(?:\s+TABLE)?)\s+(?:IF\s+EXISTS\s+)?` +
 		`((?:"?\w+"?\s*,\s*)*"?\w+"?)\s*(?:CASCADE|RESTRICT)?\s*(?:;|$)`)
 	dropsColumn = regexp.MustCompile(`(?is)\bDROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?"?(\w+)"?`)
 	altersTable = regexp.MustCompile(`(?is)\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?"?(\w+)"?([^;]*)`)

@@ -14,7 +14,7 @@ var (
 			`\s+CONCURRENTLY\b`)
 	validates = regexp.MustCompile(
 		`(?is)^ALTER\s+TABLE\s+(IF\s+EXISTS\s+)?(ONLY\s+)?\S+\s+VALIDATE\s+CONSTRAINT\s+\S+;?$`)
-	makes     = regexp.MustCompile(`(?is)^CREATE\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b`)
+	makes = regexp.MustCompile(`(?is)^CREATE\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b`)
 )
 
 // withoutComments returns SQL without its comments. It takes what looks like one in a literal for one,

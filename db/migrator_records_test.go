@@ -77,8 +77,8 @@ func TestAnOldProgramServesANewerSchemaThatSaysSo(t *testing.T) {
 	ctx := t.Context()
 	newest := db.NewestMigration()
 	for name, c := range map[string]struct{ header, says string }{
-		"it says so":                       {fmt.Sprintf("-- +waybill compatible_from: %05d\n", newest), ""},
-		"it says nothing":                  {"", "does not declare that older programs may serve"},
+		"it says so":      {fmt.Sprintf("-- +waybill compatible_from: %05d\n", newest), ""},
+		"it says nothing": {"", "does not declare that older programs may serve"},
 		"it says so of newer ones than it": {fmt.Sprintf("-- +waybill compatible_from: %d\n", newest+1),
 			"may serve, and this one is of"},
 	} {
