@@ -293,12 +293,12 @@ func TestMigrateUpTriesAnInterruptedIndexAgain(t *testing.T) {
 	d := dbtest.New(t)
 	must(d.Owner().Exec(ctx, "CREATE TABLE steps (n int)"))
 	// What comes first leaves an index as an interrupt does.
-	m, lines := migrator(t, d, db.MigratorConfig{}, noTx+`-- +goose Up
+	m, _ := migrator(t, d, db.MigratorConfig{}, noTx+`-- +goose Up
 INSERT INTO steps VALUES (1), (1);
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS steps_idx ON steps (n);`)
 	_, err := m.Up(ctx)
 	mentions(t, fmt.Sprint(err), "at its statement 2 (CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS steps_idx")
-	m, lines = migrator(t, d, db.MigratorConfig{}, noTx+`-- +goose Up
+	m, lines := migrator(t, d, db.MigratorConfig{}, noTx+`-- +goose Up
 DELETE FROM steps;
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS steps_idx ON steps (n);`)
 	must(m.Up(ctx))

@@ -228,3 +228,20 @@ func TestLongFunctionsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// The first "task --list" of a newcomer builds task and whatever it needs: clients of clouds once made
+// that minutes.
+func TestTaskIsCheapToBuild(t *testing.T) {
+	text, err := os.ReadFile("../tools/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "// indirect"); n > 60 || !strings.Contains(string(text), "go-task/task/v3") {
+		t.Errorf("cmd/tools/go.mod requires %d modules: it is for task alone, other tools have a folder below", n)
+	}
+	for _, heavy := range []string{"google.golang.org/grpc", "cloud.google.com", "aws-sdk-go", "sqlc-dev", "honnef.co"} {
+		if strings.Contains(string(text), heavy) {
+			t.Errorf("cmd/tools/go.mod requires %s", heavy)
+		}
+	}
+}
