@@ -39,12 +39,13 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("a constraint without a code: %s", name)
+			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and a "+
+				"statement that breaks it into breaches (db/constraints_test.go)", name)
 		}
 	}
 	for name := range codes {
 		if !slices.Contains(catalog, name) {
-			t.Errorf("in no catalog: %s", name)
+			t.Errorf("no migration makes %s, which constraints (db/constraints.go) has", name)
 		}
 	}
 }
