@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
