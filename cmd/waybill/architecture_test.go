@@ -35,6 +35,7 @@ var layers = []layer{
 	{"db/seed", []string{"db"}},
 	{"api", []string{"db", "db/quota"}},
 	{"api/client", nil},
+	{"cmd/begin", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/sqlguard", []string{"db/localpg", "cmd/sqlguard/..."}},
 	{"cmd/variants", nil},
@@ -243,5 +244,31 @@ func TestTaskIsCheapToBuild(t *testing.T) {
 		if strings.Contains(string(text), heavy) {
 			t.Errorf("cmd/tools/go.mod requires %s", heavy)
 		}
+	}
+}
+
+// What "task new" has begun says in each place what is to be done there, until it is.
+func TestNoRecipeIsUnfinished(t *testing.T) {
+	const root = "../.."
+	mark := "UNFINISHED" + "("
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git" || name == "cmd/begin"):
+			return fs.SkipDir
+		case entry.IsDir() || !slices.Contains([]string{".go", ".sql", ".md", ".yaml", ".yml"}, path.Ext(name)):
+			return nil
+		}
+		text, err := os.ReadFile(path.Join(root, name))
+		for n, line := range strings.Split(string(text), "\n") {
+			if _, what, ok := strings.Cut(line, mark); ok {
+				t.Errorf("%s:%d: %s", name, n+1, what)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
