@@ -12,6 +12,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"go/format"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,6 +55,15 @@ func run(root string, args []string, out io.Writer) error {
 	for _, s := range steps {
 		if err := s.apply(root, changed); err != nil {
 			return err
+		}
+	}
+	for path, text := range changed {
+		if filepath.Ext(path) == ".go" {
+			formatted, err := format.Source([]byte(text)) // lines that were inserted are aligned with others
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			changed[path] = string(formatted)
 		}
 	}
 	for path, text := range changed {
