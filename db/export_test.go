@@ -78,8 +78,8 @@ func (r rewritten) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	return r.batches.SendBatch(ctx, b)
 }
 
-// CombiningOver returns a store whose concurrent requests share statements.
-func CombiningOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
+// BatchingOver returns a store whose concurrent requests share statements.
+func BatchingOver(q DBTX) *Raw { return raw(newStore(q, nil, false)) }
 
 // DBTX returns where the statements are sent.
 func (q *Queries) DBTX() DBTX { return q.db }
@@ -110,4 +110,22 @@ func (r *Raw) SendMoves(
 // SendDrafts sends the statement without checking the drafts first.
 func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
 	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
+}
+
+// CompareSession is compareSession.
+func CompareSession(wanted map[string]string, have GetSessionSettingsRow) error {
+	return compareSession(wanted, have)
+}
+
+// WithMigrationLock calls do while it has the migrators' lock.
+func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
+	m, err := NewMigrator(ownerURL)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.locked(ctx, func() error {
+		do()
+		return nil
+	})
 }

@@ -27,8 +27,9 @@ type Migrator struct {
 	limits MigratorConfig
 	files  []migrationFile
 
-	admin *pgx.Conn // holds the lock of all migrators; nil outside of locked
-	step  *step     // that is being made
+	admin  *pgx.Conn // nil outside of connected
+	pooled bool      // a connection pooler is in between
+	step   *step     // that is being made
 }
 
 // MigratorConfig is how a Migrator goes about it. The zero value stands for the defaults.
@@ -78,6 +79,7 @@ func NewMigratorWith(ownerURL string, c MigratorConfig) (*Migrator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
+	oneOff(config)
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "waybill migrate"
 	}

@@ -65,8 +65,8 @@ type migrationTx struct {
 // Commit looks at the locks that the transaction holds, and commits it.
 func (t migrationTx) Commit() error {
 	t.conn.inTx = false
-	if s := t.conn.m.step; s != nil {
-		t.conn.m.sample(s, t.conn.pid())
+	if m := t.conn.m; m.step != nil && !m.pooled {
+		m.sample(m.step, t.conn.pid())
 	}
 	return t.Tx.Commit()
 }

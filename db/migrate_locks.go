@@ -9,66 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"waybill/db/retry"
 )
-
-// migratorsLock is the advisory lock of all migrators: goose's own, so that programs that leave the
-// locking to goose are among them.
-const migratorsLock = 4_097_083_626
-
-// connected calls do with a connection in m.admin.
-func (m *Migrator) connected(ctx context.Context, do func() error) (err error) {
-	if m.admin, err = pgx.ConnectConfig(ctx, m.pgx); err != nil {
-		return err
-	}
-	defer func() {
-		m.admin.Close(context.WithoutCancel(ctx))
-		m.admin = nil
-	}()
-	if err := CheckEncoding(m.admin.PgConn()); err != nil {
-		return err
-	}
-	return do()
-}
-
-// locked calls do while no other migrator works on the database. It waits an hour for another one, and
-// tells whom it waits for.
-func (m *Migrator) locked(ctx context.Context, do func() error) error {
-	return m.connected(ctx, func() error {
-		q := New(m.admin)
-		told := time.Time{}
-		err := retry.Loop{MaxAttempts: 3600, First: time.Second, Longest: time.Second}.Do(ctx, func(int) error {
-			ok, err := q.TryLockMigrations(ctx, migratorsLock)
-			if err != nil || ok {
-				return err
-			}
-			if time.Since(told) > 10*time.Second {
-				told = time.Now()
-				m.tell("waiting for another migrator%s", m.migrator(ctx))
-			}
-			return retry.ErrRetry
-		})
-		if err == retry.ErrRetry {
-			return fmt.Errorf("another migrator is at work%s", m.migrator(ctx))
-		}
-		if err != nil {
-			return err
-		}
-		return do() // closing the connection gives the lock back
-	})
-}
-
-// migrator returns who holds the lock, in brackets.
-func (m *Migrator) migrator(ctx context.Context) string {
-	key := int64(migratorsLock)
-	who, err := New(m.admin).GetMigrator(ctx, &key)
-	if err != nil { // it may have ended
-		return ""
-	}
-	return fmt.Sprintf(" (pid %d, %s, for %s)", zeroIfNil(who.Pid), zeroIfNil(who.ApplicationName),
-		seconds(who.ConnectedSeconds))
-}
 
 // zeroIfNil returns what p points to. Columns of the catalog's views count as nullable.
 func zeroIfNil[T any](p *T) (v T) {
@@ -130,6 +71,9 @@ func (l locks) line() string {
 // watch calls run, and meanwhile looks at the session: its locks, whom it waits for, how far it is.
 // Locks held for less than its interval are not seen, except by a transaction, before its commit.
 func (m *Migrator) watch(s *step, pid int32, run func() error) error {
+	if m.pooled { // the connection has no session of its own, and the pool may have no other for us
+		return run()
+	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -171,8 +171,12 @@ func (m *Migrator) limit(ctx context.Context, c *migrationConn, s *step, blocksN
 		return nil
 	}
 	s.limited = want
+	if m.pooled && !c.inTx { // the session is everybody's, who would get the limits
+		s.limited = limits{}
+		return nil
+	}
 	return New(c.Conn.Conn()).SetMigrationLimits(ctx, SetMigrationLimitsParams{
-		LockTimeout: milliseconds(want.lock), StatementTimeout: milliseconds(want.statement)})
+		LockTimeout: milliseconds(want.lock), StatementTimeout: milliseconds(want.statement), IsLocal: c.inTx})
 }
 
 // untilLocked calls try until it gets its locks: requests that came while it waited for one go first.

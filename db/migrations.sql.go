@@ -178,6 +178,7 @@ func (q *Queries) GetIndexProgress(ctx context.Context, pid *int32) (GetIndexPro
 }
 
 const getMigrator = `-- name: GetMigrator :one
+
 SELECT
     a.pid, a.application_name,
     extract(epoch FROM clock_timestamp() - a.backend_start)::float8 AS connected_seconds
@@ -197,6 +198,7 @@ type GetMigratorRow struct {
 	ConnectedSeconds *float64 `json:"connected_seconds"`
 }
 
+// What "waybill migrate" asks, as the owner of the schema.
 // Returns the session that holds the lock of all migrators, and for how long it has been connected.
 func (q *Queries) GetMigrator(ctx context.Context, key *int64) (GetMigratorRow, error) {
 	row := q.db.QueryRow(ctx, getMigrator, key)
@@ -423,32 +425,18 @@ func (q *Queries) ListMigrationFiles(ctx context.Context) ([]MigrationFile, erro
 
 const setMigrationLimits = `-- name: SetMigrationLimits :exec
 SELECT
-    set_config('lock_timeout', $1::text, false),
-    set_config('statement_timeout', $2::text, false)
+    set_config('lock_timeout', $1::text, $2::boolean),
+    set_config('statement_timeout', $3::text, $2::boolean)
 `
 
 type SetMigrationLimitsParams struct {
 	LockTimeout      string `json:"lock_timeout"`
+	IsLocal          bool   `json:"is_local"`
 	StatementTimeout string `json:"statement_timeout"`
 }
 
-// Bounds each wait for a lock and each statement of the session that follow.
+// Bounds each wait for a lock and each statement that follow in the session, or in the transaction alone.
 func (q *Queries) SetMigrationLimits(ctx context.Context, arg SetMigrationLimitsParams) error {
-	_, err := q.db.Exec(ctx, setMigrationLimits, arg.LockTimeout, arg.StatementTimeout)
+	_, err := q.db.Exec(ctx, setMigrationLimits, arg.LockTimeout, arg.IsLocal, arg.StatementTimeout)
 	return err
-}
-
-const tryLockMigrations = `-- name: TryLockMigrations :one
-
-SELECT pg_try_advisory_lock($1::bigint)::boolean AS locked
-`
-
-// What "waybill migrate" asks, as the owner of the schema. All of it but the first two runs under
-// the lock that they are about.
-// Takes the lock of all migrators for this session, unless another one has it.
-func (q *Queries) TryLockMigrations(ctx context.Context, key int64) (bool, error) {
-	row := q.db.QueryRow(ctx, tryLockMigrations, key)
-	var locked bool
-	err := row.Scan(&locked)
-	return locked, err
 }

@@ -158,7 +158,7 @@ var oneRecord sync.Mutex
 
 var migrationRaces = []check{
 	{"BeginMigration", "a migration that begins again forgets when it first began",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			oneRecord.Lock()
 			defer oneRecord.Unlock()
 			return recordedOnce(ctx, w, func(q *db.Raw, checksum []byte) (int64, error) {
@@ -167,7 +167,7 @@ var migrationRaces = []check{
 			})
 		}},
 	{"FindMigration", "a changed file is found over the one that was applied",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			oneRecord.Lock()
 			defer oneRecord.Unlock()
 			return recordedOnce(ctx, w, func(q *db.Raw, checksum []byte) (int64, error) {
@@ -176,7 +176,7 @@ var migrationRaces = []check{
 			})
 		}},
 	{"FinishMigration", "a changed file is recorded over the one that was applied",
-		func(ctx context.Context, w *world) error {
+		func(ctx context.Context, w *fixture) error {
 			oneRecord.Lock()
 			defer oneRecord.Unlock()
 			for _, version := range []int64{versionOf(w), versionOf(w) + 1} {
@@ -188,7 +188,7 @@ var migrationRaces = []check{
 					Checksum: checksum})
 			})
 		}},
-	{"ForgetMigrations", "a migration that is applied is forgotten", func(ctx context.Context, w *world) error {
+	{"ForgetMigrations", "a migration that is applied is forgotten", func(ctx context.Context, w *fixture) error {
 		oneRecord.Lock()
 		defer oneRecord.Unlock()
 		q, version := w.over(w.owner), versionOf(w)
@@ -219,8 +219,8 @@ var migrationRaces = []check{
 	}},
 }
 
-// versionOf is a number for the world alone.
-func versionOf(w *world) int64 {
+// versionOf is a number for the fixture alone.
+func versionOf(w *fixture) int64 {
 	id := w.tenant
 	return 100_000 + 10*(int64(id[15])|int64(id[14])<<8|int64(id[13])<<16|int64(id[12])<<24)
 }
@@ -228,7 +228,7 @@ func versionOf(w *world) int64 {
 func checksumOf(b byte) []byte { return slices.Repeat([]byte{b}, 32) }
 
 // recordedOnce checks that of many records at once, and of a later one, the first alone holds.
-func recordedOnce(ctx context.Context, w *world, record func(*db.Raw, []byte) (int64, error)) error {
+func recordedOnce(ctx context.Context, w *fixture, record func(*db.Raw, []byte) (int64, error)) error {
 	q, counts := w.over(w.owner), [manyCallers + 1]int64{}
 	try := func(caller int) (err error) {
 		counts[caller], err = record(q, checksumOf(byte(caller)))

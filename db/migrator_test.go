@@ -334,3 +334,30 @@ func TestAHeaderIsUnderstoodOrRefused(t *testing.T) {
 		mentions(t, fmt.Sprint(err), later, says)
 	}
 }
+
+// A session of a pooler serves others next: the limits of a migration are not left in it. The pool needs a session
+// for the lock, and one for the migration.
+func TestMigrateThroughAPoolerLeavesNoLimits(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := dbtest.New(t)
+	p := d.PgBouncer(map[string]string{"pool_mode": "transaction", "default_pool_size": "2"})
+	for n, up := range []string{"-- +goose Up\nALTER TABLE tenants ADD COLUMN colour text;",
+		noTx + "-- +goose Up\nCREATE INDEX CONCURRENTLY tenants_name_idx ON tenants (name);\nSELECT 1;"} {
+		m, lines := migrator(t, &dbtest.DB{OwnerURL: p.OwnerURL}, db.MigratorConfig{Files: migrations(map[string]string{
+			"90001_a.sql": "-- +goose Up\nSELECT 1;", fmt.Sprintf("9001%d_b.sql", n): up}), AllowMissing: true}, "")
+		must(m.Up(ctx))
+		mentions(t, lines.text(), "through a connection pooler")
+		conn := must(pgx.Connect(ctx, p.OwnerURL+"&default_query_exec_mode=simple_protocol"))
+		for range 3 {
+			for _, setting := range []string{"lock_timeout", "statement_timeout"} {
+				var left string
+				must(0, conn.QueryRow(ctx, "SHOW "+setting).Scan(&left))
+				if left != "0" {
+					t.Errorf("%s is %s", setting, left)
+				}
+			}
+		}
+		must(0, conn.Close(ctx))
+	}
+}

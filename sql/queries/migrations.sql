@@ -1,9 +1,4 @@
--- What "waybill migrate" asks, as the owner of the schema. All of it but the first two runs under
--- the lock that they are about.
-
--- Takes the lock of all migrators for this session, unless another one has it.
--- name: TryLockMigrations :one
-SELECT pg_try_advisory_lock(@key::bigint)::boolean AS locked;
+-- What "waybill migrate" asks, as the owner of the schema.
 
 -- Returns the session that holds the lock of all migrators, and for how long it has been connected.
 -- name: GetMigrator :one
@@ -19,11 +14,11 @@ WHERE l.locktype = 'advisory'
     AND l.objsubid = 1
 LIMIT 1;
 
--- Bounds each wait for a lock and each statement of the session that follow.
+-- Bounds each wait for a lock and each statement that follow in the session, or in the transaction alone.
 -- name: SetMigrationLimits :exec
 SELECT
-    set_config('lock_timeout', @lock_timeout::text, false),
-    set_config('statement_timeout', @statement_timeout::text, false);
+    set_config('lock_timeout', @lock_timeout::text, @is_local::boolean),
+    set_config('statement_timeout', @statement_timeout::text, @is_local::boolean);
 
 -- Lists the migrations that are applied, as goose has recorded them.
 -- name: ListAppliedMigrations :many
