@@ -86,6 +86,10 @@ var breaches = map[string]string{
 		"FROM generate_series(1, 2)",
 	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
+	"backfills_pkey":           "INSERT INTO backfills (name, table_name) SELECT $w::text, '' FROM generate_series(1, 2)",
+	"backfills_state_check":    "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'OTHER')",
+	"backfills_finished_check": "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'DONE')",
+
 	"migration_files_pkey": "INSERT INTO migration_files SELECT * FROM migration_files",
 	"migration_files_checksum_check": `INSERT INTO migration_files (version, name, checksum)
 		VALUES (99999, '', '\x00')`,

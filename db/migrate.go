@@ -34,7 +34,8 @@ type Migrator struct {
 
 // MigratorConfig is how a Migrator goes about it. The zero value stands for the defaults.
 type MigratorConfig struct {
-	Files fs.FS // by default those of this program
+	Files     fs.FS // by default those of this program
+	Backfills fs.FS // the statements of backfills, by default those of this program
 	// LockTimeout bounds each wait for a lock that requests would queue behind, by default 500 ms.
 	LockTimeout time.Duration
 	// LockAttempts is how often a migration that did not get its locks is tried, by default 30 times:
@@ -60,6 +61,9 @@ func (c MigratorConfig) withDefaults() (MigratorConfig, error) {
 	var err error
 	if c.Files == nil {
 		c.Files, err = fs.Sub(files.Migrations, "migrations")
+	}
+	if c.Backfills == nil && err == nil {
+		c.Backfills, err = fs.Sub(files.Backfills, "backfills")
 	}
 	return c, err
 }
@@ -149,12 +153,21 @@ func (m *Migrator) up(ctx context.Context, done []int64, pending []migrationFile
 	}
 	m.mendIndexes(ctx, pending) // what cannot be made is told, and tried again at the end
 	for _, f := range pending {
+		if err := m.requireBackfills(ctx, f); err != nil {
+			return results, err
+		}
 		result, err := m.apply(ctx, f, true)
 		if err != nil {
 			return results, err
 		}
+		if err := m.declareBackfills(ctx, f); err != nil {
+			return append(results, result), err
+		}
 		results = append(results, result)
 		done = append(done, f.version)
+	}
+	if err := m.declareMissed(ctx, done); err != nil {
+		return results, err
 	}
 	if err := m.recordFound(ctx, done); err != nil {
 		return results, err

@@ -2,6 +2,7 @@ package db
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -25,7 +26,12 @@ type migrationFile struct {
 	lockTimeout      time.Duration
 	statementTimeout time.Duration
 	compatibleFrom   *int64
+	backfills        []backfillOf // that begin when it is applied
+	requires         []string     // backfills that must be done before it is applied
 }
+
+// backfillOf is a backfill that a migration declares.
+type backfillOf struct{ name, table string }
 
 // readMigrationFiles reads the migrations in the order of their numbers.
 func readMigrationFiles(folder fs.FS) (all []migrationFile, err error) {
@@ -81,8 +87,16 @@ func (f *migrationFile) set(key, value string) (err error) {
 			err = fmt.Errorf("no program of version %d is older than this migration", from)
 		}
 		f.compatibleFrom = &from
+	case "backfill":
+		name, table, ok := strings.Cut(value, " of ")
+		if f.backfills = append(f.backfills, backfillOf{name, table}); !ok {
+			err = errors.New("want NAME of TABLE")
+		}
+	case "requires_backfill":
+		f.requires = append(f.requires, value)
 	default:
-		return fmt.Errorf("-- +waybill %s: is none of lock_timeout, statement_timeout, compatible_from", key)
+		return fmt.Errorf("-- +waybill %s: is none of lock_timeout, statement_timeout, compatible_from, backfill, "+
+			"requires_backfill", key)
 	}
 	if err != nil {
 		return fmt.Errorf("-- +waybill %s: %w", key, err)

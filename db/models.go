@@ -441,6 +441,19 @@ type Account struct {
 	CreatedAt      time.Time `doc:"When it was created" json:"created_at"`
 }
 
+type Backfill struct {
+	Name       string     `json:"name"`
+	TableName  string     `json:"table_name"`
+	State      string     `json:"state"`
+	Position   []byte     `json:"position"`
+	Batches    int64      `json:"batches"`
+	RowsDone   int64      `json:"rows_done"`
+	Held       string     `json:"held"`
+	CreatedAt  time.Time  `doc:"When it was created" json:"created_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
+	FinishedAt *time.Time `json:"finished_at" nullable:"true"`
+}
+
 type Driver struct {
 	TenantID        uuid.UUID  `format:"uuid" json:"-"`
 	ID              uuid.UUID  `format:"uuid" json:"id"`

@@ -42,7 +42,7 @@ var layers = []layer{
 	{"cmd/variants", nil},
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/pgproxy", "db/scale", "db/seed", "api",
 		"cmd/waybill/..."}},
-	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
+	{"cmd/waybill/jobs", []string{"sql", "db", "cmd/waybill/texts"}},
 	{"cmd/waybill/texts", nil},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},

@@ -32,6 +32,9 @@ var errJobsUsage = errors.New("jobs needs one of: list, retry ID, retry --all, r
 
 // runJobs lists the jobs and texts that may need attention, or retries them.
 func runJobs(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "backfills" {
+		return runBackfills(ctx, args[1:], out)
+	}
 	c := jobsCommand{verb: "list", store: db.Config{MaxConns: 2, AcquireTimeout: 5 * time.Second}}
 	if len(args) > 0 && isWord(args[0]) {
 		c.verb, args = args[0], args[1:]
