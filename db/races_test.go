@@ -26,7 +26,7 @@ type check struct {
 // races has one for each "Closes:" in sql/queries.
 func races() []check {
 	return slices.Concat(
-		accountRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
+		accountRaces, backfillRaces, driverRaces, facilityRaces, feedRaces, flagRaces, groupRaces,
 		ledgerEntryRaces, loginAttemptRaces, messageRaces, migrationRaces,
 		patientRaces, patientFacilityRaces, phoneNumberRaces, pickupRaces,
 		dispatchRaces, sessionRaces, tenantRaces, userRaces)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -188,5 +189,28 @@ func lagText(lag db.GetReplicaLagRow) string {
 func (r *backfillRunner) hold(ctx context.Context, why string) {
 	if _, err := r.store.HoldBackfill(ctx, db.HoldBackfillParams{Name: r.name, Why: why, HeldBefore: r.held}); err == nil {
 		r.held = why
+	}
+}
+
+// FillIn does a whole backfill, as the jobs of workers do: it waits while it is held, and returns nil if nothing is
+// left.
+func FillIn(ctx context.Context, store *db.System, folder fs.FS, name string) error {
+	statement, err := db.BackfillStatement(folder, name)
+	if err != nil {
+		return err
+	}
+	r := &backfillRunner{store: store, name: name, statement: statement, pace: newPace()}
+	for {
+		done, err := r.run(ctx, backfillRun)
+		switch {
+		case done:
+			return nil
+		case err == nil:
+		case !errors.Is(err, errHeld):
+			return err
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
 	}
 }
