@@ -104,7 +104,8 @@ func TestStatementsOfBackfillsFitTheWorker(t *testing.T) {
 	d := open(t)
 	folder := must(fs.Sub(sql.Backfills, "backfills"))
 	for _, name := range must(fs.Glob(folder, "*.sql")) {
-		if err := fits(t.Context(), d, must(db.BackfillStatement(folder, strings.TrimSuffix(name, ".sql")))); err != nil {
+		text := must(db.BackfillStatement(folder, strings.TrimSuffix(name, ".sql")))
+		if err := fits(t.Context(), d, text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -115,7 +116,8 @@ func TestStatementsOfBackfillsFitTheWorker(t *testing.T) {
 	if err := fits(t.Context(), d, strings.ReplaceAll(example, "p.colour IS NULL", "p.note = ''")); err != nil {
 		t.Errorf("the example of README.md: %v", err)
 	}
-	for _, wrong := range []string{"SELECT 1", "SELECT $1::text, $2::bigint", "SELECT $1::jsonb, count(*) FROM nowhere"} {
+	for _, wrong := range []string{"SELECT 1", "SELECT $1::text, $2::bigint",
+		"SELECT $1::jsonb, count(*) FROM nowhere"} {
 		if fits(t.Context(), d, wrong) == nil {
 			t.Errorf("%s fits", wrong)
 		}

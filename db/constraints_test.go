@@ -39,8 +39,8 @@ func TestEveryConstraintHasACode(t *testing.T) {
 	codes := db.ConstraintCodes()
 	for _, name := range catalog {
 		if _, ok := codes[name]; !ok {
-			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and a "+
-				"statement that breaks it into breaches (db/constraints_test.go)", name)
+			t.Errorf("a constraint without a code: %s; its code and field go into constraints (db/constraints.go), and "+
+				"a statement that breaks it into breaches (db/constraints_test.go)", name)
 		}
 	}
 	for name := range codes {
@@ -86,7 +86,8 @@ var breaches = map[string]string{
 		"FROM generate_series(1, 2)",
 	"login_buckets_key_check": `INSERT INTO login_buckets VALUES ('\x00', now())`,
 
-	"backfills_pkey":           "INSERT INTO backfills (name, table_name) SELECT $w::text, '' FROM generate_series(1, 2)",
+	"backfills_pkey": "INSERT INTO backfills (name, table_name) SELECT $w::text, '' " +
+		"FROM generate_series(1, 2)",
 	"backfills_state_check":    "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'OTHER')",
 	"backfills_finished_check": "INSERT INTO backfills (name, table_name, state) VALUES ($w::text, '', 'DONE')",
 

@@ -74,8 +74,8 @@ func (m *Migrator) requireBackfills(ctx context.Context, f migrationFile) error 
 			}
 		}
 		if b.State != "DONE" {
-			return fmt.Errorf("%s requires the backfill %s, which is %s with %d rows done: start workers (waybill work), "+
-				"and see waybill jobs backfills; then migrate again", f.name, name, b.State, b.RowsDone)
+			return fmt.Errorf("%s requires the backfill %s, which is %s with %d rows done: start workers "+
+				"(waybill work), and see waybill jobs backfills; then migrate again", f.name, name, b.State, b.RowsDone)
 		}
 	}
 	return nil

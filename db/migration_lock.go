@@ -54,8 +54,8 @@ func (m *Migrator) locked(ctx context.Context, do func() error) error {
 			return err
 		}
 		if m.pooled {
-			m.tell("through a connection pooler no locks are shown, and what runs outside of a transaction has no time " +
-				"limit: migrate on the server itself if you can")
+			m.tell("through a connection pooler no locks are shown, and what runs outside of a transaction has no " +
+				"time limit: migrate on the server itself if you can")
 		}
 		if err := do(); err != nil {
 			return err

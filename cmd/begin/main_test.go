@@ -92,13 +92,15 @@ func TestARecipeIsWrittenWholeOrNotAtAll(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "api/api.go"), []byte("package api\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(root, []string{"noun", "vans"}, io.Discard); err == nil || !strings.Contains(err.Error(), "api/api.go") {
+	err := run(root, []string{"noun", "vans"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "api/api.go") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(root, "api/vans.go")); err == nil {
 		t.Error("a file was written")
 	}
-	for _, args := range [][]string{nil, {"noun"}, {"verb", "go"}, {"noun", "Vans"}, {"noun", "../vans"}, {"noun", "groups"}} {
+	for _, args := range [][]string{nil, {"noun"}, {"verb", "go"}, {"noun", "Vans"}, {"noun", "../vans"},
+		{"noun", "groups"}} {
 		if err := run(root, args, io.Discard); err == nil {
 			t.Errorf("%v was accepted", args)
 		}

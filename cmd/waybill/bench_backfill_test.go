@@ -34,7 +34,8 @@ func TestJobsBackfillsListsStopsAndResumes(t *testing.T) {
 	d := dbtest.New(t)
 	run := func(want int, args ...string) string {
 		t.Helper()
-		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.AppURL}, append([]string{"jobs", "backfills"}, args...)...)
+		code, out, errors := ended(t, "", []string{"DATABASE_URL=" + d.AppURL},
+			append([]string{"jobs", "backfills"}, args...)...)
 		if code != want {
 			t.Errorf("%v: exit code %d: %s", args, code, errors)
 		}

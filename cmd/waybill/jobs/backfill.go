@@ -187,7 +187,8 @@ func lagText(lag db.GetReplicaLagRow) string {
 
 // hold records why no batch runs. If it fails, the job's next run records it.
 func (r *backfillRunner) hold(ctx context.Context, why string) {
-	if _, err := r.store.HoldBackfill(ctx, db.HoldBackfillParams{Name: r.name, Why: why, HeldBefore: r.held}); err == nil {
+	_, err := r.store.HoldBackfill(ctx, db.HoldBackfillParams{Name: r.name, Why: why, HeldBefore: r.held})
+	if err == nil {
 		r.held = why
 	}
 }

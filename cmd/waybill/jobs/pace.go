@@ -125,7 +125,8 @@ func (p *pace) busy() string {
 	if now <= p.atRest*3/2+slack {
 		return ""
 	}
-	return fmt.Sprintf("the 99th percentile of small requests is %s beside it, and %s at rest", short(now), short(p.atRest))
+	return fmt.Sprintf("the 99th percentile of small requests is %s beside it, and %s at rest", short(now),
+		short(p.atRest))
 }
 
 func short(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
