@@ -84,6 +84,8 @@ func NewMigratorWith(ownerURL string, c MigratorConfig) (*Migrator, error) {
 		return nil, fmt.Errorf("the database URL (DATABASE_URL) %w", withoutPassword(err))
 	}
 	oneOff(config)
+	SetConnectDefaults(&config.Config, ownerURL)
+	alsoValidate(&config.Config, new(Lineage).validate)
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "waybill migrate"
 	}

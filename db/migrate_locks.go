@@ -19,7 +19,7 @@ func zeroIfNil[T any](p *T) (v T) {
 	return v
 }
 
-func seconds(n *float64) time.Duration {
+func ofSeconds(n *float64) time.Duration {
 	return rounded(time.Duration(zeroIfNil(n) * float64(time.Second)))
 }
 
@@ -129,7 +129,7 @@ func blockersText(blockers []ListBlockersRow) string {
 	var parts []string
 	for _, b := range blockers {
 		parts = append(parts, fmt.Sprintf("pid %d (%s, %s for %s)", zeroIfNil(b.Pid), zeroIfNil(b.ApplicationName),
-			zeroIfNil(b.State), seconds(b.OpenSeconds)))
+			zeroIfNil(b.State), ofSeconds(b.OpenSeconds)))
 	}
 	return "; it is held or waited for by " + strings.Join(parts, ", ")
 }

@@ -107,5 +107,5 @@ func (m *Migrator) migrator(ctx context.Context) string {
 		return ""
 	}
 	return fmt.Sprintf(" (pid %d, %s, for %s)", zeroIfNil(who.Pid), zeroIfNil(who.ApplicationName),
-		seconds(who.ConnectedSeconds))
+		ofSeconds(who.ConnectedSeconds))
 }

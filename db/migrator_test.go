@@ -36,26 +36,26 @@ func migrations(changes map[string]string) fstest.MapFS {
 // later is the name of a migration after those of the program.
 const later = "90001_later.sql"
 
-// told are the lines that a migrator tells.
-type told struct {
+// toldLines are the lines that a migrator tells.
+type toldLines struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (l *told) add(line string) {
+func (l *toldLines) add(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, line)
 }
 
-func (l *told) text() string {
+func (l *toldLines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.lines, "\n")
 }
 
 // wait waits until a line has the words.
-func (l *told) wait(t *testing.T, words string) {
+func (l *toldLines) wait(t *testing.T, words string) {
 	t.Helper()
 	for !strings.Contains(l.text(), words) {
 		select {
@@ -67,9 +67,9 @@ func (l *told) wait(t *testing.T, words string) {
 }
 
 // migrator returns one of the program's migrations with one more, whose text is up.
-func migrator(t *testing.T, d *dbtest.DB, c db.MigratorConfig, up string) (*db.Migrator, *told) {
+func migrator(t *testing.T, d *dbtest.DB, c db.MigratorConfig, up string) (*db.Migrator, *toldLines) {
 	t.Helper()
-	lines := &told{}
+	lines := &toldLines{}
 	if c.Files == nil {
 		c.Files = migrations(map[string]string{later: up})
 	}

@@ -100,6 +100,29 @@ func (q *Queries) GetSessionSettings(ctx context.Context, names []string) (GetSe
 	return i, err
 }
 
+const getTimeline = `-- name: GetTimeline :one
+SELECT
+    c.system_identifier::text AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN NULL
+        ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+    END AS timeline
+FROM pg_control_system() AS c
+`
+
+type GetTimelineRow struct {
+	SystemIdentifier string  `json:"system_identifier"`
+	Timeline         *string `json:"timeline"`
+}
+
+// Returns which history of which cluster the server writes: a promotion or a recovery to a point in time
+// begins another timeline of the same system. A standby has no timeline of its own.
+func (q *Queries) GetTimeline(ctx context.Context) (GetTimelineRow, error) {
+	row := q.db.QueryRow(ctx, getTimeline)
+	var i GetTimelineRow
+	err := row.Scan(&i.SystemIdentifier, &i.Timeline)
+	return i, err
+}
+
 const isReadOnly = `-- name: IsReadOnly :one
 SELECT current_setting('transaction_read_only')::boolean AS is_read_only
 `
@@ -165,4 +188,14 @@ func (q *Queries) TryMigrationLock(ctx context.Context, lockID int64) (TryMigrat
 	var i TryMigrationLockRow
 	err := row.Scan(&i.IdleTimeout, &i.IsLocked)
 	return i, err
+}
+
+const withoutStatementTimeout = `-- name: WithoutStatementTimeout :exec
+SELECT set_config('statement_timeout', '0', true)
+`
+
+// Lets the statements that follow in the transaction take as long as they need.
+func (q *Queries) WithoutStatementTimeout(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, withoutStatementTimeout)
+	return err
 }
