@@ -32,11 +32,14 @@ func batchedReads[Q, A any](oneByOne bool, flush func(context.Context, []Q) ([]A
 
 // batchedWrites returns a batcher for writes. A caller whose requests the server rejects is
 // quarantined.
-func batchedWrites[Q confirmed, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
+func batchedWrites[Q confirmed, A any](s *Store, oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	c.Caller = func(ask Q) key { return key{ask.by().TenantID, ask.by().UserID} }
 	resolve := c.Resolve
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) {
 		answer, err := resolve(ctx, ask)
+		if err == nil { // it rests on what was committed, by whichever attempt
+			err = s.replicated(ctx)
+		}
 		if err == nil { // the write was committed, and so confirmed
 			claimsOf(ask.by()).settle(claimConfirmed)
 		}
@@ -54,7 +57,9 @@ func newBatcher[Q, A any](oneByOne bool, c config[Q, A]) *batcher[Q, A] {
 	c.Resolve = func(ctx context.Context, ask Q) (A, error) { return resolve(unconfirmed(ctx), ask) }
 	c.Classify = classify
 	c.BatchContext = uncounted // a batch that others wait for does not count toward its caller's quota
-	c.Limits = batchLimits
+	if c.Limits == (batch.Limits{}) {
+		c.Limits = batchLimits
+	}
 	c.Unbatched = oneByOne
 	return &batcher[Q, A]{Batcher: batch.New(c)}
 }

@@ -19,27 +19,29 @@ type combined struct {
 	locations *batcher[location, found[Driver]]
 	pickups   *batcher[seen, found[GetPickupsRow]]
 	sessions  *batcher[session, found[GetSessionsRow]]
+	standbys  *batcher[struct{}, struct{}] // waits for them
 }
 
 // combine returns the batchers of a store. With oneByOne, none of them shares a statement.
 func combine(s *Store, oneByOne bool) combined {
 	return combined{
-		transitions: batchedWrites(oneByOne, config[move, found[Moved]]{
+		transitions: batchedWrites(s, oneByOne, config[move, found[Moved]]{
 			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
 			Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
-		dispatches: batchedWrites(true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
-		entries: batchedWrites(oneByOne, config[entry, found[LedgerEntry]]{
+		dispatches: batchedWrites(s, true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
+		entries: batchedWrites(s, oneByOne, config[entry, found[LedgerEntry]]{
 			Flush: s.flushEntries, Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
 		}),
-		drafts: batchedWrites(oneByOne, config[draftBatch, []Pickup]{
+		drafts: batchedWrites(s, oneByOne, config[draftBatch, []Pickup]{
 			Flush: s.flushDrafts, Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
 		}),
-		locations: batchedWrites(oneByOne, config[location, found[Driver]]{
+		locations: batchedWrites(s, oneByOne, config[location, found[Driver]]{
 			Flush: s.flushLocations, Resolve: s.resolveLocation, OwnRows: location.driverRow,
 		}),
 		pickups:  batchedReads(oneByOne, s.flushSeen),
 		sessions: batchedReads(oneByOne, s.flushSessions),
+		standbys: s.awaitStandbys(oneByOne),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams) (_ Driver, replayed bool, _ error) {
 	p.TenantID = v.TenantID
 	row, err := s.q.CreateDriver(ctx, p)
-	return created(row, err, p.RequestDigest, func() (Driver, []byte, error) {
+	return created(ctx, s, row, err, p.RequestDigest, func() (Driver, []byte, error) {
 		known, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
 		return known, known.RequestDigest, err
 	})
@@ -26,7 +26,7 @@ func (s *Store) CreateDriver(ctx context.Context, v Viewer, p CreateDriverParams
 func (s *Store) EditDriver(ctx context.Context, v Viewer, p EditDriverParams) (Driver, error) {
 	p.TenantID, p.ViewerRole, p.ViewerDriverID = v.TenantID, v.Role, v.DriverID
 	row, err := s.q.EditDriver(ctx, p)
-	return row, edited(err, func() error {
+	return row, edited(ctx, s, err, func() error {
 		_, err := s.q.GetDriver(ctx, getDriverParams(v, p.ID))
 		return err
 	})
@@ -57,6 +57,9 @@ func (l location) pickupIDs() []uuid.UUID { return nil }
 // may not update it.
 func (s *Store) Locate(ctx context.Context, v Viewer, l Location) (driver Driver, applied bool, err error) {
 	moved, err := s.locations.do(ctx, location{l, v})
+	if err == nil && !moved.ok {
+		err = s.replicated(ctx) // the newer observation may be this one
+	}
 	return moved.row, moved.ok, err
 }
 

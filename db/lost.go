@@ -2,6 +2,8 @@ package db
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +15,9 @@ func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 // created tells what became of an INSERT. Where it made nothing, or a constraint
 // refused it, a fresh read by id says whether an earlier try of the same request
 // made the row. IDReused, if another request did.
-func created[T any](row T, err error, digest []byte, known func() (T, []byte, error)) (_ T, replayed bool, _ error) {
+func created[T any](
+	ctx context.Context, s *Store, row T, err error, digest []byte, known func() (T, []byte, error),
+) (_ T, replayed bool, _ error) {
 	if err == nil {
 		return row, false, nil
 	}
@@ -23,6 +27,9 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 		return none, false, err
 	}
 	earlier, of, unknown := known()
+	if unknown == nil {
+		unknown = s.replicated(ctx)
+	}
 	switch {
 	case NoRow(unknown) && NoRow(err):
 		return none, false, refuse(Overloaded, "") // created and deleted in between
@@ -40,20 +47,29 @@ func created[T any](row T, err error, digest []byte, known func() (T, []byte, er
 
 // edited tells what became of an edit that compared a version: where it matched no row, a
 // fresh read says whether there is one. StaleVersion, if there is.
-func edited(err error, read func() error) error {
+func edited(ctx context.Context, s *Store, err error, read func() error) error {
 	if !NoRow(err) {
 		return err
 	}
 	if err := read(); err != nil {
 		return err
 	}
-	return refuse(StaleVersion, "version")
+	return cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // it may be the caller's own edit
 }
 
-// removed tells what became of a removal: what was not there is NotFound.
-func removed(n int64, err error) error {
-	if err == nil && n == 0 {
+// removed tells what became of a removal of n rows: what was not there is NotFound.
+func (s *Store) removed(ctx context.Context, n int64, err error) error {
+	if err = s.changed(ctx, n, err); err == nil && n == 0 {
 		return refuse(NotFound, "")
+	}
+	return err
+}
+
+// changed tells what became of a write of n rows, which changes nothing where all is as it asks: that was
+// written before.
+func (s *Store) changed(ctx context.Context, n int64, err error) error {
+	if err == nil && n == 0 {
+		return s.replicated(ctx)
 	}
 	return err
 }

@@ -32,8 +32,11 @@ type Config struct {
 	LockTimeout      time.Duration // of one wait for a lock; 0 means 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0 means 250 ms
 	OneByOne         bool          // do not batch concurrent requests
-	ConnsPerTenant   int32         // maximum for one tenant; 0 means three quarters of MaxConns
-	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
+	// AcknowledgeUnreplicated answers also what may be lost when a standby takes over. It is for the control
+	// of tests, which loses.
+	AcknowledgeUnreplicated bool
+	ConnsPerTenant          int32 // maximum for one tenant; 0 means three quarters of MaxConns
+	ConnsPerUser            int32 // maximum for one user; 0 means half of MaxConns
 
 	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
 	// number that the tenants' flags let through.
@@ -46,12 +49,13 @@ type Config struct {
 // long as it runs.
 type Store struct {
 	statements
-	q       *Queries                    // all of them, for this package
-	viewing func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
-	conns   pooled
-	onTexts func(owed, enqueued int)
-	waits   lockWaits // of statements that write events
-	viewers *viewerCache
+	q           *Queries                    // all of them, for this package
+	viewing     func(Viewer, []queued) DBTX // sends the statements of one viewer, with those to send after each
+	conns       pooled
+	onTexts     func(owed, enqueued int)
+	waits       lockWaits // of statements that write events
+	viewers     *viewerCache
+	replication replication
 
 	combined
 }
@@ -85,6 +89,9 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return CheckEncoding(conn.PgConn())
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
+	if !c.AcknowledgeUnreplicated {
+		markUnreplicated(&config.ConnConfig.Config)
+	}
 	// A disconnecting caller cancels the query on the server; the connection stays open.
 	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
@@ -99,7 +106,7 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	}
 	p := pooled{pool, cmp.Or(c.AcquireTimeout, 250*time.Millisecond), quota.New(connLimits(config.MaxConns, c))}
 	s := newStore(confirming{p, p.take}, p.as, c.OneByOne)
-	s.conns, s.onTexts = p, c.OnTexts
+	s.conns, s.onTexts, s.replication.ignored = p, c.OnTexts, c.AcknowledgeUnreplicated
 	s.waits = lockWaitsFor(cmp.Or(c.LockTimeout, 3*time.Second))
 	return &System{s, s.q}, nil
 }
@@ -130,7 +137,8 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store
 // Close waits for the running queries and closes the connections.
 func (s *System) Close() { s.conns.pool.Close() }
 
-// Pool returns the connection pool, for River, which has statements of its own.
+// Pool returns the connection pool, for River, which has statements of its own. They are not told if a
+// commit is not replicated: a job whose completion is lost runs again.
 func (s *System) Pool() *pgxpool.Pool { return s.conns.pool }
 
 // Ping checks that the database answers.
@@ -199,7 +207,9 @@ func (p pooled) conn(ctx context.Context) (*sharedConn, error) {
 		}
 		return nil, tooLate(ctx, err)
 	}
-	return &sharedConn{conn, giveBack}, nil
+	shared := &sharedConn{conn, giveBack}
+	shared.begin()
+	return shared, nil
 }
 
 // share takes a share of the caller's quota, if there is a caller.
@@ -227,12 +237,12 @@ func tooLate(ctx context.Context, err error) error {
 }
 
 // take implements taker.
-func (p pooled) take(ctx context.Context) (batches, func(), error) {
+func (p pooled) take(ctx context.Context) (batches, func(error) error, error) {
 	conn, err := p.conn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return conn, conn.Release, nil
+	return conn, conn.end, nil
 }
 
 func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
@@ -241,7 +251,8 @@ func (p pooled) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 		return pgconn.CommandTag{}, err
 	}
 	defer conn.Release()
-	return conn.Exec(ctx, sql, args...)
+	tag, err := conn.Exec(ctx, sql, args...)
+	return tag, conn.outcome(err)
 }
 
 func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -254,26 +265,12 @@ func (p pooled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 		conn.Release()
 		return nil, err
 	}
-	return &releasing{rows, conn}, nil
+	return &ending{Rows: rows, end: func() error { return conn.end(nil) }}, nil
 }
 
 func (p pooled) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	rows, err := p.Query(ctx, sql, args...)
 	return oneRow{rows, err}
-}
-
-// releasing releases the connection when the rows are closed.
-type releasing struct {
-	pgx.Rows
-	conn *sharedConn
-}
-
-func (r *releasing) Close() {
-	r.Rows.Close()
-	if r.conn != nil {
-		r.conn.Release()
-		r.conn = nil
-	}
 }
 
 type oneRow struct {
