@@ -26,7 +26,7 @@ type meaning struct {
 	status int
 	title  string
 	detail string // default detail of a response
-	advice string // what a client should do, shown on the code's page
+	advice string // advice for the client, shown on the code's page
 }
 
 // meanings maps each code to its status and its page. No error status is written anywhere else.
@@ -171,8 +171,8 @@ var meanings = map[db.Code]meaning{
 }
 
 // bodyCodes are the codes that any operation with a body can answer.
-var bodyCodes = []db.Code{unreadableBody, bodyTooLarge, unsupportedMediaType,
-	unknownField, requestTimeout, db.ValidationFailed}
+var bodyCodes = []db.Code{bodyTooLarge, unsupportedMediaType, requestTimeout}
 
 // everyCode are the codes that any operation can answer.
-var everyCode = []db.Code{unknownParameter, db.ValidationFailed, db.Internal, db.Overloaded, db.Unavailable, db.Timeout}
+var everyCode = []db.Code{unreadableBody, unknownField, unknownParameter, db.ValidationFailed, db.Internal,
+	db.Overloaded, db.Unavailable, db.Timeout}

@@ -12,9 +12,9 @@ import (
 // NoRow reports whether a statement matched no row.
 func NoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
-// created tells what became of an INSERT. Where it made nothing, or a constraint
-// refused it, a fresh read by id says whether an earlier try of the same request
-// made the row. IDReused, if another request did.
+// created returns the outcome of an INSERT. If it inserted nothing, or violated a constraint, a fresh read by
+// id finds out whether an earlier attempt of the same request created the row. It returns IDReused if another
+// request did.
 func created[T any](
 	ctx context.Context, s *Store, row T, err error, digest []byte, known func() (T, []byte, error),
 ) (_ T, replayed bool, _ error) {
@@ -45,8 +45,8 @@ func created[T any](
 	return none, false, err
 }
 
-// edited tells what became of an edit that compared a version: where it matched no row, a
-// fresh read says whether there is one. StaleVersion, if there is.
+// edited returns the outcome of an edit that compared a version. If it matched no row, a fresh read finds out
+// whether the row exists: it returns StaleVersion if so, otherwise NotFound.
 func edited(ctx context.Context, s *Store, err error, read func() error) error {
 	if !NoRow(err) {
 		return err
@@ -57,7 +57,7 @@ func edited(ctx context.Context, s *Store, err error, read func() error) error {
 	return cmp.Or(s.replicated(ctx), error(refuse(StaleVersion, "version"))) // it may be the caller's own edit
 }
 
-// removed tells what became of a removal of n rows: what was not there is NotFound.
+// removed returns the outcome of a removal of n rows: NotFound if there were none.
 func (s *Store) removed(ctx context.Context, n int64, err error) error {
 	if err = s.changed(ctx, n, err); err == nil && n == 0 {
 		return refuse(NotFound, "")

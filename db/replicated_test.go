@@ -19,9 +19,9 @@ import (
 	"waybill/db/seed"
 )
 
-// replicas is a primary with a world, and its synchronous standby.
+// replicas is a primary with a tenant, and its synchronous standby.
 type replicas struct {
-	*world
+	*fixture
 	t                *testing.T
 	primary, standby *localpg.Server
 }
@@ -42,7 +42,7 @@ func newReplicas(t *testing.T, safe bool) *replicas {
 	c := config(r.primary.URL(localpg.App, localpg.Database), true)
 	c.AcknowledgeUnreplicated = !safe
 	d := &database{Raw: openStore(t, c), owner: r.owns(r.primary)}
-	r.world = d.world(ctx)
+	r.fixture = d.fixture(ctx)
 	r.must(r.primary.Synchronous(ctx, "standby"))
 	return r
 }
@@ -81,7 +81,7 @@ type repeatable struct {
 
 // repeatables are writes of every kind. What they need is made before.
 func (r *replicas) repeatables() []repeatable {
-	ctx, w := r.t.Context(), r.world
+	ctx, w := r.t.Context(), r.fixture
 	charge := db.Entry{ID: newID(), AccountID: w.fundedAccount(ctx, 1000), Kind: db.EntryKindCharge, AmountCents: 70,
 		Digest: digest("charge")}
 	draft, drafts := w.draft(), []db.Draft{w.draft(), w.draft()}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"time"
 
@@ -32,21 +31,22 @@ type Config struct {
 	LockTimeout      time.Duration // of one wait for a lock; 0 means 3 s
 	AcquireTimeout   time.Duration // of the wait for a connection; 0 means 250 ms
 	OneByOne         bool          // do not batch concurrent requests
+	ConnsPerTenant   int32         // maximum for one tenant; 0 means three quarters of MaxConns
+	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
+	Pooler           bool          // a connection pooler is in between: settings come from the role
+	StatementMode    StatementMode // "" means Prepare, with Pooler Describe
 	// AcknowledgeUnreplicated answers also what may be lost when a standby takes over. It is for the control
 	// of tests, which loses.
 	AcknowledgeUnreplicated bool
-	ConnsPerTenant          int32 // maximum for one tenant; 0 means three quarters of MaxConns
-	ConnsPerUser            int32 // maximum for one user; 0 means half of MaxConns
 
 	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
 	// number that the tenants' flags let through.
 	OnTexts func(owed, enqueued int)
 }
 
-// Store is the database as handlers see it: all that can be reached by it is safe to call.
-// These are the generated statements that are listed as such, and methods that name a viewer,
-// share statements and say what a lost write means. Each statement takes a connection for as
-// long as it runs.
+// Store gives handlers access to the database. Everything that it exposes is safe to call: the listed
+// generated statements, and methods that name a viewer, batch requests and explain lost writes. Each
+// statement holds a connection while it runs.
 type Store struct {
 	statements
 	q           *Queries                    // all of them, for this package
@@ -57,19 +57,18 @@ type Store struct {
 	viewers     *viewerCache
 	replication replication
 
-	combined
+	batchers
 }
 
-// System is the database as the program itself sees it, for its workers, its operators'
-// commands and its metrics: a Store, what no handler may call, and the connections. A Store
-// leads to no System.
+// System gives the program itself access to the database, for workers, operators' commands and metrics: a
+// Store, the statements that no handler may call, and the connections. No System can be reached from a Store.
 type System struct {
 	*Store
 	systemStatements
 }
 
-// Open connects as the application's role. It returns an error if the database cannot be reached, or if
-// the connection has the privileges of an owner or superuser.
+// Open connects as the application's role. It returns an error if the database cannot be reached, and a
+// *SessionError if a session has another role or other settings than it should.
 func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -78,15 +77,13 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
 	config.PingTimeout = time.Second
-	settings := config.ConnConfig.RuntimeParams
-	maps.Copy(settings, SessionSettings(c))
-	if settings["application_name"] == "" {
-		settings["application_name"] = "waybill"
+	if err := c.configureSessions(config.ConnConfig); err != nil {
+		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", err)
 	}
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
 		registerTimes(conn.TypeMap())
-		return CheckEncoding(conn.PgConn())
+		return c.checkSession(ctx, conn)
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
 	if !c.AcknowledgeUnreplicated {
@@ -122,6 +119,7 @@ func SessionSettings(c Config) map[string]string {
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
 		"jit":                                 "off", // compiling costs more than it saves
+		clientEncoding:                        "UTF8",
 	}
 }
 
@@ -130,7 +128,7 @@ func newStore(q DBTX, viewing func(Viewer, []queued) DBTX, oneByOne bool) *Store
 	all := New(q)
 	s := &Store{statements: all, q: all, viewing: viewing,
 		viewers: newViewerCache(maxCachedViewers)}
-	s.combined = combine(s, oneByOne)
+	s.batchers = newBatchers(s, oneByOne)
 	return s
 }
 
@@ -147,8 +145,7 @@ func (s *System) Ping(ctx context.Context) error { return s.conns.pool.Ping(ctx)
 // Stat returns statistics of the connections, for metrics.
 func (s *System) Stat() *pgxpool.Stat { return s.conns.pool.Stat() }
 
-// connLimits returns the quota of connections: whatever one tenant or user requests, some are left for
-// the others.
+// connLimits returns the quota of connections: no tenant or user can occupy all of them.
 func connLimits(conns int32, c Config) quota.Limits {
 	return quota.Limits{
 		Whole:     int64(conns),
@@ -189,8 +186,8 @@ func (c *sharedConn) Release() {
 	}
 }
 
-// shareWait is the minimum time that a request waits for other requests of its user or tenant. It holds
-// nothing meanwhile that others wait for: concurrent requests of an integration are served in turn.
+// shareWait is the minimum time that a request waits for other requests of its user or tenant. A waiting
+// request holds no resource that others need: concurrent requests of an integration are served in turn.
 const shareWait = time.Second
 
 func (p pooled) conn(ctx context.Context) (*sharedConn, error) {

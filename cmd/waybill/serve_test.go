@@ -68,6 +68,8 @@ var wrongSettings = map[string]wrongStart{
 		[]string{"--feed-idle (WAYBILL_FEED_IDLE) must be positive"}},
 	"a feed idle for ever": {[]string{"WAYBILL_FEED_TIMEOUT=20s"}, nil,
 		[]string{"at most --feed-timeout (WAYBILL_FEED_TIMEOUT)"}},
+	"an unknown statement mode": {[]string{"WAYBILL_STATEMENT_MODE=simple"}, nil,
+		[]string{"--statement-mode (WAYBILL_STATEMENT_MODE) must be prepare or describe"}},
 	"an unknown level": {[]string{"WAYBILL_LOG_LEVEL=loud"}, nil,
 		[]string{"--log-level (WAYBILL_LOG_LEVEL)"}},
 	"an unknown log": {nil, []string{"--log", "xml"},
@@ -139,7 +141,7 @@ func withPassword(t testing.TB, address string) string {
 	return u.String()
 }
 
-// emptyDatabase is one without a schema, on the test's server.
+// emptyDatabase is a database without a schema, on the test's server.
 func emptyDatabase(t testing.TB, d *dbtest.DB) (ownerURL string) {
 	t.Helper()
 	name := "waybill_empty_" + strings.ToLower(rand.Text()[:8])
@@ -192,7 +194,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 	}{{nil, false}, {[]string{"--combine=true"}, false}, {[]string{"--combine=false"}, true}} {
 		var s settings
 		flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-		env := s.register(flags, "", "", 0, 0)
+		env := s.register(flags, defaults{})
 		if err := flags.Parse(c.args); err != nil || env.err != nil || s.storeConfig().OneByOne != c.oneByOne {
 			t.Errorf("%v: one by one is %t, %v, %v", c.args, s.storeConfig().OneByOne, err, env.err)
 		}
@@ -202,7 +204,7 @@ func TestConcurrentRequestsShareStatementsUnlessToldOtherwise(t *testing.T) {
 // Once serve reports that it is ready, it is; how long that takes is BenchmarkServeStarts' concern.
 func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL)
 	if status, body := text(t, "GET", s.url+"/readyz", "", ""); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
@@ -212,7 +214,7 @@ func TestServeIsReadyWhenItSaysSo(t *testing.T) {
 
 // BenchmarkServeStarts reports the milliseconds until ready, as printed by serve.
 func BenchmarkServeStarts(b *testing.B) {
-	w := newTown(b)
+	w := newFixture(b)
 	total := 0
 	for b.Loop() {
 		s := serve(b, w.db.AppURL)
@@ -224,7 +226,7 @@ func BenchmarkServeStarts(b *testing.B) {
 
 func TestAdminPort(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	admin := freeAddress(t)
 	s := serve(t, w.db.AppURL, "--admin-addr", admin)
 	text(t, "GET", s.url+"/v1/session", w.tokens[db.UserRoleHub], "")
@@ -272,7 +274,7 @@ func TestAdminPort(t *testing.T) {
 // No value of a flag is shown on the admin port of serve and work.
 func TestTheAdminPortShowsNoFlag(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	const secret = "whsec_aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMg=="
 	flags := []string{"--workers", "1", "--gateway-url", "http://127.0.0.1:1/hunter2",
 		"--gateway-secret", secret, "--database-url", w.db.AppURL}
@@ -311,7 +313,7 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 		return s.errors.String()
 	}
 	if os.Getenv("DATABASE_URL") == "" {
-		hasNot(t, log(newTown(t).db.AppURL), warning)
+		hasNot(t, log(newFixture(t).db.AppURL), warning)
 	}
 	server, err := localpg.Start(t.Context(), localpg.Options{Settings: map[string]string{
 		"log_error_verbosity": "default", "log_destination": "csvlog", "log_parameter_max_length_on_error": "100",
@@ -324,18 +326,18 @@ func TestServeWarnsOfALogThatTells(t *testing.T) {
 	if err := db.Migrate(t.Context(), server.URL(localpg.Owner, localpg.Database)); err != nil {
 		t.Fatal(err)
 	}
-	told := log(server.URL(localpg.App, localpg.Database))
-	has(t, told, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
+	lines := log(server.URL(localpg.App, localpg.Database))
+	has(t, lines, "setting=log_error_verbosity set_it_to=terse", `setting=log_destination set_it_to="stderr or syslog"`,
 		"setting=log_parameter_max_length_on_error set_it_to=0", "setting=log_parameter_max_length set_it_to=0")
-	if n := strings.Count(told, warning); n != 4 {
-		t.Errorf("%d warnings:\n%s", n, told)
+	if n := strings.Count(lines, warning); n != 4 {
+		t.Errorf("%d warnings:\n%s", n, lines)
 	}
 }
 
 // The log contains what was requested and how it ended, never submitted or stored values.
 func TestLogHoldsNoContent(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	s := serve(t, w.db.AppURL, "--log-level", "debug", "--log", "json")
 	secret := "Zaphod Beeblebrox"
 	dispatcher, admin := w.tokens[db.UserRoleDispatcher], w.tokens[db.UserRoleAdmin]

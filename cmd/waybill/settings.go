@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,18 +28,24 @@ type settings struct {
 	bodyMemory      int32 // MiB
 	memoryLimit     int32 // MiB; 0 for memoryPerBody times bodyMemory
 	trustedProxies  string
+	origins         string // of pages that may call the API
 	passwordCost    int32
 	readTimeout     time.Duration
 	drain, shutdown time.Duration
 	workerSettings
 }
 
+// defaults are the defaults in which the commands differ.
+type defaults struct {
+	addr, adminAddr, origins string
+	drain                    time.Duration
+	workers                  int32
+}
+
 // register adds the flags. It reads the environment, whose errors check reports.
-func (s *settings) register(
-	flags *flag.FlagSet, addr, adminAddr string, drain time.Duration, workers int32,
-) *environment {
-	env := s.registerProcess(flags, adminAddr, workers)
-	env.text(&s.addr, "addr", "WAYBILL_ADDR", addr, "listen address")
+func (s *settings) register(flags *flag.FlagSet, d defaults) *environment {
+	env := s.registerProcess(flags, d.adminAddr, d.workers)
+	env.text(&s.addr, "addr", "WAYBILL_ADDR", d.addr, "listen address")
 	env.choice(&s.combine, "combine", "WAYBILL_COMBINE", true,
 		"batch concurrent requests into shared statements: true or false")
 	env.duration(&s.api.HandlerTimeout, "handler-timeout", "WAYBILL_HANDLER_TIMEOUT",
@@ -62,10 +69,13 @@ func (s *settings) register(
 	env.number(&s.memoryLimit, "memory-limit", "WAYBILL_MEMORY_LIMIT", 0, fmt.Sprintf("soft limit of the process's "+
 		"memory in MiB, near which garbage is collected more often, unless GOMEMLIMIT is set; 0: %d times "+
 		"--body-memory", memoryPerBody))
-	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", drain,
+	env.duration(&s.drain, "drain", "WAYBILL_DRAIN", d.drain,
 		"how long to keep serving after /readyz fails, so that load balancers notice")
 	env.text(&s.trustedProxies, "trusted-proxies", "WAYBILL_TRUSTED_PROXIES", "",
 		"addresses or networks of trusted proxies, separated by commas, for X-Forwarded-For")
+	env.text(&s.origins, "cors-origins", "WAYBILL_CORS_ORIGINS", d.origins,
+		"origins of pages that may call the API from a browser, separated by commas, such as "+
+			"https://app.example; a port may be *")
 	env.number(&s.passwordCost, "bcrypt-cost", "WAYBILL_BCRYPT_COST",
 		int32(bcrypt.DefaultCost), "bcrypt cost of password hashes")
 	return env
@@ -88,14 +98,37 @@ func (s *settings) registerProcess(flags *flag.FlagSet, adminAddr string, worker
 		"maximum number of connections used by one user; 0: half of --max-conns")
 	env.duration(&s.store.AcquireTimeout, "acquire-timeout", "WAYBILL_ACQUIRE_TIMEOUT",
 		250*time.Millisecond, "how long to wait for a database connection")
-	env.duration(&s.store.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
-		3*time.Second, "PostgreSQL's lock_timeout")
-	env.duration(&s.store.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
-		5*time.Second, "PostgreSQL's statement_timeout")
+	registerLimits(env, &s.store)
+	registerPooler(env, &s.store)
 	env.duration(&s.shutdown, "shutdown-timeout", "WAYBILL_SHUTDOWN_TIMEOUT", 15*time.Second,
 		"how long to wait for running requests and jobs at shutdown")
 	s.workerSettings.register(env, workers)
 	return env
+}
+
+// registerLimits adds the flags of the limits that PostgreSQL keeps.
+func registerLimits(env *environment, c *db.Config) {
+	env.duration(&c.LockTimeout, "lock-timeout", "WAYBILL_LOCK_TIMEOUT",
+		3*time.Second, "PostgreSQL's lock_timeout")
+	env.duration(&c.StatementTimeout, "statement-timeout", "WAYBILL_STATEMENT_TIMEOUT",
+		5*time.Second, "PostgreSQL's statement_timeout")
+}
+
+// registerPooler adds the flags of the way to the database.
+func registerPooler(env *environment, c *db.Config) {
+	env.choice(&c.Pooler, "pooler", "WAYBILL_POOLER", false, "true if the database URL leads to a connection pooler, "+
+		"such as PgBouncer: the settings of sessions come from the role, see: waybill pooler -h")
+	env.text((*string)(&c.StatementMode), "statement-mode", "WAYBILL_STATEMENT_MODE", "", "how statements are sent: "+
+		"prepare (once per connection, the fastest) or describe (leaves nothing on the server, for poolers that give "+
+		"each transaction another session); empty: prepare, or with --pooler describe")
+}
+
+// checkStatementMode returns an error for an unknown mode.
+func checkStatementMode(c *db.Config) error {
+	if c.StatementMode == "" || slices.Contains(db.StatementModes(), c.StatementMode) {
+		return nil
+	}
+	return errors.New("--statement-mode (WAYBILL_STATEMENT_MODE) must be prepare or describe")
 }
 
 // check returns an error of one sentence if the settings are invalid.
@@ -112,6 +145,9 @@ func (s *settings) check() error {
 		return errors.New("--trusted-proxies (WAYBILL_TRUSTED_PROXIES) must be a list of addresses or networks, " +
 			"such as " +
 			"10.0.0.0/8,192.0.2.7")
+	case !areOrigins(s.origins):
+		return errors.New("--cors-origins (WAYBILL_CORS_ORIGINS) must be a list of origins in lower case, such as " +
+			"https://app.example,http://localhost:5173, without a path or final slash")
 	case s.readTimeout <= 0:
 		return errors.New("--read-timeout (WAYBILL_READ_TIMEOUT) must be positive")
 	case s.api.FeedIdle <= 0 || s.api.FeedTimeout < s.api.FeedIdle:
@@ -168,6 +204,11 @@ func areProxies(list string) bool {
 	return err == nil
 }
 
+func areOrigins(list string) bool {
+	_, err := api.ParseOrigins(list)
+	return err == nil
+}
+
 func (s *settings) checkProcess() error {
 	switch {
 	case s.log != "text" && s.log != "json":
@@ -179,13 +220,20 @@ func (s *settings) checkProcess() error {
 		return errors.New("limits must not decrease: --conns-per-user <= --conns-per-tenant <= --max-conns")
 	case s.shutdown <= 0:
 		return errors.New("--shutdown-timeout (WAYBILL_SHUTDOWN_TIMEOUT) must be positive")
-	case !(0 < s.store.AcquireTimeout && s.store.AcquireTimeout < s.store.LockTimeout &&
-		s.store.LockTimeout < s.store.StatementTimeout):
+	case s.store.AcquireTimeout <= 0, s.store.AcquireTimeout >= s.store.LockTimeout, checkLimits(&s.store) != nil:
 		return errTimeLimits
 	case new(slog.Level).UnmarshalText([]byte(s.level)) != nil:
 		return errors.New("--log-level (WAYBILL_LOG_LEVEL) must be debug, info, warn or error")
 	}
-	return s.workerSettings.check()
+	return cmp.Or(checkStatementMode(&s.store), s.workerSettings.check())
+}
+
+// checkLimits checks the limits that PostgreSQL keeps.
+func checkLimits(c *db.Config) error {
+	if c.LockTimeout <= 0 || c.LockTimeout >= c.StatementTimeout {
+		return errTimeLimits
+	}
+	return nil
 }
 
 // storeConfig returns the settings for package db.
@@ -200,6 +248,7 @@ func (s *settings) apiOptions(log *slog.Logger, observe api.Observer) api.Option
 	o := s.api
 	o.Streams, o.Feeds, o.BodyMemory = s.streams.limits(), s.feeds.limits(), int64(s.bodyMemory)<<20
 	o.TrustedProxies, _ = api.ParseProxies(s.trustedProxies) // validated by check
+	o.Origins, _ = api.ParseOrigins(s.origins)               // likewise
 	o.Log, o.Observe, o.PasswordCost, o.BodyTimeout = log, observe, int(s.passwordCost), s.readTimeout
 	return o
 }

@@ -42,7 +42,8 @@ func TestCheckFindsWhatIsLostAndDoubled(t *testing.T) {
 		"a submit":        {"SELECT", ids(charge), ids(draft), ids(draft, absent), 2, 0},
 		"a second charge": {"UPDATE accounts SET balance_cents = balance_cents - 1", nil, nil, nil, 0, 1},
 		"a second event": {`INSERT INTO pickup_events OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(e,
-			jsonb_build_object('id', gen_random_uuid(), 'idempotency_key', 'another', 'seq', seq + 1000, 'version', version + 1))).*
+			jsonb_build_object('id', gen_random_uuid(), 'idempotency_key', 'another',
+			'seq', seq + 1000, 'version', version + 1))).*
 			FROM pickup_events AS e WHERE transition = 'submit'`, nil, nil, nil, 0, 1},
 	} {
 		tx, err := owner.Begin(ctx)
