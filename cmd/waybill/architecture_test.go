@@ -41,7 +41,7 @@ var layers = []layer{
 	{"cmd/variants", nil},
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/pgproxy", "db/scale", "db/seed", "api",
 		"cmd/waybill/..."}},
-	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/seed"}},
+	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/pgbouncer", "db/seed"}},
 	{"cmd/waybill/jobs", []string{"db", "cmd/waybill/texts"}},
 	{"cmd/waybill/texts", nil},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},

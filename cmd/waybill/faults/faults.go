@@ -63,7 +63,9 @@ type layout struct {
 	standby     bool // there is one
 	synchronous bool // and commits wait for it
 	linked      bool // the server reaches the primary through a link
-	full        bool // the database is on a small disk
+	pooled      bool // or through PgBouncer
+	smallTables bool // the database is on a small disk
+	smallServer bool // all of the server is
 }
 
 var (

@@ -15,7 +15,8 @@ func all() []fault {
 		{"restarted-primary", synchronous, false, restartPrimary},
 		{"frozen-primary", synchronous, false, freezePrimary},
 		{"read-only", alone, false, makeReadOnly},
-		{"full-disk", layout{full: true}, false, fillDisk},
+		{"full-disk", layout{smallTables: true}, false, fillDisk},
+		{"full-server-disk", layout{smallServer: true}, false, fillServerDisk},
 		{"frozen-standby", synchronous, false, freezeStandby},
 		{"absent-standby", synchronous, false, stopStandby},
 		{"failover", synchronous, false, failOver},
@@ -26,6 +27,7 @@ func all() []fault {
 		{"cut-network", linked, false, cutNetwork},
 		{"reset-network", linked, false, resetNetwork},
 		{"frozen-network", linked, false, freezeNetwork},
+		{"pooled-backends", layout{standby: true, synchronous: true, pooled: true}, false, killPooled},
 		{"killed-waybill", synchronous, false, killProgram},
 	}
 }
@@ -116,6 +118,14 @@ func failOverToStopped(ctx context.Context, s *stage) error {
 
 // failOverBehind promotes a standby that has not received the last writes, which nobody promised.
 func failOverBehind(ctx context.Context, s *stage) error { return failOverToStopped(ctx, s) }
+
+// killPooled terminates the sessions of a pooler, and then has commits wait in vain.
+func killPooled(ctx context.Context, s *stage) error {
+	if err := killBackends(ctx, s); err != nil {
+		return err
+	}
+	return stopStandby(ctx, s)
+}
 
 func slowNetwork(ctx context.Context, s *stage) error {
 	s.link.slow(20 * time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ type stage struct {
 
 	primary, standby *localpg.Server // standby is nil without one
 	link             *link           // nil without one
-	disk             *disk           // nil without a small one
+	poolerURL        string          // "" without one
+	disk             string          // where a small one is mounted; "" without
 	program          *program
 	closers          []func() error // in the order in which they were opened
 
@@ -39,7 +41,7 @@ type stage struct {
 // open starts everything.
 func (s *stage) open(ctx context.Context) error {
 	for _, open := range []func(context.Context) error{
-		s.openPrimary, s.openDisk, s.fill, s.openStandby, s.openLink, s.openProgram,
+		s.openDisk, s.openPrimary, s.moveTables, s.fill, s.openStandby, s.openLink, s.openPooler, s.openProgram,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -61,11 +63,15 @@ func (s *stage) close() (err error) {
 func (s *stage) closing(close func() error) { s.closers = append(s.closers, close) }
 
 func (s *stage) openPrimary(ctx context.Context) (err error) {
-	s.primary, err = localpg.Start(ctx, localpg.Options{TCP: true, Durable: !s.Short, Settings: map[string]string{
+	o := localpg.Options{TCP: true, Durable: !s.Short, Settings: map[string]string{
 		"synchronous_commit": "on",
 		// How long a standby waits before it connects again, and all commits with it: 5 s by default.
 		"wal_retrieve_retry_interval": "100ms",
-	}})
+	}}
+	if s.smallServer {
+		o.Dir = filepath.Join(s.disk, "primary")
+	}
+	s.primary, err = localpg.Start(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -155,6 +161,9 @@ func (s *stage) openProgram(ctx context.Context) error {
 
 // databaseURL names both servers of a cluster: the one that takes writes is found.
 func (s *stage) databaseURL() (string, error) {
+	if s.poolerURL != "" {
+		return s.poolerURL, nil
+	}
 	u, err := url.Parse(s.primary.URL(localpg.App, localpg.Database))
 	if err != nil {
 		return "", err
