@@ -26,24 +26,31 @@ type batchers struct {
 func newBatchers(s *Store, oneByOne bool) batchers {
 	return batchers{
 		transitions: batchedWrites(s, oneByOne, config[move, found[Moved]]{
-			Flush: s.transitioning(s.transitionUnlocked), FlushWaiting: s.transitioning(s.q.TransitionPickups),
-			Resolve: s.resolveMove, OwnRows: move.rows,
+			Flush: s.transitioning(s.transitionUnlocked), FlushSkipping: s.transitioning(s.transitionPastLocks),
+			FlushWaiting: s.transitioning(s.q.TransitionPickups), Resolve: s.resolveMove, OwnRows: move.rows,
 		}),
 		dispatches: batchedWrites(s, true, config[move, found[Moved]]{Flush: s.dispatch, Resolve: s.resolveMove}),
 		entries: batchedWrites(s, oneByOne, config[entry, found[LedgerEntry]]{
-			Flush: s.flushEntries, Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
+			Flush: s.entering(s.q.CreateLedgerEntries), FlushSkipping: s.entering(s.enterPastLocks),
+			Resolve: s.resolveEntry, OwnRows: entry.row, SharedRows: entry.accountRow,
 		}),
 		drafts: batchedWrites(s, oneByOne, config[draftBatch, []Pickup]{
-			Flush: s.flushDrafts, Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
+			Flush: s.drafting(s.q.CreatePickups), FlushSkipping: s.drafting(s.createPastLocks),
+			Resolve: s.resolveDrafts, OwnRows: draftBatch.rows,
 		}),
 		locations: batchedWrites(s, oneByOne, config[location, found[Driver]]{
-			Flush: s.flushLocations, Resolve: s.resolveLocation, OwnRows: location.driverRow,
+			Flush: s.locating(s.q.LocateDrivers), FlushSkipping: s.locating(s.locatePastLocks),
+			Resolve: s.resolveLocation, OwnRows: location.driverRow,
 		}),
-		pickups:  batchedReads(oneByOne, s.flushSeen),
-		sessions: batchedReads(oneByOne, s.flushSessions),
+		pickups:  batchedReads(oneByOne, seen.tenant, s.flushSeen),
+		sessions: batchedReads(oneByOne, session.tenant, s.flushSessions),
 		standbys: s.awaitStandbys(oneByOne),
 	}
 }
+
+func (a seen) tenant() key { return key{tenantID: a.viewer.TenantID} }
+
+func (a session) tenant() key { return key{tenantID: a.tenantID} }
 
 // The rows that a request locks alone (own), or together with others of its batch (shared).
 

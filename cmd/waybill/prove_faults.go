@@ -48,14 +48,14 @@ func runProveFaults(ctx context.Context, args []string, out io.Writer) error {
 	if os.Getenv(testProgram) != "" { // the test's binary is the program only if it is told so
 		o.Env = []string{testProgram + "=1"}
 	}
-	return printFaults(untilParentEnds(ctx), o, *asJSON, out)
+	return reportFaults(untilParentEnds(ctx), o, *asJSON, out)
 }
 
 // testProgram is the variable by which a test's binary runs as the program.
 const testProgram = "WAYBILL_TEST_AS_PROGRAM"
 
-// printFaults has the faults happen and prints each result.
-func printFaults(ctx context.Context, o faults.Options, asJSON bool, out io.Writer) error {
+// reportFaults has the faults happen and prints each result.
+func reportFaults(ctx context.Context, o faults.Options, asJSON bool, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	if !asJSON {
 		fmt.Fprintf(out, "seed %d, %d callers\n", o.Seed, o.Callers)
