@@ -106,7 +106,7 @@ func (a *server) listAccounts(ctx context.Context, v db.Viewer, in *Keyset) (*Li
 
 // AccountPath identifies an account by its id in the path.
 type AccountPath struct {
-	AccountID uuid.UUID `path:"account_id" format:"uuid"`
+	AccountID uuid.UUID `path:"account_id" format:"uuid" doc:"The account"`
 }
 
 type getAccountInput struct {
@@ -199,7 +199,7 @@ func (a *server) listEntries(ctx context.Context, v db.Viewer, in *listEntriesIn
 
 type entryPath struct {
 	AccountPath
-	EntryID uuid.UUID `path:"entry_id" format:"uuid"`
+	EntryID uuid.UUID `path:"entry_id" format:"uuid" doc:"The entry"`
 }
 
 func (a *server) getEntry(ctx context.Context, v db.Viewer, in *entryPath) (*Row[db.LedgerEntry], error) {

@@ -45,8 +45,8 @@ func (a *server) registerDrivers() {
 type NewDriver struct {
 	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Chosen by the client, so that a retry is safe"`
 	Name      string     `json:"name" minLength:"1" pattern:"\\S" patternDescription:"text that is not blank" maxLength:"200" example:"Grace"`
-	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid" doc:"The user who logs in as this driver"`
-	OnDuty    bool       `json:"on_duty,omitempty" doc:"Whether dispatch-pickup may choose the driver"`
+	UserID    *uuid.UUID `json:"user_id,omitempty" format:"uuid"`
+	OnDuty    bool       `json:"on_duty,omitempty"`
 	Latitude  *float64   `json:"latitude,omitempty" minimum:"-90" maximum:"90" dependentRequired:"longitude"`
 	Longitude *float64   `json:"longitude,omitempty" minimum:"-180" maximum:"180" dependentRequired:"latitude"`
 }
@@ -92,7 +92,7 @@ func (a *server) listDrivers(ctx context.Context, v db.Viewer, in *Keyset) (*Lis
 
 // DriverPath identifies a driver by their id in the path.
 type DriverPath struct {
-	DriverID uuid.UUID `path:"driver_id" format:"uuid"`
+	DriverID uuid.UUID `path:"driver_id" format:"uuid" doc:"The driver"`
 }
 
 type getDriverInput struct {
@@ -162,11 +162,11 @@ type locateDriverInput struct {
 // Located reports whether an observation was the newest.
 type Located struct {
 	Applied bool      `json:"applied" doc:"False if a newer observation is known"`
-	Driver  db.Driver `json:"driver"`
+	Driver  db.Driver `json:"driver" doc:"The driver as known now"`
 }
 
 type locatedOutput struct {
-	ETag string `header:"ETag"`
+	ETag string `header:"ETag" doc:"Identifies the version of the driver, for If-Match and If-None-Match"`
 	Body *Located
 }
 

@@ -41,8 +41,10 @@ func (a *server) describeStream() {
 	checkpoint := &huma.Schema{
 		Type: huma.TypeObject, Title: "checkpoint", Description: "A position without an event for you",
 		Properties: map[string]*huma.Schema{
-			"id": id, "event": {Type: huma.TypeString, Enum: []any{checkpointName}},
-			"data": {Type: huma.TypeObject, AdditionalProperties: false}, "retry": retry,
+			"id":    id,
+			"event": {Type: huma.TypeString, Description: "Always checkpoint", Enum: []any{checkpointName}},
+			"data":  {Type: huma.TypeObject, Description: "Empty", AdditionalProperties: false},
+			"retry": retry,
 		},
 		Required: []string{"id", "event", "data"},
 	}
@@ -88,7 +90,7 @@ func notOfThisStream() *Problem {
 
 type streamOutput struct {
 	ContentType  string `header:"Content-Type"`
-	CacheControl string `header:"Cache-Control"`
+	CacheControl string `header:"Cache-Control" doc:"The stream is stored nowhere"`
 	Buffering    string `header:"X-Accel-Buffering" doc:"Disables buffering in proxies"`
 	Body         func(huma.Context)
 }

@@ -13,6 +13,7 @@ const largestInteger = 1<<53 - 1
 // runs when all operations are registered: huma validates requests with the same schemas.
 func finishDocument(o *huma.OpenAPI) {
 	schemas := o.Components.Schemas
+	describeSchemas(schemas.Map())
 	read := map[*huma.Schema]bool{}    // reachable from a request
 	written := map[*huma.Schema]bool{} // reachable from an answer
 	responses := func(all map[string]*huma.Response) {

@@ -355,7 +355,7 @@ func (e UserRole) Valid() bool {
 	}
 }
 
-// Account defines model for Account.
+// Account What pickups are charged to: a balance in one currency
 type Account struct {
 	// BalanceCents The sum of the entries, changed by charges, refunds and deposits
 	BalanceCents int64 `json:"balance_cents"`
@@ -366,9 +366,13 @@ type Account struct {
 	// Currency ISO 4217
 	//
 	// Examples: USD
-	Currency string             `json:"currency"`
-	ID       openapi_types.UUID `json:"id"`
-	Name     string             `json:"name"`
+	Currency string `json:"currency"`
+
+	// ID Id of the account
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -376,31 +380,42 @@ type Account struct {
 	Version int64 `json:"version"`
 }
 
-// AccountEdit defines model for AccountEdit.
+// AccountEdit A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is
 type AccountEdit struct {
+	// Name The name shown to users
 	Name *string `json:"name,omitempty"`
 }
 
-// Appointment defines model for Appointment.
+// Appointment An appointment of a patient at a facility, from the facility's records
 type Appointment struct {
 	// CreatedAt When a feed created it
 	CreatedAt time.Time `json:"created_at"`
-	EndsAt    time.Time `json:"ends_at"`
+
+	// EndsAt When it ends, after starts_at
+	EndsAt time.Time `json:"ends_at"`
 
 	// ExternalID Id in the facility's records
 	//
 	// Examples: 4711
-	ExternalID string             `json:"external_id"`
+	ExternalID string `json:"external_id"`
+
+	// FacilityID The facility where it takes place
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// FamilyName Of the patient
 	FamilyName string `json:"family_name"`
 
 	// GivenName Of the patient
-	GivenName string             `json:"given_name"`
-	ID        openapi_types.UUID `json:"id"`
+	GivenName string `json:"given_name"`
+
+	// ID Id of the appointment
+	ID openapi_types.UUID `json:"id"`
+
+	// PatientID The patient whose appointment it is
 	PatientID openapi_types.UUID `json:"patient_id"`
-	StartsAt  time.Time          `json:"starts_at"`
+
+	// StartsAt When it starts
+	StartsAt time.Time `json:"starts_at"`
 
 	// Status The status of an appointment
 	Status AppointmentStatus `json:"status"`
@@ -409,7 +424,7 @@ type Appointment struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// AppointmentRecord defines model for AppointmentRecord.
+// AppointmentRecord An appointment of a patient at a facility, from the facility's records
 type AppointmentRecord struct {
 	// EndsAt At most 25 hours after starts_at: a day on which the clocks are set back
 	//
@@ -418,9 +433,13 @@ type AppointmentRecord struct {
 
 	// ExternalID Id of the appointment in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID AppointmentRecord_ExternalID `json:"external_id"`
-	Patient    PatientRecord                `json:"patient"`
 
-	// StartsAt Examples: 2030-01-01T09:00:00Z
+	// Patient A patient, as the facilities' records say
+	Patient PatientRecord `json:"patient"`
+
+	// StartsAt When it starts
+	//
+	// Examples: 2030-01-01T09:00:00Z
 	StartsAt time.Time `json:"starts_at"`
 
 	// Status The status of an appointment
@@ -441,22 +460,26 @@ type AppointmentRecord_ExternalID struct {
 // AppointmentStatus The status of an appointment
 type AppointmentStatus string
 
-// Assignment defines model for Assignment.
+// Assignment The driver of an assignment
 type Assignment struct {
+	// DriverID The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
 	DriverID openapi_types.UUID `json:"driver_id"`
 }
 
-// Cancellation defines model for Cancellation.
+// Cancellation Why a pickup is canceled
 type Cancellation struct {
+	// Reason Why it is canceled
 	Reason *string `json:"reason,omitempty"`
 }
 
-// Credentials defines model for Credentials.
+// Credentials What a user logs in with
 type Credentials struct {
 	// Email Case-insensitive
 	//
 	// Examples: dispatcher@demo.example
-	Email    string `json:"email"`
+	Email string `json:"email"`
+
+	// Password The user's password
 	Password string `json:"password"`
 
 	// Tenant The tenant's slug
@@ -465,17 +488,25 @@ type Credentials struct {
 	Tenant string `json:"tenant"`
 }
 
-// Driver defines model for Driver.
+// Driver A driver, whom pickups are assigned to
 type Driver struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time                  `json:"created_at"`
-	ID        openapi_types.UUID         `json:"id"`
-	Latitude  nullable.Nullable[float64] `json:"latitude"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the driver
+	ID openapi_types.UUID `json:"id"`
+
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude nullable.Nullable[float64] `json:"latitude"`
 
 	// LocatedAt When the driver was observed at latitude and longitude
 	LocatedAt nullable.Nullable[time.Time] `json:"located_at"`
-	Longitude nullable.Nullable[float64]   `json:"longitude"`
-	Name      string                       `json:"name"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Longitude nullable.Nullable[float64] `json:"longitude"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
 	OnDuty bool `json:"on_duty"`
@@ -489,12 +520,19 @@ type Driver struct {
 	Version int64 `json:"version"`
 }
 
-// DriverEdit defines model for DriverEdit.
+// DriverEdit A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is
 type DriverEdit struct {
-	Latitude  *float64 `json:"latitude,omitempty"`
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
 	Longitude *float64 `json:"longitude,omitempty"`
-	Name      *string  `json:"name,omitempty"`
-	OnDuty    *bool    `json:"on_duty,omitempty"`
+
+	// Name The name shown to users
+	Name *string `json:"name,omitempty"`
+
+	// OnDuty Whether dispatch-pickup may choose the driver
+	OnDuty *bool `json:"on_duty,omitempty"`
 
 	// UserID The user who logs in as this driver; null removes it
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
@@ -506,21 +544,30 @@ type EntryKind string
 // ErrorCode The error code; /errors/{code} documents it
 type ErrorCode string
 
-// Facility defines model for Facility.
+// Facility A clinic or laboratory that requests pickups
 type Facility struct {
+	// Address The postal address, on one line
 	Address string `json:"address"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	Latitude  float64            `json:"latitude"`
-	Longitude float64            `json:"longitude"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the facility
+	ID openapi_types.UUID `json:"id"`
+
+	// Latitude Degrees north of the equator
+	Latitude float64 `json:"latitude"`
+
+	// Longitude Degrees east of Greenwich
+	Longitude float64 `json:"longitude"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel
 	//
 	// Examples: 0.5
 	MaxCancelShare float64 `json:"max_cancel_share"`
-	Name           string  `json:"name"`
+
+	// Name The name shown to users
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -528,24 +575,33 @@ type Facility struct {
 	Version int64 `json:"version"`
 }
 
-// FacilityEdit defines model for FacilityEdit.
+// FacilityEdit A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is
 type FacilityEdit struct {
-	Address   *string  `json:"address,omitempty"`
-	Latitude  *float64 `json:"latitude,omitempty"`
+	// Address The postal address, on one line
+	Address *string `json:"address,omitempty"`
+
+	// Latitude Degrees north of the equator
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich
 	Longitude *float64 `json:"longitude,omitempty"`
 
 	// MaxCancelShare The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
 	MaxCancelShare *float64 `json:"max_cancel_share,omitempty"`
-	Name           *string  `json:"name,omitempty"`
+
+	// Name The name shown to users
+	Name *string `json:"name,omitempty"`
 }
 
-// FeedResult defines model for FeedResult.
+// FeedResult What a feed changed
 type FeedResult struct {
 	// Canceled Appointments that the list no longer has, of those that end after as_of
 	Canceled int64 `json:"canceled"`
 
 	// Created Records of appointments that were not there before
-	Created    int64      `json:"created"`
+	Created int64 `json:"created"`
+
+	// NotApplied Records of a feed that changed nothing, by the reason
 	NotApplied NotApplied `json:"not_applied"`
 
 	// Superseded True: a newer list, or this one, came before, and nothing was changed
@@ -558,12 +614,17 @@ type FeedResult struct {
 	Updated int64 `json:"updated"`
 }
 
-// Flag defines model for Flag.
+// Flag A feature that is switched on or off for the tenant
 type Flag struct {
+	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 
-	// Name Examples: pickup_texts
-	Name      string    `json:"name"`
+	// Name The name of the feature
+	//
+	// Examples: pickup_texts
+	Name string `json:"name"`
+
+	// UpdatedAt When it was last set
 	UpdatedAt time.Time `json:"updated_at"`
 
 	// Version Incremented by each edit; compared by If-Match
@@ -572,17 +633,22 @@ type Flag struct {
 	Version int64 `json:"version"`
 }
 
-// FlagSetting defines model for FlagSetting.
+// FlagSetting A feature that is switched on or off for the tenant
 type FlagSetting struct {
+	// Enabled Whether the feature is on
 	Enabled bool `json:"enabled"`
 }
 
-// Group defines model for Group.
+// Group A group of users, who see its facilities
 type Group struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	Name      string             `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the group
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to admins
+	Name string `json:"name"`
 
 	// Version Incremented by each edit; compared by If-Match
 	//
@@ -590,37 +656,48 @@ type Group struct {
 	Version int64 `json:"version"`
 }
 
-// GroupEdit defines model for GroupEdit.
+// GroupEdit A request to change: a group of users, who see its facilities. An omitted member stays as it is
 type GroupEdit struct {
+	// Name The name shown to admins
 	Name *string `json:"name,omitempty"`
 }
 
-// GroupFacility defines model for GroupFacility.
+// GroupFacility A facility that the members of a group see
 type GroupFacility struct {
-	// CreatedAt When it was created
-	CreatedAt  time.Time          `json:"created_at"`
+	// CreatedAt When it was added
+	CreatedAt time.Time `json:"created_at"`
+
+	// FacilityID The facility that they see
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	GroupID    openapi_types.UUID `json:"group_id"`
+
+	// GroupID The group whose members see the facility
+	GroupID openapi_types.UUID `json:"group_id"`
 }
 
-// GroupMember defines model for GroupMember.
+// GroupMember A user who sees the facilities of a group
 type GroupMember struct {
-	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	GroupID   openapi_types.UUID `json:"group_id"`
-	UserID    openapi_types.UUID `json:"user_id"`
+	// CreatedAt When the user was added
+	CreatedAt time.Time `json:"created_at"`
+
+	// GroupID The group whose facilities the user sees
+	GroupID openapi_types.UUID `json:"group_id"`
+
+	// UserID The user who is a member
+	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// Health defines model for Health.
+// Health That the server is well
 type Health struct {
+	// Status Always ok: a server that is not answers with an error
 	Status HealthStatus `json:"status"`
 }
 
-// HealthStatus defines model for Health.Status.
+// HealthStatus Always ok: a server that is not answers with an error
 type HealthStatus string
 
-// LedgerEntry defines model for LedgerEntry.
+// LedgerEntry A change of an account's balance, which is never edited
 type LedgerEntry struct {
+	// AccountID The account whose balance it changed
 	AccountID openapi_types.UUID `json:"account_id"`
 
 	// ActorID The user who did this
@@ -629,51 +706,63 @@ type LedgerEntry struct {
 	// AmountCents Always positive; see kind
 	AmountCents int64 `json:"amount_cents"`
 
-	// CreatedAt When it was created
+	// CreatedAt When it was booked
 	CreatedAt time.Time `json:"created_at"`
 
 	// DeltaCents The change of the balance
-	DeltaCents int64              `json:"delta_cents"`
-	ID         openapi_types.UUID `json:"id"`
+	DeltaCents int64 `json:"delta_cents"`
+
+	// ID Id of the entry, chosen by the client for a charge or deposit
+	ID openapi_types.UUID `json:"id"`
 
 	// Kind The kind of a ledger entry
-	Kind EntryKind                 `json:"kind"`
+	Kind EntryKind `json:"kind"`
+
+	// Note What it was for, as the caller put it
 	Note nullable.Nullable[string] `json:"note"`
 
 	// PickupID The pickup that was charged or refunded
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
 
-// Located defines model for Located.
+// Located What became of an observation, and the driver as known now
 type Located struct {
 	// Applied False if a newer observation is known
-	Applied bool   `json:"applied"`
-	Driver  Driver `json:"driver"`
+	Applied bool `json:"applied"`
+
+	// Driver A driver, whom pickups are assigned to
+	Driver Driver `json:"driver"`
 }
 
-// Location defines model for Location.
+// Location An observation of a driver
 type Location struct {
-	// Latitude Examples: 37.7599
+	// Latitude Degrees north of the equator, where the driver was observed last
+	//
+	// Examples: 37.7599
 	Latitude float64 `json:"latitude"`
 
 	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
 	LocatedAt time.Time `json:"located_at"`
 
-	// Longitude Examples: -122.4148
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	//
+	// Examples: -122.4148
 	Longitude float64 `json:"longitude"`
 }
 
-// Login defines model for Login.
+// Login A new session, with its token
 type Login struct {
 	// ExpiresAt The absolute expiry; an unused session ends earlier
 	ExpiresAt time.Time `json:"expires_at"`
 
 	// Token Send it as: Authorization: Bearer <token>
 	Token string `json:"token"`
-	User  User   `json:"user"`
+
+	// User A person who works with the tenant's data
+	User User `json:"user"`
 }
 
-// Message defines model for Message.
+// Message A text to the phone of the user who requested a pickup
 type Message struct {
 	// Body Contains no patient data and no price
 	//
@@ -681,9 +770,13 @@ type Message struct {
 	Body string `json:"body"`
 
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	PickupID  openapi_types.UUID `json:"pickup_id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the text, and of the request to the gateway
+	ID openapi_types.UUID `json:"id"`
+
+	// PickupID The pickup that it tells of
+	PickupID openapi_types.UUID `json:"pickup_id"`
 
 	// Reason The reason of the failure
 	//
@@ -694,33 +787,45 @@ type Message struct {
 	SentAt nullable.Nullable[time.Time] `json:"sent_at"`
 
 	// Status The delivery status of a text
-	Status MessageStatus             `json:"status"`
-	To     nullable.Nullable[string] `json:"to"`
+	Status MessageStatus `json:"status"`
+
+	// To The phone number it is sent to, E.164; null if the requester has none
+	To nullable.Nullable[string] `json:"to"`
 }
 
 // MessageStatus The delivery status of a text
 type MessageStatus string
 
-// NewAccount defines model for NewAccount.
+// NewAccount A request to create: what pickups are charged to: a balance in one currency
 type NewAccount struct {
-	// Currency Examples: USD
+	// Currency ISO 4217
+	//
+	// Examples: USD
 	Currency string `json:"currency"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Mission Clinic
+	// Name The name shown to users
+	//
+	// Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewDriver defines model for NewDriver.
+// NewDriver A request to create: a driver, whom pickups are assigned to
 type NewDriver struct {
 	// ID Chosen by the client, so that a retry is safe
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-	Latitude  *float64            `json:"latitude,omitempty"`
-	Longitude *float64            `json:"longitude,omitempty"`
+	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Grace
+	// Latitude Degrees north of the equator, where the driver was observed last
+	Latitude *float64 `json:"latitude,omitempty"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	Longitude *float64 `json:"longitude,omitempty"`
+
+	// Name The name shown to users
+	//
+	// Examples: Grace
 	Name string `json:"name"`
 
 	// OnDuty Whether dispatch-pickup may choose the driver
@@ -730,51 +835,65 @@ type NewDriver struct {
 	UserID *openapi_types.UUID `json:"user_id,omitempty"`
 }
 
-// NewEntry defines model for NewEntry.
+// NewEntry A request to create: a change of an account's balance, which is never edited
 type NewEntry struct {
-	// AmountCents Examples: 3000
+	// AmountCents Always positive; see kind
+	//
+	// Examples: 3000
 	AmountCents int64 `json:"amount_cents"`
 
 	// ID Chosen by the client: a retry with the same id is booked only once
-	ID   openapi_types.UUID `json:"id"`
-	Note *string            `json:"note,omitempty"`
+	ID openapi_types.UUID `json:"id"`
+
+	// Note What it was for, as the caller put it
+	Note *string `json:"note,omitempty"`
 }
 
-// NewFacility defines model for NewFacility.
+// NewFacility A request to create: a clinic or laboratory that requests pickups
 type NewFacility struct {
-	// Address Examples: 2401 Mission St, San Francisco
+	// Address The postal address, on one line
+	//
+	// Examples: 2401 Mission St, San Francisco
 	Address string `json:"address"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Latitude Examples: 37.7583
+	// Latitude Degrees north of the equator
+	//
+	// Examples: 37.7583
 	Latitude float64 `json:"latitude"`
 
-	// Longitude Examples: -122.4186
+	// Longitude Degrees east of Greenwich
+	//
+	// Examples: -122.4186
 	Longitude float64 `json:"longitude"`
 
-	// Name Examples: Mission Clinic
+	// Name The name shown to users
+	//
+	// Examples: Mission Clinic
 	Name string `json:"name"`
 }
 
-// NewGroup defines model for NewGroup.
+// NewGroup A request to create: a group of users, who see its facilities
 type NewGroup struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Mission staff
+	// Name The name shown to admins
+	//
+	// Examples: Mission staff
 	Name string `json:"name"`
 }
 
-// NewPatient defines model for NewPatient.
+// NewPatient A request to create: a patient, as the facilities' records say
 type NewPatient struct {
 	// BirthDate From 1800 on, and not in the future
 	//
 	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
-	// ExternalID Id in the facility's records, unique per facility
+	// ExternalID Id in the records of the facility, unique there
 	//
 	// Examples: 4711
 	ExternalID *string `json:"external_id,omitempty"`
@@ -782,54 +901,72 @@ type NewPatient struct {
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
-	// FamilyName Examples: Lovelace
+	// FamilyName Family name
+	//
+	// Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Examples: Ada
+	// GivenName Given name
+	//
+	// Examples: Ada
 	GivenName string `json:"given_name"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Phone Examples: +14155550123
+	// Phone E.164
+	//
+	// Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
-// NewPhoneNumber defines model for NewPhoneNumber.
+// NewPhoneNumber A request to create: a phone number of a user, to which texts are sent
 type NewPhoneNumber struct {
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Number Examples: +14155550123
+	// Number E.164
+	//
+	// Examples: +14155550123
 	Number string `json:"number"`
 }
 
-// NewPickup defines model for NewPickup.
+// NewPickup A request to create: something to be collected at a facility and delivered
 type NewPickup struct {
 	// AccountID The account that submit-pickup charges
 	AccountID openapi_types.UUID `json:"account_id"`
 
-	// DropoffAddress Examples: 1 Lab Way, South San Francisco
+	// DropoffAddress Where it is delivered
+	//
+	// Examples: 1 Lab Way, South San Francisco
 	DropoffAddress string `json:"dropoff_address"`
 
 	// FacilityID The facility that requests the pickup
 	FacilityID openapi_types.UUID `json:"facility_id"`
 
 	// ID Chosen by the client, so that a retry is safe
-	ID   *openapi_types.UUID `json:"id,omitempty"`
-	Note *string             `json:"note,omitempty"`
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Note What the driver has to know
+	Note *string `json:"note,omitempty"`
 
 	// PatientID A patient that you can see
 	PatientID *openapi_types.UUID `json:"patient_id,omitempty"`
 
-	// PickupAddress Examples: 2401 Mission St, San Francisco
+	// PickupAddress Where the driver collects it
+	//
+	// Examples: 2401 Mission St, San Francisco
 	PickupAddress string `json:"pickup_address"`
 
 	// PickupLatitude If it is omitted, the facility's location is used
-	PickupLatitude  *float64 `json:"pickup_latitude,omitempty"`
+	PickupLatitude *float64 `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it
 	PickupLongitude *float64 `json:"pickup_longitude,omitempty"`
 
-	// PriceCents Examples: 3000
+	// PriceCents The amount that submit-pickup charges
+	//
+	// Examples: 3000
 	PriceCents int64 `json:"price_cents"`
 
 	// WindowEnd The latest time of the pickup
@@ -839,20 +976,25 @@ type NewPickup struct {
 	WindowStart *time.Time `json:"window_start,omitempty"`
 }
 
-// NewPickups defines model for NewPickups.
+// NewPickups A batch of pickups to create: all of them, or none
 type NewPickups struct {
+	// Items The pickups to create, each with an id of its own or none
 	Items []NewPickup `json:"items"`
 }
 
-// NewUser defines model for NewUser.
+// NewUser A request to create: a person who works with the tenant's data
 type NewUser struct {
-	// Email Examples: ada@clinic.example
+	// Email As typed; unique in the tenant regardless of case
+	//
+	// Examples: ada@clinic.example
 	Email string `json:"email"`
 
 	// ID Chosen by the client, so that a retry is safe
 	ID *openapi_types.UUID `json:"id,omitempty"`
 
-	// Name Examples: Ada Lovelace
+	// Name The name shown to others
+	//
+	// Examples: Ada Lovelace
 	Name string `json:"name"`
 
 	// Password At least 8 characters, at most 72 bytes
@@ -862,157 +1004,175 @@ type NewUser struct {
 	Role UserRole `json:"role"`
 }
 
-// NotApplied defines model for NotApplied.
+// NotApplied Records of a feed that changed nothing, by the reason
 type NotApplied struct {
 	// ConsentWithdrawn Their patient, or the one whose appointment it was, does not allow the facility to see them
 	ConsentWithdrawn int64 `json:"consent_withdrawn"`
 }
 
-// PageAccount defines model for PageAccount.
+// PageAccount A page of a list
 type PageAccount struct {
+	// Items The rows of the page, in the order of the list
 	Items []Account `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageAppointment defines model for PageAppointment.
+// PageAppointment A page of a list
 type PageAppointment struct {
+	// Items The rows of the page, in the order of the list
 	Items []Appointment `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageDriver defines model for PageDriver.
+// PageDriver A page of a list
 type PageDriver struct {
+	// Items The rows of the page, in the order of the list
 	Items []Driver `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFacility defines model for PageFacility.
+// PageFacility A page of a list
 type PageFacility struct {
+	// Items The rows of the page, in the order of the list
 	Items []Facility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageFlag defines model for PageFlag.
+// PageFlag A page of a list
 type PageFlag struct {
+	// Items The rows of the page, in the order of the list
 	Items []Flag `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroup defines model for PageGroup.
+// PageGroup A page of a list
 type PageGroup struct {
+	// Items The rows of the page, in the order of the list
 	Items []Group `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupFacility defines model for PageGroupFacility.
+// PageGroupFacility A page of a list
 type PageGroupFacility struct {
+	// Items The rows of the page, in the order of the list
 	Items []GroupFacility `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageGroupMember defines model for PageGroupMember.
+// PageGroupMember A page of a list
 type PageGroupMember struct {
+	// Items The rows of the page, in the order of the list
 	Items []GroupMember `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageLedgerEntry defines model for PageLedgerEntry.
+// PageLedgerEntry A page of a list
 type PageLedgerEntry struct {
+	// Items The rows of the page, in the order of the list
 	Items []LedgerEntry `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageMessage defines model for PageMessage.
+// PageMessage A page of a list
 type PageMessage struct {
+	// Items The rows of the page, in the order of the list
 	Items []Message `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatient defines model for PagePatient.
+// PagePatient A page of a list
 type PagePatient struct {
+	// Items The rows of the page, in the order of the list
 	Items []Patient `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePatientConsent defines model for PagePatientConsent.
+// PagePatientConsent A page of a list
 type PagePatientConsent struct {
+	// Items The rows of the page, in the order of the list
 	Items []PatientConsent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhiRead defines model for PagePhiRead.
+// PagePhiRead A page of a list
 type PagePhiRead struct {
+	// Items The rows of the page, in the order of the list
 	Items []PhiRead `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePhoneNumber defines model for PagePhoneNumber.
+// PagePhoneNumber A page of a list
 type PagePhoneNumber struct {
+	// Items The rows of the page, in the order of the list
 	Items []PhoneNumber `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickup defines model for PagePickup.
+// PagePickup A page of a list
 type PagePickup struct {
+	// Items The rows of the page, in the order of the list
 	Items []Pickup `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PagePickupEvent defines model for PagePickupEvent.
+// PagePickupEvent A page of a list
 type PagePickupEvent struct {
+	// Items The rows of the page, in the order of the list
 	Items []PickupEvent `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageTransitionRule defines model for PageTransitionRule.
+// PageTransitionRule A page of a list
 type PageTransitionRule struct {
+	// Items The rows of the page, in the order of the list
 	Items []TransitionRule `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PageUser defines model for PageUser.
+// PageUser A page of a list
 type PageUser struct {
+	// Items The rows of the page, in the order of the list
 	Items []User `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next page; absent on the last page
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
-// PasswordChange defines model for PasswordChange.
+// PasswordChange The old and the new password
 type PasswordChange struct {
 	// CurrentPassword The caller's current password
 	CurrentPassword string `json:"current_password"`
@@ -1021,22 +1181,30 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
-// Patient defines model for Patient.
+// Patient A patient, as the facilities' records say
 type Patient struct {
-	// BirthDate Examples: 1990-05-17
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
 	BirthDate openapi_types.Date `json:"birth_date"`
 
 	// CreatedAt When it was created
 	CreatedAt time.Time `json:"created_at"`
 
-	// ExternalID Id in the records of the facility
+	// ExternalID Id in the records of the facility, unique there
 	ExternalID nullable.Nullable[string] `json:"external_id"`
 
 	// FacilityID The facility whose records contain the patient
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	FamilyName string             `json:"family_name"`
-	GivenName  string             `json:"given_name"`
-	ID         openapi_types.UUID `json:"id"`
+
+	// FamilyName Family name
+	FamilyName string `json:"family_name"`
+
+	// GivenName Given name
+	GivenName string `json:"given_name"`
+
+	// ID Id of the patient
+	ID openapi_types.UUID `json:"id"`
 
 	// Phone E.164
 	//
@@ -1049,7 +1217,7 @@ type Patient struct {
 	Version int64 `json:"version"`
 }
 
-// PatientConsent defines model for PatientConsent.
+// PatientConsent That a facility was allowed to see a patient, or no longer
 type PatientConsent struct {
 	// ActorID The user who recorded it
 	ActorID openapi_types.UUID `json:"actor_id"`
@@ -1057,27 +1225,43 @@ type PatientConsent struct {
 	// Allowed False if the consent was withdrawn
 	Allowed bool `json:"allowed"`
 
-	// CreatedAt When it was created
-	CreatedAt  time.Time          `json:"created_at"`
+	// CreatedAt When it was recorded
+	CreatedAt time.Time `json:"created_at"`
+
+	// FacilityID The facility that may see the patient or not
 	FacilityID openapi_types.UUID `json:"facility_id"`
-	ID         openapi_types.UUID `json:"id"`
-	PatientID  openapi_types.UUID `json:"patient_id"`
+
+	// ID Id of the record
+	ID openapi_types.UUID `json:"id"`
+
+	// PatientID The patient whom the facility may see or not
+	PatientID openapi_types.UUID `json:"patient_id"`
 
 	// Seq Numbers the consents of the patient from 1, in the order in which they took effect
 	Seq int64 `json:"seq"`
 }
 
-// PatientEdit defines model for PatientEdit.
+// PatientEdit A request to change: a patient, as the facilities' records say. An omitted member stays as it is
 type PatientEdit struct {
-	// BirthDate Examples: 1990-05-17
-	BirthDate  *openapi_types.Date       `json:"birth_date,omitempty"`
+	// BirthDate From 1800 on, and not in the future
+	//
+	// Examples: 1990-05-17
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// ExternalID Id in the records of the facility, unique there
 	ExternalID nullable.Nullable[string] `json:"external_id,omitempty"`
-	FamilyName *string                   `json:"family_name,omitempty"`
-	GivenName  *string                   `json:"given_name,omitempty"`
-	Phone      nullable.Nullable[string] `json:"phone,omitempty"`
+
+	// FamilyName Family name
+	FamilyName *string `json:"family_name,omitempty"`
+
+	// GivenName Given name
+	GivenName *string `json:"given_name,omitempty"`
+
+	// Phone E.164
+	Phone nullable.Nullable[string] `json:"phone,omitempty"`
 }
 
-// PatientRecord defines model for PatientRecord.
+// PatientRecord A patient, as the facilities' records say
 type PatientRecord struct {
 	// BirthDate From 1800 on, and not in the future
 	//
@@ -1087,13 +1271,19 @@ type PatientRecord struct {
 	// ExternalID Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits
 	ExternalID PatientRecord_ExternalID `json:"external_id"`
 
-	// FamilyName Examples: Lovelace
+	// FamilyName Family name
+	//
+	// Examples: Lovelace
 	FamilyName string `json:"family_name"`
 
-	// GivenName Examples: Ada
+	// GivenName Given name
+	//
+	// Examples: Ada
 	GivenName string `json:"given_name"`
 
-	// Phone Examples: +14155550123
+	// Phone E.164
+	//
+	// Examples: +14155550123
 	Phone *string `json:"phone,omitempty"`
 }
 
@@ -1108,41 +1298,49 @@ type PatientRecord_ExternalID struct {
 	union json.RawMessage
 }
 
-// PhiRead defines model for PhiRead.
+// PhiRead That a user read or wrote the data of a patient
 type PhiRead struct {
-	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
+	// CreatedAt When it happened
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the record
+	ID openapi_types.UUID `json:"id"`
 
 	// Operation The operation that showed or wrote the patient
 	//
 	// Examples: get-patient
-	Operation string             `json:"operation"`
+	Operation string `json:"operation"`
+
+	// PatientID The patient whose data it was
 	PatientID openapi_types.UUID `json:"patient_id"`
 
 	// UserID The user who did this
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
-// PhoneNumber defines model for PhoneNumber.
+// PhoneNumber A phone number of a user, to which texts are sent
 type PhoneNumber struct {
 	// CreatedAt When it was created
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID Id of the phone number
+	ID openapi_types.UUID `json:"id"`
 
 	// Number E.164
 	//
 	// Examples: +14155550123
-	Number string             `json:"number"`
+	Number string `json:"number"`
+
+	// UserID The user whose number it is
 	UserID openapi_types.UUID `json:"user_id"`
 }
 
 // Pickup Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members.
 type Pickup struct {
-	// AccountID Visible to admins, dispatchers and staff
+	// AccountID The account that submit-pickup charges. Visible to admins, dispatchers and staff
 	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
 
-	// CancelReason Visible to admins, dispatchers and staff
+	// CancelReason Why it was canceled, if cancel-pickup said so. Visible to admins, dispatchers and staff
 	CancelReason nullable.Nullable[string] `json:"cancel_reason,omitempty"`
 
 	// ChargedCents The amount currently charged. Visible to admins, dispatchers and staff
@@ -1154,24 +1352,28 @@ type Pickup struct {
 	// DriverID Set exactly in the statuses to which a transition with has_driver leads
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id,omitempty"`
 
-	// DropoffAddress Visible to everyone who sees the pickup
-	DropoffAddress *string            `json:"dropoff_address,omitempty"`
-	FacilityID     openapi_types.UUID `json:"facility_id"`
-	ID             openapi_types.UUID `json:"id"`
+	// DropoffAddress Where it is delivered. Visible to everyone who sees the pickup
+	DropoffAddress *string `json:"dropoff_address,omitempty"`
 
-	// Note Visible to admins, dispatchers, staff, and the assigned driver
+	// FacilityID The facility that requests the pickup
+	FacilityID openapi_types.UUID `json:"facility_id"`
+
+	// ID Id of the pickup
+	ID openapi_types.UUID `json:"id"`
+
+	// Note What the driver has to know. Visible to admins, dispatchers, staff, and the assigned driver
 	Note nullable.Nullable[string] `json:"note,omitempty"`
 
 	// PatientID The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
 	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
 
-	// PickupAddress Visible to everyone who sees the pickup
+	// PickupAddress Where the driver collects it. Visible to everyone who sees the pickup
 	PickupAddress *string `json:"pickup_address,omitempty"`
 
 	// PickupLatitude If it is null, the facility's location is used. Visible to everyone who sees the pickup
 	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
 
-	// PickupLongitude Visible to everyone who sees the pickup
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it. Visible to everyone who sees the pickup
 	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
 
 	// PriceCents The amount that submit-pickup charges. Visible to admins, dispatchers and staff
@@ -1194,43 +1396,68 @@ type Pickup struct {
 	// Examples: 1
 	Version int64 `json:"version"`
 
-	// WindowEnd Visible to everyone who sees the pickup
+	// WindowEnd The latest time of the pickup. Visible to everyone who sees the pickup
 	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
 
-	// WindowStart Visible to everyone who sees the pickup
+	// WindowStart The earliest time of the pickup. Visible to everyone who sees the pickup
 	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupEdit defines model for PickupEdit.
+// PickupEdit A request to change: something to be collected at a facility and delivered. An omitted member stays as it is
 type PickupEdit struct {
-	AccountID       *openapi_types.UUID                   `json:"account_id,omitempty"`
-	DropoffAddress  *string                               `json:"dropoff_address,omitempty"`
-	FacilityID      *openapi_types.UUID                   `json:"facility_id,omitempty"`
-	Note            nullable.Nullable[string]             `json:"note,omitempty"`
-	PatientID       nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
-	PickupAddress   *string                               `json:"pickup_address,omitempty"`
-	PickupLatitude  nullable.Nullable[float64]            `json:"pickup_latitude,omitempty"`
-	PickupLongitude nullable.Nullable[float64]            `json:"pickup_longitude,omitempty"`
-	PriceCents      *int64                                `json:"price_cents,omitempty"`
-	WindowEnd       nullable.Nullable[time.Time]          `json:"window_end,omitempty"`
-	WindowStart     nullable.Nullable[time.Time]          `json:"window_start,omitempty"`
+	// AccountID The account that submit-pickup charges
+	AccountID *openapi_types.UUID `json:"account_id,omitempty"`
+
+	// DropoffAddress Where it is delivered
+	DropoffAddress *string `json:"dropoff_address,omitempty"`
+
+	// FacilityID The facility that requests the pickup
+	FacilityID *openapi_types.UUID `json:"facility_id,omitempty"`
+
+	// Note What the driver has to know
+	Note nullable.Nullable[string] `json:"note,omitempty"`
+
+	// PatientID The patient whom it concerns
+	PatientID nullable.Nullable[openapi_types.UUID] `json:"patient_id,omitempty"`
+
+	// PickupAddress Where the driver collects it
+	PickupAddress *string `json:"pickup_address,omitempty"`
+
+	// PickupLatitude Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
+	PickupLatitude nullable.Nullable[float64] `json:"pickup_latitude,omitempty"`
+
+	// PickupLongitude Degrees east of Greenwich, where the driver collects it
+	PickupLongitude nullable.Nullable[float64] `json:"pickup_longitude,omitempty"`
+
+	// PriceCents The amount that submit-pickup charges
+	PriceCents *int64 `json:"price_cents,omitempty"`
+
+	// WindowEnd The latest time of the pickup
+	WindowEnd nullable.Nullable[time.Time] `json:"window_end,omitempty"`
+
+	// WindowStart The earliest time of the pickup
+	WindowStart nullable.Nullable[time.Time] `json:"window_start,omitempty"`
 }
 
-// PickupEvent defines model for PickupEvent.
+// PickupEvent A transition that a pickup made
 type PickupEvent struct {
 	// ActorID The user who did this
 	ActorID openapi_types.UUID `json:"actor_id"`
 
-	// CreatedAt When it was created
+	// CreatedAt When it was made
 	CreatedAt time.Time `json:"created_at"`
 
 	// DriverID The driver that the transition set, kept or removed
 	DriverID nullable.Nullable[openapi_types.UUID] `json:"driver_id"`
 
 	// FromStatus The status of a pickup
-	FromStatus PickupStatus       `json:"from_status"`
-	ID         openapi_types.UUID `json:"id"`
-	PickupID   openapi_types.UUID `json:"pickup_id"`
+	FromStatus PickupStatus `json:"from_status"`
+
+	// ID Id of the event
+	ID openapi_types.UUID `json:"id"`
+
+	// PickupID The pickup that made the transition
+	PickupID openapi_types.UUID `json:"pickup_id"`
 
 	// ToStatus The status of a pickup
 	ToStatus PickupStatus `json:"to_status"`
@@ -1244,15 +1471,21 @@ type PickupEvent struct {
 	Version int64 `json:"version"`
 }
 
-// PickupPatient defines model for PickupPatient.
+// PickupPatient A patient, as the facilities' records say
 type PickupPatient struct {
-	// BirthDate Not visible to drivers
+	// BirthDate From 1800 on, and not in the future. Not visible to drivers
 	//
 	// Examples: 1990-05-17
-	BirthDate  *openapi_types.Date `json:"birth_date,omitempty"`
-	FamilyName string              `json:"family_name"`
-	GivenName  string              `json:"given_name"`
-	ID         openapi_types.UUID  `json:"id"`
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// FamilyName Family name
+	FamilyName string `json:"family_name"`
+
+	// GivenName Given name
+	GivenName string `json:"given_name"`
+
+	// ID Id of the patient
+	ID openapi_types.UUID `json:"id"`
 
 	// Phone E.164. Not visible to drivers
 	//
@@ -1263,12 +1496,13 @@ type PickupPatient struct {
 // PickupStatus The status of a pickup
 type PickupStatus string
 
-// Pickups defines model for Pickups.
+// Pickups The pickups of a batch, in its order
 type Pickups struct {
+	// Items The pickups created, in the order of the request
 	Items []Pickup `json:"items"`
 }
 
-// Problem defines model for Problem.
+// Problem Why a request was rejected (RFC 9457)
 type Problem struct {
 	// Allowed The transitions that you may make from current_status
 	Allowed *[]TransitionName `json:"allowed,omitempty"`
@@ -1304,19 +1538,25 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Session defines model for Session.
+// Session The session of the token that a request carries: a client has one, so that its path has no id
 type Session struct {
 	// DriverID The driver that the user is linked to
-	DriverID  *openapi_types.UUID `json:"driver_id,omitempty"`
-	ExpiresAt time.Time           `json:"expires_at"`
-	TenantID  openapi_types.UUID  `json:"tenant_id"`
-	User      User                `json:"user"`
+	DriverID *openapi_types.UUID `json:"driver_id,omitempty"`
+
+	// ExpiresAt The absolute expiry; an unused session ends earlier
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// TenantID The tenant of the user
+	TenantID openapi_types.UUID `json:"tenant_id"`
+
+	// User A person who works with the tenant's data
+	User User `json:"user"`
 }
 
 // TransitionName A transition of a pickup from one status to another
 type TransitionName string
 
-// TransitionRule defines model for TransitionRule.
+// TransitionRule A transition that a pickup can make, and what it does
 type TransitionRule struct {
 	// FromStatuses The statuses from which it is allowed
 	FromStatuses []PickupStatus `json:"from_statuses"`
@@ -1334,7 +1574,7 @@ type TransitionRule struct {
 	Transition TransitionName `json:"transition"`
 }
 
-// User defines model for User.
+// User A person who works with the tenant's data
 type User struct {
 	// Active False for a deactivated user, who cannot log in
 	Active bool `json:"active"`
@@ -1345,9 +1585,13 @@ type User struct {
 	// Email As typed; unique in the tenant regardless of case
 	//
 	// Examples: ada@clinic.example
-	Email string             `json:"email"`
-	ID    openapi_types.UUID `json:"id"`
-	Name  string             `json:"name"`
+	Email string `json:"email"`
+
+	// ID Id of the user
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name shown to others
+	Name string `json:"name"`
 
 	// Role The role of a user, which determines their permissions
 	Role UserRole `json:"role"`
@@ -1358,10 +1602,13 @@ type User struct {
 	Version int64 `json:"version"`
 }
 
-// UserEdit defines model for UserEdit.
+// UserEdit A request to change: a person who works with the tenant's data. An omitted member stays as it is
 type UserEdit struct {
+	// Email As typed; unique in the tenant regardless of case
 	Email *string `json:"email,omitempty"`
-	Name  *string `json:"name,omitempty"`
+
+	// Name The name shown to others
+	Name *string `json:"name,omitempty"`
 
 	// Role The role of a user, which determines their permissions
 	Role *UserRole `json:"role,omitempty"`

@@ -35,6 +35,7 @@ var layers = []layer{
 	{"db/seed", []string{"db"}},
 	{"api", []string{"db", "db/quota"}},
 	{"api/client", nil},
+	{"cmd/comments", nil},
 	{"cmd/scratch", []string{"sql", "db/localpg"}},
 	{"cmd/sqlguard", []string{"db/localpg", "cmd/sqlguard/..."}},
 	{"cmd/variants", nil},

@@ -1332,6 +1332,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What pickups are charged to: a balance in one currency */
         Account: {
             /** @description The sum of the entries, changed by charges, refunds and deposits */
             balance_cents: number;
@@ -1345,8 +1346,12 @@ export interface components {
              * @example USD
              */
             currency: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the account
+             */
             id: string;
+            /** @description The name shown to users */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1354,34 +1359,53 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: what pickups are charged to: a balance in one currency. An omitted member stays as it is */
         AccountEdit: {
+            /** @description The name shown to users */
             name?: string;
         };
+        /** @description An appointment of a patient at a facility, from the facility's records */
         Appointment: {
             /**
              * Format: date-time
              * @description When a feed created it
              */
             created_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends, after starts_at
+             */
             ends_at: string;
             /**
              * @description Id in the facility's records
              * @example 4711
              */
             external_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility where it takes place
+             */
             facility_id: string;
             /** @description Of the patient */
             family_name: string;
             /** @description Of the patient */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the appointment
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whose appointment it is
+             */
             patient_id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it starts
+             */
             starts_at: string;
+            /** @description What became of it, as the facility says */
             status: components["schemas"]["AppointmentStatus"];
             /**
              * Format: date-time
@@ -1389,6 +1413,7 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description An appointment of a patient at a facility, from the facility's records */
         AppointmentRecord: {
             /**
              * Format: date-time
@@ -1402,6 +1427,7 @@ export interface components {
             patient: components["schemas"]["PatientRecord"];
             /**
              * Format: date-time
+             * @description When it starts
              * @example 2030-01-01T09:00:00Z
              */
             starts_at: string;
@@ -1413,19 +1439,27 @@ export interface components {
          * @enum {string}
          */
         AppointmentStatus: "BOOKED" | "ARRIVED" | "FULFILLED" | "NO_SHOW" | "CANCELED";
+        /** @description The driver of an assignment */
         Assignment: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The driver it is assigned to; set exactly in the statuses to which a transition with has_driver leads
+             */
             driver_id: string;
         };
+        /** @description Why a pickup is canceled */
         Cancellation: {
+            /** @description Why it is canceled */
             reason?: string;
         };
+        /** @description What a user logs in with */
         Credentials: {
             /**
              * @description Case-insensitive
              * @example dispatcher@demo.example
              */
             email: string;
+            /** @description The user's password */
             password: string;
             /**
              * @description The tenant's slug
@@ -1433,23 +1467,34 @@ export interface components {
              */
             tenant: string;
         };
+        /** @description A driver, whom pickups are assigned to */
         Driver: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the driver
+             */
             id: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude: number | null;
             /**
              * Format: date-time
              * @description When the driver was observed at latitude and longitude
              */
             located_at: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude: number | null;
+            /** @description The name shown to users */
             name: string;
             /** @description Whether dispatch-pickup may choose the driver */
             on_duty: boolean;
@@ -1464,12 +1509,21 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a driver, whom pickups are assigned to. An omitted member stays as it is */
         DriverEdit: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude?: number;
+            /** @description The name shown to users */
             name?: string;
+            /** @description Whether dispatch-pickup may choose the driver */
             on_duty?: boolean;
             /**
              * Format: uuid
@@ -1487,18 +1541,29 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "account_not_found" | "balance_too_large" | "body_too_large" | "concurrency_limit" | "driver_busy" | "driver_not_found" | "driver_user_taken" | "email_taken" | "empty_feed" | "external_id_taken" | "facility_not_found" | "forbidden" | "id_reused" | "idempotency_key_reused" | "illegal_transition" | "insufficient_funds" | "internal" | "last_admin" | "last_facility" | "mass_cancellation" | "method_not_allowed" | "no_driver_free" | "not_editable" | "not_found" | "overloaded" | "password_changed" | "patient_not_found" | "phone_number_taken" | "precondition_required" | "range_too_wide" | "rate_limited" | "read_only_field" | "records_mismatch" | "request_timeout" | "stale_version" | "timeout" | "unauthenticated" | "unavailable" | "unknown_field" | "unknown_parameter" | "unreadable_body" | "unsupported_media_type" | "user_not_found" | "validation_failed";
+        /** @description A clinic or laboratory that requests pickups */
         Facility: {
+            /** @description The postal address, on one line */
             address: string;
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the facility
+             */
             id: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator
+             */
             latitude: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich
+             */
             longitude: number;
             /**
              * Format: double
@@ -1506,6 +1571,7 @@ export interface components {
              * @example 0.5
              */
             max_cancel_share: number;
+            /** @description The name shown to users */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1513,19 +1579,29 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a clinic or laboratory that requests pickups. An omitted member stays as it is */
         FacilityEdit: {
+            /** @description The postal address, on one line */
             address?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich
+             */
             longitude?: number;
             /**
              * Format: double
              * @description The fraction of its current appointments that a list may cancel without allow_mass_cancel: see sync-appointments
              */
             max_cancel_share?: number;
+            /** @description The name shown to users */
             name?: string;
         };
+        /** @description What a feed changed */
         FeedResult: {
             /** @description Appointments that the list no longer has, of those that end after as_of */
             canceled: number;
@@ -1540,11 +1616,19 @@ export interface components {
             /** @description Records that changed their appointment, or its patient; revived ones too */
             updated: number;
         };
+        /** @description A feature that is switched on or off for the tenant */
         Flag: {
+            /** @description Whether the feature is on */
             enabled: boolean;
-            /** @example pickup_texts */
+            /**
+             * @description The name of the feature
+             * @example pickup_texts
+             */
             name: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was last set
+             */
             updated_at: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1552,17 +1636,24 @@ export interface components {
              */
             version: number;
         };
+        /** @description A feature that is switched on or off for the tenant */
         FlagSetting: {
+            /** @description Whether the feature is on */
             enabled: boolean;
         };
+        /** @description A group of users, who see its facilities */
         Group: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the group
+             */
             id: string;
+            /** @description The name shown to admins */
             name: string;
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -1570,37 +1661,61 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a group of users, who see its facilities. An omitted member stays as it is */
         GroupEdit: {
+            /** @description The name shown to admins */
             name?: string;
         };
+        /** @description A facility that the members of a group see */
         GroupFacility: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was added
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that they see
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The group whose members see the facility
+             */
             group_id: string;
         };
+        /** @description A user who sees the facilities of a group */
         GroupMember: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When the user was added
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The group whose facilities the user sees
+             */
             group_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The user who is a member
+             */
             user_id: string;
         };
+        /** @description That the server is well */
         Health: {
-            /** @enum {string} */
+            /**
+             * @description Always ok: a server that is not answers with an error
+             * @enum {string}
+             */
             status: "ok";
         };
+        /** @description A change of an account's balance, which is never edited */
         LedgerEntry: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account whose balance it changed
+             */
             account_id: string;
             /**
              * Format: uuid
@@ -1611,14 +1726,19 @@ export interface components {
             amount_cents: number;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was booked
              */
             created_at: string;
             /** @description The change of the balance */
             delta_cents: number;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the entry, chosen by the client for a charge or deposit
+             */
             id: string;
+            /** @description What changed the balance */
             kind: components["schemas"]["EntryKind"];
+            /** @description What it was for, as the caller put it */
             note: string | null;
             /**
              * Format: uuid
@@ -1626,14 +1746,18 @@ export interface components {
              */
             pickup_id: string | null;
         };
+        /** @description What became of an observation, and the driver as known now */
         Located: {
             /** @description False if a newer observation is known */
             applied: boolean;
+            /** @description The driver as known now */
             driver: components["schemas"]["Driver"];
         };
+        /** @description An observation of a driver */
         Location: {
             /**
              * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
              * @example 37.7599
              */
             latitude: number;
@@ -1644,10 +1768,12 @@ export interface components {
             located_at: string;
             /**
              * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
              * @example -122.4148
              */
             longitude: number;
         };
+        /** @description A new session, with its token */
         Login: {
             /**
              * Format: date-time
@@ -1656,8 +1782,10 @@ export interface components {
             expires_at: string;
             /** @description Send it as: Authorization: Bearer <token> */
             token: string;
+            /** @description The user who logged in */
             user: components["schemas"]["User"];
         };
+        /** @description A text to the phone of the user who requested a pickup */
         Message: {
             /**
              * @description Contains no patient data and no price
@@ -1669,9 +1797,15 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the text, and of the request to the gateway
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The pickup that it tells of
+             */
             pickup_id: string;
             /**
              * @description The reason of the failure
@@ -1683,7 +1817,9 @@ export interface components {
              * @description When the gateway accepted it
              */
             sent_at: string | null;
+            /** @description What became of it */
             status: components["schemas"]["MessageStatus"];
+            /** @description The phone number it is sent to, E.164; null if the requester has none */
             to: string | null;
         };
         /**
@@ -1691,28 +1827,45 @@ export interface components {
          * @enum {string}
          */
         MessageStatus: "QUEUED" | "SENT" | "FAILED";
+        /** @description A request to create: what pickups are charged to: a balance in one currency */
         NewAccount: {
-            /** @example USD */
+            /**
+             * @description ISO 4217
+             * @example USD
+             */
             currency: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Mission Clinic */
+            /**
+             * @description The name shown to users
+             * @example Mission Clinic
+             */
             name: string;
         };
+        /** @description A request to create: a driver, whom pickups are assigned to */
         NewDriver: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             */
             latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             */
             longitude?: number;
-            /** @example Grace */
+            /**
+             * @description The name shown to users
+             * @example Grace
+             */
             name: string;
             /** @description Whether dispatch-pickup may choose the driver */
             on_duty?: boolean;
@@ -1722,18 +1875,27 @@ export interface components {
              */
             user_id?: string;
         };
+        /** @description A request to create: a change of an account's balance, which is never edited */
         NewEntry: {
-            /** @example 3000 */
+            /**
+             * @description Always positive; see kind
+             * @example 3000
+             */
             amount_cents: number;
             /**
              * Format: uuid
              * @description Chosen by the client: a retry with the same id is booked only once
              */
             id: string;
+            /** @description What it was for, as the caller put it */
             note?: string;
         };
+        /** @description A request to create: a clinic or laboratory that requests pickups */
         NewFacility: {
-            /** @example 2401 Mission St, San Francisco */
+            /**
+             * @description The postal address, on one line
+             * @example 2401 Mission St, San Francisco
+             */
             address: string;
             /**
              * Format: uuid
@@ -1742,26 +1904,36 @@ export interface components {
             id?: string;
             /**
              * Format: double
+             * @description Degrees north of the equator
              * @example 37.7583
              */
             latitude: number;
             /**
              * Format: double
+             * @description Degrees east of Greenwich
              * @example -122.4186
              */
             longitude: number;
-            /** @example Mission Clinic */
+            /**
+             * @description The name shown to users
+             * @example Mission Clinic
+             */
             name: string;
         };
+        /** @description A request to create: a group of users, who see its facilities */
         NewGroup: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Mission staff */
+            /**
+             * @description The name shown to admins
+             * @example Mission staff
+             */
             name: string;
         };
+        /** @description A request to create: a patient, as the facilities' records say */
         NewPatient: {
             /**
              * Format: date
@@ -1770,7 +1942,7 @@ export interface components {
              */
             birth_date: string;
             /**
-             * @description Id in the facility's records, unique per facility
+             * @description Id in the records of the facility, unique there
              * @example 4711
              */
             external_id?: string;
@@ -1779,34 +1951,51 @@ export interface components {
              * @description The facility whose records contain the patient
              */
             facility_id: string;
-            /** @example Lovelace */
+            /**
+             * @description Family name
+             * @example Lovelace
+             */
             family_name: string;
-            /** @example Ada */
+            /**
+             * @description Given name
+             * @example Ada
+             */
             given_name: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             phone?: string;
         };
+        /** @description A request to create: a phone number of a user, to which texts are sent */
         NewPhoneNumber: {
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             number: string;
         };
+        /** @description A request to create: something to be collected at a facility and delivered */
         NewPickup: {
             /**
              * Format: uuid
              * @description The account that submit-pickup charges
              */
             account_id: string;
-            /** @example 1 Lab Way, South San Francisco */
+            /**
+             * @description Where it is delivered
+             * @example 1 Lab Way, South San Francisco
+             */
             dropoff_address: string;
             /**
              * Format: uuid
@@ -1818,22 +2007,32 @@ export interface components {
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
+            /** @description What the driver has to know */
             note?: string;
             /**
              * Format: uuid
              * @description A patient that you can see
              */
             patient_id?: string;
-            /** @example 2401 Mission St, San Francisco */
+            /**
+             * @description Where the driver collects it
+             * @example 2401 Mission St, San Francisco
+             */
             pickup_address: string;
             /**
              * Format: double
              * @description If it is omitted, the facility's location is used
              */
             pickup_latitude?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver collects it
+             */
             pickup_longitude?: number;
-            /** @example 3000 */
+            /**
+             * @description The amount that submit-pickup charges
+             * @example 3000
+             */
             price_cents: number;
             /**
              * Format: date-time
@@ -1846,126 +2045,176 @@ export interface components {
              */
             window_start?: string;
         };
+        /** @description A batch of pickups to create: all of them, or none */
         NewPickups: {
+            /** @description The pickups to create, each with an id of its own or none */
             items: components["schemas"]["NewPickup"][];
         };
+        /** @description A request to create: a person who works with the tenant's data */
         NewUser: {
-            /** @example ada@clinic.example */
+            /**
+             * @description As typed; unique in the tenant regardless of case
+             * @example ada@clinic.example
+             */
             email: string;
             /**
              * Format: uuid
              * @description Chosen by the client, so that a retry is safe
              */
             id?: string;
-            /** @example Ada Lovelace */
+            /**
+             * @description The name shown to others
+             * @example Ada Lovelace
+             */
             name: string;
             /** @description At least 8 characters, at most 72 bytes */
             password: string;
+            /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
         };
+        /** @description Records of a feed that changed nothing, by the reason */
         NotApplied: {
             /** @description Their patient, or the one whose appointment it was, does not allow the facility to see them */
             consent_withdrawn: number;
         };
+        /** @description A page of a list */
         PageAccount: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Account"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageAppointment: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Appointment"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageDriver: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Driver"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageFacility: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Facility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageFlag: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Flag"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroup: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Group"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroupFacility: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["GroupFacility"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageGroupMember: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["GroupMember"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageLedgerEntry: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["LedgerEntry"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageMessage: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Message"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePatient: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Patient"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePatientConsent: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PatientConsent"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePhiRead: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PhiRead"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePhoneNumber: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PhoneNumber"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePickup: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["Pickup"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PagePickupEvent: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["PickupEvent"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageTransitionRule: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["TransitionRule"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description A page of a list */
         PageUser: {
+            /** @description The rows of the page, in the order of the list */
             items: components["schemas"]["User"][];
             /** @description Pass it as cursor to get the next page; absent on the last page */
             next_cursor?: string;
         };
+        /** @description The old and the new password */
         PasswordChange: {
             /** @description The caller's current password */
             current_password: string;
             /** @description At least 8 characters, at most 72 bytes */
             new_password: string;
         };
+        /** @description A patient, as the facilities' records say */
         Patient: {
             /**
              * Format: date
+             * @description From 1800 on, and not in the future
              * @example 1990-05-17
              */
             birth_date: string;
@@ -1974,16 +2223,21 @@ export interface components {
              * @description When it was created
              */
             created_at: string;
-            /** @description Id in the records of the facility */
+            /** @description Id in the records of the facility, unique there */
             external_id: string | null;
             /**
              * Format: uuid
              * @description The facility whose records contain the patient
              */
             facility_id: string;
+            /** @description Family name */
             family_name: string;
+            /** @description Given name */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the patient
+             */
             id: string;
             /**
              * @description E.164
@@ -1996,6 +2250,7 @@ export interface components {
              */
             version: number;
         };
+        /** @description That a facility was allowed to see a patient, or no longer */
         PatientConsent: {
             /**
              * Format: uuid
@@ -2006,29 +2261,45 @@ export interface components {
             allowed: boolean;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was recorded
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that may see the patient or not
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whom the facility may see or not
+             */
             patient_id: string;
             /** @description Numbers the consents of the patient from 1, in the order in which they took effect */
             seq: number;
         };
+        /** @description A request to change: a patient, as the facilities' records say. An omitted member stays as it is */
         PatientEdit: {
             /**
              * Format: date
+             * @description From 1800 on, and not in the future
              * @example 1990-05-17
              */
             birth_date?: string;
+            /** @description Id in the records of the facility, unique there */
             external_id?: string | null;
+            /** @description Family name */
             family_name?: string;
+            /** @description Given name */
             given_name?: string;
+            /** @description E.164 */
             phone?: string | null;
         };
+        /** @description A patient, as the facilities' records say */
         PatientRecord: {
             /**
              * Format: date
@@ -2038,27 +2309,43 @@ export interface components {
             birth_date: string;
             /** @description Id of the patient in the facility's records: a string, whose surrounding blanks are ignored, or an integer, which equals its digits */
             external_id: string | number;
-            /** @example Lovelace */
+            /**
+             * @description Family name
+             * @example Lovelace
+             */
             family_name: string;
-            /** @example Ada */
+            /**
+             * @description Given name
+             * @example Ada
+             */
             given_name: string;
-            /** @example +14155550123 */
+            /**
+             * @description E.164
+             * @example +14155550123
+             */
             phone?: string;
         };
+        /** @description That a user read or wrote the data of a patient */
         PhiRead: {
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it happened
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the record
+             */
             id: string;
             /**
              * @description The operation that showed or wrote the patient
              * @example get-patient
              */
             operation: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whose data it was
+             */
             patient_id: string;
             /**
              * Format: uuid
@@ -2066,30 +2353,37 @@ export interface components {
              */
             user_id: string;
         };
+        /** @description A phone number of a user, to which texts are sent */
         PhoneNumber: {
             /**
              * Format: date-time
              * @description When it was created
              */
             created_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the phone number
+             */
             id: string;
             /**
              * @description E.164
              * @example +14155550123
              */
             number: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The user whose number it is
+             */
             user_id: string;
         };
         /** @description Members that the caller's role may not see are omitted. Admins, dispatchers and staff see all members. The driver, while the pickup is assigned to them (ASSIGNED to SHIPPED), and the hub (from COLLECTED on) do not see account, price, charge and refund; the hub does not see patient and note. The answer to a transition after which the caller may not see the pickup any more, like a driver's deliver, has only the required members. */
         Pickup: {
             /**
              * Format: uuid
-             * @description Visible to admins, dispatchers and staff
+             * @description The account that submit-pickup charges. Visible to admins, dispatchers and staff
              */
             account_id?: string;
-            /** @description Visible to admins, dispatchers and staff */
+            /** @description Why it was canceled, if cancel-pickup said so. Visible to admins, dispatchers and staff */
             cancel_reason?: string | null;
             /** @description The amount currently charged. Visible to admins, dispatchers and staff */
             charged_cents?: number;
@@ -2103,20 +2397,26 @@ export interface components {
              * @description Set exactly in the statuses to which a transition with has_driver leads
              */
             driver_id?: string | null;
-            /** @description Visible to everyone who sees the pickup */
+            /** @description Where it is delivered. Visible to everyone who sees the pickup */
             dropoff_address?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that requests the pickup
+             */
             facility_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the pickup
+             */
             id: string;
-            /** @description Visible to admins, dispatchers, staff, and the assigned driver */
+            /** @description What the driver has to know. Visible to admins, dispatchers, staff, and the assigned driver */
             note?: string | null;
             /**
              * Format: uuid
              * @description The patient; see get-pickup-patient. Visible to admins, dispatchers, staff, and the assigned driver
              */
             patient_id?: string | null;
-            /** @description Visible to everyone who sees the pickup */
+            /** @description Where the driver collects it. Visible to everyone who sees the pickup */
             pickup_address?: string;
             /**
              * Format: double
@@ -2125,7 +2425,7 @@ export interface components {
             pickup_latitude?: number | null;
             /**
              * Format: double
-             * @description Visible to everyone who sees the pickup
+             * @description Degrees east of Greenwich, where the driver collects it. Visible to everyone who sees the pickup
              */
             pickup_longitude?: number | null;
             /** @description The amount that submit-pickup charges. Visible to admins, dispatchers and staff */
@@ -2137,6 +2437,7 @@ export interface components {
              * @description The user who created it
              */
             requested_by: string;
+            /** @description Where it stands: see list-pickup-transitions */
             status: components["schemas"]["PickupStatus"];
             /**
              * Format: date-time
@@ -2150,35 +2451,62 @@ export interface components {
             version: number;
             /**
              * Format: date-time
-             * @description Visible to everyone who sees the pickup
+             * @description The latest time of the pickup. Visible to everyone who sees the pickup
              */
             window_end?: string | null;
             /**
              * Format: date-time
-             * @description Visible to everyone who sees the pickup
+             * @description The earliest time of the pickup. Visible to everyone who sees the pickup
              */
             window_start?: string | null;
         };
+        /** @description A request to change: something to be collected at a facility and delivered. An omitted member stays as it is */
         PickupEdit: {
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account that submit-pickup charges
+             */
             account_id?: string;
+            /** @description Where it is delivered */
             dropoff_address?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The facility that requests the pickup
+             */
             facility_id?: string;
+            /** @description What the driver has to know */
             note?: string | null;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The patient whom it concerns
+             */
             patient_id?: string | null;
+            /** @description Where the driver collects it */
             pickup_address?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver collects it; if it is null, the facility's location is used
+             */
             pickup_latitude?: number | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver collects it
+             */
             pickup_longitude?: number | null;
+            /** @description The amount that submit-pickup charges */
             price_cents?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The latest time of the pickup
+             */
             window_end?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The earliest time of the pickup
+             */
             window_start?: string | null;
         };
+        /** @description A transition that a pickup made */
         PickupEvent: {
             /**
              * Format: uuid
@@ -2187,7 +2515,7 @@ export interface components {
             actor_id: string;
             /**
              * Format: date-time
-             * @description When it was created
+             * @description When it was made
              */
             created_at: string;
             /**
@@ -2197,12 +2525,19 @@ export interface components {
             driver_id: string | null;
             /** @description The status before */
             from_status: components["schemas"]["PickupStatus"];
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the event
+             */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The pickup that made the transition
+             */
             pickup_id: string;
             /** @description The status after */
             to_status: components["schemas"]["PickupStatus"];
+            /** @description The transition that was made */
             transition: components["schemas"]["TransitionName"];
             /**
              * @description The pickup's version after the transition
@@ -2210,16 +2545,22 @@ export interface components {
              */
             version: number;
         };
+        /** @description A patient, as the facilities' records say */
         PickupPatient: {
             /**
              * Format: date
-             * @description Not visible to drivers
+             * @description From 1800 on, and not in the future. Not visible to drivers
              * @example 1990-05-17
              */
             birth_date?: string;
+            /** @description Family name */
             family_name: string;
+            /** @description Given name */
             given_name: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the patient
+             */
             id: string;
             /**
              * @description E.164. Not visible to drivers
@@ -2232,9 +2573,12 @@ export interface components {
          * @enum {string}
          */
         PickupStatus: "DRAFT" | "SUBMITTED" | "ASSIGNED" | "COLLECTED" | "RECEIVED" | "PACKED" | "SHIPPED" | "DELIVERED" | "CANCELED";
+        /** @description The pickups of a batch, in its order */
         Pickups: {
+            /** @description The pickups created, in the order of the request */
             items: components["schemas"]["Pickup"][];
         };
+        /** @description Why a request was rejected (RFC 9457) */
         Problem: {
             /** @description The transitions that you may make from current_status */
             allowed?: components["schemas"]["TransitionName"][];
@@ -2264,16 +2608,24 @@ export interface components {
              */
             type: string;
         };
+        /** @description The session of the token that a request carries: a client has one, so that its path has no id */
         Session: {
             /**
              * Format: uuid
              * @description The driver that the user is linked to
              */
             driver_id?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The absolute expiry; an unused session ends earlier
+             */
             expires_at: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The tenant of the user
+             */
             tenant_id: string;
+            /** @description The user who logged in */
             user: components["schemas"]["User"];
         };
         /**
@@ -2281,6 +2633,7 @@ export interface components {
          * @enum {string}
          */
         TransitionName: "submit" | "assign" | "dispatch" | "release" | "cancel" | "collect" | "receive" | "pack" | "ship" | "deliver";
+        /** @description A transition that a pickup can make, and what it does */
         TransitionRule: {
             /** @description The statuses from which it is allowed */
             from_statuses: components["schemas"]["PickupStatus"][];
@@ -2290,8 +2643,10 @@ export interface components {
             roles: components["schemas"]["UserRole"][];
             /** @description The resulting status */
             to_status: components["schemas"]["PickupStatus"];
+            /** @description The transition */
             transition: components["schemas"]["TransitionName"];
         };
+        /** @description A person who works with the tenant's data */
         User: {
             /** @description False for a deactivated user, who cannot log in */
             active: boolean;
@@ -2305,9 +2660,14 @@ export interface components {
              * @example ada@clinic.example
              */
             email: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description Id of the user
+             */
             id: string;
+            /** @description The name shown to others */
             name: string;
+            /** @description Determines what the user may do */
             role: components["schemas"]["UserRole"];
             /**
              * @description Incremented by each edit; compared by If-Match
@@ -2315,8 +2675,11 @@ export interface components {
              */
             version: number;
         };
+        /** @description A request to change: a person who works with the tenant's data. An omitted member stays as it is */
         UserEdit: {
+            /** @description As typed; unique in the tenant regardless of case */
             email?: string;
+            /** @description The name shown to others */
             name?: string;
             /** @description Only admins may set it */
             role?: components["schemas"]["UserRole"];
@@ -3372,6 +3735,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The code of an error */
                 code: string;
             };
             cookie?: never;
@@ -3592,6 +3956,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The account */
                 account_id: string;
             };
             cookie?: never;
@@ -3637,6 +4002,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The account */
                 account_id: string;
             };
             cookie?: never;
@@ -3719,6 +4085,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account */
                 account_id: string;
             };
             cookie?: never;
@@ -3859,6 +4226,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account */
                 account_id: string;
             };
             cookie?: never;
@@ -4004,6 +4372,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The account */
                 account_id: string;
             };
             cookie?: never;
@@ -4035,7 +4404,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account */
                 account_id: string;
+                /** @description The entry */
                 entry_id: string;
             };
             cookie?: never;
@@ -4326,6 +4697,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The driver */
                 driver_id: string;
             };
             cookie?: never;
@@ -4370,6 +4742,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The driver */
                 driver_id: string;
             };
             cookie?: never;
@@ -4453,6 +4826,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The driver */
                 driver_id: string;
             };
             cookie?: never;
@@ -4466,6 +4840,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description Identifies the version of the driver, for If-Match and If-None-Match */
                     ETag: string;
                     [name: string]: unknown;
                 };
@@ -4667,6 +5042,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -4711,6 +5087,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -4802,6 +5179,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -4918,6 +5296,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The name of the feature */
                 name: string;
             };
             cookie?: never;
@@ -4963,6 +5342,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The name of the feature */
                 name: string;
             };
             cookie?: never;
@@ -5181,6 +5561,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The group */
                 group_id: string;
             };
             cookie?: never;
@@ -5226,6 +5607,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The group */
                 group_id: string;
             };
             cookie?: never;
@@ -5313,6 +5695,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
             };
             cookie?: never;
@@ -5344,7 +5727,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -5414,7 +5799,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -5449,6 +5836,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
             };
             cookie?: never;
@@ -5480,7 +5868,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -5550,7 +5940,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The group */
                 group_id: string;
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -5758,6 +6150,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The patient */
                 patient_id: string;
             };
             cookie?: never;
@@ -5803,6 +6196,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The patient */
                 patient_id: string;
             };
             cookie?: never;
@@ -5891,6 +6285,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The patient */
                 patient_id: string;
             };
             cookie?: never;
@@ -5922,7 +6317,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The patient */
                 patient_id: string;
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -5992,7 +6389,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The patient */
                 patient_id: string;
+                /** @description The facility */
                 facility_id: string;
             };
             cookie?: never;
@@ -6068,6 +6467,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The patient */
                 patient_id: string;
             };
             cookie?: never;
@@ -6372,6 +6772,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    /** @description The stream is stored nowhere */
                     "Cache-Control": string;
                     /** @description Disables buffering in proxies */
                     "X-Accel-Buffering": string;
@@ -6384,8 +6785,12 @@ export interface operations {
                         /** @description Opaque position for resuming */
                         id: string;
                     } | {
+                        /** @description Empty */
                         data: Record<string, never>;
-                        /** @enum {string} */
+                        /**
+                         * @description Always checkpoint
+                         * @enum {string}
+                         */
                         event: "checkpoint";
                         /** @description Opaque position for resuming */
                         id: string;
@@ -6411,6 +6816,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6455,6 +6861,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6543,6 +6950,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6672,6 +7080,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6801,6 +7210,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6883,6 +7293,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6965,6 +7376,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7087,6 +7499,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7122,6 +7535,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7157,6 +7571,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7234,6 +7649,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7270,6 +7686,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7352,6 +7769,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7434,6 +7852,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7516,6 +7935,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The pickup */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7978,6 +8398,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8022,6 +8443,7 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8145,6 +8567,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8179,6 +8602,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8307,6 +8731,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8340,6 +8765,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
@@ -8480,7 +8906,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user */
                 user_id: string;
+                /** @description The phone number */
                 phone_number_id: string;
             };
             cookie?: never;
@@ -8510,6 +8938,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user */
                 user_id: string;
             };
             cookie?: never;
