@@ -30,7 +30,7 @@ func classify(err error) batch.Failure {
 // isServerError reports whether the server itself rejected the statement, which is then rolled back.
 func isServerError(err error) bool {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && server.SeverityUnlocalized == "ERROR"
+	return errors.As(err, &server) && server.SeverityUnlocalized == "ERROR" && !isPoolerError(server)
 }
 
 // isDeadlock reports whether the statement was the victim of a deadlock or serialization failure.

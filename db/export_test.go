@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"waybill/db/retry"
 )
@@ -110,4 +111,34 @@ func (r *Raw) SendMoves(
 // SendDrafts sends the statement without checking the drafts first.
 func (r *Raw) SendDrafts(ctx context.Context, v Viewer, drafts []Draft) ([][]Pickup, error) {
 	return r.flushDrafts(ctx, []draftBatch{{drafts, v}})
+}
+
+// CompareSession is compareSession.
+func CompareSession(wanted map[string]string, have GetSessionSettingsRow) error {
+	return compareSession(wanted, have)
+}
+
+// WithMigrationLock calls do while it has the migrators' lock.
+func WithMigrationLock(ctx context.Context, ownerURL string, do func()) error {
+	config, err := pgx.ParseConfig(ownerURL)
+	if err != nil {
+		return err
+	}
+	oneOff(config)
+	pool := stdlib.OpenDB(*config)
+	defer pool.Close()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	locker, err := newLocker(config)
+	if err != nil {
+		return err
+	}
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	do()
+	return locker.SessionUnlock(ctx, conn)
 }

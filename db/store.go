@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"time"
 
@@ -34,6 +33,8 @@ type Config struct {
 	OneByOne         bool          // do not batch concurrent requests
 	ConnsPerTenant   int32         // maximum for one tenant; 0 means three quarters of MaxConns
 	ConnsPerUser     int32         // maximum for one user; 0 means half of MaxConns
+	Pooler           bool          // a connection pooler is in between: settings come from the role
+	StatementMode    StatementMode // "" means Prepare, with Pooler Describe
 
 	// OnTexts, if set, is called with the number of texts that a statement's transitions owed, and the
 	// number that the tenants' flags let through.
@@ -62,8 +63,8 @@ type System struct {
 	systemStatements
 }
 
-// Open connects as the application's role. It returns an error if the database cannot be reached, or if
-// the connection has the privileges of an owner or superuser.
+// Open connects as the application's role. It returns an error if the database cannot be reached, and a
+// *SessionError if a session has another role or other settings than it should.
 func Open(ctx context.Context, c Config) (*System, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -72,15 +73,13 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	config.MinIdleConns = min(c.IdleConns, config.MaxConns)
 	config.PingTimeout = time.Second
-	settings := config.ConnConfig.RuntimeParams
-	maps.Copy(settings, SessionSettings(c))
-	if settings["application_name"] == "" {
-		settings["application_name"] = "waybill"
+	if err := c.configureSessions(config.ConnConfig); err != nil {
+		return nil, fmt.Errorf("the URL (DATABASE_URL) %w", err)
 	}
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		registerUUIDs(conn.TypeMap())
 		registerTimes(conn.TypeMap())
-		return CheckEncoding(conn.PgConn())
+		return c.checkSession(ctx, conn)
 	}
 	dropReadOnlySessions(&config.ConnConfig.Config)
 	// A disconnecting caller cancels the query on the server; the connection stays open.
@@ -113,6 +112,7 @@ func SessionSettings(c Config) map[string]string {
 		"idle_in_transaction_session_timeout": milliseconds(cmp.Or(c.StatementTimeout, 5*time.Second)),
 		"timezone":                            "UTC",
 		"jit":                                 "off", // compiling costs more than it saves
+		clientEncoding:                        "UTF8",
 	}
 }
 
