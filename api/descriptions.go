@@ -72,7 +72,7 @@ func tableOf(schema string) string {
 
 // tables are those of schemas that are not named after their table.
 var tables = map[string]string{
-	"Assignment": "pickups", "Credentials": "users", "Location": "drivers", "NewEntry": "ledger_entries",
+	"Assignment": "pickups", "Credentials": "users", "DriverLocation": "drivers", "NewLedgerEntry": "ledger_entries",
 	"PickupPatient": "patients", "TransitionRule": "pickup_transitions", "PageTransitionRule": "pickup_transitions",
 	"NewPickups": "", "Pickups": "",
 }
@@ -97,8 +97,8 @@ var describedSchemas = map[string]string{
 	"Credentials":    "What a user logs in with",
 	"FeedResult":     "What a feed changed",
 	"Health":         "That the server is well",
-	"Located":        "What became of an observation, and the driver as known now",
-	"Location":       "An observation of a driver",
+	"LocatedDriver":  "What became of an observation, and the driver as known now",
+	"DriverLocation": "An observation of a driver",
 	"Login":          "A new session, with its token",
 	"PasswordChange": "The old and the new password",
 	"NewPickups":     "A batch of pickups to create: all of them, or none",

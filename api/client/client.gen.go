@@ -538,6 +538,22 @@ type DriverEdit struct {
 	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
 }
 
+// DriverLocation An observation of a driver
+type DriverLocation struct {
+	// Latitude Degrees north of the equator, where the driver was observed last
+	//
+	// Examples: 37.7599
+	Latitude float64 `json:"latitude"`
+
+	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
+	LocatedAt time.Time `json:"located_at"`
+
+	// Longitude Degrees east of Greenwich, where the driver was observed last
+	//
+	// Examples: -122.4148
+	Longitude float64 `json:"longitude"`
+}
+
 // EntryKind The kind of a ledger entry
 type EntryKind string
 
@@ -725,29 +741,13 @@ type LedgerEntry struct {
 	PickupID nullable.Nullable[openapi_types.UUID] `json:"pickup_id"`
 }
 
-// Located What became of an observation, and the driver as known now
-type Located struct {
+// LocatedDriver What became of an observation, and the driver as known now
+type LocatedDriver struct {
 	// Applied False if a newer observation is known
 	Applied bool `json:"applied"`
 
 	// Driver A driver, whom pickups are assigned to
 	Driver Driver `json:"driver"`
-}
-
-// Location An observation of a driver
-type Location struct {
-	// Latitude Degrees north of the equator, where the driver was observed last
-	//
-	// Examples: 37.7599
-	Latitude float64 `json:"latitude"`
-
-	// LocatedAt The time of the observation; at most a minute ahead of the server's clock
-	LocatedAt time.Time `json:"located_at"`
-
-	// Longitude Degrees east of Greenwich, where the driver was observed last
-	//
-	// Examples: -122.4148
-	Longitude float64 `json:"longitude"`
 }
 
 // Login A new session, with its token
@@ -835,20 +835,6 @@ type NewDriver struct {
 	UserID *openapi_types.UUID `json:"user_id,omitempty"`
 }
 
-// NewEntry A request to create: a change of an account's balance, which is never edited
-type NewEntry struct {
-	// AmountCents Always positive; see kind
-	//
-	// Examples: 3000
-	AmountCents int64 `json:"amount_cents"`
-
-	// ID Chosen by the client: a retry with the same id is booked only once
-	ID openapi_types.UUID `json:"id"`
-
-	// Note What it was for, as the caller put it
-	Note *string `json:"note,omitempty"`
-}
-
 // NewFacility A request to create: a clinic or laboratory that requests pickups
 type NewFacility struct {
 	// Address The postal address, on one line
@@ -884,6 +870,20 @@ type NewGroup struct {
 	//
 	// Examples: Mission staff
 	Name string `json:"name"`
+}
+
+// NewLedgerEntry A request to create: a change of an account's balance, which is never edited
+type NewLedgerEntry struct {
+	// AmountCents Always positive; see kind
+	//
+	// Examples: 3000
+	AmountCents int64 `json:"amount_cents"`
+
+	// ID Chosen by the client: a retry with the same id is booked only once
+	ID openapi_types.UUID `json:"id"`
+
+	// Note What it was for, as the caller put it
+	Note *string `json:"note,omitempty"`
 }
 
 // NewPatient A request to create: a patient, as the facilities' records say
@@ -1644,8 +1644,8 @@ type EditAccountParams struct {
 	IfMatch string `json:"If-Match"`
 }
 
-// ListEntriesParams defines parameters for ListEntries.
-type ListEntriesParams struct {
+// ListAccountEntriesParams defines parameters for ListAccountEntries.
+type ListAccountEntriesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1968,8 +1968,8 @@ type ListPickupEventsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// ListMessagesParams defines parameters for ListMessages.
-type ListMessagesParams struct {
+// ListPickupMessagesParams defines parameters for ListPickupMessages.
+type ListPickupMessagesParams struct {
 	// Limit The maximum number of items
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2071,10 +2071,10 @@ type CreateAccountJSONRequestBody = NewAccount
 type EditAccountJSONRequestBody = AccountEdit
 
 // ChargeAccountJSONRequestBody defines body for ChargeAccount for application/json ContentType.
-type ChargeAccountJSONRequestBody = NewEntry
+type ChargeAccountJSONRequestBody = NewLedgerEntry
 
 // DepositToAccountJSONRequestBody defines body for DepositToAccount for application/json ContentType.
-type DepositToAccountJSONRequestBody = NewEntry
+type DepositToAccountJSONRequestBody = NewLedgerEntry
 
 // CreateDriverJSONRequestBody defines body for CreateDriver for application/json ContentType.
 type CreateDriverJSONRequestBody = NewDriver
@@ -2083,7 +2083,7 @@ type CreateDriverJSONRequestBody = NewDriver
 type EditDriverJSONRequestBody = DriverEdit
 
 // LocateDriverJSONRequestBody defines body for LocateDriver for application/json ContentType.
-type LocateDriverJSONRequestBody = Location
+type LocateDriverJSONRequestBody = DriverLocation
 
 // CreateFacilityJSONRequestBody defines body for CreateFacility for application/json ContentType.
 type CreateFacilityJSONRequestBody = NewFacility
@@ -2456,21 +2456,21 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccount(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListEntries List the entries of an account
+	// ListAccountEntries List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-	ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+	ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetEntry Get an entry
+	// GetAccountEntry Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-	GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+	GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAppointments List a facility's appointments in a time range
 	//
@@ -2868,23 +2868,23 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsents(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DisallowFacility Record that a patient withdraws a facility's consent
+	// DisallowPatientFacility Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-	DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+	DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AllowFacility Record a patient's consent that a facility sees them
+	// AllowPatientFacility Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
 	// Roles: admin, dispatcher, staff.
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-	AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+	AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPatientReads List the audit log of a patient
 	//
@@ -3081,14 +3081,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEvents(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListMessages List the texts of a pickup
+	// ListPickupMessages List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
 	// Roles: admin, dispatcher, staff, driver, hub.
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-	ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+	ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PackPickup Pack a pickup
 	//
@@ -3562,15 +3562,15 @@ func (c *Client) DepositToAccount(ctx context.Context, accountID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// ListEntries List the entries of an account
+// ListAccountEntries List the entries of an account
 //
 // The sum of the entries is the balance.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-func (c *Client) ListEntries(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListEntriesRequest(c.Server, accountID, params)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+func (c *Client) ListAccountEntries(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccountEntriesRequest(c.Server, accountID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3581,13 +3581,13 @@ func (c *Client) ListEntries(ctx context.Context, accountID openapi_types.UUID, 
 	return c.Client.Do(req)
 }
 
-// GetEntry Get an entry
+// GetAccountEntry Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-func (c *Client) GetEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetEntryRequest(c.Server, accountID, entryID)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+func (c *Client) GetAccountEntry(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountEntryRequest(c.Server, accountID, entryID)
 	if err != nil {
 		return nil, err
 	}
@@ -4394,15 +4394,15 @@ func (c *Client) ListPatientConsents(ctx context.Context, patientID openapi_type
 	return c.Client.Do(req)
 }
 
-// DisallowFacility Record that a patient withdraws a facility's consent
+// DisallowPatientFacility Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDisallowFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+func (c *Client) DisallowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisallowPatientFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4413,15 +4413,15 @@ func (c *Client) DisallowFacility(ctx context.Context, patientID openapi_types.U
 	return c.Client.Do(req)
 }
 
-// AllowFacility Record a patient's consent that a facility sees them
+// AllowPatientFacility Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
 // Roles: admin, dispatcher, staff.
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-func (c *Client) AllowFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAllowFacilityRequest(c.Server, patientID, facilityID)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+func (c *Client) AllowPatientFacility(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowPatientFacilityRequest(c.Server, patientID, facilityID)
 	if err != nil {
 		return nil, err
 	}
@@ -4817,15 +4817,15 @@ func (c *Client) ListPickupEvents(ctx context.Context, pickupID openapi_types.UU
 	return c.Client.Do(req)
 }
 
-// ListMessages List the texts of a pickup
+// ListPickupMessages List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
 // Roles: admin, dispatcher, staff, driver, hub.
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-func (c *Client) ListMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListMessagesRequest(c.Server, pickupID, params)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+func (c *Client) ListPickupMessages(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPickupMessagesRequest(c.Server, pickupID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5710,8 +5710,8 @@ func NewDepositToAccountRequestWithBody(server string, accountID openapi_types.U
 	return req, nil
 }
 
-// NewListEntriesRequest constructs an http.Request for the ListEntries method
-func NewListEntriesRequest(server string, accountID openapi_types.UUID, params *ListEntriesParams) (*http.Request, error) {
+// NewListAccountEntriesRequest constructs an http.Request for the ListAccountEntries method
+func NewListAccountEntriesRequest(server string, accountID openapi_types.UUID, params *ListAccountEntriesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5783,8 +5783,8 @@ func NewListEntriesRequest(server string, accountID openapi_types.UUID, params *
 	return req, nil
 }
 
-// NewGetEntryRequest constructs an http.Request for the GetEntry method
-func NewGetEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
+// NewGetAccountEntryRequest constructs an http.Request for the GetAccountEntry method
+func NewGetAccountEntryRequest(server string, accountID openapi_types.UUID, entryID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7569,8 +7569,8 @@ func NewListPatientConsentsRequest(server string, patientID openapi_types.UUID, 
 	return req, nil
 }
 
-// NewDisallowFacilityRequest constructs an http.Request for the DisallowFacility method
-func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewDisallowPatientFacilityRequest constructs an http.Request for the DisallowPatientFacility method
+func NewDisallowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7610,8 +7610,8 @@ func NewDisallowFacilityRequest(server string, patientID openapi_types.UUID, fac
 	return req, nil
 }
 
-// NewAllowFacilityRequest constructs an http.Request for the AllowFacility method
-func NewAllowFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
+// NewAllowPatientFacilityRequest constructs an http.Request for the AllowPatientFacility method
+func NewAllowPatientFacilityRequest(server string, patientID openapi_types.UUID, facilityID openapi_types.UUID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8537,8 +8537,8 @@ func NewListPickupEventsRequest(server string, pickupID openapi_types.UUID, para
 	return req, nil
 }
 
-// NewListMessagesRequest constructs an http.Request for the ListMessages method
-func NewListMessagesRequest(server string, pickupID openapi_types.UUID, params *ListMessagesParams) (*http.Request, error) {
+// NewListPickupMessagesRequest constructs an http.Request for the ListPickupMessages method
+func NewListPickupMessagesRequest(server string, pickupID openapi_types.UUID, params *ListPickupMessagesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9732,7 +9732,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/accounts/{account_id}/deposits (the `DepositToAccount` operationId).
 	DepositToAccountWithResponse(ctx context.Context, accountID openapi_types.UUID, body DepositToAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*DepositToAccountResponse, error)
 
-	// ListEntriesWithResponse List the entries of an account
+	// ListAccountEntriesWithResponse List the entries of an account
 	//
 	// The sum of the entries is the balance.
 	//
@@ -9740,17 +9740,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-	ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+	ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error)
 
-	// GetEntryWithResponse Get an entry
+	// GetAccountEntryWithResponse Get an entry
 	//
 	// Roles: admin, dispatcher, staff.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-	GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error)
+	// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+	GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error)
 
 	// ListAppointmentsWithResponse List a facility's appointments in a time range
 	//
@@ -10184,7 +10184,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/patients/{patient_id}/consents (the `ListPatientConsents` operationId).
 	ListPatientConsentsWithResponse(ctx context.Context, patientID openapi_types.UUID, params *ListPatientConsentsParams, reqEditors ...RequestEditorFn) (*ListPatientConsentsResponse, error)
 
-	// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
+	// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 	//
@@ -10192,10 +10192,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-	DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error)
+	// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+	DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error)
 
-	// AllowFacilityWithResponse Record a patient's consent that a facility sees them
+	// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
 	//
 	// Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 	//
@@ -10203,8 +10203,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-	AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error)
+	// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+	AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error)
 
 	// ListPatientReadsWithResponse List the audit log of a patient
 	//
@@ -10419,7 +10419,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/pickups/{pickup_id}/events (the `ListPickupEvents` operationId).
 	ListPickupEventsWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupEventsParams, reqEditors ...RequestEditorFn) (*ListPickupEventsResponse, error)
 
-	// ListMessagesWithResponse List the texts of a pickup
+	// ListPickupMessagesWithResponse List the texts of a pickup
 	//
 	// Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 	//
@@ -10427,8 +10427,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-	ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
+	// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+	ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error)
 
 	// PackPickupWithResponse Pack a pickup
 	//
@@ -11211,7 +11211,7 @@ func (r DepositToAccountResponse) ContentType() string {
 	return ""
 }
 
-type ListEntriesResponse struct {
+type ListAccountEntriesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11221,22 +11221,22 @@ type ListEntriesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListEntriesResponse) GetJSON200() *PageLedgerEntry {
+func (r ListAccountEntriesResponse) GetJSON200() *PageLedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListAccountEntriesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListEntriesResponse) GetBody() []byte {
+func (r ListAccountEntriesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListEntriesResponse) Status() string {
+func (r ListAccountEntriesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11244,7 +11244,7 @@ func (r ListEntriesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListEntriesResponse) StatusCode() int {
+func (r ListAccountEntriesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11252,19 +11252,19 @@ func (r ListEntriesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListEntriesResponse) ContentType() string {
+func (r ListAccountEntriesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-// GetEntryResponse200Headers the declared response headers of an HTTP 200 response for GetEntry
-type GetEntryResponse200Headers struct {
+// GetAccountEntryResponse200Headers the declared response headers of an HTTP 200 response for GetAccountEntry
+type GetAccountEntryResponse200Headers struct {
 	ETag string
 }
 
-type GetEntryResponse struct {
+type GetAccountEntryResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -11272,26 +11272,26 @@ type GetEntryResponse struct {
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetEntryResponse200Headers
+	Headers200 *GetAccountEntryResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetEntryResponse) GetJSON200() *LedgerEntry {
+func (r GetAccountEntryResponse) GetJSON200() *LedgerEntry {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r GetEntryResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r GetAccountEntryResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r GetEntryResponse) GetBody() []byte {
+func (r GetAccountEntryResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r GetEntryResponse) Status() string {
+func (r GetAccountEntryResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -11299,7 +11299,7 @@ func (r GetEntryResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r GetEntryResponse) StatusCode() int {
+func (r GetAccountEntryResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -11307,7 +11307,7 @@ func (r GetEntryResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetEntryResponse) ContentType() string {
+func (r GetAccountEntryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11609,7 +11609,7 @@ type LocateDriverResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Located
+	JSON200 *LocatedDriver
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -11617,7 +11617,7 @@ type LocateDriverResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r LocateDriverResponse) GetJSON200() *Located {
+func (r LocateDriverResponse) GetJSON200() *LocatedDriver {
 	return r.JSON200
 }
 
@@ -12890,7 +12890,7 @@ func (r ListPatientConsentsResponse) ContentType() string {
 	return ""
 }
 
-type DisallowFacilityResponse struct {
+type DisallowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -12898,17 +12898,17 @@ type DisallowFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r DisallowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r DisallowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r DisallowFacilityResponse) GetBody() []byte {
+func (r DisallowPatientFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r DisallowFacilityResponse) Status() string {
+func (r DisallowPatientFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -12916,7 +12916,7 @@ func (r DisallowFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r DisallowFacilityResponse) StatusCode() int {
+func (r DisallowPatientFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -12924,14 +12924,14 @@ func (r DisallowFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DisallowFacilityResponse) ContentType() string {
+func (r DisallowPatientFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
 	return ""
 }
 
-type AllowFacilityResponse struct {
+type AllowPatientFacilityResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -12939,17 +12939,17 @@ type AllowFacilityResponse struct {
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r AllowFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r AllowPatientFacilityResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r AllowFacilityResponse) GetBody() []byte {
+func (r AllowPatientFacilityResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r AllowFacilityResponse) Status() string {
+func (r AllowPatientFacilityResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -12957,7 +12957,7 @@ func (r AllowFacilityResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r AllowFacilityResponse) StatusCode() int {
+func (r AllowPatientFacilityResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -12965,7 +12965,7 @@ func (r AllowFacilityResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r AllowFacilityResponse) ContentType() string {
+func (r AllowPatientFacilityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13752,7 +13752,7 @@ func (r ListPickupEventsResponse) ContentType() string {
 	return ""
 }
 
-type ListMessagesResponse struct {
+type ListPickupMessagesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
@@ -13762,22 +13762,22 @@ type ListMessagesResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListMessagesResponse) GetJSON200() *PageMessage {
+func (r ListPickupMessagesResponse) GetJSON200() *PageMessage {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
-func (r ListMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+func (r ListPickupMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
 	return r.ApplicationProblemJSONDefault
 }
 
 // GetBody returns the raw response body bytes
-func (r ListMessagesResponse) GetBody() []byte {
+func (r ListPickupMessagesResponse) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListMessagesResponse) Status() string {
+func (r ListPickupMessagesResponse) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -13785,7 +13785,7 @@ func (r ListMessagesResponse) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListMessagesResponse) StatusCode() int {
+func (r ListPickupMessagesResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -13793,7 +13793,7 @@ func (r ListMessagesResponse) StatusCode() int {
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListMessagesResponse) ContentType() string {
+func (r ListPickupMessagesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15037,7 +15037,7 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 	return ParseDepositToAccountResponse(rsp)
 }
 
-// ListEntriesWithResponse List the entries of an account
+// ListAccountEntriesWithResponse List the entries of an account
 //
 // The sum of the entries is the balance.
 //
@@ -15045,28 +15045,28 @@ func (c *ClientWithResponses) DepositToAccountWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListEntries` operationId).
-func (c *ClientWithResponses) ListEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListEntriesParams, reqEditors ...RequestEditorFn) (*ListEntriesResponse, error) {
-	rsp, err := c.ListEntries(ctx, accountID, params, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries (the `ListAccountEntries` operationId).
+func (c *ClientWithResponses) ListAccountEntriesWithResponse(ctx context.Context, accountID openapi_types.UUID, params *ListAccountEntriesParams, reqEditors ...RequestEditorFn) (*ListAccountEntriesResponse, error) {
+	rsp, err := c.ListAccountEntries(ctx, accountID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListEntriesResponse(rsp)
+	return ParseListAccountEntriesResponse(rsp)
 }
 
-// GetEntryWithResponse Get an entry
+// GetAccountEntryWithResponse Get an entry
 //
 // Roles: admin, dispatcher, staff.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetEntry` operationId).
-func (c *ClientWithResponses) GetEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetEntryResponse, error) {
-	rsp, err := c.GetEntry(ctx, accountID, entryID, reqEditors...)
+// Corresponds with GET /v1/accounts/{account_id}/entries/{entry_id} (the `GetAccountEntry` operationId).
+func (c *ClientWithResponses) GetAccountEntryWithResponse(ctx context.Context, accountID openapi_types.UUID, entryID openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetAccountEntryResponse, error) {
+	rsp, err := c.GetAccountEntry(ctx, accountID, entryID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseGetEntryResponse(rsp)
+	return ParseGetAccountEntryResponse(rsp)
 }
 
 // ListAppointmentsWithResponse List a facility's appointments in a time range
@@ -15741,7 +15741,7 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 	return ParseListPatientConsentsResponse(rsp)
 }
 
-// DisallowFacilityWithResponse Record that a patient withdraws a facility's consent
+// DisallowPatientFacilityWithResponse Record that a patient withdraws a facility's consent
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users, including your own, and on the next list of its appointments: see sync-appointments. A facility that was never allowed can be denied too. Repeating it has no effect. The last facility that sees the patient cannot be removed: last_facility. See list-patient-consents.
 //
@@ -15749,16 +15749,16 @@ func (c *ClientWithResponses) ListPatientConsentsWithResponse(ctx context.Contex
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowFacility` operationId).
-func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowFacilityResponse, error) {
-	rsp, err := c.DisallowFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with DELETE /v1/patients/{patient_id}/facilities/{facility_id} (the `DisallowPatientFacility` operationId).
+func (c *ClientWithResponses) DisallowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*DisallowPatientFacilityResponse, error) {
+	rsp, err := c.DisallowPatientFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseDisallowFacilityResponse(rsp)
+	return ParseDisallowPatientFacilityResponse(rsp)
 }
 
-// AllowFacilityWithResponse Record a patient's consent that a facility sees them
+// AllowPatientFacilityWithResponse Record a patient's consent that a facility sees them
 //
 // Requires that you see the patient. Takes effect on the next request of the facility's users. Repeating it has no effect. See list-patient-consents.
 //
@@ -15766,13 +15766,13 @@ func (c *ClientWithResponses) DisallowFacilityWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowFacility` operationId).
-func (c *ClientWithResponses) AllowFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowFacilityResponse, error) {
-	rsp, err := c.AllowFacility(ctx, patientID, facilityID, reqEditors...)
+// Corresponds with PUT /v1/patients/{patient_id}/facilities/{facility_id} (the `AllowPatientFacility` operationId).
+func (c *ClientWithResponses) AllowPatientFacilityWithResponse(ctx context.Context, patientID openapi_types.UUID, facilityID openapi_types.UUID, reqEditors ...RequestEditorFn) (*AllowPatientFacilityResponse, error) {
+	rsp, err := c.AllowPatientFacility(ctx, patientID, facilityID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseAllowFacilityResponse(rsp)
+	return ParseAllowPatientFacilityResponse(rsp)
 }
 
 // ListPatientReadsWithResponse List the audit log of a patient
@@ -16102,7 +16102,7 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 	return ParseListPickupEventsResponse(rsp)
 }
 
-// ListMessagesWithResponse List the texts of a pickup
+// ListPickupMessagesWithResponse List the texts of a pickup
 //
 // Newest first. The phone number is shown to admins, dispatchers and its owner; a text without a phone number has failed with the reason no_number.
 //
@@ -16110,13 +16110,13 @@ func (c *ClientWithResponses) ListPickupEventsWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListMessages` operationId).
-func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error) {
-	rsp, err := c.ListMessages(ctx, pickupID, params, reqEditors...)
+// Corresponds with GET /v1/pickups/{pickup_id}/messages (the `ListPickupMessages` operationId).
+func (c *ClientWithResponses) ListPickupMessagesWithResponse(ctx context.Context, pickupID openapi_types.UUID, params *ListPickupMessagesParams, reqEditors ...RequestEditorFn) (*ListPickupMessagesResponse, error) {
+	rsp, err := c.ListPickupMessages(ctx, pickupID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListMessagesResponse(rsp)
+	return ParseListPickupMessagesResponse(rsp)
 }
 
 // PackPickupWithResponse Pack a pickup
@@ -17043,15 +17043,15 @@ func ParseDepositToAccountResponse(rsp *http.Response) (*DepositToAccountRespons
 	return response, nil
 }
 
-// ParseListEntriesResponse parses an HTTP response from a ListEntriesWithResponse call
-func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) {
+// ParseListAccountEntriesResponse parses an HTTP response from a ListAccountEntriesWithResponse call
+func ParseListAccountEntriesResponse(rsp *http.Response) (*ListAccountEntriesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListEntriesResponse{
+	response := &ListAccountEntriesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -17076,15 +17076,15 @@ func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) 
 	return response, nil
 }
 
-// ParseGetEntryResponse parses an HTTP response from a GetEntryWithResponse call
-func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
+// ParseGetAccountEntryResponse parses an HTTP response from a GetAccountEntryWithResponse call
+func ParseGetAccountEntryResponse(rsp *http.Response) (*GetAccountEntryResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &GetEntryResponse{
+	response := &GetAccountEntryResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -17108,7 +17108,7 @@ func ParseGetEntryResponse(rsp *http.Response) (*GetEntryResponse, error) {
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers GetEntryResponse200Headers
+		var headers GetAccountEntryResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -17399,7 +17399,7 @@ func ParseLocateDriverResponse(rsp *http.Response) (*LocateDriverResponse, error
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Located
+		var dest LocatedDriver
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18503,15 +18503,15 @@ func ParseListPatientConsentsResponse(rsp *http.Response) (*ListPatientConsentsR
 	return response, nil
 }
 
-// ParseDisallowFacilityResponse parses an HTTP response from a DisallowFacilityWithResponse call
-func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityResponse, error) {
+// ParseDisallowPatientFacilityResponse parses an HTTP response from a DisallowPatientFacilityWithResponse call
+func ParseDisallowPatientFacilityResponse(rsp *http.Response) (*DisallowPatientFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &DisallowFacilityResponse{
+	response := &DisallowPatientFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -18532,15 +18532,15 @@ func ParseDisallowFacilityResponse(rsp *http.Response) (*DisallowFacilityRespons
 	return response, nil
 }
 
-// ParseAllowFacilityResponse parses an HTTP response from a AllowFacilityWithResponse call
-func ParseAllowFacilityResponse(rsp *http.Response) (*AllowFacilityResponse, error) {
+// ParseAllowPatientFacilityResponse parses an HTTP response from a AllowPatientFacilityWithResponse call
+func ParseAllowPatientFacilityResponse(rsp *http.Response) (*AllowPatientFacilityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &AllowFacilityResponse{
+	response := &AllowPatientFacilityResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -19263,15 +19263,15 @@ func ParseListPickupEventsResponse(rsp *http.Response) (*ListPickupEventsRespons
 	return response, nil
 }
 
-// ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
-func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
+// ParseListPickupMessagesResponse parses an HTTP response from a ListPickupMessagesWithResponse call
+func ParseListPickupMessagesResponse(rsp *http.Response) (*ListPickupMessagesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListMessagesResponse{
+	response := &ListPickupMessagesResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

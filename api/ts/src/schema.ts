@@ -171,7 +171,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        get: operations["list-entries"];
+        get: operations["list-account-entries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -191,7 +191,7 @@ export interface paths {
          * Get an entry
          * @description Roles: admin, dispatcher, staff.
          */
-        get: operations["get-entry"];
+        get: operations["get-account-entry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -668,7 +668,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        put: operations["allow-facility"];
+        put: operations["allow-patient-facility"];
         post?: never;
         /**
          * Record that a patient withdraws a facility's consent
@@ -676,7 +676,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff.
          */
-        delete: operations["disallow-facility"];
+        delete: operations["disallow-patient-facility"];
         options?: never;
         head?: never;
         patch?: never;
@@ -975,7 +975,7 @@ export interface paths {
          *
          *     Roles: admin, dispatcher, staff, driver, hub.
          */
-        get: operations["list-messages"];
+        get: operations["list-pickup-messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1531,6 +1531,26 @@ export interface components {
              */
             user_id?: string | null;
         };
+        /** @description An observation of a driver */
+        DriverLocation: {
+            /**
+             * Format: double
+             * @description Degrees north of the equator, where the driver was observed last
+             * @example 37.7599
+             */
+            latitude: number;
+            /**
+             * Format: date-time
+             * @description The time of the observation; at most a minute ahead of the server's clock
+             */
+            located_at: string;
+            /**
+             * Format: double
+             * @description Degrees east of Greenwich, where the driver was observed last
+             * @example -122.4148
+             */
+            longitude: number;
+        };
         /**
          * @description The kind of a ledger entry
          * @enum {string}
@@ -1747,31 +1767,11 @@ export interface components {
             pickup_id: string | null;
         };
         /** @description What became of an observation, and the driver as known now */
-        Located: {
+        LocatedDriver: {
             /** @description False if a newer observation is known */
             applied: boolean;
             /** @description The driver as known now */
             driver: components["schemas"]["Driver"];
-        };
-        /** @description An observation of a driver */
-        Location: {
-            /**
-             * Format: double
-             * @description Degrees north of the equator, where the driver was observed last
-             * @example 37.7599
-             */
-            latitude: number;
-            /**
-             * Format: date-time
-             * @description The time of the observation; at most a minute ahead of the server's clock
-             */
-            located_at: string;
-            /**
-             * Format: double
-             * @description Degrees east of Greenwich, where the driver was observed last
-             * @example -122.4148
-             */
-            longitude: number;
         };
         /** @description A new session, with its token */
         Login: {
@@ -1875,21 +1875,6 @@ export interface components {
              */
             user_id?: string;
         };
-        /** @description A request to create: a change of an account's balance, which is never edited */
-        NewEntry: {
-            /**
-             * @description Always positive; see kind
-             * @example 3000
-             */
-            amount_cents: number;
-            /**
-             * Format: uuid
-             * @description Chosen by the client: a retry with the same id is booked only once
-             */
-            id: string;
-            /** @description What it was for, as the caller put it */
-            note?: string;
-        };
         /** @description A request to create: a clinic or laboratory that requests pickups */
         NewFacility: {
             /**
@@ -1932,6 +1917,21 @@ export interface components {
              * @example Mission staff
              */
             name: string;
+        };
+        /** @description A request to create: a change of an account's balance, which is never edited */
+        NewLedgerEntry: {
+            /**
+             * @description Always positive; see kind
+             * @example 3000
+             */
+            amount_cents: number;
+            /**
+             * Format: uuid
+             * @description Chosen by the client: a retry with the same id is booked only once
+             */
+            id: string;
+            /** @description What it was for, as the caller put it */
+            note?: string;
         };
         /** @description A request to create: a patient, as the facilities' records say */
         NewPatient: {
@@ -4092,7 +4092,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEntry"];
+                "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
         responses: {
@@ -4233,7 +4233,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEntry"];
+                "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
         responses: {
@@ -4362,7 +4362,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "list-entries": {
+    "list-account-entries": {
         parameters: {
             query?: {
                 /** @description The maximum number of items */
@@ -4399,7 +4399,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "get-entry": {
+    "get-account-entry": {
         parameters: {
             query?: never;
             header?: never;
@@ -4833,7 +4833,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Location"];
+                "application/json": components["schemas"]["DriverLocation"];
             };
         };
         responses: {
@@ -4845,7 +4845,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Located"];
+                    "application/json": components["schemas"]["LocatedDriver"];
                 };
             };
             400: components["responses"]["UnreadableBody"];
@@ -6312,7 +6312,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "allow-facility": {
+    "allow-patient-facility": {
         parameters: {
             query?: never;
             header?: never;
@@ -6384,7 +6384,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "disallow-facility": {
+    "disallow-patient-facility": {
         parameters: {
             query?: never;
             header?: never;
@@ -7525,7 +7525,7 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
-    "list-messages": {
+    "list-pickup-messages": {
         parameters: {
             query?: {
                 /** @description The maximum number of items */
