@@ -3735,7 +3735,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The code of an error */
+                /**
+                 * @description The code of an error
+                 * @example driver_busy
+                 */
                 code: string;
             };
             cookie?: never;
@@ -3754,6 +3757,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example <!doctype html>
+                     *     <html lang="en">
+                     *     <meta charset="utf-8">
+                     *     <meta name="viewport" content="width=device-width">
+                     *     <title>driver_busy · Waybill</title>
+                     *     <style>
+                     *       body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; color: #1c2833; }
+                     *       code { font-family: ui-monospace, monospace; background: #eef2f5; padding: .1em .3em; border-radius: 3px; }
+                     *       .status { color: #5d6d7e; }
+                     *       nav { border-top: 1px solid #d5dbdf; margin-top: 3rem; padding-top: 1rem; font-size: .85rem; line-height: 2; }
+                     *       a { color: #1a5276; }
+                     *     </style>
+                     *     <p class="status">409 Conflict</p>
+                     *     <h1>Driver busy</h1>
+                     *     <p><code>driver_busy</code></p>
+                     *     <p>The driver is assigned to another pickup.</p>
+                     *     <p>Choose another driver, release the other pickup, or use dispatch-pickup.</p>
+                     *     <nav><a href="/errors/account_not_found">account_not_found</a> <a href="/errors/balance_too_large">balance_too_large</a> <a href="/errors/body_too_large">body_too_large</a> <a href="/errors/concurrency_limit">concurrency_limit</a> <a href="/errors/driver_busy">driver_busy</a> <a href="/errors/driver_not_found">driver_not_found</a> <a href="/errors/driver_user_taken">driver_user_taken</a> <a href="/errors/email_taken">email_taken</a> <a href="/errors/empty_feed">empty_feed</a> <a href="/errors/external_id_taken">external_id_taken</a> <a href="/errors/facility_not_found">facility_not_found</a> <a href="/errors/forbidden">forbidden</a> <a href="/errors/id_reused">id_reused</a> <a href="/errors/idempotency_key_reused">idempotency_key_reused</a> <a href="/errors/illegal_transition">illegal_transition</a> <a href="/errors/insufficient_funds">insufficient_funds</a> <a href="/errors/internal">internal</a> <a href="/errors/last_admin">last_admin</a> <a href="/errors/last_facility">last_facility</a> <a href="/errors/mass_cancellation">mass_cancellation</a> <a href="/errors/method_not_allowed">method_not_allowed</a> <a href="/errors/no_driver_free">no_driver_free</a> <a href="/errors/not_editable">not_editable</a> <a href="/errors/not_found">not_found</a> <a href="/errors/overloaded">overloaded</a> <a href="/errors/password_changed">password_changed</a> <a href="/errors/patient_not_found">patient_not_found</a> <a href="/errors/phone_number_taken">phone_number_taken</a> <a href="/errors/precondition_required">precondition_required</a> <a href="/errors/range_too_wide">range_too_wide</a> <a href="/errors/rate_limited">rate_limited</a> <a href="/errors/read_only_field">read_only_field</a> <a href="/errors/records_mismatch">records_mismatch</a> <a href="/errors/request_timeout">request_timeout</a> <a href="/errors/stale_version">stale_version</a> <a href="/errors/timeout">timeout</a> <a href="/errors/unauthenticated">unauthenticated</a> <a href="/errors/unavailable">unavailable</a> <a href="/errors/unknown_field">unknown_field</a> <a href="/errors/unknown_parameter">unknown_parameter</a> <a href="/errors/unreadable_body">unreadable_body</a> <a href="/errors/unsupported_media_type">unsupported_media_type</a> <a href="/errors/user_not_found">user_not_found</a> <a href="/errors/validation_failed">validation_failed</a> </nav>
+                     *     </html>
+                     */
                     "text/html": string;
                 };
             };
@@ -3780,6 +3804,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -3805,6 +3834,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -3818,7 +3852,10 @@ export interface operations {
     "list-accounts": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -3835,6 +3872,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "balance_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "currency": "USD",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "name": "Sunset Clinic",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "balance_cents": 100000000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "currency": "USD",
+                     *           "id": "437afc34-b3ac-5002-bc98-44963332859d",
+                     *           "name": "Research Lab",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageAccount"];
                 };
             };
@@ -3860,6 +3920,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "currency": "USD",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                 *       "name": "Sunset Clinic"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewAccount"];
             };
         };
@@ -3876,6 +3943,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3891,6 +3968,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -3956,7 +4043,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
@@ -3971,6 +4061,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -4002,13 +4102,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Sunset and Parkside Clinics"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AccountEdit"];
             };
         };
@@ -4021,6 +4129,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "balance_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "currency": "USD",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "name": "Sunset and Parkside Clinics",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -4085,13 +4203,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "amount_cents": 1500,
+                 *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                 *       "note": "Monthly fee"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
@@ -4108,6 +4236,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4123,6 +4264,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4226,13 +4380,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "amount_cents": 50000,
+                 *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                 *       "note": "Invoice 2026-001"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewLedgerEntry"];
             };
         };
@@ -4249,6 +4413,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 50000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": 50000,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *       "kind": "deposit",
+                     *       "note": "Invoice 2026-001",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4264,6 +4441,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 50000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": 50000,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *       "kind": "deposit",
+                     *       "note": "Invoice 2026-001",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4372,7 +4562,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
             };
             cookie?: never;
@@ -4385,6 +4578,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *           "amount_cents": 1500,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": -1500,
+                     *           "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *           "kind": "charge",
+                     *           "note": "Monthly fee",
+                     *           "pickup_id": null
+                     *         },
+                     *         {
+                     *           "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *           "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *           "amount_cents": 50000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "delta_cents": 50000,
+                     *           "id": "019b8d5a-0001-7000-8000-000000000006",
+                     *           "kind": "deposit",
+                     *           "note": "Invoice 2026-001",
+                     *           "pickup_id": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageLedgerEntry"];
                 };
             };
@@ -4404,9 +4625,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The account */
+                /**
+                 * @description The account
+                 * @example 019b8d5a-0001-7000-8000-000000000005
+                 */
                 account_id: string;
-                /** @description The entry */
+                /**
+                 * @description The entry
+                 * @example 019b8d5a-0001-7000-8000-000000000007
+                 */
                 entry_id: string;
             };
             cookie?: never;
@@ -4421,6 +4648,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "019b8d5a-0001-7000-8000-000000000005",
+                     *       "actor_id": "70a01f05-ef55-5afa-821e-6e767c5ab3b1",
+                     *       "amount_cents": 1500,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "delta_cents": -1500,
+                     *       "id": "019b8d5a-0001-7000-8000-000000000007",
+                     *       "kind": "charge",
+                     *       "note": "Monthly fee",
+                     *       "pickup_id": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerEntry"];
                 };
             };
@@ -4442,11 +4682,20 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
-                /** @description Only appointments that end after this time */
+                /**
+                 * @description Only appointments that end after this time
+                 * @example 2030-01-07T00:00:00Z
+                 */
                 from: string;
-                /** @description Only appointments that start before this time; at most 31 days and one hour after from */
+                /**
+                 * @description Only appointments that start before this time; at most 31 days and one hour after from
+                 * @example 2030-01-08T00:00:00Z
+                 */
                 to: string;
                 /** @description Only those with this status */
                 status?: components["schemas"]["AppointmentStatus"];
@@ -4463,6 +4712,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "ends_at": "2030-01-07T09:30:00Z",
+                     *           "external_id": "4711",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000004",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "starts_at": "2030-01-07T09:00:00Z",
+                     *           "status": "BOOKED",
+                     *           "updated_at": "2026-01-05T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageAppointment"];
                 };
             };
@@ -4520,7 +4788,10 @@ export interface operations {
     "list-drivers": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -4537,6 +4808,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *           "latitude": null,
+                     *           "located_at": null,
+                     *           "longitude": null,
+                     *           "name": "Katherine",
+                     *           "on_duty": true,
+                     *           "user_id": null,
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "b405b401-dfb8-597e-b069-1bfdee44270e",
+                     *           "latitude": 37.8044,
+                     *           "located_at": "2026-01-05T09:00:00Z",
+                     *           "longitude": -122.2712,
+                     *           "name": "Joan",
+                     *           "on_duty": true,
+                     *           "user_id": null,
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageDriver"];
                 };
             };
@@ -4561,6 +4861,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                 *       "name": "Katherine",
+                 *       "on_duty": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewDriver"];
             };
         };
@@ -4577,6 +4884,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4592,6 +4912,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4697,7 +5030,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The driver */
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
@@ -4712,6 +5048,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": null,
+                     *       "located_at": null,
+                     *       "longitude": null,
+                     *       "name": "Katherine",
+                     *       "on_duty": true,
+                     *       "user_id": null,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4742,13 +5091,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The driver */
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "on_duty": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["DriverEdit"];
             };
         };
@@ -4761,6 +5118,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *       "latitude": 37.7599,
+                     *       "located_at": "2026-01-05T09:00:00Z",
+                     *       "longitude": -122.4148,
+                     *       "name": "Katherine",
+                     *       "on_duty": false,
+                     *       "user_id": null,
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Driver"];
                 };
             };
@@ -4826,13 +5196,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The driver */
+                /**
+                 * @description The driver
+                 * @example 019b8d5a-0001-7000-8000-000000000008
+                 */
                 driver_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "latitude": 37.7599,
+                 *       "located_at": "2026-01-05T09:00:00Z",
+                 *       "longitude": -122.4148
+                 *     }
+                 */
                 "application/json": components["schemas"]["DriverLocation"];
             };
         };
@@ -4845,6 +5225,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "applied": true,
+                     *       "driver": {
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "id": "019b8d5a-0001-7000-8000-000000000008",
+                     *         "latitude": 37.7599,
+                     *         "located_at": "2026-01-05T09:00:00Z",
+                     *         "longitude": -122.4148,
+                     *         "name": "Katherine",
+                     *         "on_duty": true,
+                     *         "user_id": null,
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["LocatedDriver"];
                 };
             };
@@ -4905,7 +5301,10 @@ export interface operations {
     "list-facilities": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -4922,6 +5321,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "1200 Irving St, San Francisco",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *           "latitude": 37.7639,
+                     *           "longitude": -122.4713,
+                     *           "max_cancel_share": 0.5,
+                     *           "name": "Sunset Clinic",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "address": "2401 Mission St, San Francisco",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "latitude": 37.7583,
+                     *           "longitude": -122.4186,
+                     *           "max_cancel_share": 0.5,
+                     *           "name": "Mission Clinic",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageFacility"];
                 };
             };
@@ -4946,6 +5372,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address": "1200 Irving St, San Francisco",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                 *       "latitude": 37.7639,
+                 *       "longitude": -122.4713,
+                 *       "name": "Sunset Clinic"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewFacility"];
             };
         };
@@ -4962,6 +5397,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -4977,6 +5424,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -5042,7 +5501,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5057,6 +5519,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -5087,13 +5561,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "max_cancel_share": 0.5
+                 *     }
+                 */
                 "application/json": components["schemas"]["FacilityEdit"];
             };
         };
@@ -5106,6 +5588,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "1200 Irving St, San Francisco",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000003",
+                     *       "latitude": 37.7639,
+                     *       "longitude": -122.4713,
+                     *       "max_cancel_share": 0.5,
+                     *       "name": "Sunset Clinic",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Facility"];
                 };
             };
@@ -5168,7 +5662,10 @@ export interface operations {
     "sync-appointments": {
         parameters: {
             query: {
-                /** @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock */
+                /**
+                 * @description The time as of which the list is correct: the newest list of a facility wins. At most a minute ahead of the server's clock
+                 * @example 2026-01-05T09:00:00Z
+                 */
                 as_of: string;
                 /** @description The number of records: a list with another number is rejected */
                 records?: number;
@@ -5179,14 +5676,35 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "ends_at": "2030-01-07T09:30:00Z",
+                 *         "external_id": "4711",
+                 *         "patient": {
+                 *           "birth_date": "1990-05-17",
+                 *           "external_id": "2001",
+                 *           "family_name": "Example",
+                 *           "given_name": "Ada",
+                 *           "phone": "+14155550124"
+                 *         },
+                 *         "starts_at": "2030-01-07T09:00:00Z",
+                 *         "status": "BOOKED"
+                 *       }
+                 *     ]
+                 */
                 "application/json": components["schemas"]["AppointmentRecord"][];
+                /** @example {"ends_at":"2030-01-07T09:30:00Z","external_id":"4711","patient":{"birth_date":"1990-05-17","external_id":"2001","family_name":"Example","given_name":"Ada","phone":"+14155550124"},"starts_at":"2030-01-07T09:00:00Z","status":"BOOKED"} */
                 "application/x-ndjson": string;
             };
         };
@@ -5197,6 +5715,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "canceled": 0,
+                     *       "created": 1,
+                     *       "not_applied": {
+                     *         "consent_withdrawn": 0
+                     *       },
+                     *       "superseded": false,
+                     *       "unchanged": 0,
+                     *       "updated": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["FeedResult"];
                 };
             };
@@ -5275,6 +5805,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "enabled": false,
+                     *           "name": "auto_dispatch",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "enabled": true,
+                     *           "name": "pickup_texts",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageFlag"];
                 };
             };
@@ -5296,7 +5844,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The name of the feature */
+                /**
+                 * @description The name of the feature
+                 * @example auto_dispatch
+                 */
                 name: string;
             };
             cookie?: never;
@@ -5311,6 +5862,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false,
+                     *       "name": "auto_dispatch",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Flag"];
                 };
             };
@@ -5342,13 +5901,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The name of the feature */
+                /**
+                 * @description The name of the feature
+                 * @example auto_dispatch
+                 */
                 name: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "enabled": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["FlagSetting"];
             };
         };
@@ -5361,6 +5928,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false,
+                     *       "name": "auto_dispatch",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Flag"];
                 };
             };
@@ -5423,7 +5998,10 @@ export interface operations {
     "list-groups": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -5440,6 +6018,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *           "name": "Sunset staff",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "66a84e37-8389-501e-85d4-9d55265bad36",
+                     *           "name": "Mission",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroup"];
                 };
             };
@@ -5465,6 +6062,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                 *       "name": "Sunset staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewGroup"];
             };
         };
@@ -5481,6 +6084,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5496,6 +6107,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5561,7 +6180,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5576,6 +6198,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5607,13 +6237,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Sunset and Parkside staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GroupEdit"];
             };
         };
@@ -5626,6 +6264,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000004",
+                     *       "name": "Sunset and Parkside staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Group"];
                 };
             };
@@ -5695,7 +6341,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5708,6 +6357,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "019b8d5a-0001-7000-8000-000000000003",
+                     *           "group_id": "019b8d5a-0001-7000-8000-000000000004"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroupFacility"];
                 };
             };
@@ -5727,9 +6387,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5799,9 +6465,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 019b8d5a-0001-7000-8000-000000000003
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -5836,7 +6508,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
             };
             cookie?: never;
@@ -5849,6 +6524,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "group_id": "019b8d5a-0001-7000-8000-000000000004",
+                     *           "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageGroupMember"];
                 };
             };
@@ -5868,9 +6554,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -5940,9 +6632,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The group */
+                /**
+                 * @description The group
+                 * @example 019b8d5a-0001-7000-8000-000000000004
+                 */
                 group_id: string;
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -5970,11 +6668,17 @@ export interface operations {
     "list-patients": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only patients that this facility sees */
+                /**
+                 * @description Only patients that this facility sees
+                 * @example 93d7527b-758b-5e62-a375-dc7de32c5a40
+                 */
                 facility_id?: string;
             };
             header?: never;
@@ -5989,6 +6693,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "birth_date": "1990-05-17",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "2001",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Example",
+                     *           "given_name": "Ada",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "phone": "+14155550123",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "birth_date": "1948-11-07",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "external_id": "1003",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "family_name": "Meitner",
+                     *           "given_name": "Lise",
+                     *           "id": "04247b53-c5bc-56fb-b103-31a13457d909",
+                     *           "phone": "+14155550195",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePatient"];
                 };
             };
@@ -6014,6 +6747,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "birth_date": "1990-05-17",
+                 *       "external_id": "2001",
+                 *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *       "family_name": "Example",
+                 *       "given_name": "Ada",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                 *       "phone": "+14155550123"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPatient"];
             };
         };
@@ -6030,6 +6774,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -6045,6 +6802,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -6150,7 +6920,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -6165,6 +6938,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550123",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -6196,13 +6982,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "phone": "+14155550124"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PatientEdit"];
             };
         };
@@ -6215,6 +7009,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "birth_date": "1990-05-17",
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "external_id": "2001",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "family_name": "Example",
+                     *       "given_name": "Ada",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000009",
+                     *       "phone": "+14155550124",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Patient"];
                 };
             };
@@ -6285,7 +7092,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -6298,6 +7108,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "allowed": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "facility_id": "68a3def9-aeca-5b36-8258-3b3a66fd9b8f",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000001",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "seq": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePatientConsent"];
                 };
             };
@@ -6317,9 +7142,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 68a3def9-aeca-5b36-8258-3b3a66fd9b8f
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -6389,9 +7220,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
-                /** @description The facility */
+                /**
+                 * @description The facility
+                 * @example 68a3def9-aeca-5b36-8258-3b3a66fd9b8f
+                 */
                 facility_id: string;
             };
             cookie?: never;
@@ -6460,14 +7297,20 @@ export interface operations {
     "list-patient-reads": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @description The patient */
+                /**
+                 * @description The patient
+                 * @example 019b8d5a-0001-7000-8000-000000000009
+                 */
                 patient_id: string;
             };
             cookie?: never;
@@ -6480,6 +7323,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000002",
+                     *           "operation": "edit-patient",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         },
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000003",
+                     *           "operation": "get-patient",
+                     *           "patient_id": "019b8d5a-0001-7000-8000-000000000009",
+                     *           "user_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePhiRead"];
                 };
             };
@@ -6509,6 +7373,129 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "from_statuses": [
+                     *             "DRAFT"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "staff",
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SUBMITTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "assign"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SUBMITTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "dispatch"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "release"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "DRAFT",
+                     *             "SUBMITTED",
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": false,
+                     *           "roles": [
+                     *             "staff",
+                     *             "dispatcher",
+                     *             "admin"
+                     *           ],
+                     *           "to_status": "CANCELED",
+                     *           "transition": "cancel"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "ASSIGNED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "driver",
+                     *             "dispatcher"
+                     *           ],
+                     *           "to_status": "COLLECTED",
+                     *           "transition": "collect"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "COLLECTED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "RECEIVED",
+                     *           "transition": "receive"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "RECEIVED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "PACKED",
+                     *           "transition": "pack"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "PACKED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub"
+                     *           ],
+                     *           "to_status": "SHIPPED",
+                     *           "transition": "ship"
+                     *         },
+                     *         {
+                     *           "from_statuses": [
+                     *             "SHIPPED"
+                     *           ],
+                     *           "has_driver": true,
+                     *           "roles": [
+                     *             "hub",
+                     *             "driver"
+                     *           ],
+                     *           "to_status": "DELIVERED",
+                     *           "transition": "deliver"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageTransitionRule"];
                 };
             };
@@ -6528,7 +7515,10 @@ export interface operations {
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
-                /** @description Only those with this status */
+                /**
+                 * @description Only those with this status
+                 * @example DELIVERED
+                 */
                 status?: components["schemas"]["PickupStatus"];
                 /** @description Only those of this facility */
                 facility_id?: string;
@@ -6551,6 +7541,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 3000,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "note": "Two vials, on ice",
+                     *           "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DELIVERED",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 11,
+                     *           "window_end": "2030-01-07T11:00:00Z",
+                     *           "window_start": "2030-01-07T09:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePickup"];
                 };
             };
@@ -6575,6 +7594,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *       "dropoff_address": "1 Lab Way, South San Francisco",
+                 *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                 *       "note": "Two vials, keep cold",
+                 *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                 *       "pickup_address": "2401 Mission St, San Francisco",
+                 *       "price_cents": 3000,
+                 *       "window_end": "2030-01-07T11:00:00Z",
+                 *       "window_start": "2030-01-07T09:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPickup"];
             };
         };
@@ -6591,6 +7624,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, keep cold",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6606,6 +7664,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, keep cold",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 1,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6676,6 +7759,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *           "dropoff_address": "1 Lab Way, South San Francisco",
+                 *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                 *           "pickup_address": "2401 Mission St, San Francisco",
+                 *           "price_cents": 3000
+                 *         },
+                 *         {
+                 *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                 *           "dropoff_address": "1 Lab Way, South San Francisco",
+                 *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                 *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                 *           "pickup_address": "2401 Mission St, San Francisco",
+                 *           "price_cents": 3000
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPickups"];
             };
         };
@@ -6688,6 +7793,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         },
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickups"];
                 };
             };
@@ -6699,6 +7856,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000b",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         },
+                     *         {
+                     *           "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *           "cancel_reason": null,
+                     *           "charged_cents": 0,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "dropoff_address": "1 Lab Way, South San Francisco",
+                     *           "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *           "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *           "note": null,
+                     *           "patient_id": null,
+                     *           "pickup_address": "2401 Mission St, San Francisco",
+                     *           "pickup_latitude": null,
+                     *           "pickup_longitude": null,
+                     *           "price_cents": 3000,
+                     *           "refunded_cents": 0,
+                     *           "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "status": "DRAFT",
+                     *           "updated_at": "2026-01-05T09:00:00Z",
+                     *           "version": 1,
+                     *           "window_end": null,
+                     *           "window_start": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickups"];
                 };
             };
@@ -6779,6 +7988,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "data": {},
+                     *         "event": "checkpoint",
+                     *         "id": "745-0",
+                     *         "retry": 1000
+                     *       },
+                     *       {
+                     *         "data": {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "from_status": "DRAFT",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit",
+                     *           "version": 3
+                     *         },
+                     *         "event": "submit",
+                     *         "id": "746-12"
+                     *       }
+                     *     ]
+                     */
                     "text/event-stream": ({
                         data: components["schemas"]["PickupEvent"];
                         event: components["schemas"]["TransitionName"];
@@ -6816,7 +8050,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -6831,6 +8068,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6861,13 +8123,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "note": "Two vials, on ice"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PickupEdit"];
             };
         };
@@ -6880,6 +8150,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DRAFT",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -6950,13 +8245,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Assignment"];
             };
         };
@@ -6971,6 +8274,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "ASSIGNED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 6,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7080,13 +8408,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000c
+                 */
                 pickup_id: string;
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "Booked twice"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Cancellation"];
             };
         };
@@ -7101,6 +8437,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": "Booked twice",
+                     *       "charged_cents": 0,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000c",
+                     *       "note": null,
+                     *       "patient_id": null,
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "CANCELED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 2,
+                     *       "window_end": null,
+                     *       "window_start": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7210,7 +8571,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7227,6 +8591,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "COLLECTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 7,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7293,7 +8677,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7310,6 +8697,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "DELIVERED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 11,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7376,7 +8781,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7393,6 +8801,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "ASSIGNED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 4,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7499,7 +8932,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7512,6 +8948,111 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor_id": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": null,
+                     *           "from_status": "DRAFT",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "submit",
+                     *           "version": 3
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SUBMITTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "dispatch",
+                     *           "version": 4
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "ASSIGNED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000007",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SUBMITTED",
+                     *           "transition": "release",
+                     *           "version": 5
+                     *         },
+                     *         {
+                     *           "actor_id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SUBMITTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "ASSIGNED",
+                     *           "transition": "assign",
+                     *           "version": 6
+                     *         },
+                     *         {
+                     *           "actor_id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "ASSIGNED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000009",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "COLLECTED",
+                     *           "transition": "collect",
+                     *           "version": 7
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "COLLECTED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000010",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "RECEIVED",
+                     *           "transition": "receive",
+                     *           "version": 8
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "RECEIVED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000011",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "PACKED",
+                     *           "transition": "pack",
+                     *           "version": 9
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "PACKED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000012",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "SHIPPED",
+                     *           "transition": "ship",
+                     *           "version": 10
+                     *         },
+                     *         {
+                     *           "actor_id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *           "from_status": "SHIPPED",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "to_status": "DELIVERED",
+                     *           "transition": "deliver",
+                     *           "version": 11
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePickupEvent"];
                 };
             };
@@ -7535,7 +9076,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7548,6 +9092,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "body": "Your pickup has been delivered.",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000013",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your driver is on the way!",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000008",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your driver is on the way!",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000006",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         },
+                     *         {
+                     *           "body": "Your pickup is booked.",
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-7000-7000-8000-000000000005",
+                     *           "pickup_id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *           "reason": null,
+                     *           "sent_at": null,
+                     *           "status": "QUEUED",
+                     *           "to": "+14155550102"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageMessage"];
                 };
             };
@@ -7571,7 +9161,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7588,6 +9181,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "PACKED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 9,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7649,7 +9260,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7662,6 +9276,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "family_name": "Franklin",
+                     *       "given_name": "Rosalind",
+                     *       "id": "a41c3877-c866-5698-b398-ad41ea1cecef"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PickupPatient"];
                 };
             };
@@ -7686,7 +9307,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7703,6 +9327,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "RECEIVED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 8,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7769,7 +9411,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7786,6 +9431,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SUBMITTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 5,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7852,7 +9522,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7869,6 +9542,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SHIPPED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 10,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -7935,7 +9626,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The pickup */
+                /**
+                 * @description The pickup
+                 * @example 019b8d5a-0001-7000-8000-00000000000a
+                 */
                 pickup_id: string;
             };
             cookie?: never;
@@ -7952,6 +9646,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "account_id": "3f7005aa-7360-569e-b45b-eaf5ed0284d4",
+                     *       "cancel_reason": null,
+                     *       "charged_cents": 3000,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "driver_id": null,
+                     *       "dropoff_address": "1 Lab Way, South San Francisco",
+                     *       "facility_id": "93d7527b-758b-5e62-a375-dc7de32c5a40",
+                     *       "id": "019b8d5a-0001-7000-8000-00000000000a",
+                     *       "note": "Two vials, on ice",
+                     *       "patient_id": "a41c3877-c866-5698-b398-ad41ea1cecef",
+                     *       "pickup_address": "2401 Mission St, San Francisco",
+                     *       "pickup_latitude": null,
+                     *       "pickup_longitude": null,
+                     *       "price_cents": 3000,
+                     *       "refunded_cents": 0,
+                     *       "requested_by": "1d8c07f0-f520-584d-ad07-3691d00b6ae3",
+                     *       "status": "SUBMITTED",
+                     *       "updated_at": "2026-01-05T09:00:00Z",
+                     *       "version": 3,
+                     *       "window_end": "2030-01-07T11:00:00Z",
+                     *       "window_start": "2030-01-07T09:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Pickup"];
                 };
             };
@@ -8063,6 +9782,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "driver_id": "f5fa7533-f1be-575f-a7c7-70b517f5429c",
+                     *       "expires_at": "2026-02-04T09:00:00Z",
+                     *       "tenant_id": "db654e17-986e-5aba-a2ed-dd732f616b28",
+                     *       "user": {
+                     *         "active": true,
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "email": "driver@demo.example",
+                     *         "id": "5f616834-26ba-5778-9c54-cb74573fdbe7",
+                     *         "name": "Demo driver",
+                     *         "role": "driver",
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Session"];
                 };
             };
@@ -8110,6 +9845,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "dispatcher@demo.example",
+                 *       "password": "waybill-demo",
+                 *       "tenant": "demo"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Credentials"];
             };
         };
@@ -8120,6 +9862,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-02-04T09:00:00Z",
+                     *       "token": "s6Bnl9VYxTDNbHf0Q5r3aZkqJ2mPwE8uC1oIgL7yXtM",
+                     *       "user": {
+                     *         "active": true,
+                     *         "created_at": "2026-01-05T09:00:00Z",
+                     *         "email": "dispatcher@demo.example",
+                     *         "id": "5ba7ee5e-477f-5976-a7c8-72fdd5de1a52",
+                     *         "name": "Demo dispatcher",
+                     *         "role": "dispatcher",
+                     *         "version": 1
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Login"];
                 };
             };
@@ -8220,7 +9977,10 @@ export interface operations {
     "list-users": {
         parameters: {
             query?: {
-                /** @description The maximum number of items */
+                /**
+                 * @description The maximum number of items
+                 * @example 2
+                 */
                 limit?: number;
                 /** @description The next_cursor of the previous page */
                 cursor?: string;
@@ -8237,6 +9997,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "active": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "email": "ada@demo.example",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *           "name": "Ada Lovelace",
+                     *           "role": "staff",
+                     *           "version": 1
+                     *         },
+                     *         {
+                     *           "active": true,
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "email": "hub@demo.example",
+                     *           "id": "5de006b1-2834-522b-8355-538b8f918497",
+                     *           "name": "Demo hub",
+                     *           "role": "hub",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsIjAxOWI4ZDVhIl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PageUser"];
                 };
             };
@@ -8262,6 +10047,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@demo.example",
+                 *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                 *       "name": "Ada Lovelace",
+                 *       "password": "correct horse battery",
+                 *       "role": "staff"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewUser"];
             };
         };
@@ -8278,6 +10072,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8293,6 +10098,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8398,7 +10214,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8413,6 +10232,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada Lovelace",
+                     *       "role": "staff",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8443,13 +10273,21 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Ada King"
+                 *     }
+                 */
                 "application/json": components["schemas"]["UserEdit"];
             };
         };
@@ -8462,6 +10300,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8567,7 +10416,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8582,6 +10434,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": false,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8602,13 +10465,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current_password": "waybill-demo",
+                 *       "new_password": "staple of the battery"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
@@ -8621,6 +10493,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
@@ -8731,7 +10614,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8744,6 +10630,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-01-05T09:00:00Z",
+                     *           "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *           "number": "+14155550177",
+                     *           "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PagePhoneNumber"];
                 };
             };
@@ -8765,13 +10663,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                 *       "number": "+14155550177"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewPhoneNumber"];
             };
         };
@@ -8788,6 +10695,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *       "number": "+14155550177",
+                     *       "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PhoneNumber"];
                 };
             };
@@ -8803,6 +10718,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000002",
+                     *       "number": "+14155550177",
+                     *       "user_id": "019b8d5a-0001-7000-8000-000000000001"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PhoneNumber"];
                 };
             };
@@ -8906,9 +10829,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
-                /** @description The phone number */
+                /**
+                 * @description The phone number
+                 * @example 019b8d5a-0001-7000-8000-000000000002
+                 */
                 phone_number_id: string;
             };
             cookie?: never;
@@ -8938,7 +10867,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The user */
+                /**
+                 * @description The user
+                 * @example 019b8d5a-0001-7000-8000-000000000001
+                 */
                 user_id: string;
             };
             cookie?: never;
@@ -8953,6 +10885,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "active": true,
+                     *       "created_at": "2026-01-05T09:00:00Z",
+                     *       "email": "ada@demo.example",
+                     *       "id": "019b8d5a-0001-7000-8000-000000000001",
+                     *       "name": "Ada King",
+                     *       "role": "staff",
+                     *       "version": 4
+                     *     }
+                     */
                     "application/json": components["schemas"]["User"];
                 };
             };
