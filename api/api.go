@@ -183,6 +183,7 @@ func tags() []*huma.Tag {
 		{Name: "groups", Description: "Groups of users and the facilities they can see"},
 		{Name: "users", Description: "Staff and their phone numbers"},
 		{Name: "flags", Description: "Feature flags of the tenant"},
+		{Name: "webhooks", Description: "What Waybill asks of the gateway that sends its texts"},
 		{Name: "service", Description: "The server itself"},
 	}
 }
@@ -206,6 +207,7 @@ func (a *server) registerAll() {
 	a.registerAppointments()
 	a.registerAppointmentFeeds()
 	a.registerService()
+	a.describeWebhooks()
 	finishDocument(a.huma.OpenAPI())
 }
 

@@ -40,6 +40,12 @@ func finishDocument(o *huma.OpenAPI) {
 		}
 		responses(op.Responses)
 	}
+	for _, item := range o.Webhooks { // which the reader of the document receives, like an answer
+		for _, media := range item.Post.RequestBody.Content {
+			reach(schemas, media.Schema, written)
+		}
+		responses(item.Post.Responses)
+	}
 	for schema := range read {
 		finishSchema(schema)
 	}

@@ -60,8 +60,9 @@ var table = map[string]rights{
 	"list-pickup-events": {"AAOOO", "pickup"}, "list-pickup-transitions": {"AAAAA", ""},
 	"stream-pickups":       {"AAAAA", ""},
 	"list-pickup-messages": {"AAOOO", "pickup"},
-	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"}, "dispatch-pickup": {"-A---", "pickup"},
-	"release-pickup": {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
+	"submit-pickup":        {"-AO--", "pickup"}, "assign-pickup": {"-A---", "pickup"},
+	"dispatch-pickup": {"-A---", "pickup"},
+	"release-pickup":  {"-A---", "pickup"}, "cancel-pickup": {"AAO--", "pickup"}, "collect-pickup": {"-A-O-", "pickup"},
 	"receive-pickup": {"----O", "pickup"}, "pack-pickup": {"----O", "pickup"}, "ship-pickup": {"----O", "pickup"},
 	"deliver-pickup": {"---OO", "pickup"},
 

@@ -355,6 +355,21 @@ func (e UserRole) Valid() bool {
 	}
 }
 
+// Defines values for SendTextJSONBodyType.
+const (
+	SendTextJSONBodyTypeMessageSend SendTextJSONBodyType = "message.send"
+)
+
+// Valid indicates whether the value is a known member of the SendTextJSONBodyType enum.
+func (e SendTextJSONBodyType) Valid() bool {
+	switch e {
+	case SendTextJSONBodyTypeMessageSend:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account What pickups are charged to: a balance in one currency
 type Account struct {
 	// BalanceCents The sum of the entries, changed by charges, refunds and deposits
@@ -2064,6 +2079,49 @@ type AddPhoneNumberParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// SendTextJSONBody defines parameters for SendText.
+type SendTextJSONBody struct {
+	Data struct {
+		// Body Contains no patient data and no price
+		//
+		// Examples: Your driver is on the way!
+		Body string `json:"body"`
+
+		// ID Id of the message, as in list-pickup-messages: send a text once for each
+		//
+		// Examples: 019b8d5a-7000-7000-8000-000000000001
+		ID openapi_types.UUID `json:"id"`
+
+		// To The phone number, E.164
+		//
+		// Examples: +14155550123
+		To string `json:"to"`
+	} `json:"data"`
+
+	// Timestamp When the text was owed; a retry has the same
+	//
+	// Examples: 2026-01-05T09:00:00Z
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type What is asked for
+	Type SendTextJSONBodyType `json:"type"`
+}
+
+// SendTextParams defines parameters for SendText.
+type SendTextParams struct {
+	// WebhookID The message's id: the idempotency key
+	WebhookID string `json:"Webhook-Id"`
+
+	// WebhookTimestamp When the request was sent, in seconds since 1970: refuse one more than five minutes off
+	WebhookTimestamp string `json:"Webhook-Timestamp"`
+
+	// WebhookSignature "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+	WebhookSignature string `json:"Webhook-Signature"`
+}
+
+// SendTextJSONBodyType defines parameters for SendText.
+type SendTextJSONBodyType string
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
 
@@ -2138,6 +2196,9 @@ type ChangePasswordJSONRequestBody = PasswordChange
 
 // AddPhoneNumberJSONRequestBody defines body for AddPhoneNumber for application/json ContentType.
 type AddPhoneNumberJSONRequestBody = NewPhoneNumber
+
+// SendTextJSONRequestBody defines body for SendText for application/json ContentType.
+type SendTextJSONRequestBody SendTextJSONBody
 
 // AsAppointmentRecordExternalID0 returns the union data inside the AppointmentRecord_ExternalID as a AppointmentRecordExternalID0
 func (t AppointmentRecord_ExternalID) AsAppointmentRecordExternalID0() (AppointmentRecordExternalID0, error) {
@@ -20207,4 +20268,161 @@ func ParseReactivateUserResponse(rsp *http.Response) (*ReactivateUserResponse, e
 	}
 
 	return response, nil
+}
+
+// WebhookInitiator sends OpenAPI 3.1 webhook requests to target URLs.
+// Modeled on the generated Client, but with no stored Server -- the full
+// target URL is provided per-call by the caller (typically discovered
+// from a subscription registration).
+type WebhookInitiator struct {
+	// Doer for performing requests, typically a *http.Client with any
+	// customized settings, such as certificate chains.
+	Client HttpRequestDoer
+
+	// A list of callbacks for modifying requests which are generated before sending over
+	// the network.
+	RequestEditors []RequestEditorFn
+}
+
+// WebhookInitiatorOption allows setting custom parameters during construction.
+type WebhookInitiatorOption func(*WebhookInitiator) error
+
+// NewWebhookInitiator creates a new WebhookInitiator with reasonable defaults.
+func NewWebhookInitiator(opts ...WebhookInitiatorOption) (*WebhookInitiator, error) {
+	initiator := WebhookInitiator{}
+	for _, o := range opts {
+		if err := o(&initiator); err != nil {
+			return nil, err
+		}
+	}
+	if initiator.Client == nil {
+		initiator.Client = &http.Client{}
+	}
+	return &initiator, nil
+}
+
+// WithWebhookHTTPClient allows overriding the default Doer, which is
+// automatically created using http.Client. This is useful for tests.
+func WithWebhookHTTPClient(doer HttpRequestDoer) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.Client = doer
+		return nil
+	}
+}
+
+// WithWebhookRequestEditorFn allows setting up a callback function, which
+// will be called right before sending the webhook request. This can be
+// used to mutate the request, e.g. to add signature headers.
+func WithWebhookRequestEditorFn(fn RequestEditorFn) WebhookInitiatorOption {
+	return func(p *WebhookInitiator) error {
+		p.RequestEditors = append(p.RequestEditors, fn)
+		return nil
+	}
+}
+
+func (p *WebhookInitiator) applyWebhookEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
+	for _, r := range p.RequestEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	for _, r := range additionalEditors {
+		if err := r(ctx, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WebhookInitiatorInterface is the interface specification for the webhook initiator.
+type WebhookInitiatorInterface interface {
+	// SendTextWithBody fires the sendText webhook with any body
+	SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+func (p *WebhookInitiator) SendTextWithBody(ctx context.Context, targetURL string, params *SendTextParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTextWebhookRequestWithBody(targetURL, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+func (p *WebhookInitiator) SendText(ctx context.Context, targetURL string, params *SendTextParams, body SendTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTextWebhookRequest(targetURL, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := p.applyWebhookEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return p.Client.Do(req)
+}
+
+// NewSendTextWebhookRequest builds a application/json POST request for the sendText webhook
+func NewSendTextWebhookRequest(targetURL string, params *SendTextParams, body SendTextJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendTextWebhookRequestWithBody(targetURL, params, "application/json", bodyReader)
+}
+
+// NewSendTextWebhookRequestWithBody builds a POST request for the sendText webhook with any body
+func NewSendTextWebhookRequestWithBody(targetURL string, params *SendTextParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+	_ = err
+
+	reqURL, err := url.Parse(targetURL)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, reqURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Id", params.WebhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Id", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Timestamp", params.WebhookTimestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Timestamp", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Webhook-Signature", params.WebhookSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Webhook-Signature", headerParam2)
+
+	}
+	return req, nil
 }

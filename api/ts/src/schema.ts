@@ -1329,7 +1329,28 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    sendText: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a text
+         * @description Sent to the gateway of the operator (WAYBILL_GATEWAY_URL), for each text. It is signed as Standard Webhooks says: verify it before you act on it, by `@waybill/client/webhooks` or, in Go, `api/client/webhooks`. A request is repeated until it is answered, with backoff for some days, so that the same `Webhook-Id` may come more than once: send the text once.
+         */
+        post: operations["send-text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /** @description What pickups are charged to: a balance in one currency */
@@ -10908,6 +10929,114 @@ export interface operations {
             500: components["responses"]["Internal"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["Timeout"];
+        };
+    };
+    "send-text": {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The message's id: the idempotency key
+                 * @example 019b8d5a-7000-7000-8000-000000000001
+                 */
+                "Webhook-Id": string;
+                /**
+                 * @description When the request was sent, in seconds since 1970: refuse one more than five minutes off
+                 * @example 1767603600
+                 */
+                "Webhook-Timestamp": string;
+                /**
+                 * @description "v1," and the base64 of the HMAC-SHA256 of the id, the timestamp and the body, joined by full stops; one for each secret in use, separated by spaces
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "Webhook-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "id": "019b8d5a-7000-7000-8000-000000000001",
+                 *         "to": "+14155550123",
+                 *         "body": "Your driver is on the way!"
+                 *       },
+                 *       "timestamp": "2026-01-05T09:00:00Z",
+                 *       "type": "message.send"
+                 *     }
+                 */
+                "application/json": {
+                    data: {
+                        /**
+                         * @description Contains no patient data and no price
+                         * @example Your driver is on the way!
+                         */
+                        body: string;
+                        /**
+                         * Format: uuid
+                         * @description Id of the message, as in list-pickup-messages: send a text once for each
+                         * @example 019b8d5a-7000-7000-8000-000000000001
+                         */
+                        id: string;
+                        /**
+                         * @description The phone number, E.164
+                         * @example +14155550123
+                         */
+                        to: string;
+                    };
+                    /**
+                     * Format: date-time
+                     * @description When the text was owed; a retry has the same
+                     * @example 2026-01-05T09:00:00Z
+                     */
+                    timestamp: string;
+                    /**
+                     * @description What is asked for
+                     * @enum {string}
+                     */
+                    type: "message.send";
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted, as is every other 2xx whose body is no web page */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The text itself is refused, and not sent again, as by 400 and 410. A `code` in the body becomes part of the message's reason */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "opted_out"
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * @description Why
+                         * @example opted_out
+                         */
+                        code?: string;
+                    };
+                };
+            };
+            /** @description Sent again later, as after every other status, after Retry-After if it is there */
+            503: {
+                headers: {
+                    /** @description Seconds to wait, at most an hour */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }
