@@ -135,16 +135,16 @@ SELECT
     coalesce(errors[cardinality(errors)] ->> 'error', '')::text AS last_error
 FROM river_job
 WHERE state IN ('cancelled', 'discarded', 'retryable', 'running', 'scheduled')
-    AND (state <> 'running' OR attempted_at < $1::timestamptz)
+    AND (state <> 'running' OR attempted_at < now() - $1::interval)
     AND id > $2
 ORDER BY id
 LIMIT $3::int
 `
 
 type ListTroubledJobsParams struct {
-	StuckSince time.Time `json:"stuck_since"`
-	AfterID    int64     `json:"after_id"`
-	MaxRows    int32     `json:"max_rows"`
+	StuckAfter time.Duration `json:"stuck_after"`
+	AfterID    int64         `json:"after_id"`
+	MaxRows    int32         `json:"max_rows"`
 }
 
 type ListTroubledJobsRow struct {
@@ -163,7 +163,7 @@ type ListTroubledJobsRow struct {
 // Lists the jobs that may need attention: failed jobs, jobs waiting for a retry, and jobs that have
 // been running for too long.
 func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsParams) ([]ListTroubledJobsRow, error) {
-	rows, err := q.db.Query(ctx, listTroubledJobs, arg.StuckSince, arg.AfterID, arg.MaxRows)
+	rows, err := q.db.Query(ctx, listTroubledJobs, arg.StuckAfter, arg.AfterID, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -191,4 +191,33 @@ func (q *Queries) ListTroubledJobs(ctx context.Context, arg ListTroubledJobsPara
 		return nil, err
 	}
 	return items, nil
+}
+
+const rescueJobs = `-- name: RescueJobs :execrows
+WITH stuck AS MATERIALIZED (
+    SELECT id
+    FROM river_job
+    WHERE state = 'running' AND attempted_at < now() - $1::interval
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE river_job AS j
+SET state = CASE WHEN j.attempt < j.max_attempts THEN 'available' ELSE 'discarded' END::river_job_state,
+    scheduled_at = now(),
+    finalized_at = CASE WHEN j.attempt < j.max_attempts THEN NULL ELSE now() END
+FROM stuck AS s
+WHERE j.id = s.id
+`
+
+// Makes the jobs of killed workers available again: those that have been running for longer than a job may, by
+// the database's clock. River's own rescue goes by the clock of the process that happens to be its leader: one
+// that is ahead takes jobs from workers that run them, and one that is behind leaves them where they are. A job
+// whose attempts are used up is discarded. Jobs that somebody holds wait for the next call.
+// Closes: a job that finishes meanwhile is rescued
+func (q *Queries) RescueJobs(ctx context.Context, stuckAfter time.Duration) (int64, error) {
+	result, err := q.db.Exec(ctx, rescueJobs, stuckAfter)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
