@@ -1,49 +1,25 @@
 package jobs
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"waybill/cmd/waybill/texts/fakegateway"
-	"waybill/db"
-	"waybill/db/localpg"
+	"waybill/db/dbtest"
 )
 
 // clinicWhoseClockIs returns a clinic on a server of its own, whose clock is ahead of this process's, or behind it.
-// The runtime of Go cannot be given another clock from outside, but PostgreSQL can. It skips the test without
-// libfaketime.
 func clinicWhoseClockIs(t *testing.T, ahead string) *clinic {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
-	if len(found) == 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("libfaketime is not installed")
-		}
-		t.Skip("libfaketime is not installed; .ci/run installs it")
-	}
-	for name, value := range map[string]string{"LD_PRELOAD": found[0], "FAKETIME": ahead,
-		"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1"} {
-		t.Setenv(name, value)
-	}
-	server, err := localpg.Start(t.Context(), localpg.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
-	ownerURL := server.URL(localpg.Owner, localpg.Database)
-	if err := db.Migrate(t.Context(), ownerURL); err != nil {
-		t.Fatal(err)
-	}
+	ownerURL, appURL := dbtest.WithClock(t, ahead)
 	owner, err := pgxpool.New(t.Context(), ownerURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(owner.Close)
-	return clinicOn(t, server.URL(localpg.App, localpg.Database), owner)
+	return clinicOn(t, appURL, owner)
 }
 
 // skews are how far the database's clock is ahead of this process's.
