@@ -91,15 +91,15 @@ func TestJobsAreRescuedByTheDatabasesClock(t *testing.T) {
 			fake := fakegateway.Start(t)
 			fake.ClockIsAhead(skew)
 			c.submit(2)
-			c.exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now()")
-			c.exec("UPDATE river_job SET attempted_at = now() - $1::interval WHERE id = (SELECT min(id) FROM river_job)",
-				rescueAfter+time.Second)
+			c.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_by = '{gone}', attempted_at = now()`)
+			c.exec(`UPDATE river_job SET attempted_at = now() - $1::interval
+				WHERE id = (SELECT min(id) FROM river_job)`, rescueAfter+time.Second)
 			c.work(c.gateway(fake))
 			c.eventually("the text is sent", func() bool {
 				return c.count("SELECT count(*) FROM river_job WHERE state = 'completed'") == 1
 			})
-			if sent, run := c.count(countSent), c.count("SELECT count(*) FROM river_job WHERE state = 'running'"); sent != 1 ||
-				run != 1 {
+			sent, run := c.count(countSent), c.count("SELECT count(*) FROM river_job WHERE state = 'running'")
+			if sent != 1 || run != 1 {
 				t.Errorf("%d texts are sent, %d jobs run", sent, run)
 			}
 		})
