@@ -639,6 +639,8 @@ type PickupEvent struct {
 	// The place in the stream, with seq. Leave it to its default, in a transaction that is READ COMMITTED.
 	Xid uint64 `json:"-"`
 	Seq int64  `json:"-"`
+	// That of the pickup. NULL for events from before it was recorded.
+	FacilityID *uuid.UUID `format:"uuid" json:"-" nullable:"true"`
 }
 
 type Tenant struct {
