@@ -133,6 +133,7 @@ var streamsAtOnce = Limits{Whole: 1024, PerTenant: 256, PerUser: 8}
 
 const (
 	streamPage        = 200              // events per read
+	streamWindow      = 10 * streamPage  // the most of it, while a read shows nothing
 	heartbeatInterval = 15 * time.Second // interval of heartbeats
 	streamAuth        = 2 * time.Second  // interval of session checks
 	streamWrite       = 10 * time.Second // timeout of one write to the client
@@ -148,6 +149,7 @@ type eventStream struct {
 	events  follower
 	at      position // where to continue reading
 	horizon uint64   // where to stop
+	window  int32    // how many events the next read looks at, unless it is shared
 	skipped bool     // events of other viewers were skipped since the last sent id
 	checked time.Time
 	sent    time.Time
@@ -241,7 +243,7 @@ func (s *eventStream) sendNext(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.at = page.next
+	s.at, s.window = page.next, page.nextWindow(s.window)
 	if len(page.text) > 0 {
 		s.skipped = false
 	}
@@ -281,19 +283,23 @@ func (s *eventStream) next(ctx context.Context) (eventPage, error) {
 		return eventPage{next: s.at}, nil
 	}
 	v, at, horizon := s.viewer, s.at, s.horizon
-	read := func(ctx context.Context) (eventPage, error) { return s.server.readEvents(ctx, v, at, horizon) }
+	read := func(ctx context.Context) (eventPage, error) {
+		return s.server.readEvents(ctx, v, at, horizon, streamPage)
+	}
 	switch v.Role {
 	case db.UserRoleAdmin, db.UserRoleDispatcher, db.UserRoleHub:
 		return s.events.readShared(ctx, place{v.Role, at, horizon}, read)
 	}
-	return read(ctx)
+	return s.server.readEvents(ctx, v, at, horizon, max(s.window, streamPage))
 }
 
-func (a *server) readEvents(ctx context.Context, v db.Viewer, at position, horizon uint64) (eventPage, error) {
+func (a *server) readEvents(
+	ctx context.Context, v db.Viewer, at position, horizon uint64, window int32,
+) (eventPage, error) {
 	page, err := a.store.StreamPickupEvents(ctx, db.StreamPickupEventsParams{
 		TenantID: v.TenantID, ViewerID: v.UserID, ViewerRole: v.Role, ViewerDriverID: v.DriverID,
 		AfterXid: strconv.FormatUint(at.xid, 10), AfterSeq: int64(at.seq),
-		Horizon: strconv.FormatUint(horizon, 10), MaxRows: streamPage,
+		Horizon: strconv.FormatUint(horizon, 10), MaxRows: window,
 	})
 	if err != nil {
 		return eventPage{}, err
