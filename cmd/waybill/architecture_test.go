@@ -43,6 +43,7 @@ var layers = []layer{
 	{"cmd/waybill", []string{"sql", "db", "db/batch", "db/localpg", "db/pgproxy", "db/scale", "db/seed", "api",
 		"cmd/waybill/..."}},
 	{"cmd/waybill/jobs", []string{"sql", "db", "cmd/waybill/texts"}},
+	{"cmd/waybill/faults", []string{"db", "db/localpg", "db/pgbouncer", "db/seed"}},
 	{"cmd/waybill/texts", nil},
 	{"cmd/waybill/texts/fakegateway", []string{"api/client/webhooks"}},
 	{"cmd/waybill/prove", nil},
