@@ -76,7 +76,10 @@ func (s *Store) replicated(ctx context.Context) error {
 		return nil
 	}
 	_, err := s.standbys.do(unconfirmed(ctx), struct{}{})
-	return explained(err)
+	if err == nil {
+		return nil
+	}
+	return Explain(err)
 }
 
 // resting returns an answer that rests on an earlier row, once the standbys have it.
