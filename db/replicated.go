@@ -75,11 +75,10 @@ func (s *Store) replicated(ctx context.Context) error {
 	if s.replication.isNone() {
 		return nil
 	}
-	_, err := s.standbys.do(unconfirmed(ctx), struct{}{})
-	if err == nil {
-		return nil
+	if _, err := s.standbys.do(unconfirmed(ctx), struct{}{}); err != nil {
+		return Explain(err)
 	}
-	return Explain(err)
+	return nil
 }
 
 // resting returns an answer that rests on an earlier row, once the standbys have it.
